@@ -1,0 +1,233 @@
+/**
+ * Every failure of the federation that an operator can meet, in one table, and the one error class that callers
+ * branch on. `status` is the HTTP status, 0 for failures that stay on one machine; `retryable` says whether the same
+ * request may succeed later without anybody's help.
+ */
+import type { ErrorBody } from "./protocol.ts";
+
+interface Failure {
+  readonly status: number;
+  readonly retryable: boolean;
+  /** Reads “Cannot …”, without a full stop. */
+  readonly text: string;
+  readonly remedy: string;
+}
+
+const fatal = (status: number, text: string, remedy: string): Failure => ({
+  status,
+  retryable: false,
+  text,
+  remedy,
+});
+const passing = (status: number, text: string, remedy: string): Failure => ({
+  status,
+  retryable: true,
+  text,
+  remedy,
+});
+
+/** The total table; a test asserts that every code in the source is here and every entry is complete. */
+export const FAILURES = {
+  // Requests
+  bad_request: fatal(400, "Cannot read the request", "run the same fedx version on both sides"),
+  bad_frame: passing(400, "Cannot read the frame", "the silo sends the update again from the last offset"),
+  unknown_path: fatal(404, "Cannot find the path", "run the same fedx version on both sides"),
+  wrong_method: fatal(405, "Cannot use this method", "run the same fedx version on both sides"),
+  too_large: fatal(413, "Cannot take a body of this size", "run the same fedx version on both sides"),
+  bad_range: fatal(416, "Cannot serve the range", "ask for bytes inside the model"),
+  // Identity
+  certificate_refused: fatal(
+    0,
+    "Cannot connect: the aggregator refuses this certificate",
+    "have `fedx ca issue NAME --role silo` run with the aggregator's CA and use the folder it writes",
+  ),
+  server_certificate: fatal(
+    0,
+    "Cannot trust the aggregator's certificate",
+    "use the ca.pem of the CA that issued it, and connect to a host that it names",
+  ),
+  bad_certificate: fatal(
+    0,
+    "Cannot use the certificate",
+    "issue a new one with `fedx ca issue NAME --role silo|aggregator`",
+  ),
+  not_a_silo: fatal(403, "Cannot serve this certificate", "use a certificate with the role silo"),
+  not_invited: fatal(
+    403,
+    "Cannot join",
+    "add the silo's name to the aggregator's --silos, or use another run",
+  ),
+  wrong_name: fatal(
+    403,
+    "Cannot join",
+    "start `fedx train --silo` with the name that the certificate carries",
+  ),
+  session_live: passing(409, "Cannot open a second session", "stop the other process of this silo"),
+  // Join
+  not_joined: passing(409, "Cannot take part", "join first; the silo does so by itself when it connects"),
+  other_wire: fatal(409, "Cannot speak with this peer", "run the same fedx version on both sides"),
+  other_data: fatal(
+    409,
+    "Cannot join with this shard",
+    "prepare the shard again as the proposal asks: `fedx prepare --size SIZE …`",
+  ),
+  empty_class: fatal(
+    409,
+    "Cannot join with this shard",
+    "prepare a shard that has both classes in train and val",
+  ),
+  too_few_images: fatal(
+    409,
+    "Cannot join with this shard",
+    "prepare a shard with at least one batch of training images, or lower the recipe's batch",
+  ),
+  shard_changed: fatal(
+    409,
+    "Cannot change the shard in a run",
+    "start the silo with the shard it joined with",
+  ),
+  same_shard: fatal(409, "Cannot let two silos join with one shard", "give each silo its own shard"),
+  other_device: fatal(
+    409,
+    "Cannot go on with another build or thread count",
+    "start the silo with the build, --device and --threads it joined with",
+  ),
+  join_timeout: fatal(0, "Cannot start the run", "start the missing silos, or raise --join-timeout"),
+  // Rounds
+  other_run: fatal(
+    409,
+    "Cannot take this for the run",
+    "start the silo with a fresh --state, or the right --server",
+  ),
+  other_base: fatal(
+    409,
+    "Cannot take an update of another base",
+    "the silo pulls the current model and trains again",
+  ),
+  other_layout: fatal(
+    409,
+    "Cannot take an update of another layout",
+    "run the same fedx version on both sides",
+  ),
+  wrong_size: fatal(409, "Cannot take an update of this size", "run the same fedx version on both sides"),
+  wrong_examples: fatal(
+    409,
+    "Cannot take this example count",
+    "start the silo with the shard it joined with",
+  ),
+  not_in_roster: fatal(409, "Cannot take part in this round", "wait for the next round"),
+  no_round: passing(409, "Cannot find an open round", "wait; the silo asks again by itself"),
+  round_closed: fatal(
+    409,
+    "Cannot count the update: the round is closed",
+    "the silo goes on with the current round",
+  ),
+  different_update: fatal(
+    409,
+    "Cannot count a second, different update",
+    "the first one counts; the silo goes on with the next round",
+  ),
+  not_started: passing(409, "Cannot take frames", "announce the update first; the silo does so by itself"),
+  wrong_offset: passing(
+    409,
+    "Cannot take frames at this offset",
+    "the silo goes on from the offset that is asked for",
+  ),
+  digest_mismatch: passing(
+    422,
+    "Cannot count the update: its digest differs from the one announced",
+    "the silo sends it again from the start",
+  ),
+  out_of_range: fatal(
+    422,
+    "Cannot count the update",
+    "training has diverged or the file is damaged; lower --lr, or look at the silo's data",
+  ),
+  slots_taken: passing(503, "Cannot receive now", "wait; the silo asks again by itself"),
+  // The run
+  run_failed: fatal(
+    410,
+    "Cannot go on: the run has failed",
+    "read the aggregator's message; its best model is kept",
+  ),
+  round_timeout: fatal(
+    0,
+    "Cannot close the round in time",
+    "bring the missing silos back and start the aggregator again, or raise --round-timeout",
+  ),
+  model_missing: fatal(
+    404,
+    "Cannot find the model",
+    "ask for the open round, or the selected one when closing",
+  ),
+  stopping: passing(
+    503,
+    "Cannot serve: the aggregator is stopping",
+    "start the aggregator again; the silo waits",
+  ),
+  internal: passing(500, "Cannot serve", "look at the aggregator's output"),
+  unreachable: passing(0, "Cannot reach the aggregator", "start it, check --server, or raise --wait"),
+  bad_answer: fatal(502, "Cannot read the aggregator's answer", "run the same fedx version on both sides"),
+  // This machine
+  state_locked: fatal(
+    0,
+    "Cannot open the state",
+    "stop the other process that uses it, or name another --state",
+  ),
+  other_proposal: fatal(
+    0,
+    "Cannot resume the run with other settings",
+    "use the settings it was started with, or a fresh --state",
+  ),
+  damaged_state: fatal(0, "Cannot read the state", "start again with a fresh --state"),
+  port_in_use: fatal(0, "Cannot listen", "stop the other process on that port, or choose another --listen"),
+  wrong_runtime: fatal(0, "Cannot open network connections with this Deno", "run `npx -y deno@2.9.3`"),
+} as const satisfies Record<string, Failure>;
+
+export type FailureCode = keyof typeof FAILURES;
+
+/** Whether a code from the wire is one of ours. */
+export function isFailureCode(code: string): code is FailureCode {
+  return Object.hasOwn(FAILURES, code);
+}
+
+/** A refusal with both values and the remedy; reads “Cannot <do>: expected X, got Y (remedy: …)”. */
+export class ProtocolError extends Error {
+  override readonly name = "ProtocolError";
+  readonly code: FailureCode;
+  readonly status: number;
+  readonly retryable: boolean;
+  readonly expected: string;
+  readonly got: string;
+  readonly remedy: string;
+
+  /** @param values `remedy` replaces the table's; all texts must be free of file names and patient ids. */
+  constructor(
+    code: FailureCode,
+    values: { expected: string; got: string; remedy?: string; cause?: unknown },
+  ) {
+    const failure = FAILURES[code];
+    const remedy = values.remedy ?? failure.remedy;
+    super(`${failure.text}: expected ${values.expected}, got ${values.got} (remedy: ${remedy})`, {
+      cause: values.cause,
+    });
+    this.code = code;
+    this.status = failure.status;
+    this.retryable = failure.retryable;
+    this.expected = values.expected;
+    this.got = values.got;
+    this.remedy = remedy;
+  }
+
+  /** The body of the answer; texts are cut to what the schema lets through. */
+  toBody(): ErrorBody {
+    const cut = (text: string) => text.length > 400 ? text.slice(0, 399) + "…" : text;
+    return { code: this.code, expected: cut(this.expected), got: cut(this.got), remedy: cut(this.remedy) };
+  }
+
+  /** The error that a peer's checked body stands for; an unknown code becomes `bad_answer`. */
+  static fromBody(body: ErrorBody): ProtocolError {
+    if (isFailureCode(body.code)) return new ProtocolError(body.code, body);
+    return new ProtocolError("bad_answer", { expected: "a known error code", got: body.code.slice(0, 64) });
+  }
+}
