@@ -1,0 +1,159 @@
+/** Writes a shard film by film into an empty folder; the manifest comes last, so a half-written shard never opens. */
+
+import { createHash, type Hash } from "node:crypto";
+import { FINDINGS, LABEL_LIMIT } from "./findings.ts";
+import {
+  BLOCK_BYTES,
+  countSplits,
+  type FileRecord,
+  shardDigest,
+  type ShardManifest,
+  type ShardSources,
+  type Split,
+  SPLITS,
+} from "./manifest.ts";
+
+/** One film: pixels (H, W) u8, label bits, the hospital's patient id (only its order of appearance is written). */
+export interface ShardRow {
+  pixels: Uint8Array;
+  label: number;
+  patient: string;
+  split: Split;
+  name: string;
+}
+
+/** What a shard says about itself beside its rows. */
+export interface ShardOptions {
+  size: number;
+  kernel: string;
+  salt: string;
+  unknownFindings?: string[];
+  sources?: ShardSources;
+}
+
+/** An open shard in the making. Close it (`using`) whether or not it was finished. */
+export class ShardWriter implements Disposable {
+  #dir: string;
+  #options: ShardOptions;
+  #images: Deno.FsFile;
+  #hash = createHash("sha256");
+  #block: Hash = createHash("sha256");
+  #blocks: string[] = [];
+  #inBlock = 0;
+  #labels: number[] = [];
+  #patients: number[] = [];
+  #splits: number[] = [];
+  #names: string[] = [];
+  #ids = new Map<string, number>();
+
+  private constructor(dir: string, images: Deno.FsFile, options: ShardOptions) {
+    this.#dir = dir;
+    this.#images = images;
+    this.#options = options;
+  }
+
+  /** Begins a shard in `dir`, which must exist and be empty. */
+  static async create(dir: string, options: ShardOptions): Promise<ShardWriter> {
+    const images = await Deno.open(`${dir}/images.u8`, { write: true, createNew: true });
+    return new ShardWriter(dir, images, options);
+  }
+
+  /** Appends one film. @throws {RangeError} when its pixels, label or name do not fit the format */
+  async append(row: ShardRow): Promise<void> {
+    const stride = this.#options.size ** 2;
+    if (row.pixels.length !== stride) {
+      throw new RangeError(`Cannot append a film: expected ${stride} pixels, got ${row.pixels.length}`);
+    }
+    if (!(row.label >= 0 && row.label < LABEL_LIMIT) || row.name.includes("\n")) {
+      throw new RangeError(`Cannot append a film: label ${row.label} or its name does not fit the format`);
+    }
+    this.#count(row.pixels);
+    for (let at = 0; at < stride;) at += await this.#images.write(row.pixels.subarray(at));
+    let id = this.#ids.get(row.patient);
+    if (id === undefined) this.#ids.set(row.patient, id = this.#ids.size);
+    this.#labels.push(row.label);
+    this.#patients.push(id);
+    this.#splits.push(SPLITS.indexOf(row.split));
+    this.#names.push(row.name);
+  }
+
+  #count(pixels: Uint8Array): void {
+    this.#hash.update(pixels);
+    for (let at = 0; at < pixels.length;) {
+      const n = Math.min(pixels.length - at, BLOCK_BYTES - this.#inBlock);
+      this.#block.update(pixels.subarray(at, at + n));
+      at += n;
+      this.#inBlock += n;
+      if (this.#inBlock === BLOCK_BYTES) this.#closeBlock();
+    }
+  }
+
+  #closeBlock(): void {
+    this.#blocks.push(this.#block.digest("hex"));
+    this.#block = createHash("sha256");
+    this.#inBlock = 0;
+  }
+
+  /** Writes the columns and, last, the manifest; everything is on disk when it returns. */
+  async finish(): Promise<ShardManifest> {
+    if (this.#inBlock) this.#closeBlock();
+    await this.#images.sync();
+    const { size, kernel, salt, unknownFindings = [], sources = {} } = this.#options;
+    const columns = {
+      labels: Uint16Array.from(this.#labels),
+      patients: Uint32Array.from(this.#patients),
+      splits: Uint8Array.from(this.#splits),
+    };
+    const count = this.#labels.length;
+    const files: Record<string, FileRecord> = {
+      "images.u8": { bytes: count * size * size, sha256: this.#hash.digest("hex"), blocks: this.#blocks },
+      "labels.u16": await this.#write("labels.u16", columns.labels),
+      "patient.u32": await this.#write("patient.u32", columns.patients),
+      "split.u8": await this.#write("split.u8", columns.splits),
+      "names.txt": await this.#write(
+        "names.txt",
+        new TextEncoder().encode(this.#names.map((name) => name + "\n").join("")),
+      ),
+    };
+    const body: Omit<ShardManifest, "digest"> = {
+      version: 1,
+      size,
+      kernel,
+      fit: "fill",
+      labelRule: "any-finding",
+      salt,
+      count,
+      counts: countSplits(columns),
+      files,
+      findings: [...FINDINGS],
+      unknownFindings: [...unknownFindings].sort(),
+      sources,
+    };
+    const manifest: ShardManifest = { ...body, digest: shardDigest(body) };
+    await this.#write("manifest.json", new TextEncoder().encode(JSON.stringify(manifest, null, 2) + "\n"));
+    return manifest;
+  }
+
+  async #write(name: string, data: ArrayBufferView<ArrayBuffer>): Promise<FileRecord> {
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    using file = await Deno.open(`${this.#dir}/${name}`, { write: true, createNew: true });
+    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+    await file.sync();
+    return { bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
+  }
+
+  [Symbol.dispose](): void {
+    this.#images.close();
+  }
+}
+
+/** Writes a whole shard into the new folder `dir`: for tests and small sets. */
+export async function writeShard(
+  dir: string,
+  content: ShardOptions & { rows: Iterable<ShardRow> },
+): Promise<ShardManifest> {
+  await Deno.mkdir(dir);
+  using writer = await ShardWriter.create(dir, content);
+  for (const row of content.rows) await writer.append(row);
+  return await writer.finish();
+}
