@@ -1,0 +1,100 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { checkName, initCa, issue } from "../../src/fed/ca.ts";
+import { checkCertificate, siloName } from "../../src/fed/certificate.ts";
+
+async function withCa(body: (dir: string) => Promise<void>): Promise<void> {
+  const dir = await Deno.makeTempDir({ prefix: "fedx-ca-" });
+  try {
+    await initCa(`${dir}/ca`);
+    await body(dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+Deno.test("issue writes ca.pem, cert.pem and key.pem (mode 0600) that checkCertificate accepts", () =>
+  withCa(async (dir) => {
+    const issued = await issue({ name: "b", role: "silo", ca: `${dir}/ca`, out: `${dir}/b` });
+    assertEquals((await Deno.stat(issued.key)).mode! & 0o777, 0o600);
+    assertEquals((await Deno.stat(`${dir}/ca/ca-key.pem`)).mode! & 0o777, 0o600);
+    const checked = await checkCertificate(`${dir}/b`, { role: "silo", name: "b" });
+    assertEquals(checked.fingerprint, issued.fingerprint);
+    assertEquals(checked.warning, undefined);
+    await issue({ name: "aggregator", role: "aggregator", ca: `${dir}/ca`, out: `${dir}/agg` });
+    await checkCertificate(`${dir}/agg`, { role: "aggregator" });
+  }));
+
+Deno.test("initCa and issue overwrite nothing", () =>
+  withCa(async (dir) => {
+    await assertRejects(() => initCa(`${dir}/ca`), Deno.errors.AlreadyExists);
+    await issue({ name: "b", role: "silo", ca: `${dir}/ca`, out: `${dir}/b` });
+    const key = await Deno.readTextFile(`${dir}/b/key.pem`);
+    await assertRejects(
+      () => issue({ name: "b", role: "silo", ca: `${dir}/ca`, out: `${dir}/b` }),
+      Deno.errors.AlreadyExists,
+    );
+    assertEquals(await Deno.readTextFile(`${dir}/b/key.pem`), key);
+  }));
+
+Deno.test("issue without a CA names fedx ca init", async () => {
+  const error = await assertRejects(
+    () => issue({ name: "b", role: "silo", ca: "/nonexistent", out: "/nonexistent/b" }),
+    Deno.errors.NotFound,
+  );
+  assertStringIncludes(error.message, "fedx ca init");
+});
+
+Deno.test("checkCertificate refuses another name, role, CA, an expired one, a readable key; each names a remedy", () =>
+  withCa(async (dir) => {
+    const ca = `${dir}/ca`;
+    await issue({ name: "b", role: "silo", ca, out: `${dir}/b` });
+    await issue({ name: "c", role: "silo", ca, out: `${dir}/c` });
+    await issue({ name: "old", role: "silo", ca, out: `${dir}/old`, lifetime: -60 });
+    await issue({ name: "agg", role: "aggregator", ca, out: `${dir}/agg` });
+    await initCa(`${dir}/foreign`);
+    const check = (folder: string, name = folder) =>
+      assertRejects(() => checkCertificate(`${dir}/${folder}`, { role: "silo", name }), Error);
+    assertStringIncludes((await check("b", "c")).message, "--silo b");
+    assertStringIncludes((await check("agg")).message, "role silo");
+    assertStringIncludes((await check("old")).message, "fedx ca issue old");
+    await Deno.chmod(`${dir}/b/key.pem`, 0o644);
+    assertStringIncludes((await check("b")).message, "chmod 600");
+    await Deno.copyFile(`${dir}/foreign/ca.pem`, `${dir}/c/ca.pem`);
+    assertStringIncludes((await check("c")).message, "signed by the ca.pem beside it");
+  }));
+
+Deno.test("checkCertificate warns 30 days before expiry", () =>
+  withCa(async (dir) => {
+    await issue({ name: "b", role: "silo", ca: `${dir}/ca`, out: `${dir}/b`, lifetime: 29 * 86_400 });
+    const checked = await checkCertificate(`${dir}/b`, { role: "silo", name: "b" });
+    assert(checked.warning?.includes("28 days"), checked.warning);
+  }));
+
+Deno.test("siloName takes exactly one fedx URI and nothing beside it", () => {
+  assertEquals(siloName("URI:urn:fedx:silo:b"), "b");
+  for (
+    const bad of [
+      undefined,
+      "",
+      "DNS:b",
+      "URI:urn:fedx:silo:",
+      "URI:urn:fedx:silo:b, DNS:x",
+      "DNS:x, URI:urn:fedx:silo:b",
+    ]
+  ) {
+    assertEquals(siloName(bad), null);
+  }
+});
+
+Deno.test("checkName refuses what would not be safe in a URI or file name", () => {
+  checkName("clinic-7");
+  for (const bad of ["", "../x", "a b", "a/b", "x".repeat(65)]) {
+    let refused = false;
+    try {
+      checkName(bad);
+    } catch (error) {
+      refused = error instanceof RangeError;
+    }
+    assert(refused, bad);
+  }
+});
