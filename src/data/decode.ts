@@ -1,0 +1,132 @@
+/**
+ * An image file becomes a square grey film of u8 pixels.
+ *
+ * Why this way: every film of a run must pass through the same filter, whatever its file format. So the resize is
+ * antialiased (lanczos3) and done once here; JPEG shrink-on-load and embedded colour profiles, which would change
+ * pixels of one format only, are off. A 16-bit film keeps its 16 bits until after the resize (libvips's default
+ * output would clip it to three channels of 8). sharp is imported at the first decode, not before.
+ */
+
+import type { default as sharpFunction, Sharp as Image } from "sharp";
+
+/** The resize filter, recorded in the manifest and in a model's preprocessing. */
+export const KERNEL = "lanczos3";
+
+/** The most pixels of an input file: four times the largest radiograph in use (about 4,300 × 3,500). */
+export const PIXEL_LIMIT = 64_000_000;
+
+/** Why a row of the labels file cannot become a film. */
+export type QuarantineReason =
+  | "missing_file"
+  | "not_an_image"
+  | "truncated"
+  | "bad_label"
+  | "patient_in_two_splits";
+
+/** A film that cannot be used; `reason` is what the quarantine counts. Its text names no file. */
+export class DataError extends Error {
+  override readonly name = "DataError";
+  readonly reason: QuarantineReason;
+  constructor(reason: QuarantineReason, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
+
+/** How a film is made. */
+export interface DecodeOptions {
+  /** Height and width of the result, pixels. */
+  size: number;
+  /** Resize filter. @default "lanczos3" */
+  kernel?: typeof KERNEL;
+}
+
+type Sharp = typeof sharpFunction;
+
+const LOADERS = ["PngFile", "PngBuffer", "JpegFile", "JpegBuffer"].map((name) => `VipsForeignLoad${name}`);
+
+let loading: Promise<Sharp> | undefined;
+
+function loadSharp(): Promise<Sharp> {
+  return loading ??= import("sharp").then(({ default: sharp }) => {
+    sharp.block({ operation: ["VipsForeignLoad"] });
+    sharp.unblock({ operation: LOADERS });
+    sharp.cache(false);
+    return sharp;
+  });
+}
+
+const PNG = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
+const JPEG = [0xff, 0xd8, 0xff];
+
+function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
+  return magic.every((byte, i) => bytes[i] === byte);
+}
+
+async function readFile(path: string): Promise<Uint8Array> {
+  try {
+    return await Deno.readFile(path);
+  } catch (cause) {
+    throw new DataError("missing_file", "Cannot read the image file: it is missing or unreadable", { cause });
+  }
+}
+
+function checkMagic(bytes: Uint8Array): void {
+  if (bytes.length === 0) throw new DataError("truncated", "Cannot decode the image: the file is empty");
+  if (startsWith(bytes, PNG) || startsWith(bytes, JPEG)) return;
+  throw new DataError(
+    "not_an_image",
+    "Cannot decode the image: expected a PNG or JPEG file, got something else",
+  );
+}
+
+/**
+ * Decodes a PNG or JPEG file (8 or 16 bit; grey, RGB or with alpha, which is laid over black) and stretches it to
+ * size × size.
+ *
+ * @param source a path, or the file's bytes
+ * @returns (size, size) u8, row by row, grey
+ * @throws {DataError} `missing_file`, `not_an_image` (also: too large) or `truncated` (also: damaged)
+ */
+export async function decodeImage(source: string | Uint8Array, options: DecodeOptions): Promise<Uint8Array> {
+  const { size, kernel = KERNEL } = options;
+  if (!Number.isInteger(size) || size < 8 || size > 1024) {
+    throw new RangeError(`Cannot decode an image: expected a size from 8 to 1024, got ${size}`);
+  }
+  const bytes = typeof source === "string" ? await readFile(source) : source;
+  checkMagic(bytes);
+  const sharp = await loadSharp();
+  try {
+    const image = sharp(bytes, { failOn: "warning", limitInputPixels: PIXEL_LIMIT, ignoreIcc: true })
+      .timeout({ seconds: 60 });
+    const deep = (await image.metadata()).depth === "ushort";
+    image.flatten({ background: "#000" })
+      .resize(size, size, { fit: "fill", kernel, fastShrinkOnLoad: false });
+    return deep ? await grey16(image) : await grey8(image);
+  } catch (cause) {
+    throw decodeError(cause);
+  }
+}
+
+async function grey8(image: Image): Promise<Uint8Array> {
+  const data = await image.greyscale().toColourspace("b-w").raw({ depth: "uchar" }).toBuffer();
+  return new Uint8Array(data);
+}
+
+async function grey16(image: Image): Promise<Uint8Array> {
+  const data = await image.toColourspace("grey16").raw({ depth: "ushort" }).toBuffer();
+  const words = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  return Uint8Array.from(
+    { length: data.length / 2 },
+    (_, i) => Math.round(words.getUint16(2 * i, true) / 257),
+  );
+}
+
+function decodeError(cause: unknown): DataError {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return /pixel limit|unsupported image format|dimensions/i.test(text)
+    ? new DataError("not_an_image", "Cannot decode the image: it is too large or of an unknown kind", {
+      cause,
+    })
+    : new DataError("truncated", "Cannot decode the image: the file is cut short or damaged", { cause });
+}

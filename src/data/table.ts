@@ -1,0 +1,148 @@
+/** Reads a labels file with NIH ChestX-ray14's column names (CSV, UTF-8; BOM, CRLF and quotes are fine). */
+
+import { parse } from "csv-parse/sync";
+import { isNoFinding } from "./findings.ts";
+import { type Split, SPLITS } from "./manifest.ts";
+
+/** One row: a film and what is known of it. */
+export interface LabelRow {
+  /** Path below the image folder. */
+  image: string;
+  /** Finding names as written; empty = No Finding. */
+  findings: string[];
+  patient: string;
+  split?: Split;
+  /** Years. */
+  age?: number;
+  sex?: string;
+  view?: string;
+  /** What is wrong with the row, if anything: it cannot be used. Names no patient and no file. */
+  bad?: string;
+}
+
+/** A whole labels file. */
+export interface LabelTable {
+  rows: LabelRow[];
+  /** True when the file has a `split` column. */
+  hasSplit: boolean;
+}
+
+const REQUIRED = ["Image Index", "Finding Labels", "Patient ID"] as const;
+
+function decodeText(bytes: Uint8Array, path: string): string {
+  const head = bytes.subarray(0, 64);
+  if ((head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff) || head.includes(0)) {
+    throw new SyntaxError(
+      `Cannot read labels ${path}: expected UTF-8, got UTF-16; save the file as CSV UTF-8`,
+    );
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new SyntaxError(`Cannot read labels ${path}: expected UTF-8; save the file as CSV UTF-8`, {
+      cause,
+    });
+  }
+}
+
+function parseCsv(text: string, path: string): string[][] {
+  const first = text.slice(0, text.search(/\r?\n|$/));
+  const delimiter = /[;\t]/.exec(first)?.[0];
+  if (delimiter && !first.includes(",")) {
+    const got = delimiter === ";" ? "semicolons" : "tabs";
+    throw new SyntaxError(
+      `Cannot read labels ${path}: expected commas between columns, got ${got}; save it comma-separated`,
+    );
+  }
+  try {
+    return parse(text, { bom: true, skip_empty_lines: true, trim: true });
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new SyntaxError(`Cannot read labels ${path}: ${message}; mend that line`, { cause });
+  }
+}
+
+/** Column positions by name. @throws {SyntaxError} naming a missing or doubled column and the header found */
+function columnsOf(header: readonly string[], path: string): Map<string, number> {
+  const columns = new Map<string, number>();
+  const found = `the header found is: ${header.join(", ") || "(none)"}`;
+  for (const [i, name] of header.entries()) {
+    if (name && columns.has(name)) {
+      throw new SyntaxError(`Cannot read labels ${path}: column "${name}" occurs twice; ${found}`);
+    }
+    columns.set(name, i);
+  }
+  for (const name of REQUIRED) {
+    if (columns.has(name)) continue;
+    throw new SyntaxError(
+      `Cannot read labels ${path}: expected a column "${name}"; ${found}; rename or add the column`,
+    );
+  }
+  return columns;
+}
+
+/** What keeps a row from use, or undefined. */
+function problem(row: LabelRow, label: string, split: string | undefined): string | undefined {
+  if (!row.image || !row.patient) return "no Image Index or no Patient ID";
+  if (/[\n\r\0]/.test(row.image)) return "a line break in Image Index";
+  const parts = label.split("|").map((name) => name.trim());
+  if (parts.includes("")) return "an empty finding label";
+  if (parts.length > 1 && parts.some(isNoFinding)) return `"No Finding" beside a finding`;
+  if (split !== undefined && !row.split) return `split "${split}", not one of ${SPLITS.join(", ")}`;
+  return undefined;
+}
+
+function toRow(record: readonly string[], columns: Map<string, number>): LabelRow {
+  const cell = (name: string): string | undefined => record[columns.get(name) ?? -1];
+  const label = cell("Finding Labels")!;
+  const split = cell("split")?.toLowerCase();
+  const age = parseInt(cell("Patient Age") ?? "", 10);
+  const row: LabelRow = {
+    image: cell("Image Index")!,
+    findings: label.split("|").map((name) => name.trim()).filter((name) => name && !isNoFinding(name)),
+    patient: cell("Patient ID")!,
+    split: SPLITS.find((name) => name === split),
+    age: Number.isNaN(age) ? undefined : age,
+    sex: cell("Patient Sex") ?? cell("Patient Gender"),
+    view: cell("View Position"),
+  };
+  row.bad = problem(row, label, split);
+  return row;
+}
+
+/**
+ * Reads the labels file at `path`: one entry a data row, in file order; a row that cannot be used carries `bad`.
+ *
+ * @throws {SyntaxError} when it is not such a file: the text names the missing column and the header found, or the
+ * encoding, delimiter or line at fault
+ */
+export async function readLabels(path: string): Promise<LabelTable> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await Deno.readFile(path);
+  } catch (cause) {
+    throw new Error(
+      `Cannot read labels ${path}: it is missing or unreadable; name a CSV file with --labels`,
+      {
+        cause,
+      },
+    );
+  }
+  return parseLabels(bytes, path);
+}
+
+/** {@linkcode readLabels} of the file's bytes; `path` is for the texts of errors. */
+export function parseLabels(bytes: Uint8Array, path: string): LabelTable {
+  const [header = [], ...records] = parseCsv(decodeText(bytes, path), path);
+  const columns = columnsOf(header, path);
+  if (records.length === 0) {
+    throw new SyntaxError(`Cannot read labels ${path}: expected rows, got a header only`);
+  }
+  const rows = records.map((record) => toRow(record, columns));
+  const seen = new Set<string>();
+  for (const row of rows) {
+    if (seen.has(row.image)) row.bad ??= "an Image Index that occurs twice";
+    seen.add(row.image);
+  }
+  return { rows, hasSplit: columns.has("split") };
+}
