@@ -1,0 +1,92 @@
+// An engine: one network, its optimizer and one thread that alone runs libtorch. Everything else queues work and waits.
+// Why one thread: Deno calls us on a pool of 32, each of which would grow its own OpenMP team and lose grad mode.
+// No torch types here, so that the ABI file builds fast. Functions throw Failure.
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "config.h"
+
+namespace fedx {
+
+struct Failure : std::runtime_error {
+  Failure(int32_t code, const std::string& text) : std::runtime_error(text), code(code) {}
+  int32_t code;  // FEDX_E_…
+};
+
+// Resident grey images with labels 0 or 1.
+struct Data {
+  uint32_t n, h, w;
+  std::vector<uint8_t> pixels;  // (n, h, w)
+  std::vector<uint8_t> labels;  // (n)
+};
+
+struct TrainPlan {
+  uint32_t first_step;
+  std::vector<float> lr, clip;  // per step: factor of the recipe's lr; largest gradient norm, may be infinite
+  std::vector<uint32_t> rows;   // (steps, batch)
+};
+
+// One queued piece of work and, once done, its result.
+class Job {
+ public:
+  using Work = std::function<std::vector<uint8_t>()>;
+  Job(Work work, bool chunk) : chunk(chunk), work_(std::move(work)) {}
+  void run();
+  void drop(int32_t code, const std::string& text);
+  // Waits; returns the result or throws the failure.
+  std::vector<uint8_t> wait();
+  const bool chunk;  // may be dropped by cancel
+
+ private:
+  void finish(std::vector<uint8_t> result, int32_t code, const std::string& text);
+  Work work_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool done_ = false;
+  std::vector<uint8_t> result_;
+  int32_t code_ = 0;
+  std::string text_;
+};
+
+class Engine {
+ public:
+  explicit Engine(Config config);
+  ~Engine();
+
+  const std::string& layout() const { return layout_; }
+  const Config& config() const { return config_; }
+
+  std::vector<uint8_t> read(uint32_t kind);
+  void write(uint32_t kind, const void* bytes, size_t length);
+  std::shared_ptr<Job> train(std::shared_ptr<const Data> data, TrainPlan plan);
+  std::shared_ptr<Job> predict(std::shared_ptr<const Data> data, std::vector<uint32_t> rows);
+  void cancel(int32_t code);
+  // Cancels, stops at the next step's border, joins the thread. Any number of times, from any thread.
+  void stop(int32_t code);
+
+ private:
+  struct Core;  // what the owner thread holds: network, moments, buffers
+  std::shared_ptr<Job> push(Job::Work work, bool chunk);
+  void loop();
+
+  Config config_;
+  std::string layout_;
+  std::unique_ptr<Core> core_;
+  std::mutex mutex_, joining_;
+  std::condition_variable changed_;
+  std::deque<std::shared_ptr<Job>> queue_;
+  std::atomic<int32_t> stopping_{0};  // the code with which unfinished work ends
+  std::thread thread_;
+};
+
+}  // namespace fedx

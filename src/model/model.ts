@@ -1,0 +1,366 @@
+/**
+ * The training engine as the rest of the program sees it: an engine, a resident data set, numbers in and out.
+ *
+ * Why chunks: native code runs K steps per call without asking back; progress and cancel act between chunks.
+ */
+import {
+  check,
+  checkAsync,
+  type Libraries,
+  type Library,
+  openedLibrary,
+  openLibrary,
+  text,
+} from "../shim/library.ts";
+import { STATE } from "../shim/symbols.ts";
+import type { Preprocessing } from "./checkpoint.ts";
+import type { Layout, NetworkName } from "./layout.ts";
+import type { Recipe } from "./recipe.ts";
+
+export type { Libraries } from "../shim/library.ts";
+export { NativeError } from "../shim/library.ts";
+
+/** Everything an engine is made from; nothing of it changes later. */
+export interface EngineConfig {
+  network: NetworkName;
+  /** Pixels a side, 32 to 1024. */
+  size: number;
+  channels: 1 | 3;
+  device: "auto" | "cpu" | "cuda";
+  precision: "fp32";
+  /** Threads of the engine's own team, 1 to 256. */
+  threads: number;
+  /** Key of everything random, with `silo`. */
+  seed: number;
+  silo: number;
+  recipe: Recipe;
+  /** Loss weights of classes 0 and 1; [1, 1] when the recipe has none. */
+  classWeights: [number, number];
+  preprocessing: Preprocessing;
+}
+
+/** Steps to train: K = `lr.length`. */
+export interface Chunk {
+  /** Step number of the first, counted from the run's start (random numbers depend on it). */
+  firstStep: number;
+  /** (K) factors of the recipe's learning rate. */
+  lr: Float32Array;
+  /** (K) largest gradient norms; Infinity = none. */
+  clip: Float32Array;
+  /** (K · batch) rows of the data set. */
+  indices: Uint32Array;
+}
+
+/** What a chunk did; norms are from before clipping. Skipped steps had a gradient that is not finite and changed no weight. */
+export interface ChunkResult {
+  losses: Float32Array;
+  norms: Float32Array;
+  skipped: number;
+}
+
+const PUT_BYTES = 32 << 20;
+
+function bytesOf(view: ArrayBufferView): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(view.buffer as ArrayBuffer, view.byteOffset, view.byteLength);
+}
+
+/** The one u32 that a function writes through an out parameter. */
+function handle(
+  op: string,
+  call: (out: Uint8Array<ArrayBuffer>, err: Uint8Array<ArrayBuffer>, errlen: number) => number,
+): number {
+  const out = new Uint32Array(1);
+  check(op, (err, errlen) => call(bytesOf(out), err, errlen));
+  return out[0];
+}
+
+/** Grey images with labels, held by native code. Freed by `using` or when disposed; never by the collector. */
+export class DataSet implements Disposable {
+  readonly #library: Library;
+  #id: number;
+  private constructor(library: Library, id: number, readonly n: number, readonly size: number) {
+    this.#library = library;
+    this.#id = id;
+  }
+
+  /** Room for n images of size × size, all black, all labelled 0. */
+  static create(libraries: Libraries, { n, size }: { n: number; size: number }): Promise<DataSet> {
+    const library = openLibrary(libraries);
+    const id = handle(
+      "fedx_data_create",
+      (out, err, errlen) => library.symbols.fedx_data_create(n, size, size, out, err, errlen),
+    );
+    return Promise.resolve(new DataSet(library, id, n, size));
+  }
+
+  /** The native handle. @throws {NativeError} code "handle" in the next call once disposed */
+  get id(): number {
+    return this.#id;
+  }
+
+  /** Copies whole images in from row `first`. pixels: (k, size, size) u8. */
+  async put(first: number, pixels: Uint8Array): Promise<void> {
+    const image = this.size * this.size;
+    const images = Math.max(1, Math.floor(PUT_BYTES / image));
+    if (pixels.length % image !== 0) {
+      throw new RangeError(
+        `Cannot put pixels: expected whole images of ${image} bytes, got ${pixels.length} bytes`,
+      );
+    }
+    for (let at = 0; at < pixels.length; at += images * image) {
+      const part = bytesOf(pixels.subarray(at, at + images * image));
+      await checkAsync(
+        "fedx_data_put",
+        (err, errlen) =>
+          this.#library.symbols.fedx_data_put(this.#id, first + at / image, part, part.length, err, errlen),
+      );
+    }
+  }
+
+  /** Sets labels from row `first`. labels: (k) u8, each 0 or 1. */
+  labels(first: number, labels: Uint8Array): void {
+    check(
+      "fedx_data_labels",
+      (err, errlen) =>
+        this.#library.symbols.fedx_data_labels(this.#id, first, bytesOf(labels), labels.length, err, errlen),
+    );
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#id === 0) return;
+    this.#library.symbols.fedx_data_destroy(this.#id, new Uint8Array(1), 1);
+    this.#id = 0;
+  }
+}
+
+/** One network with its optimizer and its own thread. Calls are run in the order in which they were made. */
+export class Engine implements Disposable {
+  readonly #library: Library;
+  readonly #batch: number;
+  #id: number;
+
+  private constructor(
+    library: Library,
+    id: number,
+    batch: number,
+    /** As the engine reports it; equals layoutOf() of src/model/layout.ts. */
+    readonly layout: Layout,
+    readonly info: { device: string; threads: number; build: string },
+  ) {
+    this.#library = library;
+    this.#id = id;
+    this.#batch = batch;
+  }
+
+  /**
+   * Makes an engine; all weights are 0 until `writeVector`.
+   *
+   * @throws {NativeError} code "config": a field is out of range; "not_built": no such device in this library
+   */
+  static async create(config: EngineConfig, libraries: Libraries): Promise<Engine> {
+    const library = openLibrary(libraries);
+    const json = new TextEncoder().encode(nativeConfig(config));
+    const out = new Uint32Array(1);
+    await checkAsync(
+      "fedx_engine_create",
+      (err, errlen) => library.symbols.fedx_engine_create(json, json.length, bytesOf(out), err, errlen),
+    );
+    const info = { device: "cpu", threads: config.threads, build: library.build };
+    return new Engine(library, out[0], config.recipe.batch, readLayout(library, out[0]), info);
+  }
+
+  /** Copies the flat vector out: weights, then BatchNorm statistics, in layout order. */
+  async readVector(): Promise<Float32Array> {
+    const vector = new Float32Array(this.layout.length);
+    await checkAsync(
+      "fedx_state_read",
+      (err, errlen) =>
+        this.#library.symbols.fedx_state_read(
+          this.#id,
+          STATE.params,
+          bytesOf(vector),
+          vector.byteLength,
+          err,
+          errlen,
+        ),
+    );
+    return vector;
+  }
+
+  /** Copies the flat vector in. The optimizer's state stays. */
+  async writeVector(vector: Float32Array): Promise<void> {
+    await this.#write(STATE.params, bytesOf(vector));
+  }
+
+  /** Sets Adam's moments and step count to 0, as at the start of each round. */
+  async resetOptimizer(): Promise<void> {
+    for (const kind of [STATE.m, STATE.v, STATE.vmax, STATE.scalars]) {
+      await this.#write(kind, new Uint8Array(0));
+    }
+  }
+
+  /**
+   * Trains K steps. The data set may be disposed meanwhile.
+   *
+   * @throws {RangeError} when the chunk's arrays do not match
+   * @throws {NativeError} code "cancelled" or "shutdown"
+   */
+  async train(data: DataSet, chunk: Chunk): Promise<ChunkResult> {
+    const steps = chunk.lr.length;
+    const plan = packPlan(chunk, this.#batch);
+    const ticket = handle(
+      "fedx_train_submit",
+      (out, err, errlen) =>
+        this.#library.symbols.fedx_train_submit(this.#id, data.id, plan, plan.length, out, err, errlen),
+    );
+    const out = await this.#wait(ticket, 4 + 8 * steps);
+    return {
+      skipped: new Uint32Array(out, 0, 1)[0],
+      losses: new Float32Array(out, 4, steps),
+      norms: new Float32Array(out, 4 + 4 * steps, steps),
+    };
+  }
+
+  /** Scores rows of the data set: one logit each, dropout off, BatchNorm's running statistics. */
+  async predict(data: DataSet, rows: Uint32Array): Promise<Float32Array> {
+    if (rows.length === 0) return new Float32Array(0);
+    const ticket = handle(
+      "fedx_predict_submit",
+      (out, err, errlen) =>
+        this.#library.symbols.fedx_predict_submit(
+          this.#id,
+          data.id,
+          bytesOf(rows),
+          rows.length,
+          out,
+          err,
+          errlen,
+        ),
+    );
+    return new Float32Array(await this.#wait(ticket, 4 * rows.length));
+  }
+
+  /** Drops chunks that have not begun; their promises reject with code "cancelled". */
+  cancel(): void {
+    check("fedx_cancel", (err, errlen) => this.#library.symbols.fedx_cancel(this.#id, err, errlen));
+  }
+
+  /** Drops queued chunks, waits for the step under way, frees the engine. */
+  [Symbol.dispose](): void {
+    if (this.#id === 0) return;
+    this.#library.symbols.fedx_engine_destroy(this.#id, new Uint8Array(1), 1);
+    this.#id = 0;
+  }
+
+  async #write(kind: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    await checkAsync(
+      "fedx_state_write",
+      (err, errlen) =>
+        this.#library.symbols.fedx_state_write(this.#id, kind, bytes, bytes.length, err, errlen),
+    );
+  }
+
+  async #wait(ticket: number, length: number): Promise<ArrayBuffer> {
+    const out = new Uint8Array(length);
+    await checkAsync(
+      "fedx_wait",
+      (err, errlen) => this.#library.symbols.fedx_wait(ticket, out, length, err, errlen),
+    );
+    return out.buffer;
+  }
+}
+
+/** The flat JSON that native/config.cpp reads. */
+function nativeConfig(config: EngineConfig): string {
+  const { recipe, preprocessing } = config;
+  return JSON.stringify({
+    network: config.network,
+    device: config.device,
+    precision: config.precision,
+    size: config.size,
+    channels: config.channels,
+    threads: config.threads,
+    seed: config.seed,
+    silo: config.silo,
+    class_weights: config.classWeights,
+    mean: preprocessing.mean,
+    deviation: preprocessing.deviation,
+    batch: recipe.batch,
+    lr: recipe.lr,
+    beta1: recipe.beta1,
+    beta2: recipe.beta2,
+    eps: recipe.eps,
+    weight_decay: recipe.weightDecay,
+    amsgrad: recipe.amsgrad,
+    lr_classifier: recipe.groups.classifier,
+    lr_stem: recipe.groups.stem,
+    lr_backbone: recipe.groups.backbone,
+    gamma: recipe.loss.gamma,
+    alpha: recipe.loss.alpha,
+    dropout: recipe.dropout,
+    stochastic_depth: recipe.stochasticDepth,
+    flip: recipe.augment.flip,
+    rotation: recipe.augment.rotation,
+    brightness: recipe.augment.brightness,
+    contrast: recipe.augment.contrast,
+    freeze_statistics: recipe.bn === "frozen",
+  });
+}
+
+/** One chunk as fedx_train_submit takes it. */
+function packPlan(chunk: Chunk, batch: number): Uint8Array<ArrayBuffer> {
+  const steps = chunk.lr.length;
+  if (chunk.clip.length !== steps || chunk.indices.length !== steps * batch) {
+    throw new RangeError(
+      `Cannot train ${steps} steps: expected ${steps} clip norms and ${
+        steps * batch
+      } rows, got ${chunk.clip.length} and ${chunk.indices.length}`,
+    );
+  }
+  const buffer = new ArrayBuffer(16 + steps * (8 + 4 * batch));
+  new Uint32Array(buffer, 0, 4).set([steps, batch, chunk.firstStep, 0]);
+  new Float32Array(buffer, 16, steps).set(chunk.lr);
+  new Float32Array(buffer, 16 + 4 * steps, steps).set(chunk.clip);
+  new Uint32Array(buffer, 16 + 8 * steps).set(chunk.indices);
+  return new Uint8Array(buffer);
+}
+
+function readLayout(library: Library, id: number): Layout {
+  const needed = new Uint32Array(1);
+  const out = new Uint8Array(128 << 10);
+  check(
+    "fedx_layout",
+    (err, errlen) => library.symbols.fedx_layout(id, out, out.length, bytesOf(needed), err, errlen),
+  );
+  return JSON.parse(text(out));
+}
+
+/** Ends all native work and frees everything; waits for the steps under way. Engines are unusable afterwards. */
+export function shutdown(): void {
+  openedLibrary()?.symbols.fedx_shutdown();
+}
+
+/** Engines, data sets and tickets not yet freed; 0 when no library was opened. */
+export function liveHandles(): number {
+  return openedLibrary()?.symbols.fedx_live_handles() ?? 0;
+}
+
+let guarded = false;
+
+/**
+ * Shuts native work down on every way out: Deno.exit, an uncaught error, an unhandled rejection, the natural end.
+ * Without it, an exit during libtorch's work crashes the process and loses its status.
+ */
+export function guardExit(): void {
+  if (guarded) return;
+  guarded = true;
+  globalThis.addEventListener("unload", shutdown);
+  const fail = (event: Event, reason: unknown) => {
+    event.preventDefault();
+    console.error(reason);
+    shutdown();
+    Deno.exit(1);
+  };
+  globalThis.addEventListener("error", (event) => fail(event, event.error));
+  globalThis.addEventListener("unhandledrejection", (event) => fail(event, event.reason));
+}

@@ -1,0 +1,214 @@
+/**
+ * How native/ is built, in one place: sources → objects with g++ → the shim (a shared library) or the native test (a program).
+ *
+ * Why no cmake: it would be one more thing to install, and ten files need no build system. An object is named by the
+ * hash of everything it is made from, so builds are incremental, and two builds at once cannot harm each other.
+ */
+import { createHash } from "node:crypto";
+
+/** Which libtorch to build against: `dir` holds lib/, include/ and version.py. */
+export interface NativeOptions {
+  libtorch: string;
+  onProgress?: (event: { done: number; total: number; file: string }) => void;
+}
+
+/** What a build did. */
+export interface NativeBuild {
+  path: string;
+  /** False when everything was up to date. */
+  built: boolean;
+  seconds: number;
+}
+
+const ROOT = new URL("../native/", import.meta.url).pathname;
+const OUT = `${ROOT}build`;
+
+/** Sources of the shim; the native test adds test.cpp. */
+const SOURCES = ["engine", "block", "efficientnet", "fedx", "config", "recipe", "augment"];
+const WARNINGS = ["-Wall", "-Wextra", "-Wno-unused-parameter"];
+/** -fopenmp everywhere: at::parallel_for is silently serial without it. */
+const FLAGS = [
+  "-std=c++20",
+  "-fPIC",
+  "-fopenmp",
+  "-fvisibility=hidden",
+  "-fno-math-errno",
+  "-DAT_PER_OPERATOR_HEADERS",
+  ...WARNINGS,
+];
+const PLAIN = [...FLAGS, "-O2"];
+const SANITIZED = [...FLAGS, "-O1", "-g", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"];
+/** A shim beside the wrong libtorch must fail when it is opened, not at its first call. */
+const LINK = ["-Wl,-z,now", "-Wl,-z,defs"];
+const AT_ONCE = 2; // compilers: each takes 0.6 GB
+
+/** Builds native/build/libfedx-cpu.so if a source, a flag, the compiler or libtorch changed. */
+export async function buildShim(options: NativeOptions): Promise<NativeBuild> {
+  const start = performance.now();
+  const plan = await planBuild(options.libtorch, PLAIN, SOURCES);
+  const path = `${OUT}/libfedx-cpu.so`;
+  const flags = ["-shared", ...LINK, ...libraries(options.libtorch)];
+  return await finish(plan, { path, flags, options, start });
+}
+
+/** Builds the native test program; with `sanitize`, all of it under ASan and UBSan. */
+export async function buildNativeTest(options: NativeOptions & { sanitize?: boolean }): Promise<NativeBuild> {
+  const start = performance.now();
+  const plan = await planBuild(options.libtorch, options.sanitize ? SANITIZED : PLAIN, [...SOURCES, "test"]);
+  const path = `${OUT}/fedx-test${options.sanitize ? "-sanitized" : ""}`;
+  const flags = [
+    ...libraries(options.libtorch),
+    `-Wl,-rpath,${options.libtorch}/lib`,
+    "-Wl,--allow-shlib-undefined",
+  ];
+  if (options.sanitize) flags.push("-fsanitize=address,undefined");
+  return await finish(plan, { path, flags, options, start });
+}
+
+interface Unit {
+  name: string;
+  object: string;
+  /** The whole compiler command. */
+  command: string[];
+}
+
+interface Plan {
+  units: Unit[];
+  /** Names the result: a hash of all objects' hashes. */
+  key: string;
+}
+
+function libraries(libtorch: string): string[] {
+  return [`-L${libtorch}/lib`, "-Wl,--no-as-needed", "-ltorch_cpu", "-lc10", "-fopenmp"];
+}
+
+function hash(...parts: string[]): string {
+  const sum = createHash("sha256");
+  for (const part of parts) sum.update(`${part.length}:${part}`);
+  return sum.digest("hex").slice(0, 16);
+}
+
+async function compilerVersion(): Promise<string> {
+  try {
+    const { success, stdout } = await new Deno.Command("g++", {
+      args: ["--version"],
+      stdout: "piped",
+      stderr: "null",
+    }).output();
+    if (success) return new TextDecoder().decode(stdout).split("\n")[0];
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  throw new Error(
+    "Cannot build the training engine: expected g++ 11 or newer, found none; install it (Debian and Ubuntu: apt-get install g++)",
+  );
+}
+
+/** What must be compiled: each unit's object is named by its source, all headers, flags, compiler and libtorch. */
+async function planBuild(libtorch: string, flags: string[], names: string[]): Promise<Plan> {
+  let version: string;
+  try {
+    version = await Deno.readTextFile(`${libtorch}/version.py`);
+    await Deno.stat(`${libtorch}/include/ATen/core/Tensor.h`);
+  } catch (cause) {
+    throw new Error(
+      `Cannot build the training engine: expected version.py and include/ in ${libtorch}; name a whole libtorch in FEDX_LIBTORCH`,
+      { cause },
+    );
+  }
+  const files: Record<string, string> = {};
+  for await (const entry of Deno.readDir(ROOT)) {
+    if (/\.(cpp|h)$/.test(entry.name)) files[entry.name] = await Deno.readTextFile(ROOT + entry.name);
+  }
+  const headers = Object.keys(files).filter((name) => name.endsWith(".h")).sort().map((name) => files[name]);
+  const common = [await compilerVersion(), version, flags.join(" "), ...headers];
+  const build = hash(...common, ...SOURCES.map((name) => files[`${name}.cpp`]));
+  const units = names.map((name) => {
+    const own = name === "fedx" ? [`-DFEDX_BUILD="${build}"`] : [];
+    const object = `${OUT}/objects/${name}-${hash(...common, ...own, files[`${name}.cpp`])}.o`;
+    return {
+      name,
+      object,
+      command: ["g++", ...flags, ...own, "-isystem", `${libtorch}/include`, "-c", `${ROOT}${name}.cpp`],
+    };
+  });
+  return { units, key: hash(...units.map((unit) => unit.object)) };
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}
+
+async function run(command: string[], doing: string): Promise<void> {
+  const { success, stderr } = await new Deno.Command(command[0], {
+    args: command.slice(1),
+    stdout: "null",
+    stderr: "piped",
+  })
+    .output();
+  const text = new TextDecoder().decode(stderr).trim();
+  if (!success) throw new Error(`Cannot ${doing}: g++ failed\n${text}`);
+  if (text) console.error(text);
+}
+
+/** Runs a command that writes to a path of its own, then renames: readers never see half a file. */
+async function produce(path: string, command: string[], doing: string): Promise<void> {
+  const partial = `${path}.${Deno.pid}.partial`;
+  await run([...command, "-o", partial], doing);
+  await Deno.rename(partial, path);
+}
+
+async function compile(units: Unit[], onProgress: NativeOptions["onProgress"]): Promise<void> {
+  const waiting: Unit[] = [];
+  for (const unit of units) if (!await exists(unit.object)) waiting.push(unit);
+  const total = waiting.length;
+  let done = 0;
+  const worker = async () => {
+    for (let unit = waiting.shift(); unit; unit = waiting.shift()) {
+      await produce(unit.object, unit.command, `compile native/${unit.name}.cpp`);
+      onProgress?.({ done: ++done, total, file: `${unit.name}.cpp` });
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+}
+
+async function finish(
+  plan: Plan,
+  result: { path: string; flags: string[]; options: NativeOptions; start: number },
+): Promise<NativeBuild> {
+  const { path, flags, options, start } = result;
+  const stamp = `${path}.key`;
+  const key = hash(plan.key, ...flags);
+  const seconds = () => (performance.now() - start) / 1000;
+  if (await exists(path) && await Deno.readTextFile(stamp).catch(() => "") === key) {
+    return { path, built: false, seconds: seconds() };
+  }
+  await Deno.mkdir(`${OUT}/objects`, { recursive: true });
+  await writeCompileCommands(plan.units);
+  await compile(plan.units, options.onProgress);
+  await produce(path, ["g++", ...plan.units.map((unit) => unit.object), ...flags], `link ${path}`);
+  await Deno.writeTextFile(stamp, key);
+  await removeOld(plan.units);
+  return { path, built: true, seconds: seconds() };
+}
+
+/** For editors (clangd) and linters. */
+async function writeCompileCommands(units: Unit[]): Promise<void> {
+  const entries = units.map((unit) => ({
+    directory: ROOT,
+    file: `${ROOT}${unit.name}.cpp`,
+    arguments: unit.command,
+  }));
+  await Deno.writeTextFile(`${OUT}/compile_commands.json`, JSON.stringify(entries, null, 2));
+}
+
+/** Objects that no build has used for a day go. */
+async function removeOld(units: Unit[]): Promise<void> {
+  const used = new Set(units.map((unit) => unit.object));
+  const limit = Date.now() - 86_400_000;
+  for await (const entry of Deno.readDir(`${OUT}/objects`)) {
+    const path = `${OUT}/objects/${entry.name}`;
+    const info = await Deno.stat(path).catch(() => null);
+    if (!used.has(path) && (info?.mtime?.getTime() ?? limit) < limit) await Deno.remove(path).catch(() => {});
+  }
+}
