@@ -1,0 +1,141 @@
+/**
+ * How much of a full row fits the time: from measured rows, from the silos' own speed before the first, and the
+ * reserve that the closing phase needs. Durations are seconds, shares parts of a full row (n·E images per silo).
+ */
+
+/** Where in the budget a run is meant to end: the middle of its last 5 %. */
+const AIM = 0.975;
+/** Open rows are abandoned when the closing phase would end beyond this part of the budget. */
+const LATEST = 0.99;
+/** Wanted length of the last row, as a part of the budget: 20 % more or less of it stays within the window. */
+const FINAL = 0.04;
+/** The fewest steps give way, with a warning, where they would make the last rows longer than this part. */
+const LONGEST_FEWEST = 0.045;
+/** A run that would end this part of the budget before the aim is still within its window. */
+const EARLY = 0.02;
+/** “The last row is the one after which less than 1.5 rows of time would be left.” */
+const ROWS_LEFT = 1.5;
+/** Silos that may share one machine although each measured its speed alone. */
+const SHARING = 4;
+/** The first row, unmeasured, takes at most this part of the time, all its silos sharing one machine. */
+const FIRST = 1 / 8;
+/** Finished rows that an estimate looks back on: a median over three survives one slow start or restart. */
+const MEMORY = 3;
+/** Committing, selecting and polling in the closing phase, whatever the data. */
+const CLOSING_OVERHEAD = 1;
+/** Scoring is about this much faster than training, used before the first scores only. */
+const SCORING_SPEEDUP = 3;
+
+/** A finished row. */
+export interface RowTiming {
+  /** Its part of a full row. */
+  share: number;
+  /** From its opening to the next one's. */
+  wall: number;
+  /** The longest training time of a silo, null when unknown. */
+  train: number | null;
+}
+
+/** What a row costs. */
+export interface CostPerRow {
+  /** Whatever its steps: pulling, scoring, uploading, folding. */
+  overhead: number;
+  /** Training of a full row. */
+  full: number;
+}
+
+/** Cost of a row from the last finished ones (at least one). */
+export function rowCost(timings: readonly RowTiming[]): CostPerRow {
+  const recent = timings.slice(-MEMORY);
+  return {
+    overhead: median(recent.map(({ wall, train }) => train === null ? 0 : Math.max(0, wall - train))),
+    full: median(
+      recent.map(({ wall, train, share }) => (train === null ? wall : Math.min(wall, train)) / share),
+    ),
+  };
+}
+
+interface TimeLeft {
+  budget: number;
+  elapsed: number;
+  closing: number;
+  /** Share that gives every silo its fewest steps. */
+  fewest: number;
+}
+
+/** Time for rows before the aim. */
+function available({ budget, elapsed, closing }: TimeLeft): number {
+  return budget * AIM - closing - elapsed;
+}
+
+/** The next row by measured cost; null when nothing useful fits any more. */
+export function shareLeft(
+  cost: CostPerRow,
+  time: TimeLeft,
+): { share: number; part: number; last: boolean } | null {
+  const left = available(time);
+  const { overhead, full } = cost;
+  const whole = overhead + full;
+  const shortest = overhead +
+    Math.min(full * time.fewest, Math.max(LONGEST_FEWEST * time.budget - overhead, overhead / 2));
+  const final = Math.min(whole, Math.max(shortest, FINAL * time.budget));
+  const share = (seconds: number) => (seconds - overhead) / full;
+  if (left < Math.max(ROWS_LEFT * final, final + EARLY * time.budget)) {
+    const useful = left >= shortest || (left > EARLY * time.budget && left > 1.2 * overhead);
+    return useful && share(left) > 0 ? { share: share(left), part: 1, last: true } : null;
+  }
+  // Leave a last row of about `final`, and never bet more than two thirds of the time on one row.
+  const length = Math.max(shortest, Math.min(whole, left / ROWS_LEFT, Math.max(left - final, left / 2)));
+  return { share: Math.min(1, share(length)), part: length / left, last: false };
+}
+
+/**
+ * The first row: a full one, unless silos that share a machine could then spend much of the budget on it.
+ * @param alone Seconds of training of the slowest silo, each measured alone; 0 when unknown. The progress is planned
+ * from it and thus too small where silos share a machine; later rows make up for that.
+ */
+export function firstShare(
+  alone: number,
+  time: TimeLeft & { silos: number },
+): { share: number; part: number; last: boolean } | null {
+  const left = available(time);
+  if (left <= 0) return null;
+  const worst = alone * Math.min(time.silos, SHARING);
+  const share = worst > 0 ? Math.min(1, FIRST * left / worst) : 1;
+  return { share, part: Math.min(0.5, alone * share / left), last: false };
+}
+
+/** When an open row is abandoned, seconds after round 1 opened. */
+export function abandonAt(clock: { budget: number; closing: number }): number {
+  return Math.max(0, clock.budget * LATEST - clock.closing);
+}
+
+/** A silo's figures for the closing phase. */
+export interface ClosingTurn {
+  val: number;
+  test: number;
+  /** Seconds its last scoring of `val` took, null before the first. */
+  score: number | null;
+  /** Seconds its last pull of a model took, null before the first. */
+  pull: number | null;
+  stepsPerSecond: number;
+}
+
+/** Expected length of the closing phase: pull and score g(R) on val, then score the selected model on test. */
+export function closingTime(turns: readonly ClosingTurn[], options: { batch: number }): number {
+  const longest = Math.max(
+    0,
+    ...turns.map(({ val, test, score, pull, stepsPerSecond }) => {
+      const alone = stepsPerSecond > 0 ? val / (options.batch * stepsPerSecond * SCORING_SPEEDUP) : 0;
+      const measured = score ?? alone * Math.min(turns.length, SHARING);
+      return measured * (1 + test / Math.max(1, val)) + 2 * (pull ?? 0);
+    }),
+  );
+  return CLOSING_OVERHEAD + longest;
+}
+
+function median(values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}

@@ -1,0 +1,72 @@
+/**
+ * Which model a run hands over: the one with the highest stratified AUROC on `val` among those that every silo of
+ * the newest row's roster has scored. Ties, which small sets that saturate at 1.000 produce, go to the lower mean
+ * loss, then to the earlier round.
+ */
+import { stratified } from "../model/metrics.ts";
+import type { Scores } from "./protocol.ts";
+
+/** A model and what the silos say of it on their own `val`. */
+export interface ScoredModel {
+  /** The round that made it; 0 is the start. Its scores came in round + 1. */
+  round: number;
+  scores: Readonly<Record<string, Pick<Scores, "auroc" | "loss" | "positives" | "negatives">>>;
+}
+
+export interface Selection {
+  round: number;
+  /** Stratified AUROC on `val`, optimistic; null when the model was not chosen by it. */
+  auroc: number | null;
+  /** Why this one, in one sentence. */
+  reason: string;
+}
+
+/**
+ * Chooses among all scored models.
+ * @param options `roster` of the newest row; `last` is the newest model's round, taken when none qualifies.
+ */
+export function select(
+  models: readonly ScoredModel[],
+  options: { roster: readonly string[]; last: number },
+): Selection {
+  const roster = [...options.roster].sort();
+  const complete = models.filter((m) =>
+    roster.length > 0 && roster.every((silo) => Object.hasOwn(m.scores, silo))
+  );
+  if (complete.length === 0) {
+    return { round: options.last, auroc: null, reason: "the last: no model was scored by every silo" };
+  }
+  const rated = complete.map((m) => rate(m, roster)).filter((r) => r.auroc !== null);
+  if (rated.length === 0) {
+    const reason = "the last: no silo has 10 val images of either class";
+    return { round: options.last, auroc: null, reason };
+  }
+  const best = rated.reduce((a, b) => better(b, a) ? b : a);
+  const reason = `highest stratified AUROC on val of ${rated.length} model${rated.length === 1 ? "" : "s"}`;
+  return { round: best.round, auroc: best.auroc, reason };
+}
+
+interface Rated {
+  round: number;
+  auroc: number | null;
+  loss: number;
+}
+
+function rate(model: ScoredModel, roster: readonly string[]): Rated {
+  const scores = roster.map((silo) => model.scores[silo]);
+  let images = 0, sum = 0;
+  for (const { loss, positives, negatives } of scores) {
+    images += positives + negatives;
+    sum += (loss ?? Infinity) * (positives + negatives);
+  }
+  const { auroc } = stratified(
+    scores.map(({ auroc, positives, negatives }) => ({ auroc, positives, negatives })),
+  );
+  return { round: model.round, auroc, loss: Number.isNaN(sum) ? Infinity : sum / images };
+}
+
+function better(a: Rated, b: Rated): boolean {
+  if (a.auroc !== b.auroc) return a.auroc! > b.auroc!;
+  if (a.loss !== b.loss) return a.loss < b.loss;
+  return a.round < b.round;
+}
