@@ -1,0 +1,17 @@
+/**
+ * fedx: hospitals train one chest-radiograph model together; no film leaves any of them.
+ *
+ * As a program: `fedx --help`. As a library: the parts below.
+ */
+export { type Layout, layoutOf, type NetworkName, type Tensor } from "./src/model/layout.ts";
+export { digest, loadModel, type ModelMetadata, saveModel } from "./src/model/checkpoint.ts";
+export { preset, type Recipe } from "./src/model/recipe.ts";
+export { auroc, bootstrap, operatingPoint, rocCurve, siteOnly, stratified } from "./src/model/metrics.ts";
+export { DataSet, Engine, type EngineConfig } from "./src/model/model.ts";
+export { type PrepareResult, prepareShard } from "./src/data/prepare.ts";
+export { Shard, type Split } from "./src/data/shard.ts";
+export { main } from "./src/cli/main.ts";
+
+import { main } from "./src/cli/main.ts";
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

