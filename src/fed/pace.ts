@@ -10,11 +10,13 @@ const LATEST = 0.99;
 /** Wanted length of the last row, as a part of the budget: 20 % more or less of it stays within the window. */
 const FINAL = 0.04;
 /** The fewest steps give way, with a warning, where they would make the last rows longer than this part. */
-const LONGEST_FEWEST = 0.045;
+const LONGEST_FEWEST = 0.06;
 /** A run that would end this part of the budget before the aim is still within its window. */
 const EARLY = 0.02;
 /** “The last row is the one after which less than 1.5 rows of time would be left.” */
 const ROWS_LEFT = 1.5;
+/** No row is longer than this many full ones. */
+const LONGEST_SHARE = 2.5;
 /** Silos that may share one machine although each measured its speed alone. */
 const SHARING = 4;
 /** The first row, unmeasured, takes at most this part of the time, all its silos sharing one machine. */
@@ -80,9 +82,11 @@ export function shareLeft(
     Math.min(full * time.fewest, Math.max(LONGEST_FEWEST * time.budget - overhead, overhead / 2));
   const final = Math.min(whole, Math.max(shortest, FINAL * time.budget));
   const share = (seconds: number) => (seconds - overhead) / full;
-  if (left < Math.max(ROWS_LEFT * final, final + EARLY * time.budget)) {
-    const useful = left >= shortest || (left > EARLY * time.budget && left > 1.2 * overhead);
-    return useful && share(left) > 0 ? { share: share(left), part: 1, last: true } : null;
+  const lastBelow = Math.max(ROWS_LEFT * final, Math.min(final + EARLY * time.budget, LONGEST_SHARE * final));
+  if (left < lastBelow) {
+    const useful = left >= shortest || left > EARLY * time.budget;
+    if (!useful || left <= overhead) return null;
+    return { share: Math.min(LONGEST_SHARE, share(left)), part: 1, last: true };
   }
   // Leave a last row of about `final`, and never bet more than two thirds of the time on one row.
   const length = Math.max(shortest, Math.min(whole, left / ROWS_LEFT, Math.max(left - final, left / 2)));

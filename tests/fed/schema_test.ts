@@ -1,0 +1,189 @@
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { ProtocolError } from "../../src/fed/errors.ts";
+import {
+  newRunId,
+  type Plan,
+  planId,
+  type Proposal,
+  type Row,
+  type RunView,
+} from "../../src/fed/protocol.ts";
+import * as schema from "../../src/fed/schema.ts";
+import { preset } from "../../src/model/recipe.ts";
+import { preprocessingOf } from "../../src/model/checkpoint.ts";
+
+const DIGEST = "ab".repeat(32);
+const RUN = "0f".repeat(16);
+
+function proposal(): Proposal {
+  return {
+    version: 1,
+    wire: 1,
+    network: "efficientnet_b0",
+    size: 128,
+    channels: 1,
+    preprocessing: preprocessingOf(1),
+    labelRule: "any-finding",
+    recipe: preset("deck"),
+    seed: 7,
+    rounds: null,
+    budget: 1200,
+    localEpochs: 1,
+    silos: ["a", "b"],
+    quorum: 2,
+    roundTimeout: null,
+    joinTimeout: 600,
+    init: { kind: "random", source: "seed 7", sha256: DIGEST },
+    histogram: { bins: 62, low: -8, high: 8 },
+  };
+}
+
+function plan(): Plan {
+  const entry = { shard: DIGEST, train: 100, positives: 40, build: "b", threads: 2, device: "cpu" };
+  return { ...proposal(), roster: { a: entry, b: { ...entry, train: 90 } }, classWeights: [0.8, 1.3] };
+}
+
+function row(): Row {
+  return {
+    version: 1,
+    run: RUN,
+    round: 1,
+    base: DIGEST,
+    roster: ["a", "b"],
+    silos: { a: { firstStep: 0, steps: 3 }, b: { firstStep: 0, steps: 2 } },
+    p0: 0,
+    p1: 0.5,
+    scale: { weights: 32, statistics: 20 },
+    last: false,
+  };
+}
+
+function view(): RunView {
+  return {
+    version: 1,
+    run: RUN,
+    state: "round",
+    proposal: proposal(),
+    plan: plan(),
+    planId: planId(plan()),
+    row: row(),
+    round: 1,
+    selected: null,
+  };
+}
+
+const read = (value: unknown) => parse(JSON.stringify(value));
+const parse = (text: string) => schema.parseMessage(schema.RunViewSchema, text, { what: "the run" });
+
+Deno.test("parseMessage: a whole RunView comes back equal, from both presets", () => {
+  assertEquals(read(view()), view());
+  const other = { ...view(), proposal: { ...proposal(), recipe: preset("default") }, message: "hello" };
+  assertEquals(read(other), other);
+});
+
+Deno.test("parseMessage: refusals name the field by its dot path", () => {
+  const cases: [(v: ReturnType<typeof view>) => unknown, RegExp][] = [
+    [(v) => ({ ...v, extra: 1 }), /without the key extra/],
+    [
+      (v) => ({ ...v, row: { ...v.row, silos: { a: { firstStep: 0, steps: 1, x: 1 } } } }),
+      /row\.silos\.a\.x/,
+    ],
+    [(v) => ({ ...v, run: "zz" }), /16 bytes in lower-case hex at run/],
+    [(v) => ({ ...v, round: -1 }), />=0 at round.*got -1/],
+    [(v) => ({ ...v, round: 1.5 }), /at round/],
+    [(v) => ({ ...v, message: "x".repeat(2001) }), /at message/],
+    [(v) => ({ ...v, proposal: { ...v.proposal, silos: ["a", "../b"] } }), /proposal\.silos\.1/],
+    [(v) => ({ ...v, proposal: { ...v.proposal, seed: undefined } }), /with the key proposal\.seed/],
+    [(v) => ({ ...v, plan: { ...v.plan, roster: { "x y": v.plan!.roster.a } } }), /plan\.roster/],
+  ];
+  for (const [change, text] of cases) {
+    const error = assertThrows(() => read(change(view())), ProtocolError);
+    assertEquals(error.code, "bad_request");
+    assertMatch(error.message, text);
+  }
+});
+
+Deno.test("parseMessage: infinities, broken JSON and broken UTF-8 are refused", () => {
+  const text = JSON.stringify(view()).replace('"p1":0.5', '"p1":1e999');
+  assertStringIncludes(assertThrows(() => parse(text), ProtocolError).message, "row.p1");
+  assertThrows(() => parse("{"), ProtocolError);
+  const bytes = new Uint8Array([0x22, 0xff, 0x22]);
+  const options = { what: "the answer", code: "bad_answer" } as const;
+  const error = assertThrows(() => schema.parseMessage(schema.RunViewSchema, bytes, options), ProtocolError);
+  assertEquals(error.code, "bad_answer");
+});
+
+Deno.test("parseMessage: names of Object.prototype never become keys of a record", () => {
+  for (const name of ["__proto__", "constructor", "prototype", "toString", "hasOwnProperty"]) {
+    const text = JSON.stringify(view()).replace('"silos":["a","b"]', `"silos":["${name}"]`);
+    assertThrows(() => parse(text), ProtocolError);
+  }
+});
+
+Deno.test("schemas: every message a silo sends passes as it is specified and fails with one field more", () => {
+  const counts = { images: 10, patients: 9, positives: 4 };
+  const messages = {
+    RegistrationSchema: {
+      silo: "a",
+      shard: DIGEST,
+      splits: { train: counts, val: counts, test: counts },
+      device: "cpu",
+      threads: 2,
+      build: "x",
+      stepsPerSecond: 3.5,
+      size: 128,
+      kernel: "lanczos3",
+      fit: "fill",
+      labelRule: "any-finding",
+      wire: 1,
+    },
+    UpdateStartSchema: {
+      run: RUN,
+      round: 1,
+      base: DIGEST,
+      layout: DIGEST,
+      bytes: 16,
+      examples: 9,
+      sha256: DIGEST,
+      encoding: 1,
+      wire: 1,
+    },
+    ScoresSchema: {
+      run: RUN,
+      round: 2,
+      auroc: null,
+      loss: 0.5,
+      positives: 3,
+      negatives: 4,
+      test: { auroc: 0.9, se: 0.01, positives: 20, negatives: 30, images: 50 },
+      seconds: { train: 1.5 },
+      images: 12,
+    },
+    HeartbeatSchema: { run: RUN, round: 1, phase: "training", step: 3, steps: 9 },
+    ReceiptSchema: { run: RUN, round: 1, silo: "a", sha256: DIGEST, examples: 9 },
+    UpdateProgressSchema: { offset: 4 },
+    HeartbeatAnswerSchema: { run: RUN, state: "round", round: 1 },
+    ReceivedSchema: { received: true },
+  } as const;
+  for (const [name, message] of Object.entries(messages)) {
+    const one = schema[name as keyof typeof messages] as Parameters<typeof schema.parseMessage>[0];
+    assertEquals(schema.parseMessage(one, JSON.stringify(message), { what: "it" }), message);
+    const more = JSON.stringify({ ...message, pixel: 1 });
+    assertThrows(() => schema.parseMessage(one, more, { what: "it" }), ProtocolError, "pixel");
+  }
+});
+
+Deno.test("planId: independent of key order, changed by any setting; run ids differ", () => {
+  const shuffled = Object.fromEntries(Object.entries(plan()).reverse()) as unknown as Plan;
+  assertEquals(planId(shuffled), planId(plan()));
+  assertNotEquals(planId({ ...plan(), seed: 8 }), planId(plan()));
+  assertMatch(newRunId(), /^[0-9a-f]{32}$/);
+  assert(newRunId() !== newRunId());
+});
