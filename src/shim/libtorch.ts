@@ -1,0 +1,123 @@
+/**
+ * Where libtorch lies on this machine: FEDX_LIBTORCH, else the project's cache (fetch_libtorch.ts fills it), else
+ * a `torch` that python3 can import. Looks only; opens nothing.
+ */
+
+/** The version that is fetched, and that the golden values were made with. */
+export const TORCH_VERSION = "2.13.0";
+
+/** A libtorch that can be opened: `dir` holds lib/ and, where `headers` is true, include/. */
+export interface Libtorch {
+  dir: string;
+  /** As in torch/version.py, such as "2.13.0+cu130". */
+  version: string;
+  source: "FEDX_LIBTORCH" | "cache" | "python3";
+  headers: boolean;
+}
+
+/** Folder of everything that fedx fetches: `$XDG_CACHE_HOME/fedx`, else `~/.cache/fedx`. */
+export function cacheDir(): string {
+  const home = Deno.env.get("HOME");
+  const base = Deno.env.get("XDG_CACHE_HOME") || (home ? `${home}/.cache` : undefined);
+  if (base === undefined) {
+    throw new Error(
+      "Cannot find the cache folder: expected HOME or XDG_CACHE_HOME in the environment, got none",
+    );
+  }
+  return `${base}/fedx`;
+}
+
+/** The oldest and newest minor version of PyTorch 2 that the shim is written for. */
+const MINOR = { oldest: 11, newest: 13 };
+
+/** True for the versions that the shim builds against. */
+export function fits(version: string): boolean {
+  const [, minor] = /^2\.(\d+)\./.exec(version) ?? [];
+  return minor !== undefined && Number(minor) >= MINOR.oldest && Number(minor) <= MINOR.newest;
+}
+
+/**
+ * Finds libtorch without fetching anything; null when there is none.
+ *
+ * @param options.headers look only for one that a shim can be built against @default false
+ * @throws Error when FEDX_LIBTORCH is set and cannot be used
+ */
+export async function findLibtorch(options: { headers?: boolean } = {}): Promise<Libtorch | null> {
+  const named = Deno.env.get("FEDX_LIBTORCH");
+  if (named) return await inspectNamed(named, options.headers ?? false);
+  const usable = (found: Libtorch | null) =>
+    found !== null && fits(found.version) && (found.headers || !options.headers) ? found : null;
+  const cached = usable(await inspect(`${cacheDir()}/libtorch/${TORCH_VERSION}`, "cache"));
+  if (cached) return cached;
+  const dir = await pythonTorch();
+  return dir === null ? null : usable(await inspect(dir, "python3"));
+}
+
+async function inspectNamed(dir: string, headers: boolean): Promise<Libtorch> {
+  const found = await inspect(dir, "FEDX_LIBTORCH");
+  const start = `Cannot use FEDX_LIBTORCH=${dir}:`;
+  if (found === null) {
+    throw new Error(
+      `${start} expected lib/libtorch_cpu.so in it, got none. Name the folder that holds lib/.`,
+    );
+  }
+  if (!fits(found.version)) {
+    const range = `2.${MINOR.oldest} to 2.${MINOR.newest}`;
+    throw new Error(
+      `${start} expected PyTorch ${range}, got ${found.version}. Unset it to fetch ${TORCH_VERSION}.`,
+    );
+  }
+  if (headers && !found.headers) {
+    throw new Error(
+      `${start} expected include/torch/csrc/api in it, got none. Unset it to fetch ${TORCH_VERSION}.`,
+    );
+  }
+  return found;
+}
+
+/** What lies in a folder; null when it holds no libtorch. */
+export async function inspect(dir: string, source: Libtorch["source"]): Promise<Libtorch | null> {
+  if (!await exists(`${dir}/lib/libtorch_cpu.so`)) return null;
+  const version = await readVersion(dir);
+  return { dir, source, version, headers: await exists(`${dir}/include/torch/csrc/api`) };
+}
+
+/** Reads version.py (wheel) or build-version (libtorch archive); "unknown" when there is neither. */
+async function readVersion(dir: string): Promise<string> {
+  const text = await readText(`${dir}/version.py`);
+  const [, version] = /^__version__ = ['"]([^'"]+)['"]/m.exec(text) ?? [];
+  return version ?? ((await readText(`${dir}/build-version`)).trim() || "unknown");
+}
+
+/** The text of a file, or "" when there is none. */
+export async function readText(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** The folder of python3's torch, found without importing it; null when there is none. */
+async function pythonTorch(): Promise<string | null> {
+  const code = "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0])";
+  try {
+    const python = new Deno.Command("python3", { args: ["-c", code], stdin: "null", stderr: "null" });
+    const { success, stdout } = await python.output();
+    return success ? new TextDecoder().decode(stdout).trim() : null;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,198 @@
+/** The rules of the source tree as programs: who may import whom, and what may stand where. */
+import { assertEquals } from "@std/assert";
+
+const ROOT = new URL("../", import.meta.url).pathname;
+
+interface Source {
+  /** From the root, such as "src/fed/frame.ts". */
+  path: string;
+  text: string;
+}
+
+interface Edge {
+  target: string;
+  typeOnly: boolean;
+  lazy: boolean;
+}
+
+/** Import lines, static and dynamic; a line of comment or text that merely mentions one does not match. */
+function edges(text: string): Edge[] {
+  const found: Edge[] = [];
+  const fixed = /^(?:import|export)\s+(?:(type)\s+)?(?:([^"';]*?)\s*from\s*)?["']([^"']+)["']/gm;
+  for (const [, type, names, target] of text.matchAll(fixed)) {
+    const listed = /^\{(.*)\}$/s.exec(names?.trim() ?? "")?.[1].split(",").map((name) => name.trim()).filter(
+      Boolean,
+    );
+    const typeOnly = type !== undefined ||
+      (listed?.length ? listed.every((name) => name.startsWith("type ")) : false);
+    found.push({ target, typeOnly, lazy: false });
+  }
+  for (const [, target] of text.matchAll(/^(?!\s*(?:\*|\/\/)).*\bimport\(\s*["']([^"']+)["']/gm)) {
+    found.push({ target, typeOnly: false, lazy: true });
+  }
+  return found;
+}
+
+/** The part of the tree that a file belongs to. */
+function part(path: string): string {
+  if (path === "mod.ts") return "mod.ts";
+  return path.startsWith("src/") ? path.split("/").slice(0, 2).join("/") : path.split("/")[0];
+}
+
+const MAY_IMPORT: Record<string, string[]> = {
+  "mod.ts": ["src/cli", "src/fed", "src/model", "src/data"],
+  "src/cli": ["src/cli", "src/fed", "src/model", "src/data"],
+  "src/fed": ["src/fed", "src/model", "src/data"],
+  "src/model": ["src/model", "src/shim"],
+  "src/data": ["src/data"],
+  "src/shim": ["src/shim"],
+  "tools": ["tools", "mod.ts", "src/cli", "src/fed", "src/model", "src/data", "src/shim"],
+  "bench": ["bench", "mod.ts", "src/cli", "src/fed", "src/model", "src/data", "src/shim"],
+};
+
+/** src/cli looks libtorch up and fetches weights through pip; it never opens a library. */
+const CLI_SHIM = [
+  "src/shim/libtorch.ts",
+  "src/shim/pip.ts",
+  "src/shim/wheel.ts",
+  "src/shim/fetch_libtorch.ts",
+];
+/** Packages that cost tens of milliseconds or open a native library: imported inside functions only. */
+const LAZY = /^(sharp|@peculiar\/x509|reflect-metadata|@tensorflow\/)/;
+
+function wrongEdges({ path, text }: Source): string[] {
+  const from = part(path);
+  const allowed = MAY_IMPORT[from] ?? [];
+  return edges(text).flatMap((edge) => {
+    if (!edge.target.startsWith(".")) {
+      const bad = from.startsWith("src/") && LAZY.test(edge.target) && !edge.typeOnly && !edge.lazy;
+      return bad ? [`${path} imports ${edge.target} at the top: import it inside a function`] : [];
+    }
+    const target = new URL(edge.target, `file:///${path}`).pathname.slice(1);
+    const to = part(target);
+    const fine = allowed.includes(to) ||
+      (from === "src/cli" && CLI_SHIM.includes(target)) ||
+      (from === "src/model" && to === "src/data" && edge.typeOnly);
+    return fine ? [] : [`${path} must not import ${target}`];
+  });
+}
+
+function withoutComments(text: string): string {
+  return text.replaceAll(/\/\*[\s\S]*?\*\//g, "").replaceAll(/(^|\s)\/\/.*$/gm, "$1");
+}
+
+function wrongUses({ path, text }: Source): string[] {
+  const code = withoutComments(text);
+  const wrong: string[] = [];
+  const ffi = /\bDeno\.(dlopen|Unsafe\w+)\b/.exec(code);
+  if (ffi && path !== "src/shim/library.ts") {
+    wrong.push(`${path} uses ${ffi[0]}: only src/shim/library.ts may`);
+  }
+  const print = /\bconsole\.\w+|\bDeno\.(stdout|stderr)\b|\bprocess\.(stdout|stderr)\b/.exec(code);
+  const prints = path.startsWith("src/cli/") || part(path) === "tools" || part(path) === "bench";
+  if (print && !prints) wrong.push(`${path} uses ${print[0]}: only src/cli prints`);
+  const network = /\bfetch\(|\bDeno\.(connect|listen|serve)\w*\(|["']node:(http2?|https|net|tls)["']/.exec(
+    code,
+  );
+  if (network && /^src\/(data|model)\//.test(path)) wrong.push(`${path} uses the network (${network[0]})`);
+  return wrong;
+}
+
+function wrongName(path: string): string[] {
+  const bad = /(?:^|\/)(?:utils?|helpers?|common|types?)(?:\.|\/|$)/.test(path);
+  return bad ? [`${path}: a file or folder is named for its one idea`] : [];
+}
+
+async function walk(folder: string): Promise<string[]> {
+  const paths: string[] = [];
+  try {
+    for await (const entry of Deno.readDir(`${ROOT}${folder}`)) {
+      const path = `${folder}/${entry.name}`;
+      if (entry.isDirectory) paths.push(...await walk(path));
+      else paths.push(path);
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return paths;
+}
+
+async function sources(): Promise<Source[]> {
+  const folders = await Promise.all(["src", "tools", "bench"].map(walk));
+  const paths = ["mod.ts", ...folders.flat()].filter((path) => path.endsWith(".ts"));
+  return await Promise.all(
+    paths.map(async (path) => ({ path, text: await Deno.readTextFile(`${ROOT}${path}`) })),
+  );
+}
+
+Deno.test("architecture: imports go along the arrows, and nobody imports tools", async () => {
+  assertEquals((await sources()).flatMap(wrongEdges), []);
+});
+
+Deno.test("architecture: libraries are opened in src/shim/library.ts, lines are printed in src/cli", async () => {
+  assertEquals((await sources()).filter(({ path }) => !path.startsWith("bench/")).flatMap(wrongUses), []);
+});
+
+Deno.test("architecture: no file is called utils, helpers, common or types", async () => {
+  const paths = (await Promise.all(["src", "tools", "bench", "tests", "native"].map(walk))).flat();
+  assertEquals(paths.filter((path) => !path.startsWith("native/build/")).flatMap(wrongName), []);
+});
+
+Deno.test("architecture: each rule reports a file that breaks it", () => {
+  const bad = (path: string, text: string) =>
+    [...wrongEdges({ path, text }), ...wrongUses({ path, text })].length;
+  assertEquals(bad("src/fed/silo.ts", 'import { open } from "../shim/library.ts";'), 1);
+  assertEquals(bad("src/data/shard.ts", 'export { philox } from "../model/philox.ts";'), 1);
+  assertEquals(bad("src/model/model.ts", 'import { Shard } from "../data/shard.ts";'), 1);
+  assertEquals(bad("src/model/model.ts", 'import { type A, b } from "../data/shard.ts";'), 1);
+  assertEquals(bad("src/model/model.ts", 'import type { Shard } from "../data/shard.ts";'), 0);
+  assertEquals(bad("src/model/model.ts", 'import { type A, type B } from "../data/shard.ts";'), 0);
+  assertEquals(bad("src/cli/demo.ts", 'const x = await import("../../tools/bootstrap.ts");'), 1);
+  assertEquals(bad("src/cli/demo.ts", 'import {\n  a,\n  b,\n} from "../shim/symbols.ts";'), 1);
+  assertEquals(bad("src/cli/demo.ts", 'import { findLibtorch } from "../shim/libtorch.ts";'), 0);
+  assertEquals(bad("src/shim/pip.ts", 'import "../model/recipe.ts";'), 1);
+  assertEquals(bad("mod.ts", 'export * from "./src/shim/symbols.ts";'), 1);
+  assertEquals(bad("src/data/decode.ts", 'import sharp from "sharp";'), 1);
+  assertEquals(bad("src/data/decode.ts", 'import type { Sharp } from "sharp";'), 0);
+  assertEquals(bad("src/fed/silo.ts", "const library = Deno.dlopen(path, {});"), 1);
+  assertEquals(bad("src/fed/silo.ts", 'console.log("joined");'), 1);
+  assertEquals(bad("src/fed/silo.ts", "// console.log is for src/cli\n"), 0);
+  assertEquals(bad("src/data/shard.ts", 'import http2 from "node:http2";'), 1);
+  assertEquals(["src/fed/utils.ts", "src/types/a.ts", "native/common.h"].flatMap(wrongName).length, 3);
+  assertEquals(wrongName("src/fed/event.ts"), []);
+});
+
+/** Text that a tracked file must not hold; written in parts, so that this file holds none. */
+const FORBIDDEN = [
+  ["pypi", "org"],
+  ["pythonhosted", "org"],
+  ["registry.npmjs", "org"],
+  ["npmjs", "com"],
+  ["jsr", "io"],
+  ["download.pytorch", "org"],
+].map((parts) => parts.join("."));
+const MACHINE_PATH = /(?<![\w.$}/])\/(?:work|root|home\/[a-z]+|Users\/[A-Za-z]+|opt\/wheels)\//;
+
+function forbidden({ path, text }: Source): string[] {
+  const hits: string[] = FORBIDDEN.filter((host) => text.includes(host));
+  const machine = MACHINE_PATH.exec(text)?.[0];
+  if (machine) hits.push(machine);
+  return hits.map((hit) => `${path} holds ${hit}`);
+}
+
+Deno.test("architecture: no tracked file holds a registry's host or a path of one machine", async () => {
+  const git = new Deno.Command("git", { args: ["ls-files", "-z"], cwd: ROOT, stderr: "null" });
+  const { success, stdout } = await git.output();
+  const listed = success ? new TextDecoder().decode(stdout).split("\0").filter(Boolean) : [];
+  const paths = success
+    ? listed
+    : (await Promise.all(["src", "tools", "tests", "bench", "native"].map(walk))).flat();
+  const found: string[] = [];
+  for (const path of paths) {
+    const text = await Deno.readTextFile(`${ROOT}${path}`).catch(() => "");
+    found.push(...forbidden({ path, text }));
+  }
+  assertEquals(found, []);
+  const example = ["", "root", "x"].join("/") + " files.pythonhosted" + ".org";
+  assertEquals(forbidden({ path: "x.ts", text: example }).length, 2);
+});

@@ -1,0 +1,140 @@
+/**
+ * The one script behind every deno task: `deno run -A --no-config tools/dn.ts COMMAND [ARGUMENTS]`.
+ *
+ * It says where `@std` comes from (std.ts), makes the clone ready where the command needs that (bootstrap.ts), then
+ * runs Deno with the right flags. It imports nothing that has to be fetched.
+ */
+import { bootstrap } from "./bootstrap.ts";
+import { writeLauncher } from "./launcher.ts";
+import { Progress } from "./progress.ts";
+import { type Resolution, resolveStd } from "./std.ts";
+
+const DENO = "2.9.3";
+const ROOT = new URL("../", import.meta.url).pathname;
+
+type Command = (args: string[]) => Promise<number>;
+
+const COMMANDS: Record<string, Command> = {
+  build: async () => (await ready(), 0),
+  demo: async (args) => (await ready(), await run([`${ROOT}fedx`, "demo", ...args])),
+  fedx: runFedx,
+  test: (args) => test(args, ["tests", "--ignore=tests/long"]),
+  "test:long": (args) => test(args, ["tests/long"]),
+  ok,
+  bench: runBench,
+  fmt: (args) => deno(["fmt", ...args]),
+  lint: (args) => deno(["lint", ...args]),
+  check: runCheck,
+};
+
+/** Deno's own tests; paths among the arguments replace the default ones. */
+async function test(args: string[], paths: string[]): Promise<number> {
+  const { flags, env } = await ready();
+  const chosen = args.some((arg) => !arg.startsWith("-")) ? [] : paths;
+  return await deno(["test", "--allow-all", ...flags, ...chosen, ...args], env);
+}
+
+/** The gate: each step must pass. */
+async function ok(args: string[]): Promise<number> {
+  const { flags, env } = await ready();
+  const first = ["tests/architecture_test.ts", "tests/shim/symbols_test.ts"];
+  const rest = ["tests", `--ignore=tests/long,${first.join(",")}`];
+  const steps: [string, () => Promise<number>][] = [
+    ["format", () => deno(["fmt", "--check"])],
+    ["lint", () => deno(["lint"])],
+    ["types", () => runCheck([])],
+    ["architecture, header = table", () => deno(["test", "--allow-all", ...flags, ...first], env)],
+    ["tests", () => deno(["test", "--allow-all", ...flags, ...rest, ...args], env)],
+  ];
+  for (const [name, step] of steps) {
+    new Progress().line(`ok: ${name}`);
+    const code = await step();
+    if (code !== 0) return code;
+  }
+  return 0;
+}
+
+/** Runs the program from source; needs no libtorch (the commands that do say so). */
+async function runFedx(args: string[]): Promise<number> {
+  const { flags } = await resolve();
+  const exists = await Deno.stat(`${ROOT}fedx`).then(() => true, () => false);
+  if (!exists) await writeLauncher({ flags, libtorch: null });
+  return await run([`${ROOT}fedx`, ...args]);
+}
+
+async function runBench(args: string[]): Promise<number> {
+  const { flags, env } = await ready();
+  const paths = args.some((arg) => !arg.startsWith("-")) ? [] : ["bench"];
+  return await deno(["bench", "--allow-all", ...flags, ...paths, ...args], env);
+}
+
+async function runCheck(args: string[]): Promise<number> {
+  const { flags } = await resolve();
+  const present = [];
+  for (const path of ["mod.ts", "src", "tools", "tests", "bench"]) {
+    if (await Deno.stat(`${ROOT}${path}`).then(() => true, () => false)) present.push(path);
+  }
+  return await deno(["check", "--quiet", ...flags, ...(args.length > 0 ? args : present)]);
+}
+
+let resolution: Resolution | undefined;
+
+async function resolve(): Promise<Resolution> {
+  if (resolution === undefined) {
+    resolution = await resolveStd();
+    if (resolution.note !== null) new Progress().line(resolution.note);
+  }
+  return resolution;
+}
+
+/** Everything that running, testing and measuring need; what was found is handed on to the child. */
+async function ready(): Promise<{ flags: string[]; env: Record<string, string> }> {
+  const { flags } = await resolve();
+  const libtorch = await bootstrap(flags);
+  return { flags, env: { FEDX_LIBTORCH: libtorch.dir } };
+}
+
+async function deno(args: string[], env: Record<string, string> = {}): Promise<number> {
+  return await run([Deno.execPath(), ...args], env);
+}
+
+/** Runs a program to its end, passing signals on; returns its exit status. */
+async function run([program, ...args]: string[], env: Record<string, string> = {}): Promise<number> {
+  const child = new Deno.Command(program, { args, env: { DENO_NO_UPDATE_CHECK: "1", ...env } }).spawn();
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  const pass = signals.map((signal) => () => {
+    try {
+      child.kill(signal);
+    } catch {
+      // It has ended meanwhile.
+    }
+  });
+  signals.forEach((signal, i) => Deno.addSignalListener(signal, pass[i]));
+  const status = await child.status;
+  signals.forEach((signal, i) => Deno.removeSignalListener(signal, pass[i]));
+  return status.code;
+}
+
+async function main([name, ...args]: string[]): Promise<number> {
+  const command = COMMANDS[name ?? ""];
+  if (command === undefined) {
+    new Progress().line(`expected one of ${Object.keys(COMMANDS).join(", ")}, got ${name ?? "nothing"}`);
+    return 2;
+  }
+  if (Deno.version.deno !== DENO) {
+    const remedy = `Run: npx -y deno@${DENO} task ${name}`;
+    new Progress().line(`Cannot run ${name}: expected Deno ${DENO}, got ${Deno.version.deno}. ${remedy}`);
+    return 1;
+  }
+  try {
+    return await command(args);
+  } catch (error) {
+    new Progress().line(error instanceof Error ? error.message : String(error));
+    return 1;
+  }
+}
+
+if (import.meta.main) {
+  if (Deno.args[0] !== "fedx") Deno.chdir(ROOT);
+  Deno.exit(await main(Deno.args));
+}

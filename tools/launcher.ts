@@ -1,0 +1,50 @@
+/**
+ * Writes `./fedx` (ignored by git): a shell script that runs mod.ts from source with the pinned Deno, exactly the
+ * permissions that fedx needs, and the libtorch that the shim was built beside.
+ */
+const ROOT = new URL("../", import.meta.url).pathname;
+
+/** What the script is made of. */
+export interface LauncherOptions {
+  /** Flags of resolveStd. */
+  flags: string[];
+  /** Folder that holds lib/. */
+  libtorch: string | null;
+}
+
+/** Writes the launcher if it differs; returns its path and whether it was written. */
+export async function writeLauncher(options: LauncherOptions): Promise<{ path: string; written: boolean }> {
+  const path = `${ROOT}fedx`;
+  const text = script(options);
+  if (await Deno.readTextFile(path).catch(() => "") === text) return { path, written: false };
+  const partial = `${path}.${Deno.pid}.partial`;
+  await Deno.writeTextFile(partial, text, { mode: 0o755 });
+  await Deno.rename(partial, path);
+  return { path, written: true };
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+function script({ flags, libtorch }: LauncherOptions): string {
+  const version = Deno.version.deno;
+  return `#!/bin/sh
+# Written by tools/bootstrap.ts; runs fedx from its source tree.
+FEDX_EXE=${quote(`${ROOT}fedx`)}
+export FEDX_EXE
+export DENO_NO_UPDATE_CHECK=1
+${
+    libtorch === null
+      ? ""
+      : `: "\${FEDX_LIBTORCH:=${libtorch}}"\nexport FEDX_LIBTORCH\n`
+  }npm="\${DENO_DIR:-\${XDG_CACHE_HOME:-$HOME/.cache}/deno}/npm"
+ffi="\${FEDX_LIBTORCH:+$FEDX_LIBTORCH,}"${quote(`${ROOT}native/build`)}",$npm\${FEDX_SHIM:+,$FEDX_SHIM}"
+deno=${quote(Deno.execPath())}
+set -- run --quiet --no-prompt --allow-read --allow-write --allow-net --allow-env --allow-sys \\
+  --allow-run="$FEDX_EXE",python3 --allow-ffi="$ffi" \\
+  ${flags.map(quote).join(" ")} ${quote(`${ROOT}mod.ts`)} "$@"
+[ -x "$deno" ] && exec "$deno" "$@"
+exec npx -y deno@${version} "$@"
+`;
+}

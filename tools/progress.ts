@@ -1,0 +1,33 @@
+/** Progress of the tools on stderr: one line redrawn on a terminal, now and then a line elsewhere. */
+
+const QUIET_MS = 5000;
+
+/** Prints lasting lines and passing ones. */
+export class Progress {
+  #told = performance.now();
+  #drawn = false;
+
+  constructor(readonly terminal: boolean = Deno.stderr.isTerminal()) {}
+
+  /** A line that stays. */
+  line(text: string): void {
+    this.#write(`${this.#drawn ? "\r\x1b[K" : ""}fedx: ${text}\n`);
+    this.#drawn = false;
+  }
+
+  /** A line that the next one replaces; without a terminal, at most one in five seconds. */
+  update(text: string): void {
+    const now = performance.now();
+    if (this.terminal) {
+      this.#write(`\r\x1b[Kfedx: ${text}`);
+      this.#drawn = true;
+    } else if (now - this.#told >= QUIET_MS) {
+      this.#told = now;
+      this.line(text);
+    }
+  }
+
+  #write(text: string): void {
+    Deno.stderr.writeSync(new TextEncoder().encode(text));
+  }
+}
