@@ -4,10 +4,14 @@
  * Why this way: every film of a run must pass through the same filter, whatever its file format. So the resize is
  * antialiased (lanczos3) and done once here; JPEG shrink-on-load and embedded colour profiles, which would change
  * pixels of one format only, are off. A 16-bit film keeps its 16 bits until after the resize (libvips's default
- * output would clip it to three channels of 8). sharp is imported at the first decode, not before.
+ * output would clip it to three channels of 8).
  */
 
-import type { default as sharpFunction, Sharp as Image } from "sharp";
+import type { Sharp as Image } from "sharp";
+import { DataError } from "./quarantine.ts";
+import { loadSharp } from "./sharp.ts";
+
+export { DataError, type QuarantineReason } from "./quarantine.ts";
 
 /** The resize filter, recorded in the manifest and in a model's preprocessing. */
 export const KERNEL = "lanczos3";
@@ -15,45 +19,12 @@ export const KERNEL = "lanczos3";
 /** The most pixels of an input file: four times the largest radiograph in use (about 4,300 × 3,500). */
 export const PIXEL_LIMIT = 64_000_000;
 
-/** Why a row of the labels file cannot become a film. */
-export type QuarantineReason =
-  | "missing_file"
-  | "not_an_image"
-  | "truncated"
-  | "bad_label"
-  | "patient_in_two_splits";
-
-/** A film that cannot be used; `reason` is what the quarantine counts. Its text names no file. */
-export class DataError extends Error {
-  override readonly name = "DataError";
-  readonly reason: QuarantineReason;
-  constructor(reason: QuarantineReason, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.reason = reason;
-  }
-}
-
 /** How a film is made. */
 export interface DecodeOptions {
   /** Height and width of the result, pixels. */
   size: number;
   /** Resize filter. @default "lanczos3" */
   kernel?: typeof KERNEL;
-}
-
-type Sharp = typeof sharpFunction;
-
-const LOADERS = ["PngFile", "PngBuffer", "JpegFile", "JpegBuffer"].map((name) => `VipsForeignLoad${name}`);
-
-let loading: Promise<Sharp> | undefined;
-
-function loadSharp(): Promise<Sharp> {
-  return loading ??= import("sharp").then(({ default: sharp }) => {
-    sharp.block({ operation: ["VipsForeignLoad"] });
-    sharp.unblock({ operation: LOADERS });
-    sharp.cache(false);
-    return sharp;
-  });
 }
 
 const PNG = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];

@@ -76,17 +76,26 @@ export function addGrain(
   for (let i = 0; i < image.length; i++) image[i] += scale * noise[i];
 }
 
-/** The rectangle that the collimator leaves open: [left, top, right, bottom), pixels. */
-export function drawField(random: Random, size: number, limit: number): [number, number, number, number] {
-  const cut = () => random() < 0.5 ? 0 : Math.round(between(random, 0, limit) * size);
-  return [cut(), cut(), size - cut(), size - cut()];
+/** A rectangle of pixels: left, top, right, bottom; the last two are the first outside. */
+export type Field = readonly [number, number, number, number];
+
+/** What the collimator leaves open: it takes up to `limit` of the film at an edge, but nothing of `keep`. */
+export function drawField(random: Random, size: number, o: { limit: number; keep: Field }): Field {
+  const cut = () => random() < 0.5 ? 0 : Math.round(between(random, 0, o.limit) * size);
+  const [left, top, right, bottom] = [cut(), cut(), size - cut(), size - cut()];
+  return [
+    Math.min(left, o.keep[0]),
+    Math.min(top, o.keep[1]),
+    Math.max(right, o.keep[2]),
+    Math.max(bottom, o.keep[3]),
+  ];
 }
 
 /** Maps densities inside `field` to grey levels by rank; outside it the film is black. */
 export function toneScale(
   image: Float32Array,
   size: number,
-  o: { field: readonly [number, number, number, number]; exposure: Exposure },
+  o: { field: Field; exposure: Exposure },
 ): Uint8Array {
   const [left, top, right, bottom] = o.field;
   const keys = new Float64Array((right - left) * (bottom - top));

@@ -119,24 +119,32 @@ export function drawDisease(random: Random, anatomy: Anatomy): Disease {
   return disease;
 }
 
+/** Adds a finding unless the film has it already, or its place is not found while another finding is there. */
 function addFinding(random: Random, disease: Disease): void {
   const dice = random();
+  const kind = drawKind(random);
   if (dice < 0.12) {
-    const heart = between(random, 0.4, 0.48);
-    disease.anatomy = { ...disease.anatomy, heart };
-    disease.findings.push("Cardiomegaly");
-  } else if (dice < 0.3) {
+    disease.anatomy = { ...disease.anatomy, heart: between(random, 0.4, 0.48) };
+    note(disease, "Cardiomegaly");
+  } else if (dice < 0.3 || !addShadows(random, disease, kind)) {
+    if (disease.findings.includes("Effusion")) return;
     disease.shadows.push(effusion(random, disease.anatomy));
-    disease.findings.push("Effusion");
-  } else {
-    const kind = drawKind(random);
-    const count = kind === "Nodule" ? 2 + Math.floor(2 * random()) : 1;
-    for (let i = 0; i < count; i++) {
-      const found = shadow(random, disease.anatomy, { kind, inside: true });
-      if (found) disease.shadows.push(found);
-    }
-    disease.findings.push(kind);
+    note(disease, "Effusion");
   }
+}
+
+/** Adds the shadows of a nodular or patchy finding; false when no place was found. */
+function addShadows(random: Random, disease: Disease, kind: Kind): boolean {
+  const count = kind === "Nodule" ? 2 + Math.floor(2 * random()) : 1;
+  const found = Array.from({ length: count }, () => shadow(random, disease.anatomy, { kind, inside: true }));
+  const shadows = found.filter((one) => one !== undefined);
+  disease.shadows.push(...shadows);
+  if (shadows.length) note(disease, kind);
+  return shadows.length > 0;
+}
+
+function note(disease: Disease, finding: string): void {
+  if (!disease.findings.includes(finding)) disease.findings.push(finding);
 }
 
 /** One to three benign shadows beside the lungs, drawn alike for healthy and diseased films. */

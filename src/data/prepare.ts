@@ -6,7 +6,8 @@
  */
 
 import { createHash } from "node:crypto";
-import { DataError, decodeImage, KERNEL, type QuarantineReason } from "./decode.ts";
+import { decodeImage, KERNEL } from "./decode.ts";
+import { DataError, Quarantine, type QuarantineReason } from "./quarantine.ts";
 import { labelBits } from "./findings.ts";
 import { type ShardManifest, type Split, type SplitCount, SPLITS } from "./manifest.ts";
 import { ShardWriter } from "./shard_writer.ts";
@@ -198,44 +199,6 @@ async function* inOrder<T, R>(items: Iterable<T>, work: (item: T) => Promise<R>)
     while (running.length) yield await running.shift()!;
   } finally {
     await Promise.allSettled(running);
-  }
-}
-
-/** Counts the rows left out, with the first text of each reason. */
-class Quarantine {
-  readonly counts: Record<QuarantineReason, number> = {
-    missing_file: 0,
-    not_an_image: 0,
-    truncated: 0,
-    bad_label: 0,
-    patient_in_two_splits: 0,
-  };
-  #examples = new Map<QuarantineReason, string>();
-  #rows: number;
-  #limit: number;
-
-  constructor(rows: number, limit: number) {
-    this.#rows = rows;
-    this.#limit = limit;
-  }
-
-  add(error: DataError): void {
-    this.counts[error.reason]++;
-    if (!this.#examples.has(error.reason)) this.#examples.set(error.reason, error.message);
-  }
-
-  /** @throws {Error} when too many rows are out */
-  check(): void {
-    const reasons = Object.entries(this.counts).filter(([, count]) => count > 0);
-    const total = reasons.reduce((sum, [, count]) => sum + count, 0);
-    if (total <= this.#limit * this.#rows) return;
-    const list = reasons.map(([reason, count]) =>
-      `${reason} ${count}${reason === "bad_label" ? ` (e.g. ${this.#examples.get(reason)})` : ""}`
-    );
-    throw new Error(
-      `Cannot make the shard: ${total} of ${this.#rows} rows are unusable (${list.join(", ")}), at most ` +
-        `${this.#limit} of them may be; mend the files or raise --max-quarantine`,
-    );
   }
 }
 
