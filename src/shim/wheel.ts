@@ -49,9 +49,11 @@ record = next(n for n in archive.namelist() if n.endswith(".dist-info/RECORD"))
 digests = {row[0]: row[1] for row in csv.reader(io.TextIOWrapper(archive.open(record), "utf-8"))}
 plan, used = [], set()
 for member in archive.infolist():
+    name = member.filename
+    if member.is_dir():
+        continue
     for source, target in ask["rules"].items():
-        name = member.filename
-        if name == source or (source.endswith("/") and name.startswith(source) and not name.endswith("/")):
+        if name == source or (source.endswith("/") and name.startswith(source)):
             used.add(source)
             plan.append((member, target if name == source else target + name[len(source):]))
 for source in ask["rules"]:
