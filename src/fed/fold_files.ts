@@ -36,7 +36,7 @@ export async function foldFiles(
   const files: FileHandle[] = [];
   try {
     const sources: Source[] = [];
-    for (const update of updates) sources.push(await openSource(update.path, { layout, files }));
+    for (const { path, sha256 } of updates) sources.push(await openSource(path, { layout, files, sha256 }));
     const base = typeof options.base === "string"
       ? await openSource(options.base, { layout, files })
       : options.base;
@@ -56,7 +56,7 @@ export async function foldFiles(
       digest.update(bytes);
       await writeAll(out, bytes);
     }
-    for (const [k, { sha256 }] of updates.entries()) sources[k].verify(sha256);
+    for (const source of sources) source.verify();
     await out.datasync();
     return { sha256: digest.digest("hex") };
   } finally {
@@ -68,10 +68,13 @@ export async function foldFiles(
 class Source {
   readonly #file: FileHandle;
   readonly #buffer = new Float32Array(STRETCH);
-  readonly #digest: Hash = createHash("sha256");
+  readonly #expected: string | undefined;
+  readonly #digest: Hash | null;
 
-  constructor(file: FileHandle) {
+  constructor(file: FileHandle, sha256: string | undefined) {
     this.#file = file;
+    this.#expected = sha256;
+    this.#digest = sha256 === undefined ? null : createHash("sha256");
   }
 
   /** The next `count` values; valid until the next call. */
@@ -82,23 +85,27 @@ class Source {
       if (bytesRead === 0) throw damaged("a whole file", "its end");
       at += bytesRead;
     }
-    this.#digest.update(bytes);
+    this.#digest?.update(bytes);
     return this.#buffer.subarray(0, count);
   }
 
-  verify(expected: string | undefined): void {
-    const got = this.#digest.digest("hex");
-    if (expected !== undefined && got !== expected) throw damaged(`SHA-256 ${expected}`, got);
+  /** Compares the digest of all that was read with the expected one, if any. */
+  verify(): void {
+    const got = this.#digest?.digest("hex");
+    if (got !== this.#expected) throw damaged(`SHA-256 ${this.#expected}`, String(got));
   }
 }
 
-async function openSource(path: string, options: { layout: Layout; files: FileHandle[] }): Promise<Source> {
+async function openSource(
+  path: string,
+  options: { layout: Layout; files: FileHandle[]; sha256?: string },
+): Promise<Source> {
   const file = await open(path, "r");
   options.files.push(file);
   const { size } = await file.stat();
   const expected = options.layout.length * 4;
   if (size !== expected) throw damaged(`a vector of ${expected} bytes`, `${size}`);
-  return new Source(file);
+  return new Source(file, options.sha256);
 }
 
 async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {

@@ -13,6 +13,9 @@ const FINAL = 0.04;
 const LONGEST_FEWEST = 0.06;
 /** A run that would end this part of the budget before the aim is still within its window. */
 const EARLY = 0.02;
+/** A last row of a step or two may end this part of the budget after the aim. */
+const LATE = 0.012;
+const SHORTEST_SHARE = 1e-3;
 /** “The last row is the one after which less than 1.5 rows of time would be left.” */
 const ROWS_LEFT = 1.5;
 /** No row is longer than this many full ones. */
@@ -85,8 +88,8 @@ export function shareLeft(
   const lastBelow = Math.max(ROWS_LEFT * final, Math.min(final + EARLY * time.budget, LONGEST_SHARE * final));
   if (left < lastBelow) {
     const useful = left >= shortest || left > EARLY * time.budget;
-    if (!useful || left <= overhead) return null;
-    return { share: Math.min(LONGEST_SHARE, share(left)), part: 1, last: true };
+    if (!useful || left + LATE * time.budget < overhead) return null;
+    return { share: Math.min(LONGEST_SHARE, Math.max(SHORTEST_SHARE, share(left))), part: 1, last: true };
   }
   // Leave a last row of about `final`, and never bet more than two thirds of the time on one row.
   const length = Math.max(shortest, Math.min(whole, left / ROWS_LEFT, Math.max(left - final, left / 2)));

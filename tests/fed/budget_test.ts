@@ -1,0 +1,220 @@
+import { assert, assertAlmostEquals, assertEquals, assertGreaterOrEqual, assertThrows } from "@std/assert";
+import { advance, planRow, type RowRequest } from "../../src/fed/budget.ts";
+import { abandonAt, closingTime, rowCost } from "../../src/fed/pace.ts";
+
+const silo = (train: number, stepsPerSecond = 4) => ({ train, stepsPerSecond, step: 0, carry: 0 });
+
+function request(change: Partial<RowRequest> = {}): RowRequest {
+  return {
+    round: 1,
+    rounds: null,
+    clock: { budget: 1200, elapsed: 0, closing: 15 },
+    batch: 32,
+    localEpochs: 1,
+    silos: { a: silo(1600), b: silo(1000) },
+    p0: 0,
+    timings: [],
+    ...change,
+  };
+}
+
+Deno.test("planRow: with rounds, row r has [(r−1)/R, r/R] and full steps, then null", () => {
+  for (const round of [1, 2, 3]) {
+    const plan = planRow(request({ clock: null, rounds: 3, round }))!;
+    assertEquals([plan.p0, plan.p1, plan.last], [(round - 1) / 3, round / 3, round === 3]);
+    assertEquals(plan.silos.a.steps, 50);
+  }
+  assertEquals(planRow(request({ clock: null, rounds: 3, round: 4 })), null);
+  assertThrows(() => planRow(request({ clock: null })), RangeError);
+  assertThrows(() => planRow(request({ silos: {} })), RangeError);
+});
+
+Deno.test("planRow: floor((carry + n·E)/B) steps; fractions of a batch are carried, none is lost", () => {
+  let silos: RowRequest["silos"] = { a: silo(1000), b: silo(777) };
+  for (let round = 1; round <= 32; round++) {
+    const plan = planRow(request({ clock: null, rounds: 32, round, silos, localEpochs: 1.5 }))!;
+    const moved = advance(silos, plan.after, ["a", "b"]);
+    silos = { a: { ...silos.a, ...moved.a }, b: { ...silos.b, ...moved.b } };
+  }
+  assertEquals([silos.a.step, silos.a.carry], [1500, 0]);
+  assertEquals(silos.b.step * 32 + silos.b.carry, 777 * 1.5 * 32);
+});
+
+Deno.test("advance: first_step and carry move by counted updates only", () => {
+  const silos = { a: silo(1010), b: silo(1010) };
+  const plan = planRow(request({ clock: null, rounds: 2, silos }))!;
+  const moved = advance(silos, plan.after, ["b"]);
+  assertEquals(moved, { a: { step: 0, carry: 0 }, b: { step: 31, carry: 18 } });
+});
+
+Deno.test("planRow: row 1 under a budget is full, its progress from the measured speed alone", () => {
+  const plan = planRow(request())!;
+  assertEquals([plan.silos.a.steps, plan.silos.b.steps, plan.last], [50, 31, false]);
+  assertAlmostEquals(plan.p1, 12.5 / (1200 * 0.975 - 15), 1e-12);
+});
+
+Deno.test("planRow: row 1 is cut when silos that share a machine could spend much of the budget on it", () => {
+  const plan = planRow(request({ clock: { budget: 60, elapsed: 0, closing: 5 } }))!;
+  assert(plan.share < 1 && !plan.last);
+  assert(plan.silos.a.steps / 4 * 2 <= 60 / 8);
+  assertEquals(plan.warnings.length, 2);
+});
+
+Deno.test("planRow: from row 2 on the measured wall plans p1 = p0 + (1 − p0)·planned/(left − reserve)", () => {
+  const clock = { budget: 1200, elapsed: 300, closing: 20 };
+  const timings = [{ share: 1, wall: 70, train: 60 }];
+  const plan = planRow(request({ round: 2, p0: 0.1, clock, timings }))!;
+  assertEquals([plan.share, plan.last], [1, false]);
+  assertAlmostEquals(plan.p1, 0.1 + 0.9 * 70 / (1200 * 0.975 - 320), 1e-12);
+});
+
+Deno.test("planRow: less than 1.5 rows left makes the last: p1 = 1, steps fill what remains", () => {
+  const timings = [{ share: 1, wall: 40, train: 30 }];
+  const plan = planRow(
+    request({ round: 9, p0: 0.9, timings, clock: { budget: 1200, elapsed: 1100, closing: 20 } }),
+  )!;
+  assertEquals([plan.p1, plan.last], [1, true]);
+  assertAlmostEquals(plan.share, (1200 * 0.975 - 1120 - 10) / 30, 1e-9);
+  const late = request({ round: 9, p0: 0.9, timings, clock: { budget: 1200, elapsed: 1145, closing: 20 } });
+  assertEquals(planRow(late), null);
+});
+
+Deno.test("planRow: a limit of rounds beside the budget still ends at p1 = 1", () => {
+  let p0 = 0;
+  for (let round = 1; round <= 4; round++) {
+    const timings = round === 1 ? [] : [{ share: 1, wall: 10, train: 8 }];
+    const plan = planRow(request({ rounds: 4, round, p0, timings }))!;
+    assertEquals(plan.last, round === 4);
+    assertAlmostEquals(plan.p1, round / 4, 1e-9);
+    p0 = plan.p1;
+  }
+});
+
+Deno.test("planRow: fewer than 20 steps where the data have no more is a warning of round 1", () => {
+  const small = { a: silo(1600), b: silo(320) };
+  const plan = planRow(request({ silos: small }))!;
+  assertEquals(plan.silos.b.steps, 10);
+  assertEquals(plan.warnings, ["round 1: 10 steps at b, fewer than 20"]);
+});
+
+Deno.test("rowCost: the median of three rows survives a slow start and a restart", () => {
+  const row = (wall: number, share = 1) => ({ wall, train: wall - 5, share });
+  assertEquals(rowCost([row(500), row(45), row(47), row(46)]), { overhead: 5, full: 41 });
+  assertEquals(rowCost([row(45), row(900), row(25, 0.5)]), { overhead: 5, full: 40 });
+  assertEquals(rowCost([{ wall: 30, train: null, share: 0.5 }]), { overhead: 0, full: 60 });
+});
+
+Deno.test("closingTime: from the measured scoring; before that from the speed of training", () => {
+  const turn = { val: 100, test: 150, score: 4, pull: 0.5, stepsPerSecond: 3 };
+  assertAlmostEquals(closingTime([turn, { ...turn, score: 2 }], { batch: 32 }), 1 + 4 * 2.5 + 1, 1e-9);
+  const guess = closingTime([{ ...turn, score: null, pull: null }], { batch: 32 });
+  assertAlmostEquals(guess, 1 + 250 / (32 * 9), 1e-9);
+});
+
+// ---- A federation with a noisy clock --------------------------------------------------------------------
+
+interface World {
+  budget: number;
+  /** Seconds of a full row's training and of a row's other work, with all silos at once. */
+  full: number;
+  overhead: number;
+  silos: number;
+  /** Every duration is multiplied by 1 ± wobble, uniform. */
+  wobble: number;
+  /** Row 1 takes this many times as long. */
+  slowStart: number;
+}
+
+interface End {
+  /** As a part of the budget. */
+  end: number;
+  rows: number;
+  abandoned: boolean;
+  p1: number;
+}
+
+function simulate(world: World, random: () => number): End {
+  const noisy = (seconds: number) => seconds * (1 + world.wobble * (2 * random() - 1));
+  const names = Array.from({ length: world.silos }, (_, k) => `s${k}`);
+  const train = (k: number) => 1500 - 200 * k;
+  const alone = 1500 / 32 / world.full * world.silos;
+  let silos: RowRequest["silos"] = Object.fromEntries(names.map((name, k) => [name, silo(train(k), alone)]));
+  const timings: { share: number; wall: number; train: number }[] = [];
+  const score = world.overhead * 0.7;
+  let elapsed = 0, p0 = 0, measured: number | null = null;
+  for (let round = 1;; round++) {
+    const turn = { val: 100, test: 150, score: measured, pull: null, stepsPerSecond: alone };
+    const closing = closingTime(names.map(() => turn), { batch: 32 });
+    const plan = planRow(
+      request({ round, p0, silos, timings, clock: { budget: world.budget, elapsed, closing } }),
+    );
+    const ended = (abandoned: boolean, rows: number) => {
+      const end = elapsed + noisy(score * 2.5) + 1;
+      return { end: end / world.budget, rows, abandoned, p1: p0 };
+    };
+    if (plan === null) return ended(false, round - 1);
+    const slow = round === 1 ? world.slowStart : 1;
+    const training = noisy(plan.silos.s0.steps / (train(0) / 32) * world.full) * slow;
+    const wall = training + noisy(world.overhead) * slow;
+    const latest = abandonAt({ budget: world.budget, closing });
+    if (elapsed + wall > latest) {
+      elapsed = Math.max(elapsed, latest);
+      return ended(true, round - 1);
+    }
+    elapsed += wall;
+    measured = noisy(score);
+    timings.push({ share: plan.share, wall, train: training });
+    const moved = advance(silos, plan.after, names);
+    silos = Object.fromEntries(names.map((name) => [name, { ...silos[name], ...moved[name] }]));
+    p0 = plan.p1;
+    if (plan.last) return ended(false, round);
+  }
+}
+
+function mulberry(seed: number): () => number {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+Deno.test("planRow: ≥ 99 % of runs from 1 to 60 min end in the last 5 % of the budget, rows ± 20 %, slow starts", () => {
+  const random = mulberry(11);
+  for (const minutes of [1, 2, 5, 10, 20, 60]) {
+    const budget = minutes * 60;
+    let inside = 0, abandoned = 0, finished = 0;
+    const RUNS = 1500;
+    for (let run = 0; run < RUNS; run++) {
+      const full = budget * 10 ** (random() * 1.2 - 1.9); // 1.3 % … 20 % of the budget
+      const world = {
+        budget,
+        full,
+        overhead: Math.max(0.6, full * (0.1 + 0.15 * random())),
+        silos: 1 + run % 4,
+        wobble: 0.1 + 0.1 * (run % 2),
+        slowStart: 1 + 2 * random(),
+      };
+      const result = simulate(world, random);
+      if (result.end >= 0.95 && result.end <= 1) inside++;
+      if (result.abandoned) abandoned++;
+      if (result.p1 === 1) finished++;
+    }
+    assertGreaterOrEqual(inside / RUNS, 0.99, `${minutes} min: ${inside} of ${RUNS} inside the window`);
+    assert(abandoned / RUNS <= 0.03, `${minutes} min: ${abandoned} of ${RUNS} abandoned a row`);
+    assertGreaterOrEqual(finished / RUNS, 0.95, `${minutes} min: ${finished} of ${RUNS} reached p1 = 1`);
+  }
+});
+
+Deno.test("planRow: a run of 20 min with rows of a minute has at least 8 rounds", () => {
+  const random = mulberry(3);
+  const world = { budget: 1200, full: 60, overhead: 8, silos: 3, wobble: 0.15, slowStart: 1.5 };
+  for (let run = 0; run < 200; run++) assertGreaterOrEqual(simulate(world, random).rows, 8);
+});
+
+Deno.test("planRow: an engine that takes no time never gets an endless row", () => {
+  const timings = [{ share: 1, wall: 0.2, train: 0 }];
+  const plan = planRow(request({ round: 2, timings, clock: { budget: 60, elapsed: 55, closing: 3.3 } }))!;
+  assert(plan.share <= 2.5);
+});

@@ -1,0 +1,50 @@
+import { assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
+import { type ScoredModel, select } from "../../src/fed/selection.ts";
+
+/** `[auroc, loss, positives, negatives]` of each silo. */
+type Line = [auroc: number | null, loss: number | null, positives?: number, negatives?: number];
+
+function model(round: number, lines: Record<string, Line>): ScoredModel {
+  const scores = Object.entries(lines).map(([silo, [auroc, loss, positives = 50, negatives = 50]]) =>
+    [silo, { auroc, loss, positives, negatives }] as const
+  );
+  return { round, scores: Object.fromEntries(scores) };
+}
+
+Deno.test("select: the highest AUROC weighted by P·N, not the plain mean", () => {
+  const models = [
+    model(0, { a: [0.9, 1, 10, 10], b: [0.7, 1, 100, 100] }),
+    model(1, { a: [0.6, 1, 10, 10], b: [0.75, 1, 100, 100] }),
+  ];
+  const chosen = select(models, { roster: ["a", "b"], last: 1 });
+  assertEquals(chosen.round, 1);
+  assertAlmostEquals(chosen.auroc!, (100 * 0.6 + 10000 * 0.75) / 10100, 1e-12);
+});
+
+Deno.test("select: silos with fewer than 10 of either class weigh 0 but must have scored", () => {
+  const models = [
+    model(1, { a: [0.9, 1], b: [null, 1, 3, 90] }),
+    model(2, { a: [0.95, 1] }),
+  ];
+  assertEquals(select(models, { roster: ["a", "b"], last: 2 }).round, 1);
+  assertEquals(select(models, { roster: ["a"], last: 2 }).round, 2);
+});
+
+Deno.test("select: ties go to the lower loss weighted by images, then to the earlier round", () => {
+  const tie = (round: number, a: number | null, b: number) =>
+    model(round, { a: [1, a, 20, 20], b: [1, b, 100, 100] });
+  const roster = ["b", "a"];
+  assertEquals(select([tie(1, 0.1, 0.5), tie(2, 0.5, 0.4)], { roster, last: 2 }).round, 2);
+  assertEquals(select([tie(3, 0.2, 0.2), tie(2, 0.2, 0.2)], { roster, last: 3 }).round, 2);
+  assertEquals(select([tie(1, null, 0.1), tie(2, 0.9, 0.9)], { roster, last: 2 }).round, 2);
+});
+
+Deno.test("select: the last with a reason when none qualifies", () => {
+  const absent = select([model(1, { a: [0.9, 1] })], { roster: ["a", "b"], last: 4 });
+  assertEquals([absent.round, absent.auroc], [4, null]);
+  assertStringIncludes(absent.reason, "scored by every silo");
+  const small = select([model(1, { a: [null, 1, 2, 2] })], { roster: ["a"], last: 1 });
+  assertEquals([small.round, small.auroc], [1, null]);
+  assertStringIncludes(small.reason, "10 val images");
+  assertEquals(select([], { roster: [], last: 0 }).round, 0);
+});
