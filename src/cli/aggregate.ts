@@ -1,0 +1,91 @@
+import { type AggregatorResult, runAggregator } from "../fed/aggregator.ts";
+import { type Proposal, WIRE_VERSION } from "../fed/protocol.ts";
+import { preprocessingOf } from "../model/checkpoint.ts";
+import type { NetworkName } from "../model/layout.ts";
+import type { Values } from "./commands.ts";
+import { formatDuration } from "./duration.ts";
+import { EventLog } from "./event_log.ts";
+import type { Context } from "./main.ts";
+import { UsageError } from "./parse.ts";
+import { recipeOf } from "./recipe.ts";
+import { type Started, startOf } from "./start.ts";
+import { interval, score, table } from "./table.ts";
+
+type AggregateValues = Values<"aggregate">;
+
+/** Runs the aggregator to the end of the run. */
+export async function run({ values, output, signal }: Context<AggregateValues>): Promise<void> {
+  const listen = addressOf(values.listen);
+  const start = await startOf(values);
+  output.line(`start: ${start.source}`);
+  using log = await EventLog.open(values.state, output);
+  const result = await runAggregator({
+    proposal: proposalOf(values, start),
+    start: start.vector,
+    listen,
+    tls: values.tls,
+    state: values.state,
+    onEvent: log.onEvent,
+    signal,
+  });
+  if (result === null) return output.line("Stopped; run the same command again to go on.");
+  output.result(result, describe(result));
+}
+
+/** Every setting that the silos get. */
+function proposalOf(values: AggregateValues, start: Started): Proposal {
+  const channels = start.layout.channels;
+  const recipe = recipeOf(values);
+  return {
+    version: 1,
+    wire: WIRE_VERSION,
+    network: values.network as NetworkName,
+    size: values.size,
+    channels,
+    preprocessing: preprocessingOf(channels),
+    labelRule: "any-finding",
+    recipe,
+    seed: values.seed,
+    rounds: values.rounds ?? null,
+    budget: values.budget ?? null,
+    localEpochs: recipe.localEpochs,
+    silos: values.silos,
+    quorum: values.quorum ?? values.silos.length,
+    roundTimeout: values["round-timeout"] ?? null,
+    joinTimeout: values["join-timeout"],
+    init: { kind: start.kind, source: start.source, sha256: start.sha256 },
+    histogram: { bins: 62, low: -8, high: 8 },
+  };
+}
+
+/** `HOST:PORT`, `[::1]:PORT`; port 0 lets the system choose. */
+function addressOf(text: string): { host: string; port: number } {
+  const match = /^(?:\[([0-9a-f:]+)\]|([^:[\]]+)):(\d{1,5})$/i.exec(text);
+  const port = Number(match?.[3]);
+  if (!match || port > 65535) {
+    throw new UsageError(`Cannot read --listen: expected HOST:PORT, got ${JSON.stringify(text)}.`);
+  }
+  return { host: match[1] ?? match[2], port };
+}
+
+/** The result as a table. */
+function describe(result: AggregatorResult): string {
+  const { test, selection } = result;
+  return [
+    ...result.degraded ? [`DEGRADED: missing ${JSON.stringify(result.missing)}`] : [],
+    table(["hospital", "test AUROC", "test films", "with a finding"], [
+      ...Object.entries(test.silos).map(([silo, one]) => [
+        silo,
+        score(one.auroc),
+        String(one.images),
+        String(one.positives),
+      ]),
+      ["stratified", `${score(test.stratified)} ${interval(test.ci95)}`, "", ""],
+      ["site only (floor)", score(test.site_only), "", ""],
+    ]),
+    `${result.rounds} rounds in ${formatDuration(result.seconds)}; model of round ${selection.round} selected ` +
+    `(val AUROC ${score(selection.auroc)}, optimistic)`,
+    `model: ${result.model}`,
+    `sha256: ${result.sha256}`,
+  ].join("\n");
+}

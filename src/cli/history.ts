@@ -1,0 +1,63 @@
+// Why: events.jsonl is the run's record; the demo's progress and the report's curves are read from it.
+import type { FedEvent } from "../fed/event.ts";
+import type { LoggedEvent } from "./event_log.ts";
+
+/** What one round of a run came to. */
+export interface RoundRecord {
+  round: number;
+  /** From the row's commit to the new model's, seconds; NaN while it is open. */
+  seconds: number;
+  /** Per silo: AUROC and mean loss on `val` of the model that this round made. */
+  auroc: Record<string, number | null>;
+  loss: Record<string, number | null>;
+  steps: Record<string, number>;
+}
+
+/** The events of a file, oldest first; a half-written last line is left out. */
+export async function readEvents(path: string): Promise<LoggedEvent[]> {
+  const text = await Deno.readTextFile(path).catch((error) => {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
+  });
+  const lines = text.split("\n");
+  lines.pop();
+  return lines.map((line) => JSON.parse(line) as LoggedEvent);
+}
+
+/** The rounds of an aggregator's events; round 0 is the start. */
+export function roundsOf(events: readonly FedEvent[]): RoundRecord[] {
+  const records = new Map<number, RoundRecord>();
+  const at = (round: number) => {
+    const record = records.get(round) ?? { round, seconds: NaN, auroc: {}, loss: {}, steps: {} };
+    records.set(round, record);
+    return record;
+  };
+  for (const event of events) {
+    if (event.type === "scored") {
+      const record = at(event.round - 1);
+      record.auroc[event.silo] = event.scores.auroc;
+      record.loss[event.silo] = event.scores.loss;
+    } else if (event.type === "row") {
+      for (const [silo, { steps }] of Object.entries(event.row.silos)) at(event.row.round).steps[silo] = steps;
+    } else if (event.type === "committed") {
+      at(event.round).seconds = event.seconds;
+    }
+  }
+  return [...records.values()].sort((a, b) => a.round - b.round);
+}
+
+/** Waits for an event of a file. */
+export async function waitForEvent<T extends FedEvent["type"]>(
+  path: string,
+  options: { type: T; signal: AbortSignal; where?: (event: Extract<FedEvent, { type: T }>) => boolean },
+): Promise<Extract<FedEvent, { type: T }>> {
+  while (true) {
+    options.signal.throwIfAborted();
+    for (const event of await readEvents(path)) {
+      if (event.type !== options.type) continue;
+      const typed = event as unknown as Extract<FedEvent, { type: T }>;
+      if (options.where?.(typed) ?? true) return typed;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 150));
+  }
+}
