@@ -130,7 +130,7 @@ function viewOf(bytes: Uint8Array, span: { dtype: string; begin: number; end: nu
   const count = (span.end - span.begin) / kind.BYTES_PER_ELEMENT;
   const offset = bytes.byteOffset + span.begin;
   if (offset % kind.BYTES_PER_ELEMENT === 0) return new kind(bytes.buffer as ArrayBuffer, offset, count);
-  return new kind(bytes.slice(span.begin, span.end).buffer, 0, count);
+  return new kind(new Uint8Array(bytes.subarray(span.begin, span.end)).buffer, 0, count);
 }
 
 function isSizes(value: unknown): value is number[] {

@@ -27,7 +27,7 @@ export class Storage {
       throw bad(`${this.byteLength} bytes of storage ${key}`, `${bytes.length} (cut off?)`);
     }
     if (!this.type.isFloat) return;
-    const { buffer } = bytes.slice(); // its own buffer: aligned
+    const { buffer } = new Uint8Array(bytes); // a copy, aligned; Buffer's slice() would be a view
     this.#values = this.type.itemSize === 4 ? new Float32Array(buffer) : new Float64Array(buffer);
   }
 

@@ -1,0 +1,23 @@
+"""Loads a fedx model into torchvision's EfficientNet-B0 (strict) and prints the SHA-256 of its flat f32 vector."""
+import hashlib, json, struct, sys
+import numpy as np, torch, torchvision
+
+def read(path):
+    raw = open(path, "rb").read()
+    size = struct.unpack("<Q", raw[:8])[0]
+    header = json.loads(raw[8:8 + size])
+    channels = json.loads(header.pop("__metadata__")["fedx"])["channels"]
+    kinds = {"F32": np.float32, "I64": np.int64}
+    def tensor(entry):
+        begin, end = (8 + size + o for o in entry["data_offsets"])
+        return torch.from_numpy(np.frombuffer(raw[begin:end], kinds[entry["dtype"]]).reshape(entry["shape"]).copy())
+    return channels, {name: tensor(entry) for name, entry in header.items()}
+
+channels, state = read(sys.argv[1])
+net = torchvision.models.efficientnet_b0()
+net.features[0][0] = torch.nn.Conv2d(channels, 32, 3, 2, 1, bias=False)
+net.classifier[1] = torch.nn.Linear(1280, 1)
+net.load_state_dict(state, strict=True)
+own = [(k, v) for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")]
+flat = [v for k, v in own if "running_" not in k] + [v for k, v in own if "running_" in k]
+print(hashlib.sha256(b"".join(v.numpy().tobytes() for v in flat)).hexdigest())

@@ -1,0 +1,62 @@
+import { assert, assertAlmostEquals, assertEquals, assertNotEquals } from "@std/assert";
+import { bootstrap, hanleyMcNeil } from "../../src/model/bootstrap.ts";
+import { PURPOSE, uniforms } from "../../src/model/philox.ts";
+import { auroc } from "../../src/model/roc.ts";
+
+/** 2n films in overlapping classes, `repeats` identical films a patient. */
+function films(n: number, repeats: number) {
+  const noise = uniforms({ seed: 2, silo: 0 }, { purpose: PURPOSE.measure }, n);
+  const scores: number[] = [], labels: number[] = [], patients: number[] = [];
+  for (let patient = 0; patient < n; patient++) {
+    for (let i = 0; i < repeats; i++) {
+      scores.push(noise[patient] + (patient % 2) * 0.3);
+      labels.push(patient % 2);
+      patients.push(patient);
+    }
+  }
+  return { scores, labels, patients };
+}
+
+Deno.test("bootstrap repeats itself for a seed, and differs for another", () => {
+  const input = films(120, 2);
+  assertEquals(bootstrap(input, { seed: 4 }), bootstrap(input, { seed: 4 }));
+  assertNotEquals(bootstrap(input, { seed: 4 }).se, bootstrap(input, { seed: 5 }).se);
+});
+
+Deno.test("bootstrap's error agrees with Hanley and McNeil's for independent films", () => {
+  const { auroc: area, se, ci95 } = bootstrap(films(400, 1));
+  const expected = hanleyMcNeil(area, { positives: 200, negatives: 200 });
+  assert(Math.abs(se / expected - 1) < 0.15, `${se} against ${expected}`);
+  assert(ci95[0] < area && area < ci95[1]);
+  assertAlmostEquals(ci95[1] - ci95[0], 2 * 1.96 * se, se);
+});
+
+Deno.test("bootstrap counts patients: four copies of each film leave the error as it is", () => {
+  assertAlmostEquals(bootstrap(films(100, 4)).se, bootstrap(films(100, 1)).se, 1e-12);
+});
+
+Deno.test("bootstrap keeps equal patient ids of two strata apart", () => {
+  const { scores, labels, patients } = films(60, 1);
+  const strata = patients.map((p) => p < 30 ? 0 : 1);
+  const folded = patients.map((p) => p % 30);
+  const apart = bootstrap({ scores, labels, patients, strata });
+  assertEquals(bootstrap({ scores, labels, patients: folded, strata }), apart);
+  assertNotEquals(bootstrap({ scores, labels, patients: folded }).se, apart.se);
+  assertEquals(apart.auroc, auroc(scores, labels));
+});
+
+Deno.test("bootstrap falls back to Hanley and McNeil at an AUROC of 0 and 1", () => {
+  const patients = [0, 1, 2, 3], labels = [0, 0, 1, 1];
+  const top = bootstrap({ scores: [1, 2, 3, 4], labels, patients });
+  assertEquals(top.auroc, 1);
+  assertAlmostEquals(top.se, hanleyMcNeil(1 - 0.5 / 4, { positives: 2, negatives: 2 }), 1e-12);
+  assertEquals(top.ci95[1], 1);
+  const bottom = bootstrap({ scores: [4, 3, 2, 1], labels, patients });
+  assertEquals([bottom.auroc, bottom.ci95[0]], [0, 0]);
+  assertAlmostEquals(bottom.se, top.se, 0.1);
+  assert(top.se > 0);
+});
+
+Deno.test("bootstrap of one class is NaN", () => {
+  assert(Number.isNaN(bootstrap({ scores: [1, 2], labels: [1, 1], patients: [0, 1] }).se));
+});
