@@ -182,17 +182,21 @@ struct Engine::Core {
     return flat.as_strided(slot.value.sizes(), slot.value.strides(), slot.offset);
   }
 
-  std::vector<uint8_t> read(uint32_t kind) const {
-    std::vector<uint8_t> out(state_bytes(kind));
-    if (kind == FEDX_STATE_SCALARS) {
-      std::memcpy(out.data(), &adam_steps, sizeof adam_steps);
-      return out;
-    }
-    const at::Tensor& flat = kind == FEDX_STATE_PARAMS ? net->parameters.values : moment(kind);
+  // `flat` in layout order and OIHW, as T. Moments have no statistics.
+  template <class T>
+  std::vector<uint8_t> copy_out(const at::Tensor& flat) const {
+    std::vector<uint8_t> out(size_t(flat.numel()) * sizeof(T));
     for (const Slot* slot : net->parameters.ordered()) {
-      if (kind != FEDX_STATE_PARAMS && slot->statistic) continue;
-      at::from_blob(reinterpret_cast<float*>(out.data()) + slot->offset, slot->shape, at::kFloat).copy_(part(flat, *slot));
+      if (slot->offset >= flat.numel()) break;
+      at::from_blob(reinterpret_cast<T*>(out.data()) + slot->offset, slot->shape, c10::CppTypeToScalarType<T>::value).copy_(part(flat, *slot));
     }
+    return out;
+  }
+
+  std::vector<uint8_t> read(uint32_t kind) const {
+    if (kind != FEDX_STATE_SCALARS) return copy_out<float>(kind == FEDX_STATE_PARAMS ? net->parameters.values : moment(kind));
+    std::vector<uint8_t> out;
+    append(out, &adam_steps, 1);
     return out;
   }
 
@@ -208,7 +212,7 @@ struct Engine::Core {
     folded = false;
     const at::Tensor& flat = kind == FEDX_STATE_PARAMS ? net->parameters.values : moment(kind);
     for (const Slot* slot : net->parameters.ordered()) {
-      if (kind != FEDX_STATE_PARAMS && slot->statistic) continue;
+      if (slot->offset >= flat.numel()) break;
       part(flat, *slot).copy_(at::from_blob(reinterpret_cast<float*>(in.data()) + slot->offset, slot->shape, at::kFloat));
     }
   }
@@ -259,6 +263,7 @@ Engine::Engine(Config config) : config_(std::move(config)) {
     push([this] {
       core_ = std::make_unique<Core>(config_, stopping_);
       layout_ = layout_json(config_, core_->net->parameters);
+      for (const Slot* s : core_->net->parameters.ordered()) tensors_.push_back({s->name, s->shape, size_t(s->offset), size_t(s->length)});
       return std::vector<uint8_t>();
     }, false)->wait();
   } catch (...) {
@@ -306,6 +311,13 @@ void Engine::write(uint32_t kind, const void* bytes, size_t length) {
     core_->write(kind, *copy);
     return std::vector<uint8_t>();
   }, false)->wait();
+}
+
+std::vector<double> Engine::exact_values() {
+  const auto bytes = push([this] { return core_->copy_out<double>(core_->net->parameters.values); }, false)->wait();
+  std::vector<double> out(bytes.size() / sizeof(double));
+  std::memcpy(out.data(), bytes.data(), bytes.size());
+  return out;
 }
 
 std::shared_ptr<Job> Engine::train(std::shared_ptr<const Data> data, TrainPlan plan) {

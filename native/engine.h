@@ -30,6 +30,13 @@ struct Data {
   std::vector<uint8_t> labels;  // (n)
 };
 
+// One tensor of the flat vector, in layout order.
+struct TensorInfo {
+  std::string name;
+  std::vector<int64_t> shape;
+  size_t offset, length;  // elements
+};
+
 struct TrainPlan {
   uint32_t first_step;
   std::vector<float> lr, clip;  // per step: factor of the recipe's lr; largest gradient norm, may be infinite
@@ -64,12 +71,15 @@ class Engine {
   ~Engine();
 
   const std::string& layout() const { return layout_; }
+  const std::vector<TensorInfo>& tensors() const { return tensors_; }
   const Config& config() const { return config_; }
 
   std::vector<uint8_t> read(uint32_t kind);
   void write(uint32_t kind, const void* bytes, size_t length);
   std::shared_ptr<Job> train(std::shared_ptr<const Data> data, TrainPlan plan);
   std::shared_ptr<Job> predict(std::shared_ptr<const Data> data, std::vector<uint32_t> rows);
+  // PARAMS in f64 and layout order: what the fp64 engine of the tests has computed, unrounded.
+  std::vector<double> exact_values();
   void cancel(int32_t code);
   // Cancels, stops at the next step's border, joins the thread. Any number of times, from any thread.
   void stop(int32_t code);
@@ -81,6 +91,7 @@ class Engine {
 
   Config config_;
   std::string layout_;
+  std::vector<TensorInfo> tensors_;
   std::unique_ptr<Core> core_;
   std::mutex mutex_, joining_;
   std::condition_variable changed_;

@@ -1,0 +1,328 @@
+// Native tests: the engine in float64 against PyTorch, the optimizer against torch.optim, and the ABI's edges. Built plain and under
+// ASan and UBSan (tools/native.ts). Usage: fedx-test GOLDEN_DIR [TEST…]; prints one line per test, exits 1 if any failed.
+#include <ATen/Parallel.h>
+#include <omp.h>
+
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <set>
+
+#include "augment.h"
+#include "engine.h"
+#include "fedx.h"
+#include "recipe.h"
+
+using namespace fedx;
+
+namespace {
+
+#define CHECK(condition)                                                                              \
+  do {                                                                                                \
+    if (!(condition)) throw std::runtime_error(std::string("expected ") + #condition + ", line " + std::to_string(__LINE__)); \
+  } while (0)
+
+std::string golden_dir;
+
+template <class T>
+std::vector<T> golden(const std::string& name) {
+  std::ifstream file(golden_dir + "/" + name, std::ios::binary);
+  std::vector<char> bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (bytes.empty()) throw std::runtime_error("cannot read " + golden_dir + "/" + name);
+  std::vector<T> out(bytes.size() / sizeof(T));
+  std::memcpy(out.data(), bytes.data(), out.size() * sizeof(T));
+  return out;
+}
+
+float stream(Key key, Purpose purpose, uint32_t index, uint32_t step, uint32_t position, size_t i) {
+  return uniform(block(key, purpose, index, step, position, uint32_t(i / 4))[i % 4]);
+}
+
+std::string config_json(const std::map<std::string, std::string>& changes = {}) {
+  std::map<std::string, std::string> fields = {
+      {"network", "\"efficientnet_b0\""}, {"device", "\"cpu\""}, {"precision", "\"fp32\""}, {"size", "32"}, {"channels", "1"},
+      {"threads", "2"}, {"seed", "7"}, {"silo", "2"}, {"class_weights", "[0.75,1.5]"}, {"mean", "[0.449]"}, {"deviation", "[0.226]"},
+      {"batch", "4"}, {"lr", "0.001"}, {"beta1", "0.9"}, {"beta2", "0.999"}, {"eps", "1e-8"}, {"weight_decay", "0.0001"},
+      {"amsgrad", "true"}, {"lr_classifier", "12"}, {"lr_stem", "2.5"}, {"lr_backbone", "0.12"}, {"gamma", "2"}, {"alpha", "1"},
+      {"dropout", "0.2"}, {"stochastic_depth", "0.2"}, {"flip", "false"}, {"rotation", "0"}, {"brightness", "0"}, {"contrast", "0"},
+      {"freeze_statistics", "false"}};
+  for (const auto& [name, value] : changes) fields[name] = value;
+  std::string json;
+  for (const auto& [name, value] : fields) {
+    if (!value.empty()) json += (json.empty() ? "{\"" : ",\"") + name + "\":" + value;
+  }
+  return json + "}";
+}
+
+// The start values of tests/golden/train.py, as f32 in layout order.
+std::vector<float> start_values(const Engine& engine) {
+  std::vector<float> out;
+  uint32_t index = 0;
+  for (const TensorInfo& t : engine.tensors()) {
+    const bool norm_weight = t.name.size() > 8 && t.name.compare(t.name.size() - 8, 8, "1.weight") == 0;
+    const bool variance = t.name.find("running_var") != std::string::npos;
+    for (size_t i = 0; i < t.length; ++i) {
+      const double u = stream(engine.config().key, Purpose::init, index, 0, 0, i);
+      const double spread = std::sqrt(6.0 / (double(t.length) / double(t.shape[0])));
+      out.push_back(float(t.shape.size() > 1 ? (2 * u - 1) * spread : variance ? .5 + u : norm_weight ? .8 + .4 * u : .2 * (2 * u - 1)));
+    }
+    ++index;
+  }
+  return out;
+}
+
+std::shared_ptr<Data> films(Key key, uint32_t count, uint32_t size) {
+  auto data = std::make_shared<Data>(Data{count, size, size, {}, {}});
+  for (uint32_t i = 0; i < count; ++i) {
+    for (size_t p = 0; p < size_t(size) * size; ++p) {
+      data->pixels.push_back(uint8_t(double(stream(key, Purpose::measure, 0, 0, i, p)) * 256 * (double(i + 1) / count)));
+    }
+    data->labels.push_back(uint8_t((i * 7 % 5) % 2));
+  }
+  return data;
+}
+
+void close_to(double got, double want, double tolerance, const std::string& what) {
+  if (std::abs(got - want) <= tolerance) return;
+  char text[256];
+  std::snprintf(text, sizeof text, "%s: expected %.12g, got %.12g, tolerance %.3g", what.c_str(), want, got, tolerance);
+  throw std::runtime_error(text);
+}
+
+// engine.md, Numbers (a).
+void train_equals_pytorch_in_float64() {
+  const auto want = golden<double>("train.f64");
+  constexpr uint32_t steps = 5, batch = 4;
+  Engine engine(parse_config(config_json({{"precision", "\"fp64\""}})));
+  const auto start = start_values(engine);
+  engine.write(FEDX_STATE_PARAMS, start.data(), start.size() * 4);
+  TrainPlan plan{100, {}, {}, {}};
+  for (uint32_t k = 0; k < steps; ++k) {
+    plan.lr.push_back(float(want[k]));
+    plan.clip.push_back(float(want[steps + k]));
+    for (uint32_t i = 0; i < batch; ++i) plan.rows.push_back(k * batch + i);
+  }
+  const auto result = engine.train(films(engine.config().key, 20, 32), plan)->wait();
+  std::vector<float> reported(2 * steps);
+  std::memcpy(reported.data(), result.data() + 4, 8 * steps);
+  for (uint32_t k = 0; k < 2 * steps; ++k) close_to(reported[k], want[2 * steps + k], 1e-6 * std::abs(want[2 * steps + k]), "loss or norm");
+  const auto values = engine.exact_values();
+  const double* expected = want.data() + 4 * steps;
+  CHECK(want.size() == 4 * steps + 65 * engine.tensors().size());
+  for (const TensorInfo& t : engine.tensors()) {
+    double size = 0, difference = 0, reference = 0;
+    for (size_t i = 0; i < t.length; ++i) size += values[t.offset + i] * values[t.offset + i];
+    close_to(std::sqrt(size), expected[0], 1e-8 * std::max(expected[0], 1.0), t.name + " norm");
+    for (size_t j = 0; j < 64; ++j) {
+      const double x = expected[1 + j];
+      difference += std::pow(values[t.offset + j * t.length / 64] - x, 2);
+      reference += x * x;
+    }
+    close_to(std::sqrt(difference), 0, 1e-8 * std::max(std::sqrt(reference), 1.0), t.name + " probes");
+    expected += 65;
+  }
+}
+
+// engine.md, Numbers (b).
+void adam_equals_torch_optim() {
+  constexpr size_t steps = 50, count = 4096;
+  const auto want = golden<float>("optimizer.f32");
+  CHECK(want.size() == 3 * steps + count);
+  const Recipe recipe = parse_config(config_json()).recipe;
+  const std::vector<Span> spans = {{0, 1024, recipe.lr_classifier}, {1024, 2048, recipe.lr_stem}, {2048, count, recipe.lr_backbone}};
+  std::vector<float> theta(count), m(count), v(count), vmax(count), gradient(count);
+  for (size_t i = 0; i < count; ++i) theta[i] = 2 * stream({11, 0}, Purpose::init, 0, 0, 0, i) - 1;
+  for (uint32_t t = 0; t < steps; ++t) {
+    for (size_t i = 0; i < count; ++i) gradient[i] = (2 * stream({11, 0}, Purpose::measure, 0, t, 0, i) - 1) * std::ldexp(1.f, -int(t % 8));
+    const double size = norm(gradient.data(), count);
+    close_to(size, want[2 * steps + t], 1e-5 * size, "gradient norm");
+    Adam<float>{theta.data(), m.data(), v.data(), vmax.data(), gradient.data()}.step(
+        spans, recipe, want[t], std::min(1.0, want[steps + t] / (size + 1e-6)), t + 1);
+  }
+  for (size_t i = 0; i < count; ++i) {
+    const double x = want[3 * steps + i];
+    close_to(theta[i], x, 1e-6 * std::max(1.0, std::abs(x)), "value " + std::to_string(i));
+  }
+}
+
+void loss_gradient_is_its_slope() {
+  const Recipe recipe = parse_config(config_json()).recipe;
+  for (double z : {-40.0, -3.0, -.1, 0.0, .7, 5.0, 40.0}) {
+    for (uint8_t y : {0, 1}) {
+      double slope, ignored;
+      const auto at = [&](double x, double* g) { return loss(&x, &y, 1, {.75, 1.5}, recipe, g); };
+      at(z, &slope);
+      close_to(slope, (at(z + 1e-5, &ignored) - at(z - 1e-5, &ignored)) / 2e-5, 1e-8, "slope at " + std::to_string(z));
+    }
+  }
+}
+
+void philox_matches_known_answers() {
+  CHECK((philox({0, 0, 0, 0}, {0, 0}) == Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
+  CHECK((philox({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}) ==
+         Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
+}
+
+// Reads "c0 c1 c2 c3 k0 k1" lines from standard input and prints the four words: the test in TypeScript compares them with philox.json.
+void philox_of_standard_input() {
+  Words c;
+  Key k;
+  while (std::cin >> c[0] >> c[1] >> c[2] >> c[3] >> k.seed >> k.silo) {
+    const Words w = philox(c, k);
+    std::printf("%u %u %u %u\n", w[0], w[1], w[2], w[3]);
+  }
+}
+
+void parallel_for_uses_two_threads() {
+  std::set<int> seen;
+  std::mutex mutex;
+  std::thread([&] {
+    at::set_num_threads(2);
+    at::parallel_for(0, 64, 1, [&](int64_t, int64_t) {
+      std::lock_guard lock(mutex);
+      seen.insert(omp_get_thread_num());
+    });
+  }).join();
+  CHECK(seen.size() == 2);
+}
+
+void augmentation_moves_only_what_is_on() {
+  Config plain = parse_config(config_json()), flip = parse_config(config_json({{"flip", "true"}}));
+  const Config turned = parse_config(config_json({{"rotation", "10"}})), toned = parse_config(config_json({{"brightness", "0.1"}, {"contrast", "0.1"}}));
+  const auto data = films(plain.key, 8, 32);
+  std::vector<const uint8_t*> images;
+  for (size_t i = 0; i < 8; ++i) images.push_back(&data->pixels[i * 1024]);
+  const auto make = [&](const Config& config, bool on, uint32_t step) {
+    std::vector<float> out(8 * 1024);
+    prepare_pixels(config, images.data(), 8, on, step, out.data());
+    return out;
+  };
+  const auto still = make(plain, true, 3);
+  close_to(still[5], (data->pixels[5] / 255.0 - .449) / .226, 1e-5, "normalised");
+  CHECK(still == make(flip, false, 3));
+  CHECK(make(turned, true, 3) == make(turned, true, 3));
+  CHECK(make(turned, true, 3) != make(turned, true, 4));
+  CHECK(make(toned, true, 3) != still);
+  const auto mirrored = make(flip, true, 3);
+  size_t flipped = 0;
+  for (size_t i = 0; i < 8; ++i) {
+    const bool is = mirrored[i * 1024] != still[i * 1024];
+    flipped += is;
+    for (size_t p = 0; p < 1024; ++p) CHECK(mirrored[i * 1024 + p] == still[i * 1024 + (is ? p / 32 * 32 + 31 - p % 32 : p)]);
+  }
+  CHECK(flipped > 0 && flipped < 8);
+}
+
+void config_is_strict() {
+  const std::map<std::string, std::string> broken = {{"lr", "-1"}, {"batch", "1.5"}, {"amsgrad", "1"}, {"mean", "[0,0]"}, {"dropout", ""},
+                                                     {"network", "\"x\""}, {"unknown", "1"}, {"channels", "2"}, {"eps", "nan"}, {"seed", "-1"}};
+  for (const auto& [name, value] : broken) {
+    try {
+      parse_config(config_json({{name, value}}));
+    } catch (const ConfigError& e) {
+      if (name == "eps" || std::string(e.what()).find(name) != std::string::npos) continue;
+      throw std::runtime_error("expected the error to name " + name + ", got: " + e.what());
+    }
+    throw std::runtime_error("expected " + name + " = " + value + " to be refused");
+  }
+}
+
+uint32_t made(const std::string& config, char* err) {
+  uint32_t engine = 0;
+  CHECK(fedx_engine_create(config.data(), uint32_t(config.size()), &engine, err, 256) == FEDX_OK);
+  return engine;
+}
+
+std::vector<uint8_t> packed_plan(uint32_t steps, uint32_t batch, uint32_t row) {
+  std::vector<uint32_t> words = {steps, batch, 0, 0};
+  const float lr = .1f, clip = 3;
+  uint32_t bits[2];
+  std::memcpy(&bits[0], &lr, 4);
+  std::memcpy(&bits[1], &clip, 4);
+  for (uint32_t bit : bits) words.insert(words.end(), steps, bit);
+  words.insert(words.end(), size_t(steps) * batch, row);
+  std::vector<uint8_t> bytes(words.size() * 4);
+  std::memcpy(bytes.data(), words.data(), bytes.size());
+  return bytes;
+}
+
+void abi_refuses_bad_arguments() {
+  char err[256];
+  const uint32_t before = fedx_live_handles(), engine = made(config_json(), err);
+  uint32_t data = 0, ticket = 0, small = 0;
+  CHECK(fedx_data_create(3, 32, 32, &data, err, 256) == FEDX_OK && fedx_data_create(3, 16, 16, &small, err, 256) == FEDX_OK);
+  const std::vector<uint8_t> film(1024), labels = {0, 1, 2};
+  CHECK(fedx_data_put(data, 3, film.data(), 1024, err, 256) == FEDX_E_ARGUMENT);
+  CHECK(fedx_data_put(data, 0, film.data(), 1023, err, 256) == FEDX_E_ARGUMENT);
+  CHECK(fedx_data_labels(data, 0, labels.data(), 3, err, 256) == FEDX_E_ARGUMENT);
+  CHECK(fedx_data_put(data + 100, 0, film.data(), 1024, err, 256) == FEDX_E_HANDLE && std::strlen(err) > 10);
+  const auto good = packed_plan(1, 4, 2), bad_row = packed_plan(1, 4, 3), bad_batch = packed_plan(1, 5, 0);
+  CHECK(fedx_train_submit(engine, data, good.data(), uint32_t(good.size()) - 1, &ticket, err, 256) == FEDX_E_ARGUMENT);
+  CHECK(fedx_train_submit(engine, data, bad_row.data(), uint32_t(bad_row.size()), &ticket, err, 256) == FEDX_E_ARGUMENT);
+  CHECK(fedx_train_submit(engine, data, bad_batch.data(), uint32_t(bad_batch.size()), &ticket, err, 256) == FEDX_E_ARGUMENT);
+  CHECK(fedx_train_submit(engine, small, good.data(), uint32_t(good.size()), &ticket, err, 256) == FEDX_E_ARGUMENT);
+  const std::string cuda = config_json({{"device", "\"cuda\""}});
+  CHECK(fedx_engine_create(cuda.data(), uint32_t(cuda.size()), &ticket, err, 8) == FEDX_E_NOT_BUILT && std::strlen(err) == 7);
+  float few[4];
+  CHECK(fedx_state_read(engine, FEDX_STATE_PARAMS, few, sizeof few, err, 256) == FEDX_E_ARGUMENT);
+  CHECK(fedx_state_write(engine, 9, few, sizeof few, err, 256) == FEDX_E_ARGUMENT);
+  CHECK(fedx_train_submit(engine, data, good.data(), uint32_t(good.size()), &ticket, err, 256) == FEDX_OK);
+  CHECK(fedx_data_destroy(data, err, 256) == FEDX_OK);  // the queued chunk keeps the data alive
+  float out[3];
+  CHECK(fedx_wait(ticket, out, sizeof out, err, 256) == FEDX_OK && fedx_wait(ticket, out, sizeof out, err, 256) == FEDX_E_HANDLE);
+  CHECK(fedx_engine_destroy(engine, err, 256) == FEDX_OK && fedx_engine_destroy(engine, err, 256) == FEDX_E_HANDLE);
+  CHECK(fedx_data_destroy(small, err, 256) == FEDX_OK && fedx_live_handles() == before);
+}
+
+// Last: nothing works after it.
+void shutdown_ends_waiting_calls() {
+  char err[256];
+  const uint32_t engine = made(config_json(), err);
+  uint32_t data = 0, ticket = 0, queued = 0;
+  CHECK(fedx_data_create(4, 32, 32, &data, err, 256) == FEDX_OK);
+  const auto plan = packed_plan(4096, 4, 0);
+  CHECK(fedx_train_submit(engine, data, plan.data(), uint32_t(plan.size()), &ticket, err, 256) == FEDX_OK);
+  CHECK(fedx_train_submit(engine, data, plan.data(), uint32_t(plan.size()), &queued, err, 256) == FEDX_OK);
+  CHECK(fedx_cancel(engine, err, 256) == FEDX_OK);
+  std::vector<uint8_t> out(4 + 8 * 4096);
+  CHECK(fedx_wait(queued, out.data(), uint32_t(out.size()), err, 256) == FEDX_E_CANCELLED);
+  int32_t status = -1;
+  std::thread waiting([&] { status = fedx_wait(ticket, out.data(), uint32_t(out.size()), err, 256); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  CHECK(fedx_shutdown() == FEDX_OK && fedx_shutdown() == FEDX_OK);
+  waiting.join();
+  CHECK(status == FEDX_E_SHUTDOWN && fedx_live_handles() == 0);
+  CHECK(fedx_data_create(4, 32, 32, &data, err, 256) == FEDX_E_SHUTDOWN);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 2) return std::fprintf(stderr, "usage: fedx-test GOLDEN_DIR [TEST...]\n"), 2;
+  golden_dir = argv[1];
+  const std::set<std::string> chosen(argv + 2, argv + argc);
+  if (chosen.count("philox")) return philox_of_standard_input(), 0;
+  struct Test {
+    const char* name;
+    void (*body)();
+  };
+#define TEST(name) {#name, name}
+  const Test tests[] = {TEST(philox_matches_known_answers), TEST(loss_gradient_is_its_slope), TEST(adam_equals_torch_optim),
+                        TEST(config_is_strict), TEST(augmentation_moves_only_what_is_on), TEST(parallel_for_uses_two_threads),
+                        TEST(train_equals_pytorch_in_float64), TEST(abi_refuses_bad_arguments), TEST(shutdown_ends_waiting_calls)};
+  int failed = 0;
+  for (const Test& test : tests) {
+    if (!chosen.empty() && !chosen.count(test.name)) continue;
+    try {
+      test.body();
+      std::printf("ok %s\n", test.name);
+    } catch (const std::exception& e) {
+      ++failed;
+      std::printf("failed %s: %s\n", test.name, e.what());
+    }
+  }
+  return failed ? 1 : 0;
+}

@@ -1,0 +1,119 @@
+/** engine.md, Numbers (e): logits of torchvision weights. */
+import { assert, assertAlmostEquals } from "@std/assert";
+import { preprocessingOf } from "../../src/model/checkpoint.ts";
+import { type Layout, layoutOf, type Tensor } from "../../src/model/layout.ts";
+import { DataSet, Engine } from "../../src/model/model.ts";
+import { PURPOSE, uniforms } from "../../src/model/philox.ts";
+import { preset } from "../../src/model/recipe.ts";
+import { readTorchFile } from "../../src/model/torch_file.ts";
+import { libraries } from "../libraries.ts";
+
+const KEY = { seed: 7, silo: 2 }, FILMS = 8, SIZE = 64;
+const folder = new URL(".", import.meta.url).pathname;
+const libs = await libraries();
+
+/** The films of train.py: noise, film i the brighter the larger i. */
+function films(): Uint8Array {
+  const pixels = new Uint8Array(FILMS * SIZE * SIZE);
+  for (let i = 0; i < FILMS; i++) {
+    const u = uniforms(KEY, { purpose: PURPOSE.measure, position: i }, SIZE * SIZE);
+    u.forEach((x, p) => pixels[i * SIZE * SIZE + p] = Math.floor(x * 256 * ((i + 1) / FILMS)));
+  }
+  return pixels;
+}
+
+/** The start values of train.py. */
+function fill(tensor: Tensor, index: number): Float32Array {
+  const spread = Math.sqrt(6 / (tensor.length / tensor.shape[0]));
+  const value = (u: number) => {
+    if (tensor.shape.length > 1) return (2 * u - 1) * spread;
+    if (tensor.name.endsWith("running_var")) return 0.5 + u;
+    return tensor.name.endsWith("1.weight") ? 0.8 + 0.4 * u : 0.2 * (2 * u - 1);
+  };
+  return uniforms(KEY, { purpose: PURPOSE.init, index }, tensor.length).map(value);
+}
+
+function vectorOf(layout: Layout, values: (tensor: Tensor, index: number) => Float32Array): Float32Array {
+  const vector = new Float32Array(layout.length);
+  layout.tensors.forEach((tensor, index) => vector.set(values(tensor, index), tensor.offset));
+  return vector;
+}
+
+async function logitsOf(vector: Float32Array, channels: 1 | 3): Promise<Float32Array> {
+  const recipe = preset("default");
+  using engine = await Engine.create(
+    {
+      network: "efficientnet_b0",
+      size: SIZE,
+      channels,
+      device: "cpu",
+      precision: "fp32",
+      threads: 2,
+      ...KEY,
+      recipe,
+      classWeights: [1, 1],
+      preprocessing: preprocessingOf(channels),
+    },
+    libs,
+  );
+  using data = await DataSet.create(libs, { n: FILMS, size: SIZE });
+  await data.put(0, films());
+  await engine.writeVector(vector);
+  return await engine.predict(data, Uint32Array.from({ length: FILMS }, (_, i) => i));
+}
+
+function assertLogits(got: Float32Array, want: number[]): void {
+  assert(got.length === want.length);
+  got.forEach((z, i) => assertAlmostEquals(z, want[i], 1e-4 * Math.max(1, Math.abs(want[i]))));
+}
+
+for (const channels of [1, 3] as const) {
+  Deno.test(`Engine.predict equals torchvision's float64 logits, ${channels} channel(s)`, async () => {
+    const golden = JSON.parse(await Deno.readTextFile(`${folder}logits.json`));
+    assertLogits(
+      await logitsOf(vectorOf(layoutOf("efficientnet_b0", { channels }), fill), channels),
+      golden[channels],
+    );
+  });
+}
+
+/** A python with torchvision: FEDX_PYTHON, else python3; null with a printed reason. */
+async function pythonWithTorchvision(): Promise<string | null> {
+  const python = Deno.env.get("FEDX_PYTHON") ?? "python3";
+  const command = new Deno.Command(python, {
+    args: ["-c", "import torchvision"],
+    stdout: "null",
+    stderr: "null",
+  });
+  if (await command.output().then((o) => o.success, () => false)) return python;
+  console.log(`skipped: ${python} has no torchvision; name one that has in FEDX_PYTHON`);
+  return null;
+}
+
+Deno.test("Engine.predict equals torchvision on files that it saved, zip and legacy", async () => {
+  const python = await pythonWithTorchvision();
+  if (python === null) return;
+  const dir = await Deno.makeTempDir();
+  try {
+    const files = [`${dir}/zip.pth`, `${dir}/legacy.pth`];
+    const env = { PYTHONDONTWRITEBYTECODE: "1" };
+    const command = new Deno.Command(python, {
+      args: [`${folder}logits.py`, ...files],
+      env,
+      stderr: "inherit",
+    });
+    const { success, stdout } = await command.output();
+    assert(success);
+    const { logits } = JSON.parse(new TextDecoder().decode(stdout));
+    for (const file of files) {
+      const saved = await readTorchFile(await Deno.readFile(file));
+      const vector = vectorOf(
+        layoutOf("efficientnet_b0", { channels: 1 }),
+        ({ name }) => saved.get(name)!.data,
+      );
+      assertLogits(await logitsOf(vector, 1), logits);
+    }
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});

@@ -1,0 +1,95 @@
+"""Golden training run: torchvision's EfficientNet-B0 in float64, 32 px, batch 4, 5 steps of the `deck` recipe without augmentation.
+
+Writes train.f64 (little endian): lr factor, clip norm, loss, gradient norm (5 each), then per tensor in layout order its norm and 64 probes,
+element j·length/64. Start weights, pixels, dropout and stochastic-depth masks are Philox numbers, so native/test.cpp makes the same.
+"""
+import math, os
+import numpy as np, torch, torchvision
+from philox import PURPOSE, uniforms
+
+SEED, SILO, SIZE, BATCH, STEPS, IMAGES = 7, 2, 32, 4, 5, 20
+CLASS_WEIGHTS = (0.75, 1.5)
+
+def ordered(model):  # [(name, tensor)] in layout order: weights, then statistics, each as in state_dict
+    state = [(n, t) for n, t in model.state_dict(keep_vars=True).items() if not n.endswith("num_batches_tracked")]
+    return [x for x in state if "running_" not in x[0]] + [x for x in state if "running_" in x[0]]
+
+def fill(model, seed=SEED):  # deterministic start values, exact in float32
+    for index, (name, tensor) in enumerate(ordered(model)):
+        u = uniforms(seed, SILO, PURPOSE["init"], tensor.numel(), index=index).astype(np.float64)
+        if tensor.dim() > 1: v = (2 * u - 1) * math.sqrt(6 / (tensor.numel() / tensor.shape[0]))
+        elif name.endswith("running_var"): v = 0.5 + u
+        elif name.endswith("1.weight"): v = 0.8 + 0.4 * u
+        else: v = 0.2 * (2 * u - 1)
+        with torch.no_grad(): tensor.copy_(torch.from_numpy(v.astype(np.float32)).reshape(tensor.shape))
+
+def pixels(count, size, seed=SEED):  # (count, size, size) u8: noise, film i the brighter the larger i
+    rows = [uniforms(seed, SILO, PURPOSE["measure"], size * size, position=i).astype(np.float64) * 256 * ((i + 1) / count) for i in range(count)]
+    return np.stack(rows).astype(np.uint8).reshape(count, size, size)
+
+def network(channels=1):
+    model = torchvision.models.efficientnet_b0(num_classes=1)
+    model.features[0][0] = torch.nn.Conv2d(channels, 32, 3, 2, 1, bias=False)
+    return model
+
+class Masks:  # what stands in for torchvision's Dropout and StochasticDepth
+    step = 0
+
+class Dropout(torch.nn.Module):
+    def forward(self, x):
+        u = np.stack([uniforms(SEED, SILO, PURPOSE["dropout"], x.shape[1], step=Masks.step, position=i) for i in range(len(x))])
+        return x * torch.from_numpy((u >= 0.2) / 0.8).to(x.dtype)
+
+class Depth(torch.nn.Module):
+    def __init__(self, layer): super().__init__(); self.layer, self.p = layer, 0.2 * layer / 16
+    def forward(self, x):
+        u = np.stack([uniforms(SEED, SILO, PURPOSE["depth"], 1, index=self.layer, step=Masks.step, position=i) for i in range(len(x))])
+        return x * torch.from_numpy((u >= np.float32(self.p)) / (1 - self.p)).reshape(-1, 1, 1, 1).to(x.dtype)
+
+def schedule(i, steps):  # the deck's: 15 % linear warm-up, cosine to .05; clip 3, then 1.5
+    p = (i + 0.5) / steps
+    lr = p / 0.15 if p < 0.15 else 0.05 + 0.95 * (1 + math.cos(math.pi * (p - 0.15) / 0.85)) / 2
+    return float(np.float32(lr)), 3.0 if p < 0.15 else 1.5
+
+def groups(model):
+    named = list(model.named_parameters())
+    pick = lambda f: [p for n, p in named if f(n)]
+    return [dict(params=pick(lambda n: n.startswith("classifier.")), factor=12),
+            dict(params=pick(lambda n: n == "features.0.0.weight"), factor=2.5),
+            dict(params=pick(lambda n: not n.startswith("classifier.") and n != "features.0.0.weight"), factor=0.12)]
+
+def main():
+    torch.set_num_threads(1)
+    model = network().double().train()
+    model.classifier[0] = Dropout()
+    layer = 0
+    for stage in model.features:
+        for block in stage:
+            if hasattr(block, "stochastic_depth"): block.stochastic_depth = Depth(layer); layer += 1
+    fill(model)
+    images = torch.from_numpy(((pixels(IMAGES, SIZE) / 255 - 0.449) / 0.226)[:, None])
+    labels = torch.tensor([(i * 7 % 5) % 2 for i in range(IMAGES)], dtype=torch.float64)
+    optimizer = torch.optim.AdamW(groups(model), weight_decay=1e-4, amsgrad=True, foreach=False)
+    head = []
+    for k in range(STEPS):
+        Masks.step = 100 + k
+        factor, clip = schedule(k, STEPS)
+        for group in optimizer.param_groups: group["lr"] = 1e-3 * factor * group["factor"]
+        x, y = images[k * BATCH:][:BATCH], labels[k * BATCH:][:BATCH]
+        optimizer.zero_grad()
+        z = model(x)[:, 0]
+        p = torch.sigmoid(z); pt = torch.where(y > 0, p, 1 - p)
+        bce = torch.nn.functional.binary_cross_entropy_with_logits(z, y, reduction="none")
+        w = torch.where(y > 0, CLASS_WEIGHTS[1], CLASS_WEIGHTS[0]).double()
+        loss = (w * (1 - pt) ** 2 * bce).mean()
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
+        optimizer.step()
+        head.append((factor, clip, loss.item(), norm.item()))
+    out = [np.array(head).T.reshape(-1)]
+    for _, tensor in ordered(model):
+        flat = tensor.detach().reshape(-1).numpy()
+        out.append(np.concatenate([[np.linalg.norm(flat)], flat[[j * len(flat) // 64 for j in range(64)]]]))
+    np.concatenate(out).astype("<f8").tofile(os.path.join(os.path.dirname(os.path.abspath(__file__)), "train.f64"))
+
+if __name__ == "__main__": main()

@@ -1,0 +1,56 @@
+import { assertEquals } from "@std/assert";
+import { buildNativeTest, buildShim } from "../tools/native.ts";
+import { libtorchDir } from "./libraries.ts";
+
+const libtorch = await libtorchDir();
+const golden = new URL("golden/", import.meta.url).pathname;
+const test = await buildNativeTest({ libtorch });
+
+async function run(args: string[], input = ""): Promise<{ code: number; lines: string[] }> {
+  const child = new Deno.Command(test.path, {
+    args: [golden, ...args],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(input));
+  await writer.close();
+  const { code, stdout } = await child.output();
+  return { code, lines: new TextDecoder().decode(stdout).trim().split("\n") };
+}
+
+for (
+  const name of [
+    "philox_matches_known_answers",
+    "loss_gradient_is_its_slope",
+    "adam_equals_torch_optim",
+    "config_is_strict",
+    "augmentation_moves_only_what_is_on",
+    "parallel_for_uses_two_threads",
+    "train_equals_pytorch_in_float64",
+    "abi_refuses_bad_arguments",
+    "shutdown_ends_waiting_calls",
+  ]
+) {
+  Deno.test(`native/test.cpp: ${name}`, async () => {
+    assertEquals(await run([name]), { code: 0, lines: [`ok ${name}`] });
+  });
+}
+
+Deno.test("native/philox.h gives the vectors of tests/golden/philox.json", async () => {
+  const vectors: { counter: number[]; key: number[]; out: number[] }[] = JSON.parse(
+    await Deno.readTextFile(`${golden}philox.json`),
+  );
+  const { lines } = await run(
+    ["philox"],
+    vectors.map(({ counter, key }) => [...counter, ...key].join(" ")).join("\n"),
+  );
+  assertEquals(lines, vectors.map(({ out }) => out.join(" ")));
+});
+
+Deno.test("buildShim builds nothing when nothing changed, within a second", async () => {
+  await buildShim({ libtorch });
+  const again = await buildShim({ libtorch });
+  assertEquals([again.built, again.seconds < 1], [false, true]);
+});
