@@ -43,8 +43,9 @@ async function ensureLibtorch(progress: Progress): Promise<Libtorch> {
 function tell(progress: Progress, event: FetchEvent): void {
   const mega = (bytes: number) => (bytes / 1e6).toFixed(0);
   if (event.type === "download") {
+    const got = mega(Math.min(event.bytes, event.total ?? Infinity)); // pip keeps two copies for a moment
     const of = event.total === null ? "" : ` of ${mega(event.total)}`;
-    progress.update(`libtorch: fetching ${event.spec}, ${mega(event.bytes)}${of} MB`);
+    progress.update(`libtorch: fetching ${event.spec}, ${got}${of} MB`);
   } else if (event.type === "unpack") {
     progress.update(`libtorch: unpacking, ${mega(event.done)} of ${mega(event.total)} MB`);
   } else {
