@@ -1,5 +1,6 @@
-import { type AggregatorResult, runAggregator } from "../fed/aggregator.ts";
+import { runAggregator } from "../fed/aggregator.ts";
 import { type Proposal, WIRE_VERSION } from "../fed/protocol.ts";
+import type { AggregatorResult } from "../fed/result.ts";
 import { preprocessingOf } from "../model/checkpoint.ts";
 import type { NetworkName } from "../model/layout.ts";
 import type { Values } from "./commands.ts";
@@ -14,7 +15,7 @@ import { interval, score, table } from "./table.ts";
 type AggregateValues = Values<"aggregate">;
 
 /** Runs the aggregator to the end of the run. */
-export async function run({ values, output, signal }: Context<AggregateValues>): Promise<void> {
+export async function run({ values, output, signal, faultPoint }: Context<AggregateValues>): Promise<void> {
   const listen = addressOf(values.listen);
   const start = await startOf(values);
   output.line(`start: ${start.source}`);
@@ -26,9 +27,9 @@ export async function run({ values, output, signal }: Context<AggregateValues>):
     tls: values.tls,
     state: values.state,
     onEvent: log.onEvent,
+    faultPoint,
     signal,
   });
-  if (result === null) return output.line("Stopped; run the same command again to go on.");
   output.result(result, describe(result));
 }
 
@@ -71,6 +72,7 @@ function addressOf(text: string): { host: string; port: number } {
 /** The result as a table. */
 function describe(result: AggregatorResult): string {
   const { test, selection } = result;
+  const moved = `${(result.bytes / 2 ** 20).toFixed(0)} MiB moved`;
   return [
     ...result.degraded ? [`DEGRADED: missing ${JSON.stringify(result.missing)}`] : [],
     table(["hospital", "test AUROC", "test films", "with a finding"], [
@@ -83,8 +85,11 @@ function describe(result: AggregatorResult): string {
       ["stratified", `${score(test.stratified)} ${interval(test.ci95)}`, "", ""],
       ["site only (floor)", score(test.site_only), "", ""],
     ]),
-    `${result.rounds} rounds in ${formatDuration(result.seconds)}; model of round ${selection.round} selected ` +
-    `(val AUROC ${score(selection.auroc)}, optimistic)`,
+    `${result.rounds} rounds in ${
+      formatDuration(result.seconds)
+    }; model of round ${selection.round} selected ` +
+    `(val AUROC ${score(selection.auroc)}, optimistic); ${moved}`,
+    ...result.abandoned === undefined ? [] : [`round ${result.abandoned} was abandoned at the budget's end`],
     `model: ${result.model}`,
     `sha256: ${result.sha256}`,
   ].join("\n");

@@ -6,7 +6,7 @@ import { readEvents, roundsOf, waitForEvent } from "./history.ts";
 import type { Context } from "./main.ts";
 import type { Output } from "./output.ts";
 import { Processes } from "./processes.ts";
-import { type Measured, measure } from "./demo_scores.ts";
+import { measure, type Measured } from "./demo_scores.ts";
 import { reportHtml, resultTable } from "./report.ts";
 import { score } from "./table.ts";
 
@@ -151,7 +151,9 @@ function passesOf(events: readonly FedEvent[]): number {
     if (event.type !== "row") continue;
     for (const [silo, row] of Object.entries(event.row.silos)) steps[silo] = (steps[silo] ?? 0) + row.steps;
   }
-  const passes = Object.entries(steps).map(([silo, count]) => count * plan.recipe.batch / plan.roster[silo].train);
+  const passes = Object.entries(steps).map(([silo, count]) =>
+    count * plan.recipe.batch / plan.roster[silo].train
+  );
   return Math.max(1, Math.round(passes.reduce((sum, one) => sum + one, 0) / Math.max(1, passes.length)));
 }
 

@@ -1,7 +1,7 @@
 import { Shard } from "../data/shard.ts";
 import { rocCurve, siteOnly } from "../model/metrics.ts";
 import type { DemoHospitals } from "./demo_hospitals.ts";
-import { pooledScore, type Score, type Scored, Scorer, scoreOf, stratifiedScore } from "./score.ts";
+import { pooledScore, type Score, type Scored, scoreOf, Scorer, stratifiedScore } from "./score.ts";
 
 /** Exact figures on every hospital's test films. */
 export interface Measured {

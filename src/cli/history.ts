@@ -38,7 +38,9 @@ export function roundsOf(events: readonly FedEvent[]): RoundRecord[] {
       record.auroc[event.silo] = event.scores.auroc;
       record.loss[event.silo] = event.scores.loss;
     } else if (event.type === "row") {
-      for (const [silo, { steps }] of Object.entries(event.row.silos)) at(event.row.round).steps[silo] = steps;
+      for (const [silo, { steps }] of Object.entries(event.row.silos)) {
+        at(event.row.round).steps[silo] = steps;
+      }
     } else if (event.type === "committed") {
       at(event.round).seconds = event.seconds;
     }

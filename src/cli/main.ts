@@ -1,3 +1,4 @@
+import type { FaultPoint } from "../fed/run.ts";
 import { guardExit, shutdown } from "../model/model.ts";
 import { type CommandName, COMMANDS } from "./commands.ts";
 import type { Accept } from "./config.ts";
@@ -13,25 +14,32 @@ export interface Context<V> {
   output: Output;
   /** Aborted by SIGINT or SIGTERM. */
   signal: AbortSignal;
+  /** Awaited by the roles at named moments. @default none */
+  faultPoint?: FaultPoint;
 }
 
 /**
  * Runs one command line to its end.
  *
  * @param args the arguments after the program's name
- * @returns the exit code: 0 done, 1 failed, 2 usage
+ * @param options.faultPoint awaited by the roles at named moments: tests kill or delay a role there
+ * @returns the exit code: 0 done (a role stopped by a signal too: it can go on), 1 failed, 2 usage
  */
-export async function main(args: readonly string[]): Promise<number> {
+export async function main(
+  args: readonly string[],
+  options: { faultPoint?: FaultPoint } = {},
+): Promise<number> {
   const output = await Output.create({ json: args.includes("--json") });
   const stop = stopOnSignals(output);
   guardExit();
   try {
-    return await dispatch(args, output, stop.signal);
+    return await dispatch(args, { output, signal: stop.signal, ...options });
   } catch (error) {
     output.clear();
     if (stop.signal.aborted && !(error instanceof UsageError)) {
-      output.line("Stopped before the end.");
-      return 1;
+      const resumable = args[0] === "aggregate" || args[0] === "train";
+      output.line(resumable ? "Stopped; the same command goes on from here." : "Stopped before the end.");
+      return resumable ? 0 : 1;
     }
     output.line(explain(error));
     return error instanceof UsageError ? 2 : 1;
@@ -41,7 +49,11 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-async function dispatch(args: readonly string[], output: Output, signal: AbortSignal): Promise<number> {
+async function dispatch(
+  args: readonly string[],
+  rest: Pick<Context<unknown>, "output" | "signal" | "faultPoint">,
+): Promise<number> {
+  const { output } = rest;
   const found = findCommand(args[0] === "--version" ? ["version"] : args);
   if (!found) {
     output.result({ commands: Object.keys(COMMANDS) }, overview());
@@ -53,7 +65,7 @@ async function dispatch(args: readonly string[], output: Output, signal: AbortSi
     return 0;
   }
   const settings = await settle(found.name, parsed.given);
-  return await call(found.name, { ...settings, output, signal });
+  return await call(found.name, { ...settings, ...rest });
 }
 
 /** Loads one command's code, so that starting one does not load the others. */

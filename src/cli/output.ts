@@ -59,9 +59,10 @@ export class Output {
     }
     const last = this.#shown.get(label);
     const now = performance.now();
-    if (last?.done === done || (done < total && last !== undefined && now - last.at < 10_000)) return;
-    this.#shown.set(label, { at: now, done });
-    this.line(`${label} ${done}/${total}`);
+    if (last?.done === done) return;
+    const due = done >= total || (last !== undefined && now - last.at >= 10_000);
+    if (due || last === undefined) this.#shown.set(label, { at: now, done });
+    if (due) this.line(`${label} ${done}/${total}`);
   }
 
   /** Removes the live line. */

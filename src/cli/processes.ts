@@ -65,7 +65,9 @@ export class Processes implements AsyncDisposable {
     this.#signal.throwIfAborted();
     if (!status.success) {
       const last = (await Deno.readTextFile(log)).trim().split("\n").at(-1) ?? "";
-      throw new Error(`Cannot run ${name}: it ended with ${status.signal ?? status.code}: ${last} (see ${log}).`);
+      throw new Error(
+        `Cannot run ${name}: it ended with ${status.signal ?? status.code}: ${last} (see ${log}).`,
+      );
     }
     return JSON.parse(text);
   }

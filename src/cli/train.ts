@@ -10,7 +10,8 @@ import type { Context } from "./main.ts";
 import { table } from "./table.ts";
 
 /** Runs one silo to the end of the run. */
-export async function run({ values, accept, output, signal }: Context<Values<"train">>): Promise<void> {
+export async function run(context: Context<Values<"train">>): Promise<void> {
+  const { values, accept, output, signal, faultPoint } = context;
   const state = values.state ?? `fedx-state/${values.silo}`;
   const shard = await Shard.open(values.shard);
   const libs = await libraries();
@@ -28,9 +29,9 @@ export async function run({ values, accept, output, signal }: Context<Values<"tr
       return EngineTrainer.create({ proposal, shard, libraries: libs, device: values.device, threads });
     },
     onEvent: log.onEvent,
+    faultPoint,
     signal,
   });
-  if (result === null) return output.line("Stopped; run the same command again to go on.");
   output.result(
     result,
     `${result.rounds} rounds, ${result.examples} examples in ${formatDuration(result.seconds)}\n` +
@@ -41,7 +42,9 @@ export async function run({ values, accept, output, signal }: Context<Values<"tr
 /** The proposal as a table: what this hospital is asked to do. */
 export function describe(proposal: Proposal): string {
   const { recipe } = proposal;
-  const limit = proposal.rounds !== null ? `${proposal.rounds} rounds` : formatDuration(proposal.budget ?? NaN);
+  const limit = proposal.rounds !== null
+    ? `${proposal.rounds} rounds`
+    : formatDuration(proposal.budget ?? NaN);
   return table(["the aggregator proposes", ""], [
     ["silos", proposal.silos.join(", ")],
     ["network", `${proposal.network}, ${proposal.size} px, ${proposal.channels} channel(s)`],

@@ -1,0 +1,130 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { writeSafetensors } from "../../src/model/safetensors.ts";
+import { initCa, issue } from "../../src/fed/ca.ts";
+import { makeHospitals } from "./hospitals.ts";
+import { type Finished, freePort, run, start } from "./program.ts";
+
+const dir = await Deno.makeTempDir({ prefix: "fedx-refusal-" });
+globalThis.addEventListener("unload", () => Deno.removeSync(dir, { recursive: true }));
+let made: Promise<void> | undefined;
+const hospitals = () => made ??= makeHospitals(dir);
+
+/** Exit 1, one sentence that says what and the remedy, nothing on stdout. */
+function assertRefused(finished: Finished, text: RegExp): void {
+  assertEquals(finished.code, 1, finished.stderr);
+  const last = finished.stderr.trim().split("\n").at(-1)!;
+  assertMatch(last, text);
+  assertMatch(last, /^Cannot /);
+  assertEquals(/^ {4}at /m.test(finished.stderr), false, finished.stderr);
+  assertEquals(finished.stdout, "");
+}
+
+/** Runs `prepare` on the films of hospital a with other labels. */
+async function prepareWith(change: (lines: string[]) => string[], more: string[] = []): Promise<Finished> {
+  await hospitals();
+  const lines = (await Deno.readTextFile(`${dir}/films-a/labels.csv`)).trim().split("\n");
+  const labels = `${dir}/${crypto.randomUUID()}.csv`;
+  await Deno.writeTextFile(labels, change(lines).join("\n") + "\n");
+  const finished = await run([
+    "prepare",
+    ...["--images", "films-a/images", "--labels", labels, "--size", "32", "--out", "shard-bad", ...more],
+  ], { cwd: dir });
+  assertEquals(await Deno.stat(`${dir}/shard-bad`).then(() => true, () => false), false);
+  return finished;
+}
+
+Deno.test("prepare refuses a labels file without a column, naming it", async () => {
+  const finished = await prepareWith((lines) => lines.map((line) => line.split(",").toSpliced(2, 1).join(",")));
+  assertRefused(finished, /Patient ID/);
+});
+
+Deno.test("prepare refuses an empty class in train or val", async () => {
+  for (const split of ["train", "val"]) {
+    const finished = await prepareWith((lines) =>
+      lines.map((line) => {
+        const cells = line.split(",");
+        return cells.at(-1) === split ? cells.with(1, "No Finding").join(",") : line;
+      })
+    );
+    assertRefused(finished, new RegExp(split));
+  }
+});
+
+Deno.test("prepare refuses more unusable rows than --max-quarantine", async () => {
+  const finished = await prepareWith(
+    (lines) => lines.map((line, index) => index > 0 && index % 4 === 0 ? `gone-${line}` : line),
+    ["--max-quarantine", ".1"],
+  );
+  assertRefused(finished, /--max-quarantine|missing_file/);
+});
+
+Deno.test("local refuses fewer training images than a batch", async () => {
+  await hospitals();
+  const finished = await run([
+    "local",
+    ...["--shard", "shard-a", "--rounds", "1", "--batch", "128", "--init", "random", "--out", "m.safetensors"],
+  ], { cwd: dir });
+  assertRefused(finished, /128/);
+});
+
+/** `aggregate` with another start; it fails before it listens. */
+async function aggregateFrom(init: string): Promise<Finished> {
+  await hospitals();
+  return await run([
+    "aggregate",
+    ...["--silos", "a,b,c", "--tls", "tls-hub", "--state", `state-${crypto.randomUUID()}`],
+    ...["--listen", "127.0.0.1:0", "--rounds", "1", "--size", "32", "--init", init],
+  ], { cwd: dir });
+}
+
+Deno.test("aggregate refuses a checkpoint of another shape, naming the tensor", async () => {
+  const bytes = writeSafetensors(
+    new Map([["features.0.0.weight", { shape: [8, 3, 3, 3], data: new Float32Array(216) }]]),
+    {},
+  );
+  await Deno.writeFile(`${dir}/other.safetensors`, bytes);
+  assertRefused(await aggregateFrom("other.safetensors"), /features\.0\.0\.weight|tensor/);
+});
+
+Deno.test("aggregate refuses a .pth that wants to run code, and runs none", async () => {
+  const latin = (text: string) => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+  const order = "touch hacked";
+  await Deno.writeFile(
+    `${dir}/evil.pth`,
+    latin(
+      "\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19." + // torch's magic number
+        "\x80\x02M\xe9\x03." + // protocol 1001
+        "\x80\x02}X\x0d\x00\x00\x00little_endian\x88s." + // system
+        `\x80\x02cposix\nsystem\nX${String.fromCharCode(order.length)}\x00\x00\x00${order}\x85R.`,
+    ),
+  );
+  assertRefused(await aggregateFrom("evil.pth"), /posix/);
+  assertEquals(await Deno.stat(`${dir}/hacked`).then(() => true, () => false), false);
+});
+
+Deno.test("train is refused without, with a foreign, and with another silo's certificate; aggregate a port in use", async () => {
+  await hospitals();
+  await initCa(`${dir}/ca-foreign`);
+  await issue({ name: "a", role: "silo", ca: `${dir}/ca-foreign`, out: `${dir}/tls-foreign` });
+  await Deno.copyFile(`${dir}/ca/ca.pem`, `${dir}/tls-foreign/ca.pem`);
+  const port = freePort();
+  const aggregate = ["aggregate", "--silos", "a,b,c", "--tls", "tls-hub", "--listen", `127.0.0.1:${port}`].concat(
+    ["--rounds", "1", "--size", "32", "--init", "random"],
+  );
+  const aggregator = await start([...aggregate, "--state", "state-hub"], { cwd: dir });
+  try {
+    const train = (silo: string, tls: string) =>
+      run([
+        "train",
+        ...["--silo", silo, "--server", `https://127.0.0.1:${port}`, "--tls", tls, "--shard", "shard-a"],
+        ...["--state", `state-${tls}-${silo}`, "--wait", "20s"],
+      ], { cwd: dir });
+    assertRefused(await train("a", "tls-none"), /ca\.pem, cert\.pem and key\.pem/);
+    assertRefused(await train("b", "tls-a"), /b/);
+    assertRefused(await train("a", "tls-foreign"), /certificate|chain|CA/);
+    assertRefused(await run([...aggregate, "--state", "state-second"], { cwd: dir }), /listen/);
+  } finally {
+    aggregator.child.kill("SIGTERM");
+    assertEquals((await aggregator.finished).code, 0);
+  }
+});
