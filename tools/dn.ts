@@ -5,6 +5,7 @@
  * runs Deno with the right flags. It imports nothing that has to be fetched.
  */
 import { bootstrap } from "./bootstrap.ts";
+import { findLibtorch } from "../src/shim/libtorch.ts";
 import { writeLauncher } from "./launcher.ts";
 import { Progress } from "./progress.ts";
 import { type Resolution, resolveStd } from "./std.ts";
@@ -54,12 +55,12 @@ async function ok(args: string[]): Promise<number> {
   return 0;
 }
 
-/** Runs the program from source; needs no libtorch (the commands that do say so). */
+/** Runs the program from source; fetches and builds nothing (the commands that need the engine say so). */
 async function runFedx(args: string[]): Promise<number> {
   const { flags } = await resolve();
-  const exists = await Deno.stat(`${ROOT}fedx`).then(() => true, () => false);
-  if (!exists) await writeLauncher({ flags, libtorch: null });
-  return await run([`${ROOT}fedx`, ...args]);
+  const libtorch = await findLibtorch();
+  const { path } = await writeLauncher({ flags, libtorch: libtorch?.dir ?? null });
+  return await run([path, ...args]);
 }
 
 async function runBench(args: string[]): Promise<number> {
