@@ -23,5 +23,5 @@ export function loadSharp(): Promise<typeof sharpFunction> {
 export async function encodePng(pixels: Uint8Array, size: number): Promise<Uint8Array> {
   const sharp = await loadSharp();
   const image = sharp(pixels, { raw: { width: size, height: size, channels: 1 } });
-  return await image.toColourspace("b-w").png({ compressionLevel: 6 }).toBuffer();
+  return new Uint8Array(await image.toColourspace("b-w").png({ compressionLevel: 6 }).toBuffer());
 }

@@ -1,0 +1,45 @@
+import { assertEquals } from "@std/assert";
+import { HOSPITALS } from "../../src/data/phantom.ts";
+import { writePhantoms } from "../../src/data/phantom_files.ts";
+import { prepareShard } from "../../src/data/prepare.ts";
+import { Shard } from "../../src/data/shard.ts";
+import { readLabels } from "../../src/data/table.ts";
+import { seeded } from "./random.ts";
+
+const COUNTS = { train: 50, val: 20, test: 30 };
+
+Deno.test("writePhantoms: makes a hospital's folder that prepareShard takes whole, prevalence exact in each split", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    let last = 0;
+    await writePhantoms(dir, {
+      hospital: HOSPITALS.c,
+      size: 32,
+      ...COUNTS,
+      random: seeded(6),
+      onProgress: (done, total) => last = done / total,
+    });
+    assertEquals(last, 1);
+    const { rows } = await readLabels(`${dir}/labels.csv`);
+    assertEquals(rows.length, 100);
+    for (const { age, sex, view } of rows) {
+      assertEquals([age! >= 18, /^[FM]$/.test(sex!), view], [true, true, "AP"]);
+    }
+    const out = `${dir}/shard`;
+    const result = await prepareShard({
+      images: `${dir}/images`,
+      labels: `${dir}/labels.csv`,
+      size: 32,
+      out,
+    });
+    assertEquals(Object.values(result.quarantined), [0, 0, 0, 0, 0]);
+    for (const split of ["train", "val", "test"] as const) {
+      const { images, positives } = result.splits[split];
+      assertEquals([images, positives], [COUNTS[split], Math.round(0.62 * COUNTS[split])]);
+    }
+    assertEquals(result.patients > 50 && result.patients < 90, true, `${result.patients} patients`);
+    assertEquals((await Shard.open(out, { verify: true })).manifest.unknownFindings, []);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});

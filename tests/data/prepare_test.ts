@@ -1,0 +1,137 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { prepareShard } from "../../src/data/prepare.ts";
+import { encodePng } from "../../src/data/sharp.ts";
+import { Shard } from "../../src/data/shard.ts";
+
+interface Hospital {
+  dir: string;
+  /** Lines of the labels file, header first. */
+  lines: string[];
+  prepare(options?: { maxQuarantine?: number; force?: boolean; signal?: AbortSignal }): ReturnType<
+    typeof prepareShard
+  >;
+}
+
+/** A hospital of `count` films of 16 px; every patient has two; a third of the patients is ill. */
+async function withHospital(count: number, work: (hospital: Hospital) => Promise<void>): Promise<void> {
+  const dir = await Deno.makeTempDir();
+  try {
+    await Deno.mkdir(`${dir}/images`);
+    const lines = ["Image Index,Finding Labels,Patient ID,split"];
+    for (let i = 0; i < count; i++) {
+      await Deno.writeFile(`${dir}/images/f${i}.png`, await encodePng(new Uint8Array(256).fill(i % 256), 16));
+      const patient = i >> 1;
+      const split = ["train", "train", "train", "val", "test"][Math.floor(patient / 3) % 5];
+      lines.push(`f${i}.png,${patient % 3 ? "No Finding" : "Mass"},${patient},${split}`);
+    }
+    const prepare: Hospital["prepare"] = async (options = {}) => {
+      await Deno.writeTextFile(`${dir}/labels.csv`, lines.join("\n"));
+      const [images, labels, out] = [`${dir}/images`, `${dir}/labels.csv`, `${dir}/out/shard`];
+      return await prepareShard({ images, labels, size: 8, out, ...options });
+    };
+    await work({ dir, lines, prepare });
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+async function list(dir: string): Promise<string[]> {
+  const names: string[] = [];
+  for await (const entry of Deno.readDir(dir)) names.push(entry.name);
+  return names.sort();
+}
+
+Deno.test("prepareShard: writes the films in the order of the labels file, with their counts", () =>
+  withHospital(60, async ({ dir, prepare }) => {
+    const result = await prepare();
+    assertEquals([result.images, result.patients, result.positives], [60, 30, 20]);
+    assertEquals(result.splits.val, { images: 12, patients: 6, positives: 4 });
+    assertEquals(Object.values(result.quarantined), [0, 0, 0, 0, 0]);
+    const shard = await Shard.open(`${dir}/out/shard`, { verify: true });
+    for await (const { first, pixels } of shard.pixelBlocks()) {
+      for (let i = 0; i < pixels.length; i += 64) assertEquals(pixels[i], first + i / 64);
+    }
+    assertEquals((await shard.names())[59], "f59.png");
+    assertEquals([shard.manifest.kernel, shard.manifest.salt, shard.manifest.digest], [
+      "lanczos3",
+      "fedx-1",
+      result.digest,
+    ]);
+    assertEquals(await list(`${dir}/out`), ["shard"]);
+  }));
+
+Deno.test("prepareShard: each unusable row is left out under its own reason", () =>
+  withHospital(60, async ({ dir, lines, prepare }) => {
+    await Deno.remove(`${dir}/images/f0.png`);
+    await Deno.writeTextFile(`${dir}/images/f1.png`, "no image");
+    const film = await Deno.readFile(`${dir}/images/f2.png`);
+    await Deno.writeFile(`${dir}/images/f2.png`, film.subarray(0, film.length - 20));
+    lines[4] = "f3.png,,1,train";
+    lines.push("../labels.csv,Mass,99,train", "f60.png,Mass,29,train");
+    const { quarantined, images } = await prepare({ maxQuarantine: 0.2 });
+    assertEquals(quarantined, {
+      missing_file: 2,
+      not_an_image: 1,
+      truncated: 1,
+      bad_label: 1,
+      patient_in_two_splits: 3,
+    });
+    assertEquals(images, 54);
+  }));
+
+Deno.test("prepareShard: more than maxQuarantine is refused with counts by reason and the flag; nothing is left", () =>
+  withHospital(60, async ({ dir, lines, prepare }) => {
+    for (let i = 0; i < 3; i++) await Deno.remove(`${dir}/images/f${i}.png`);
+    lines[10] = "f9.png,Mass,4,training";
+    const error = await assertRejects(() => prepare(), Error, "4 of 60 rows");
+    assert(error.message.includes("missing_file 3, bad_label 1"));
+    assert(error.message.includes("--max-quarantine"));
+    assert(error.message.includes(`split "training"`));
+    assert(!error.message.includes("f1.png"), "a file name in an error");
+    assertEquals(await list(`${dir}/out`), []);
+  }));
+
+Deno.test("prepareShard: an empty class in train or val is refused by name", async () => {
+  for (const [split, label] of [["train", "Mass"], ["val", "No Finding"]]) {
+    await withHospital(60, async ({ lines, prepare }) => {
+      lines.forEach((line, i) => {
+        const cells = line.split(",");
+        if (cells[3] === split) lines[i] = [cells[0], label, ...cells.slice(2)].join(",");
+      });
+      const missing = label === "Mass" ? "No Finding" : "a finding";
+      await assertRejects(() => prepare(), Error, `${split} has`);
+      await assertRejects(() => prepare(), Error, `none with ${missing}`);
+    });
+  }
+});
+
+Deno.test("prepareShard: a missing column is refused before any image is read", () =>
+  withHospital(12, async ({ lines, prepare }) => {
+    lines[0] = "Image Index,Findings,Patient ID,split";
+    await assertRejects(() => prepare(), SyntaxError, `expected a column "Finding Labels"`);
+  }));
+
+Deno.test("prepareShard: an existing shard is kept; force replaces it only by a whole one", () =>
+  withHospital(60, async ({ dir, lines, prepare }) => {
+    const { digest } = await prepare();
+    await assertRejects(() => prepare(), Error, "it exists; name another folder with --out");
+    const good = lines.splice(1, 20, "x.png,,,");
+    await assertRejects(() => prepare({ force: true, maxQuarantine: 0 }), Error, "unusable");
+    assertEquals((await Shard.open(`${dir}/out/shard`, { verify: true })).manifest.digest, digest);
+    lines.splice(1, 1, ...good.slice(0, 18));
+    const { digest: other } = await prepare({ force: true });
+    assertEquals((await Shard.open(`${dir}/out/shard`, { verify: true })).manifest.digest, other);
+    assertEquals(await list(`${dir}/out`), ["shard"]);
+  }));
+
+Deno.test("prepareShard: an abort leaves nothing behind", () =>
+  withHospital(60, async ({ dir, prepare }) => {
+    await assertRejects(() => prepare({ signal: AbortSignal.abort() }), DOMException);
+    assertEquals(await list(`${dir}/out`), []);
+  }));
+
+Deno.test("prepareShard: the same files give the same digest", () =>
+  withHospital(60, async ({ prepare }) => {
+    const { digest } = await prepare();
+    assertEquals((await prepare({ force: true })).digest, digest);
+  }));

@@ -1,0 +1,36 @@
+/** Real radiographs, where they lie beside the repository (`../shared/data`); skipped with a note elsewhere. */
+
+import { assertEquals } from "@std/assert";
+import { prepareShard } from "../../src/data/prepare.ts";
+import { Shard } from "../../src/data/shard.ts";
+
+const FOLDER = new URL("../../../shared/data/", import.meta.url).pathname;
+
+const SETS = { "kermany/silo-a": 2105, "kermany/silo-b": 1022, "kermany/silo-c": 1120, nih1000: 831 };
+
+for (const [name, images] of Object.entries(SETS)) {
+  const dir = FOLDER + name;
+  const here = await Deno.stat(`${dir}/labels.csv`).then(() => true, () => false);
+  if (!here) console.log(`radiographs_test: ${name} skipped: ../shared/data is not here`);
+  Deno.test({
+    name: `prepareShard: every film of ${name} becomes part of a shard of 128 px`,
+    ignore: !here,
+    async fn() {
+      const parent = await Deno.makeTempDir();
+      try {
+        const out = `${parent}/shard`;
+        const result = await prepareShard({
+          images: `${dir}/images`,
+          labels: `${dir}/labels.csv`,
+          size: 128,
+          out,
+        });
+        assertEquals(Object.values(result.quarantined), [0, 0, 0, 0, 0]);
+        assertEquals(result.images, images);
+        assertEquals((await Shard.open(out, { verify: true })).count, images);
+      } finally {
+        await Deno.remove(parent, { recursive: true });
+      }
+    },
+  });
+}

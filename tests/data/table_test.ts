@@ -1,0 +1,74 @@
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { parseLabels, readLabels } from "../../src/data/table.ts";
+
+const HEADER = "Image Index,Finding Labels,Patient ID,Patient Age,Patient Gender,View Position,split";
+const read = (text: string) => parseLabels(new TextEncoder().encode(text), "labels.csv");
+
+Deno.test("parseLabels: BOM, CRLF, quotes and blank lines are read as CSV says", () => {
+  const { rows, hasSplit } = read(
+    `\uFEFF${HEADER}\r\n"a,1.png",Effusion|Mass,7,058Y,M,PA,test\r\n\r\nb.png,No Finding,8,,,,train\r\n`,
+  );
+  assertEquals(hasSplit, true);
+  assertEquals(rows.length, 2);
+  const { image, findings, patient, split, age, sex, view, bad } = rows[0];
+  assertEquals([image, findings, patient], ["a,1.png", ["Effusion", "Mass"], "7"]);
+  assertEquals([split, age, sex, view, bad], ["test", 58, "M", "PA", undefined]);
+  assertEquals(rows[1].findings, []);
+  assertEquals(rows[1].age, undefined);
+});
+
+Deno.test("parseLabels: NIH's own header with its empty last column is read", () => {
+  const { rows, hasSplit } = read(
+    "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position," +
+      "OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y],\n" +
+      "00000001_000.png,Cardiomegaly,0,1,58,M,PA,2682,2749,0.143,0.143,\n",
+  );
+  assertEquals([hasSplit, rows[0].patient, rows[0].sex], [false, "1", "M"]);
+});
+
+Deno.test("parseLabels: a missing column is named with the header found", () => {
+  const error = assertThrows(
+    () => read("Image Index,Labels,Patient ID\na,b,c\n"),
+    SyntaxError,
+    `"Finding Labels"`,
+  );
+  assertEquals((error as Error).message.includes("Image Index, Labels, Patient ID"), true);
+});
+
+Deno.test("parseLabels: wrong delimiter, encoding, doubled column, ragged row and no rows are each named", () => {
+  const bad: [string | Uint8Array, string][] = [
+    ["Image Index;Finding Labels;Patient ID\na;b;c\n", "got semicolons"],
+    ["Image Index\tFinding Labels\tPatient ID\n", "got tabs"],
+    ["Image Index,Finding Labels,Patient ID,Patient ID\na,b,c,d\n", `"Patient ID" occurs twice`],
+    ["Image Index,Finding Labels,Patient ID\na,b\n", "line 2"],
+    ["Image Index,Finding Labels,Patient ID\n", "a header only"],
+    ["", "the header found is: (none)"],
+    [new Uint8Array([0xff, 0xfe, 0x49, 0, 0x6d, 0]), "got UTF-16"],
+    [new Uint8Array([0x49, 0, 0x6d, 0]), "got UTF-16"],
+    [new Uint8Array([0x49, 0xe4, 0x6d]), "expected UTF-8"],
+  ];
+  for (const [content, message] of bad) {
+    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+    assertThrows(() => parseLabels(bytes, "labels.csv"), SyntaxError, message);
+  }
+});
+
+Deno.test("parseLabels: rows that cannot be used say why, the others stay", () => {
+  const { rows } = read(
+    "Image Index,Finding Labels,Patient ID,split\na,,1,train\nb,No Finding|Mass,1,train\nc,Mass,,train\n" +
+      "d,Mass,1,valid\ne,Mass,1,TRAIN\ne,Mass,1,train\nf,Mass|,1,train\n",
+  );
+  assertEquals(rows.map((row) => row.bad), [
+    "an empty finding label",
+    `"No Finding" beside a finding`,
+    "no Image Index or no Patient ID",
+    `split "valid", not one of train, val, test`,
+    undefined,
+    "an Image Index that occurs twice",
+    "an empty finding label",
+  ]);
+});
+
+Deno.test("readLabels: a missing file is named with the flag", async () => {
+  await assertRejects(() => readLabels("/nowhere/labels.csv"), Error, "--labels");
+});
