@@ -1,0 +1,204 @@
+/**
+ * The aggregator: waits for the silos, runs the rounds, closes the run. The loop in `train` is the protocol.
+ *
+ * It may be killed at any moment: every step is committed before anyone hears of it, and a restart with
+ * the same proposal goes on from the last committed one.
+ */
+import { digest } from "../model/checkpoint.ts";
+import { type Layout, layoutOf } from "../model/layout.ts";
+import { AggregatorState } from "./aggregator_state.ts";
+import { canonicalDigest } from "./canonical.ts";
+import { checkCertificate, readIdentity } from "./certificate.ts";
+import { closeRun, keepModels } from "./closing.ts";
+import { ProtocolError } from "./errors.ts";
+import type { OnEvent } from "./event.ts";
+import { writeDurable } from "./files.ts";
+import { handlerOf } from "./handlers.ts";
+import { planOf } from "./join.ts";
+import { newRunId, planId, type Proposal } from "./protocol.ts";
+import type { AggregatorResult } from "./result.ts";
+import { abandonTime, closeRow, openRow, selectNow, timeoutAt } from "./rounds.ts";
+import { type FaultPoint, Run } from "./run.ts";
+import { serve, type Server } from "./server.ts";
+import { requirePinnedDeno } from "./tls.ts";
+
+/** Seconds for which the finished state is served to silos that have not fetched it. */
+const LINGER = 60;
+/** Seconds for which a failure is served. */
+const LINGER_FAILED = 5;
+/** Seconds without a word after which a silo counts as lost. */
+const SILENCE = 60;
+
+export interface AggregatorOptions {
+  proposal: Proposal;
+  /** The start vector, (layout.length) f32; its digest is `proposal.init.sha256`. */
+  start: Float32Array;
+  listen: { host: string; port: number };
+  /** Folder with ca.pem, cert.pem, key.pem. */
+  tls: string;
+  /** State folder, locked while it runs. */
+  state: string;
+  /** @default layoutOf(proposal.network) */
+  layout?: Layout;
+  onEvent?: OnEvent;
+  /** Awaited at named moments. @default none */
+  faultPoint?: FaultPoint;
+  /** Stops the aggregator after the write under way; the promise rejects with its reason, the run can be resumed. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Runs one federation to its end, or goes on with the one in `state`; a finished one only returns its result.
+ *
+ * @throws {ProtocolError} `other_proposal`, `state_locked`, `port_in_use`, `wrong_runtime`, `join_timeout`,
+ * `round_timeout` · the signal's reason.
+ */
+export async function runAggregator(options: AggregatorOptions): Promise<AggregatorResult> {
+  requirePinnedDeno();
+  const onEvent = options.onEvent ?? (() => {});
+  const checked = await checkCertificate(options.tls, { role: "aggregator" });
+  onEvent({ type: "certificate", name: "aggregator", ...checked });
+  if (checked.warning !== undefined) onEvent({ type: "warning", text: checked.warning });
+  using state = await AggregatorState.open(options.state);
+  const resumed = await prepare(state, options);
+  const finished = state.folder.get<AggregatorResult>("result");
+  if (finished !== null) return finished;
+  const layout = options.layout ??
+    layoutOf(options.proposal.network, { channels: options.proposal.channels });
+  const run = new Run(state, { layout, onEvent, faultPoint: options.faultPoint ?? (() => {}) });
+  if (run.open !== null) run.phase = "round";
+  await using server = await listen(run, options);
+  onEvent({ type: "listening", host: options.listen.host, port: server.port, run: run.id });
+  onEvent({ type: "proposal", proposal: run.proposal });
+  if (resumed) onEvent({ type: "resumed", run: run.id, state: run.phase, round: run.view().round });
+  const watch = setInterval(() => dropSilent(run), SILENCE * 100);
+  try {
+    return await train(run, options);
+  } catch (error) {
+    if (error instanceof ProtocolError) await fail(run, error, options.signal);
+    throw error;
+  } finally {
+    clearInterval(watch);
+  }
+}
+
+/** One run, from the silos' joining to the result. */
+async function train(run: Run, options: AggregatorOptions): Promise<AggregatorResult> {
+  const { signal } = options;
+  if (run.plan === null) await freezePlan(run, signal);
+  let abandoned = run.state.folder.get<number>("abandoned");
+  while (abandoned === null && (run.open !== null || run.rows.at(-1)?.row.last !== true)) {
+    const stored = run.open ?? openRow(run);
+    if (stored === null) break;
+    const { row } = stored;
+    run.phase = "round";
+    run.onEvent({ type: "row", row });
+    run.notify();
+    const opened = run.now();
+    const all = () => row.roster.every((silo) => run.state.receipt(row.round, silo) !== null);
+    const deadline = Math.min(timeoutAt(run, opened), abandonTime(run));
+    if (await run.until(all, { deadline, signal })) await closeRow(run, stored);
+    else if (run.now() >= abandonTime(run)) abandoned = abandon(run, row.round);
+    else throw await absent(run, row);
+  }
+  const result = await closeRun(run, { abandoned, signal });
+  run.phase = "finished";
+  run.notify();
+  run.onEvent({ type: "finished", rounds: result.rounds, sha256: result.sha256 });
+  const roster = Object.keys(run.plan!.roster);
+  await run.until(() => roster.every((silo) => run.fetched.has(silo)), {
+    deadline: run.now() + LINGER,
+    signal,
+  })
+    .catch(() => {});
+  return result;
+}
+
+/** Begins the run, or checks that the one in the state folder has the same proposal. Returns whether it was there. */
+async function prepare(state: AggregatorState, options: AggregatorOptions): Promise<boolean> {
+  const { proposal, start } = options;
+  const stored = state.proposal;
+  if (stored !== null) {
+    if (canonicalDigest(stored) === canonicalDigest(proposal)) return true;
+    const fields = (Object.keys(proposal) as (keyof Proposal)[]).filter((key) =>
+      canonicalDigest(stored[key] ?? null) !== canonicalDigest(proposal[key] ?? null)
+    );
+    const show = (of: Proposal) =>
+      fields.map((key) => `${key} ${JSON.stringify(of[key])}`).join(", ").slice(0, 300);
+    throw new ProtocolError("other_proposal", { expected: show(stored), got: show(proposal) });
+  }
+  const sha256 = digest(start);
+  if (sha256 !== proposal.init.sha256) {
+    throw new RangeError(
+      `Cannot start: expected a start vector of SHA-256 ${proposal.init.sha256}, got ${sha256}`,
+    );
+  }
+  await writeDurable(state.modelPath(0), new Uint8Array(start.buffer, start.byteOffset, start.byteLength));
+  state.begin(newRunId(), proposal, Date.now() / 1000);
+  return false;
+}
+
+async function listen(run: Run, options: AggregatorOptions): Promise<Server> {
+  return await serve({
+    ...options.listen,
+    identity: await readIdentity(options.tls),
+    handler: handlerOf(run),
+    onEvent: run.onEvent,
+    onSession(silo, session, open) {
+      if (open) run.onEvent({ type: "session", silo, open: true });
+      else run.detach(silo, session);
+    },
+  });
+}
+
+async function freezePlan(run: Run, signal?: AbortSignal): Promise<void> {
+  const { silos, joinTimeout } = run.proposal;
+  const joined = () => silos.every((silo) => run.joined.has(silo));
+  if (!await run.until(joined, { deadline: run.now() + joinTimeout, signal })) {
+    const missing = silos.filter((silo) => !run.joined.has(silo));
+    throw new ProtocolError("join_timeout", {
+      expected: `${silos.join(", ")} within ${joinTimeout} s`,
+      got: `nothing from ${missing.join(", ")}`,
+    });
+  }
+  run.plan = planOf(run.proposal, run.joined.values());
+  run.state.freeze(run.plan);
+  run.onEvent({ type: "plan", planId: planId(run.plan), plan: run.plan });
+}
+
+function abandon(run: Run, round: number): number {
+  run.state.folder.set("abandoned", round);
+  run.onEvent({ type: "abandoned", round, reason: "the budget's end" });
+  return round;
+}
+
+async function absent(run: Run, row: { round: number; roster: string[] }): Promise<ProtocolError> {
+  await keepModels(run, selectNow(run).round);
+  const missing = row.roster.filter((silo) => run.state.receipt(row.round, silo) === null);
+  return new ProtocolError("round_timeout", {
+    expected: `updates of ${row.roster.join(", ")} in round ${row.round}`,
+    got: `none from ${
+      missing.join(", ")
+    }; the best model so far is ${run.state.folder.dir}/model.safetensors`,
+  });
+}
+
+/** Tells the silos that are there, for a few seconds; what is committed stays, so a restart goes on. */
+async function fail(run: Run, error: ProtocolError, signal?: AbortSignal): Promise<void> {
+  run.phase = "failed";
+  run.message = error.message.slice(0, 2000);
+  run.onEvent({ type: "failed", message: error.message });
+  run.notify();
+  const told = () => [...run.present.keys()].every((silo) => run.fetched.has(silo));
+  await run.until(told, { deadline: run.now() + LINGER_FAILED, signal }).catch(() => {});
+}
+
+/** A silo that has said nothing for a minute is lost: its connection is closed, so that it may come back. */
+function dropSilent(run: Run): void {
+  for (const [silo, { session, seen }] of run.present) {
+    if (run.now() - seen < SILENCE) continue;
+    run.onEvent({ type: "lost", silo, round: run.view().round, reason: `silent for ${SILENCE} s` });
+    run.detach(silo, session);
+    (session as { destroy?(): void }).destroy?.();
+  }
+}

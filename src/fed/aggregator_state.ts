@@ -1,0 +1,217 @@
+/**
+ * What the aggregator must not forget: the proposal, who joined, the plan, every row, every counted
+ * update, every score, every model's digest.
+ *
+ * Each method is one durable step; a restart reads them back and goes on from the last.
+ */
+import {
+  parseMessage,
+  PlanSchema,
+  ProposalSchema,
+  RegistrationSchema,
+  RowSchema,
+  ScoresSchema,
+} from "./schema.ts";
+import type { Position } from "./budget.ts";
+import type { Plan, Proposal, Receipt, Registration, Row, Scores, UpdateStart } from "./protocol.ts";
+import { StateFolder } from "./state.ts";
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS registrations(silo TEXT PRIMARY KEY, json TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS rows(round INTEGER PRIMARY KEY, json TEXT NOT NULL, extra TEXT NOT NULL, opened REAL NOT NULL);
+  CREATE TABLE IF NOT EXISTS models(round INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, committed REAL NOT NULL);
+  CREATE TABLE IF NOT EXISTS uploads(round INTEGER, silo TEXT, json TEXT NOT NULL, PRIMARY KEY(round, silo));
+  CREATE TABLE IF NOT EXISTS receipts(round INTEGER, silo TEXT, json TEXT NOT NULL, PRIMARY KEY(round, silo));
+  CREATE TABLE IF NOT EXISTS scores(round INTEGER, silo TEXT, json TEXT NOT NULL, PRIMARY KEY(round, silo));
+  CREATE TABLE IF NOT EXISTS tests(silo TEXT PRIMARY KEY, json TEXT NOT NULL);
+`;
+
+/** What is kept with a row but is not part of it: how it was planned, and where the silos stand after it. */
+export interface RowExtra {
+  share: number;
+  after: Record<string, Position>;
+  before: Record<string, Position>;
+}
+
+/** A committed row; `opened` is wall-clock seconds since 1970 at its first opening. */
+export interface StoredRow {
+  row: Row;
+  extra: RowExtra;
+  opened: number;
+}
+
+/** The aggregator's locked state folder. */
+export class AggregatorState implements Disposable {
+  readonly folder: StateFolder;
+
+  private constructor(folder: StateFolder) {
+    this.folder = folder;
+  }
+
+  /** @throws {ProtocolError} `state_locked`, `damaged_state`. */
+  static async open(dir: string): Promise<AggregatorState> {
+    return new AggregatorState(await StateFolder.open(dir, SCHEMA));
+  }
+
+  /** The f32 file of the model after `round`; 0 is the start. */
+  modelPath(round: number): string {
+    return `${this.folder.dir}/models/${round}.f32`;
+  }
+
+  /** Where a silo's update of `round` is received, and where it lies once counted. */
+  stagedPath(round: number, silo: string): { partial: string; whole: string } {
+    const whole = `${this.folder.dir}/staged/${round}-${silo}.f32`;
+    return { partial: `${whole}.partial`, whole };
+  }
+
+  get run(): string | null {
+    return this.folder.get<string>("run");
+  }
+
+  get proposal(): Proposal | null {
+    const value = this.folder.get("proposal");
+    return value === null
+      ? null
+      : parseMessage(ProposalSchema, JSON.stringify(value), { what: "the stored proposal" });
+  }
+
+  get plan(): Plan | null {
+    const value = this.folder.get("plan");
+    return value === null
+      ? null
+      : parseMessage(PlanSchema, JSON.stringify(value), { what: "the stored plan" });
+  }
+
+  /** Begins a run whose start vector lies in `modelPath(0)` already. */
+  begin(run: string, proposal: Proposal, now: number): void {
+    this.folder.transaction(() => {
+      this.folder.set("run", run);
+      this.folder.set("proposal", proposal);
+      this.#put("models(round, sha256, committed) VALUES (?, ?, ?)", 0, proposal.init.sha256, now);
+    });
+  }
+
+  freeze(plan: Plan): void {
+    this.folder.set("plan", plan);
+  }
+
+  saveRegistration(registration: Registration): void {
+    this.#put("registrations(silo, json) VALUES (?, ?)", registration.silo, JSON.stringify(registration));
+  }
+
+  registrations(): Registration[] {
+    return this.#all("SELECT json FROM registrations").map((row) =>
+      parseMessage(RegistrationSchema, row.json as string, { what: "a stored registration" })
+    );
+  }
+
+  commitRow(stored: StoredRow): void {
+    const { row, extra, opened } = stored;
+    const values = [row.round, JSON.stringify(row), JSON.stringify(extra), opened] as const;
+    this.folder.db.prepare("INSERT INTO rows(round, json, extra, opened) VALUES (?, ?, ?, ?)").run(...values);
+  }
+
+  /** All rows, oldest first. */
+  rows(): StoredRow[] {
+    return this.#all("SELECT json, extra, opened FROM rows ORDER BY round").map((stored) => ({
+      row: parseMessage(RowSchema, stored.json as string, { what: "a stored row" }),
+      extra: JSON.parse(stored.extra as string) as RowExtra,
+      opened: stored.opened as number,
+    }));
+  }
+
+  saveUpload(silo: string, start: UpdateStart): void {
+    this.#put("uploads(round, silo, json) VALUES (?, ?, ?)", start.round, silo, JSON.stringify(start));
+  }
+
+  upload(round: number, silo: string): UpdateStart | null {
+    return this.#one("SELECT json FROM uploads WHERE round = ? AND silo = ?", round, silo);
+  }
+
+  /** The moment an update counts. */
+  count(receipt: Receipt): void {
+    this.folder.transaction(() => {
+      this.#put(
+        "receipts(round, silo, json) VALUES (?, ?, ?)",
+        receipt.round,
+        receipt.silo,
+        JSON.stringify(receipt),
+      );
+      this.folder.db.prepare("DELETE FROM uploads WHERE round = ? AND silo = ?").run(
+        receipt.round,
+        receipt.silo,
+      );
+    });
+  }
+
+  receipt(round: number, silo: string): Receipt | null {
+    return this.#one("SELECT json FROM receipts WHERE round = ? AND silo = ?", round, silo);
+  }
+
+  saveScores(silo: string, scores: Scores): void {
+    this.#put("scores(round, silo, json) VALUES (?, ?, ?)", scores.round, silo, JSON.stringify(scores));
+  }
+
+  /** Scores of every round by silo: `.get(round)[silo]`; those of round r are of the model g(r − 1). */
+  scores(): Map<number, Record<string, Scores>> {
+    const byRound = new Map<number, Record<string, Scores>>();
+    for (
+      const { round, silo, json } of this.#all("SELECT round, silo, json FROM scores ORDER BY round, silo")
+    ) {
+      const scores = parseMessage(ScoresSchema, json as string, { what: "stored scores" });
+      const record = byRound.get(round as number) ?? {};
+      record[silo as string] = scores;
+      byRound.set(round as number, record);
+    }
+    return byRound;
+  }
+
+  saveTest(silo: string, scores: Scores): void {
+    this.#put("tests(silo, json) VALUES (?, ?)", silo, JSON.stringify(scores));
+  }
+
+  tests(): Record<string, Scores> {
+    const tests: Record<string, Scores> = {};
+    for (const { silo, json } of this.#all("SELECT silo, json FROM tests ORDER BY silo")) {
+      tests[silo as string] = parseMessage(ScoresSchema, json as string, { what: "stored test scores" });
+    }
+    return tests;
+  }
+
+  /** The moment a round is done: its model lies in `modelPath(round)` already. `bytes` = moved so far. */
+  commitModel(round: number, sha256: string, options: { now: number; bytes: number }): void {
+    this.folder.transaction(() => {
+      this.#put("models(round, sha256, committed) VALUES (?, ?, ?)", round, sha256, options.now);
+      this.folder.set("bytes", options.bytes);
+    });
+  }
+
+  /** Digest of every model by round, the start included. */
+  models(): Map<number, string> {
+    const rows = this.#all("SELECT round, sha256 FROM models ORDER BY round");
+    return new Map(rows.map((row) => [row.round as number, row.sha256 as string]));
+  }
+
+  /** Wall-clock seconds at which the model of `round` was committed. */
+  committedAt(round: number): number | null {
+    const row = this.folder.db.prepare("SELECT committed FROM models WHERE round = ?").get(round);
+    return row === undefined ? null : row.committed as number;
+  }
+
+  [Symbol.dispose](): void {
+    this.folder[Symbol.dispose]();
+  }
+
+  #put(into: string, ...values: (string | number)[]): void {
+    this.folder.db.prepare(`INSERT OR REPLACE INTO ${into}`).run(...values);
+  }
+
+  #all(sql: string, ...values: (string | number)[]): Record<string, unknown>[] {
+    return this.folder.db.prepare(sql).all(...values) as Record<string, unknown>[];
+  }
+
+  #one<T>(sql: string, ...values: (string | number)[]): T | null {
+    const row = this.folder.db.prepare(sql).get(...values);
+    return row === undefined ? null : JSON.parse(row.json as string) as T;
+  }
+}

@@ -1,0 +1,261 @@
+/**
+ * The aggregator as a silo sees it: typed requests that reconnect and retry until `wait` is over.
+ *
+ * What is retried and what is final comes from one table (`errors.ts`) and one rule: a connection that
+ * breaks may come back, a refusal does not.
+ */
+import { createHash } from "node:crypto";
+import type * as v from "valibot";
+import type { Identity } from "./certificate.ts";
+import { type Answer, type Call, Connection, ConnectionLost } from "./connection.ts";
+import { ProtocolError } from "./errors.ts";
+import type { OnEvent } from "./event.ts";
+import { encodeFrames } from "./frame.ts";
+import type {
+  Heartbeat,
+  HeartbeatAnswer,
+  Receipt,
+  Registration,
+  RunView,
+  Scores,
+  UpdateStart,
+} from "./protocol.ts";
+import {
+  ErrorBodySchema,
+  HeartbeatAnswerSchema,
+  parseMessage,
+  ReceivedSchema,
+  RunViewSchema,
+  UpdateProgressSchema,
+} from "./schema.ts";
+
+/** Bytes of a model asked for at once. */
+const RANGE = 8 << 20;
+/** Bytes of an update in one request: seven frames and their headers stay below 8 MiB. */
+const PART = 7 << 20;
+/** Seconds between attempts: doubled from the first to the last, with jitter. */
+const BACKOFF = { first: 0.1, last: 5 };
+/** Connections closed before the peer's settings, in a row, that mean: certificate refused. */
+const REFUSALS = 3;
+/** Seconds between two `retry` events. */
+const QUIET = 60;
+
+export interface ClientOptions {
+  server: URL;
+  identity: Identity;
+  /** Seconds without a good answer after which the silo gives up. */
+  wait: number;
+  onEvent: OnEvent;
+  signal?: AbortSignal;
+}
+
+/** Requests to one aggregator, over one connection at a time. */
+export class Client implements Disposable {
+  readonly #options: ClientOptions;
+  #connection: Promise<Connection> | null = null;
+  #accepted = false;
+  #refusals = 0;
+  #good = performance.now();
+  #told = -Infinity;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+  }
+
+  /** The run; with `seen` (see `stageOf`) answered when it differs, or after `wait` seconds. */
+  view(options: { seen?: string; wait?: number } = {}): Promise<RunView> {
+    const { seen, wait = 20 } = options;
+    const query = seen === undefined ? "" : `?seen=${encodeURIComponent(seen)}&wait=${wait}`;
+    return this.#retry(() => this.#json(RunViewSchema, { method: "GET", path: `/v1/run${query}` }));
+  }
+
+  join(registration: Registration): Promise<RunView> {
+    return this.#retry(() => this.#post(RunViewSchema, "/v1/join", registration));
+  }
+
+  /** Sends scores of `scores.round`; the same again replaces them. */
+  async scores(scores: Scores): Promise<void> {
+    await this.#retry(() => this.#post(ReceivedSchema, `/v1/rounds/${scores.round}/scores`, scores));
+  }
+
+  /** One attempt: a heartbeat that fails is followed by the next. */
+  heartbeat(beat: Heartbeat): Promise<HeartbeatAnswer> {
+    return this.#post(HeartbeatAnswerSchema, "/v1/heartbeat", beat);
+  }
+
+  /**
+   * Pulls the model after `round` in ranges. `length` counts f32.
+   * @throws {ProtocolError} `bad_answer` when its digest is not `sha256` (null: the one the aggregator names).
+   */
+  async pull(
+    round: number,
+    options: { length: number; sha256: string | null },
+  ): Promise<{ vector: Float32Array<ArrayBuffer>; sha256: string }> {
+    const vector = new Float32Array(options.length);
+    const bytes = new Uint8Array(vector.buffer);
+    const digest = createHash("sha256");
+    let named = options.sha256 ?? "";
+    for (let first = 0; first < bytes.length;) {
+      const last = Math.min(first + RANGE, bytes.length) - 1;
+      const call: Call = {
+        method: "GET",
+        path: `/v1/rounds/${round}/model`,
+        headers: { range: `bytes=${first}-${last}` },
+      };
+      const answer = await this.#retry(() => this.#send(call));
+      if (answer.body.length !== last + 1 - first) {
+        throw new ProtocolError("bad_answer", {
+          expected: `${last + 1 - first} bytes`,
+          got: `${answer.body.length}`,
+        });
+      }
+      if (named === "") named = String(answer.headers.etag).replaceAll('"', "");
+      bytes.set(answer.body, first);
+      digest.update(answer.body);
+      first = last + 1;
+    }
+    const sha256 = digest.digest("hex");
+    if (sha256 !== named) {
+      throw new ProtocolError("bad_answer", { expected: `a model of SHA-256 ${named}`, got: sha256 });
+    }
+    return { vector, sha256 };
+  }
+
+  /** Announces an update and sends what the aggregator does not hold yet; resolves with the receipt. */
+  upload(
+    start: UpdateStart,
+    bytes: Uint8Array,
+    onPart: (offset: number) => void | Promise<void> = () => {},
+  ): Promise<Receipt> {
+    const path = `/v1/rounds/${start.round}/update`;
+    return this.#retry(async () => {
+      let { offset, receipt } = await this.#post(UpdateProgressSchema, path, start);
+      while (receipt === undefined) {
+        if (offset >= bytes.length) {
+          throw new ProtocolError("bad_answer", { expected: "a receipt", got: "none" });
+        }
+        const body = [...encodeFrames(bytes.subarray(offset, offset + PART), { offset })];
+        const call: Call = { method: "PUT", path: `${path}?offset=${offset}`, body, timeout: 600 };
+        ({ offset, receipt } = await this.#json(UpdateProgressSchema, call));
+        await onPart(offset);
+      }
+      return receipt;
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#connection?.then((connection) => connection[Symbol.dispose](), () => {});
+  }
+
+  #post<T>(schema: v.GenericSchema<unknown, T>, path: string, message: unknown): Promise<T> {
+    const body = [new TextEncoder().encode(JSON.stringify(message))];
+    return this.#json(schema, {
+      method: "POST",
+      path,
+      headers: { "content-type": "application/json" },
+      body,
+    });
+  }
+
+  async #json<T>(schema: v.GenericSchema<unknown, T>, call: Call): Promise<T> {
+    const { body } = await this.#send(call);
+    return parseMessage(schema, body, { what: "the answer", code: "bad_answer" });
+  }
+
+  /** One attempt. @throws {ProtocolError} the peer's, or `ConnectionLost`. */
+  async #send(call: Call): Promise<Answer> {
+    const connection = await this.#connect();
+    const answer = await connection.send(call);
+    if (answer.status < 400) {
+      this.#good = performance.now();
+      return answer;
+    }
+    throw ProtocolError.fromBody(
+      parseMessage(ErrorBodySchema, answer.body, { what: "the refusal", code: "bad_answer" }),
+    );
+  }
+
+  async #connect(): Promise<Connection> {
+    const held = await this.#connection?.catch(() => null);
+    if (held?.open) return held;
+    const { server, identity, onEvent } = this.#options;
+    this.#connection = Connection.open(server, identity);
+    const connection = await this.#connection;
+    this.#accepted = true;
+    onEvent({ type: "connected", server: server.host });
+    return connection;
+  }
+
+  async #retry<T>(attempt: () => Promise<T>): Promise<T> {
+    const { signal, wait } = this.#options;
+    const began = performance.now();
+    for (let tries = 1;; tries++) {
+      signal?.throwIfAborted();
+      try {
+        const value = await abortable(attempt(), signal);
+        this.#refusals = 0;
+        return value;
+      } catch (error) {
+        signal?.throwIfAborted();
+        this.#judge(error);
+        const silent = (performance.now() - Math.max(this.#good, began)) / 1000;
+        if (silent > wait) {
+          throw new ProtocolError("unreachable", {
+            expected: `an answer within ${wait} s`,
+            got: String((error as Error).message),
+            cause: error,
+          });
+        }
+        const pause = Math.min(BACKOFF.first * 2 ** (tries - 1), BACKOFF.last) * (0.75 + Math.random() / 2);
+        this.#tell(error as Error, tries, pause);
+        await sleep(pause, signal);
+      }
+    }
+  }
+
+  /** Rethrows what no retry cures. */
+  #judge(error: unknown): void {
+    if (error instanceof ProtocolError && error.retryable) return;
+    if (!(error instanceof ConnectionLost)) throw error;
+    this.#refusals = error.unanswered && !this.#accepted ? this.#refusals + 1 : 0;
+    if (this.#refusals >= REFUSALS) {
+      throw new ProtocolError("certificate_refused", {
+        expected: "the handshake to end with the aggregator's settings",
+        got: `${REFUSALS} connections closed before them`,
+        cause: error,
+      });
+    }
+  }
+
+  #tell(error: Error, attempt: number, wait: number): void {
+    const now = performance.now() / 1000;
+    if (now - this.#told < QUIET) return;
+    this.#told = now;
+    this.#options.onEvent({ type: "retry", reason: error.message, attempt, wait });
+  }
+}
+
+/** Rejects with the signal's reason as soon as it is aborted, whatever the promise does. */
+function abortable<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
+  if (signal === undefined) return promise;
+  const stop = Promise.withResolvers<never>();
+  const abort = () => stop.reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  promise.catch(() => {});
+  return Promise.race([promise, stop.promise]).finally(() => signal.removeEventListener("abort", abort));
+}
+
+/** Waits, or rejects with the signal's reason. */
+export function sleep(seconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal!.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", stop);
+      resolve();
+    }, seconds * 1000);
+    signal?.addEventListener("abort", stop, { once: true });
+  });
+}

@@ -1,0 +1,159 @@
+/**
+ * One HTTP/2 connection from a silo to the aggregator: requests out, whole answers back.
+ *
+ * Two traps of Deno 2.9.3 shape it. Under TLS 1.3 a refused client certificate shows only as 'connect'
+ * followed by 'close' without the peer's settings, so a connection counts as open when the settings have
+ * come. And a `data` listener attached before 'response' would see bytes before the status.
+ */
+import * as http2 from "node:http2";
+import type { Identity } from "./certificate.ts";
+import { ProtocolError } from "./errors.ts";
+import { SESSION_WINDOW, SETTINGS } from "./tls.ts";
+
+/** Seconds until a connection attempt is given up. */
+const CONNECT_TIMEOUT = 15;
+
+/** One request. */
+export interface Call {
+  method: "GET" | "POST" | "PUT";
+  path: string;
+  headers?: Record<string, string>;
+  /** Sent in order; nothing for GET. */
+  body?: Uint8Array[];
+  /** Seconds until the answer counts as lost. @default 60 */
+  timeout?: number;
+}
+
+/** A whole answer. */
+export interface Answer {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  body: Uint8Array<ArrayBuffer>;
+}
+
+/** The connection broke, or never came about; the same request may work on another one. */
+export class ConnectionLost extends Error {
+  override readonly name = "ConnectionLost";
+  /** Whether the handshake went through and then the peer closed before its settings: a refused certificate looks so. */
+  readonly unanswered: boolean;
+
+  constructor(message: string, options: { unanswered?: boolean; cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.unanswered = options.unanswered ?? false;
+  }
+}
+
+/** An open connection; disposing of it closes it. */
+export class Connection implements Disposable {
+  readonly #session: http2.ClientHttp2Session;
+
+  private constructor(session: http2.ClientHttp2Session) {
+    this.#session = session;
+  }
+
+  /** Whether requests can still be sent. */
+  get open(): boolean {
+    return !this.#session.destroyed && !this.#session.closed;
+  }
+
+  /**
+   * Connects and waits for the aggregator's settings.
+   *
+   * @throws {ConnectionLost} · {ProtocolError} `server_certificate`, which no retry cures.
+   */
+  static async open(server: URL, identity: Identity): Promise<Connection> {
+    const session = http2.connect(server, { ...identity, minVersion: "TLSv1.3", settings: SETTINGS });
+    let connected = false;
+    const timer = Promise.withResolvers<never>();
+    const timeout = setTimeout(
+      () => timer.reject(new ConnectionLost(`no answer within ${CONNECT_TIMEOUT} s`)),
+      CONNECT_TIMEOUT * 1000,
+    );
+    const opened = new Promise<void>((resolve, reject) => {
+      session.on("connect", () => {
+        connected = true;
+        session.setLocalWindowSize?.(SESSION_WINDOW);
+      });
+      session.on("remoteSettings", () => resolve());
+      session.on("error", (error: Error & { code?: string }) => reject(classify(error)));
+      session.on(
+        "close",
+        () => reject(new ConnectionLost("the aggregator closed the connection", { unanswered: connected })),
+      );
+    });
+    try {
+      await Promise.race([opened, timer.promise]);
+      return new Connection(session);
+    } catch (error) {
+      session.destroy();
+      throw error;
+    } finally {
+      clearTimeout(timeout);
+    }
+  }
+
+  /** Sends a request and waits for the whole answer. @throws {ConnectionLost} */
+  send(call: Call): Promise<Answer> {
+    const seconds = call.timeout ?? 60;
+    return new Promise((resolve, reject) => {
+      if (!this.open) return reject(new ConnectionLost("the connection is closed"));
+      const stream = this.#session.request({ ":method": call.method, ":path": call.path, ...call.headers });
+      const timer = setTimeout(() => {
+        stream.close(http2.constants.NGHTTP2_CANCEL);
+        fail(new ConnectionLost(`no answer within ${seconds} s`));
+      }, seconds * 1000);
+      const fail = (error: Error) => {
+        clearTimeout(timer);
+        reject(error);
+      };
+      stream.on("error", (cause: Error) => fail(new ConnectionLost(cause.message, { cause })));
+      stream.on("close", () => fail(new ConnectionLost("the connection closed before the answer")));
+      stream.on("response", (headers: http2.IncomingHttpHeaders) => {
+        const chunks: Uint8Array[] = [];
+        stream.on("data", (chunk: Uint8Array) => chunks.push(chunk));
+        stream.on("end", () => {
+          clearTimeout(timer);
+          resolve({ status: Number(headers[":status"]), headers, body: joined(chunks) });
+        });
+      });
+      for (const part of call.body ?? []) stream.write(part);
+      stream.end();
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#session.destroy();
+  }
+}
+
+function joined(chunks: Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const body = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    body.set(chunk, at);
+    at += chunk.length;
+  }
+  return body;
+}
+
+/** Faults of certificates are final; everything else may pass. */
+function classify(error: Error & { code?: string }): Error {
+  const text = `${error.code ?? ""} ${error.message}`;
+  if (
+    /CERTIFICATE_REQUIRED|ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|ACCESS_DENIED|DECRYPT_ERROR|CERTIFICATE_UNKNOWN)|UNSUPPORTED_CERTIFICATE/i
+      .test(text) || /received fatal alert/i.test(text)
+  ) {
+    return new ConnectionLost(error.message, { unanswered: true, cause: error });
+  }
+  if (
+    /UnknownIssuer|NotValidForName|invalid peer certificate|UNABLE_TO_VERIFY|SELF_SIGNED|ALTNAME_INVALID|CERT_/i
+      .test(text)
+  ) {
+    return new ProtocolError("server_certificate", {
+      expected: "a certificate of this CA for this host",
+      got: error.message,
+      cause: error,
+    });
+  }
+  return new ConnectionLost(error.message, { cause: error });
+}

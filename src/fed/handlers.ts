@@ -1,0 +1,191 @@
+/** The aggregator's endpoints: one table of paths, each a function from request to answer. */
+import { ProtocolError } from "./errors.ts";
+import { Inbox } from "./inbox.ts";
+import { join } from "./join.ts";
+import type { RunView, Scores } from "./protocol.ts";
+import type { Run } from "./run.ts";
+import {
+  HeartbeatSchema,
+  parseMessage,
+  RegistrationSchema,
+  ScoresSchema,
+  UpdateStartSchema,
+} from "./schema.ts";
+import { answerOf, type Handler, parseRange, readBody, type WireAnswer, type WireRequest } from "./wire.ts";
+
+/** Longest a `GET /v1/run` waits for a change, seconds. */
+const LONGEST_WAIT = 30;
+
+/** What a silo that has seen this view passes as `seen`, to be answered only when it changes. */
+export function stageOf(view: Pick<RunView, "state" | "round" | "selected">): string {
+  return `${view.state}.${view.round}.${view.selected === null ? 0 : 1}`;
+}
+
+type Endpoint = (request: WireRequest, round: number) => Promise<WireAnswer>;
+
+/** The handler of one run. */
+export function handlerOf(run: Run): Handler {
+  const inbox = new Inbox(run);
+  const endpoints: [RegExp, Record<string, Endpoint>][] = [
+    [/^\/v1\/run$/, { GET: (request) => view(run, request) }],
+    [/^\/v1\/join$/, { POST: (request) => register(run, request) }],
+    [/^\/v1\/rounds\/(\d{1,9})\/model$/, { GET: (request, round) => model(run, request, round) }],
+    [/^\/v1\/rounds\/(\d{1,9})\/update$/, {
+      POST: (request, round) => announce(run, inbox, { request, round }),
+      PUT: (request, round) => receive(run, inbox, { request, round }),
+    }],
+    [/^\/v1\/rounds\/(\d{1,9})\/scores$/, { POST: (request, round) => scores(run, request, round) }],
+    [/^\/v1\/heartbeat$/, { POST: (request) => heartbeat(run, request) }],
+  ];
+  return async (request) => {
+    try {
+      for (const [path, methods] of endpoints) {
+        const match = path.exec(request.path);
+        if (match === null) continue;
+        const endpoint = methods[request.method];
+        if (endpoint === undefined) {
+          throw new ProtocolError("wrong_method", {
+            expected: Object.keys(methods).join(", "),
+            got: request.method,
+          });
+        }
+        run.attach(request.silo, request.session);
+        return await endpoint(request, Number(match[1] ?? 0));
+      }
+      throw new ProtocolError("unknown_path", {
+        expected: "a path of wire version 1",
+        got: request.path.slice(0, 80),
+      });
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) {
+        run.onEvent({ type: "warning", text: `a request failed: ${error}` });
+      } else if (!error.retryable) {
+        const { code, expected, got } = error;
+        run.onEvent({ type: "refused", peer: request.silo, code, expected, got });
+      }
+      return answerOf(error);
+    }
+  };
+}
+
+const json = (value: unknown): WireAnswer => ({ status: 200, json: value });
+
+/** `seen` is `stageOf` the last view, `wait` how many seconds it may take to change. */
+async function view(run: Run, request: WireRequest): Promise<WireAnswer> {
+  const seen = request.query.get("seen");
+  const wait = Math.min(Number(request.query.get("wait") ?? 0) || 0, LONGEST_WAIT);
+  if (seen !== null && wait > 0) {
+    const gone = request.signal;
+    await run.until(() => stageOf(run.view()) !== seen, { deadline: run.now() + wait, signal: gone });
+  }
+  const answer = run.view();
+  if (answer.state === "finished" || answer.state === "failed") {
+    run.fetched.add(request.silo);
+    run.notify();
+  }
+  return json(answer);
+}
+
+async function register(run: Run, request: WireRequest): Promise<WireAnswer> {
+  join(
+    run,
+    request.silo,
+    parseMessage(RegistrationSchema, await readBody(request), { what: "a registration" }),
+  );
+  return json(run.view());
+}
+
+/** The vector after `round`: the base of the open round, the last one, or the selected one. */
+function model(run: Run, request: WireRequest, round: number): Promise<WireAnswer> {
+  const sha256 = run.models.get(round);
+  const servable = round === run.rounds || round === run.selected?.round;
+  if (sha256 === undefined || !servable) {
+    throw new ProtocolError("model_missing", {
+      expected: `the model of round ${run.rounds}`,
+      got: `of ${round}`,
+    });
+  }
+  const total = run.layout.length * 4;
+  const { first, length } = parseRange(request.range, total);
+  run.bytes += length;
+  if (first === 0) run.onEvent({ type: "pulled", silo: request.silo, round, bytes: total });
+  const status = request.range === undefined && length === total ? 200 : 206;
+  return Promise.resolve({
+    status,
+    file: { path: run.state.modelPath(round), first, length, total, sha256 },
+  });
+}
+
+async function announce(
+  run: Run,
+  inbox: Inbox,
+  context: { request: WireRequest; round: number },
+): Promise<WireAnswer> {
+  const { request, round } = context;
+  const start = parseMessage(UpdateStartSchema, await readBody(request), { what: "an update's start" });
+  sameRound(round, start.round);
+  if (!run.joined.has(request.silo)) {
+    throw new ProtocolError("not_joined", { expected: "a silo that joined", got: request.silo });
+  }
+  return json(await inbox.start(request.silo, start));
+}
+
+async function receive(
+  _run: Run,
+  inbox: Inbox,
+  context: { request: WireRequest; round: number },
+): Promise<WireAnswer> {
+  const { request, round } = context;
+  const offset = Number(request.query.get("offset") ?? NaN);
+  if (!Number.isSafeInteger(offset) || offset < 0) {
+    throw new ProtocolError("bad_request", {
+      expected: "offset=BYTES",
+      got: String(request.query.get("offset")),
+    });
+  }
+  return json(await inbox.put(request.silo, { round, offset, body: request.body }));
+}
+
+async function scores(run: Run, request: WireRequest, round: number): Promise<WireAnswer> {
+  const { silo } = request;
+  const message = parseMessage(ScoresSchema, await readBody(request), { what: "scores" });
+  sameRound(round, message.round);
+  if (message.run !== run.id) {
+    throw new ProtocolError("other_run", { expected: `run ${run.id}`, got: message.run });
+  }
+  if (run.plan?.roster[silo] === undefined) {
+    throw new ProtocolError("not_in_roster", { expected: "a silo of the plan", got: silo });
+  }
+  if (round !== run.rounds + 1) {
+    const code = round <= run.rounds ? "round_closed" : "no_round";
+    throw new ProtocolError(code, {
+      expected: `scores of round ${run.rounds + 1}`,
+      got: `of round ${round}`,
+    });
+  }
+  if (message.test === undefined) keep(run, silo, message);
+  else {
+    run.state.saveTest(silo, message);
+    run.onEvent({ type: "tested", silo, auroc: message.test.auroc, images: message.test.images });
+  }
+  run.notify();
+  return json({ received: true });
+}
+
+function keep(run: Run, silo: string, message: Scores): void {
+  run.state.saveScores(silo, message);
+  run.onEvent({ type: "scored", silo, round: message.round, scores: message });
+}
+
+async function heartbeat(run: Run, request: WireRequest): Promise<WireAnswer> {
+  const beat = parseMessage(HeartbeatSchema, await readBody(request), { what: "a heartbeat" });
+  const { round, phase, step, steps } = beat;
+  run.onEvent({ type: "progress", silo: request.silo, round, phase, step, steps });
+  const { state, round: current } = run.view();
+  return json({ run: run.id, state, round: current });
+}
+
+function sameRound(path: number, body: number): void {
+  if (path === body) return;
+  throw new ProtocolError("bad_request", { expected: `round ${path} as in the path`, got: `round ${body}` });
+}

@@ -1,0 +1,206 @@
+/**
+ * Receives updates: announced first, then frames at an offset, staged in a file; counted when the last
+ * byte is on disk and the digest is the announced one.
+ *
+ * Memory holds one frame per silo. After a restart the staged bytes are hashed again, so an upload goes
+ * on where it was; a file that a crash damaged fails the digest and is sent again from the start.
+ */
+import { createHash, type Hash } from "node:crypto";
+import { checkDelta } from "./aggregate.ts";
+import { ProtocolError } from "./errors.ts";
+import { readAt, removeIfThere, renameDurable, writeAll } from "./files.ts";
+import { FrameReader } from "./frame.ts";
+import type { Receipt, UpdateProgress, UpdateStart } from "./protocol.ts";
+import type { Run } from "./run.ts";
+
+const PIECE = 1 << 20;
+
+/** An update on its way in. */
+interface Upload {
+  start: UpdateStart;
+  offset: number;
+  digest: Hash;
+  busy: boolean;
+}
+
+/** The updates of the open round. */
+export class Inbox {
+  readonly #run: Run;
+  readonly #uploads = new Map<string, Upload>();
+
+  constructor(run: Run) {
+    this.#run = run;
+  }
+
+  /**
+   * Takes an announcement; the answer says from which byte to send, or that it is counted already.
+   * @throws {ProtocolError} see the table in protocol.md, “A round”.
+   */
+  async start(silo: string, start: UpdateStart): Promise<UpdateProgress> {
+    const receipt = this.#counted(silo, start);
+    if (receipt !== null) return { offset: start.bytes, receipt };
+    this.#check(silo, start);
+    let upload = this.#uploads.get(silo);
+    if (upload === undefined || JSON.stringify(upload.start) !== JSON.stringify(start)) {
+      upload = await this.#resume(silo, start);
+      this.#uploads.set(silo, upload);
+    }
+    const { round, bytes } = start;
+    this.#run.onEvent({ type: "upload_started", silo, round, bytes, offset: upload.offset });
+    return { offset: upload.offset };
+  }
+
+  /** Takes frames from `offset` on. @throws {ProtocolError} */
+  async put(
+    silo: string,
+    request: { round: number; offset: number; body: AsyncIterable<Uint8Array> },
+  ): Promise<UpdateProgress> {
+    const upload = this.#uploads.get(silo);
+    if (
+      upload === undefined || upload.start.round !== request.round ||
+      this.#run.open?.row.round !== request.round
+    ) {
+      throw new ProtocolError("not_started", { expected: "an announced update", got: "none" });
+    }
+    if (upload.busy) {
+      throw new ProtocolError("slots_taken", { expected: "one request at a time", got: "two" });
+    }
+    if (upload.offset !== request.offset) {
+      throw new ProtocolError("wrong_offset", {
+        expected: `offset ${upload.offset}`,
+        got: `${request.offset}`,
+      });
+    }
+    upload.busy = true;
+    try {
+      await this.#receive(silo, upload, request.body);
+    } finally {
+      upload.busy = false;
+    }
+    if (upload.offset < upload.start.bytes) return { offset: upload.offset };
+    return { offset: upload.offset, receipt: await this.#count(silo, upload) };
+  }
+
+  /** The receipt when this very update counts already. */
+  #counted(silo: string, start: UpdateStart): Receipt | null {
+    if (start.run !== this.#run.id) {
+      throw new ProtocolError("other_run", { expected: `run ${this.#run.id}`, got: start.run });
+    }
+    const receipt = this.#run.state.receipt(start.round, silo);
+    if (receipt !== null && receipt.sha256 !== start.sha256) {
+      throw new ProtocolError("different_update", {
+        expected: `the counted update ${receipt.sha256}`,
+        got: start.sha256,
+      });
+    }
+    return receipt;
+  }
+
+  #check(silo: string, start: UpdateStart): void {
+    const row = this.#run.open?.row;
+    if (row === undefined || this.#run.phase !== "round" || start.round !== row.round) {
+      const closed = start.round <= this.#run.rounds || this.#run.phase !== "round";
+      throw new ProtocolError(closed ? "round_closed" : "no_round", {
+        expected: row === undefined ? "no update now" : `round ${row.round}`,
+        got: `round ${start.round}`,
+      });
+    }
+    if (!row.roster.includes(silo)) {
+      throw new ProtocolError("not_in_roster", { expected: row.roster.join(", "), got: silo });
+    }
+    const expected: [
+      keyof UpdateStart,
+      string | number,
+      "other_base" | "other_layout" | "wrong_size" | "wrong_examples",
+    ][] = [
+      ["base", row.base, "other_base"],
+      ["layout", this.#run.fingerprint, "other_layout"],
+      ["bytes", this.#run.layout.length * 4, "wrong_size"],
+      ["examples", this.#run.plan!.roster[silo].train, "wrong_examples"],
+    ];
+    for (const [field, value, code] of expected) {
+      if (start[field] === value) continue;
+      throw new ProtocolError(code, { expected: `${field} ${value}`, got: String(start[field]) });
+    }
+  }
+
+  /** A fresh upload, or the one that a former process of this aggregator had begun. */
+  async #resume(silo: string, start: UpdateStart): Promise<Upload> {
+    const { partial } = this.#run.state.stagedPath(start.round, silo);
+    const known = this.#run.state.upload(start.round, silo);
+    const upload: Upload = { start, offset: 0, digest: createHash("sha256"), busy: false };
+    if (known === null || JSON.stringify(known) !== JSON.stringify(start)) {
+      await removeIfThere(partial);
+      this.#run.state.saveUpload(silo, start);
+      return upload;
+    }
+    const size = await Deno.stat(partial).then((info) => info.size, () => 0);
+    const whole = Math.min(size - size % 4, start.bytes - 4);
+    if (whole <= 0) return upload;
+    using file = await Deno.open(partial, { read: true, write: true });
+    for (; upload.offset < whole;) {
+      const piece = new Uint8Array(Math.min(PIECE, whole - upload.offset));
+      await readAt(file, upload.offset, piece);
+      upload.digest.update(piece);
+      upload.offset += piece.length;
+    }
+    await file.truncate(whole);
+    return upload;
+  }
+
+  async #receive(silo: string, upload: Upload, body: AsyncIterable<Uint8Array>): Promise<void> {
+    const { partial } = this.#run.state.stagedPath(upload.start.round, silo);
+    const reader = new FrameReader({ total: upload.start.bytes, offset: upload.offset });
+    using file = await Deno.open(partial, { write: true, create: true });
+    await file.seek(upload.offset, Deno.SeekMode.Start);
+    for await (const chunk of body) {
+      for (const { offset, payload } of reader.push(chunk)) {
+        this.#inspect(silo, offset, payload);
+        upload.digest.update(payload);
+        await writeAll(file, payload);
+        upload.offset = offset + payload.length;
+        this.#run.bytes += payload.length;
+        await this.#run.faultPoint("receiving");
+      }
+    }
+    reader.end();
+    if (reader.done) await file.sync();
+  }
+
+  /** NaN, Inf and values out of range never reach the disk; the whole update is dropped. */
+  #inspect(silo: string, offset: number, payload: Uint8Array): void {
+    if (offset % 4 !== 0 || payload.length % 4 !== 0) {
+      throw new ProtocolError("bad_frame", {
+        expected: "whole f32 values",
+        got: `${payload.length} bytes at ${offset}`,
+      });
+    }
+    const aligned = payload.byteOffset % 4 === 0 ? payload : payload.slice();
+    const values = new Float32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
+    try {
+      checkDelta(values, this.#run.layout, offset / 4);
+    } catch (error) {
+      this.#uploads.delete(silo);
+      const { code, expected, got } = error as ProtocolError;
+      this.#run.onEvent({ type: "refused", peer: silo, code, expected, got });
+      throw error;
+    }
+  }
+
+  async #count(silo: string, upload: Upload): Promise<Receipt> {
+    const { round, sha256, examples, run } = upload.start;
+    const { partial, whole } = this.#run.state.stagedPath(round, silo);
+    this.#uploads.delete(silo);
+    const got = upload.digest.digest("hex");
+    if (got !== sha256) {
+      await removeIfThere(partial);
+      throw new ProtocolError("digest_mismatch", { expected: sha256, got });
+    }
+    await renameDurable(partial, whole);
+    const receipt: Receipt = { run, round, silo, sha256, examples };
+    this.#run.state.count(receipt);
+    this.#run.onEvent({ type: "update_counted", silo, round, sha256, examples });
+    this.#run.notify();
+    return receipt;
+  }
+}

@@ -1,0 +1,113 @@
+/** Who takes part: what a registration must satisfy, and the plan that freezes when all have joined. */
+import { ProtocolError } from "./errors.ts";
+import type { Plan, Proposal, Registration, RosterEntry } from "./protocol.ts";
+import type { Run } from "./run.ts";
+
+/** The registered fields that must stay the same for a whole run, and the code that says so. */
+const KEPT = [["shard", "shard_changed"], ["build", "other_device"], ["threads", "other_device"], [
+  "device",
+  "other_device",
+]] as const;
+
+/**
+ * Takes a registration, or the same one again.
+ * @throws {ProtocolError} naming the field and both values.
+ */
+export function join(run: Run, silo: string, registration: Registration): void {
+  if (registration.silo !== silo) {
+    throw new ProtocolError("wrong_name", {
+      expected: `the name of the certificate, ${silo}`,
+      got: registration.silo,
+    });
+  }
+  checkRegistration(run.proposal, registration);
+  for (const [name, other] of run.joined) {
+    if (name !== silo && other.shard === registration.shard) {
+      throw new ProtocolError("same_shard", { expected: "a shard of its own", got: `the shard of ${name}` });
+    }
+  }
+  const before = run.plan?.roster[silo];
+  for (const [field, code] of KEPT) {
+    if (before === undefined || before[field] === registration[field]) continue;
+    throw new ProtocolError(code, {
+      expected: `${field} ${before[field]}`,
+      got: String(registration[field]),
+    });
+  }
+  run.state.saveRegistration(registration);
+  run.joined.set(silo, registration);
+  run.onEvent({ type: "joined", silo, registration });
+  run.notify();
+}
+
+/**
+ * Whether a shard suits a proposal; both sides ask, the silo before it connects its engine.
+ * @throws {ProtocolError} `other_data`, `empty_class`, `too_few_images`.
+ */
+export function checkRegistration(
+  proposal: Proposal,
+  shard: Pick<Registration, "size" | "kernel" | "fit" | "labelRule" | "splits">,
+): void {
+  const wanted = {
+    size: proposal.size,
+    kernel: proposal.preprocessing.kernel,
+    fit: proposal.preprocessing.fit,
+    labelRule: proposal.labelRule,
+  };
+  for (const field of ["size", "kernel", "fit", "labelRule"] as const) {
+    if (shard[field] === wanted[field]) continue;
+    throw new ProtocolError("other_data", {
+      expected: `${field} ${wanted[field]}`,
+      got: String(shard[field]),
+      remedy: `fedx prepare --images DIR --labels CSV --size ${proposal.size} --out SHARD`,
+    });
+  }
+  for (const split of ["train", "val"] as const) {
+    const { images, positives } = shard.splits[split];
+    if (positives > 0 && positives < images) continue;
+    throw new ProtocolError("empty_class", {
+      expected: `both classes in ${split}`,
+      got: `${positives} positive of ${images} images`,
+    });
+  }
+  if (shard.splits.train.images < proposal.recipe.batch) {
+    throw new ProtocolError("too_few_images", {
+      expected: `at least ${proposal.recipe.batch} training images, one batch`,
+      got: `${shard.splits.train.images}`,
+    });
+  }
+}
+
+/** The plan of those who joined: class weights come from the pooled training counts, w_c = N / (2 N_c). */
+export function planOf(proposal: Proposal, registrations: Iterable<Registration>): Plan {
+  const byName = new Map([...registrations].map((r) => [r.silo, r]));
+  const roster: Record<string, RosterEntry> = {};
+  for (const silo of proposal.silos) {
+    const registration = byName.get(silo);
+    if (registration === undefined) continue;
+    const { shard, build, threads, device, splits } = registration;
+    roster[silo] = {
+      shard,
+      train: splits.train.images,
+      positives: splits.train.positives,
+      build,
+      threads,
+      device,
+    };
+  }
+  return { ...proposal, roster, classWeights: classWeightsOf(proposal, Object.values(roster)) };
+}
+
+/** [w0, w1] of the pooled counts, or [1, 1] when the recipe uses none. */
+export function classWeightsOf(
+  proposal: Pick<Proposal, "recipe">,
+  counts: Iterable<{ train: number; positives: number }>,
+): [number, number] {
+  if (!proposal.recipe.loss.classWeights) return [1, 1];
+  let images = 0, positives = 0;
+  for (const count of counts) {
+    images += count.train;
+    positives += count.positives;
+  }
+  return [images / (2 * (images - positives)), images / (2 * positives)];
+}

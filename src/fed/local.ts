@@ -1,0 +1,204 @@
+/**
+ * The same training without federation: one hospital alone, or several shards pooled on one machine.
+ *
+ * It writes the same rows and calls the same delta, fold and selection as the federation, so one silo
+ * federated equals this bit for bit.
+ */
+import { digest, saveModel } from "../model/checkpoint.ts";
+import type { Layout } from "../model/layout.ts";
+import { delta, fold, scaleFor } from "./aggregate.ts";
+import { planRow, type Position, type RowTiming } from "./budget.ts";
+import type { OnEvent } from "./event.ts";
+import { checkRegistration, classWeightsOf } from "./join.ts";
+import { closingTime } from "./pace.ts";
+import { newRunId, type Proposal, type Scores } from "./protocol.ts";
+import { type LocalResult, type RoundResult, roundResult, testResult } from "./result.ts";
+import { byStratum, testScores, valScores } from "./scoring.ts";
+import { type ScoredModel, select } from "./selection.ts";
+import type { Trainer } from "./trainer.ts";
+
+export interface LocalOptions {
+  /** Its shard is one hospital's, or several pooled. */
+  trainer: Trainer;
+  /** The settings; `silos` names the pooled shards in order, for their figures. */
+  proposal: Proposal;
+  /** The start vector, (layout.length) f32. */
+  start: Float32Array;
+  /** Path of the model to write. */
+  out: string;
+  /** Number in the random streams. @default 0 */
+  silo?: number;
+  onEvent?: OnEvent;
+  signal?: AbortSignal;
+}
+
+/** Trains `rounds` rows, or for the budget, and tests the best model. @throws {ProtocolError} · {RangeError}. */
+export async function runLocal(options: LocalOptions): Promise<LocalResult> {
+  checkRegistration(options.proposal, options.trainer.shard);
+  const local = new Local(options);
+  await local.configure();
+  await local.train();
+  return await local.close();
+}
+
+class Local {
+  readonly #options: LocalOptions;
+  readonly #run = newRunId();
+  readonly #onEvent: OnEvent;
+  readonly #weights: [number, number];
+  readonly #scored: ScoredModel[] = [];
+  readonly #history: RoundResult[] = [];
+  readonly #images = { trained: 0, scored: 0 };
+  readonly #timings: (RowTiming & { opened: number })[] = [];
+  #vector: Float32Array;
+  #best: { round: number; vector: Float32Array };
+  #speed = 0;
+  #score: number | null = null;
+
+  constructor(options: LocalOptions) {
+    const { images, positives } = options.trainer.shard.splits.train;
+    this.#options = options;
+    this.#onEvent = options.onEvent ?? (() => {});
+    this.#weights = classWeightsOf(options.proposal, [{ train: images, positives }]);
+    this.#vector = options.start;
+    this.#best = { round: 0, vector: options.start };
+  }
+
+  get #layout(): Layout {
+    return this.#options.trainer.layout;
+  }
+
+  /** Rounds done. */
+  get #rounds(): number {
+    return this.#timings.length;
+  }
+
+  async configure(): Promise<void> {
+    const { trainer, proposal, silo = 0 } = this.#options;
+    const { recipe, seed } = proposal;
+    await trainer.configure({ recipe, classWeights: this.#weights, seed, silo });
+    if (proposal.budget !== null) this.#speed = await trainer.stepsPerSecond();
+  }
+
+  /** Row after row, as the aggregator writes them. */
+  async train(): Promise<void> {
+    let position: Position = { step: 0, carry: 0 };
+    for (let p0 = 0;;) {
+      const planned = this.#plan(position, p0);
+      if (planned === null) return;
+      for (const text of planned.warnings) this.#onEvent({ type: "warning", text });
+      await this.#row(planned.silos.local, planned);
+      position = planned.after.local;
+      p0 = planned.p1;
+      if (planned.last) return;
+    }
+  }
+
+  #plan(position: Position, p0: number) {
+    const { proposal, trainer } = this.#options;
+    const now = performance.now() / 1000;
+    const { val, test, train } = trainer.shard.splits;
+    const turn = {
+      val: val.images,
+      test: test.images,
+      score: this.#score,
+      pull: null,
+      stepsPerSecond: this.#speed,
+    };
+    const closing = closingTime([turn], { batch: proposal.recipe.batch });
+    const elapsed = this.#rounds === 0 ? 0 : now - this.#timings[0].opened;
+    return planRow({
+      round: this.#rounds + 1,
+      rounds: proposal.rounds,
+      clock: proposal.budget === null ? null : { budget: proposal.budget, elapsed, closing },
+      batch: proposal.recipe.batch,
+      localEpochs: proposal.localEpochs,
+      silos: { local: { ...position, train: train.images, stepsPerSecond: this.#speed } },
+      p0,
+      timings: this.#timings,
+    });
+  }
+
+  async #row(
+    turn: { firstStep: number; steps: number },
+    row: { p0: number; p1: number; share: number },
+  ): Promise<void> {
+    const { trainer, signal } = this.#options;
+    const round = this.#rounds + 1;
+    const opened = performance.now() / 1000;
+    const base = this.#vector;
+    await trainer.load(base);
+    const scores = await this.#scoreVal(round);
+    this.#onEvent({ type: "training", round, ...turn });
+    const began = performance.now() / 1000;
+    const { p0, p1, share } = row;
+    const { vector, loss, images } = await trainer.train({ ...turn, p0, p1 }, {
+      signal,
+      onStep: (k, loss) => this.#onEvent({ type: "step", round, k, K: turn.steps, loss }),
+    });
+    const now = performance.now() / 1000;
+    const examples = trainer.shard.splits.train.images;
+    const updates = [{ values: delta(vector, base, this.#layout), examples }];
+    this.#vector = fold(base, updates, { layout: this.#layout, scale: scaleFor(examples) });
+    this.#images.trained += images;
+    this.#timings.push({ share, wall: now - opened, train: now - began, opened });
+    for (const silo of Object.values(scores)) silo.trainLoss = Number.isFinite(loss) ? loss : null;
+    this.#history.push(roundResult(round, scores, now - opened));
+    this.#onEvent({ type: "committed", round, sha256: digest(this.#vector), seconds: now - opened });
+  }
+
+  /** Scores the loaded vector, g(round − 1), and keeps it when it is the best so far. */
+  async #scoreVal(round: number): Promise<Record<string, Scores>> {
+    const { trainer, proposal } = this.#options;
+    const began = performance.now();
+    const split = await trainer.score("val");
+    this.#score = (performance.now() - began) / 1000;
+    this.#images.scored += split.labels.length;
+    const scores: Record<string, Scores> = {};
+    for (const [index, part] of byStratum(split, proposal.silos.length).entries()) {
+      const val = valScores(part, { recipe: proposal.recipe, classWeights: this.#weights });
+      const silo = proposal.silos[index];
+      scores[silo] = { run: this.#run, round, ...val };
+      this.#onEvent({ type: "scored", silo, round, scores: scores[silo] });
+    }
+    this.#scored.push({ round: round - 1, scores });
+    if (this.#select().round === round - 1) this.#best = { round: round - 1, vector: this.#vector };
+    return scores;
+  }
+
+  #select() {
+    return select(this.#scored, { roster: Object.keys(this.#scored[0].scores), last: this.#rounds });
+  }
+
+  /** Scores the last model, selects, stores and tests. */
+  async close(): Promise<LocalResult> {
+    const { trainer, proposal, out } = this.#options;
+    await trainer.load(this.#vector);
+    this.#history.push(roundResult(this.#rounds + 1, await this.#scoreVal(this.#rounds + 1), null));
+    const selection = this.#select();
+    const { vector } = selection.round === this.#rounds ? { vector: this.#vector } : this.#best;
+    const { network, channels, size, preprocessing, init } = proposal;
+    const metadata = { network, channels, size, preprocessing, plan: proposal, round: selection.round };
+    await saveModel(out, vector, this.#layout, { ...metadata, source: init.source });
+    const seconds = this.#rounds === 0 ? 0 : performance.now() / 1000 - this.#timings[0].opened;
+    await trainer.load(vector);
+    const split = await trainer.score("test");
+    this.#images.scored += split.labels.length;
+    const tests = byStratum(split, proposal.silos.length).map((part, index) =>
+      [proposal.silos[index], testScores(part, { seed: proposal.seed })] as const
+    );
+    return {
+      selection: { ...selection, split: "val", note: "optimistic" },
+      test: testResult(Object.fromEntries(tests)),
+      rounds: this.#rounds,
+      epochs: this.#images.trained / trainer.shard.splits.train.images,
+      seconds,
+      images: this.#images,
+      model: out,
+      sha256: digest(vector),
+      last_sha256: digest(this.#vector),
+      init,
+      history: this.#history,
+    };
+  }
+}

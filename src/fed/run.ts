@@ -1,0 +1,174 @@
+/**
+ * One run as the aggregator holds it: what is committed, who is connected, and who waits for a change.
+ *
+ * The state is always read from what is committed, so a restarted aggregator and one that never stopped
+ * answer alike. Nothing here reads a clock except `now`, which never enters a row.
+ */
+import type { Layout } from "../model/layout.ts";
+import { fingerprint } from "../model/layout.ts";
+import type { AggregatorState, StoredRow } from "./aggregator_state.ts";
+import { ProtocolError } from "./errors.ts";
+import type { OnEvent } from "./event.ts";
+import {
+  type Plan,
+  planId,
+  type Proposal,
+  type Registration,
+  type RunState,
+  type RunView,
+} from "./protocol.ts";
+
+/** Awaited at named moments; tests kill or delay a role there. */
+export type FaultPoint = (name: string) => void | Promise<void>;
+
+/** A connected silo. */
+interface Presence {
+  session: object;
+  /** Wall-clock seconds of its last request. */
+  seen: number;
+}
+
+/** The run in the aggregator's memory. */
+export class Run {
+  readonly state: AggregatorState;
+  readonly id: string;
+  readonly proposal: Proposal;
+  readonly layout: Layout;
+  readonly fingerprint: string;
+  readonly onEvent: OnEvent;
+  readonly faultPoint: FaultPoint;
+  readonly joined = new Map<string, Registration>();
+  readonly present = new Map<string, Presence>();
+  /** Silos that have fetched the last state of the run. */
+  readonly fetched = new Set<string>();
+  plan: Plan | null;
+  rows: StoredRow[];
+  models: Map<number, string>;
+  phase: RunState = "joining";
+  message: string | undefined;
+  selected: { round: number; sha256: string } | null;
+  /** Bytes of models and updates moved so far. */
+  bytes: number;
+  #change = Promise.withResolvers<void>();
+
+  constructor(
+    state: AggregatorState,
+    options: { layout: Layout; onEvent: OnEvent; faultPoint: FaultPoint },
+  ) {
+    this.state = state;
+    this.id = state.run!;
+    this.proposal = state.proposal!;
+    this.layout = options.layout;
+    this.fingerprint = fingerprint(options.layout);
+    this.onEvent = options.onEvent;
+    this.faultPoint = options.faultPoint;
+    this.plan = state.plan;
+    this.rows = state.rows();
+    this.models = state.models();
+    this.selected = state.folder.get("selected");
+    this.bytes = state.folder.get<number>("bytes") ?? 0;
+    for (const registration of state.registrations()) this.joined.set(registration.silo, registration);
+  }
+
+  /** Rounds done. */
+  get rounds(): number {
+    return Math.max(...this.models.keys());
+  }
+
+  /** The committed row whose round is not done, if any. */
+  get open(): StoredRow | null {
+    const last = this.rows.at(-1);
+    return last !== undefined && last.row.round > this.rounds ? last : null;
+  }
+
+  /** Wall-clock seconds. */
+  now(): number {
+    return Date.now() / 1000;
+  }
+
+  /** What silos are told. */
+  view(): RunView {
+    const open = this.phase === "round" ? this.open : null;
+    return {
+      version: 1,
+      run: this.id,
+      state: this.phase,
+      proposal: this.proposal,
+      plan: this.plan,
+      planId: this.plan === null ? null : planId(this.plan),
+      row: open?.row ?? null,
+      round: open?.row.round ?? this.rounds,
+      selected: this.selected,
+      ...(this.message === undefined ? {} : { message: this.message }),
+    };
+  }
+
+  /** Wakes everyone that waits. */
+  notify(): void {
+    const change = this.#change;
+    this.#change = Promise.withResolvers();
+    change.resolve();
+  }
+
+  /** Resolves at the next `notify`. */
+  changed(): Promise<void> {
+    return this.#change.promise;
+  }
+
+  /**
+   * Waits until `ready()` or the deadline (wall-clock seconds); returns whether it is ready.
+   * @throws the signal's reason when aborted.
+   */
+  async until(
+    ready: () => boolean,
+    options: { deadline?: number; signal?: AbortSignal } = {},
+  ): Promise<boolean> {
+    const { deadline = Infinity, signal } = options;
+    const stop = Promise.withResolvers<void>();
+    const wake = () => stop.resolve();
+    signal?.addEventListener("abort", wake);
+    // setTimeout counts in a signed 32-bit number of milliseconds.
+    const milliseconds = Math.min((deadline - this.now()) * 1000, 2 ** 31 - 1);
+    const timer = Number.isFinite(deadline) ? setTimeout(wake, Math.max(0, milliseconds)) : undefined;
+    try {
+      for (;;) {
+        signal?.throwIfAborted();
+        if (ready()) return true;
+        if (this.now() >= deadline) return false;
+        await Promise.race([this.changed(), stop.promise]);
+      }
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", wake);
+    }
+  }
+
+  /**
+   * Notes that the silo speaks over this connection.
+   * @throws {ProtocolError} `not_invited`, `session_live`.
+   */
+  attach(silo: string, session: object): void {
+    if (!this.proposal.silos.includes(silo)) {
+      throw new ProtocolError("not_invited", {
+        expected: `one of ${this.proposal.silos.join(", ")}`,
+        got: silo,
+      });
+    }
+    const presence = this.present.get(silo);
+    if (presence !== undefined && presence.session !== session) {
+      throw new ProtocolError("session_live", {
+        expected: "one connection per silo",
+        got: `a second one of ${silo}`,
+      });
+    }
+    this.present.set(silo, { session, seen: this.now() });
+  }
+
+  /** Notes that a connection closed. */
+  detach(silo: string, session: object): void {
+    if (this.present.get(silo)?.session !== session) return;
+    this.present.delete(silo);
+    this.onEvent({ type: "session", silo, open: false });
+    this.notify();
+  }
+}

@@ -1,0 +1,59 @@
+/** Logits in, the few numbers that may leave a silo out. */
+import { auroc, bootstrap, meanLoss } from "../model/metrics.ts";
+import type { Recipe } from "../model/recipe.ts";
+import type { Scores } from "./protocol.ts";
+import type { SiloTest } from "./result.ts";
+import type { SplitScores } from "./trainer.ts";
+
+/** Fewest films of each class with which an AUROC leaves a silo. */
+const FEWEST = 10;
+
+function counts(labels: Uint8Array): { positives: number; negatives: number } {
+  let positives = 0;
+  for (const label of labels) positives += label;
+  return { positives, negatives: labels.length - positives };
+}
+
+/** Exact AUROC (null under 10 films of a class) and mean loss on `val`. */
+export function valScores(
+  split: SplitScores,
+  options: { recipe: Recipe; classWeights: [number, number] },
+): Pick<Scores, "auroc" | "loss" | "positives" | "negatives"> {
+  const { logits, labels } = split;
+  const { positives, negatives } = counts(labels);
+  const loss = meanLoss(logits, labels, options.recipe, options.classWeights);
+  return {
+    auroc: Math.min(positives, negatives) < FEWEST ? null : finite(auroc(logits, labels)),
+    loss: finite(loss),
+    positives,
+    negatives,
+  };
+}
+
+/** Exact AUROC on `test` with the standard error of a bootstrap over patients. */
+export function testScores(split: SplitScores, options: { seed: number }): SiloTest {
+  const { logits, labels, patients } = split;
+  const { positives, negatives } = counts(labels);
+  const images = labels.length;
+  if (Math.min(positives, negatives) < FEWEST) return { auroc: null, se: null, positives, negatives, images };
+  const result = bootstrap({ scores: logits, labels, patients }, { seed: options.seed });
+  return { auroc: finite(result.auroc), se: finite(result.se), positives, negatives, images };
+}
+
+/** Cuts pooled scores into one per shard, in shard order; `count` shards. */
+export function byStratum(split: SplitScores, count: number): SplitScores[] {
+  const { strata } = split;
+  if (strata === undefined) return [split];
+  return Array.from({ length: count }, (_, stratum) => {
+    const keep = (_: number, i: number) => strata[i] === stratum;
+    return {
+      logits: split.logits.filter(keep),
+      labels: split.labels.filter(keep),
+      patients: split.patients.filter(keep),
+    };
+  });
+}
+
+function finite(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
+}

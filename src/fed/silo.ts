@@ -1,0 +1,195 @@
+/**
+ * The silo: joins, takes its turns, and in the end stores and tests the selected model.
+ *
+ * It may be killed at any moment and started again: what it must send it has written before, and everything
+ * else it is told anew.
+ */
+import { saveModel } from "../model/checkpoint.ts";
+import { checkCertificate, readIdentity } from "./certificate.ts";
+import { Client, sleep } from "./client.ts";
+import { ProtocolError } from "./errors.ts";
+import type { OnEvent } from "./event.ts";
+import { stageOf } from "./handlers.ts";
+import { Pulse, RoundOver } from "./heartbeat.ts";
+import { checkRegistration } from "./join.ts";
+import { type Plan, type Proposal, type Registration, type RunView, WIRE_VERSION } from "./protocol.ts";
+import type { SiloResult, SiloTest } from "./result.ts";
+import type { FaultPoint } from "./run.ts";
+import { testScores } from "./scoring.ts";
+import { SiloState } from "./silo_state.ts";
+import { requirePinnedDeno } from "./tls.ts";
+import type { Trainer } from "./trainer.ts";
+import { scoreVal, takeTurn, type TurnContext } from "./turn.ts";
+
+/** Refusals after which a silo looks at the run again instead of giving up. */
+const GO_ON = new Set(["round_closed", "different_update", "model_missing", "other_base"]);
+
+export interface SiloOptions {
+  /** Name, as in the certificate and the aggregator's list. */
+  silo: string;
+  server: URL;
+  /** Folder with ca.pem, cert.pem, key.pem. */
+  tls: string;
+  /** State folder, locked while it runs. */
+  state: string;
+  /** Makes the trainer once the proposal is known; disposed of at the end. */
+  trainer: (proposal: Proposal, context: { number: number }) => Promise<Trainer>;
+  /** Seconds to wait for an aggregator that does not answer. @default 3600 */
+  wait?: number;
+  onEvent?: OnEvent;
+  /** Awaited at named moments. @default none */
+  faultPoint?: FaultPoint;
+  /** Stops the silo; the promise rejects with its reason, the run can be resumed. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Takes part in one run to its end; a finished one only returns its result.
+ *
+ * @throws {ProtocolError} on refusals of certificate, name, shard or update, on a failed run, and `unreachable`
+ * after `wait` · the signal's reason.
+ */
+export async function runSilo(options: SiloOptions): Promise<SiloResult> {
+  requirePinnedDeno();
+  const onEvent = options.onEvent ?? (() => {});
+  const checked = await checkCertificate(options.tls, { role: "silo", name: options.silo });
+  onEvent({ type: "certificate", name: options.silo, ...checked });
+  if (checked.warning !== undefined) onEvent({ type: "warning", text: checked.warning });
+  using state = await SiloState.open(options.state);
+  if (state.result !== null) return state.result;
+  const { server, wait = 3600, signal } = options;
+  using client = new Client({ server, identity: await readIdentity(options.tls), wait, onEvent, signal });
+  const view = await client.view();
+  if (state.run !== null && state.run !== view.run) {
+    throw new ProtocolError("other_run", { expected: `run ${state.run} of this state`, got: view.run });
+  }
+  onEvent({ type: "proposal", proposal: view.proposal });
+  const number = view.proposal.silos.indexOf(options.silo) + 1;
+  using trainer = await options.trainer(view.proposal, { number });
+  checkRegistration(view.proposal, trainer.shard);
+  const speed = await trainer.stepsPerSecond();
+  const joined = await client.join(registrationOf(options.silo, trainer, speed));
+  state.run = view.run;
+  using pulse = new Pulse(client, { run: view.run, round: 0, phase: "waiting", step: 0, steps: 0 });
+  const plan = await waitForPlan(client, joined);
+  const { recipe, classWeights, seed } = plan;
+  await trainer.configure({ recipe, classWeights, seed, silo: number });
+  const faultPoint = options.faultPoint ?? (() => {});
+  const context = { silo: options.silo, client, state, trainer, plan, pulse, onEvent, faultPoint, signal };
+  return await takePart(context);
+}
+
+function registrationOf(silo: string, trainer: Trainer, stepsPerSecond: number): Registration {
+  return { silo, ...trainer.shard, ...trainer.info, stepsPerSecond, wire: WIRE_VERSION };
+}
+
+async function waitForPlan(client: Client, joined: RunView): Promise<Plan> {
+  let view = joined;
+  while (view.plan === null) {
+    refuseFailed(view);
+    view = await client.view({ seen: stageOf(view) });
+  }
+  return view.plan;
+}
+
+/** Turn after turn until the run is closed. */
+async function takePart(context: TurnContext): Promise<SiloResult> {
+  const { client, state, silo, pulse } = context;
+  let test: SiloTest | null = null;
+  let view = await client.view();
+  for (let done = "";; view = await client.view({ seen: done })) {
+    refuseFailed(view);
+    done = stageOf(view);
+    if (view.state === "round" && view.row?.roster.includes(silo)) {
+      if (state.tally.since === null) state.tally = { ...state.tally, since: Date.now() / 1000 };
+      if (!await turn(context, view)) done = "";
+    } else if (view.state === "closing" && view.selected === null) {
+      await scoreLast(context, view);
+    } else if (view.selected !== null && (view.state === "closing" || test === null)) {
+      test = await testSelected(context, view, view.selected);
+    }
+    pulse.begin({ run: view.run, round: view.round, phase: "waiting", step: 0, steps: 0 });
+    if (view.state === "finished") return finish(context, view, test!);
+  }
+}
+
+/** One turn; false when the round went on without it, so that the silo looks again. */
+async function turn(context: TurnContext, view: RunView): Promise<boolean> {
+  const row = view.row!;
+  try {
+    await takeTurn(context, row);
+    return true;
+  } catch (error) {
+    const code = error instanceof ProtocolError
+      ? error.code
+      : error instanceof RoundOver
+      ? "round_closed"
+      : "";
+    if (!GO_ON.has(code)) throw error;
+    context.onEvent({ type: "update_dropped", round: row.round, code, reason: (error as Error).message });
+    await sleep(0.2, context.signal);
+    return code === "different_update";
+  }
+}
+
+/** Scores the last model on `val`. */
+async function scoreLast(context: TurnContext, view: RunView): Promise<void> {
+  const { client, trainer, state } = context;
+  const { run } = view;
+  const round = view.round + 1;
+  const { vector } = await client.pull(view.round, { length: trainer.layout.length, sha256: null });
+  const { val, scored } = await scoreVal(context, { run, round, vector, steps: 0 });
+  await client.scores({ run, round, ...val });
+  state.tally = { ...state.tally, scored: state.tally.scored + scored };
+}
+
+/** Stores the selected model, scores `test` with it, sends the figures. */
+async function testSelected(
+  context: TurnContext,
+  view: RunView,
+  selected: { round: number; sha256: string },
+): Promise<SiloTest> {
+  const { client, trainer, state, plan, onEvent, silo } = context;
+  const { run } = view;
+  context.pulse.begin({ run, round: view.round, phase: "closing", step: 0, steps: 0 });
+  const { sha256 } = selected;
+  const { vector } = await client.pull(selected.round, { length: trainer.layout.length, sha256 });
+  const { network, channels, size, preprocessing, init: { source } } = plan;
+  const metadata = { network, channels, size, preprocessing, plan, round: selected.round, source };
+  await saveModel(state.modelPath, vector, trainer.layout, metadata);
+  onEvent({ type: "model_stored", path: state.modelPath, sha256 });
+  await trainer.load(vector);
+  const test = testScores(await trainer.score("test"), { seed: plan.seed });
+  onEvent({ type: "tested", silo, auroc: test.auroc, images: test.images });
+  if (view.state !== "closing") return test;
+  const round = view.round + 1;
+  const { positives, negatives } = test;
+  await client.scores({ run, round, auroc: null, loss: null, positives, negatives, test });
+  state.tally = { ...state.tally, scored: state.tally.scored + test.images };
+  return test;
+}
+
+function finish(context: TurnContext, view: RunView, test: SiloTest): SiloResult {
+  const { state, trainer, onEvent } = context;
+  const { rounds, trained, scored, since } = state.tally;
+  const result: SiloResult = {
+    rounds: Math.min(rounds, view.round),
+    examples: trainer.shard.splits.train.images,
+    seconds: since === null ? 0 : Date.now() / 1000 - since,
+    images: { trained, scored },
+    model: state.modelPath,
+    sha256: view.selected!.sha256,
+    test,
+  };
+  state.result = result;
+  onEvent({ type: "finished", rounds: result.rounds, sha256: result.sha256 });
+  return result;
+}
+
+function refuseFailed(view: RunView): void {
+  if (view.state !== "failed") return;
+  throw new ProtocolError("run_failed", {
+    expected: "a run that goes on",
+    got: view.message ?? "a failed one",
+  });
+}

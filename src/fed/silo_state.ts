@@ -1,0 +1,101 @@
+/**
+ * What a silo must not forget: the run it belongs to, the update of the round under way, what it has done.
+ *
+ * A silo is stateless between rounds; the one update it keeps is what spares a restarted silo the training
+ * and makes it send the very same bytes again.
+ */
+import type { Scores } from "./protocol.ts";
+import type { SiloResult } from "./result.ts";
+import { StateFolder } from "./state.ts";
+
+/** A written update and the scores that go with it. */
+export interface StoredUpdate {
+  run: string;
+  round: number;
+  base: string;
+  sha256: string;
+  scores: Scores;
+}
+
+/** Images and rounds so far. */
+export interface Tally {
+  rounds: number;
+  trained: number;
+  scored: number;
+  /** Wall-clock seconds of the first turn's start. */
+  since: number | null;
+}
+
+/** A silo's locked state folder. */
+export class SiloState implements Disposable {
+  readonly folder: StateFolder;
+
+  private constructor(folder: StateFolder) {
+    this.folder = folder;
+  }
+
+  /** @throws {ProtocolError} `state_locked`, `damaged_state`. */
+  static async open(dir: string): Promise<SiloState> {
+    return new SiloState(await StateFolder.open(dir, ""));
+  }
+
+  get run(): string | null {
+    return this.folder.get("run");
+  }
+
+  set run(run: string) {
+    this.folder.set("run", run);
+  }
+
+  /** The update's f32 file. */
+  get updatePath(): string {
+    return `${this.folder.dir}/staged/update.f32`;
+  }
+
+  /** The selected model, once the closing phase stored it. */
+  get modelPath(): string {
+    return `${this.folder.dir}/model.safetensors`;
+  }
+
+  /** The update last written, if it is of this run, round and base. */
+  update(wanted: { run: string; round: number; base: string }): StoredUpdate | null {
+    const update = this.folder.get<StoredUpdate>("update");
+    const same = update?.run === wanted.run && update.round === wanted.round && update.base === wanted.base;
+    return same ? update : null;
+  }
+
+  /** Commits a written update and what it took. */
+  commitUpdate(update: StoredUpdate, images: { trained: number; scored: number }): void {
+    this.folder.transaction(() => {
+      this.folder.set("update", update);
+      const tally = this.tally;
+      const { since, trained, scored } = tally;
+      this.folder.set("tally", {
+        rounds: update.round,
+        trained: trained + images.trained,
+        scored: scored + images.scored,
+        since,
+      });
+    });
+  }
+
+  get tally(): Tally {
+    return this.folder.get<Tally>("tally") ?? { rounds: 0, trained: 0, scored: 0, since: null };
+  }
+
+  set tally(tally: Tally) {
+    this.folder.set("tally", tally);
+  }
+
+  get result(): SiloResult | null {
+    return this.folder.get("result");
+  }
+
+  set result(result: SiloResult) {
+    this.folder.set("result", result);
+  }
+
+  [Symbol.dispose](): void {
+    this.folder[Symbol.dispose]();
+  }
+}

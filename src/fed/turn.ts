@@ -1,0 +1,144 @@
+/**
+ * A silo's turn in a round: pull the model, score it, train, write the update, send both.
+ *
+ * A written update is sent again as it is, never trained again: a silo killed at any moment sends the
+ * same bytes.
+ */
+import { digest } from "../model/checkpoint.ts";
+import { fingerprint } from "../model/layout.ts";
+import { delta } from "./aggregate.ts";
+import type { Client } from "./client.ts";
+import type { OnEvent } from "./event.ts";
+import { writeDurable } from "./files.ts";
+import type { Pulse } from "./heartbeat.ts";
+import { type Plan, type Row, type Scores, WIRE_VERSION } from "./protocol.ts";
+import type { FaultPoint } from "./run.ts";
+import { valScores } from "./scoring.ts";
+import type { SiloState, StoredUpdate } from "./silo_state.ts";
+import type { Trainer } from "./trainer.ts";
+
+/** What a silo's turn needs. */
+export interface TurnContext {
+  silo: string;
+  client: Client;
+  state: SiloState;
+  trainer: Trainer;
+  plan: Plan;
+  pulse: Pulse;
+  onEvent: OnEvent;
+  faultPoint: FaultPoint;
+  signal?: AbortSignal;
+}
+
+/** One whole turn. @throws {ProtocolError} as the aggregator answers; `out_of_range` before anything is sent. */
+export async function takeTurn(context: TurnContext, row: Row): Promise<void> {
+  const { state, onEvent } = context;
+  const stored = state.update({ run: row.run, round: row.round, base: row.base });
+  const { update, bytes } = stored === null
+    ? await makeUpdate(context, row)
+    : { update: stored, bytes: await Deno.readFile(state.updatePath) };
+  await send(context, row, { update, bytes });
+  onEvent({ type: "uploaded", silo: context.silo, round: row.round, bytes: bytes.length });
+  await context.faultPoint("uploaded");
+}
+
+async function makeUpdate(
+  context: TurnContext,
+  row: Row,
+): Promise<{ update: StoredUpdate; bytes: Uint8Array }> {
+  const { client, trainer, state, onEvent, faultPoint, silo } = context;
+  const { round, run, base, silos: { [silo]: { steps } } } = row;
+  const clock = stopwatch();
+  context.pulse.begin({ run, round, phase: "pulling", step: 0, steps });
+  const { vector } = await client.pull(round - 1, { length: trainer.layout.length, sha256: base });
+  const pull = clock();
+  onEvent({ type: "pulled", round, bytes: vector.byteLength, seconds: pull });
+  await faultPoint("pulled");
+  const { val, scored } = await scoreVal(context, { run, round, vector, steps });
+  const score = clock();
+  const trained = await train(context, row);
+  const seconds: Scores["seconds"] = { pull, score, train: clock() };
+  const change = delta(trained.vector, vector, trainer.layout);
+  const bytes = new Uint8Array(change.buffer, change.byteOffset, change.byteLength);
+  await writeDurable(state.updatePath, bytes);
+  seconds.write = clock();
+  const trainLoss = Number.isFinite(trained.loss) ? trained.loss : null;
+  const scores: Scores = { run, round, ...val, trainLoss, seconds, images: trained.images + scored };
+  const update: StoredUpdate = { run, round, base, sha256: digest(change), scores };
+  state.commitUpdate(update, { trained: trained.images, scored });
+  onEvent({ type: "update_written", round, sha256: update.sha256, bytes: bytes.length });
+  await faultPoint("update_written");
+  return { update, bytes };
+}
+
+/** Loads a vector and scores `val` with it. */
+export async function scoreVal(
+  context: TurnContext,
+  turn: { run: string; round: number; vector: Float32Array; steps: number },
+): Promise<{ val: ReturnType<typeof valScores>; scored: number }> {
+  const { trainer, plan, onEvent, silo } = context;
+  const { run, round, steps } = turn;
+  context.pulse.begin({ run, round, phase: "scoring", step: 0, steps });
+  await trainer.load(turn.vector);
+  const split = await trainer.score("val");
+  const val = valScores(split, plan);
+  onEvent({ type: "scored", silo, round, scores: { run, round, ...val } });
+  await context.faultPoint("scoring");
+  return { val, scored: split.labels.length };
+}
+
+async function train(context: TurnContext, row: Row): ReturnType<Trainer["train"]> {
+  const { pulse, onEvent, signal } = context;
+  const { round, run, p0, p1 } = row;
+  const { firstStep, steps } = row.silos[context.silo];
+  const over = pulse.begin({ run, round, phase: "training", step: 0, steps });
+  onEvent({ type: "training", round, firstStep, steps });
+  await context.faultPoint("training");
+  return await context.trainer.train({ firstStep, steps, p0, p1 }, {
+    signal: signal === undefined ? over : AbortSignal.any([over, signal]),
+    onStep(k, loss) {
+      pulse.doing.step = k;
+      onEvent({ type: "step", round, k, K: steps, loss });
+    },
+  });
+}
+
+/** Each call tells the seconds since the one before. */
+function stopwatch(): () => number {
+  let last = performance.now();
+  return () => {
+    const now = performance.now();
+    const took = (now - last) / 1000;
+    last = now;
+    return took;
+  };
+}
+
+async function send(
+  context: TurnContext,
+  row: Row,
+  written: { update: StoredUpdate; bytes: Uint8Array },
+): Promise<void> {
+  const { client, trainer, pulse, onEvent, faultPoint, silo } = context;
+  const { round, run, base } = row;
+  const { steps } = row.silos[silo];
+  pulse.begin({ run, round, phase: "uploading", step: steps, steps });
+  await client.scores(written.update.scores);
+  const size = written.bytes.length;
+  onEvent({ type: "upload_started", silo, round, bytes: size, offset: 0 });
+  await client.upload(
+    {
+      run,
+      round,
+      base,
+      layout: fingerprint(trainer.layout),
+      bytes: size,
+      examples: trainer.shard.splits.train.images,
+      sha256: written.update.sha256,
+      encoding: 1,
+      wire: WIRE_VERSION,
+    },
+    written.bytes,
+    () => faultPoint("uploading"),
+  );
+}
