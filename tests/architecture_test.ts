@@ -1,5 +1,5 @@
 /** The rules of the source tree as programs: who may import whom, and what may stand where. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 
 const ROOT = new URL("../", import.meta.url).pathname;
 
@@ -47,7 +47,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   "src/data": ["src/data"],
   "src/shim": ["src/shim"],
   "tools": ["tools", "mod.ts", "src/cli", "src/fed", "src/model", "src/data", "src/shim"],
-  "bench": ["bench", "mod.ts", "src/cli", "src/fed", "src/model", "src/data", "src/shim"],
+  "bench": ["bench", "tests", "mod.ts", "src/cli", "src/fed", "src/model", "src/data", "src/shim"],
 };
 
 /** src/cli looks libtorch up and fetches weights through pip; it never opens a library. */
@@ -160,6 +160,41 @@ Deno.test("architecture: each rule reports a file that breaks it", () => {
   assertEquals(bad("src/data/shard.ts", 'import http2 from "node:http2";'), 1);
   assertEquals(["src/fed/utils.ts", "src/types/a.ts", "native/common.h"].flatMap(wrongName).length, 3);
   assertEquals(wrongName("src/fed/event.ts"), []);
+});
+
+/** Imports modules in a Deno that may read no file, no variable, no network; returns what it says. */
+async function importBare(modules: string[]): Promise<string> {
+  const build = `${ROOT}native/build`;
+  const map = await Deno.stat(`${build}/import_map.json`).then(
+    () => [`--import-map=${build}/import_map.json`],
+    () => [],
+  );
+  const flags = [
+    "--quiet",
+    "--no-prompt",
+    "--no-check",
+    `--config=${ROOT}deno.json`,
+    `--lock=${build}/deno.lock`,
+  ];
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", ...flags, ...map, "-"],
+    env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", RUST_BACKTRACE: "0" },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(modules.map((module) => `import "${module}";\n`).join("")));
+  await writer.close();
+  const { success, stderr } = await child.output();
+  return success ? "" : new TextDecoder().decode(stderr).trim().split("\n")[0];
+}
+
+Deno.test("architecture: importing a module opens, reads and fetches nothing", async () => {
+  const modules = (await sources()).map(({ path }) => path).filter((path) => /^(src\/|mod\.ts)/.test(path));
+  assertEquals(await importBare(modules.map((path) => `file://${ROOT}${path}`)), "");
+  const bad = `data:text/javascript,${encodeURIComponent('Deno.readTextFileSync("/etc/hostname")')}`;
+  assertStringIncludes(await importBare([bad]), "read access");
 });
 
 /** Text that a tracked file must not hold; written in parts, so that this file holds none. */
