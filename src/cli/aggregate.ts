@@ -1,15 +1,12 @@
 import { runAggregator } from "../fed/aggregator.ts";
-import { type Proposal, WIRE_VERSION } from "../fed/protocol.ts";
 import type { AggregatorResult } from "../fed/result.ts";
-import { preprocessingOf } from "../model/checkpoint.ts";
-import type { NetworkName } from "../model/layout.ts";
 import type { Values } from "./commands.ts";
 import { formatDuration } from "./duration.ts";
 import { EventLog } from "./event_log.ts";
 import type { Context } from "./main.ts";
 import { UsageError } from "./parse.ts";
-import { recipeOf } from "./recipe.ts";
-import { type Started, startOf } from "./start.ts";
+import { proposalOf } from "./proposal.ts";
+import { startOf } from "./start.ts";
 import { interval, score, table } from "./table.ts";
 
 type AggregateValues = Values<"aggregate">;
@@ -31,32 +28,6 @@ export async function run({ values, output, signal, faultPoint }: Context<Aggreg
     signal,
   });
   output.result(result, describe(result));
-}
-
-/** Every setting that the silos get. */
-function proposalOf(values: AggregateValues, start: Started): Proposal {
-  const channels = start.layout.channels;
-  const recipe = recipeOf(values);
-  return {
-    version: 1,
-    wire: WIRE_VERSION,
-    network: values.network as NetworkName,
-    size: values.size,
-    channels,
-    preprocessing: preprocessingOf(channels),
-    labelRule: "any-finding",
-    recipe,
-    seed: values.seed,
-    rounds: values.rounds ?? null,
-    budget: values.budget ?? null,
-    localEpochs: recipe.localEpochs,
-    silos: values.silos,
-    quorum: values.quorum ?? values.silos.length,
-    roundTimeout: values["round-timeout"] ?? null,
-    joinTimeout: values["join-timeout"],
-    init: { kind: start.kind, source: start.source, sha256: start.sha256 },
-    histogram: { bins: 62, low: -8, high: 8 },
-  };
 }
 
 /** `HOST:PORT`, `[::1]:PORT`; port 0 lets the system choose. */

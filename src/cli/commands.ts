@@ -277,7 +277,12 @@ export const COMMANDS = {
     either: [["epochs", "rounds", "budget"]],
     options: {
       shard: { kind: "paths", value: "SHARD", help: "shard to train on; may be repeated", required: true },
-      epochs: { kind: "integer", value: "N", help: "passes over the training images", range: [1, 100_000] },
+      epochs: {
+        kind: "integer",
+        value: "N",
+        help: "passes over the training images, scored after each",
+        range: [1, 100_000],
+      },
       rounds: {
         kind: "integer",
         value: "N",

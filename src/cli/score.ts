@@ -1,7 +1,7 @@
 // Why: evaluate, predict and the demo score the same way, so that their figures are the same figures.
 import type { Shard } from "../data/shard.ts";
 import { loadModel, type ModelMetadata } from "../model/checkpoint.ts";
-import { auroc, bootstrap, stratified } from "../model/metrics.ts";
+import { bootstrap, stratified } from "../model/metrics.ts";
 import { DataSet, Engine, type Libraries } from "../model/model.ts";
 import { preset } from "../model/recipe.ts";
 import { cores, libraries } from "./engine.ts";
@@ -96,42 +96,28 @@ export class Scorer implements Disposable {
   }
 }
 
-/** Exact AUROC of some films with its interval, patients resampled. */
+/** Exact AUROC of some films of one shard with its interval, patients resampled. */
 export function scoreOf(scored: Scored): Score {
-  const positives = scored.labels.reduce((sum, label) => sum + label, 0);
-  const images = scored.labels.length;
-  if (positives === 0 || positives === images) {
-    return { auroc: null, se: null, ci95: null, images, positives };
-  }
-  const { se, ci95 } = bootstrap({
-    scores: scored.logits,
-    labels: scored.labels,
-    patients: scored.patients,
-  });
-  return { auroc: auroc(scored.logits, scored.labels), se, ci95, images, positives };
+  return pooledScore([scored]);
 }
 
-/** Films of several shards as one set: patients of different shards stay different, shards are the strata. */
+/** Films of several shards as one set: patients are resampled within each shard. */
 export function pooledScore(parts: readonly Scored[]): Score {
-  if (parts.length === 1) return scoreOf(parts[0]);
-  const join = (pick: (part: Scored) => ArrayLike<number>) =>
-    Float64Array.from(parts.flatMap((part) => Array.from(pick(part))));
-  const scores = join((part) => part.logits);
+  const join = (pick: (part: Scored, index: number) => ArrayLike<number>) =>
+    Float64Array.from(parts.flatMap((part, index) => Array.from(pick(part, index))));
   const labels = join((part) => part.labels);
-  const strata = Float64Array.from(parts.flatMap((part, index) => Array(part.labels.length).fill(index)));
-  let base = 0;
-  const patients = Float64Array.from(parts.flatMap((part) => {
-    const ids = Array.from(part.patients, (id) => id + base);
-    base += part.patients.reduce((most, id) => Math.max(most, id), 0) + 1;
-    return ids;
-  }));
   const positives = labels.reduce((sum, label) => sum + label, 0);
   const images = labels.length;
   if (positives === 0 || positives === images) {
     return { auroc: null, se: null, ci95: null, images, positives };
   }
-  const { se, ci95 } = bootstrap({ scores, labels, patients, strata });
-  return { auroc: auroc(scores, labels), se, ci95, images, positives };
+  const result = bootstrap({
+    scores: join((part) => part.logits),
+    labels,
+    patients: join((part) => part.patients),
+    strata: join((part, index) => new Uint32Array(part.labels.length).fill(index)),
+  });
+  return { ...result, images, positives };
 }
 
 /** The headline of several shards: AUROC within each, weighted by its pairs. */

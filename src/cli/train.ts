@@ -1,32 +1,40 @@
 import type { Proposal } from "../fed/protocol.ts";
 import { runSilo } from "../fed/silo.ts";
-import { EngineTrainer } from "../fed/trainer.ts";
+import { EngineTrainer } from "../fed/engine_trainer.ts";
 import { Shard } from "../data/shard.ts";
+import { checkAccepted } from "./accept.ts";
 import type { Values } from "./commands.ts";
 import { formatDuration } from "./duration.ts";
 import { cores, libraries } from "./engine.ts";
 import { EventLog } from "./event_log.ts";
 import type { Context } from "./main.ts";
+import { UsageError } from "./parse.ts";
 import { table } from "./table.ts";
 
 /** Runs one silo to the end of the run. */
 export async function run(context: Context<Values<"train">>): Promise<void> {
   const { values, accept, output, signal, faultPoint } = context;
   const state = values.state ?? `fedx-state/${values.silo}`;
+  const server = serverOf(values.server);
   const shard = await Shard.open(values.shard);
   const libs = await libraries();
   const threads = values.threads ?? await cores();
   using log = await EventLog.open(state, output);
   const result = await runSilo({
     silo: values.silo,
-    server: values.server,
+    server,
     tls: values.tls,
     state,
     wait: values.wait,
-    accept,
     trainer: (proposal: Proposal) => {
       output.line(describe(proposal));
-      return EngineTrainer.create({ proposal, shard, libraries: libs, device: values.device, threads });
+      checkAccepted(proposal, accept, shard.manifest);
+      return EngineTrainer.create({
+        ...engineOf(values, proposal),
+        shards: [shard],
+        libraries: libs,
+        threads,
+      });
     },
     onEvent: log.onEvent,
     faultPoint,
@@ -37,6 +45,23 @@ export async function run(context: Context<Values<"train">>): Promise<void> {
     `${result.rounds} rounds, ${result.examples} examples in ${formatDuration(result.seconds)}\n` +
       `model: ${result.model}\nsha256: ${result.sha256}`,
   );
+}
+
+/** @throws {UsageError} unless it is an https address. */
+function serverOf(text: string): URL {
+  if (URL.canParse(text) && new URL(text).protocol === "https:") return new URL(text);
+  throw new UsageError(`Cannot read --server: expected https://HOST:PORT, got ${JSON.stringify(text)}.`);
+}
+
+/** What the proposal says about this silo's engine; class weights come with the plan. */
+function engineOf(values: Values<"train">, proposal: Proposal) {
+  const { network, channels, preprocessing, recipe, seed } = proposal;
+  return {
+    ...{ network, channels, preprocessing, recipe, seed },
+    classWeights: [1, 1] as [number, number],
+    silo: proposal.silos.indexOf(values.silo) + 1,
+    device: values.device as "auto" | "cpu" | "cuda",
+  };
 }
 
 /** The proposal as a table: what this hospital is asked to do. */

@@ -5,7 +5,13 @@ import { type Facts, reportHtml, resultTable } from "../../src/cli/report.ts";
 import type { Score } from "../../src/cli/score.ts";
 import type { FedEvent } from "../../src/fed/event.ts";
 
-const one = (auroc: number): Score => ({ auroc, se: 0.01, ci95: [auroc - 0.02, 1], images: 256, positives: 92 });
+const one = (auroc: number): Score => ({
+  auroc,
+  se: 0.01,
+  ci95: [auroc - 0.02, 1],
+  images: 256,
+  positives: 92,
+});
 const facts: Facts = {
   measured: {
     test: {
@@ -31,7 +37,9 @@ const facts: Facts = {
 
 Deno.test("resultTable shows every hospital, the stratified AUROC, the floor, rounds and bytes", () => {
   const text = resultTable(facts);
-  for (const part of ["0.950", "[0.930, 1.000]", "0.870", "stratified", "0.951", "0.616", "1, 9.5 s", "200 MiB"]) {
+  for (
+    const part of ["0.950", "[0.930, 1.000]", "0.870", "stratified", "0.951", "0.616", "1, 9.5 s", "200 MiB"]
+  ) {
     assertStringIncludes(text, part);
   }
 });

@@ -34,7 +34,9 @@ async function prepareWith(change: (lines: string[]) => string[], more: string[]
 }
 
 Deno.test("prepare refuses a labels file without a column, naming it", async () => {
-  const finished = await prepareWith((lines) => lines.map((line) => line.split(",").toSpliced(2, 1).join(",")));
+  const finished = await prepareWith((lines) =>
+    lines.map((line) => line.split(",").toSpliced(2, 1).join(","))
+  );
   assertRefused(finished, /Patient ID/);
 });
 
@@ -62,7 +64,18 @@ Deno.test("local refuses fewer training images than a batch", async () => {
   await hospitals();
   const finished = await run([
     "local",
-    ...["--shard", "shard-a", "--rounds", "1", "--batch", "128", "--init", "random", "--out", "m.safetensors"],
+    ...[
+      "--shard",
+      "shard-a",
+      "--rounds",
+      "1",
+      "--batch",
+      "128",
+      "--init",
+      "random",
+      "--out",
+      "m.safetensors",
+    ],
   ], { cwd: dir });
   assertRefused(finished, /128/);
 });
@@ -108,9 +121,10 @@ Deno.test("train is refused without, with a foreign, and with another silo's cer
   await issue({ name: "a", role: "silo", ca: `${dir}/ca-foreign`, out: `${dir}/tls-foreign` });
   await Deno.copyFile(`${dir}/ca/ca.pem`, `${dir}/tls-foreign/ca.pem`);
   const port = freePort();
-  const aggregate = ["aggregate", "--silos", "a,b,c", "--tls", "tls-hub", "--listen", `127.0.0.1:${port}`].concat(
-    ["--rounds", "1", "--size", "32", "--init", "random"],
-  );
+  const aggregate = ["aggregate", "--silos", "a,b,c", "--tls", "tls-hub", "--listen", `127.0.0.1:${port}`]
+    .concat(
+      ["--rounds", "1", "--size", "32", "--init", "random"],
+    );
   const aggregator = await start([...aggregate, "--state", "state-hub"], { cwd: dir });
   try {
     const train = (silo: string, tls: string) =>

@@ -1,0 +1,69 @@
+import { basename } from "node:path";
+import { Shard } from "../data/shard.ts";
+import { EngineTrainer } from "../fed/engine_trainer.ts";
+import { runLocal } from "../fed/local.ts";
+import type { LocalResult } from "../fed/result.ts";
+import type { Values } from "./commands.ts";
+import { formatDuration } from "./duration.ts";
+import { cores, libraries } from "./engine.ts";
+import { describe as describeEvent } from "./event_log.ts";
+import type { Context } from "./main.ts";
+import { proposalOf } from "./proposal.ts";
+import { startOf } from "./start.ts";
+import { interval, score, table } from "./table.ts";
+
+/** Trains on one shard, or on several pooled, without federation. */
+export async function run({ values, output, signal }: Context<Values<"local">>): Promise<void> {
+  const shards: Shard[] = [];
+  for (const dir of values.shard) shards.push(await Shard.open(dir));
+  const start = await startOf(values);
+  output.line(`start: ${start.source}`);
+  const rounds = values.epochs === undefined
+    ? values.rounds
+    : Math.ceil(values.epochs / (values["local-epochs"] ?? 1));
+  const silos = namesOf(values.shard);
+  const proposal = proposalOf({ ...values, rounds, size: shards[0].size, silos }, start);
+  const { network, channels, preprocessing, recipe, seed } = proposal;
+  using trainer = await EngineTrainer.create({
+    ...{ shards, network, channels, preprocessing, recipe, seed, silo: 0, classWeights: [1, 1] },
+    device: values.device as "auto" | "cpu" | "cuda",
+    threads: values.threads ?? await cores(),
+    libraries: await libraries(),
+  });
+  const result = await runLocal({
+    ...{ trainer, proposal, start: start.vector, out: values.out, signal },
+    onEvent: (event) => {
+      if (event.type === "step") return output.progress(`round ${event.round}`, event.k, event.K);
+      const text = describeEvent(event);
+      if (text !== undefined) output.line(text);
+    },
+  });
+  output.result(result, describe(result));
+}
+
+/** A name for each shard: its folder's, made distinct. */
+function namesOf(dirs: readonly string[]): string[] {
+  const names = dirs.map((dir) => basename(dir.replace(/\/+$/, "")));
+  return names.map((name, index) => names.indexOf(name) === index ? name : `${name} (${index + 1})`);
+}
+
+function describe(result: LocalResult): string {
+  const { test, selection } = result;
+  return [
+    table(["shard", "test AUROC", "test films", "with a finding"], [
+      ...Object.entries(test.silos).map(([name, one]) => [
+        name,
+        score(one.auroc),
+        String(one.images),
+        String(one.positives),
+      ]),
+      ["stratified", `${score(test.stratified)} ${interval(test.ci95)}`, "", ""],
+    ]),
+    `${result.epochs.toFixed(1)} passes in ${
+      formatDuration(result.seconds)
+    }; model of round ${selection.round} ` +
+    `selected (val AUROC ${score(selection.auroc)}, optimistic)`,
+    `model: ${result.model}`,
+    `sha256: ${result.sha256}`,
+  ].join("\n");
+}
