@@ -27,7 +27,7 @@ const GO_ON = new Set(["round_closed", "different_update", "model_missing", "oth
 export interface SiloOptions {
   /** Name, as in the certificate and the aggregator's list. */
   silo: string;
-  server: URL;
+  server: URL | string;
   /** Folder with ca.pem, cert.pem, key.pem. */
   tls: string;
   /** State folder, locked while it runs. */
@@ -57,7 +57,8 @@ export async function runSilo(options: SiloOptions): Promise<SiloResult> {
   if (checked.warning !== undefined) onEvent({ type: "warning", text: checked.warning });
   using state = await SiloState.open(options.state);
   if (state.result !== null) return state.result;
-  const { server, wait = 3600, signal } = options;
+  const { wait = 3600, signal } = options;
+  const server = new URL(options.server);
   using client = new Client({ server, identity: await readIdentity(options.tls), wait, onEvent, signal });
   const view = await client.view();
   if (state.run !== null && state.run !== view.run) {

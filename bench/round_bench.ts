@@ -1,0 +1,136 @@
+/**
+ * How long is a round when nobody trains? Aggregator and three silos as four processes over mutual TLS on
+ * loopback, EfficientNet-B0's 4.05 M values, non-zero pseudo-random deltas.
+ *
+ *     deno run -A bench/round_bench.ts [ROUNDS]
+ *
+ * Wall: from the row's opening to its model on disk. CPU: user + system of all four processes over the
+ * round, from /proc. Medians; the first round, which also warms up, is left out. Baseline measured on the
+ * same 2-core machine: stock Flower 1.29, 10 to 13.6 s and 16 CPU-seconds a round.
+ */
+import type { AggregatorResult } from "../src/fed/result.ts";
+import {
+  FakeTrainer,
+  freePort,
+  FULL,
+  proposalOf,
+  type RoleSpec,
+  startVector,
+  withFederation,
+} from "../tests/fed/fake_federation.ts";
+
+const ROLES = ["aggregator", "a", "b", "c"];
+const PROGRAM = new URL("../tests/fed/fake_federation.ts", import.meta.url).pathname;
+/** Clock ticks a second of /proc/PID/stat; 100 on every Linux that Deno runs on. */
+const TICKS = 100;
+
+interface Mark {
+  type: string;
+  /** Wall-clock seconds, from the aggregator. */
+  at: number;
+  /** CPU seconds of all processes when the line was read. */
+  cpu: number;
+}
+
+function cpuSeconds(pids: number[]): number {
+  let ticks = 0;
+  for (const pid of pids) {
+    try {
+      const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).split(") ")[1].split(" ");
+      ticks += Number(fields[11]) + Number(fields[12]);
+    } catch {
+      // A process that has ended no longer counts; its last round was read before.
+    }
+  }
+  return ticks / TICKS;
+}
+
+/** Runs the four processes to the end and returns the aggregator's marks and result. */
+async function federate(dir: string, rounds: number): Promise<{ marks: Mark[]; result: AggregatorResult }> {
+  const port = freePort();
+  const flags = Deno.env.get("FEDX_BENCH_FLAGS")?.split(" ") ?? [];
+  const children = ROLES.map((role) => {
+    const spec: RoleSpec = { dir, port, role, full: true, rounds };
+    const args = ["run", "-A", ...flags, PROGRAM, JSON.stringify(spec)];
+    const stdout = role === "aggregator" ? "piped" : "null";
+    return new Deno.Command(Deno.execPath(), { args, stdout, stderr: "inherit" }).spawn();
+  });
+  const pids = children.map((child) => child.pid);
+  const marks: Mark[] = [];
+  let result: AggregatorResult | undefined, held = "";
+  for await (const text of children[0].stdout.pipeThrough(new TextDecoderStream())) {
+    const lines = (held + text).split("\n");
+    held = lines.pop()!;
+    for (const line of lines) {
+      const value = JSON.parse(line);
+      if (value.result) result = value.result;
+      else marks.push({ ...value, cpu: cpuSeconds(pids) });
+    }
+  }
+  for (const child of children) {
+    const { code } = await child.status;
+    if (code !== 0) throw new Error(`Cannot measure: expected a role to end with 0, got ${code}`);
+  }
+  return { marks, result: result! };
+}
+
+function median(values: number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1];
+}
+
+/** Spacing of f32 at x. */
+function ulp(x: number): number {
+  return 2 ** (Math.max(Math.floor(Math.log2(Math.abs(x) || 2 ** -126)), -126) - 23);
+}
+
+/**
+ * Compares a one-round model with the float64 mean of the silos' vectors: the error must stay within
+ * ½ulp(Δ) + 2^-(s+1) + ½ulp(new).
+ */
+async function largestError(dir: string): Promise<number> {
+  const base = startVector(FULL);
+  const recipe = proposalOf(base).recipe;
+  const mean = new Float64Array(FULL.length), widest = new Float64Array(FULL.length);
+  for (const [index, silo] of ["a", "b", "c"].entries()) {
+    using trainer = new FakeTrainer({ layout: FULL, silo });
+    await trainer.configure({ recipe, classWeights: [1, 1], seed: 7, silo: index + 1 });
+    await trainer.load(base);
+    const { vector } = await trainer.train({ firstStep: 0, steps: 3, p0: 0, p1: 1 });
+    for (let i = 0; i < vector.length; i++) {
+      mean[i] += vector[i] / 3;
+      widest[i] = Math.max(widest[i], Math.abs(vector[i] - base[i]));
+    }
+  }
+  const got = new Float32Array((await Deno.readFile(`${dir}/state-aggregator/models/1.f32`)).buffer);
+  let worst = 0;
+  for (let i = 0; i < got.length; i++) {
+    const s = i < FULL.weights ? 32 : 20;
+    const bound = ulp(widest[i]) / 2 + 2 ** -(s + 1) + ulp(got[i]) / 2 + 1e-15;
+    worst = Math.max(worst, Math.abs(got[i] - mean[i]) / bound);
+  }
+  return worst;
+}
+
+if (import.meta.main) {
+  const rounds = Number(Deno.args[0] ?? 6);
+  await withFederation(async (dir) => {
+    const { marks, result } = await federate(dir, rounds);
+    const opened = marks.filter((mark) => mark.type === "row"),
+      done = marks.filter((mark) => mark.type === "committed");
+    const wall = opened.map((mark, i) => done[i].at - mark.at).slice(1);
+    const cpu = opened.map((mark, i) => done[i].cpu - mark.cpu).slice(1);
+    const show = (values: number[]) => values.map((x) => x.toFixed(2)).join(" ");
+    console.log(
+      `${FULL.tensors.length} tensors, ${FULL.length} values, 3 silos, ${rounds - 1} rounds measured`,
+    );
+    console.log(`wall  s: median ${median(wall).toFixed(2)}   (${show(wall)})`);
+    console.log(`CPU   s: median ${median(cpu).toFixed(2)}   (${show(cpu)})`);
+    console.log(`moved  : ${(result.bytes / 2 ** 20 / rounds).toFixed(0)} MiB a round`);
+  });
+  await withFederation(async (dir) => {
+    await federate(dir, 1);
+    const worst = await largestError(dir);
+    console.log(`error  : at most ${worst.toFixed(3)} of the bound against the float64 mean`);
+    if (!(worst <= 1)) throw new Error("Cannot accept the round: its error exceeds the bound");
+  });
+}

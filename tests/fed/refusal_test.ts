@@ -1,0 +1,175 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { initCa, issue } from "../../src/fed/ca.ts";
+import { ProtocolError } from "../../src/fed/errors.ts";
+import type { FedEvent } from "../../src/fed/event.ts";
+import { runSilo } from "../../src/fed/silo.ts";
+import { FakeTrainer, freePort, type RoleSpec, runRole, TINY, withFederation } from "./fake_federation.ts";
+
+/** An aggregator that listens while `body` runs. */
+async function withAggregator(
+  dir: string,
+  body: (spec: RoleSpec, events: FedEvent[]) => Promise<void>,
+  changes: Partial<RoleSpec> = {},
+): Promise<unknown> {
+  const stop = new AbortController();
+  const events: FedEvent[] = [];
+  const spec: RoleSpec = { dir, port: freePort(), role: "aggregator", ...changes };
+  const up = Promise.withResolvers<void>();
+  const aggregator = runRole(spec, {
+    signal: stop.signal,
+    onEvent: (event) => {
+      events.push(event);
+      if (event.type === "listening") up.resolve();
+    },
+  }).catch((error) => error);
+  try {
+    await Promise.race([up.promise, aggregator]);
+    await body(spec, events);
+  } finally {
+    stop.abort();
+    await aggregator;
+  }
+  return await aggregator;
+}
+
+const silo = (
+  dir: string,
+  port: number,
+  changes: { tls?: string; silo?: string; size?: number; wait?: number } = {},
+) =>
+  runSilo({
+    silo: "a",
+    server: `https://127.0.0.1:${port}`,
+    tls: `${dir}/tls-a`,
+    state: `${dir}/state-refused`,
+    wait: 20,
+    trainer: () => Promise.resolve(new FakeTrainer({ layout: TINY, silo: "a", size: changes.size })),
+    ...changes,
+  });
+
+Deno.test("runSilo ends with certificate_refused when the aggregator does not know its CA", () =>
+  withFederation(async (dir) => {
+    await initCa(`${dir}/foreign`);
+    await issue({ name: "a", role: "silo", ca: `${dir}/foreign`, out: `${dir}/tls-foreign` });
+    // It trusts the aggregator's CA, but its own certificate is another's: only the handshake can tell.
+    await withAggregator(dir, async ({ port }, events) => {
+      const mixed = {
+        ca: await Deno.readTextFile(`${dir}/tls-a/ca.pem`),
+        ...await pair(`${dir}/tls-foreign`),
+      };
+      const error = await assertRejects(() => viaClient(port, mixed), ProtocolError);
+      assertEquals(error.code, "certificate_refused");
+      assertStringIncludes(error.message, "fedx ca issue");
+      assert(events.some((event) => event.type === "refused"));
+      const none = await assertRejects(
+        () => viaClient(port, { ca: mixed.ca, cert: "", key: "" }),
+        ProtocolError,
+      );
+      assertEquals(none.code, "certificate_refused");
+    });
+    const error = await assertRejects(() => silo(dir, 1, { tls: `${dir}/tls-nowhere` }), Error);
+    assertStringIncludes(error.message, "fedx ca issue");
+  }));
+
+async function pair(dir: string): Promise<{ cert: string; key: string }> {
+  return { cert: await Deno.readTextFile(`${dir}/cert.pem`), key: await Deno.readTextFile(`${dir}/key.pem`) };
+}
+
+async function viaClient(port: number, identity: { ca: string; cert: string; key: string }): Promise<void> {
+  const { Client } = await import("../../src/fed/client.ts");
+  const given = identity.cert === "" ? { ca: identity.ca } as typeof identity : identity;
+  using client = new Client({
+    server: new URL(`https://127.0.0.1:${port}`),
+    identity: given,
+    wait: 20,
+    onEvent: () => {},
+  });
+  await client.view();
+}
+
+Deno.test("runSilo refuses an aggregator whose certificate is of another CA", () =>
+  withFederation(async (dir) => {
+    await initCa(`${dir}/foreign`);
+    await issue({ name: "a", role: "silo", ca: `${dir}/foreign`, out: `${dir}/tls-foreign` });
+    await withAggregator(dir, async ({ port }) => {
+      const error = await assertRejects(() => silo(dir, port, { tls: `${dir}/tls-foreign` }), ProtocolError);
+      assertEquals(error.code, "server_certificate");
+    });
+  }));
+
+Deno.test("runSilo refuses a certificate of another name before it connects", () =>
+  withFederation(async (dir) => {
+    const error = await assertRejects(() => silo(dir, 1, { tls: `${dir}/tls-b` }), Error);
+    assertStringIncludes(error.message, "--silo b");
+  }));
+
+Deno.test("runSilo refuses a shard of another size and says how to prepare one", () =>
+  withFederation(async (dir) => {
+    await withAggregator(dir, async ({ port }) => {
+      const error = await assertRejects(() => silo(dir, port, { size: 64 }), ProtocolError);
+      assertEquals(error.code, "other_data");
+      assertStringIncludes(error.message, "fedx prepare");
+      assertStringIncludes(error.message, "--size 32");
+    });
+  }));
+
+Deno.test("runSilo gives up after `wait` when nobody answers", () =>
+  withFederation(async (dir) => {
+    const error = await assertRejects(() => silo(dir, freePort(), { wait: 0.3 }), ProtocolError);
+    assertEquals(error.code, "unreachable");
+  }));
+
+Deno.test("runAggregator says port_in_use, and state_locked for a second process on one state", () =>
+  withFederation(async (dir) => {
+    await withAggregator(dir, async ({ port }) => {
+      const locked = await assertRejects(() => runRole({ dir, port, role: "aggregator" }), ProtocolError);
+      assertEquals(locked.code, "state_locked");
+      await Deno.mkdir(`${dir}/other`);
+      await Deno.symlink(`${dir}/tls-aggregator`, `${dir}/other/tls-aggregator`);
+      const taken = await assertRejects(
+        () => runRole({ dir: `${dir}/other`, port, role: "aggregator" }),
+        ProtocolError,
+      );
+      assertEquals(taken.code, "port_in_use");
+    });
+  }));
+
+Deno.test("runAggregator refuses another proposal for the same state and names the fields", () =>
+  withFederation(async (dir) => {
+    await withAggregator(dir, async () => {});
+    const error = await assertRejects(
+      () => runRole({ dir, port: freePort(), role: "aggregator", seed: 99 }),
+      ProtocolError,
+    );
+    assertEquals(error.code, "other_proposal");
+    assertStringIncludes(error.message, "seed 7");
+    assertStringIncludes(error.message, "seed 99");
+  }));
+
+Deno.test("runAggregator ends with join_timeout, naming who is missing", () =>
+  withFederation(async (dir) => {
+    const spec: RoleSpec = { dir, port: freePort(), role: "aggregator", proposal: { joinTimeout: 0.3 } };
+    const error = await assertRejects(() => runRole(spec), ProtocolError);
+    assertEquals(error.code, "join_timeout");
+    assertStringIncludes(error.message, "a, b, c");
+  }));
+
+Deno.test("a silo whose training diverges refuses to send, and the aggregator keeps the best model", () =>
+  withFederation(async (dir) => {
+    const port = freePort();
+    const aggregator = runRole({ dir, port, role: "aggregator", proposal: { roundTimeout: 2 } }).catch((
+      error,
+    ) => error);
+    const others = ["b", "c"].map((role) => runRole({ dir, port, role }).catch((error) => error));
+    const error = await assertRejects(
+      () => runRole({ dir, port, role: "a" }, { broken: true }),
+      ProtocolError,
+    );
+    assertEquals(error.code, "out_of_range");
+    assertStringIncludes(error.message, "a.weight");
+    const ended = await aggregator;
+    assertEquals(ended.code, "round_timeout");
+    assertStringIncludes(ended.message, "none from a");
+    assert((await Deno.stat(`${dir}/state-aggregator/model.safetensors`)).size > 0);
+    for (const other of await Promise.all(others)) assertEquals(other.code, "run_failed");
+  }));
