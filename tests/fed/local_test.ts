@@ -1,0 +1,62 @@
+import { assert, assertEquals } from "@std/assert";
+import { runAggregator } from "../../src/fed/aggregator.ts";
+import { runLocal } from "../../src/fed/local.ts";
+import { runSilo } from "../../src/fed/silo.ts";
+import { loadModel } from "../../src/model/checkpoint.ts";
+import {
+  FakeTrainer,
+  freePort,
+  FULL,
+  proposalOf,
+  startVector,
+  TINY,
+  withFederation,
+} from "./fake_federation.ts";
+
+Deno.test("runLocal equals one silo federated bit for bit", () =>
+  withFederation(async (dir) => {
+    const start = startVector(TINY);
+    const proposal = proposalOf(start, { silos: ["a"], quorum: 1, rounds: 5 });
+    const port = freePort();
+    const [federated] = await Promise.all([
+      runAggregator({
+        proposal,
+        start,
+        layout: TINY,
+        listen: { host: "127.0.0.1", port },
+        tls: `${dir}/tls-aggregator`,
+        state: `${dir}/state`,
+      }),
+      runSilo({
+        silo: "a",
+        server: `https://127.0.0.1:${port}`,
+        tls: `${dir}/tls-a`,
+        state: `${dir}/state-a`,
+        trainer: () => Promise.resolve(new FakeTrainer({ layout: TINY, silo: "a" })),
+      }),
+    ]);
+    using trainer = new FakeTrainer({ layout: TINY, silo: "a" });
+    const local = await runLocal({ trainer, proposal, start, silo: 1, out: `${dir}/local.safetensors` });
+    assertEquals(local.last_sha256, federated.last_sha256);
+    assertEquals(local.sha256, federated.sha256);
+    assertEquals(local.selection, federated.selection);
+    assertEquals(local.test, federated.test);
+    assertEquals(local.images, federated.images);
+    assertEquals(local.epochs, 5);
+  }));
+
+Deno.test("runLocal with a budget ends within its last 5 % and stores the model", async () => {
+  const dir = await Deno.makeTempDir({ prefix: "fedx-local-" });
+  try {
+    const start = startVector(FULL);
+    const budget = 6;
+    const proposal = proposalOf(start, { silos: ["a"], quorum: 1, rounds: null, budget });
+    using trainer = new FakeTrainer({ layout: FULL, silo: "a", delay: 0.02 });
+    const result = await runLocal({ trainer, proposal, start, out: `${dir}/m.safetensors` });
+    assert(result.rounds >= 2, `${result.rounds} rounds`);
+    assert(result.seconds > 0.6 * budget && result.seconds <= budget, `${result.seconds} s`);
+    assertEquals((await loadModel(result.model)).layout.length, FULL.length);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});

@@ -1,0 +1,106 @@
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import type { AggregatorResult, SiloResult } from "../../src/fed/result.ts";
+import { freePort, type RoleSpec, runRole, withFederation } from "./fake_federation.ts";
+
+const PROGRAM = new URL("./fake_federation.ts", import.meta.url).pathname;
+const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
+
+/** The flags that this process resolves its imports with, for its children. */
+async function childFlags(): Promise<string[]> {
+  const line = (await Deno.readTextFile("/proc/self/cmdline")).split("\0");
+  const at = line.findIndex((argument) => argument.startsWith("--import-map"));
+  if (at < 0) return ["--config", CONFIG];
+  const map = line[at].includes("=") ? [line[at]] : [line[at], line[at + 1]];
+  return ["--config", CONFIG, "--no-lock", ...map];
+}
+
+type Kill = NonNullable<RoleSpec["kill"]>;
+
+/** Runs the role as a process, killed at each point in turn and started again; returns where it was killed. */
+async function runKilled<T>(spec: RoleSpec, kills: Kill[]): Promise<{ killed: string[]; result: T }> {
+  const flags = await childFlags();
+  const killed: string[] = [];
+  for (let life = 0;; life++) {
+    const args = ["run", "-A", ...flags, PROGRAM, JSON.stringify({ ...spec, kill: kills[life] })];
+    const { code, signal, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
+    const lines = new TextDecoder().decode(stdout).trim().split("\n");
+    const death = lines.find((line) => line.startsWith("killed at "));
+    if (death !== undefined) killed.push(death.slice("killed at ".length));
+    if (signal === "SIGKILL") continue;
+    assertEquals(code, 0, new TextDecoder().decode(stderr));
+    return { killed, result: JSON.parse(lines.at(-1)!).result };
+  }
+}
+
+const at = (point: string, nth = 1): Kill => ({ point, nth });
+
+Deno.test("any role killed with SIGKILL at any point and restarted ends with the undisturbed digests", async () => {
+  let quiet: AggregatorResult | undefined;
+  await withFederation(async (dir) => {
+    const spec = { dir, port: freePort(), rounds: 5 };
+    const roles = ["a", "b", "c"].map((role) => runRole({ ...spec, role }));
+    quiet = await runRole({ ...spec, role: "aggregator" }) as AggregatorResult;
+    await Promise.all(roles);
+  });
+  await withFederation(async (dir) => {
+    const spec = { dir, port: freePort(), rounds: 5 };
+    const [aggregator, a, b, c] = await Promise.all([
+      runKilled<AggregatorResult>({ ...spec, role: "aggregator" }, [
+        at("receiving", 2),
+        at("before_fold"),
+        at("folded"),
+        at("renamed"),
+        at("committed"),
+        at("closing"),
+        at("selected"),
+      ]),
+      runKilled<SiloResult>({ ...spec, role: "a" }, [at("training"), at("update_written"), at("scoring", 2)]),
+      runKilled<SiloResult>({ ...spec, role: "b" }, [at("pulled", 2), at("uploading")]),
+      runKilled<SiloResult>({ ...spec, role: "c" }, [at("uploaded")]),
+    ]);
+    assertEquals(aggregator.killed, [
+      "receiving",
+      "before_fold",
+      "folded",
+      "renamed",
+      "committed",
+      "closing",
+      "selected",
+    ]);
+    assertEquals(a.killed, ["training", "update_written", "scoring"]);
+    assertEquals(b.killed, ["pulled", "uploading"]);
+    assertEquals(c.killed, ["uploaded"]);
+    assertEquals(aggregator.result.sha256, quiet!.sha256);
+    assertEquals(aggregator.result.last_sha256, quiet!.last_sha256);
+    assertNotEquals(aggregator.result.last_sha256, quiet!.init.sha256);
+    for (const { result } of [a, b, c]) assertEquals(result.sha256, quiet!.sha256);
+  });
+});
+
+Deno.test("a finished role started again returns its result without connecting", () =>
+  withFederation(async (dir) => {
+    const spec = { dir, port: freePort(), rounds: 1 };
+    const [first, ...silos] = await Promise.all(
+      ["aggregator", "a", "b", "c"].map((role) => runRole({ ...spec, role })),
+    );
+    assertEquals(await runRole({ ...spec, role: "aggregator" }), first);
+    assertEquals(await runRole({ ...spec, role: "a" }), silos[0]);
+  }));
+
+Deno.test("runAggregator and runSilo stop at their signal and can be resumed", () =>
+  withFederation(async (dir) => {
+    const spec = { dir, port: freePort(), rounds: 3 };
+    const stop = new AbortController();
+    const onEvent = (event: { type: string }) => {
+      if (event.type === "committed") stop.abort(new Error("stopped"));
+    };
+    const ends = ["b", "c"].map((role) => runRole({ ...spec, role }));
+    const stopped = [
+      runRole({ ...spec, role: "aggregator" }, { signal: stop.signal, onEvent }),
+      runRole({ ...spec, role: "a" }, { signal: stop.signal }),
+    ].map((role) => role.then(() => "ended", (error) => error.message));
+    assertEquals(await Promise.all(stopped), ["stopped", "stopped"]);
+    const [result] = await Promise.all(["aggregator", "a"].map((role) => runRole({ ...spec, role })));
+    assertEquals(result.rounds, 3);
+    assert((await Promise.all(ends)).every(({ sha256 }) => sha256 === result.sha256));
+  }));
