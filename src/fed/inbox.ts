@@ -12,6 +12,7 @@ import { readAt, removeIfThere, renameDurable, writeAll } from "./files.ts";
 import { FrameReader } from "./frame.ts";
 import type { Receipt, UpdateProgress, UpdateStart } from "./protocol.ts";
 import type { Run } from "./run.ts";
+import { RANGE_LIMIT } from "./wire.ts";
 
 const PIECE = 1 << 20;
 
@@ -153,7 +154,15 @@ export class Inbox {
     const reader = new FrameReader({ total: upload.start.bytes, offset: upload.offset });
     using file = await Deno.open(partial, { write: true, create: true });
     await file.seek(upload.offset, Deno.SeekMode.Start);
+    let taken = 0;
     for await (const chunk of body) {
+      taken += chunk.length;
+      if (taken > RANGE_LIMIT) {
+        throw new ProtocolError("too_large", {
+          expected: `at most ${RANGE_LIMIT} bytes a request`,
+          got: "more",
+        });
+      }
       for (const { offset, payload } of reader.push(chunk)) {
         this.#inspect(silo, offset, payload);
         upload.digest.update(payload);
@@ -191,6 +200,7 @@ export class Inbox {
     const { round, sha256, examples, run } = upload.start;
     const { partial, whole } = this.#run.state.stagedPath(round, silo);
     this.#uploads.delete(silo);
+    this.#run.onEvent({ type: "uploaded", silo, round, bytes: upload.offset });
     const got = upload.digest.digest("hex");
     if (got !== sha256) {
       await removeIfThere(partial);
