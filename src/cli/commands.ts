@@ -1,102 +1,7 @@
 // Why: this table is the command line. Parsing, --help, the keys of fedx.toml and README's table all come from it,
 // so none of them can say something else than the others.
 
-/** How a value is written and read: `path` is taken relative to the file or folder it was named in. */
-export type Kind = "text" | "path" | "integer" | "number" | "duration" | "flag" | "list" | "paths" | "texts";
-
-/** One `--option`, or one key of fedx.toml under the same name with `_` for `-`. */
-export interface Option {
-  kind: Kind;
-  /** The value's name in help, e.g. `DIR`. */
-  value?: string;
-  help: string;
-  default?: string | number | boolean;
-  required?: boolean;
-  choices?: readonly string[];
-  /** Inclusive lower and upper bound of a number. */
-  range?: readonly [number, number];
-}
-
-/** One command: everything that parsing, help and documentation need. Its code is in the file of its name. */
-export interface Command {
-  summary: string;
-  usage: string;
-  example: string;
-  options: Record<string, Option>;
-  /** Names of positional arguments, all required. */
-  positional?: readonly string[];
-  /** Groups of options of which exactly one must be given. */
-  either?: readonly (readonly string[])[];
-  /** The section of fedx.toml that holds this command's options. */
-  section?: "run" | "silo";
-  /** What stdout's JSON object has at least under --json. */
-  json: string;
-}
-
-const engine = {
-  device: {
-    kind: "text",
-    value: "NAME",
-    help: "where to compute",
-    choices: ["auto", "cpu", "cuda"],
-    default: "auto",
-  },
-  threads: {
-    kind: "integer",
-    value: "N",
-    help: "CPU threads (default: the cores this process may use)",
-    range: [1, 1024],
-  },
-} as const satisfies Record<string, Option>;
-
-const training = {
-  recipe: {
-    kind: "text",
-    value: "NAME",
-    help: "preset of the training numbers",
-    choices: ["default", "deck"],
-    default: "default",
-  },
-  lr: { kind: "number", value: "X", help: "peak learning rate in place of the preset's", range: [1e-8, 10] },
-  batch: {
-    kind: "integer",
-    value: "N",
-    help: "images per step in place of the preset's",
-    range: [1, 4096],
-  },
-  augment: { kind: "flag", help: "flip, rotation and brightness on (--no-augment: off)" },
-  bn: {
-    kind: "text",
-    value: "MODE",
-    help: "BatchNorm statistics across silos",
-    choices: ["average", "frozen"],
-  },
-  network: {
-    kind: "text",
-    value: "NAME",
-    help: "network",
-    choices: ["efficientnet_b0"],
-    default: "efficientnet_b0",
-  },
-  channels: { kind: "integer", value: "N", help: "input channels, 1 or 3", range: [1, 3], default: 1 },
-  init: { kind: "text", value: "imagenet|random|FILE", help: "start of the model", default: "imagenet" },
-  weights: { kind: "path", value: "FILE", help: "torchvision file for --init imagenet (or FEDX_WEIGHTS)" },
-  seed: {
-    kind: "integer",
-    value: "N",
-    help: "seed of everything random",
-    range: [0, 4294967295],
-    default: 0,
-  },
-  "local-epochs": { kind: "integer", value: "N", help: "passes per round", range: [1, 1000] },
-} as const satisfies Record<string, Option>;
-
-const model = {
-  kind: "path",
-  value: "FILE",
-  help: "model.safetensors written by fedx",
-  required: true,
-} as const satisfies Option;
+import { type Command, ENGINE, MODEL, type Option, TRAINING } from "./option.ts";
 
 /** Every command, in the order in which help and README list them. */
 export const COMMANDS = {
@@ -118,7 +23,7 @@ export const COMMANDS = {
         default: 5,
         range: [1, 1440],
       },
-      seed: training.seed,
+      seed: TRAINING.seed,
     },
     json: "`test`, `silos`, `local`, `rounds`, `seconds` per phase, `report`",
   },
@@ -223,7 +128,7 @@ export const COMMANDS = {
         default: 128,
         range: [16, 1024],
       },
-      ...training,
+      ...TRAINING,
       quorum: {
         kind: "integer",
         value: "N",
@@ -259,7 +164,7 @@ export const COMMANDS = {
         value: "DIR",
         help: "folder of this silo's state (default: fedx-state/NAME)",
       },
-      ...engine,
+      ...ENGINE,
       wait: {
         kind: "duration",
         value: "TIME",
@@ -291,8 +196,8 @@ export const COMMANDS = {
       },
       budget: { kind: "duration", value: "TIME", help: "wall clock of the whole run, e.g. 20m" },
       out: { kind: "path", value: "MODEL", help: "file for the selected model", required: true },
-      ...training,
-      ...engine,
+      ...TRAINING,
+      ...ENGINE,
     },
     json: "`selection`, `test`, `epochs`, `seconds`",
   },
@@ -301,7 +206,7 @@ export const COMMANDS = {
     usage: "fedx evaluate --model MODEL --shard SHARD [--shard …] [--split test]",
     example: "fedx evaluate --model model.safetensors --shard shard-a --shard shard-b --plot roc.svg",
     options: {
-      model,
+      model: MODEL,
       shard: { kind: "paths", value: "SHARD", help: "shard to score; may be repeated", required: true },
       split: {
         kind: "text",
@@ -311,7 +216,7 @@ export const COMMANDS = {
         default: "test",
       },
       plot: { kind: "path", value: "FILE.svg", help: "draw the ROC curves" },
-      ...engine,
+      ...ENGINE,
     },
     json: "`auroc`, `ci95`, `images`, `positives`, `stratified`, `shards`",
   },
@@ -321,11 +226,11 @@ export const COMMANDS = {
     example: "fedx predict --model model.safetensors --images films --out scores.csv",
     either: [["images", "shard"]],
     options: {
-      model,
+      model: MODEL,
       images: { kind: "path", value: "DIR", help: "folder of PNG and JPEG files" },
       shard: { kind: "path", value: "SHARD", help: "every row of a shard, in shard order" },
       out: { kind: "path", value: "CSV", help: "Image Index,logit,probability", required: true },
-      ...engine,
+      ...ENGINE,
     },
     json: "`images`, `failed`, `seconds`",
   },

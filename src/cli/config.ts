@@ -2,7 +2,8 @@
 import { dirname, isAbsolute, join } from "node:path";
 import { parse as parseToml, TomlError } from "smol-toml";
 import * as v from "valibot";
-import { type Command, COMMANDS, type Option } from "./commands.ts";
+import { COMMANDS } from "./commands.ts";
+import type { Command, Option } from "./option.ts";
 import { nearest } from "./nearest.ts";
 import { readValue, UsageError } from "./parse.ts";
 

@@ -1,4 +1,5 @@
-import { type Command, type CommandName, COMMANDS, type Option } from "./commands.ts";
+import { type CommandName, COMMANDS } from "./commands.ts";
+import type { Command, Option } from "./option.ts";
 
 const entries = () => Object.entries(COMMANDS) as [CommandName, Command][];
 const plain = (usage: string) => usage.replaceAll("\\|", "|");

@@ -1,5 +1,6 @@
 import { parseArgs } from "@std/cli";
-import { type Command, type CommandName, COMMANDS, type Option } from "./commands.ts";
+import { type CommandName, COMMANDS } from "./commands.ts";
+import type { Command, Option } from "./option.ts";
 import { parseDuration } from "./duration.ts";
 import { nearest } from "./nearest.ts";
 

@@ -1,5 +1,6 @@
 // Why: one place decides which of flag, file and default wins, and says what is missing.
-import { type Command, type CommandName, COMMANDS } from "./commands.ts";
+import { type CommandName, COMMANDS } from "./commands.ts";
+import type { Command } from "./option.ts";
 import { type Accept, CONFIG_FILE, readSection, type Section } from "./config.ts";
 import { readValue, UsageError } from "./parse.ts";
 

@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { type Command, type CommandName, COMMANDS } from "../../src/cli/commands.ts";
+import { type CommandName, COMMANDS } from "../../src/cli/commands.ts";
+import type { Command } from "../../src/cli/option.ts";
 import { commandHelp, commandTable, overview } from "../../src/cli/help.ts";
 import { findCommand, parse } from "../../src/cli/parse.ts";
 import { settle } from "../../src/cli/settings.ts";
