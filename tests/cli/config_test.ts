@@ -80,8 +80,7 @@ Deno.test("settle names everything that is missing and the command that writes a
   assertMatch(error.message, /missing --tls, --rounds or --budget; .*`fedx init`/);
   const train = await assertRejects(() => settle("train", { silo: "b" }), UsageError);
   assertMatch(train.message, /missing --server, --tls, --shard; .*`fedx init --silo b`/);
-  const both = await assertRejects(() =>
-    settle("predict", { model: "m", images: "i", shard: "s", out: "o" })
-  );
+  const predict = { model: "m", images: "i", shard: "s", out: "o" };
+  const both = await assertRejects(() => settle("predict", predict), UsageError);
   assertMatch(both.message, /expected one of --images or --shard, got --images and --shard/);
 });
