@@ -62,18 +62,21 @@ export async function runAggregator(options: AggregatorOptions): Promise<Aggrega
   using state = await AggregatorState.open(options.state);
   const resumed = await prepare(state, options);
   const finished = state.folder.get<AggregatorResult>("result");
-  if (finished !== null) return finished;
+  if (finished !== null && state.folder.get("served") !== null) return finished;
   const layout = options.layout ??
     layoutOf(options.proposal.network, { channels: options.proposal.channels });
   const run = new Run(state, { layout, onEvent, faultPoint: options.faultPoint ?? (() => {}) });
   if (run.open !== null) run.phase = "round";
+  if (finished !== null) run.phase = "finished";
   await using server = await listen(run, options);
   onEvent({ type: "listening", host: options.listen.host, port: server.port, run: run.id });
   onEvent({ type: "proposal", proposal: run.proposal });
   if (resumed) onEvent({ type: "resumed", run: run.id, state: run.phase, round: run.view().round });
   const watch = setInterval(() => dropSilent(run), SILENCE * 100);
   try {
-    return await train(run, options);
+    const result = finished ?? await train(run, options);
+    await serveFinished(run, result, options.signal);
+    return result;
   } catch (error) {
     if (error instanceof ProtocolError) await fail(run, error, options.signal);
     throw error;
@@ -101,17 +104,18 @@ async function train(run: Run, options: AggregatorOptions): Promise<AggregatorRe
     else if (run.now() >= abandonTime(run)) abandoned = abandon(run, row.round);
     else throw await absent(run, row);
   }
-  const result = await closeRun(run, { abandoned, signal });
+  return await closeRun(run, { abandoned, signal });
+}
+
+/** Serves the finished state until every silo has fetched it, also after a restart that came in between. */
+async function serveFinished(run: Run, result: AggregatorResult, signal?: AbortSignal): Promise<void> {
   run.phase = "finished";
   run.notify();
   run.onEvent({ type: "finished", rounds: result.rounds, sha256: result.sha256 });
   const roster = Object.keys(run.plan!.roster);
-  await run.until(() => roster.every((silo) => run.fetched.has(silo)), {
-    deadline: run.now() + LINGER,
-    signal,
-  })
-    .catch(() => {});
-  return result;
+  const told = () => roster.every((silo) => run.fetched.has(silo));
+  await run.until(told, { deadline: run.now() + LINGER, signal }).catch(() => {});
+  run.state.folder.set("served", true);
 }
 
 /** Begins the run, or checks that the one in the state folder has the same proposal. Returns whether it was there. */

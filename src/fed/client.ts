@@ -57,6 +57,7 @@ export class Client implements Disposable {
   #refusals = 0;
   #good = performance.now();
   #told = -Infinity;
+  #closed = false;
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -144,6 +145,7 @@ export class Client implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#closed = true;
     this.#connection?.then((connection) => connection[Symbol.dispose](), () => {});
   }
 
@@ -179,6 +181,7 @@ export class Client implements Disposable {
     const held = await this.#connection?.catch(() => null);
     if (held?.open) return held;
     const { server, identity, onEvent } = this.#options;
+    if (this.#closed) throw new ConnectionLost("this client was closed");
     this.#connection = Connection.open(server, identity);
     const connection = await this.#connection;
     this.#accepted = true;
@@ -197,6 +200,7 @@ export class Client implements Disposable {
         return value;
       } catch (error) {
         signal?.throwIfAborted();
+        if (this.#closed) throw error;
         this.#judge(error);
         const silent = (performance.now() - Math.max(this.#good, began)) / 1000;
         if (silent > wait) {

@@ -49,6 +49,7 @@ export async function closeRun(
     history: historyOf(run),
   };
   run.state.folder.set("result", result);
+  await run.faultPoint("result");
   return result;
 }
 

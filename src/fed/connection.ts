@@ -112,8 +112,14 @@ export class Connection implements Disposable {
         const chunks: Uint8Array[] = [];
         stream.on("data", (chunk: Uint8Array) => chunks.push(chunk));
         stream.on("end", () => {
+          const body = joined(chunks);
+          const wanted = Number(headers["content-length"]);
+          // A connection that breaks in the middle of an answer also shows as 'end'.
+          if (body.length !== wanted) {
+            return fail(new ConnectionLost(`${body.length} of ${wanted} bytes came`));
+          }
           clearTimeout(timer);
-          resolve({ status: Number(headers[":status"]), headers, body: joined(chunks) });
+          resolve({ status: Number(headers[":status"]), headers, body });
         });
       });
       for (const part of call.body ?? []) stream.write(part);

@@ -79,10 +79,7 @@ async function view(run: Run, request: WireRequest): Promise<WireAnswer> {
     await run.until(() => stageOf(run.view()) !== seen, { deadline: run.now() + wait, signal: gone });
   }
   const answer = run.view();
-  if (answer.state === "finished" || answer.state === "failed") {
-    run.fetched.add(request.silo);
-    run.notify();
-  }
+  if (answer.state === "finished" || answer.state === "failed") run.tell(request.silo);
   return json(answer);
 }
 

@@ -1,42 +1,44 @@
 /**
- * A silo's pulse: every 10 s it says what it is doing and hears whether the run has moved on without it.
+ * A silo's pulse: every 10 s it says what it is doing, and it hears at once when its round is over without it.
  */
 import type { Client } from "./client.ts";
+import { stageOf } from "./handlers.ts";
 import type { Heartbeat } from "./protocol.ts";
 
 const PERIOD = 10;
 
-/** Beats until disposed of. `doing` may be changed at any time; `moved` is aborted when the round is over. */
+/** Beats until disposed of; `doing` may be changed at any time. */
 export class Pulse implements Disposable {
   doing: Heartbeat;
   readonly #client: Client;
   readonly #timer: ReturnType<typeof setInterval>;
-  #moved = new AbortController();
+  #followed: AbortController | null = null;
 
   constructor(client: Client, doing: Heartbeat) {
     this.#client = client;
     this.doing = doing;
-    this.#timer = setInterval(() => this.#beat(), PERIOD * 1000);
+    // A heartbeat that fails is followed by the next.
+    this.#timer = setInterval(() => this.#client.heartbeat(this.doing).catch(() => {}), PERIOD * 1000);
   }
 
-  /** Starts another piece of work and returns the signal that ends it when its round is over. */
-  begin(doing: Heartbeat): AbortSignal {
-    this.#moved = new AbortController();
-    this.doing = doing;
-    return this.#moved.signal;
+  /** A signal that is aborted with `RoundOver` when the run is no longer at the stage `seen`. */
+  follow(seen: string): AbortSignal {
+    const over = new AbortController();
+    this.#followed = over;
+    this.#watch(seen, over);
+    return over.signal;
   }
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
+    this.#followed = null;
   }
 
-  async #beat(): Promise<void> {
-    const { doing } = this;
-    const moved = this.#moved;
-    const answer = await this.#client.heartbeat(doing).catch(() => null);
-    if (answer === null || doing.phase === "waiting" || doing.phase === "closing") return;
-    if (answer.state !== "round" || answer.round !== doing.round) {
-      moved.abort(new RoundOver(`round ${doing.round} is over`));
+  async #watch(seen: string, over: AbortController): Promise<void> {
+    while (this.#followed === over) {
+      const view = await this.#client.view({ seen }).catch(() => null);
+      if (view === null) return;
+      if (stageOf(view) !== seen) return over.abort(new RoundOver("the round is over"));
     }
   }
 }

@@ -40,7 +40,7 @@ export class Run {
   readonly joined = new Map<string, Registration>();
   readonly present = new Map<string, Presence>();
   /** Silos that have fetched the last state of the run. */
-  readonly fetched = new Set<string>();
+  readonly fetched: Set<string>;
   plan: Plan | null;
   rows: StoredRow[];
   models: Map<number, string>;
@@ -66,6 +66,7 @@ export class Run {
     this.rows = state.rows();
     this.models = state.models();
     this.selected = state.folder.get("selected");
+    this.fetched = new Set(state.folder.get<string[]>("fetched"));
     this.bytes = state.folder.get<number>("bytes") ?? 0;
     for (const registration of state.registrations()) this.joined.set(registration.silo, registration);
   }
@@ -162,6 +163,14 @@ export class Run {
       });
     }
     this.present.set(silo, { session, seen: this.now() });
+  }
+
+  /** Notes that the silo has been told the run's end. */
+  tell(silo: string): void {
+    if (this.fetched.has(silo)) return;
+    this.fetched.add(silo);
+    if (this.phase === "finished") this.state.folder.set("fetched", [...this.fetched]);
+    this.notify();
   }
 
   /** Notes that a connection closed. */

@@ -4,7 +4,6 @@
  * Why so little: everything that decides lives in the handlers, which tests call without a socket.
  */
 import * as http2 from "node:http2";
-import type { Socket } from "node:net";
 import type { Identity } from "./certificate.ts";
 import { ProtocolError } from "./errors.ts";
 import type { OnEvent } from "./event.ts";
@@ -62,8 +61,9 @@ export async function serve(options: ServeOptions): Promise<Server> {
     stream.on("error", () => {});
     serveStream(stream, headers, handler).catch(() => stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR));
   });
-  server.on("tlsClientError", (error: Error & { code?: string }, socket?: Socket) => {
-    onEvent({ type: "refused", peer: socket?.remoteAddress ?? "unknown", code: error.code ?? error.message });
+  server.on("tlsClientError", (error: Error & { code?: string }, socket?: Refused) => {
+    const peer = socket?.remoteAddress ?? socket?._parent?.remoteAddress ?? "unknown";
+    onEvent({ type: "refused", peer, code: error.code ?? error.message });
   });
   const port = await listen(server, options);
   return {
@@ -75,6 +75,9 @@ export async function serve(options: ServeOptions): Promise<Server> {
     },
   };
 }
+
+/** A TLS socket whose handshake failed; in Deno 2.9.3 only the socket below it still knows the peer. */
+type Refused = { remoteAddress?: string; _parent?: { remoteAddress?: string } };
 
 function listen(server: http2.Http2SecureServer, options: { host: string; port: number }): Promise<number> {
   const { host, port } = options;
@@ -105,8 +108,13 @@ async function serveStream(
   // Answered before the whole body came: the rest must be read away, or the stream never closes.
   stream.resume();
   if ("json" in answer) {
-    stream.respond({ ":status": answer.status, "content-type": "application/json" });
-    stream.end(JSON.stringify(answer.json));
+    const body = new TextEncoder().encode(JSON.stringify(answer.json));
+    stream.respond({
+      ":status": answer.status,
+      "content-type": "application/json",
+      "content-length": body.length,
+    });
+    stream.end(body);
     return;
   }
   const { file } = answer;
@@ -114,6 +122,7 @@ async function serveStream(
   stream.respond({
     ":status": answer.status,
     "content-type": "application/octet-stream",
+    "content-length": bytes.length,
     "content-range": `bytes ${file.first}-${file.first + file.length - 1}/${file.total}`,
     etag: `"${file.sha256}"`,
   });

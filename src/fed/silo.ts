@@ -109,7 +109,7 @@ async function takePart(context: TurnContext): Promise<SiloResult> {
     } else if (view.selected !== null && (view.state === "closing" || test === null)) {
       test = await testSelected(context, view, view.selected);
     }
-    pulse.begin({ run: view.run, round: view.round, phase: "waiting", step: 0, steps: 0 });
+    pulse.doing = { run: view.run, round: view.round, phase: "waiting", step: 0, steps: 0 };
     if (view.state === "finished") return finish(context, view, test!);
   }
 }
@@ -118,7 +118,7 @@ async function takePart(context: TurnContext): Promise<SiloResult> {
 async function turn(context: TurnContext, view: RunView): Promise<boolean> {
   const row = view.row!;
   try {
-    await takeTurn(context, row);
+    await takeTurn({ ...context, over: context.pulse.follow(stageOf(view)) }, row);
     return true;
   } catch (error) {
     const code = error instanceof ProtocolError
@@ -152,7 +152,7 @@ async function testSelected(
 ): Promise<SiloTest> {
   const { client, trainer, state, plan, onEvent, silo } = context;
   const { run } = view;
-  context.pulse.begin({ run, round: view.round, phase: "closing", step: 0, steps: 0 });
+  context.pulse.doing = { run, round: view.round, phase: "closing", step: 0, steps: 0 };
   const { sha256 } = selected;
   const { vector } = await client.pull(selected.round, { length: trainer.layout.length, sha256 });
   const { network, channels, size, preprocessing, init: { source } } = plan;

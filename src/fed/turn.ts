@@ -28,6 +28,8 @@ export interface TurnContext {
   onEvent: OnEvent;
   faultPoint: FaultPoint;
   signal?: AbortSignal;
+  /** Aborted when the round goes on without this silo. */
+  over?: AbortSignal;
 }
 
 /** One whole turn. @throws {ProtocolError} as the aggregator answers; `out_of_range` before anything is sent. */
@@ -49,7 +51,7 @@ async function makeUpdate(
   const { client, trainer, state, onEvent, faultPoint, silo } = context;
   const { round, run, base, silos: { [silo]: { steps } } } = row;
   const clock = stopwatch();
-  context.pulse.begin({ run, round, phase: "pulling", step: 0, steps });
+  context.pulse.doing = { run, round, phase: "pulling", step: 0, steps };
   const { vector } = await client.pull(round - 1, { length: trainer.layout.length, sha256: base });
   const pull = clock();
   onEvent({ type: "pulled", round, bytes: vector.byteLength, seconds: pull });
@@ -78,7 +80,7 @@ export async function scoreVal(
 ): Promise<{ val: ReturnType<typeof valScores>; scored: number }> {
   const { trainer, plan, onEvent, silo } = context;
   const { run, round, steps } = turn;
-  context.pulse.begin({ run, round, phase: "scoring", step: 0, steps });
+  context.pulse.doing = { run, round, phase: "scoring", step: 0, steps };
   await trainer.load(turn.vector);
   const split = await trainer.score("val");
   const val = valScores(split, plan);
@@ -88,14 +90,14 @@ export async function scoreVal(
 }
 
 async function train(context: TurnContext, row: Row): ReturnType<Trainer["train"]> {
-  const { pulse, onEvent, signal } = context;
+  const { pulse, onEvent, signal, over } = context;
   const { round, run, p0, p1 } = row;
   const { firstStep, steps } = row.silos[context.silo];
-  const over = pulse.begin({ run, round, phase: "training", step: 0, steps });
+  context.pulse.doing = { run, round, phase: "training", step: 0, steps };
   onEvent({ type: "training", round, firstStep, steps });
   await context.faultPoint("training");
   return await context.trainer.train({ firstStep, steps, p0, p1 }, {
-    signal: signal === undefined ? over : AbortSignal.any([over, signal]),
+    signal: AbortSignal.any([over, signal].filter((one) => one !== undefined)),
     onStep(k, loss) {
       pulse.doing.step = k;
       onEvent({ type: "step", round, k, K: steps, loss });
@@ -119,10 +121,10 @@ async function send(
   row: Row,
   written: { update: StoredUpdate; bytes: Uint8Array },
 ): Promise<void> {
-  const { client, trainer, pulse, onEvent, faultPoint, silo } = context;
+  const { client, trainer, onEvent, faultPoint, silo } = context;
   const { round, run, base } = row;
   const { steps } = row.silos[silo];
-  pulse.begin({ run, round, phase: "uploading", step: steps, steps });
+  context.pulse.doing = { run, round, phase: "uploading", step: steps, steps };
   await client.scores(written.update.scores);
   const size = written.bytes.length;
   onEvent({ type: "upload_started", silo, round, bytes: size, offset: 0 });

@@ -66,6 +66,8 @@ export interface FakeOptions {
   delay?: number;
   /** Breaks the trained vector: NaN in the first element. */
   broken?: boolean;
+  /** From this step on it trains until it is aborted. */
+  stuckFrom?: number;
   size?: number;
 }
 
@@ -116,6 +118,7 @@ export class FakeTrainer implements Trainer {
   ) {
     for (let k = 1; k <= row.steps; k++) {
       options.signal?.throwIfAborted();
+      if (row.firstStep >= (this.#options.stuckFrom ?? Infinity)) await aborted(options.signal!);
       if (this.#options.delay) {
         await new Promise((resolve) => setTimeout(resolve, this.#options.delay! * 1000));
       }
@@ -147,6 +150,10 @@ export class FakeTrainer implements Trainer {
   [Symbol.dispose](): void {
     this.disposed = true;
   }
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
 }
 
 /** A temporary folder with a CA and certificates for the aggregator and silos a, b, c. */
@@ -182,6 +189,7 @@ export interface RoleSpec {
   seed?: number;
   rounds?: number;
   delay?: number;
+  stuckFrom?: number;
   /** Fault point at which the process kills itself, and at which passing of it (from 1). */
   kill?: { point: string; nth: number };
   proposal?: Partial<Proposal>;
@@ -220,7 +228,7 @@ export async function runRole(
     wait: options.wait ?? 30,
     trainer: () =>
       Promise.resolve(
-        new FakeTrainer({ layout, silo: spec.role, delay: spec.delay, broken: options.broken }),
+        new FakeTrainer({ ...spec, layout, silo: spec.role, broken: options.broken }),
       ),
   });
 }

@@ -60,7 +60,7 @@ Deno.test("runSilo ends with certificate_refused when the aggregator does not kn
       const error = await assertRejects(() => viaClient(port, mixed), ProtocolError);
       assertEquals(error.code, "certificate_refused");
       assertStringIncludes(error.message, "fedx ca issue");
-      assert(events.some((event) => event.type === "refused"));
+      assert(events.some((event) => event.type === "refused" && event.peer === "127.0.0.1"));
       const none = await assertRejects(
         () => viaClient(port, { ca: mixed.ca, cert: "", key: "" }),
         ProtocolError,

@@ -53,6 +53,7 @@ Deno.test("any role killed with SIGKILL at any point and restarted ends with the
         at("committed"),
         at("closing"),
         at("selected"),
+        at("result"),
       ]),
       runKilled<SiloResult>({ ...spec, role: "a" }, [at("training"), at("update_written"), at("scoring", 2)]),
       runKilled<SiloResult>({ ...spec, role: "b" }, [at("pulled", 2), at("uploading")]),
@@ -66,6 +67,7 @@ Deno.test("any role killed with SIGKILL at any point and restarted ends with the
       "committed",
       "closing",
       "selected",
+      "result",
     ]);
     assertEquals(a.killed, ["training", "update_written", "scoring"]);
     assertEquals(b.killed, ["pulled", "uploading"]);

@@ -1,0 +1,24 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { createSecureServer } from "node:http2";
+import { readIdentity } from "../../src/fed/certificate.ts";
+import { Connection, ConnectionLost } from "../../src/fed/connection.ts";
+import { withFederation } from "./fake_federation.ts";
+
+Deno.test("Connection.send takes an answer that breaks off for a lost connection, never for a short body", () =>
+  withFederation(async (dir) => {
+    const server = createSecureServer(await readIdentity(`${dir}/tls-aggregator`));
+    server.on("stream", (stream) => {
+      stream.on("error", () => {});
+      stream.respond({ ":status": 200, "content-length": 10 });
+      stream.write(new Uint8Array(4), () => setTimeout(() => stream.session?.destroy(), 50));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as { port: number };
+    {
+      const identity = await readIdentity(`${dir}/tls-a`);
+      using connection = await Connection.open(new URL(`https://127.0.0.1:${port}`), identity);
+      await assertRejects(() => connection.send({ method: "GET", path: "/" }), ConnectionLost);
+      assertEquals(connection.open, false);
+    }
+    await new Promise((resolve) => server.close(resolve));
+  }));
