@@ -29,7 +29,7 @@ export async function run({ values, output, signal }: Context<Values<"demo">>): 
   clock.lap("federation");
   const passes = passesOf(federated.events);
   output.line(`Each hospital alone, ${passes} passes each, as many as in the federation.`);
-  const local = await trainAlone(processes, { dir, passes, seed: values.seed });
+  const local = await trainAlone(processes, { dir, passes, seed: values.seed, hospitals, output });
   clock.lap("local");
   const measured = await measure({ federated: String(federated.result.model), local, hospitals });
   clock.lap("scoring");
@@ -157,19 +157,21 @@ function passesOf(events: readonly FedEvent[]): number {
   return Math.max(1, Math.round(passes.reduce((sum, one) => sum + one, 0) / Math.max(1, passes.length)));
 }
 
-/** One model per hospital from its own films only. */
+/** One model per hospital from its own films only; the three share the machine as the silos did. */
 async function trainAlone(
   processes: Processes,
-  options: { dir: string; passes: number; seed: number },
+  options: { dir: string; passes: number; seed: number; hospitals: DemoHospitals; output: Output },
 ): Promise<Record<string, string>> {
-  const models: Record<string, string> = {};
-  for (const silo of SILOS) {
-    models[silo] = `${options.dir}/local-${silo}.safetensors`;
-    await processes.run(`local-${silo}`, [
+  const { dir, hospitals, output } = options;
+  const models = await Promise.all(SILOS.map(async (silo) => {
+    const out = `${dir}/local-${silo}.safetensors`;
+    const { seconds } = await processes.run(`local-${silo}`, [
       "local",
-      ...["--shard", `${options.dir}/shard-${silo}`, "--epochs", String(options.passes)],
-      ...["--out", models[silo], "--seed", String(options.seed)],
+      ...["--shard", hospitals.shards[silo], "--epochs", String(options.passes), "--out", out],
+      ...["--threads", String(hospitals.threads), "--seed", String(options.seed)],
     ]);
-  }
-  return models;
+    output.line(`  ${silo} alone: done in ${formatDuration(Number(seconds))}`);
+    return [silo, out];
+  }));
+  return Object.fromEntries(models);
 }
