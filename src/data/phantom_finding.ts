@@ -64,13 +64,13 @@ function patch(random: Random, place: Place, amplitude: number): Shadow {
 function effusion(random: Random, a: Anatomy): Shadow {
   const side = random() < 0.5 ? -1 : 1;
   const u = side * 0.42 * a.width;
-  const height = between(random, 0.24, 0.44);
+  const height = between(random, 0.36, 0.58);
   const wall = u + side * a.lungWidth * 1.1;
   return {
     u,
     v: a.base,
     reach: 0.75,
-    amplitude: between(random, 0.24, 0.34),
+    amplitude: between(random, 0.28, 0.38),
     profile(du, dv) {
       const inward = Math.abs(wall - u - du);
       return u * (u + du) <= 0 ? 0 : smooth((dv + height - 0.55 * inward) / 0.1);
@@ -97,7 +97,7 @@ type Kind = "Nodule" | "Mass" | "Consolidation";
 
 /** One round or patchy shadow of a kind, in the lung or beside it. */
 function shadow(random: Random, a: Anatomy, o: { kind: Kind; inside: boolean }): Shadow | undefined {
-  const amplitude = between(random, 0.2, 0.32);
+  const amplitude = between(random, 0.24, 0.34);
   if (o.kind === "Consolidation") {
     const place = findPlace(random, a, { radius: o.inside ? 0.06 : 0.14, inside: o.inside });
     return place && patch(random, place, amplitude);
