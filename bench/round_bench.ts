@@ -10,6 +10,7 @@
  */
 import type { AggregatorResult } from "../src/fed/result.ts";
 import {
+  childFlags,
   FakeTrainer,
   freePort,
   FULL,
@@ -48,7 +49,7 @@ function cpuSeconds(pids: number[]): number {
 /** Runs the four processes to the end and returns the aggregator's marks and result. */
 async function federate(dir: string, rounds: number): Promise<{ marks: Mark[]; result: AggregatorResult }> {
   const port = freePort();
-  const flags = Deno.env.get("FEDX_BENCH_FLAGS")?.split(" ") ?? [];
+  const flags = await childFlags();
   const children = ROLES.map((role) => {
     const spec: RoleSpec = { dir, port, role, full: true, rounds };
     const args = ["run", "-A", ...flags, PROGRAM, JSON.stringify(spec)];

@@ -179,6 +179,16 @@ export function freePort(): number {
   return port;
 }
 
+/** The flags that this process resolves its imports with, for its children. */
+export async function childFlags(): Promise<string[]> {
+  const config = new URL("../../deno.json", import.meta.url).pathname;
+  const line = (await Deno.readTextFile("/proc/self/cmdline")).split("\0");
+  const at = line.findIndex((argument) => argument.startsWith("--import-map"));
+  if (at < 0) return ["--config", config];
+  const map = line[at].includes("=") ? [line[at]] : [line[at], line[at + 1]];
+  return ["--config", config, "--no-lock", ...map];
+}
+
 /** What one role is told. */
 export interface RoleSpec {
   dir: string;

@@ -1,18 +1,8 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import type { AggregatorResult, SiloResult } from "../../src/fed/result.ts";
-import { freePort, type RoleSpec, runRole, withFederation } from "./fake_federation.ts";
+import { childFlags, freePort, type RoleSpec, runRole, withFederation } from "./fake_federation.ts";
 
 const PROGRAM = new URL("./fake_federation.ts", import.meta.url).pathname;
-const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
-
-/** The flags that this process resolves its imports with, for its children. */
-async function childFlags(): Promise<string[]> {
-  const line = (await Deno.readTextFile("/proc/self/cmdline")).split("\0");
-  const at = line.findIndex((argument) => argument.startsWith("--import-map"));
-  if (at < 0) return ["--config", CONFIG];
-  const map = line[at].includes("=") ? [line[at]] : [line[at], line[at + 1]];
-  return ["--config", CONFIG, "--no-lock", ...map];
-}
 
 type Kill = NonNullable<RoleSpec["kill"]>;
 
