@@ -5,7 +5,6 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/zeros.h>
-#include <malloc.h>
 
 #include <cmath>
 #include <cstring>
@@ -13,24 +12,13 @@
 #include "augment.h"
 #include "efficientnet.h"
 #include "fedx.h"
+#include "pool.h"
 #include "recipe.h"
 
 namespace fedx {
 namespace {
 
 constexpr uint32_t predict_batch = 64;
-
-// glibc gives big blocks back to the kernel by default, so every activation would fault its pages in anew on every step.
-void keep_memory() {
-  static const bool once = [] {
-    mallopt(M_MMAP_MAX, 0);
-    mallopt(M_TRIM_THRESHOLD, INT32_MAX);
-    mallopt(M_TOP_PAD, 64 << 20);
-    mallopt(M_ARENA_MAX, 1);
-    return true;
-  }();
-  (void)once;
-}
 
 template <class T>
 void append(std::vector<uint8_t>& out, const T* values, size_t count) {
@@ -257,7 +245,7 @@ Engine::Engine(Config config) : config_(std::move(config)) {
   if (config_.device == "cuda") {
     throw Failure(FEDX_E_NOT_BUILT, "Cannot use device \"cuda\": this library is built for the CPU only; set device to \"cpu\" or \"auto\"");
   }
-  keep_memory();
+  install_pool();
   thread_ = std::thread([this] { loop(); });
   try {
     push([this] {

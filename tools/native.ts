@@ -24,7 +24,7 @@ const ROOT = new URL("../native/", import.meta.url).pathname;
 const OUT = `${ROOT}build`;
 
 /** Sources of the shim; the native test adds test.cpp. */
-const SOURCES = ["engine", "block", "efficientnet", "fedx", "config", "recipe", "augment"];
+const SOURCES = ["engine", "block", "efficientnet", "fedx", "config", "recipe", "augment", "pool"];
 const WARNINGS = ["-Wall", "-Wextra", "-Wno-unused-parameter"];
 /** -fopenmp everywhere: at::parallel_for is silently serial without it. */
 const FLAGS = [
@@ -37,7 +37,14 @@ const FLAGS = [
   ...WARNINGS,
 ];
 const PLAIN = [...FLAGS, "-O2"];
-const SANITIZED = [...FLAGS, "-O1", "-g", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"];
+const SANITIZED = [
+  ...FLAGS,
+  "-O1",
+  "-g",
+  "-fsanitize=address,undefined",
+  "-fno-sanitize-recover=all",
+  "-fno-omit-frame-pointer",
+];
 /** A shim beside the wrong libtorch must fail when it is opened, not at its first call. */
 const LINK = ["-Wl,-z,now", "-Wl,-z,defs"];
 const AT_ONCE = 2; // compilers: each takes 0.6 GB
