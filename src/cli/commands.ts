@@ -79,7 +79,7 @@ export const COMMANDS = {
   },
   "ca issue": {
     summary: "certificate for one silo or the aggregator: DIR gets ca.pem, cert.pem, key.pem",
-    usage: "fedx ca issue NAME --role silo|aggregator [--host H …] --ca CA --out DIR",
+    usage: "fedx ca issue NAME --role silo\\|aggregator [--host H …] --ca CA --out DIR",
     example: "fedx ca issue b --role silo --ca ca --out tls-b",
     positional: ["NAME"],
     options: {

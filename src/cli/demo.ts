@@ -12,6 +12,8 @@ import { score } from "./table.ts";
 
 /** Shares of the whole time; what is left is for phantoms, scoring and start-up. */
 const FEDERATION_SHARE = 0.42;
+/** Images per step: films are few, so smaller batches give more steps of the same passes. */
+const BATCH = 16;
 /** A file that says: this folder is the demo's, it may be emptied. */
 const MARKER = ".fedx-demo";
 
@@ -100,6 +102,7 @@ async function federate(
     "aggregate",
     ...["--silos", SILOS.join(","), "--listen", "127.0.0.1:0", "--tls", `${dir}/tls-hub`, "--state", state],
     ...["--size", String(hospitals.size), "--budget", `${options.budget}s`, "--seed", String(options.seed)],
+    ...["--batch", String(BATCH)],
   ]);
   const failed = aggregator.result.then(() => {
     throw new Error(`Cannot run the demo: the aggregator ended before it listened (see ${aggregator.log}).`);
@@ -168,7 +171,7 @@ async function trainAlone(
     const { seconds } = await processes.run(`local-${silo}`, [
       "local",
       ...["--shard", hospitals.shards[silo], "--epochs", String(options.passes), "--out", out],
-      ...["--threads", String(hospitals.threads), "--seed", String(options.seed)],
+      ...["--threads", String(hospitals.threads), "--seed", String(options.seed), "--batch", String(BATCH)],
     ]);
     output.line(`  ${silo} alone: done in ${formatDuration(Number(seconds))}`);
     return [silo, out];

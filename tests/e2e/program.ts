@@ -1,5 +1,6 @@
 /** Runs the program as its users do: real processes, exit codes, stdout and stderr. */
 import { ownCommand } from "../../src/cli/processes.ts";
+import { childFlags } from "../fed/fake_federation.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 
@@ -25,12 +26,10 @@ export async function program(): Promise<{ command: string; args: string[] }> {
 }
 
 /** The command that runs `faulty_role.ts`, which is the program with a fault. */
-export async function faultyProgram(): Promise<{ command: string; args: string[] }> {
-  const map = Deno.env.get("FEDX_IMPORT_MAP") ?? `${ROOT}native/build/import_map.json`;
-  const mapped = await Deno.stat(map).then(() => [`--import-map=${map}`, "--no-lock"], () => ["--no-lock"]);
+async function faultyProgram(): Promise<{ command: string; args: string[] }> {
   return {
     command: Deno.execPath(),
-    args: ["run", "--quiet", "--allow-all", ...mapped, `${ROOT}tests/e2e/faulty_role.ts`],
+    args: ["run", "--quiet", "--allow-all", ...await childFlags(), `${ROOT}tests/e2e/faulty_role.ts`],
   };
 }
 
@@ -81,10 +80,4 @@ export async function runJson(
 export function objectOf(finished: Finished, name: string): Record<string, unknown> {
   if (finished.code !== 0) throw new Error(`fedx ${name} ended with ${finished.code}: ${finished.stderr}`);
   return JSON.parse(finished.stdout);
-}
-
-/** A free port of this machine, taken from the system a moment ago. */
-export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return (listener.addr as Deno.NetAddr).port;
 }

@@ -2,7 +2,8 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { writeSafetensors } from "../../src/model/safetensors.ts";
 import { initCa, issue } from "../../src/fed/ca.ts";
 import { makeHospitals } from "./hospitals.ts";
-import { type Finished, freePort, run, start } from "./program.ts";
+import { type Finished, run, start } from "./program.ts";
+import { freePort } from "../fed/fake_federation.ts";
 
 const dir = await Deno.makeTempDir({ prefix: "fedx-refusal-" });
 globalThis.addEventListener("unload", () => Deno.removeSync(dir, { recursive: true }));
@@ -141,4 +142,11 @@ Deno.test("train is refused without, with a foreign, and with another silo's cer
     aggregator.child.kill("SIGTERM");
     assertEquals((await aggregator.finished).code, 0);
   }
+});
+
+Deno.test("demo refuses a folder with other files in it and leaves them", async () => {
+  await Deno.mkdir(`${dir}/thesis`);
+  await Deno.writeTextFile(`${dir}/thesis/chapter.txt`, "words");
+  assertRefused(await run(["demo", "--out", "thesis"], { cwd: dir }), /--out/);
+  assertEquals(await Deno.readTextFile(`${dir}/thesis/chapter.txt`), "words");
 });

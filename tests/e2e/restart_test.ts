@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { readEvents } from "../../src/cli/history.ts";
 import { makeHospitals, SILOS } from "./hospitals.ts";
-import { freePort, objectOf, type Running, start } from "./program.ts";
+import { objectOf, type Running, start } from "./program.ts";
+import { freePort } from "../fed/fake_federation.ts";
 
 const dir = await Deno.makeTempDir({ prefix: "fedx-restart-" });
 globalThis.addEventListener("unload", () => Deno.removeSync(dir, { recursive: true }));

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { drawFilms, SILOS } from "./hospitals.ts";
-import { freePort, program } from "./program.ts";
+import { program } from "./program.ts";
+import { freePort } from "../fed/fake_federation.ts";
 
 /** The README's shell blocks by the word after `sh`. */
 async function blocks(): Promise<Map<string, string>> {
