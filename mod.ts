@@ -7,7 +7,8 @@ export { type Layout, layoutOf, type NetworkName, type Tensor } from "./src/mode
 export { digest, loadModel, type ModelMetadata, saveModel } from "./src/model/checkpoint.ts";
 export { preset, type Recipe } from "./src/model/recipe.ts";
 export { auroc, bootstrap, operatingPoint, rocCurve, siteOnly, stratified } from "./src/model/metrics.ts";
-export { DataSet, Engine, type EngineConfig } from "./src/model/model.ts";
+export { DataSet } from "./src/model/data_set.ts";
+export { Engine, type EngineConfig } from "./src/model/model.ts";
 export { type PrepareResult, prepareShard } from "./src/data/prepare.ts";
 export { Shard, type Split } from "./src/data/shard.ts";
 export { main } from "./src/cli/main.ts";

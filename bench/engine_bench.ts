@@ -7,7 +7,8 @@
 import { cpuUsage } from "node:process";
 import { preprocessingOf } from "../src/model/checkpoint.ts";
 import { randomWeights } from "../src/model/init.ts";
-import { DataSet, Engine } from "../src/model/model.ts";
+import { DataSet } from "../src/model/data_set.ts";
+import { Engine } from "../src/model/model.ts";
 import { preset } from "../src/model/recipe.ts";
 import { openedLibrary } from "../src/shim/library.ts";
 import { libraries } from "../tests/libraries.ts";

@@ -1,5 +1,5 @@
 import type { FaultPoint } from "../fed/run.ts";
-import { guardExit, shutdown } from "../model/model.ts";
+import { guardExit, shutdown } from "../model/exit.ts";
 import { type CommandName, COMMANDS } from "./commands.ts";
 import type { Accept } from "./config.ts";
 import { commandHelp, overview } from "./help.ts";
@@ -31,7 +31,7 @@ export async function main(
 ): Promise<number> {
   const output = await Output.create({ json: args.includes("--json") });
   const stop = stopOnSignals(output);
-  guardExit();
+  guardExit((reason) => output.line(explain(reason)));
   try {
     return await dispatch(args, { output, signal: stop.signal, ...options });
   } catch (error) {

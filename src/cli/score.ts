@@ -2,7 +2,8 @@
 import type { Shard } from "../data/shard.ts";
 import { loadModel, type ModelMetadata } from "../model/checkpoint.ts";
 import { bootstrap, stratified } from "../model/metrics.ts";
-import { DataSet, Engine, type Libraries } from "../model/model.ts";
+import { DataSet } from "../model/data_set.ts";
+import { Engine, type Libraries } from "../model/model.ts";
 import { preset } from "../model/recipe.ts";
 import { cores, libraries } from "./engine.ts";
 

@@ -6,7 +6,8 @@
 import { type Shard, type Split, SPLITS } from "../data/shard.ts";
 import { randomWeights } from "../model/init.ts";
 import type { Layout, NetworkName } from "../model/layout.ts";
-import { DataSet, Engine, type Libraries } from "../model/model.ts";
+import { DataSet } from "../model/data_set.ts";
+import { Engine, type Libraries } from "../model/model.ts";
 import type { Preprocessing } from "../model/checkpoint.ts";
 import { Order } from "../model/order.ts";
 import { scheduleOf } from "../model/recipe.ts";

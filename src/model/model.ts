@@ -4,16 +4,18 @@
  * Why chunks: native code runs K steps per call without asking back; progress and cancel act between chunks.
  */
 import {
+  bytesOf,
   check,
   checkAsync,
+  handle,
   type Libraries,
   type Library,
-  openedLibrary,
   openLibrary,
   text,
 } from "../shim/library.ts";
 import { STATE } from "../shim/symbols.ts";
 import type { Preprocessing } from "./checkpoint.ts";
+import type { DataSet } from "./data_set.ts";
 import type { Layout, NetworkName } from "./layout.ts";
 import type { Recipe } from "./recipe.ts";
 
@@ -56,81 +58,6 @@ export interface ChunkResult {
   losses: Float32Array;
   norms: Float32Array;
   skipped: number;
-}
-
-const PUT_BYTES = 32 << 20;
-
-function bytesOf(view: ArrayBufferView): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(view.buffer as ArrayBuffer, view.byteOffset, view.byteLength);
-}
-
-/** The one u32 that a function writes through an out parameter. */
-function handle(
-  op: string,
-  call: (out: Uint8Array<ArrayBuffer>, err: Uint8Array<ArrayBuffer>, errlen: number) => number,
-): number {
-  const out = new Uint32Array(1);
-  check(op, (err, errlen) => call(bytesOf(out), err, errlen));
-  return out[0];
-}
-
-/** Grey images with labels, held by native code. Freed by `using` or when disposed; never by the collector. */
-export class DataSet implements Disposable {
-  readonly #library: Library;
-  #id: number;
-  private constructor(library: Library, id: number, readonly n: number, readonly size: number) {
-    this.#library = library;
-    this.#id = id;
-  }
-
-  /** Room for n images of size × size, all black, all labelled 0. */
-  static create(libraries: Libraries, { n, size }: { n: number; size: number }): Promise<DataSet> {
-    const library = openLibrary(libraries);
-    const id = handle(
-      "fedx_data_create",
-      (out, err, errlen) => library.symbols.fedx_data_create(n, size, size, out, err, errlen),
-    );
-    return Promise.resolve(new DataSet(library, id, n, size));
-  }
-
-  /** The native handle. @throws {NativeError} code "handle" in the next call once disposed */
-  get id(): number {
-    return this.#id;
-  }
-
-  /** Copies whole images in from row `first`. pixels: (k, size, size) u8. */
-  async put(first: number, pixels: Uint8Array): Promise<void> {
-    const image = this.size * this.size;
-    const images = Math.max(1, Math.floor(PUT_BYTES / image));
-    if (pixels.length % image !== 0) {
-      throw new RangeError(
-        `Cannot put pixels: expected whole images of ${image} bytes, got ${pixels.length} bytes`,
-      );
-    }
-    for (let at = 0; at < pixels.length; at += images * image) {
-      const part = bytesOf(pixels.subarray(at, at + images * image));
-      await checkAsync(
-        "fedx_data_put",
-        (err, errlen) =>
-          this.#library.symbols.fedx_data_put(this.#id, first + at / image, part, part.length, err, errlen),
-      );
-    }
-  }
-
-  /** Sets labels from row `first`. labels: (k) u8, each 0 or 1. */
-  labels(first: number, labels: Uint8Array): void {
-    check(
-      "fedx_data_labels",
-      (err, errlen) =>
-        this.#library.symbols.fedx_data_labels(this.#id, first, bytesOf(labels), labels.length, err, errlen),
-    );
-  }
-
-  [Symbol.dispose](): void {
-    if (this.#id === 0) return;
-    this.#library.symbols.fedx_data_destroy(this.#id, new Uint8Array(1), 1);
-    this.#id = 0;
-  }
 }
 
 /** One network with its optimizer and its own thread. Calls are run in the order in which they were made. */
@@ -333,34 +260,4 @@ function readLayout(library: Library, id: number): Layout {
     (err, errlen) => library.symbols.fedx_layout(id, out, out.length, bytesOf(needed), err, errlen),
   );
   return JSON.parse(text(out));
-}
-
-/** Ends all native work and frees everything; waits for the steps under way. Engines are unusable afterwards. */
-export function shutdown(): void {
-  openedLibrary()?.symbols.fedx_shutdown();
-}
-
-/** Engines, data sets and tickets not yet freed; 0 when no library was opened. */
-export function liveHandles(): number {
-  return openedLibrary()?.symbols.fedx_live_handles() ?? 0;
-}
-
-let guarded = false;
-
-/**
- * Shuts native work down on every way out: Deno.exit, an uncaught error, an unhandled rejection, the natural end.
- * Without it, an exit during libtorch's work crashes the process and loses its status.
- */
-export function guardExit(): void {
-  if (guarded) return;
-  guarded = true;
-  globalThis.addEventListener("unload", shutdown);
-  const fail = (event: Event, reason: unknown) => {
-    event.preventDefault();
-    console.error(reason);
-    shutdown();
-    Deno.exit(1);
-  };
-  globalThis.addEventListener("error", (event) => fail(event, event.error));
-  globalThis.addEventListener("unhandledrejection", (event) => fail(event, event.reason));
 }

@@ -166,3 +166,18 @@ function dlopen<const S extends Deno.ForeignLibraryInterface>(
     );
   }
 }
+
+/** The bytes of any view, without a copy. */
+export function bytesOf(view: ArrayBufferView): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(view.buffer as ArrayBuffer, view.byteOffset, view.byteLength);
+}
+
+/** The one u32 that a function writes through an out parameter: a handle. */
+export function handle(
+  op: string,
+  call: (out: Uint8Array<ArrayBuffer>, err: Uint8Array<ArrayBuffer>, errlen: number) => number,
+): number {
+  const out = new Uint32Array(1);
+  check(op, (err, errlen) => call(bytesOf(out), err, errlen));
+  return out[0];
+}

@@ -4,7 +4,7 @@ import { EngineTrainer, type EngineTrainerOptions } from "../../src/fed/engine_t
 import { digest, preprocessingOf } from "../../src/model/checkpoint.ts";
 import { randomWeights } from "../../src/model/init.ts";
 import { layoutOf } from "../../src/model/layout.ts";
-import { liveHandles } from "../../src/model/model.ts";
+import { liveHandles } from "../../src/model/exit.ts";
 import { PURPOSE, words } from "../../src/model/philox.ts";
 import { preset } from "../../src/model/recipe.ts";
 import { libraries } from "../libraries.ts";

@@ -2,7 +2,8 @@
 import { assert, assertAlmostEquals } from "@std/assert";
 import { preprocessingOf } from "../../src/model/checkpoint.ts";
 import { type Layout, layoutOf, type Tensor } from "../../src/model/layout.ts";
-import { DataSet, Engine } from "../../src/model/model.ts";
+import { DataSet } from "../../src/model/data_set.ts";
+import { Engine } from "../../src/model/model.ts";
 import { PURPOSE, uniforms } from "../../src/model/philox.ts";
 import { preset } from "../../src/model/recipe.ts";
 import { readTorchFile } from "../../src/model/torch_file.ts";

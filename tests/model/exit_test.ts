@@ -5,9 +5,11 @@ import { libraries } from "../libraries.ts";
 const libs = await libraries();
 const program = `
 import { preprocessingOf } from "./src/model/checkpoint.ts";
-import { DataSet, Engine, guardExit } from "./src/model/model.ts";
+import { DataSet } from "./src/model/data_set.ts";
+import { guardExit } from "./src/model/exit.ts";
+import { Engine } from "./src/model/model.ts";
 import { preset } from "./src/model/recipe.ts";
-guardExit();
+guardExit(console.error);
 const [libtorch, shim, how] = Deno.args;
 const recipe = preset("default", { batch: 4 });
 const libs = { libtorch, shim };

@@ -9,14 +9,9 @@ import {
 import { preprocessingOf } from "../../src/model/checkpoint.ts";
 import { randomWeights } from "../../src/model/init.ts";
 import { layoutOf } from "../../src/model/layout.ts";
-import {
-  type Chunk,
-  DataSet,
-  Engine,
-  type EngineConfig,
-  liveHandles,
-  NativeError,
-} from "../../src/model/model.ts";
+import { DataSet } from "../../src/model/data_set.ts";
+import { liveHandles } from "../../src/model/exit.ts";
+import { type Chunk, Engine, type EngineConfig, NativeError } from "../../src/model/model.ts";
 import { preset, type Recipe } from "../../src/model/recipe.ts";
 import { libraries } from "../libraries.ts";
 
