@@ -1,4 +1,4 @@
-"""Loads a fedx model into torchvision's EfficientNet-B0 (strict) and prints the SHA-256 of its flat f32 vector."""
+"""Loads a fedx model into torchvision's EfficientNet-B0 (strict); run as a program, prints the SHA-256 of its flat f32 vector."""
 import hashlib, json, struct, sys
 import numpy as np, torch, torchvision
 
@@ -13,11 +13,16 @@ def read(path):
         return torch.from_numpy(np.frombuffer(raw[begin:end], kinds[entry["dtype"]]).reshape(entry["shape"]).copy())
     return channels, {name: tensor(entry) for name, entry in header.items()}
 
-channels, state = read(sys.argv[1])
-net = torchvision.models.efficientnet_b0()
-net.features[0][0] = torch.nn.Conv2d(channels, 32, 3, 2, 1, bias=False)
-net.classifier[1] = torch.nn.Linear(1280, 1)
-net.load_state_dict(state, strict=True)
-own = [(k, v) for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")]
-flat = [v for k, v in own if "running_" not in k] + [v for k, v in own if "running_" in k]
-print(hashlib.sha256(b"".join(v.numpy().tobytes() for v in flat)).hexdigest())
+def load(path):
+    channels, state = read(path)
+    net = torchvision.models.efficientnet_b0()
+    net.features[0][0] = torch.nn.Conv2d(channels, 32, 3, 2, 1, bias=False)
+    net.classifier[1] = torch.nn.Linear(1280, 1)
+    net.load_state_dict(state, strict=True)
+    return channels, net
+
+if __name__ == "__main__":
+    _, net = load(sys.argv[1])
+    own = [(k, v) for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")]
+    flat = [v for k, v in own if "running_" not in k] + [v for k, v in own if "running_" in k]
+    print(hashlib.sha256(b"".join(v.numpy().tobytes() for v in flat)).hexdigest())
