@@ -51,6 +51,12 @@ export async function renameDurable(from: string, to: string): Promise<void> {
   await syncFolder(parentOf(to));
 }
 
+/** Makes what was written to the file durable. */
+export async function syncFile(path: string): Promise<void> {
+  using file = await Deno.open(path, { read: true, write: true });
+  await file.sync();
+}
+
 /** Writes all of `bytes`: `FsFile.write` may write fewer. */
 export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
   for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));

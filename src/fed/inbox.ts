@@ -2,15 +2,15 @@
  * Receives updates: announced first, then frames at an offset, staged in a file; counted when the last
  * byte is on disk and the digest is the announced one.
  *
- * Memory holds one frame per silo. After a restart the staged bytes are hashed again, so an upload goes
+ * Memory holds one frame per silo, and one request of a silo is served at a time. After a restart the staged bytes are hashed again, so an upload goes
  * on where it was; a file that a crash damaged fails the digest and is sent again from the start.
  */
 import { createHash, type Hash } from "node:crypto";
 import { checkDelta } from "./aggregate.ts";
 import { ProtocolError } from "./errors.ts";
-import { readAt, removeIfThere, renameDurable, writeAll } from "./files.ts";
+import { readAt, removeIfThere, renameDurable, syncFile, writeAll } from "./files.ts";
 import { FrameReader } from "./frame.ts";
-import type { Receipt, UpdateProgress, UpdateStart } from "./protocol.ts";
+import type { Receipt, Row, UpdateProgress, UpdateStart } from "./protocol.ts";
 import type { Run } from "./run.ts";
 import { RANGE_LIMIT } from "./wire.ts";
 
@@ -19,15 +19,17 @@ const PIECE = 1 << 20;
 /** An update on its way in. */
 interface Upload {
   start: UpdateStart;
+  /** Bytes written and hashed. */
   offset: number;
   digest: Hash;
-  busy: boolean;
 }
 
 /** The updates of the open round. */
 export class Inbox {
   readonly #run: Run;
   readonly #uploads = new Map<string, Upload>();
+  /** Silos with a request under way. */
+  readonly #busy = new Set<string>();
 
   constructor(run: Run) {
     this.#run = run;
@@ -41,45 +43,57 @@ export class Inbox {
     const receipt = this.#counted(silo, start);
     if (receipt !== null) return { offset: start.bytes, receipt };
     this.#check(silo, start);
-    let upload = this.#uploads.get(silo);
-    if (upload === undefined || JSON.stringify(upload.start) !== JSON.stringify(start)) {
-      upload = await this.#resume(silo, start);
-      this.#uploads.set(silo, upload);
-    }
-    const { round, bytes } = start;
-    this.#run.onEvent({ type: "upload_started", silo, round, bytes, offset: upload.offset });
-    return { offset: upload.offset };
+    return await this.#alone(silo, async () => {
+      let upload = this.#uploads.get(silo);
+      if (upload === undefined || JSON.stringify(upload.start) !== JSON.stringify(start)) {
+        upload = await this.#resume(silo, start);
+        this.#uploads.set(silo, upload);
+      }
+      const { round, bytes } = start;
+      this.#run.onEvent({ type: "upload_started", silo, round, bytes, offset: upload.offset });
+      return await this.#progress(silo, upload);
+    });
   }
 
   /** Takes frames from `offset` on. @throws {ProtocolError} */
-  async put(
+  put(
     silo: string,
     request: { round: number; offset: number; body: AsyncIterable<Uint8Array> },
   ): Promise<UpdateProgress> {
-    const upload = this.#uploads.get(silo);
-    if (
-      upload === undefined || upload.start.round !== request.round ||
-      this.#run.open?.row.round !== request.round
-    ) {
-      throw new ProtocolError("not_started", { expected: "an announced update", got: "none" });
-    }
-    if (upload.busy) {
+    return this.#alone(silo, async () => {
+      const upload = this.#uploads.get(silo);
+      if (upload === undefined || upload.start.round !== request.round) {
+        throw new ProtocolError("not_started", { expected: "an announced update", got: "none" });
+      }
+      this.#checkOpen(request.round);
+      if (upload.offset !== request.offset) {
+        throw new ProtocolError("wrong_offset", {
+          expected: `offset ${upload.offset}`,
+          got: `${request.offset}`,
+        });
+      }
+      await this.#receive(silo, upload, request.body);
+      return await this.#progress(silo, upload);
+    });
+  }
+
+  /** Two requests of one silo never touch its file at once. @throws {ProtocolError} `slots_taken`. */
+  async #alone<T>(silo: string, body: () => Promise<T>): Promise<T> {
+    if (this.#busy.has(silo)) {
       throw new ProtocolError("slots_taken", { expected: "one request at a time", got: "two" });
     }
-    if (upload.offset !== request.offset) {
-      throw new ProtocolError("wrong_offset", {
-        expected: `offset ${upload.offset}`,
-        got: `${request.offset}`,
-      });
-    }
-    upload.busy = true;
+    this.#busy.add(silo);
     try {
-      await this.#receive(silo, upload, request.body);
+      return await body();
     } finally {
-      upload.busy = false;
+      this.#busy.delete(silo);
     }
-    if (upload.offset < upload.start.bytes) return { offset: upload.offset };
-    return { offset: upload.offset, receipt: await this.#count(silo, upload) };
+  }
+
+  /** What is still to send. An update that came whole before its connection broke is counted here too. */
+  async #progress(silo: string, upload: Upload): Promise<UpdateProgress> {
+    const { offset, start } = upload;
+    return offset < start.bytes ? { offset } : { offset, receipt: await this.#count(silo, upload) };
   }
 
   /** The receipt when this very update counts already. */
@@ -97,15 +111,19 @@ export class Inbox {
     return receipt;
   }
 
-  #check(silo: string, start: UpdateStart): void {
+  /** @throws {ProtocolError} `round_closed`, `no_round`. */
+  #checkOpen(round: number): Row {
     const row = this.#run.open?.row;
-    if (row === undefined || this.#run.phase !== "round" || start.round !== row.round) {
-      const closed = start.round <= this.#run.rounds || this.#run.phase !== "round";
-      throw new ProtocolError(closed ? "round_closed" : "no_round", {
-        expected: row === undefined ? "no update now" : `round ${row.round}`,
-        got: `round ${start.round}`,
-      });
-    }
+    if (row !== undefined && this.#run.phase === "round" && round === row.round) return row;
+    const closed = round <= this.#run.rounds || this.#run.phase !== "round";
+    throw new ProtocolError(closed ? "round_closed" : "no_round", {
+      expected: row === undefined ? "no update now" : `round ${row.round}`,
+      got: `round ${round}`,
+    });
+  }
+
+  #check(silo: string, start: UpdateStart): void {
+    const row = this.#checkOpen(start.round);
     if (!row.roster.includes(silo)) {
       throw new ProtocolError("not_in_roster", { expected: row.roster.join(", "), got: silo });
     }
@@ -129,7 +147,7 @@ export class Inbox {
   async #resume(silo: string, start: UpdateStart): Promise<Upload> {
     const { partial } = this.#run.state.stagedPath(start.round, silo);
     const known = this.#run.state.upload(start.round, silo);
-    const upload: Upload = { start, offset: 0, digest: createHash("sha256"), busy: false };
+    const upload: Upload = { start, offset: 0, digest: createHash("sha256") };
     if (known === null || JSON.stringify(known) !== JSON.stringify(start)) {
       await removeIfThere(partial);
       this.#run.state.saveUpload(silo, start);
@@ -165,15 +183,15 @@ export class Inbox {
       }
       for (const { offset, payload } of reader.push(chunk)) {
         this.#inspect(silo, offset, payload);
-        upload.digest.update(payload);
+        // Hashed once written: a frame that the disk had no room for comes again.
         await writeAll(file, payload);
+        upload.digest.update(payload);
         upload.offset = offset + payload.length;
         this.#run.bytes += payload.length;
         await this.#run.faultPoint("receiving");
       }
     }
     reader.end();
-    if (reader.done) await file.sync();
   }
 
   /** NaN, Inf and values out of range never reach the disk; the whole update is dropped. */
@@ -196,21 +214,28 @@ export class Inbox {
     }
   }
 
+  /** Syncs, compares the digest and counts. Whatever fails, the next announcement starts from what is on disk. */
   async #count(silo: string, upload: Upload): Promise<Receipt> {
     const { round, sha256, examples, run } = upload.start;
     const { partial, whole } = this.#run.state.stagedPath(round, silo);
-    this.#uploads.delete(silo);
-    this.#run.onEvent({ type: "uploaded", silo, round, bytes: upload.offset });
-    const got = upload.digest.digest("hex");
-    if (got !== sha256) {
-      await removeIfThere(partial);
-      throw new ProtocolError("digest_mismatch", { expected: sha256, got });
+    try {
+      this.#run.onEvent({ type: "uploaded", silo, round, bytes: upload.offset });
+      await this.#run.faultPoint("received");
+      await syncFile(partial);
+      const got = upload.digest.digest("hex");
+      if (got !== sha256) {
+        await removeIfThere(partial);
+        throw new ProtocolError("digest_mismatch", { expected: sha256, got });
+      }
+      await renameDurable(partial, whole);
+      this.#checkOpen(round);
+      const receipt: Receipt = { run, round, silo, sha256, examples };
+      this.#run.state.count(receipt);
+      this.#run.onEvent({ type: "update_counted", silo, round, sha256, examples });
+      this.#run.notify();
+      return receipt;
+    } finally {
+      this.#uploads.delete(silo);
     }
-    await renameDurable(partial, whole);
-    const receipt: Receipt = { run, round, silo, sha256, examples };
-    this.#run.state.count(receipt);
-    this.#run.onEvent({ type: "update_counted", silo, round, sha256, examples });
-    this.#run.notify();
-    return receipt;
   }
 }

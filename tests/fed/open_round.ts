@@ -1,0 +1,117 @@
+/** A run whose first round is open, and its handler, without a socket. */
+import { assertEquals } from "@std/assert";
+import { createHash } from "node:crypto";
+import { AggregatorState } from "../../src/fed/aggregator_state.ts";
+import type { FedEvent } from "../../src/fed/event.ts";
+import { encodeFrames } from "../../src/fed/frame.ts";
+import { handlerOf } from "../../src/fed/handlers.ts";
+import { planOf } from "../../src/fed/join.ts";
+import { newRunId, type Registration, type UpdateStart } from "../../src/fed/protocol.ts";
+import { openRow } from "../../src/fed/rounds.ts";
+import { type FaultPoint, Run } from "../../src/fed/run.ts";
+import type { Handler, WireAnswer } from "../../src/fed/wire.ts";
+import { fingerprint } from "../../src/model/layout.ts";
+import { FakeTrainer, proposalOf, startVector, TINY } from "./fake_federation.ts";
+
+export const BYTES = TINY.length * 4;
+
+export interface Bench {
+  run: Run;
+  handler: Handler;
+  dir: string;
+  events: FedEvent[];
+  /** Its function is awaited at every fault point. */
+  hook: { at: FaultPoint };
+  /** A body that is a stream or bytes goes as it is, anything else as JSON. */
+  send(silo: string, method: string, path: string, body?: unknown): Promise<{ status: number; json: Json }>;
+}
+// deno-lint-ignore no-explicit-any -- answers of every kind, read field by field
+type Json = any;
+
+/** A run whose first round is open, with silos a, b and c joined; no socket. */
+export async function withRound(body: (bench: Bench) => Promise<void>): Promise<void> {
+  const dir = await Deno.makeTempDir({ prefix: "fedx-handlers-" });
+  try {
+    using state = await AggregatorState.open(dir);
+    const bench = await openBench(state, dir);
+    await body(bench);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+export async function openBench(state: AggregatorState, dir: string): Promise<Bench> {
+  const start = startVector(TINY);
+  const proposal = proposalOf(start);
+  if (state.run === null) {
+    await Deno.writeFile(state.modelPath(0), new Uint8Array(start.buffer));
+    state.begin(newRunId(), proposal, 0);
+  }
+  const events: FedEvent[] = [];
+  const hook: Bench["hook"] = { at: () => {} };
+  const run = new Run(state, {
+    layout: TINY,
+    onEvent: (e) => void events.push(e),
+    faultPoint: (name) => hook.at(name),
+  });
+  const handler = handlerOf(run);
+  const sessions: Record<string, object> = { a: {}, b: {}, c: {}, x: {}, "a again": {} };
+  const send: Bench["send"] = async (silo, method, path, body) => {
+    const [name] = silo.split(" ");
+    const url = new URL(path, "https://test");
+    const bytes = body instanceof Uint8Array ? body : new TextEncoder().encode(JSON.stringify(body ?? ""));
+    const stream = body instanceof ReadableStream ? body : ReadableStream.from([bytes]);
+    const answer: WireAnswer = await handler({
+      method,
+      path: url.pathname,
+      query: url.searchParams,
+      silo: name,
+      session: sessions[silo],
+      body: stream,
+      signal: new AbortController().signal,
+    });
+    return { status: answer.status, json: "json" in answer ? answer.json : answer.file };
+  };
+  const bench: Bench = { run, handler, dir, events, hook, send };
+  if (run.plan === null) {
+    for (const silo of ["a", "b", "c"]) {
+      assertEquals((await send(silo, "POST", "/v1/join", registration(silo))).status, 200);
+    }
+    run.plan = planOf(proposal, run.joined.values());
+    state.freeze(run.plan);
+    openRow(run);
+  }
+  run.phase = "round";
+  return bench;
+}
+
+export function registration(silo: string): Registration {
+  using trainer = new FakeTrainer({ layout: TINY, silo });
+  return { silo, ...trainer.shard, ...trainer.info, stepsPerSecond: 10, wire: 1 };
+}
+
+export function update(
+  run: Run,
+  change: Partial<UpdateStart> = {},
+  fill = 0.01,
+): { start: UpdateStart; bytes: Uint8Array } {
+  const bytes = new Uint8Array(new Float32Array(TINY.length).fill(fill).buffer);
+  const start: UpdateStart = {
+    run: run.id,
+    round: 1,
+    base: run.open!.row.base,
+    layout: fingerprint(TINY),
+    bytes: BYTES,
+    examples: 96,
+    sha256: createHash("sha256").update(bytes).digest("hex"),
+    encoding: 1,
+    wire: 1,
+    ...change,
+  };
+  return { start, bytes };
+}
+
+export function frames(bytes: Uint8Array, offset: number, last = bytes.length): Uint8Array {
+  const parts = [...encodeFrames(bytes.subarray(offset, last), { offset, payload: 4096 })];
+  return new Uint8Array(parts.flatMap((part) => [...part]));
+}
