@@ -33,6 +33,8 @@ import {
 const RANGE = 8 << 20;
 /** Bytes of an update in one request: seven frames and their headers stay below 8 MiB. */
 const PART = 7 << 20;
+/** Seconds for one range or part: 8 MiB at 112 kbit/s. */
+const TRANSFER = 600;
 /** Seconds between attempts: doubled from the first to the last, with jitter. */
 const BACKOFF = { first: 0.1, last: 5 };
 /** Connections closed before the peer's settings, in a row, that mean: certificate refused. */
@@ -52,7 +54,9 @@ export interface ClientOptions {
 /** Requests to one aggregator, over one connection at a time. */
 export class Client implements Disposable {
   readonly #options: ClientOptions;
-  #connection: Promise<Connection> | null = null;
+  #connection: Connection | null = null;
+  /** The attempt under way, shared by all requests that wait for it. */
+  #attempt: Promise<Connection> | null = null;
   #accepted = false;
   #refusals = 0;
   #good = performance.now();
@@ -68,6 +72,12 @@ export class Client implements Disposable {
     const { seen, wait = 20 } = options;
     const query = seen === undefined ? "" : `?seen=${encodeURIComponent(seen)}&wait=${wait}`;
     return this.#retry(() => this.#json(RunViewSchema, { method: "GET", path: `/v1/run${query}` }));
+  }
+
+  /** One attempt to say that this silo has all it needs of the finished run, whose stage is `seen`. */
+  async leave(seen: string): Promise<void> {
+    const path = `/v1/run?seen=${encodeURIComponent(seen)}&wait=0`;
+    await this.#json(RunViewSchema, { method: "GET", path, timeout: 5 });
   }
 
   join(registration: Registration): Promise<RunView> {
@@ -102,6 +112,7 @@ export class Client implements Disposable {
         method: "GET",
         path: `/v1/rounds/${round}/model`,
         headers: { range: `bytes=${first}-${last}` },
+        timeout: TRANSFER,
       };
       const answer = await this.#retry(() => this.#send(call));
       if (answer.body.length !== last + 1 - first) {
@@ -136,7 +147,7 @@ export class Client implements Disposable {
           throw new ProtocolError("bad_answer", { expected: "a receipt", got: "none" });
         }
         const body = [...encodeFrames(bytes.subarray(offset, offset + PART), { offset })];
-        const call: Call = { method: "PUT", path: `${path}?offset=${offset}`, body, timeout: 600 };
+        const call: Call = { method: "PUT", path: `${path}?offset=${offset}`, body, timeout: TRANSFER };
         ({ offset, receipt } = await this.#json(UpdateProgressSchema, call));
         await onPart(offset);
       }
@@ -146,7 +157,7 @@ export class Client implements Disposable {
 
   [Symbol.dispose](): void {
     this.#closed = true;
-    this.#connection?.then((connection) => connection[Symbol.dispose](), () => {});
+    this.#connection?.[Symbol.dispose]();
   }
 
   #post<T>(schema: v.GenericSchema<unknown, T>, path: string, message: unknown): Promise<T> {
@@ -178,15 +189,38 @@ export class Client implements Disposable {
   }
 
   async #connect(): Promise<Connection> {
-    const held = await this.#connection?.catch(() => null);
-    if (held?.open) return held;
-    const { server, identity, onEvent } = this.#options;
     if (this.#closed) throw new ConnectionLost("this client was closed");
-    this.#connection = Connection.open(server, identity);
-    const connection = await this.#connection;
+    if (this.#connection?.open) return this.#connection;
+    this.#attempt ??= this.#open().finally(() => this.#attempt = null);
+    return await this.#attempt;
+  }
+
+  async #open(): Promise<Connection> {
+    const { server, identity, onEvent } = this.#options;
+    this.#connection?.[Symbol.dispose]();
+    const connection = await Connection.open(server, identity).catch((error) => {
+      throw this.#countRefusals(error);
+    });
+    if (this.#closed) {
+      connection[Symbol.dispose]();
+      throw new ConnectionLost("this client was closed");
+    }
     this.#accepted = true;
+    this.#connection = connection;
     onEvent({ type: "connected", server: server.host });
     return connection;
+  }
+
+  /** Handshakes that end before the settings, one after another, become a refusal. */
+  #countRefusals(error: unknown): unknown {
+    const unanswered = error instanceof ConnectionLost && error.unanswered;
+    this.#refusals = unanswered && !this.#accepted ? this.#refusals + 1 : 0;
+    if (this.#refusals < REFUSALS) return error;
+    return new ProtocolError("certificate_refused", {
+      expected: "the handshake to end with the aggregator's settings",
+      got: `${REFUSALS} connections closed before them`,
+      cause: error,
+    });
   }
 
   async #retry<T>(attempt: () => Promise<T>): Promise<T> {
@@ -195,13 +229,14 @@ export class Client implements Disposable {
     for (let tries = 1;; tries++) {
       signal?.throwIfAborted();
       try {
-        const value = await abortable(attempt(), signal);
-        this.#refusals = 0;
-        return value;
+        return await abortable(attempt(), signal);
       } catch (error) {
         signal?.throwIfAborted();
         if (this.#closed) throw error;
-        this.#judge(error);
+        // What no retry cures: a refusal, or a fault of this program.
+        const passing = error instanceof ConnectionLost ||
+          (error instanceof ProtocolError && error.retryable);
+        if (!passing) throw error;
         const silent = (performance.now() - Math.max(this.#good, began)) / 1000;
         if (silent > wait) {
           throw new ProtocolError("unreachable", {
@@ -214,20 +249,6 @@ export class Client implements Disposable {
         this.#tell(error as Error, tries, pause);
         await sleep(pause, signal);
       }
-    }
-  }
-
-  /** Rethrows what no retry cures. */
-  #judge(error: unknown): void {
-    if (error instanceof ProtocolError && error.retryable) return;
-    if (!(error instanceof ConnectionLost)) throw error;
-    this.#refusals = error.unanswered && !this.#accepted ? this.#refusals + 1 : 0;
-    if (this.#refusals >= REFUSALS) {
-      throw new ProtocolError("certificate_refused", {
-        expected: "the handshake to end with the aggregator's settings",
-        got: `${REFUSALS} connections closed before them`,
-        cause: error,
-      });
     }
   }
 

@@ -92,14 +92,18 @@ export class Connection implements Disposable {
     }
   }
 
-  /** Sends a request and waits for the whole answer. @throws {ConnectionLost} */
+  /**
+   * Sends a request and waits for the whole answer; one that comes too late ends the connection.
+   * @throws {ConnectionLost}
+   */
   send(call: Call): Promise<Answer> {
     const seconds = call.timeout ?? 60;
     return new Promise((resolve, reject) => {
       if (!this.open) return reject(new ConnectionLost("the connection is closed"));
       const stream = this.#session.request({ ":method": call.method, ":path": call.path, ...call.headers });
       const timer = setTimeout(() => {
-        stream.close(http2.constants.NGHTTP2_CANCEL);
+        // A peer that vanished without a word shows in no other way: the next request needs a new connection.
+        this.#session.destroy();
         fail(new ConnectionLost(`no answer within ${seconds} s`));
       }, seconds * 1000);
       const fail = (error: Error) => {

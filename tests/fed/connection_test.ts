@@ -22,3 +22,17 @@ Deno.test("Connection.send takes an answer that breaks off for a lost connection
     }
     await new Promise((resolve) => server.close(resolve));
   }));
+
+Deno.test("Connection.send ends the connection when an answer does not come in time", () =>
+  withFederation(async (dir) => {
+    const server = createSecureServer(await readIdentity(`${dir}/tls-aggregator`));
+    server.on("stream", (stream) => stream.on("error", () => {}));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as { port: number };
+    const identity = await readIdentity(`${dir}/tls-a`);
+    using connection = await Connection.open(new URL(`https://127.0.0.1:${port}`), identity);
+    const call = { method: "GET", path: "/", timeout: 0.1 } as const;
+    await assertRejects(() => connection.send(call), ConnectionLost, "no answer");
+    assertEquals(connection.open, false);
+    await new Promise((resolve) => server.close(resolve));
+  }));
