@@ -22,7 +22,7 @@ import { type FaultPoint, Run } from "./run.ts";
 import { serve, type Server } from "./server.ts";
 import { requirePinnedDeno } from "./tls.ts";
 
-/** Seconds for which the finished state is served to silos that have not fetched it. */
+/** Seconds for which the finished run is served to silos that do not hold its model yet. */
 const LINGER = 60;
 /** Seconds for which a failure is served. */
 const LINGER_FAILED = 5;
@@ -107,14 +107,17 @@ async function train(run: Run, options: AggregatorOptions): Promise<AggregatorRe
   return await closeRun(run, { abandoned, signal });
 }
 
-/** Serves the finished state until every silo has fetched it, also after a restart that came in between. */
+/**
+ * Serves the finished run until every silo holds its model, also after a restart that came in between.
+ * @throws the signal's reason when stopped before that; the same command goes on from here.
+ */
 async function serveFinished(run: Run, result: AggregatorResult, signal?: AbortSignal): Promise<void> {
   run.phase = "finished";
   run.notify();
   run.onEvent({ type: "finished", rounds: result.rounds, sha256: result.sha256 });
   const roster = Object.keys(run.plan!.roster);
   const told = () => roster.every((silo) => run.fetched.has(silo));
-  await run.until(told, { deadline: run.now() + LINGER, signal }).catch(() => {});
+  await run.until(told, { deadline: run.now() + LINGER, signal });
   run.state.folder.set("served", true);
 }
 

@@ -32,7 +32,7 @@ export function handlerOf(run: Run): Handler {
     [/^\/v1\/rounds\/(\d{1,9})\/model$/, { GET: (request, round) => model(run, request, round) }],
     [/^\/v1\/rounds\/(\d{1,9})\/update$/, {
       POST: (request, round) => announce(run, inbox, { request, round }),
-      PUT: (request, round) => receive(run, inbox, { request, round }),
+      PUT: (request, round) => receive(inbox, request, round),
     }],
     [/^\/v1\/rounds\/(\d{1,9})\/scores$/, { POST: (request, round) => scores(run, request, round) }],
     [/^\/v1\/heartbeat$/, { POST: (request) => heartbeat(run, request) }],
@@ -57,6 +57,8 @@ export function handlerOf(run: Run): Handler {
         got: request.path.slice(0, 80),
       });
     } catch (error) {
+      // A silo that went away is no failure: its connection's end is told by itself.
+      if (request.signal.aborted) return answerOf(error);
       if (!(error instanceof ProtocolError)) {
         run.onEvent({ type: "warning", text: `a request failed: ${error}` });
       } else if (!error.retryable) {
@@ -70,7 +72,10 @@ export function handlerOf(run: Run): Handler {
 
 const json = (value: unknown): WireAnswer => ({ status: 200, json: value });
 
-/** `seen` is `stageOf` the last view, `wait` how many seconds it may take to change. */
+/**
+ * `seen` is `stageOf` the last view, `wait` how many seconds it may take to change. A silo that has seen the finished
+ * run holds its model and result: only then may the aggregator go.
+ */
 async function view(run: Run, request: WireRequest): Promise<WireAnswer> {
   const seen = request.query.get("seen");
   const wait = Math.min(Number(request.query.get("wait") ?? 0) || 0, LONGEST_WAIT);
@@ -79,7 +84,8 @@ async function view(run: Run, request: WireRequest): Promise<WireAnswer> {
     await run.until(() => stageOf(run.view()) !== seen, { deadline: run.now() + wait, signal: gone });
   }
   const answer = run.view();
-  if (answer.state === "finished" || answer.state === "failed") run.tell(request.silo);
+  const last = answer.state === "failed" || (answer.state === "finished" && seen === stageOf(answer));
+  if (last) run.tell(request.silo);
   return json(answer);
 }
 
@@ -127,12 +133,7 @@ async function announce(
   return json(await inbox.start(request.silo, start));
 }
 
-async function receive(
-  _run: Run,
-  inbox: Inbox,
-  context: { request: WireRequest; round: number },
-): Promise<WireAnswer> {
-  const { request, round } = context;
+async function receive(inbox: Inbox, request: WireRequest, round: number): Promise<WireAnswer> {
   const offset = Number(request.query.get("offset") ?? NaN);
   if (!Number.isSafeInteger(offset) || offset < 0) {
     throw new ProtocolError("bad_request", {

@@ -39,7 +39,7 @@ export class Run {
   readonly faultPoint: FaultPoint;
   readonly joined = new Map<string, Registration>();
   readonly present = new Map<string, Presence>();
-  /** Silos that have fetched the last state of the run. */
+  /** Silos that hold the finished run's model, or know that it failed. */
   readonly fetched: Set<string>;
   plan: Plan | null;
   rows: StoredRow[];
@@ -165,7 +165,7 @@ export class Run {
     this.present.set(silo, { session, seen: this.now() });
   }
 
-  /** Notes that the silo has been told the run's end. */
+  /** Notes that the silo needs nothing more of this run. */
   tell(silo: string): void {
     if (this.fetched.has(silo)) return;
     this.fetched.add(silo);

@@ -4,6 +4,7 @@
  * A silo is stateless between rounds; the one update it keeps is what spares a restarted silo the training
  * and makes it send the very same bytes again.
  */
+import { createHash } from "node:crypto";
 import type { Scores } from "./protocol.ts";
 import type { SiloResult } from "./result.ts";
 import { StateFolder } from "./state.ts";
@@ -57,11 +58,20 @@ export class SiloState implements Disposable {
     return `${this.folder.dir}/model.safetensors`;
   }
 
-  /** The update last written, if it is of this run, round and base. */
-  update(wanted: { run: string; round: number; base: string }): StoredUpdate | null {
+  /** The update last written and its bytes, if it is of this run, round and base and its file is as it was written. */
+  async update(
+    wanted: { run: string; round: number; base: string },
+  ): Promise<{ update: StoredUpdate; bytes: Uint8Array } | null> {
     const update = this.folder.get<StoredUpdate>("update");
-    const same = update?.run === wanted.run && update.round === wanted.round && update.base === wanted.base;
-    return same ? update : null;
+    if (update?.run !== wanted.run || update.round !== wanted.round || update.base !== wanted.base) {
+      return null;
+    }
+    const bytes = await Deno.readFile(this.updatePath).catch((error) => {
+      if (error instanceof Deno.errors.NotFound) return null;
+      throw error;
+    });
+    const whole = bytes !== null && createHash("sha256").update(bytes).digest("hex") === update.sha256;
+    return whole ? { update, bytes } : null;
   }
 
   /** Commits a written update and what it took. */

@@ -1,8 +1,8 @@
 /**
  * A silo's turn in a round: pull the model, score it, train, write the update, send both.
  *
- * A written update is sent again as it is, never trained again: a silo killed at any moment sends the
- * same bytes.
+ * A written update is sent again as it is, never trained again unless its file is damaged: a silo killed at any
+ * moment sends the same bytes.
  */
 import { digest } from "../model/checkpoint.ts";
 import { fingerprint } from "../model/layout.ts";
@@ -35,10 +35,8 @@ export interface TurnContext {
 /** One whole turn. @throws {ProtocolError} as the aggregator answers; `out_of_range` before anything is sent. */
 export async function takeTurn(context: TurnContext, row: Row): Promise<void> {
   const { state, onEvent } = context;
-  const stored = state.update({ run: row.run, round: row.round, base: row.base });
-  const { update, bytes } = stored === null
-    ? await makeUpdate(context, row)
-    : { update: stored, bytes: await Deno.readFile(state.updatePath) };
+  const stored = await state.update({ run: row.run, round: row.round, base: row.base });
+  const { update, bytes } = stored ?? await makeUpdate(context, row);
   await send(context, row, { update, bytes });
   onEvent({ type: "uploaded", silo: context.silo, round: row.round, bytes: bytes.length });
   await context.faultPoint("uploaded");

@@ -1,11 +1,7 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import type { FedEvent } from "../../src/fed/event.ts";
 import type { AggregatorResult, SiloResult } from "../../src/fed/result.ts";
-import { loadModel } from "../../src/model/checkpoint.ts";
-import { freePort, FULL, runRole, TINY, withFederation } from "./fake_federation.ts";
-void loadModel;
-void FULL;
-void TINY;
+import { freePort, runRole, withFederation } from "./fake_federation.ts";
 
 async function federate(
   dir: string,

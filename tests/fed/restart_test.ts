@@ -69,6 +69,40 @@ Deno.test("any role killed with SIGKILL at any point and restarted ends with the
   });
 });
 
+Deno.test("a silo killed after its test scores, and again after the run's end, still gets the selected model", () =>
+  withFederation(async (dir) => {
+    const spec = { dir, port: freePort(), rounds: 1 };
+    const [result, , , a] = await Promise.all([
+      runRole({ ...spec, role: "aggregator" }),
+      runRole({ ...spec, role: "b" }),
+      runRole({ ...spec, role: "c" }),
+      runKilled<SiloResult>({ ...spec, role: "a" }, [at("tested"), at("tested")]),
+    ]);
+    assertEquals(a.killed, ["tested", "tested"]);
+    assertEquals(a.result.sha256, result.sha256);
+    assert((await Deno.stat(a.result.model)).size > 0);
+  }));
+
+Deno.test("runAggregator stopped while a silo lacks the model serves it again when it is resumed", () =>
+  withFederation(async (dir) => {
+    const spec = { dir, port: freePort(), rounds: 1 };
+    const stop = new AbortController();
+    const gone = new AbortController();
+    // a goes away right after its test scores; the aggregator is stopped once the others have their model.
+    const a = runRole({ ...spec, role: "a" }, {
+      signal: gone.signal,
+      onEvent: (event) => event.type === "tested" && setTimeout(() => gone.abort(new Error("gone")), 50),
+    }).catch((error) => error.message);
+    const others = ["b", "c"].map((role) => runRole({ ...spec, role }));
+    const slow = runRole({ ...spec, role: "aggregator" }, { signal: stop.signal }).catch((e) => e.message);
+    await Promise.all(others);
+    stop.abort(new Error("stopped"));
+    const ends = await Promise.all([a, slow]);
+    if (ends[0] === "gone") assertEquals(ends[1], "stopped");
+    const [result, again] = await Promise.all(["aggregator", "a"].map((role) => runRole({ ...spec, role })));
+    assertEquals(again.sha256, result.sha256);
+  }));
+
 Deno.test("a finished role started again returns its result without connecting", () =>
   withFederation(async (dir) => {
     const spec = { dir, port: freePort(), rounds: 1 };

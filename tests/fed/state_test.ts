@@ -1,8 +1,10 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ProtocolError } from "../../src/fed/errors.ts";
 import { openDurable, readAt, writeDurable } from "../../src/fed/files.ts";
+import { SiloState } from "../../src/fed/silo_state.ts";
 import { StateFolder } from "../../src/fed/state.ts";
 import { requirePinnedDeno } from "../../src/fed/tls.ts";
+import { digest } from "../../src/model/checkpoint.ts";
 
 async function withFolder(body: (dir: string) => Promise<void>): Promise<void> {
   const dir = await Deno.makeTempDir({ prefix: "fedx-state-" });
@@ -60,6 +62,22 @@ Deno.test("openDurable shows a file only after commit and leaves nothing without
     await readAt(file, 1, two);
     assertEquals([...two], [2, 3]);
     await assertRejects(() => readAt(file, 2, two), RangeError);
+  }));
+
+Deno.test("SiloState.update gives a stored update only while its file is what was written", () =>
+  withFolder(async (dir) => {
+    using state = await SiloState.open(dir);
+    const wanted = { run: "r", round: 2, base: "b" };
+    const values = new Float32Array([1, 2, 3]);
+    const scores = { run: "r", round: 2, auroc: null, loss: null, positives: 0, negatives: 0 };
+    await Deno.writeFile(state.updatePath, new Uint8Array(values.buffer));
+    state.commitUpdate({ ...wanted, sha256: digest(values), scores }, { trained: 1, scored: 1 });
+    assertEquals((await state.update(wanted))?.bytes.length, 12);
+    assertEquals(await state.update({ ...wanted, round: 3 }), null);
+    await Deno.truncate(state.updatePath, 8);
+    assertEquals(await state.update(wanted), null);
+    await Deno.remove(state.updatePath);
+    assertEquals(await state.update(wanted), null);
   }));
 
 Deno.test("requirePinnedDeno refuses every other Deno and says why", () => {
