@@ -6,22 +6,18 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <mutex>
-#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "config.h"
+#include "job.h"
 
 namespace fedx {
 
-struct Failure : std::runtime_error {
-  Failure(int32_t code, const std::string& text) : std::runtime_error(text), code(code) {}
-  int32_t code;  // FEDX_E_…
-};
+class Model;
 
 // Resident grey images with labels 0 or 1.
 struct Data {
@@ -41,28 +37,6 @@ struct TrainPlan {
   uint32_t first_step;
   std::vector<float> lr, clip;  // per step: factor of the recipe's lr; largest gradient norm, may be infinite
   std::vector<uint32_t> rows;   // (steps, batch)
-};
-
-// One queued piece of work and, once done, its result.
-class Job {
- public:
-  using Work = std::function<std::vector<uint8_t>()>;
-  Job(Work work, bool chunk) : chunk(chunk), work_(std::move(work)) {}
-  void run();
-  void drop(int32_t code, const std::string& text);
-  // Waits; returns the result or throws the failure.
-  std::vector<uint8_t> wait();
-  const bool chunk;  // may be dropped by cancel
-
- private:
-  void finish(std::vector<uint8_t> result, int32_t code, const std::string& text);
-  Work work_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool done_ = false;
-  std::vector<uint8_t> result_;
-  int32_t code_ = 0;
-  std::string text_;
 };
 
 class Engine {
@@ -85,14 +59,13 @@ class Engine {
   void stop(int32_t code);
 
  private:
-  struct Core;  // what the owner thread holds: network, moments, buffers
   std::shared_ptr<Job> push(Job::Work work, bool chunk);
   void loop();
 
   Config config_;
   std::string layout_;
   std::vector<TensorInfo> tensors_;
-  std::unique_ptr<Core> core_;
+  std::unique_ptr<Model> model_;  // used by the owner thread alone
   std::mutex mutex_, joining_;
   std::condition_variable changed_;
   std::deque<std::shared_ptr<Job>> queue_;

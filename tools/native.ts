@@ -24,7 +24,7 @@ const ROOT = new URL("../native/", import.meta.url).pathname;
 const OUT = `${ROOT}build`;
 
 /** Sources of the shim; the native test adds test.cpp. */
-const SOURCES = ["engine", "block", "efficientnet", "fedx", "config", "recipe", "augment", "pool"];
+const SOURCES = ["model", "engine", "job", "block", "efficientnet", "fedx", "config", "recipe", "augment", "pool"];
 const WARNINGS = ["-Wall", "-Wextra", "-Wno-unused-parameter"];
 /** -fopenmp everywhere: at::parallel_for is silently serial without it. */
 const FLAGS = [
