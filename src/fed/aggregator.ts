@@ -4,17 +4,17 @@
  * It may be killed at any moment: every step is committed before anyone hears of it, and a restart with
  * the same proposal goes on from the last committed one.
  */
-import { digest } from "../model/checkpoint.ts";
+import { digest, writeDurably } from "../model/checkpoint.ts";
 import { type Layout, layoutOf } from "../model/layout.ts";
 import { AggregatorState } from "./aggregator_state.ts";
-import { canonicalDigest } from "./canonical.ts";
 import { checkCertificate, readIdentity } from "./certificate.ts";
 import { closeRun, keepModels } from "./closing.ts";
 import { ProtocolError } from "./errors.ts";
 import type { OnEvent } from "./event.ts";
-import { writeDurable } from "./files.ts";
+import { nameFullDisk } from "./files.ts";
 import { handlerOf } from "./handlers.ts";
 import { planOf } from "./join.ts";
+import { checkProposal, checkSame } from "./proposal.ts";
 import { newRunId, planId, type Proposal } from "./protocol.ts";
 import type { AggregatorResult } from "./result.ts";
 import { abandonTime, closeRow, openRow, selectNow, timeoutAt } from "./rounds.ts";
@@ -50,11 +50,12 @@ export interface AggregatorOptions {
 /**
  * Runs one federation to its end, or goes on with the one in `state`; a finished one only returns its result.
  *
- * @throws {ProtocolError} `other_proposal`, `state_locked`, `port_in_use`, `wrong_runtime`, `join_timeout`,
- * `round_timeout` · the signal's reason.
+ * @throws {ProtocolError} `bad_proposal`, `other_proposal`, `state_locked`, `port_in_use`, `cannot_listen`,
+ * `wrong_runtime`, `join_timeout`, `round_timeout`, `disk_full` · the signal's reason.
  */
 export async function runAggregator(options: AggregatorOptions): Promise<AggregatorResult> {
   requirePinnedDeno();
+  checkProposal(options.proposal);
   const onEvent = options.onEvent ?? (() => {});
   const checked = await checkCertificate(options.tls, { role: "aggregator" });
   onEvent({ type: "certificate", name: "aggregator", ...checked });
@@ -77,7 +78,8 @@ export async function runAggregator(options: AggregatorOptions): Promise<Aggrega
     const result = finished ?? await train(run, options);
     await serveFinished(run, result, options.signal);
     return result;
-  } catch (error) {
+  } catch (cause) {
+    const error = nameFullDisk(cause);
     if (error instanceof ProtocolError) await fail(run, error, options.signal);
     throw error;
   } finally {
@@ -124,15 +126,9 @@ async function serveFinished(run: Run, result: AggregatorResult, signal?: AbortS
 /** Begins the run, or checks that the one in the state folder has the same proposal. Returns whether it was there. */
 async function prepare(state: AggregatorState, options: AggregatorOptions): Promise<boolean> {
   const { proposal, start } = options;
-  const stored = state.proposal;
-  if (stored !== null) {
-    if (canonicalDigest(stored) === canonicalDigest(proposal)) return true;
-    const fields = (Object.keys(proposal) as (keyof Proposal)[]).filter((key) =>
-      canonicalDigest(stored[key] ?? null) !== canonicalDigest(proposal[key] ?? null)
-    );
-    const show = (of: Proposal) =>
-      fields.map((key) => `${key} ${JSON.stringify(of[key])}`).join(", ").slice(0, 300);
-    throw new ProtocolError("other_proposal", { expected: show(stored), got: show(proposal) });
+  if (state.proposal !== null) {
+    checkSame(state.proposal, proposal);
+    return true;
   }
   const sha256 = digest(start);
   if (sha256 !== proposal.init.sha256) {
@@ -140,7 +136,7 @@ async function prepare(state: AggregatorState, options: AggregatorOptions): Prom
       `Cannot start: expected a start vector of SHA-256 ${proposal.init.sha256}, got ${sha256}`,
     );
   }
-  await writeDurable(state.modelPath(0), new Uint8Array(start.buffer, start.byteOffset, start.byteLength));
+  await writeDurably(state.modelPath(0), new Uint8Array(start.buffer, start.byteOffset, start.byteLength));
   state.begin(newRunId(), proposal, Date.now() / 1000);
   return false;
 }
@@ -190,14 +186,15 @@ async function absent(run: Run, row: { round: number; roster: string[] }): Promi
   });
 }
 
-/** Tells the silos that are there, for a few seconds; what is committed stays, so a restart goes on. */
+/** Tells the silos that are there until they have left, for a few seconds; what is committed stays, so a restart goes on. */
 async function fail(run: Run, error: ProtocolError, signal?: AbortSignal): Promise<void> {
   run.phase = "failed";
   run.message = error.message.slice(0, 2000);
   run.onEvent({ type: "failed", message: error.message });
   run.notify();
-  const told = () => [...run.present.keys()].every((silo) => run.fetched.has(silo));
-  await run.until(told, { deadline: run.now() + LINGER_FAILED, signal }).catch(() => {});
+  await run.until(() => run.present.size === 0, { deadline: run.now() + LINGER_FAILED, signal }).catch(
+    () => {},
+  );
 }
 
 /** A silo that has said nothing for a minute is lost: its connection is closed, so that it may come back. */

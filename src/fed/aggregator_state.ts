@@ -50,7 +50,10 @@ export class AggregatorState implements Disposable {
 
   /** @throws {ProtocolError} `state_locked`, `damaged_state`. */
   static async open(dir: string): Promise<AggregatorState> {
-    return new AggregatorState(await StateFolder.open(dir, SCHEMA));
+    const state = new AggregatorState(await StateFolder.open(dir, SCHEMA));
+    const needed = state.#staged();
+    await state.folder.sweep((name) => needed.has(name));
+    return state;
   }
 
   /** The f32 file of the model after `round`; 0 is the start. */
@@ -62,6 +65,17 @@ export class AggregatorState implements Disposable {
   stagedPath(round: number, silo: string): { partial: string; whole: string } {
     const whole = `${this.folder.dir}/staged/${round}-${silo}.f32`;
     return { partial: `${whole}.partial`, whole };
+  }
+
+  /** Names of the staged files that the open round needs: announced partials, counted updates. */
+  #staged(): Set<string> {
+    const open = "round > (SELECT max(round) FROM models)";
+    const uploads = this.#all(`SELECT round, silo FROM uploads WHERE ${open}`);
+    const receipts = this.#all(`SELECT round, silo FROM receipts WHERE ${open}`);
+    return new Set([
+      ...uploads.map(({ round, silo }) => `${round}-${silo}.f32.partial`),
+      ...receipts.map(({ round, silo }) => `${round}-${silo}.f32`),
+    ]);
   }
 
   get run(): string | null {

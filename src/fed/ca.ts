@@ -6,9 +6,9 @@
  * is the least that does it. Keys are EC P-256; a folder handed to a role holds `ca.pem`, `cert.pem`
  * and `key.pem` (mode 0600).
  */
+import { writeDurably } from "../model/checkpoint.ts";
 import type * as x509 from "@peculiar/x509";
 import * as v from "valibot";
-import { openDurable } from "./files.ts";
 import { SiloName } from "./schema.ts";
 
 const CURVE = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
@@ -197,7 +197,5 @@ async function writeKey(lib: typeof x509, path: string, key: CryptoKey): Promise
 }
 
 async function writeText(path: string, text: string, mode: number): Promise<void> {
-  const file = await openDurable(path, { mode });
-  await file.write(new TextEncoder().encode(text));
-  await file.commit();
+  await writeDurably(path, new TextEncoder().encode(text), { mode });
 }

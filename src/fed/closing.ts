@@ -5,10 +5,18 @@ import { saveModel } from "../model/checkpoint.ts";
 import { ProtocolError } from "./errors.ts";
 import { readAt } from "./files.ts";
 import { type AggregatorResult, roundResult, testResult } from "./result.ts";
-import { selectNow, timeoutAt } from "./rounds.ts";
+import { closingSeconds, selectNow, timeoutAt } from "./rounds.ts";
 import type { Run } from "./run.ts";
 
-/** Closes the run and commits its result. @throws {ProtocolError} `round_timeout` when a silo stays away. */
+/** Longest that a silo needs to find a restarted aggregator: twice its longest pause between attempts, seconds. */
+const RECONNECT = 10;
+/** A silo that has spoken within this many seconds is at work: it says something every 10. */
+const ALIVE = 25;
+
+/**
+ * Closes the run and commits its result. With a budget a silo that stays away is left out, and the result says so.
+ * @throws {ProtocolError} `round_timeout` when one stays away without a budget.
+ */
 export async function closeRun(
   run: Run,
   options: { abandoned: number | null; signal?: AbortSignal },
@@ -17,7 +25,8 @@ export async function closeRun(
   run.onEvent({ type: "closing", rounds: run.rounds });
   run.notify();
   await run.faultPoint("closing");
-  await everyone(run, "scores", options.signal);
+  const { signal } = options;
+  const unscored = await everyone(run, "scores", signal);
   const selection = selectNow(run);
   const sha256 = run.models.get(selection.round)!;
   await keepModels(run, selection.round);
@@ -28,11 +37,12 @@ export async function closeRun(
   run.onEvent({ type: "selected", ...run.selected, auroc: selection.auroc, reason: selection.reason });
   run.notify();
   await run.faultPoint("selected");
-  await everyone(run, "test scores", options.signal);
+  const untested = await everyone(run, "test scores", signal);
+  const absent = [...new Set([...unscored, ...untested])];
   const result: AggregatorResult = {
     rounds: run.rounds,
-    degraded: false,
-    missing: {},
+    degraded: absent.length > 0,
+    missing: Object.fromEntries(absent.map((silo) => [silo, [run.rounds + 1]])),
     ...(options.abandoned === null ? {} : { abandoned: options.abandoned }),
     selection: { ...selection, split: "val", note: "optimistic" },
     test: testResult(
@@ -53,21 +63,54 @@ export async function closeRun(
   return result;
 }
 
-/** Waits until every silo of the plan has sent its scores, or its test scores. */
-async function everyone(run: Run, what: "scores" | "test scores", signal?: AbortSignal): Promise<void> {
+/** Waits until every silo of the plan has sent its scores, or its test scores; returns who has not. */
+async function everyone(
+  run: Run,
+  what: "scores" | "test scores",
+  signal?: AbortSignal,
+): Promise<string[]> {
   const roster = Object.keys(run.plan!.roster);
-  const have = () => what === "scores" ? run.state.scores().get(run.rounds + 1) ?? {} : run.state.tests();
-  const all = () => {
-    const scores = have();
-    return roster.every((silo) => scores[silo] !== undefined);
+  const missing = () => {
+    const have = what === "scores" ? run.state.scores().get(run.rounds + 1) ?? {} : run.state.tests();
+    return roster.filter((silo) => have[silo] === undefined);
   };
-  if (await run.until(all, { deadline: timeoutAt(run, run.now()), signal })) return;
-  const missing = roster.filter((silo) => have()[silo] === undefined);
-  await keepModels(run, selectNow(run).round);
-  throw new ProtocolError("round_timeout", {
-    expected: `${what} of ${roster.join(", ")} in the closing phase`,
-    got: `none from ${missing.join(", ")}; the best model is ${run.state.folder.dir}/model.safetensors`,
-  });
+  const { lost, latest } = deadlinesOf(run, what);
+  for (let deadline = lost;; deadline = Math.min(latest, run.now() + 1)) {
+    if (await run.until(() => missing().length === 0, { deadline, signal })) return [];
+    if (run.now() >= latest || !missing().some((silo) => isAlive(run, silo))) break;
+  }
+  const absent = missing();
+  if (run.proposal.budget === null) {
+    await keepModels(run, selectNow(run).round);
+    throw new ProtocolError("round_timeout", {
+      expected: `${what} of ${roster.join(", ")} in the closing phase`,
+      got: `none from ${absent.join(", ")}; the best model is ${run.state.folder.dir}/model.safetensors`,
+    });
+  }
+  const round = run.rounds + 1;
+  for (const silo of absent) {
+    run.onEvent({ type: "lost", silo, round, reason: `no ${what} by the budget's end` });
+  }
+  return absent;
+}
+
+/**
+ * Until when to wait, wall-clock seconds: for silos that are gone, the budget's end and, with test scores, the closing
+ * reserve after it (a restarted aggregator gives them time to find it); for those still at work, the round's timeout.
+ */
+function deadlinesOf(run: Run, what: "scores" | "test scores"): { lost: number; latest: number } {
+  const latest = timeoutAt(run, run.now());
+  const { budget } = run.proposal;
+  if (budget === null) return { lost: latest, latest };
+  const reserve = closingSeconds(run);
+  const end = Math.max((run.rows[0]?.opened ?? run.now()) + budget, run.resumed + RECONNECT + reserve);
+  const lost = what === "scores" ? end : end + reserve;
+  return { lost, latest: Math.max(lost, latest) };
+}
+
+function isAlive(run: Run, silo: string): boolean {
+  const presence = run.present.get(silo);
+  return presence !== undefined && run.now() - presence.seen < ALIVE;
 }
 
 /** Writes best, last and init as files that load anywhere. */

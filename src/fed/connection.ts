@@ -9,6 +9,7 @@ import * as http2 from "node:http2";
 import type { Identity } from "./certificate.ts";
 import { ProtocolError } from "./errors.ts";
 import { SESSION_WINDOW, SETTINGS } from "./tls.ts";
+import { joinChunks } from "./wire.ts";
 
 /** Seconds until a connection attempt is given up. */
 const CONNECT_TIMEOUT = 15;
@@ -116,7 +117,7 @@ export class Connection implements Disposable {
         const chunks: Uint8Array[] = [];
         stream.on("data", (chunk: Uint8Array) => chunks.push(chunk));
         stream.on("end", () => {
-          const body = joined(chunks);
+          const body = joinChunks(chunks);
           const wanted = Number(headers["content-length"]);
           // A connection that breaks in the middle of an answer also shows as 'end'.
           if (body.length !== wanted) {
@@ -134,16 +135,6 @@ export class Connection implements Disposable {
   [Symbol.dispose](): void {
     this.#session.destroy();
   }
-}
-
-function joined(chunks: Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const body = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    body.set(chunk, at);
-    at += chunk.length;
-  }
-  return body;
 }
 
 /** Faults of certificates are final; everything else may pass. */

@@ -46,11 +46,6 @@ export const FAILURES = {
     "Cannot trust the aggregator's certificate",
     "use the ca.pem of the CA that issued it, and connect to a host that it names",
   ),
-  bad_certificate: fatal(
-    0,
-    "Cannot use the certificate",
-    "issue a new one with `fedx ca issue NAME --role silo|aggregator`",
-  ),
   not_a_silo: fatal(403, "Cannot serve this certificate", "use a certificate with the role silo"),
   not_invited: fatal(
     403,
@@ -115,6 +110,11 @@ export const FAILURES = {
     "Cannot take this example count",
     "start the silo with the shard it joined with",
   ),
+  wrong_counts: fatal(
+    409,
+    "Cannot take these scores",
+    "start the silo with the shard it joined with",
+  ),
   not_in_roster: fatal(409, "Cannot take part in this round", "wait for the next round"),
   no_round: passing(409, "Cannot find an open round", "wait; the silo asks again by itself"),
   round_closed: fatal(
@@ -160,11 +160,6 @@ export const FAILURES = {
     "Cannot find the model",
     "ask for the open round, or the selected one when closing",
   ),
-  stopping: passing(
-    503,
-    "Cannot serve: the aggregator is stopping",
-    "start the aggregator again; the silo waits",
-  ),
   internal: passing(500, "Cannot serve", "look at the aggregator's output"),
   unreachable: passing(0, "Cannot reach the aggregator", "start it, check --server, or raise --wait"),
   bad_answer: fatal(502, "Cannot read the aggregator's answer", "run the same fedx version on both sides"),
@@ -179,8 +174,19 @@ export const FAILURES = {
     "Cannot resume the run with other settings",
     "use the settings it was started with, or a fresh --state",
   ),
+  bad_proposal: fatal(0, "Cannot use these settings", "change the one that is named"),
+  disk_full: fatal(
+    0,
+    "Cannot write",
+    "free some space, then start the same command again: it goes on from what is stored",
+  ),
   damaged_state: fatal(0, "Cannot read the state", "start again with a fresh --state"),
   port_in_use: fatal(0, "Cannot listen", "stop the other process on that port, or choose another --listen"),
+  cannot_listen: fatal(
+    0,
+    "Cannot listen",
+    "name a host of this machine and a port that you may use with --listen",
+  ),
   wrong_runtime: fatal(0, "Cannot open network connections with this Deno", "run `npx -y deno@2.9.3`"),
 } as const satisfies Record<string, Failure>;
 

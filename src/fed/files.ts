@@ -1,49 +1,9 @@
 /**
- * Files that are there whole or not at all: written to a temporary name, synced, renamed, folder synced.
+ * Reading, moving and syncing the roles' files; whole files are written by `writeDurably` of src/model/checkpoint.ts.
  *
- * A process killed at any moment leaves either the old file or the new one; what lies under a temporary
- * name is never read.
+ * What lies under a temporary name (`*.tmp`, `*.partial`) is never taken for the file itself.
  */
-
-/** A file being written; nothing appears under its name before `commit`. */
-export interface DurableFile extends Disposable {
-  /** Appends the bytes, all of them. */
-  write(bytes: Uint8Array): Promise<void>;
-  /** Syncs, renames into place and syncs the folder. The file is closed afterwards. */
-  commit(): Promise<void>;
-}
-
-/** Starts a new file that will appear at `path`. Disposing of it before `commit` removes the temporary file. */
-export async function openDurable(path: string, options: { mode?: number } = {}): Promise<DurableFile> {
-  const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.partial`;
-  const file = await Deno.open(temporary, { write: true, createNew: true, mode: options.mode ?? 0o644 });
-  let open = true;
-  const close = () => {
-    if (open) file.close();
-    open = false;
-  };
-  return {
-    write: (bytes) => writeAll(file, bytes),
-    async commit() {
-      await file.sync();
-      close();
-      await Deno.rename(temporary, path);
-      await syncFolder(parentOf(path));
-    },
-    [Symbol.dispose]() {
-      if (!open) return;
-      close();
-      Deno.removeSync(temporary);
-    },
-  };
-}
-
-/** Writes `bytes` to `path` durably, in place of what was there. */
-export async function writeDurable(path: string, bytes: Uint8Array): Promise<void> {
-  using file = await openDurable(path);
-  await file.write(bytes);
-  await file.commit();
-}
+import { ProtocolError } from "./errors.ts";
 
 /** Moves a synced file to its final name and makes the move durable. */
 export async function renameDurable(from: string, to: string): Promise<void> {
@@ -80,6 +40,17 @@ export async function readAt(file: Deno.FsFile, offset: number, into: Uint8Array
 export async function removeIfThere(path: string): Promise<void> {
   await Deno.remove(path).catch((error) => {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
+}
+
+/** The coded failure when `error` says that the disk is full, else `error` itself. */
+export function nameFullDisk(error: unknown): unknown {
+  const { code, message } = error instanceof Error ? error as Error & { code?: string } : { message: "" };
+  if (code !== "ENOSPC" && !/\(os error 28\)|database or disk is full/.test(message)) return error;
+  return new ProtocolError("disk_full", {
+    expected: "space on the disk of --state",
+    got: "none left",
+    cause: error,
   });
 }
 

@@ -7,6 +7,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import type { Layout } from "../model/layout.ts";
 import { foldStretch, type WeightedDelta } from "./aggregate.ts";
 import { ProtocolError } from "./errors.ts";
+import { writeAll } from "./files.ts";
 import type { Scale } from "./protocol.ts";
 
 /** f32 values read from every file at a time: 1 MiB. */
@@ -40,8 +41,7 @@ export async function foldFiles(
     const base = typeof options.base === "string"
       ? await openSource(options.base, { layout, files })
       : options.base;
-    const out = await open(options.out, "w");
-    files.push(out);
+    using out = await Deno.open(options.out, { write: true, create: true, truncate: true });
     const digest = createHash("sha256");
     const result = new Float32Array(STRETCH);
     for (let first = 0; first < layout.length; first += STRETCH) {
@@ -57,7 +57,7 @@ export async function foldFiles(
       await writeAll(out, bytes);
     }
     for (const source of sources) source.verify();
-    await out.datasync();
+    await out.syncData();
     return { sha256: digest.digest("hex") };
   } finally {
     for (const file of files) await file.close();
@@ -106,10 +106,6 @@ async function openSource(
   const expected = options.layout.length * 4;
   if (size !== expected) throw damaged(`a vector of ${expected} bytes`, `${size}`);
   return new Source(file, options.sha256);
-}
-
-async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += (await file.write(bytes, at, bytes.length - at)).bytesWritten;
 }
 
 function damaged(expected: string, got: string): ProtocolError {

@@ -2,7 +2,7 @@
 import { ProtocolError } from "./errors.ts";
 import { Inbox } from "./inbox.ts";
 import { join } from "./join.ts";
-import type { RunView, Scores } from "./protocol.ts";
+import type { RunView } from "./protocol.ts";
 import type { Run } from "./run.ts";
 import {
   HeartbeatSchema,
@@ -11,6 +11,7 @@ import {
   ScoresSchema,
   UpdateStartSchema,
 } from "./schema.ts";
+import { takeScores } from "./scores.ts";
 import { answerOf, type Handler, parseRange, readBody, type WireAnswer, type WireRequest } from "./wire.ts";
 
 /** Longest a `GET /v1/run` waits for a change, seconds. */
@@ -84,8 +85,7 @@ async function view(run: Run, request: WireRequest): Promise<WireAnswer> {
     await run.until(() => stageOf(run.view()) !== seen, { deadline: run.now() + wait, signal: gone });
   }
   const answer = run.view();
-  const last = answer.state === "failed" || (answer.state === "finished" && seen === stageOf(answer));
-  if (last) run.tell(request.silo);
+  if (answer.state === "finished" && seen === stageOf(answer)) run.tell(request.silo);
   return json(answer);
 }
 
@@ -145,34 +145,10 @@ async function receive(inbox: Inbox, request: WireRequest, round: number): Promi
 }
 
 async function scores(run: Run, request: WireRequest, round: number): Promise<WireAnswer> {
-  const { silo } = request;
   const message = parseMessage(ScoresSchema, await readBody(request), { what: "scores" });
   sameRound(round, message.round);
-  if (message.run !== run.id) {
-    throw new ProtocolError("other_run", { expected: `run ${run.id}`, got: message.run });
-  }
-  if (run.plan?.roster[silo] === undefined) {
-    throw new ProtocolError("not_in_roster", { expected: "a silo of the plan", got: silo });
-  }
-  if (round !== run.rounds + 1) {
-    const code = round <= run.rounds ? "round_closed" : "no_round";
-    throw new ProtocolError(code, {
-      expected: `scores of round ${run.rounds + 1}`,
-      got: `of round ${round}`,
-    });
-  }
-  if (message.test === undefined) keep(run, silo, message);
-  else {
-    run.state.saveTest(silo, message);
-    run.onEvent({ type: "tested", silo, auroc: message.test.auroc, images: message.test.images });
-  }
-  run.notify();
+  takeScores(run, request.silo, message);
   return json({ received: true });
-}
-
-function keep(run: Run, silo: string, message: Scores): void {
-  run.state.saveScores(silo, message);
-  run.onEvent({ type: "scored", silo, round: message.round, scores: message });
 }
 
 async function heartbeat(run: Run, request: WireRequest): Promise<WireAnswer> {

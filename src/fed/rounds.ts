@@ -124,7 +124,7 @@ export function abandonTime(run: Run): number {
 }
 
 /** Expected length of the closing phase from the silos' last turns, seconds. */
-function closingSeconds(run: Run): number {
+export function closingSeconds(run: Run): number {
   const latest = run.state.scores().get(run.rounds) ?? {};
   const turns = Object.keys(run.plan!.roster).map((silo) => {
     const { splits, stepsPerSecond } = run.joined.get(silo)!;

@@ -37,9 +37,11 @@ export class Run {
   readonly fingerprint: string;
   readonly onEvent: OnEvent;
   readonly faultPoint: FaultPoint;
+  /** Wall-clock seconds at which this process took up a run that had rows; 0 for one that it began. */
+  readonly resumed: number;
   readonly joined = new Map<string, Registration>();
   readonly present = new Map<string, Presence>();
-  /** Silos that hold the finished run's model, or know that it failed. */
+  /** Silos that hold the finished run's model. */
   readonly fetched: Set<string>;
   plan: Plan | null;
   rows: StoredRow[];
@@ -64,6 +66,7 @@ export class Run {
     this.faultPoint = options.faultPoint;
     this.plan = state.plan;
     this.rows = state.rows();
+    this.resumed = this.rows.length === 0 ? 0 : this.now();
     this.models = state.models();
     this.selected = state.folder.get("selected");
     this.fetched = new Set(state.folder.get<string[]>("fetched"));
@@ -169,7 +172,7 @@ export class Run {
   tell(silo: string): void {
     if (this.fetched.has(silo)) return;
     this.fetched.add(silo);
-    if (this.phase === "finished") this.state.folder.set("fetched", [...this.fetched]);
+    this.state.folder.set("fetched", [...this.fetched]);
     this.notify();
   }
 

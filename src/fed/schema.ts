@@ -3,8 +3,9 @@
  * finite are refused; the error names the field by its dot path.
  */
 import * as v from "valibot";
+import { checkRecipe } from "../model/recipe.ts";
 import { ProtocolError } from "./errors.ts";
-import type * as p from "./protocol.ts";
+import * as p from "./protocol.ts";
 
 type Schema<T> = v.GenericSchema<unknown, T>;
 
@@ -34,7 +35,7 @@ const Preprocessing = v.strictObject({
   deviation: v.pipe(v.array(number(1e-6, 1e3)), v.minLength(1), v.maxLength(3)),
 });
 
-const RecipeSchema = v.strictObject({
+const RecipeFields = v.strictObject({
   name: text(64),
   batch: integer(1, 65536),
   localEpochs: number(0, 1e4),
@@ -60,6 +61,18 @@ const RecipeSchema = v.strictObject({
   }),
   bn: v.picklist(["average", "frozen"]),
 });
+/** Ranges that training needs, tighter than those of the fields: a warm-up of 1 would divide by nothing. */
+const RecipeSchema = v.pipe(
+  RecipeFields,
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    try {
+      checkRecipe(dataset.value);
+    } catch (error) {
+      addIssue({ message: (error as Error).message });
+    }
+  }),
+);
 
 const proposal = {
   version: v.literal(1),
@@ -74,7 +87,12 @@ const proposal = {
   rounds: v.nullable(integer(1, 1e6)),
   budget: v.nullable(number(1, 1e8)),
   localEpochs: number(1e-6, 1e4),
-  silos: v.pipe(v.array(SiloName), v.minLength(1), v.maxLength(1024)),
+  silos: v.pipe(
+    v.array(SiloName),
+    v.minLength(1),
+    v.maxLength(1024),
+    v.check((names) => new Set(names).size === names.length, "distinct names"),
+  ),
   quorum: integer(1, 1024),
   roundTimeout: v.nullable(seconds),
   joinTimeout: seconds,
@@ -207,13 +225,14 @@ export const ErrorBodySchema: Schema<p.ErrorBody> = v.strictObject({
 /**
  * Checks JSON from a peer.
  * @param bytes The body, or its text, or the parsed value.
- * @param options `what` completes “Cannot read …”; `code` is `bad_request` on the aggregator, `bad_answer` on a silo.
- * @throws {ProtocolError} naming the first wrong field by its dot path.
+ * @param options `what` completes “Cannot read …”; `code` is `bad_request` on the aggregator, `bad_answer` on a silo,
+ * `bad_proposal` for the operator's own settings.
+ * @throws {ProtocolError} naming the first wrong field by its dot path; `other_wire` for a message of another version.
  */
 export function parseMessage<T>(
   schema: Schema<T>,
   input: Uint8Array | string,
-  options: { what: string; code?: "bad_request" | "bad_answer" },
+  options: { what: string; code?: "bad_request" | "bad_answer" | "bad_proposal" },
 ): T {
   const code = options.code ?? "bad_request";
   let value: unknown;
@@ -224,15 +243,28 @@ export function parseMessage<T>(
   } catch (cause) {
     throw new ProtocolError(code, { expected: `${options.what} as JSON`, got: "something else", cause });
   }
+  checkWire(value);
   const result = v.safeParse(schema, value, { abortEarly: true });
   if (result.success) return result.output;
   throw new ProtocolError(code, describe(result.issues[0], options.what));
+}
+
+/** Another wire version may have other fields: it is named before any of them is. */
+function checkWire(value: unknown): void {
+  const message = value as { wire?: unknown; proposal?: { wire?: unknown } } | null;
+  const wire = message?.wire ?? message?.proposal?.wire;
+  if (typeof wire !== "number" || wire === p.WIRE_VERSION) return;
+  throw new ProtocolError("other_wire", { expected: `wire version ${p.WIRE_VERSION}`, got: `${wire}` });
 }
 
 /** The first wrong field in words: valibot says “Expected never” of an unknown key. */
 function describe(issue: v.BaseIssue<unknown>, what: string): { expected: string; got: string } {
   const path = v.getDotPath(issue) ?? what;
   const got = (issue.received ?? "something else").slice(0, 80);
+  if (issue.type === "raw_check") {
+    const [, expected, value] = /expected (.*), got (.*)$/.exec(issue.message) ?? ["", issue.message, got];
+    return { expected: `${expected} at ${path}`, got: value.slice(0, 80) };
+  }
   if (issue.expected === "never") return { expected: `${what} without the key ${path}`, got: "that key" };
   if (got === "undefined") return { expected: `${what} with the key ${path}`, got: "none" };
   const wanted = issue.kind === "validation" && issue.type !== "regex" && issue.type !== "check"

@@ -1,12 +1,9 @@
 /** Logits in, the few numbers that may leave a silo out. */
-import { auroc, bootstrap, meanLoss } from "../model/metrics.ts";
+import { auroc, bootstrap, meanLoss, MIN_PER_CLASS } from "../model/metrics.ts";
 import type { Recipe } from "../model/recipe.ts";
 import type { Scores } from "./protocol.ts";
 import type { SiloTest } from "./result.ts";
 import type { SplitScores } from "./trainer.ts";
-
-/** Fewest films of each class with which an AUROC leaves a silo. */
-const FEWEST = 10;
 
 function counts(labels: Uint8Array): { positives: number; negatives: number } {
   let positives = 0;
@@ -14,7 +11,13 @@ function counts(labels: Uint8Array): { positives: number; negatives: number } {
   return { positives, negatives: labels.length - positives };
 }
 
-/** Exact AUROC (null under 10 films of a class) and mean loss on `val`. */
+/** Whether an AUROC may leave the silo: enough films of each class, and every logit a number (NaN: it diverged). */
+function ratable({ logits, labels }: SplitScores): boolean {
+  const { positives, negatives } = counts(labels);
+  return Math.min(positives, negatives) >= MIN_PER_CLASS && !logits.some(Number.isNaN);
+}
+
+/** Exact AUROC and mean loss on `val`; null where they cannot be told. */
 export function valScores(
   split: SplitScores,
   options: { recipe: Recipe; classWeights: [number, number] },
@@ -23,7 +26,7 @@ export function valScores(
   const { positives, negatives } = counts(labels);
   const loss = meanLoss(logits, labels, options.recipe, options.classWeights);
   return {
-    auroc: Math.min(positives, negatives) < FEWEST ? null : finite(auroc(logits, labels)),
+    auroc: ratable(split) ? finite(auroc(logits, labels)) : null,
     loss: finite(loss),
     positives,
     negatives,
@@ -35,7 +38,7 @@ export function testScores(split: SplitScores, options: { seed: number }): SiloT
   const { logits, labels, patients } = split;
   const { positives, negatives } = counts(labels);
   const images = labels.length;
-  if (Math.min(positives, negatives) < FEWEST) return { auroc: null, se: null, positives, negatives, images };
+  if (!ratable(split)) return { auroc: null, se: null, positives, negatives, images };
   const result = bootstrap({ scores: logits, labels, patients }, { seed: options.seed });
   return { auroc: finite(result.auroc), se: finite(result.se), positives, negatives, images };
 }

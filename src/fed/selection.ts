@@ -3,7 +3,7 @@
  * the newest row's roster has scored. Ties, which small sets that saturate at 1.000 produce, go to the lower mean
  * loss, then to the earlier round.
  */
-import { stratified } from "../model/metrics.ts";
+import { MIN_PER_CLASS, stratified } from "../model/metrics.ts";
 import type { Scores } from "./protocol.ts";
 
 /** A model and what the silos say of it on their own `val`. */
@@ -38,7 +38,7 @@ export function select(
   }
   const rated = complete.map((m) => rate(m, roster)).filter((r) => r.auroc !== null);
   if (rated.length === 0) {
-    const reason = "the last: no silo has 10 val images of either class";
+    const reason = "the last: no model could be rated on 10 val images of either class";
     return { round: options.last, auroc: null, reason };
   }
   const best = rated.reduce((a, b) => better(b, a) ? b : a);
@@ -62,6 +62,11 @@ function rate(model: ScoredModel, roster: readonly string[]): Rated {
   const { auroc } = stratified(
     scores.map(({ auroc, positives, negatives }) => ({ auroc, positives, negatives })),
   );
+  // A silo with films enough that could not be rated: the model diverged there, whatever the others say.
+  const diverged = scores.some((s) =>
+    s.auroc === null && Math.min(s.positives, s.negatives) >= MIN_PER_CLASS
+  );
+  if (diverged) return { round: model.round, auroc: null, loss: Infinity };
   return { round: model.round, auroc, loss: Number.isNaN(sum) ? Infinity : sum / images };
 }
 

@@ -14,6 +14,9 @@ import { answerOf, type FileRange, type Handler, type WireAnswer } from "./wire.
 /** Seconds between pings that keep a connection through firewalls and notice a peer that vanished. */
 const PING = 20;
 
+/** Seconds that answers under way get when the server stops. */
+const FLUSH = 1;
+
 /** Where to listen and what to do with what arrives. */
 export interface ServeOptions {
   host: string;
@@ -26,13 +29,13 @@ export interface ServeOptions {
   onSession(silo: string, session: object, open: boolean): void;
 }
 
-/** A listening server; disposing of it closes every connection. */
+/** A listening server; disposing of it lets answers under way out, then closes every connection. */
 export interface Server extends AsyncDisposable {
   port: number;
 }
 
 /**
- * Starts to listen. @throws {ProtocolError} `port_in_use`.
+ * Starts to listen. @throws {ProtocolError} `port_in_use`, `cannot_listen`.
  */
 export async function serve(options: ServeOptions): Promise<Server> {
   const { identity, handler, onEvent } = options;
@@ -57,23 +60,36 @@ export async function serve(options: ServeOptions): Promise<Server> {
     });
     if (silo !== null) options.onSession(silo, session, true);
   });
+  const answering = new Set<http2.ServerHttp2Stream>();
   server.on("stream", (stream, headers) => {
     stream.on("error", () => {});
-    serveStream(stream, headers, handler).catch(() => stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR));
+    stream.on("close", () => answering.delete(stream));
+    serveStream(stream, headers, { handler, onAnswer: () => answering.add(stream) })
+      .catch(() => stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR));
   });
   server.on("tlsClientError", (error: Error & { code?: string }, socket?: Refused) => {
     const peer = socket?.remoteAddress ?? socket?._parent?.remoteAddress ?? "unknown";
     onEvent({ type: "refused", peer, code: error.code ?? error.message });
   });
   const port = await listen(server, options);
+  server.on("error", (error) => onEvent({ type: "warning", text: `the listening socket: ${error.message}` }));
   return {
     port,
     async [Symbol.asyncDispose]() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      await flushed(answering);
       for (const session of sessions) session.destroy();
       await closed;
     },
   };
+}
+
+/** Waits until no answer is under way, those included that are about to be given; `FLUSH` seconds at most. */
+async function flushed(answering: ReadonlySet<unknown>): Promise<void> {
+  const until = performance.now() + FLUSH * 1000;
+  do {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  } while (answering.size > 0 && performance.now() < until);
 }
 
 /** A TLS socket whose handshake failed; in Deno 2.9.3 only the socket below it still knows the peer. */
@@ -82,29 +98,37 @@ type Refused = { remoteAddress?: string; _parent?: { remoteAddress?: string } };
 function listen(server: http2.Http2SecureServer, options: { host: string; port: number }): Promise<number> {
   const { host, port } = options;
   return new Promise((resolve, reject) => {
-    server.once("error", (cause: Error & { code?: string }) => {
-      const taken = cause.code === "EADDRINUSE";
-      reject(
-        new ProtocolError("port_in_use", {
-          expected: `${host}:${port} to be free`,
-          got: taken ? "another process on it" : cause.message,
-          cause,
-        }),
-      );
+    const refuse = (cause: Error & { code?: string }) => reject(listenError(`${host}:${port}`, cause));
+    server.once("error", refuse);
+    server.listen(port, host, () => {
+      server.off("error", refuse);
+      resolve((server.address() as { port: number }).port);
     });
-    server.listen(port, host, () => resolve((server.address() as { port: number }).port));
   });
+}
+
+function listenError(address: string, cause: Error & { code?: string }): ProtocolError {
+  if (cause.code === "EADDRINUSE") {
+    return new ProtocolError("port_in_use", {
+      expected: `${address} to be free`,
+      got: "another process on it",
+      cause,
+    });
+  }
+  const got = cause.code === "EACCES" ? "no permission for that port" : cause.message;
+  return new ProtocolError("cannot_listen", { expected: `to listen on ${address}`, got, cause });
 }
 
 async function serveStream(
   stream: http2.ServerHttp2Stream,
   headers: http2.IncomingHttpHeaders,
-  handler: Handler,
+  options: { handler: Handler; onAnswer: () => void },
 ): Promise<void> {
   const gone = new AbortController();
   stream.once("close", () => gone.abort());
-  const answer = await ask(stream, headers, { handler, signal: gone.signal });
+  const answer = await ask(stream, headers, { handler: options.handler, signal: gone.signal });
   if (stream.destroyed) return;
+  options.onAnswer();
   // Answered before the whole body came: the rest must be read away, or the stream never closes.
   stream.resume();
   if ("json" in answer) {

@@ -9,10 +9,18 @@ import { checkCertificate, readIdentity } from "./certificate.ts";
 import { Client, sleep } from "./client.ts";
 import { ProtocolError } from "./errors.ts";
 import type { OnEvent } from "./event.ts";
+import { nameFullDisk } from "./files.ts";
 import { stageOf } from "./handlers.ts";
 import { Pulse, RoundOver } from "./heartbeat.ts";
 import { checkRegistration } from "./join.ts";
-import { type Plan, type Proposal, type Registration, type RunView, WIRE_VERSION } from "./protocol.ts";
+import {
+  type Plan,
+  type Proposal,
+  type Registration,
+  type Row,
+  type RunView,
+  WIRE_VERSION,
+} from "./protocol.ts";
 import type { SiloResult, SiloTest } from "./result.ts";
 import type { FaultPoint } from "./run.ts";
 import { testScores } from "./scoring.ts";
@@ -22,7 +30,7 @@ import type { Trainer } from "./trainer.ts";
 import { scoreVal, takeTurn, type TurnContext } from "./turn.ts";
 
 /** Refusals after which a silo looks at the run again instead of giving up. */
-const GO_ON = new Set(["round_closed", "different_update", "model_missing", "other_base"]);
+const GO_ON = new Set(["round_closed", "model_missing", "other_base"]);
 
 export interface SiloOptions {
   /** Name, as in the certificate and the aggregator's list. */
@@ -46,8 +54,8 @@ export interface SiloOptions {
 /**
  * Takes part in one run to its end; a finished one only returns its result.
  *
- * @throws {ProtocolError} on refusals of certificate, name, shard or update, on a failed run, and `unreachable`
- * after `wait` · the signal's reason.
+ * @throws {ProtocolError} on refusals of certificate, name, shard or update, on a failed run, `disk_full`, and
+ * `unreachable` after `wait` · the signal's reason.
  */
 export async function runSilo(options: SiloOptions): Promise<SiloResult> {
   requirePinnedDeno();
@@ -77,7 +85,9 @@ export async function runSilo(options: SiloOptions): Promise<SiloResult> {
   await trainer.configure({ recipe, classWeights, seed, silo: number });
   const faultPoint = options.faultPoint ?? (() => {});
   const context = { silo: options.silo, client, state, trainer, plan, pulse, onEvent, faultPoint, signal };
-  return await takePart(context);
+  return await takePart(context).catch((error) => {
+    throw nameFullDisk(error);
+  });
 }
 
 function registrationOf(silo: string, trainer: Trainer, stepsPerSecond: number): Registration {
@@ -101,25 +111,42 @@ async function takePart(context: TurnContext): Promise<SiloResult> {
   for (let done = "";; view = await client.view({ seen: done })) {
     refuseFailed(view);
     done = stageOf(view);
-    if (view.state === "round" && view.row?.roster.includes(silo)) {
+    const { state: phase, row, selected } = view;
+    if (phase === "round" && row?.roster.includes(silo)) {
       if (state.tally.since === null) state.tally = { ...state.tally, since: Date.now() / 1000 };
-      if (!await turn(context, view)) done = "";
-    } else if (view.state === "closing" && view.selected === null) {
-      await scoreLast(context, view);
-    } else if (view.selected !== null && (view.state === "closing" || test === null)) {
-      test = await testSelected(context, view, view.selected);
+      const over = pulse.follow(done);
+      if (!await step(context, row.round, () => turn({ ...context, over }, row))) done = "";
+    } else if (phase === "closing" && selected === null) {
+      if (!await step(context, view.round + 1, () => scoreLast(context, view))) done = "";
+    } else if (selected !== null && (phase === "closing" || test === null)) {
+      const tested = await step(context, view.round + 1, () => testSelected(context, view, selected));
+      if (tested) test = tested.value;
+      else done = "";
     }
     pulse.doing = { run: view.run, round: view.round, phase: "waiting", step: 0, steps: 0 };
     if (view.state === "finished") return await finish(context, view, test!);
   }
 }
 
-/** One turn; false when the round went on without it, so that the silo looks again. */
-async function turn(context: TurnContext, view: RunView): Promise<boolean> {
-  const row = view.row!;
+/** One turn; an update of this round that counted before, different as it may be, ends it as well. */
+async function turn(context: TurnContext, row: Row): Promise<void> {
   try {
-    await takeTurn({ ...context, over: context.pulse.follow(stageOf(view)) }, row);
-    return true;
+    await takeTurn(context, row);
+  } catch (error) {
+    if (!(error instanceof ProtocolError) || error.code !== "different_update") throw error;
+    const { code, message: reason } = error;
+    context.onEvent({ type: "update_dropped", round: row.round, code, reason });
+  }
+}
+
+/** What `body` gives; null when the run went on without it, so that the silo looks again. */
+async function step<T>(
+  context: TurnContext,
+  round: number,
+  body: () => Promise<T>,
+): Promise<{ value: T } | null> {
+  try {
+    return { value: await body() };
   } catch (error) {
     const code = error instanceof ProtocolError
       ? error.code
@@ -127,9 +154,9 @@ async function turn(context: TurnContext, view: RunView): Promise<boolean> {
       ? "round_closed"
       : "";
     if (!GO_ON.has(code)) throw error;
-    context.onEvent({ type: "update_dropped", round: row.round, code, reason: (error as Error).message });
+    context.onEvent({ type: "update_dropped", round, code, reason: (error as Error).message });
     await sleep(0.2, context.signal);
-    return code === "different_update";
+    return null;
   }
 }
 

@@ -9,6 +9,9 @@ import type { Scores } from "./protocol.ts";
 import type { SiloResult } from "./result.ts";
 import { StateFolder } from "./state.ts";
 
+/** Name of the update's file in `staged`. */
+const UPDATE = "update.f32";
+
 /** A written update and the scores that go with it. */
 export interface StoredUpdate {
   run: string;
@@ -37,7 +40,9 @@ export class SiloState implements Disposable {
 
   /** @throws {ProtocolError} `state_locked`, `damaged_state`. */
   static async open(dir: string): Promise<SiloState> {
-    return new SiloState(await StateFolder.open(dir, ""));
+    const folder = await StateFolder.open(dir, "");
+    await folder.sweep((name) => name === UPDATE);
+    return new SiloState(folder);
   }
 
   get run(): string | null {
@@ -50,7 +55,7 @@ export class SiloState implements Disposable {
 
   /** The update's f32 file. */
   get updatePath(): string {
-    return `${this.folder.dir}/staged/update.f32`;
+    return `${this.folder.dir}/staged/${UPDATE}`;
   }
 
   /** The selected model, once the closing phase stored it. */

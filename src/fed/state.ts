@@ -43,6 +43,19 @@ export class StateFolder implements Disposable {
     }
   }
 
+  /**
+   * Removes what a killed process left under temporary names, and what lies in `staged` for nothing.
+   * @param keep Whether a file of `staged` is still needed, by its name.
+   */
+  async sweep(keep: (name: string) => boolean): Promise<void> {
+    for (const folder of [".", "models", "staged"]) {
+      for await (const { name, isFile } of Deno.readDir(`${this.dir}/${folder}`)) {
+        const needed = folder === "staged" ? keep(name) : !/\.(tmp|partial)$/.test(name);
+        if (isFile && !needed) await Deno.remove(`${this.dir}/${folder}/${name}`);
+      }
+    }
+  }
+
   /** Runs `body` in one transaction: all of it is on disk afterwards, or nothing. */
   transaction<T>(body: () => T): T {
     this.db.exec("BEGIN IMMEDIATE");

@@ -4,12 +4,11 @@
  * A written update is sent again as it is, never trained again unless its file is damaged: a silo killed at any
  * moment sends the same bytes.
  */
-import { digest } from "../model/checkpoint.ts";
+import { digest, writeDurably } from "../model/checkpoint.ts";
 import { fingerprint } from "../model/layout.ts";
 import { delta } from "./aggregate.ts";
 import type { Client } from "./client.ts";
 import type { OnEvent } from "./event.ts";
-import { writeDurable } from "./files.ts";
 import type { Pulse } from "./heartbeat.ts";
 import { type Plan, type Row, type Scores, WIRE_VERSION } from "./protocol.ts";
 import type { FaultPoint } from "./run.ts";
@@ -60,7 +59,7 @@ async function makeUpdate(
   const seconds: Scores["seconds"] = { pull, score, train: clock() };
   const change = delta(trained.vector, vector, trainer.layout);
   const bytes = new Uint8Array(change.buffer, change.byteOffset, change.byteLength);
-  await writeDurable(state.updatePath, bytes);
+  await writeDurably(state.updatePath, bytes);
   seconds.write = clock();
   const trainLoss = Number.isFinite(trained.loss) ? trained.loss : null;
   const scores: Scores = { run, round, ...val, trainLoss, seconds, images: trained.images + scored };

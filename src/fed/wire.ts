@@ -53,14 +53,18 @@ export async function readBody(request: WireRequest): Promise<Uint8Array> {
     }
     chunks.push(chunk);
   }
-  if (chunks.length === 1) return chunks[0];
-  const body = new Uint8Array(length);
+  return joinChunks(chunks);
+}
+
+/** The chunks' bytes in a new array. */
+export function joinChunks(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
   let at = 0;
   for (const chunk of chunks) {
-    body.set(chunk, at);
+    bytes.set(chunk, at);
     at += chunk.length;
   }
-  return body;
+  return bytes;
 }
 
 /** The answer that an error stands for. An error that is none of ours tells the peer nothing but “internal”. */

@@ -96,11 +96,19 @@ export async function saveModel(
   await writeDurably(path, bytes);
 }
 
-/** Writes `bytes` so that a crash at any moment leaves the old file or the whole new one. */
-export async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
+/**
+ * Writes `bytes` so that a crash at any moment leaves the old file or the whole new one.
+ *
+ * @param options.mode permission bits of the file from its first byte on @default {0o644}
+ */
+export async function writeDurably(
+  path: string,
+  bytes: Uint8Array,
+  options: { mode?: number } = {},
+): Promise<void> {
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
-    const file = await open(temporary, "wx");
+    const file = await open(temporary, "wx", options.mode ?? 0o644);
     try {
       await file.writeFile(bytes);
       await file.sync();

@@ -11,7 +11,7 @@ export { bootstrap, hanleyMcNeil } from "./bootstrap.ts";
 export { auroc, operatingPoint, rocCurve } from "./roc.ts";
 
 /** Fewest films of each class with which a silo's AUROC counts. */
-const MIN_PER_CLASS = 10;
+export const MIN_PER_CLASS = 10;
 
 /**
  * Mean over silos of their own AUROC, weighted by their positive–negative pairs: Σ P·N·A / Σ P·N. A silo with fewer

@@ -38,3 +38,26 @@ Deno.test("a row still open at the budget's end is abandoned: none of its update
     assert(events.some((event) => event.type === "abandoned"));
     for (const silo of silos) assertEquals([silo.sha256, silo.rounds], [result.sha256, result.rounds]);
   }));
+
+Deno.test("a silo lost in the closing phase is left out at the budget's end: degraded, named, no failure", () =>
+  withFederation(async (dir) => {
+    const budget = 6;
+    const spec = { dir, port: freePort(), proposal: { rounds: 2, budget } };
+    const gone = new AbortController();
+    const done = Promise.withResolvers<void>();
+    const onEvent = (event: FedEvent) => {
+      if (event.type === "committed" && event.round === 2) gone.abort(new Error("gone"));
+      if (event.type === "finished") done.resolve();
+    };
+    const hub = runRole({ ...spec, role: "aggregator" }, { onEvent });
+    const others = ["b", "c"].map((role) => runRole({ ...spec, role }));
+    const a = runRole({ ...spec, role: "a" }, { signal: gone.signal }).catch((error) => error.message);
+    assertEquals(await a, "gone");
+    await done.promise;
+    // It comes back while the finished run is served, and gets the model.
+    const [result, late] = await Promise.all([hub, runRole({ ...spec, role: "a" }), ...others]);
+    const { degraded, missing, test, seconds } = result as AggregatorResult;
+    assertEquals([degraded, missing, Object.keys(test.silos)], [true, { a: [3] }, ["b", "c"]]);
+    assert(seconds >= budget - 1 && seconds <= budget + 3, `${seconds} s`);
+    assertEquals(late.sha256, result.sha256);
+  }));

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { createHash } from "node:crypto";
-import type { UpdateStart } from "../../src/fed/protocol.ts";
+import { stageOf } from "../../src/fed/handlers.ts";
+import type { Scores, UpdateStart } from "../../src/fed/protocol.ts";
 import { closeRow } from "../../src/fed/rounds.ts";
 import { startVector, TINY } from "./fake_federation.ts";
 import { BYTES, frames, openBench, registration, update, withRound } from "./open_round.ts";
@@ -152,4 +153,60 @@ Deno.test("handlerOf serves the open round's base in ranges and no other model",
       run.proposal.init.sha256,
     ]);
     assertEquals((await send("a", "GET", "/v1/rounds/1/model")).status, 404);
+  }));
+
+const SCORES = "/v1/rounds/1/scores";
+
+function scoresOf(run: string, change: Partial<Scores> = {}): Scores {
+  return { run, round: 1, auroc: 0.8, loss: 0.5, positives: 48, negatives: 48, ...change };
+}
+
+Deno.test("handlerOf takes val scores of the registered split, and none of another", () =>
+  withRound(async ({ run, send }) => {
+    for (const change of [{ positives: 47 }, { negatives: 49 }, { positives: 47, negatives: 49 }]) {
+      const answer = await send("a", "POST", SCORES, scoresOf(run.id, change));
+      assertEquals([answer.status, answer.json.code], [409, "wrong_counts"]);
+    }
+    assertEquals((await send("a", "POST", SCORES, scoresOf("0".repeat(32)))).json.code, "other_run");
+    assertEquals((await send("a", "POST", SCORES, scoresOf(run.id))).status, 200);
+    assertEquals(run.state.scores().get(1)?.a.auroc, 0.8);
+  }));
+
+Deno.test("handlerOf takes test scores only of a selected model in the closing phase, and the same again", () =>
+  withRound(async ({ run, send }) => {
+    const test = { auroc: 0.9, se: 0.1, positives: 48, negatives: 48, images: 96 };
+    const message = scoresOf(run.id, { auroc: null, loss: null, test });
+    assertEquals((await send("a", "POST", SCORES, message)).json.code, "no_round");
+    run.phase = "closing";
+    assertEquals((await send("a", "POST", SCORES, message)).json.code, "round_closed");
+    assertEquals((await send("a", "POST", SCORES, scoresOf(run.id))).status, 200);
+    run.selected = { round: 0, sha256: run.proposal.init.sha256 };
+    const other = { ...message, test: { ...test, images: 95 } };
+    assertEquals((await send("a", "POST", SCORES, other)).json.code, "wrong_counts");
+    assertEquals((await send("a", "POST", SCORES, message)).status, 200);
+    run.phase = "finished";
+    assertEquals((await send("a", "POST", SCORES, message)).status, 200);
+    assertEquals((await send("b", "POST", SCORES, message)).json.code, "round_closed");
+  }));
+
+Deno.test("handlerOf answers another wire version with 409 and both values, whatever else the message holds", () =>
+  withRound(async ({ send }) => {
+    for (const path of ["/v1/join", "/v1/rounds/1/update"]) {
+      const { status, json } = await send("a", "POST", path, { wire: 2, field_of_the_future: true });
+      assertEquals([status, json.code], [409, "other_wire"]);
+      assertEquals([json.expected, json.got], ["wire version 1", "2"]);
+    }
+  }));
+
+Deno.test("handlerOf reports nothing when a silo leaves during a long poll", () =>
+  withRound(async ({ run, handler, events }) => {
+    const gone = new AbortController();
+    const query = new URLSearchParams({ seen: stageOf(run.view()), wait: "20" });
+    const request = { method: "GET", path: "/v1/run", query, silo: "a", body: ReadableStream.from([]) };
+    const session = run.present.get("a")!.session;
+    const answer = handler({ ...request, session, signal: gone.signal });
+    const before = events.length;
+    gone.abort();
+    await answer;
+    assertEquals(events.slice(before), []);
   }));

@@ -48,3 +48,8 @@ Deno.test("select: the last with a reason when none qualifies", () => {
   assertStringIncludes(small.reason, "10 val images");
   assertEquals(select([], { roster: [], last: 0 }).round, 0);
 });
+
+Deno.test("select: a model that one silo with films enough could not rate is not taken", () => {
+  const models = [model(1, { a: [0.7, 1], b: [0.7, 1] }), model(2, { a: [0.99, 1], b: [null, null] })];
+  assertEquals(select(models, { roster: ["a", "b"], last: 2 }).round, 1);
+});

@@ -1,10 +1,13 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { AggregatorState } from "../../src/fed/aggregator_state.ts";
 import { ProtocolError } from "../../src/fed/errors.ts";
-import { openDurable, readAt, writeDurable } from "../../src/fed/files.ts";
+import { nameFullDisk, readAt } from "../../src/fed/files.ts";
+import type { UpdateStart } from "../../src/fed/protocol.ts";
 import { SiloState } from "../../src/fed/silo_state.ts";
 import { StateFolder } from "../../src/fed/state.ts";
 import { requirePinnedDeno } from "../../src/fed/tls.ts";
-import { digest } from "../../src/model/checkpoint.ts";
+import { digest, writeDurably } from "../../src/model/checkpoint.ts";
+import { proposalOf, startVector, TINY } from "./fake_federation.ts";
 
 async function withFolder(body: (dir: string) => Promise<void>): Promise<void> {
   const dir = await Deno.makeTempDir({ prefix: "fedx-state-" });
@@ -48,21 +51,62 @@ Deno.test("StateFolder.open says damaged_state for a file that is no database", 
     assertEquals(error.code, "damaged_state");
   }));
 
-Deno.test("openDurable shows a file only after commit and leaves nothing without it", () =>
+Deno.test("readAt fills the whole buffer or says where the file ends", () =>
   withFolder(async (dir) => {
-    {
-      using file = await openDurable(`${dir}/x`);
-      await file.write(new Uint8Array([1]));
-      await assertRejects(() => Deno.stat(`${dir}/x`), Deno.errors.NotFound);
-    }
-    assertEquals([...Deno.readDirSync(dir)], []);
-    await writeDurable(`${dir}/x`, new Uint8Array([1, 2, 3]));
+    await writeDurably(`${dir}/x`, new Uint8Array([1, 2, 3]));
     using file = await Deno.open(`${dir}/x`);
     const two = new Uint8Array(2);
     await readAt(file, 1, two);
     assertEquals([...two], [2, 3]);
     await assertRejects(() => readAt(file, 2, two), RangeError);
   }));
+
+Deno.test("SiloState.open and AggregatorState.open remove what a killed process left behind, nothing else", () =>
+  withFolder(async (dir) => {
+    const files = (at: string) => [...Deno.readDirSync(`${dir}/${at}`)].map(({ name }) => name).toSorted();
+    const leave = async (...paths: string[]) => {
+      for (const path of paths) await Deno.writeTextFile(`${dir}/${path}`, "x");
+    };
+    {
+      using state = await AggregatorState.open(`${dir}/hub`);
+      state.begin("r".repeat(32), proposalOf(startVector(TINY)), 0);
+      state.commitModel(1, "0".repeat(64), { now: 0, bytes: 0 });
+      const { run, start } = { run: "r".repeat(32), start: { round: 2 } as UpdateStart };
+      state.saveUpload("a", start);
+      state.count({ run, round: 1, silo: "a", sha256: "", examples: 1 });
+      state.count({ run, round: 2, silo: "b", sha256: "", examples: 1 });
+    }
+    await leave("hub/model.safetensors.1.tmp", "hub/models/0.f32", "hub/models/2.f32.partial");
+    await leave(
+      "hub/staged/1-a.f32",
+      "hub/staged/2-a.f32.partial",
+      "hub/staged/2-b.f32",
+      "hub/staged/2-c.f32.partial",
+    );
+    (await AggregatorState.open(`${dir}/hub`))[Symbol.dispose]();
+    assertEquals(files("hub/staged"), ["2-a.f32.partial", "2-b.f32"]);
+    assertEquals(files("hub/models"), ["0.f32"]);
+    assert(!files("hub").includes("model.safetensors.1.tmp"));
+    (await SiloState.open(`${dir}/a`))[Symbol.dispose]();
+    await leave(
+      "a/model.safetensors",
+      "a/model.safetensors.1.tmp",
+      "a/staged/update.f32",
+      "a/staged/update.f32.1.tmp",
+    );
+    (await SiloState.open(`${dir}/a`))[Symbol.dispose]();
+    assertEquals(files("a/staged"), ["update.f32"]);
+    assert(files("a").includes("model.safetensors") && !files("a").includes("model.safetensors.1.tmp"));
+  }));
+
+Deno.test("nameFullDisk knows a full disk from Deno, Node and SQLite, and leaves other errors alone", async () => {
+  const full = await Deno.writeFile("/dev/full", new Uint8Array(1)).then(() => null, (error) => error);
+  for (const error of [full, new Error("database or disk is full")]) {
+    assertEquals((nameFullDisk(error) as ProtocolError).code, "disk_full");
+  }
+  const other = new Error("something else");
+  assertEquals(nameFullDisk(other), other);
+});
 
 Deno.test("SiloState.update gives a stored update only while its file is what was written", () =>
   withFolder(async (dir) => {
