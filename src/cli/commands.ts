@@ -126,7 +126,7 @@ export const COMMANDS = {
         value: "N",
         help: "side of the images in pixels",
         default: 128,
-        range: [16, 1024],
+        range: [32, 1024],
       },
       ...TRAINING,
       quorum: {

@@ -1,3 +1,4 @@
+import { ProtocolError } from "../fed/errors.ts";
 import type { FaultPoint } from "../fed/run.ts";
 import { guardExit, shutdown } from "../model/exit.ts";
 import { type CommandName, COMMANDS } from "./commands.ts";
@@ -42,7 +43,7 @@ export async function main(
       return resumable ? 0 : 1;
     }
     output.line(explain(error));
-    return error instanceof UsageError ? 2 : 1;
+    return isUsage(error) ? 2 : 1;
   } finally {
     stop.release();
     shutdown();
@@ -86,6 +87,12 @@ const CODE: Record<CommandName, () => Promise<{ run: (context: never) => Promise
 async function call(name: CommandName, context: Context<unknown>): Promise<number> {
   const { run } = await CODE[name]();
   return await run(context as never) ?? 0;
+}
+
+/** Whether other arguments are the remedy. */
+export function isUsage(error: unknown): boolean {
+  if (error instanceof UsageError) return true;
+  return error instanceof ProtocolError && (error.code === "bad_proposal" || error.code === "other_proposal");
 }
 
 /** One sentence for the operator; with FEDX_DEBUG the stack as well. */

@@ -1,9 +1,22 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { isUsage } from "../../src/cli/main.ts";
+import { runAggregator } from "../../src/fed/aggregator.ts";
 import { initCa, issue } from "../../src/fed/ca.ts";
 import { ProtocolError } from "../../src/fed/errors.ts";
 import type { FedEvent } from "../../src/fed/event.ts";
+import type { Proposal } from "../../src/fed/protocol.ts";
 import { runSilo } from "../../src/fed/silo.ts";
-import { FakeTrainer, freePort, type RoleSpec, runRole, TINY, withFederation } from "./fake_federation.ts";
+import { preset } from "../../src/model/recipe.ts";
+import {
+  FakeTrainer,
+  freePort,
+  proposalOf,
+  type RoleSpec,
+  runRole,
+  startVector,
+  TINY,
+  withFederation,
+} from "./fake_federation.ts";
 
 /** An aggregator that listens while `body` runs. */
 async function withAggregator(
@@ -144,6 +157,66 @@ Deno.test("runAggregator refuses another proposal for the same state and names t
     assertEquals(error.code, "other_proposal");
     assertStringIncludes(error.message, "seed 7");
     assertStringIncludes(error.message, "seed 99");
+    assert(isUsage(error));
+  }));
+
+Deno.test("runAggregator refuses settings that no run can have before it writes anything", () =>
+  withFederation(async (dir) => {
+    const wrong: [Partial<Proposal>, string][] = [
+      [{ size: 16 }, "size"],
+      [{ silos: ["a", "b c", "d"] }, "silos.1"],
+      [{ silos: ["a", "b", "a"] }, "silos"],
+      [{ recipe: { ...preset("default"), warmup: 1 } }, "warmup"],
+      [{ quorum: 2 }, "--quorum 2"],
+    ];
+    for (const [proposal, named] of wrong) {
+      const spec: RoleSpec = { dir, port: freePort(), role: "aggregator", proposal };
+      const error = await assertRejects(() => runRole(spec), ProtocolError);
+      assertEquals(error.code, "bad_proposal");
+      assertStringIncludes(error.message, named);
+      assert(isUsage(error));
+    }
+    await assertRejects(() => Deno.stat(`${dir}/state-aggregator`), Deno.errors.NotFound);
+  }));
+
+Deno.test("runAggregator names an address it cannot have, and does not call it a port in use", () =>
+  withFederation(async (dir) => {
+    const start = startVector(TINY);
+    const error = await assertRejects(() =>
+      runAggregator({
+        proposal: proposalOf(start),
+        start,
+        listen: { host: "192.0.2.1", port: 0 },
+        tls: `${dir}/tls-aggregator`,
+        state: `${dir}/state`,
+        layout: TINY,
+      }), ProtocolError);
+    assertEquals(error.code, "cannot_listen");
+    assertStringIncludes(error.message, "192.0.2.1:0");
+  }));
+
+Deno.test("a full disk in the fold ends the run in one sentence, and the silos are told", () =>
+  withFederation(async (dir) => {
+    const port = freePort();
+    const full = Object.assign(new Error("No space left on device (os error 28)"), { code: "ENOSPC" });
+    const start = startVector(TINY);
+    const aggregator = runAggregator({
+      proposal: proposalOf(start),
+      start,
+      listen: { host: "127.0.0.1", port },
+      tls: `${dir}/tls-aggregator`,
+      state: `${dir}/state`,
+      layout: TINY,
+      faultPoint(name) {
+        if (name === "before_fold") throw full;
+      },
+    }).catch((error) => error);
+    const silos = ["a", "b", "c"].map((role) => runRole({ dir, port, role }).catch((error) => error));
+    assertEquals((await aggregator).code, "disk_full");
+    for (const silo of await Promise.all(silos)) {
+      assertEquals(silo.code, "run_failed");
+      assertStringIncludes(silo.message, "free some space");
+    }
   }));
 
 Deno.test("runAggregator ends with join_timeout, naming who is missing", () =>
