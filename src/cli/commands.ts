@@ -132,7 +132,7 @@ export const COMMANDS = {
       quorum: {
         kind: "integer",
         value: "N",
-        help: "silos needed to close a round (default: all)",
+        help: "silos needed to close a round; fewer than all is not built yet (default: all)",
         range: [1, 10_000],
       },
       "round-timeout": { kind: "duration", value: "TIME", help: "longest wait for a round" },

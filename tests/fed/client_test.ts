@@ -1,38 +1,44 @@
-import { assertEquals } from "@std/assert";
-import { createSecureServer } from "node:http2";
+import { assert, assertEquals } from "@std/assert";
 import { readIdentity } from "../../src/fed/certificate.ts";
 import { Client } from "../../src/fed/client.ts";
-import { freePort, withFederation } from "./fake_federation.ts";
+import { withFederation } from "./fake_federation.ts";
 
-Deno.test("Client opens one connection for all requests that wait for it", () =>
+/** Takes connections, holds each for a moment and closes it; counts how many there were, and at once. */
+function holdingServer() {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const seen = { now: 0, most: 0, all: 0 };
+  const taking = (async () => {
+    for await (const connection of listener) {
+      seen.all++;
+      seen.most = Math.max(seen.most, ++seen.now);
+      setTimeout(() => {
+        seen.now--;
+        connection.close();
+      }, 200);
+    }
+  })();
+  return { port: listener.addr.port, seen, taking, close: () => listener.close() };
+}
+
+Deno.test("Client makes one attempt at a time, shared by all requests that wait for a connection", () =>
   withFederation(async (dir) => {
-    const port = freePort();
-    const identity = await readIdentity(`${dir}/tls-a`);
+    const server = holdingServer();
+    const stop = new AbortController();
     const client = new Client({
-      server: new URL(`https://127.0.0.1:${port}`),
-      identity,
+      server: new URL(`https://127.0.0.1:${server.port}`),
+      identity: await readIdentity(`${dir}/tls-a`),
       wait: 20,
       onEvent: () => {},
+      signal: stop.signal,
     });
-    // Nobody listens yet: the requests below wait on the same failing attempts.
-    const scores = { run: "0".repeat(32), round: 1, auroc: null, loss: null, positives: 0, negatives: 0 };
-    const waiting = [1, 2, 3, 4].map(() => client.scores(scores));
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    const server = createSecureServer(await readIdentity(`${dir}/tls-aggregator`));
-    let sessions = 0;
-    server.on("session", (session) => {
-      sessions++;
-      session.on("error", () => {});
-    });
-    server.on("stream", (stream) => {
-      const body = new TextEncoder().encode('{"received":true}');
-      stream.resume();
-      stream.respond({ ":status": 200, "content-length": body.length });
-      stream.end(body);
-    });
-    await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
-    await Promise.all(waiting);
-    assertEquals(sessions, 1);
+    const waiting = [1, 2, 3, 4].map(() => client.view().catch((error) => error.message));
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    stop.abort(new Error("stopped"));
+    assertEquals(await Promise.all(waiting), Array(4).fill("stopped"));
     client[Symbol.dispose]();
-    await new Promise((resolve) => server.close(resolve));
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    server.close();
+    await server.taking;
+    assert(server.seen.all >= 2, `${server.seen.all} attempts`);
+    assertEquals(server.seen.most, 1);
   }));
