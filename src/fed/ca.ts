@@ -103,7 +103,8 @@ export interface IssueOptions {
  * Issues a certificate: serverAuth with the hosts as SANs for an aggregator, clientAuth only with the
  * SAN `urn:fedx:silo:NAME` for a silo, so that a silo's certificate cannot act as a server.
  *
- * @throws {Deno.errors.NotFound} no CA in `options.ca` · {Deno.errors.AlreadyExists} `out` holds one already.
+ * @throws {Deno.errors.NotFound} no CA in `options.ca` · {Deno.errors.AlreadyExists} `out` holds a certificate, a
+ * CA's key or another CA's `ca.pem`.
  */
 export async function issue(options: IssueOptions): Promise<Issued> {
   checkName(options.name);
@@ -111,7 +112,13 @@ export async function issue(options: IssueOptions): Promise<Issued> {
   const authority = await readCa(lib, options.ca);
   const out = options.out;
   const paths = { ca: `${out}/ca.pem`, cert: `${out}/cert.pem`, key: `${out}/key.pem` };
-  await refuseExisting("issue a certificate", [paths.cert, paths.key], "choose another --out");
+  await refuseExisting(
+    "issue a certificate",
+    [paths.cert, paths.key, `${out}/ca-key.pem`],
+    "choose another --out",
+  );
+  const caPem = authority.cert.toString("pem") + "\n";
+  await refuseOtherCa(paths.ca, caPem);
   const keys = await crypto.subtle.generateKey(CURVE, true, ["sign", "verify"]);
   const silo = options.role === "silo";
   const cert = await lib.X509CertificateGenerator.create({
@@ -138,7 +145,7 @@ export async function issue(options: IssueOptions): Promise<Issued> {
   await Deno.mkdir(out, { recursive: true });
   await writeKey(lib, paths.key, keys.privateKey);
   await writeText(paths.cert, cert.toString("pem") + "\n", 0o644);
-  await writeText(paths.ca, authority.cert.toString("pem") + "\n", 0o644);
+  await writeText(paths.ca, caPem, 0o644);
   return { ...paths, expires: cert.notAfter.toISOString(), fingerprint: await fingerprintOf(cert) };
 }
 
@@ -189,6 +196,18 @@ async function refuseExisting(what: string, paths: string[], remedy: string): Pr
       throw new Deno.errors.AlreadyExists(`Cannot ${what}: expected no ${path}, got one; ${remedy}`);
     }
   }
+}
+
+/** `path` is to be missing or to hold `pem`: a folder may stand prepared, but no CA is written over. */
+async function refuseOtherCa(path: string, pem: string): Promise<void> {
+  const found = await Deno.readTextFile(path).catch((error) => {
+    if (error instanceof Deno.errors.NotFound) return pem;
+    throw error;
+  });
+  if (found === pem) return;
+  throw new Deno.errors.AlreadyExists(
+    `Cannot issue a certificate: expected no ${path} or this CA's, got another; choose another --out`,
+  );
 }
 
 async function writeKey(lib: typeof x509, path: string, key: CryptoKey): Promise<void> {

@@ -36,6 +36,25 @@ Deno.test("initCa and issue overwrite nothing", () =>
     assertEquals(await Deno.readTextFile(`${dir}/b/key.pem`), key);
   }));
 
+Deno.test("issue writes over no other CA's ca.pem and into no CA's folder", () =>
+  withCa(async (dir) => {
+    await initCa(`${dir}/foreign`);
+    await Deno.mkdir(`${dir}/b`);
+    await Deno.copyFile(`${dir}/foreign/ca.pem`, `${dir}/b/ca.pem`);
+    const before = await Deno.readTextFile(`${dir}/foreign/ca.pem`);
+    for (const out of ["b", "foreign", "ca"]) {
+      await assertRejects(
+        () => issue({ name: "b", role: "silo", ca: `${dir}/ca`, out: `${dir}/${out}` }),
+        Deno.errors.AlreadyExists,
+        "choose another --out",
+      );
+      await assertRejects(() => Deno.stat(`${dir}/${out}/cert.pem`), Deno.errors.NotFound);
+    }
+    assertEquals(await Deno.readTextFile(`${dir}/foreign/ca.pem`), before);
+    await Deno.copyFile(`${dir}/ca/ca.pem`, `${dir}/b/ca.pem`);
+    await issue({ name: "b", role: "silo", ca: `${dir}/ca`, out: `${dir}/b` });
+  }));
+
 Deno.test("issue without a CA names fedx ca init", async () => {
   const error = await assertRejects(
     () => issue({ name: "b", role: "silo", ca: "/nonexistent", out: "/nonexistent/b" }),
