@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import type { FedEvent } from "../../src/fed/event.ts";
 import type { AggregatorResult, SiloResult } from "../../src/fed/result.ts";
 import { childFlags, freePort, type RoleSpec, runRole, withFederation } from "./fake_federation.ts";
 
@@ -88,17 +89,17 @@ Deno.test("runAggregator stopped while a silo lacks the model serves it again wh
     const spec = { dir, port: freePort(), rounds: 1 };
     const stop = new AbortController();
     const gone = new AbortController();
-    // a goes away right after its test scores; the aggregator is stopped once the others have their model.
-    const a = runRole({ ...spec, role: "a" }, {
-      signal: gone.signal,
-      onEvent: (event) => event.type === "tested" && setTimeout(() => gone.abort(new Error("gone")), 50),
-    }).catch((error) => error.message);
-    const others = ["b", "c"].map((role) => runRole({ ...spec, role }));
-    const slow = runRole({ ...spec, role: "aggregator" }, { signal: stop.signal }).catch((e) => e.message);
-    await Promise.all(others);
+    // a goes away as soon as its test scores are in; the aggregator is stopped once the others have their model.
+    const onEvent = (event: FedEvent) => {
+      if (event.type === "tested" && event.silo === "a") gone.abort(new Error("gone"));
+    };
+    const ends = [
+      runRole({ ...spec, role: "aggregator" }, { signal: stop.signal, onEvent }),
+      runRole({ ...spec, role: "a" }, { signal: gone.signal }),
+    ].map((role) => role.then(() => "ended", (error) => error.message));
+    await Promise.all(["b", "c"].map((role) => runRole({ ...spec, role })));
     stop.abort(new Error("stopped"));
-    const ends = await Promise.all([a, slow]);
-    if (ends[0] === "gone") assertEquals(ends[1], "stopped");
+    assertEquals(await Promise.all(ends), ["stopped", "gone"]);
     const [result, again] = await Promise.all(["aggregator", "a"].map((role) => runRole({ ...spec, role })));
     assertEquals(again.sha256, result.sha256);
   }));
