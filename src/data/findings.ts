@@ -50,10 +50,3 @@ export function labelBits(findings: readonly string[]): { bits: number; unknown:
   }
   return { bits, unknown };
 }
-
-/** The names behind a label's bits, in bit order; bit 14 reads "other". */
-export function findingNames(bits: number): string[] {
-  const names: string[] = FINDINGS.filter((_, bit) => bits & (1 << bit));
-  if (bits & (1 << OTHER_BIT)) names.push("other");
-  return names;
-}

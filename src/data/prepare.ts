@@ -1,11 +1,11 @@
 /**
  * Image files and a labels file become a shard.
  *
- * Why a folder beside the target: the shard appears by one rename when it is whole, so neither a kill nor a bad
- * input leaves half a shard, or costs an existing one.
+ * Why all that can be refused is refused early: a hospital's films take hours to decode.
  */
 
 import { createHash } from "node:crypto";
+import { ClassCounts } from "./class_counts.ts";
 import { decodeImage, KERNEL } from "./decode.ts";
 import { DataError, Quarantine, type QuarantineReason } from "./quarantine.ts";
 import { labelBits } from "./findings.ts";
@@ -13,6 +13,7 @@ import { type ShardManifest, type Split, type SplitCount, SPLITS } from "./manif
 import { ShardWriter } from "./shard_writer.ts";
 import { assignSplits } from "./split.ts";
 import { type LabelRow, parseLabels } from "./table.ts";
+import { Target } from "./target.ts";
 
 /** What `prepareShard` works on. */
 export interface PrepareOptions {
@@ -28,7 +29,7 @@ export interface PrepareOptions {
   maxQuarantine?: number;
   /** Salt of the split. @default "fedx-1" */
   salt?: string;
-  /** Replace an existing shard, once the new one is whole. @default false */
+  /** Replace an existing shard or an empty folder, once the new shard is whole. @default false */
   force?: boolean;
   /** Rows done, of all rows. */
   onProgress?: (done: number, total: number) => void;
@@ -46,46 +47,39 @@ export interface PrepareResult {
   digest: string;
 }
 
-/** Decodes at work at once: more gain nothing on the main thread. */
-const IN_FLIGHT = 3;
+/** Decodes at work at once: they run beside the main thread, and each holds one film. */
+const IN_FLIGHT = Math.max(2, navigator.hardwareConcurrency);
 
+/** A row that may become a film. */
 interface Job extends LabelRow {
-  assigned: Split | null;
-  pixels?: Uint8Array;
-  failure?: DataError;
+  assigned: Split;
+}
+
+/** A row's pixels, (size, size) u8, or why it has none. */
+interface Decoded {
+  job: Job;
+  pixels: Uint8Array | DataError;
 }
 
 /**
  * Makes the shard `options.out`.
  *
- * @throws {Error} when the labels file is unusable, more than `maxQuarantine` of the rows are, `train` or `val` lacks
- * a class, or `out` exists; nothing is left behind then
+ * @throws {Error} when a source is missing, the labels file is unusable, more than `maxQuarantine` of the rows are,
+ * `train` or `val` lacks a class, or `out` may not be written; nothing is left behind then
  */
 export async function prepareShard(options: PrepareOptions): Promise<PrepareResult> {
   checkOptions(options);
-  const out = options.out.replace(/\/+$/, "");
-  if (!options.force && await exists(out)) {
-    throw new Error(
-      `Cannot make shard ${out}: it exists; name another folder with --out or replace it with --force`,
-    );
-  }
+  await checkFolder(options.images);
   const bytes = await readTable(options.labels);
-  const { rows } = parseLabels(bytes, options.labels);
-  const parent = out.slice(0, out.lastIndexOf("/") + 1) || ".";
-  await Deno.mkdir(parent, { recursive: true });
-  const dir = await Deno.makeTempDir({
-    dir: parent,
-    prefix: `${out.slice(out.lastIndexOf("/") + 1)}.partial-`,
+  const rows = parseLabels(bytes, options.labels);
+  await using target = await Target.claim(options.out, {
+    force: options.force ?? false,
+    sources: { "--images": options.images, "--labels": options.labels },
   });
-  try {
-    const labels = createHash("sha256").update(bytes).digest("hex");
-    const { manifest, quarantined } = await fill(dir, rows, { ...options, digest: labels });
-    await place(dir, out);
-    return summary(manifest, quarantined);
-  } catch (error) {
-    await Deno.remove(dir, { recursive: true }).catch(() => {});
-    throw error;
-  }
+  const labels = createHash("sha256").update(bytes).digest("hex");
+  const { manifest, quarantined } = await fill(target.dir, rows, { ...options, digest: labels });
+  await target.place();
+  return summary(manifest, quarantined);
 }
 
 function checkOptions({ size, maxQuarantine = 0.05 }: PrepareOptions): void {
@@ -99,6 +93,17 @@ function checkOptions({ size, maxQuarantine = 0.05 }: PrepareOptions): void {
   }
 }
 
+async function checkFolder(path: string): Promise<void> {
+  const found = await Deno.stat(path).catch((cause) => {
+    const got = cause instanceof Deno.errors.NotFound ? "nothing" : cause.message;
+    throw new Error(`Cannot read images ${path}: expected a folder, got ${got}; name one with --images`, {
+      cause,
+    });
+  });
+  if (found.isDirectory) return;
+  throw new Error(`Cannot read images ${path}: expected a folder, got a file; name one with --images`);
+}
+
 async function readTable(path: string): Promise<Uint8Array> {
   try {
     return await Deno.readFile(path);
@@ -110,10 +115,6 @@ async function readTable(path: string): Promise<Uint8Array> {
       },
     );
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.lstat(path).then(() => true, () => false);
 }
 
 function summary(manifest: ShardManifest, quarantined: Record<QuarantineReason, number>): PrepareResult {
@@ -135,55 +136,62 @@ async function fill(
   rows: LabelRow[],
   options: PrepareOptions & { digest: string },
 ): Promise<{ manifest: ShardManifest; quarantined: Record<QuarantineReason, number> }> {
-  const { size, salt = "fedx-1", signal } = options;
+  const { size, salt = "fedx-1", signal, onProgress } = options;
   const quarantine = new Quarantine(rows.length, options.maxQuarantine ?? 0.05);
-  const unknown = new Set<string>();
+  const jobs = jobsOf(rows, { salt, quarantine });
+  const classes = new ClassCounts(jobs);
   const sources = { labels: options.digest, rows: rows.length, quarantined: quarantine.counts };
   const shape = { size, kernel: KERNEL, salt, unknownFindings: [] as string[], sources };
   using writer = await ShardWriter.create(dir, shape);
-  let done = 0;
-  for await (const job of inOrder(jobsOf(rows, salt), (job) => decodeJob(job, options))) {
+  const unknown = new Set<string>();
+  let done = rows.length - jobs.length;
+  for await (const { job, pixels } of inOrder(jobs, (job) => decodeJob(job, options))) {
     signal?.throwIfAborted();
-    options.onProgress?.(++done, rows.length);
-    if (job.failure) {
-      quarantine.add(job.failure);
+    onProgress?.(++done, rows.length);
+    if (pixels instanceof DataError) {
+      quarantine.add(pixels);
+      classes.drop(job);
       continue;
     }
+    const { patient, image, assigned } = job;
     const label = labelBits(job.findings);
     for (const name of label.unknown) unknown.add(name);
-    const { patient, image } = job;
-    await writer.append({
-      pixels: job.pixels!,
-      label: label.bits,
-      patient,
-      split: job.assigned!,
-      name: image,
-    });
+    await writer.append({ pixels, label: label.bits, patient, split: assigned, name: image });
   }
-  quarantine.check();
   shape.unknownFindings.push(...unknown);
-  const manifest = await writer.finish();
-  checkClasses(manifest);
-  return { manifest, quarantined: quarantine.counts };
+  return { manifest: await writer.finish(), quarantined: quarantine.counts };
 }
 
-/** Rows with their split; splits are drawn over the usable rows only. */
-function jobsOf(rows: LabelRow[], salt: string): Job[] {
-  const splits = assignSplits(rows.filter((row) => !row.bad), { salt });
-  let next = 0;
-  return rows.map((row) => ({ ...row, assigned: row.bad ? null : splits[next++] }));
+/**
+ * The rows that may become films, with their split; the others go into `quarantine`. Splits are drawn over the rows
+ * with sound labels only.
+ */
+function jobsOf(rows: LabelRow[], options: { salt: string; quarantine: Quarantine }): Job[] {
+  const { salt, quarantine } = options;
+  const sound = rows.filter((row) => !row.bad);
+  const splits = assignSplits(sound, { salt });
+  for (const { bad } of rows) if (bad) quarantine.add(new DataError("bad_label", bad));
+  return sound.flatMap((row, i) => {
+    const { [i]: assigned } = splits;
+    if (assigned !== null && !leadsOut(row.image)) return [{ ...row, assigned }];
+    quarantine.add(
+      assigned === null
+        ? new DataError("patient_in_two_splits", "a patient in two splits")
+        : new DataError("missing_file", "an Image Index that leads out of the image folder"),
+    );
+    return [];
+  });
 }
 
-async function decodeJob(job: Job, options: PrepareOptions): Promise<Job> {
+function leadsOut(image: string): boolean {
+  return image.startsWith("/") || image.split(/[/\\]/).includes("..");
+}
+
+async function decodeJob(job: Job, { images, size }: PrepareOptions): Promise<Decoded> {
   try {
-    if (job.bad) throw new DataError("bad_label", job.bad);
-    if (job.assigned === null) throw new DataError("patient_in_two_splits", "a patient in two splits");
-    if (job.image.startsWith("/") || job.image.split(/[/\\]/).includes("..")) {
-      throw new DataError("missing_file", "an Image Index that leads out of the image folder");
-    }
-    return { ...job, pixels: await decodeImage(`${options.images}/${job.image}`, { size: options.size }) };
+    return { job, pixels: await decodeImage(`${images}/${job.image}`, { size }) };
   } catch (error) {
-    if (error instanceof DataError) return { ...job, failure: error };
+    if (error instanceof DataError) return { job, pixels: error };
     throw error;
   }
 }
@@ -200,33 +208,4 @@ async function* inOrder<T, R>(items: Iterable<T>, work: (item: T) => Promise<R>)
   } finally {
     await Promise.allSettled(running);
   }
-}
-
-/** @throws {Error} when train or val has no film with, or none without a finding */
-function checkClasses(manifest: ShardManifest): void {
-  for (const split of ["train", "val"] as const) {
-    const { images, positives } = manifest.counts[split];
-    if (positives > 0 && positives < images) continue;
-    const missing = positives === 0 ? "with a finding" : "with No Finding";
-    throw new Error(
-      `Cannot make the shard: ${split} has ${images} images but none ${missing}; ` +
-        `both classes are needed: add such images or correct "Finding Labels" and "split"`,
-    );
-  }
-}
-
-/** Moves the finished folder to `out`; an old shard goes only when the new one stands in its place. */
-async function place(dir: string, out: string): Promise<void> {
-  const old = `${dir}.old`;
-  const replaced = await exists(out);
-  if (replaced) await Deno.rename(out, old);
-  try {
-    await Deno.rename(dir, out);
-  } catch (error) {
-    if (replaced) await Deno.rename(old, out);
-    throw error;
-  }
-  const parent = await Deno.open(out.slice(0, out.lastIndexOf("/") + 1) || ".");
-  await parent.sync().finally(() => parent.close());
-  if (replaced) await Deno.remove(old, { recursive: true });
 }

@@ -36,13 +36,14 @@ export class Quarantine {
     this.#limit = limit;
   }
 
+  /** @throws {Error} as soon as too many rows are out, however the rest turn out */
   add(error: DataError): void {
     this.counts[error.reason]++;
     if (!this.#examples.has(error.reason)) this.#examples.set(error.reason, error.message);
+    this.#check();
   }
 
-  /** @throws {Error} when too many rows are out */
-  check(): void {
+  #check(): void {
     const reasons = Object.entries(this.counts).filter(([, count]) => count > 0);
     const total = reasons.reduce((sum, [, count]) => sum + count, 0);
     if (total <= this.#limit * this.#rows) return;
@@ -50,7 +51,9 @@ export class Quarantine {
       `${reason} ${count}${reason === "bad_label" ? ` (e.g. ${this.#examples.get(reason)})` : ""}`
     );
     throw new Error(
-      `Cannot make the shard: ${total} of ${this.#rows} rows are unusable (${list.join(", ")}), at most ` +
+      `Cannot make the shard: at least ${total} of ${this.#rows} rows are unusable (${
+        list.join(", ")
+      }), at most ` +
         `${this.#limit} of them may be; mend the files or raise --max-quarantine`,
     );
   }

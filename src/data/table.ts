@@ -12,19 +12,8 @@ export interface LabelRow {
   findings: string[];
   patient: string;
   split?: Split;
-  /** Years. */
-  age?: number;
-  sex?: string;
-  view?: string;
   /** What is wrong with the row, if anything: it cannot be used. Names no patient and no file. */
   bad?: string;
-}
-
-/** A whole labels file. */
-export interface LabelTable {
-  rows: LabelRow[];
-  /** True when the file has a `split` column. */
-  hasSplit: boolean;
 }
 
 const REQUIRED = ["Image Index", "Finding Labels", "Patient ID"] as const;
@@ -96,43 +85,24 @@ function toRow(record: readonly string[], columns: Map<string, number>): LabelRo
   const cell = (name: string): string | undefined => record[columns.get(name) ?? -1];
   const label = cell("Finding Labels")!;
   const split = cell("split")?.toLowerCase();
-  const age = parseInt(cell("Patient Age") ?? "", 10);
   const row: LabelRow = {
     image: cell("Image Index")!,
     findings: label.split("|").map((name) => name.trim()).filter((name) => name && !isNoFinding(name)),
     patient: cell("Patient ID")!,
     split: SPLITS.find((name) => name === split),
-    age: Number.isNaN(age) ? undefined : age,
-    sex: cell("Patient Sex") ?? cell("Patient Gender"),
-    view: cell("View Position"),
   };
   row.bad = problem(row, label, split);
   return row;
 }
 
 /**
- * Reads the labels file at `path`: one entry a data row, in file order; a row that cannot be used carries `bad`.
+ * Reads a labels file's bytes: one entry a data row, in file order; a row that cannot be used carries `bad`.
  *
+ * @param path for the texts of errors
  * @throws {SyntaxError} when it is not such a file: the text names the missing column and the header found, or the
  * encoding, delimiter or line at fault
  */
-export async function readLabels(path: string): Promise<LabelTable> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await Deno.readFile(path);
-  } catch (cause) {
-    throw new Error(
-      `Cannot read labels ${path}: it is missing or unreadable; name a CSV file with --labels`,
-      {
-        cause,
-      },
-    );
-  }
-  return parseLabels(bytes, path);
-}
-
-/** {@linkcode readLabels} of the file's bytes; `path` is for the texts of errors. */
-export function parseLabels(bytes: Uint8Array, path: string): LabelTable {
+export function parseLabels(bytes: Uint8Array, path: string): LabelRow[] {
   const [header = [], ...records] = parseCsv(decodeText(bytes, path), path);
   const columns = columnsOf(header, path);
   if (records.length === 0) {
@@ -144,5 +114,5 @@ export function parseLabels(bytes: Uint8Array, path: string): LabelTable {
     if (seen.has(row.image)) row.bad ??= "an Image Index that occurs twice";
     seen.add(row.image);
   }
-  return { rows, hasSplit: columns.has("split") };
+  return rows;
 }

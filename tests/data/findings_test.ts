@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { findingNames, FINDINGS, isNoFinding, LABEL_LIMIT, labelBits } from "../../src/data/findings.ts";
+import { FINDINGS, isNoFinding, LABEL_LIMIT, labelBits } from "../../src/data/findings.ts";
 
 Deno.test("labelBits: each NIH finding has its own bit, in fixed order", () => {
   FINDINGS.forEach((name, bit) => assertEquals(labelBits([name]), { bits: 1 << bit, unknown: [] }));
@@ -17,12 +17,4 @@ Deno.test("labelBits and isNoFinding: case, blanks and underscores do not matter
   assertEquals(labelBits(["pleural thickening"]).bits, labelBits(["Pleural_Thickening"]).bits);
   assertEquals(isNoFinding(" no finding"), true);
   assertEquals(isNoFinding("Finding"), false);
-});
-
-Deno.test("findingNames: reads back what labelBits wrote", () => {
-  assertEquals(findingNames(labelBits(["Mass", "Cardiomegaly", "foo"]).bits), [
-    "Cardiomegaly",
-    "Mass",
-    "other",
-  ]);
 });

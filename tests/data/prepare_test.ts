@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { prepareShard } from "../../src/data/prepare.ts";
+import { type PrepareOptions, prepareShard } from "../../src/data/prepare.ts";
 import { encodePng } from "../../src/data/sharp.ts";
 import { Shard } from "../../src/data/shard.ts";
 
@@ -7,9 +7,7 @@ interface Hospital {
   dir: string;
   /** Lines of the labels file, header first. */
   lines: string[];
-  prepare(options?: { maxQuarantine?: number; force?: boolean; signal?: AbortSignal }): ReturnType<
-    typeof prepareShard
-  >;
+  prepare(options?: Partial<PrepareOptions>): ReturnType<typeof prepareShard>;
 }
 
 /** A hospital of `count` films of 16 px; every patient has two; a third of the patients is ill. */
@@ -122,6 +120,75 @@ Deno.test("prepareShard: an existing shard is kept; force replaces it only by a 
     const { digest: other } = await prepare({ force: true });
     assertEquals((await Shard.open(`${dir}/out/shard`, { verify: true })).manifest.digest, other);
     assertEquals(await list(`${dir}/out`), ["shard"]);
+  }));
+
+Deno.test("prepareShard: force replaces nothing but a shard or an empty folder, before any film is decoded", () =>
+  withHospital(60, async ({ dir, prepare }) => {
+    const decoded = () => assert(false, "a film was decoded");
+    const refused = (out: string) =>
+      assertRejects(() => prepare({ out, force: true, onProgress: decoded }), Error, "name another folder");
+    await Deno.mkdir(`${dir}/films/2024`, { recursive: true });
+    await refused(`${dir}/films`);
+    await Deno.writeTextFile(`${dir}/films/manifest.json`, `{"version":1}`);
+    await refused(`${dir}/films`);
+    await Deno.writeTextFile(`${dir}/note`, "");
+    await refused(`${dir}/note`);
+    await prepare({ out: `${dir}/shard` });
+    await Deno.writeTextFile(`${dir}/shard/notes.txt`, "");
+    await refused(`${dir}/shard`);
+    assertEquals(await list(`${dir}/films`), ["2024", "manifest.json"]);
+    await Deno.mkdir(`${dir}/empty`);
+    await prepare({ out: `${dir}/empty/`, force: true });
+    assertEquals((await Shard.open(`${dir}/empty`)).count, 60);
+    assertEquals((await Deno.stat(`${dir}/empty`)).mode! & 0o777, 0o750 & ~Deno.umask());
+  }));
+
+Deno.test("prepareShard: --out may neither be nor contain --images or --labels", () =>
+  withHospital(60, async ({ dir, prepare }) => {
+    await Deno.symlink(`${dir}/images`, `${dir}/link`);
+    for (const out of [dir, `${dir}/images`, `${dir}/link`, `${dir}/x/../labels.csv`]) {
+      await Deno.mkdir(`${dir}/x`, { recursive: true });
+      await assertRejects(() => prepare({ out, force: true }), Error, "apart from --");
+    }
+    assertEquals((await list(`${dir}/images`)).length, 60);
+  }));
+
+Deno.test("prepareShard: a missing image folder is named, not its files counted", () =>
+  withHospital(60, async ({ dir, prepare }) => {
+    const text = `${dir}/none: expected a folder, got nothing; name one with --images`;
+    await assertRejects(() => prepare({ images: `${dir}/none` }), Error, text);
+  }));
+
+Deno.test("prepareShard: labels that cannot do are refused before the first film, too many bad films at once", () =>
+  withHospital(60, async ({ dir, lines, prepare }) => {
+    let done = 0;
+    const onProgress = () => done++;
+    const good = lines.splice(1, 60, ...lines.slice(1).map((line) => line.replace("Mass", "No Finding")));
+    await assertRejects(() => prepare({ onProgress }), Error, "none with a finding");
+    lines.splice(1, 60, ...good.map((line, i) => i < 4 ? line.replace(/,[^,]*,/, ",,") : line));
+    await assertRejects(() => prepare({ onProgress }), Error, "at least 4 of 60 rows");
+    assertEquals(done, 0);
+    lines.splice(1, 60, ...good);
+    for (let i = 0; i < 60; i++) await Deno.remove(`${dir}/images/f${i}.png`);
+    await assertRejects(() => prepare({ onProgress }), Error, "missing_file 4");
+    assertEquals(done, 4);
+  }));
+
+Deno.test("prepareShard: what a killed run left is cleared and its old shard kept; a running one is not disturbed", () =>
+  withHospital(60, async ({ dir, prepare }) => {
+    const { digest } = await prepare();
+    const [shard, partial] = [`${dir}/out/shard`, `${dir}/out/shard.partial`];
+    await Deno.mkdir(`${partial}/new`, { recursive: true });
+    await Deno.writeTextFile(`${partial}/new/images.u8`, "half");
+    await Deno.rename(shard, `${partial}/old`);
+    await assertRejects(() => prepare(), Error, "it exists");
+    assertEquals((await Shard.open(shard, { verify: true })).manifest.digest, digest);
+    assertEquals(await list(`${dir}/out`), ["shard"]);
+    await Deno.mkdir(`${partial}/new`, { recursive: true });
+    using lock = await Deno.open(`${partial}/lock`, { write: true, create: true });
+    await lock.lock(true);
+    await assertRejects(() => prepare({ force: true }), Error, "another `fedx prepare` is making it");
+    assertEquals(await list(partial), ["lock", "new"]);
   }));
 
 Deno.test("prepareShard: an abort leaves nothing behind", () =>

@@ -1,29 +1,27 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { parseLabels, readLabels } from "../../src/data/table.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import { parseLabels } from "../../src/data/table.ts";
 
 const HEADER = "Image Index,Finding Labels,Patient ID,Patient Age,Patient Gender,View Position,split";
 const read = (text: string) => parseLabels(new TextEncoder().encode(text), "labels.csv");
 
 Deno.test("parseLabels: BOM, CRLF, quotes and blank lines are read as CSV says", () => {
-  const { rows, hasSplit } = read(
+  const rows = read(
     `\uFEFF${HEADER}\r\n"a,1.png",Effusion|Mass,7,058Y,M,PA,test\r\n\r\nb.png,No Finding,8,,,,train\r\n`,
   );
-  assertEquals(hasSplit, true);
   assertEquals(rows.length, 2);
-  const { image, findings, patient, split, age, sex, view, bad } = rows[0];
+  const { image, findings, patient, split, bad } = rows[0];
   assertEquals([image, findings, patient], ["a,1.png", ["Effusion", "Mass"], "7"]);
-  assertEquals([split, age, sex, view, bad], ["test", 58, "M", "PA", undefined]);
+  assertEquals([split, bad], ["test", undefined]);
   assertEquals(rows[1].findings, []);
-  assertEquals(rows[1].age, undefined);
 });
 
 Deno.test("parseLabels: NIH's own header with its empty last column is read", () => {
-  const { rows, hasSplit } = read(
+  const rows = read(
     "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position," +
       "OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y],\n" +
       "00000001_000.png,Cardiomegaly,0,1,58,M,PA,2682,2749,0.143,0.143,\n",
   );
-  assertEquals([hasSplit, rows[0].patient, rows[0].sex], [false, "1", "M"]);
+  assertEquals([rows[0].split, rows[0].patient, rows[0].bad], [undefined, "1", undefined]);
 });
 
 Deno.test("parseLabels: a missing column is named with the header found", () => {
@@ -54,7 +52,7 @@ Deno.test("parseLabels: wrong delimiter, encoding, doubled column, ragged row an
 });
 
 Deno.test("parseLabels: rows that cannot be used say why, the others stay", () => {
-  const { rows } = read(
+  const rows = read(
     "Image Index,Finding Labels,Patient ID,split\na,,1,train\nb,No Finding|Mass,1,train\nc,Mass,,train\n" +
       "d,Mass,1,valid\ne,Mass,1,TRAIN\ne,Mass,1,train\nf,Mass|,1,train\n",
   );
@@ -67,8 +65,4 @@ Deno.test("parseLabels: rows that cannot be used say why, the others stay", () =
     "an Image Index that occurs twice",
     "an empty finding label",
   ]);
-});
-
-Deno.test("readLabels: a missing file is named with the flag", async () => {
-  await assertRejects(() => readLabels("/nowhere/labels.csv"), Error, "--labels");
 });

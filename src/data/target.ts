@@ -1,0 +1,170 @@
+/**
+ * The folder beside a shard's target where it is built, and how the finished shard takes the target's place.
+ *
+ * Why one locked folder, `NAME.partial`: the system drops a killed run's lock, so the next run of the same target
+ * knows what is left over from what is in use, and two runs never build the same shard.
+ */
+
+import { resolve } from "node:path";
+import { FILE_STRIDE, parseManifest } from "./manifest.ts";
+
+/** Every file of a shard. */
+const FILES = new Set([...Object.keys(FILE_STRIDE), "names.txt", "manifest.json"]);
+
+/** Where a shard shall be and what must not be lost to it. */
+export interface TargetOptions {
+  /** Replace a shard or an empty folder. */
+  force: boolean;
+  /** Files and folders that the target may neither be nor contain, by the flag that names each. */
+  sources: Record<string, string>;
+}
+
+/** A claimed target. Leaving it (`await using`) removes whatever was not moved into place. */
+export class Target implements AsyncDisposable {
+  /** The folder to build in: empty at first, for its owner and group only. */
+  readonly dir: string;
+  #out: string;
+  #path: string;
+  #work: string;
+  #force: boolean;
+  #lock: Deno.FsFile;
+
+  private constructor(out: string, at: { path: string; force: boolean; lock: Deno.FsFile }) {
+    this.#out = out;
+    this.#path = at.path;
+    this.#work = workOf(at.path);
+    this.#force = at.force;
+    this.#lock = at.lock;
+    this.dir = `${this.#work}/new`;
+  }
+
+  /**
+   * Claims `out` and clears what a killed run left beside it.
+   *
+   * @throws {Error} when `out` may not be replaced, covers a source, or another run is building it
+   */
+  static async claim(out: string, options: TargetOptions): Promise<Target> {
+    const path = await Deno.realPath(out).catch(() => resolve(out));
+    await checkApart(out, path, options.sources);
+    await checkReplaceable(out, path, options.force);
+    await Deno.mkdir(parentOf(path), { recursive: true });
+    const target = new Target(out, { path, force: options.force, lock: await lockFolder(workOf(path), out) });
+    try {
+      await target.#clear();
+      await checkReplaceable(out, path, options.force);
+      await Deno.mkdir(target.dir, { mode: 0o750 });
+      return target;
+    } catch (error) {
+      await target[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Moves the finished folder to its target; an old shard goes only when the new one stands in its place. */
+  async place(): Promise<void> {
+    await checkReplaceable(this.#out, this.#path, this.#force);
+    const old = `${this.#work}/old`;
+    const replaced = await exists(this.#path);
+    if (replaced) await Deno.rename(this.#path, old);
+    try {
+      await Deno.rename(this.dir, this.#path);
+    } catch (error) {
+      if (replaced) await Deno.rename(old, this.#path);
+      throw error;
+    }
+    using parent = await Deno.open(parentOf(this.#path));
+    await parent.sync();
+  }
+
+  /** Empties the working folder; an old shard whose successor never came goes back to its place. */
+  async #clear(): Promise<void> {
+    const old = `${this.#work}/old`;
+    if (await exists(old) && !await exists(this.#path)) await Deno.rename(old, this.#path);
+    for (const dir of [this.dir, old]) {
+      if (await exists(dir)) await Deno.remove(dir, { recursive: true });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    using _lock = this.#lock;
+    await this.#clear().catch(() => {});
+    await Deno.remove(`${this.#work}/lock`).catch(() => {});
+    await Deno.remove(this.#work).catch(() => {});
+  }
+}
+
+function workOf(path: string): string {
+  return `${path}.partial`;
+}
+
+function parentOf(path: string): string {
+  return resolve(path, "..");
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.lstat(path).then(() => true, () => false);
+}
+
+/** @throws {Error} when the target is a source or a folder around one, symbolic links followed */
+async function checkApart(out: string, path: string, sources: Record<string, string>): Promise<void> {
+  for (const [flag, source] of Object.entries(sources)) {
+    const real = await Deno.realPath(source).catch(() => resolve(source));
+    if (real !== path && !real.startsWith(`${path}/`)) continue;
+    throw new Error(
+      `Cannot make shard ${out}: expected a folder apart from ${flag}, got one that is or contains ${source}; ` +
+        "name another folder with --out",
+    );
+  }
+}
+
+/** @throws {Error} unless nothing is there or, with `force`, an empty folder or a shard and nothing else */
+async function checkReplaceable(out: string, path: string, force: boolean): Promise<void> {
+  if (!await exists(path)) return;
+  if (!force) {
+    throw new Error(
+      `Cannot make shard ${out}: it exists; name another folder with --out or replace it with --force`,
+    );
+  }
+  if (await isEmptyOrShard(path)) return;
+  throw new Error(
+    `Cannot replace ${out}: expected an empty folder or a shard, got something else; ` +
+      "name another folder with --out, or remove that one yourself",
+  );
+}
+
+async function isEmptyOrShard(path: string): Promise<boolean> {
+  try {
+    const names: string[] = [];
+    for await (const { name } of Deno.readDir(path)) names.push(name);
+    if (names.length === 0) return true;
+    parseManifest(await Deno.readTextFile(`${path}/manifest.json`), path);
+    return names.every((name) => FILES.has(name));
+  } catch {
+    return false;
+  }
+}
+
+/** Makes the folder and locks the file `lock` in it until the handle closes. @throws {Error} when another run has it */
+async function lockFolder(folder: string, out: string): Promise<Deno.FsFile> {
+  const path = `${folder}/lock`;
+  for (;;) {
+    await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
+    const file = await Deno.open(path, { write: true, create: true, mode: 0o600 }).catch(ifNotFound);
+    if (file === null) continue;
+    if (!await file.tryLock(true)) {
+      file.close();
+      throw new Error(
+        `Cannot make shard ${out}: another \`fedx prepare\` is making it; wait for its end or name another --out`,
+      );
+    }
+    // A run that ended just now may have removed the file in between: then this handle locks a file without a name.
+    const [held, named] = [await file.stat(), await Deno.stat(path).catch(ifNotFound)];
+    if (held.ino === named?.ino) return file;
+    file.close();
+  }
+}
+
+function ifNotFound(error: unknown): null {
+  if (error instanceof Deno.errors.NotFound) return null;
+  throw error;
+}
