@@ -17,7 +17,7 @@ export async function run({ values, output, signal }: Context<Values<"evaluate">
   for (const [index, name] of values.shard.entries()) {
     signal.throwIfAborted();
     output.progress("evaluate", index, values.shard.length);
-    const shard = await Shard.open(name);
+    const shard = await Shard.open(name, { verify: true });
     parts.push(await scorer.shard(shard, { name, rows: rowsOf(shard, values.split) }));
     if (values.split === "test") validated.push(await scorer.shard(shard, { name, rows: shard.rows("val") }));
   }

@@ -15,7 +15,7 @@ import { interval, score, table } from "./table.ts";
 /** Trains on one shard, or on several pooled, without federation. */
 export async function run({ values, output, signal }: Context<Values<"local">>): Promise<void> {
   const shards: Shard[] = [];
-  for (const dir of values.shard) shards.push(await Shard.open(dir));
+  for (const dir of values.shard) shards.push(await Shard.open(dir, { verify: true }));
   const start = await startOf(values);
   output.line(`start: ${start.source}`);
   const rounds = values.epochs === undefined

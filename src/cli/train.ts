@@ -16,7 +16,7 @@ export async function run(context: Context<Values<"train">>): Promise<void> {
   const { values, accept, output, signal, faultPoint } = context;
   const state = values.state ?? `fedx-state/${values.silo}`;
   const server = serverOf(values.server);
-  const shard = await Shard.open(values.shard);
+  const shard = await Shard.open(values.shard, { verify: true });
   const libs = await libraries();
   const threads = values.threads ?? await cores();
   using log = await EventLog.open(state, output);

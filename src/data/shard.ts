@@ -164,23 +164,42 @@ async function checkBytes(dir: string, name: string, want: number): Promise<void
   }
 }
 
+/** Bytes read at a time while hashing: two such buffers take turns. */
+const CHUNK = 4 * 1024 * 1024;
+
 async function checkDigest(dir: string, name: string, manifest: ShardManifest): Promise<void> {
-  const { sha256, blocks } = manifest.files[name];
-  const whole = createHash("sha256");
-  using file = await Deno.open(`${dir}/${name}`);
-  let left = manifest.files[name].bytes;
-  for (let block = 0; left > 0; block++) {
-    const bytes = new Uint8Array(Math.min(BLOCK_BYTES, left));
-    await readFull(file, bytes, `${dir}/${name}`);
-    left -= bytes.length;
-    whole.update(bytes);
-    if (blocks && createHash("sha256").update(bytes).digest("hex") !== blocks[block]) {
-      throw new SyntaxError(`Cannot open shard ${dir}: block ${block} of ${name} is damaged; ${REBUILD}`);
-    }
+  const { bytes, sha256, blocks } = manifest.files[name];
+  const path = `${dir}/${name}`;
+  if (await hashRange(path, { first: 0, bytes }) === sha256) return;
+  // Only now the blocks: they say where the damage is, but the digest that names a shard is of whole files.
+  for (const [i, block] of (blocks ?? []).entries()) {
+    const first = i * BLOCK_BYTES;
+    if (await hashRange(path, { first, bytes: Math.min(BLOCK_BYTES, bytes - first) }) === block) continue;
+    throw new SyntaxError(`Cannot open shard ${dir}: block ${i} of ${name} is damaged; ${REBUILD}`);
   }
-  if (whole.digest("hex") !== sha256) {
-    throw new SyntaxError(`Cannot open shard ${dir}: ${name} does not match its SHA-256; ${REBUILD}`);
+  throw new SyntaxError(`Cannot open shard ${dir}: ${name} does not match its SHA-256; ${REBUILD}`);
+}
+
+/** SHA-256 (hex) of a part of a file; the next chunk is read while one is hashed. */
+async function hashRange(path: string, { first, bytes }: { first: number; bytes: number }): Promise<string> {
+  using file = await Deno.open(path);
+  await file.seek(first, Deno.SeekMode.Start);
+  const hash = createHash("sha256");
+  const buffers = [new Uint8Array(Math.min(CHUNK, bytes)), new Uint8Array(Math.min(CHUNK, bytes))];
+  const next = async (turn: number, left: number) => {
+    const chunk = buffers[turn].subarray(0, Math.min(CHUNK, left));
+    await readFull(file, chunk, path);
+    return chunk;
+  };
+  let pending = next(0, bytes);
+  for (let left = bytes, turn = 1; left > 0; turn = 1 - turn) {
+    const chunk = await pending;
+    left -= chunk.length;
+    if (left > 0) pending = next(turn, left);
+    hash.update(chunk);
   }
+  await pending;
+  return hash.digest("hex");
 }
 
 async function read(dir: string, name: string): Promise<Uint8Array<ArrayBuffer>> {

@@ -80,6 +80,38 @@ Deno.test("Shard.open verify: one flipped bit in any file is found", () =>
     await Shard.open(dir, { verify: true });
   }));
 
+Deno.test("Shard.open verify: takes turns over more than two chunks and names the damaged block", async () => {
+  const parent = await Deno.makeTempDir();
+  try {
+    const [dir, size] = [`${parent}/shard`, 1024];
+    const films = Array.from({ length: 70 }, (_, i) => ({
+      ...rows(1)[0],
+      pixels: new Uint8Array(size * size).fill(i),
+      patient: String(i),
+    }));
+    await writeShard(dir, { size, kernel: "lanczos3", salt: "fedx-1", rows: films });
+    await Shard.open(dir, { verify: true });
+    using file = await Deno.open(`${dir}/images.u8`, { write: true });
+    await file.seek(68 * size * size, Deno.SeekMode.Start);
+    await file.write(Uint8Array.of(7));
+    await assertRejects(() => Shard.open(dir, { verify: true }), SyntaxError, "block 1 of images.u8");
+  } finally {
+    await Deno.remove(parent, { recursive: true });
+  }
+});
+
+Deno.test("train and local refuse a shard with a flipped bit before anything else", () =>
+  withShard(async (dir) => {
+    const bytes = await Deno.readFile(`${dir}/images.u8`);
+    await Deno.writeFile(`${dir}/images.u8`, bytes.with(9, bytes[9] ^ 1));
+    const shards = { train: dir, local: [dir] };
+    for (const [name, shard] of Object.entries(shards)) {
+      const { run } = await import(`../../src/cli/${name}.ts`);
+      const values = { silo: "a", server: "https://127.0.0.1:1", shard };
+      await assertRejects(() => run({ values }), SyntaxError, "block 0 of images.u8 is damaged");
+    }
+  }));
+
 Deno.test("Shard.open: a changed manifest or split code is refused even without verify", () =>
   withShard(async (dir) => {
     const splits = await Deno.readFile(`${dir}/split.u8`);
