@@ -131,40 +131,77 @@ export async function writeDurably(
 /**
  * Reads a model that fedx wrote.
  *
- * @throws {SyntaxError} when the file is not such a model, naming the first tensor that is missing or misshapen.
+ * @throws {SyntaxError} when the file is not such a model: the text names the file and what is wrong, e.g. the first
+ * tensor that is missing, misshapen or not finite.
  */
 export async function loadModel(
   path: string,
 ): Promise<{ vector: Float32Array<ArrayBuffer>; layout: Layout; metadata: ModelMetadata }> {
-  const { tensors, metadata: strings } = readSafetensors(await readFile(path));
-  const metadata = parseMetadata(strings.fedx);
-  const layout = layoutOf(metadata.network, { channels: metadata.channels });
-  const vector = new Float32Array(layout.length);
-  for (const tensor of layout.tensors) {
-    const found = tensors.get(tensor.name);
-    if (!(found?.data instanceof Float32Array) || String(found.shape) !== String(tensor.shape)) {
-      const got = found === undefined ? "nothing" : `[${found.shape}]`;
-      throw new SyntaxError(
-        `Cannot load model: expected ${tensor.name} of shape [${tensor.shape}], got ${got}; ` +
-          `use a file written by this version of fedx`,
-      );
-    }
-    vector.set(found.data, tensor.offset);
+  try {
+    const { tensors, metadata: strings } = readSafetensors(await readFile(path));
+    const metadata = parseMetadata(strings.fedx);
+    const layout = layoutOf(metadata.network, { channels: metadata.channels });
+    return { vector: vectorOf(tensors, layout), layout, metadata };
+  } catch (cause) {
+    const what = reasonOf(cause as Error);
+    throw new SyntaxError(`Cannot load model ${path}: ${what}; name a model.safetensors written by fedx`, {
+      cause,
+    });
   }
-  return { vector, layout, metadata };
 }
 
+/** "expected …, got …" of an error on the way. */
+function reasonOf({ message, code }: Error & { code?: string }): string {
+  if (code === "ENOENT") return "expected a file, got nothing";
+  if (code === "EISDIR") return "expected a file, got a folder";
+  if (code !== undefined) return `expected a readable file, got ${code}`;
+  return message.replace(/^Cannot [^:]*: /, "");
+}
+
+/** The flat vector of a file's tensors. @throws {SyntaxError} naming the first that is not as the layout says */
+function vectorOf(tensors: Map<string, FileTensor>, layout: Layout): Float32Array<ArrayBuffer> {
+  const vector = new Float32Array(layout.length);
+  for (const { name, shape, offset } of layout.tensors) {
+    const found = tensors.get(name);
+    if (!(found?.data instanceof Float32Array) || String(found.shape) !== String(shape)) {
+      const got = found === undefined ? "nothing" : `[${found.shape}]`;
+      throw new SyntaxError(`expected ${name} of shape [${shape}], got ${got}`);
+    }
+    const bad = found.data.findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0) throw new SyntaxError(`expected finite weights, got ${found.data[bad]} in ${name}`);
+    vector.set(found.data, offset);
+  }
+  return vector;
+}
+
+/** @throws {SyntaxError} when the metadata are missing, of another version, or say what no engine can do */
 function parseMetadata(text: string | undefined): ModelMetadata {
   if (text === undefined) {
-    throw new SyntaxError(
-      "Cannot load model: expected fedx metadata, got none; a torchvision file is a start (--init FILE), not a model",
-    );
+    throw new SyntaxError("expected fedx metadata, got none (a torchvision file is a start: --init FILE)");
   }
-  const { version, ...metadata } = JSON.parse(text) as ModelMetadata & { version: number };
-  if (version !== 1) {
-    throw new SyntaxError(`Cannot load model: expected metadata version 1, got ${version}; update fedx`);
+  let parsed: (ModelMetadata & { version: number }) | null;
+  try {
+    parsed = JSON.parse(text);
+  } catch (cause) {
+    throw new SyntaxError("expected fedx metadata in JSON, got other text", { cause });
   }
+  const { version, ...metadata } = parsed ?? {} as ModelMetadata & { version?: number };
+  const { network, channels, size, preprocessing } = metadata;
+  const expect = (sound: boolean, expected: string, got: unknown) => {
+    if (!sound) throw new SyntaxError(`expected ${expected}, got ${JSON.stringify(got)}`);
+  };
+  expect(version === 1, "metadata version 1", version);
+  expect(network === "efficientnet_b0", "network efficientnet_b0", network);
+  expect(channels === 1 || channels === 3, "1 or 3 channels", channels);
+  expect(Number.isInteger(size) && size >= 8 && size <= 1024, "a size from 8 to 1024 px", size);
+  const sound = isPerChannel(preprocessing?.mean, channels) &&
+    isPerChannel(preprocessing.deviation, channels);
+  expect(sound, "preprocessing with a mean and a deviation per channel", preprocessing);
   return metadata;
+}
+
+function isPerChannel(values: unknown, channels: number): boolean {
+  return Array.isArray(values) && values.length === channels && values.every(Number.isFinite);
 }
 
 function checkLength(vector: Float32Array, layout: Layout): void {

@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { Uint8ArrayReader, Uint8ArrayWriter, ZipReader } from "@zip.js/zip.js";
 import { writeDurably } from "./checkpoint.ts";
 import { randomWeights } from "./init.ts";
@@ -26,7 +26,10 @@ export const LITE0 = {
   sha256: "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
 } as const;
 
-/** The first vector, and one line that says which weights, from where, under which licence. */
+/**
+ * The first vector, and one line that says which weights, from where, under which licence. A file stands there by its
+ * name alone: the line goes to every silo, and a folder's name is nobody's business and no difference.
+ */
 export interface Start {
   /** (layout.length) f32 */
   vector: Float32Array<ArrayBuffer>;
@@ -61,12 +64,13 @@ export async function startVector(layout: Layout, options: StartOptions): Promis
     return { vector: randomWeights(layout, seed), source: `random weights, seed ${seed}`, kind: "random" };
   }
   if (init !== "imagenet") {
-    const { state, licence } = await readState(init);
-    return { vector: fromTorchvision(state, layout, { seed }), source: `${init}${licence}`, kind: "file" };
+    const { state, licence } = await readState(init, "give imagenet, random or a file");
+    const source = `${basename(init)}${licence}`;
+    return { vector: fromTorchvision(state, layout, { seed }), source, kind: "file" };
   }
   if (weights !== undefined && weights !== "") {
-    const { state, licence } = await readState(weights);
-    const source = `EfficientNet-B0 weights in torchvision's format from ${weights}${licence}`;
+    const { state, licence } = await readState(weights, "mend FEDX_WEIGHTS or [run] weights");
+    const source = `EfficientNet-B0 weights in torchvision's format from ${basename(weights)}${licence}`;
     return { vector: fromTorchvision(state, layout, { seed }), source, kind: "imagenet" };
   }
   const state = liteToB0(await readTorchFile(await lite0Bytes(options)), layout, { seed });
@@ -76,12 +80,14 @@ export async function startVector(layout: Layout, options: StartOptions): Promis
   return { vector: fromTorchvision(state, layout, { seed }), source, kind: "imagenet" };
 }
 
-/** Reads a state_dict from safetensors or a torch file, told apart by their first bytes. */
-async function readState(path: string): Promise<{ state: Map<string, NamedTensor>; licence: string }> {
+/** Reads a state_dict from safetensors or a torch file, told apart by their first bytes; `remedy` ends the error. */
+async function readState(
+  path: string,
+  remedy: string,
+): Promise<{ state: Map<string, NamedTensor>; licence: string }> {
   const bytes = await readFile(path).catch((cause) => {
-    throw new Error(`Cannot read weights: expected a file at ${path}, got ${cause.code ?? cause.message}`, {
-      cause,
-    });
+    const got = cause.code ?? cause.message;
+    throw new Error(`Cannot read weights: expected a file at ${path}, got ${got}; ${remedy}`, { cause });
   });
   if (!looksLikeSafetensors(bytes)) {
     return { state: await readTorchFile(bytes), licence: licenceOf(undefined) };

@@ -64,7 +64,7 @@ function preference(
  * logits neither overflow nor vanish.
  *
  * @param weights [w0, w1] by class; [1, 1] without class weights
- * @returns NaN for no films
+ * @returns NaN for no films, and where a logit is NaN: the model has diverged
  */
 export function meanLoss(
   logits: ArrayLike<number>,

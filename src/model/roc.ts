@@ -11,15 +11,20 @@ export interface Scored {
 /**
  * Indices of `scores` in ascending order of score.
  *
- * @throws {RangeError} when a score is NaN or the lengths differ.
+ * @throws {RangeError} when a score is NaN, as a diverged model's are, or the lengths differ.
  */
 export function rankOrder(scores: ArrayLike<number>, labels: ArrayLike<number>): Uint32Array<ArrayBuffer> {
   if (scores.length !== labels.length) {
     throw new RangeError(`Cannot rank scores: expected ${scores.length} labels, got ${labels.length}`);
   }
   const values = Float64Array.from(scores);
-  const bad = values.findIndex((v) => Number.isNaN(v));
-  if (bad >= 0) throw new RangeError(`Cannot rank scores: expected numbers, got NaN in row ${bad}`);
+  const bad = values.reduce((count, value) => count + Number(Number.isNaN(value)), 0);
+  if (bad > 0) {
+    throw new RangeError(
+      `Cannot score the model: expected numbers, got NaN for ${bad} of ${values.length} films: ` +
+        "the model's logits are not finite; lower --lr and train again",
+    );
+  }
   return Uint32Array.from({ length: values.length }, (_, i) => i).sort((a, b) => values[a] - values[b]);
 }
 

@@ -70,6 +70,36 @@ Deno.test("loadModel refuses a wrong-shape checkpoint, naming the tensor", () =>
     await assertRejects(() => loadModel(path), SyntaxError, "fedx metadata");
   }));
 
+Deno.test("loadModel names the file, what is wrong with it and what to give instead", () =>
+  inFolder(async (folder) => {
+    const path = join(folder, "model.safetensors");
+    const refused = (at: string, text: string) =>
+      assertRejects(
+        () => loadModel(at),
+        SyntaxError,
+        `Cannot load model ${at}: ${text}; name a model.safetensors written by fedx`,
+      );
+    await refused(path, "expected a file, got nothing");
+    await refused(folder, "expected a file, got a folder");
+    await writeFile(path, "no model");
+    await assertRejects(() => loadModel(path), SyntaxError, `Cannot load model ${path}: expected a header`);
+    const vector = randomWeights(layout, 1);
+    const changes: [Partial<Record<keyof ModelMetadata, unknown>>, string][] = [
+      [{ size: 64.5 }, "expected a size from 8 to 1024 px, got 64.5"],
+      [{ size: 1e6 }, "expected a size from 8 to 1024 px, got 1000000"],
+      [{ channels: 2 }, "expected 1 or 3 channels, got 2"],
+      [{ network: "b1" }, `expected network efficientnet_b0, got "b1"`],
+      [{ preprocessing: null }, "expected preprocessing with a mean and a deviation per channel, got null"],
+    ];
+    for (const [change, text] of changes) {
+      await saveModel(path, vector, layout, { ...metadata, ...change } as ModelMetadata);
+      await refused(path, text);
+    }
+    vector[layout.length - 1] = NaN;
+    await saveModel(path, vector, layout, metadata);
+    await refused(path, "expected finite weights, got NaN in features.8.1.running_var");
+  }));
+
 Deno.test("saveModel that fails leaves the old file", () =>
   inFolder(async (folder) => {
     const path = join(folder, "model.safetensors");

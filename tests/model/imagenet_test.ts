@@ -84,7 +84,23 @@ Deno.test("startVector reads back a model of saveModel bit for bit", () =>
     });
     const start = await startVector(layout, { init: path, seed: 1, cache: folder });
     assertEquals([digest(start.vector), start.kind], [digest(vector), "file"]);
+    const spelled = await startVector(layout, {
+      init: `${folder}/./model.safetensors`,
+      seed: 1,
+      cache: folder,
+    });
+    assertEquals([start.source.split(" ")[0], spelled.source], ["model.safetensors", start.source]);
+    const weighed = await startVector(layout, { init: "imagenet", weights: path, seed: 1, cache: folder });
+    assertEquals(weighed.source.includes(folder), false);
   }));
+
+Deno.test("startVector refuses a misspelt --init with what may stand there", async () => {
+  await assertRejects(
+    () => startVector(layout, { init: "imagnet", seed: 1, cache: "" }),
+    Error,
+    "expected a file at imagnet, got ENOENT; give imagenet, random or a file",
+  );
+});
 
 Deno.test("startVector refuses a .pth that wants to run code", () =>
   inFolder(async (folder) => {

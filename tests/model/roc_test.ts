@@ -28,9 +28,11 @@ Deno.test("auroc equals the O(n²) count of pairs, heavy ties included", () => {
   }));
 });
 
-Deno.test("auroc is NaN without both classes and refuses NaN scores", () => {
+Deno.test("auroc is NaN without both classes and names the cause of NaN scores", () => {
   assert(Number.isNaN(auroc([1, 2], [1, 1])) && Number.isNaN(auroc([], [])));
-  assertThrows(() => auroc([1, NaN], [0, 1]), RangeError, "NaN in row 1");
+  const cause = "NaN for 1 of 2 films: the model's logits are not finite; lower --lr";
+  assertThrows(() => auroc([1, NaN], [0, 1]), RangeError, cause);
+  assertThrows(() => rocCurve([1, NaN], [0, 1]), RangeError, cause);
   assertThrows(() => auroc([1], [0, 1]), RangeError, "labels");
 });
 
