@@ -4,6 +4,7 @@
  * Both live in a process of their own and take turns, ours first in one round and last in the next; a figure is the
  * median over rounds. The python with torch and torchvision is named by FEDX_PYTHON (python3).
  */
+import { fileURLToPath } from "node:url";
 import { cpuUsage } from "node:process";
 import { preprocessingOf } from "../src/model/checkpoint.ts";
 import { randomWeights } from "../src/model/init.ts";
@@ -85,7 +86,7 @@ async function theirs(): Promise<Side & AsyncDisposable | null> {
     console.log(`no baseline: ${python} has no torchvision; name a python that has in FEDX_PYTHON`);
     return null;
   }
-  const script = new URL("engine_bench.py", import.meta.url).pathname;
+  const script = fileURLToPath(new URL("engine_bench.py", import.meta.url));
   const args = [script, THREADS, SIZE, BATCH, PREDICT_BATCH].map(String);
   const child = new Deno.Command(python, {
     args,

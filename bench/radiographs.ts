@@ -9,6 +9,7 @@
  *
  * deno run -A bench/radiographs.ts --data DIR [--recipe default|deck] [--budget 20m] [--out DIR] [--seed 0] [--local 3m|0]
  */
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 type Json = Record<string, unknown>;
@@ -107,7 +108,7 @@ async function compareWithTorchvision(model: string): Promise<string> {
   if (!python) return "not compared: name a python with torchvision in FEDX_PYTHON";
   const csv = `${run}/scores.csv`;
   await fedx("predict", ["predict", "--model", model, "--shard", shard("b"), "--out", csv]);
-  const script = new URL("../tests/golden/score_shard.py", import.meta.url).pathname;
+  const script = fileURLToPath(new URL("../tests/golden/score_shard.py", import.meta.url));
   const { code, stdout } = await new Deno.Command(python, {
     args: [script, model, shard("b"), csv],
     stderr: "inherit",

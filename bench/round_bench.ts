@@ -8,6 +8,7 @@
  * round, from /proc. Medians; the first round, which also warms up, is left out. Baseline measured on the
  * same 2-core machine: stock Flower 1.29, 10 to 13.6 s and 16 CPU-seconds a round.
  */
+import { fileURLToPath } from "node:url";
 import type { AggregatorResult } from "../src/fed/result.ts";
 import {
   childFlags,
@@ -21,7 +22,7 @@ import {
 } from "../tests/fed/fake_federation.ts";
 
 const ROLES = ["aggregator", "a", "b", "c"];
-const PROGRAM = new URL("../tests/fed/fake_federation.ts", import.meta.url).pathname;
+const PROGRAM = fileURLToPath(new URL("../tests/fed/fake_federation.ts", import.meta.url));
 /** Clock ticks a second of /proc/PID/stat; 100 on every Linux that Deno runs on. */
 const TICKS = 100;
 

@@ -1,7 +1,8 @@
 /** The rules of the source tree as programs: who may import whom, and what may stand where. */
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 
-const ROOT = new URL("../", import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
 interface Source {
   /** From the root, such as "src/fed/frame.ts". */
@@ -95,7 +96,13 @@ function wrongUses({ path, text }: Source): string[] {
     code,
   );
   if (network && /^src\/(data|model)\//.test(path)) wrong.push(`${path} uses the network (${network[0]})`);
-  return wrong;
+  return [...wrong, ...wrongPaths({ path, text })];
+}
+
+/** A URL's pathname is percent-encoded: in a folder with a space it names no file. */
+function wrongPaths({ path, text }: Source): string[] {
+  const bad = /import\.meta\.url\)\s*\.pathname\b/.test(withoutComments(text));
+  return bad ? [`${path} takes a URL's pathname for a path: use fileURLToPath`] : [];
 }
 
 function wrongName(path: string): string[] {
@@ -117,8 +124,8 @@ async function walk(folder: string): Promise<string[]> {
   return paths;
 }
 
-async function sources(): Promise<Source[]> {
-  const folders = await Promise.all(["src", "tools", "bench"].map(walk));
+async function sources(roots = ["src", "tools", "bench"]): Promise<Source[]> {
+  const folders = await Promise.all(roots.map(walk));
   const paths = ["mod.ts", ...folders.flat()].filter((path) => path.endsWith(".ts"));
   return await Promise.all(
     paths.map(async (path) => ({ path, text: await Deno.readTextFile(`${ROOT}${path}`) })),
@@ -131,6 +138,10 @@ Deno.test("architecture: imports go along the arrows, and nobody imports tools",
 
 Deno.test("architecture: libraries are opened in src/shim/library.ts, lines are printed in src/cli", async () => {
   assertEquals((await sources()).filter(({ path }) => !path.startsWith("bench/")).flatMap(wrongUses), []);
+});
+
+Deno.test("architecture: no path is taken from a URL's pathname, tests included", async () => {
+  assertEquals((await sources(["src", "tools", "bench", "tests"])).flatMap(wrongPaths), []);
 });
 
 Deno.test("architecture: no file is called utils, helpers, common or types", async () => {
@@ -158,6 +169,7 @@ Deno.test("architecture: each rule reports a file that breaks it", () => {
   assertEquals(bad("src/fed/silo.ts", 'console.log("joined");'), 1);
   assertEquals(bad("src/fed/silo.ts", "// console.log is for src/cli\n"), 0);
   assertEquals(bad("src/data/shard.ts", 'import http2 from "node:http2";'), 1);
+  assertEquals(bad("src/cli/engine.ts", 'const x = new URL("..", import.meta.' + "url).pathname;"), 1);
   assertEquals(["src/fed/utils.ts", "src/types/a.ts", "native/common.h"].flatMap(wrongName).length, 3);
   assertEquals(wrongName("src/fed/event.ts"), []);
 });
@@ -192,7 +204,7 @@ async function importBare(modules: string[]): Promise<string> {
 
 Deno.test("architecture: importing a module opens, reads and fetches nothing", async () => {
   const modules = (await sources()).map(({ path }) => path).filter((path) => /^(src\/|mod\.ts)/.test(path));
-  assertEquals(await importBare(modules.map((path) => `file://${ROOT}${path}`)), "");
+  assertEquals(await importBare(modules.map((path) => pathToFileURL(`${ROOT}${path}`).href)), "");
   const bad = `data:text/javascript,${encodeURIComponent('Deno.readTextFileSync("/etc/hostname")')}`;
   assertStringIncludes(await importBare([bad]), "read access");
 });
@@ -230,4 +242,19 @@ Deno.test("architecture: no tracked file holds a registry's host or a path of on
   assertEquals(found, []);
   const example = ["", "root", "x"].join("/") + " files.pythonhosted" + ".org";
   assertEquals(forbidden({ path: "x.ts", text: example }).length, 2);
+});
+
+Deno.test(".gitignore: what README's walk-through writes into the clone, keys above all, is never added", async () => {
+  const readme = await Deno.readTextFile(`${ROOT}README.md`);
+  const made = [...readme.matchAll(/--(?:out|plot|state) ([a-z][\w.-]*)/g)].map(([, name]) => name);
+  const names = [...new Set([...made, "films-a", "fedx-radiographs", "shard-a.partial", "m.safetensors"])];
+  const paths = names.map((name) => name.includes(".") ? name : `${name}/key.pem`);
+  const git = new Deno.Command("git", {
+    args: ["check-ignore", "--no-index", ...paths],
+    cwd: ROOT,
+    stderr: "null",
+  });
+  const { code, stdout } = await git.output();
+  if (code === 128) return console.warn("skipped: no git checkout");
+  assertEquals(new TextDecoder().decode(stdout).trim().split("\n"), paths);
 });

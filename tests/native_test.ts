@@ -1,9 +1,10 @@
+import { fileURLToPath } from "node:url";
 import { assertEquals } from "@std/assert";
 import { buildNativeTest, buildShim } from "../tools/native.ts";
 import { libtorchDir } from "./libraries.ts";
 
 const libtorch = await libtorchDir();
-const golden = new URL("golden/", import.meta.url).pathname;
+const golden = fileURLToPath(new URL("golden/", import.meta.url));
 const test = await buildNativeTest({ libtorch });
 
 async function run(args: string[], input = ""): Promise<{ code: number; lines: string[] }> {

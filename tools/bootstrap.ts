@@ -5,13 +5,13 @@
 import { type FetchEvent, fetchLibtorch } from "../src/shim/fetch_libtorch.ts";
 import { findLibtorch, type Libtorch } from "../src/shim/libtorch.ts";
 import { writeLauncher } from "./launcher.ts";
-import { buildShim } from "./native.ts";
+import { buildShim, compilerVersion } from "./native.ts";
 import { Progress } from "./progress.ts";
 
 /** Does it all; `flags` as from resolveStd. Throws one sentence with the remedy. */
 export async function bootstrap(flags: string[]): Promise<Libtorch> {
   const progress = new Progress();
-  await requireCompiler();
+  await compilerVersion(); // before half a gigabyte is fetched
   const libtorch = await ensureLibtorch(progress);
   const shim = await buildShim({
     libtorch: libtorch.dir,
@@ -52,17 +52,4 @@ function tell(progress: Progress, event: FetchEvent): void {
     const checked = event.pinned ? "digest as pinned" : `files as in its RECORD, SHA-256 ${event.sha256}`;
     progress.line(`libtorch: ${event.file}, ${checked}`);
   }
-}
-
-/** Before half a gigabyte is fetched: is there a compiler at all? */
-async function requireCompiler(): Promise<void> {
-  const remedy = "Install it (Debian: apt install g++) and run again.";
-  try {
-    const { success } = await new Deno.Command("g++", { args: ["--version"], stdout: "null", stderr: "null" })
-      .output();
-    if (success) return;
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  throw new Error(`Cannot build the training engine: expected g++ 11 or newer, got none. ${remedy}`);
 }

@@ -4,6 +4,7 @@
  * It says where `@std` comes from (std.ts), makes the clone ready where the command needs that (bootstrap.ts), then
  * runs Deno with the right flags. It imports nothing that has to be fetched.
  */
+import { fileURLToPath } from "node:url";
 import { bootstrap } from "./bootstrap.ts";
 import { findLibtorch } from "../src/shim/libtorch.ts";
 import { writeLauncher } from "./launcher.ts";
@@ -11,7 +12,7 @@ import { Progress } from "./progress.ts";
 import { type Resolution, resolveStd } from "./std.ts";
 
 const DENO = "2.9.3";
-const ROOT = new URL("../", import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
 type Command = (args: string[]) => Promise<number>;
 
@@ -28,10 +29,17 @@ const COMMANDS: Record<string, Command> = {
   check: runCheck,
 };
 
+/** True when a path is among Deno's arguments; `x` of `--filter x` is none, whatever it names. */
+export async function namePaths(args: string[]): Promise<boolean> {
+  const words = args.filter((arg, i) => !arg.startsWith("-") && args[i - 1] !== "--filter");
+  for (const word of words) if (await Deno.stat(word).then(() => true, () => false)) return true;
+  return false;
+}
+
 /** Deno's own tests; paths among the arguments replace the default ones. */
 async function test(args: string[], paths: string[]): Promise<number> {
   const { flags, env } = await ready();
-  const chosen = args.some((arg) => !arg.startsWith("-")) ? [] : paths;
+  const chosen = await namePaths(args) ? [] : paths;
   return await deno(["test", "--allow-all", ...flags, ...chosen, ...args], env);
 }
 
@@ -65,7 +73,7 @@ async function runFedx(args: string[]): Promise<number> {
 
 async function runBench(args: string[]): Promise<number> {
   const { flags, env } = await ready();
-  const paths = args.some((arg) => !arg.startsWith("-")) ? [] : ["bench"];
+  const paths = await namePaths(args) ? [] : ["bench"];
   return await deno(["bench", "--allow-all", ...flags, ...paths, ...args], env);
 }
 

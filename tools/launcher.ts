@@ -2,7 +2,9 @@
  * Writes `./fedx` (ignored by git): a shell script that runs mod.ts from source with the pinned Deno, exactly the
  * permissions that fedx needs, and the libtorch that the shim was built beside.
  */
-const ROOT = new URL("../", import.meta.url).pathname;
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
 /** What the script is made of. */
 export interface LauncherOptions {
@@ -37,7 +39,7 @@ export DENO_NO_UPDATE_CHECK=1
 ${
     libtorch === null
       ? ""
-      : `: "\${FEDX_LIBTORCH:=${libtorch}}"\nexport FEDX_LIBTORCH\n`
+      : `[ -n "$FEDX_LIBTORCH" ] || FEDX_LIBTORCH=${quote(libtorch)}\nexport FEDX_LIBTORCH\n`
   }npm="\${DENO_DIR:-\${XDG_CACHE_HOME:-$HOME/.cache}/deno}/npm"
 ffi="\${FEDX_LIBTORCH:+$FEDX_LIBTORCH,}"${quote(`${ROOT}native/build`)}",$npm\${FEDX_SHIM:+,$FEDX_SHIM}"
 deno=${quote(Deno.execPath())}

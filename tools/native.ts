@@ -4,6 +4,7 @@
  * Why no cmake: it would be one more thing to install, and ten files need no build system. An object is named by the
  * hash of everything it is made from, so builds are incremental, and two builds at once cannot harm each other.
  */
+import { fileURLToPath } from "node:url";
 import { createHash } from "node:crypto";
 
 /** Which libtorch to build against: `dir` holds lib/, include/ and version.py. */
@@ -20,11 +21,22 @@ export interface NativeBuild {
   seconds: number;
 }
 
-const ROOT = new URL("../native/", import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL("../native/", import.meta.url));
 const OUT = `${ROOT}build`;
 
 /** Sources of the shim; the native test adds test.cpp. */
-const SOURCES = ["model", "engine", "job", "block", "efficientnet", "fedx", "config", "recipe", "augment", "pool"];
+const SOURCES = [
+  "model",
+  "engine",
+  "job",
+  "block",
+  "efficientnet",
+  "fedx",
+  "config",
+  "recipe",
+  "augment",
+  "pool",
+];
 const WARNINGS = ["-Wall", "-Wextra", "-Wno-unused-parameter"];
 /** -fopenmp everywhere: at::parallel_for is silently serial without it. */
 const FLAGS = [
@@ -95,20 +107,33 @@ function hash(...parts: string[]): string {
   return sum.digest("hex").slice(0, 16);
 }
 
-async function compilerVersion(): Promise<string> {
+/** The oldest g++ that knows enough of C++20. */
+const OLDEST = 11;
+
+/**
+ * The first line that `g++ --version` prints.
+ *
+ * @throws {Error} one sentence with the remedy: no g++, or one that is too old
+ */
+export async function compilerVersion(): Promise<string> {
+  const remedy = "install it (Debian: apt install g++) and run again.";
+  const refuse = (got: string) =>
+    new Error(`Cannot build the training engine: expected g++ ${OLDEST} or newer, got ${got}; ${remedy}`);
   try {
     const { success, stdout } = await new Deno.Command("g++", {
       args: ["--version"],
       stdout: "piped",
       stderr: "null",
     }).output();
-    if (success) return new TextDecoder().decode(stdout).split("\n")[0];
+    if (!success) throw refuse("one that does not run");
+    const line = new TextDecoder().decode(stdout).split("\n")[0];
+    const [, major] = /(\d+)\.\d+/.exec(line.replaceAll(/\(.*?\)/g, "")) ?? []; // in brackets: the packager's
+    if (Number(major ?? 0) < OLDEST) throw refuse(line);
+    return line;
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if (error instanceof Deno.errors.NotFound) throw refuse("none");
+    throw error;
   }
-  throw new Error(
-    "Cannot build the training engine: expected g++ 11 or newer, found none; install it (Debian and Ubuntu: apt-get install g++)",
-  );
 }
 
 /** What must be compiled: each unit's object is named by its source, all headers, flags, compiler and libtorch. */

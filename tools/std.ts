@@ -4,8 +4,9 @@
  * Why: Deno resolves the whole import map of deno.json before it runs anything, and ends when a `jsr:` entry cannot
  * be had; with `--import-map` it never asks. The map repeats the npm entries, so it is made from deno.json.
  */
+import { fileURLToPath } from "node:url";
 
-const ROOT = new URL("../", import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const OUT = `${ROOT}native/build`;
 const PROBE_MS = 2000;
 /** How long “JSR is out of reach” is believed. */

@@ -1,4 +1,5 @@
 // Why: the command line is the only place that knows where libtorch and the shim lie and how many cores there are.
+import { fileURLToPath } from "node:url";
 import type { Libraries } from "../model/model.ts";
 import { findLibtorch } from "../shim/libtorch.ts";
 
@@ -15,7 +16,7 @@ export async function libraries(): Promise<Libraries> {
     );
   }
   const shim = Deno.env.get("FEDX_SHIM") ??
-    new URL("../../native/build/libfedx-cpu.so", import.meta.url).pathname;
+    fileURLToPath(new URL("../../native/build/libfedx-cpu.so", import.meta.url));
   const there = await Deno.stat(shim).then(() => true, () => false);
   if (!there) throw new Error(`Cannot find the engine ${shim}; run \`deno task build\` once.`);
   return { libtorch: found.dir, shim };

@@ -1,4 +1,5 @@
 // Why: the demo's roles are real processes; whatever happens to the parent's command, none of them outlives it.
+import { fileURLToPath } from "node:url";
 
 /** How long a child may take to end by itself before it is killed, milliseconds. */
 const GRACE = 8_000;
@@ -15,7 +16,7 @@ export interface Role {
 export function ownCommand(): { command: string; args: string[] } {
   const own = Deno.env.get("FEDX_EXE");
   if (own) return { command: own, args: [] };
-  const entry = new URL("../../mod.ts", import.meta.url).pathname;
+  const entry = fileURLToPath(new URL("../../mod.ts", import.meta.url));
   return { command: Deno.execPath(), args: ["run", "--quiet", "--allow-all", entry] };
 }
 

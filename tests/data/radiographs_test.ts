@@ -1,10 +1,11 @@
 /** Real radiographs, where they lie beside the repository (`../shared/data`); skipped with a note elsewhere. */
 
+import { fileURLToPath } from "node:url";
 import { assertEquals } from "@std/assert";
 import { prepareShard } from "../../src/data/prepare.ts";
 import { Shard } from "../../src/data/shard.ts";
 
-const FOLDER = new URL("../../../shared/data/", import.meta.url).pathname;
+const FOLDER = fileURLToPath(new URL("../../../shared/data/", import.meta.url));
 
 const SETS = { "kermany/silo-a": 2105, "kermany/silo-b": 1022, "kermany/silo-c": 1120, nih1000: 831 };
 

@@ -1,8 +1,9 @@
 /** Runs the program as its users do: real processes, exit codes, stdout and stderr. */
+import { fileURLToPath } from "node:url";
 import { ownCommand } from "../../src/cli/processes.ts";
 import { childFlags } from "../fed/fake_federation.ts";
 
-const ROOT = new URL("../../", import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** What a finished process left. */
 export interface Finished {

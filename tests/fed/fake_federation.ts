@@ -4,6 +4,7 @@
  * Also a program of its own: `fake_federation.ts JSON` runs one role as a process, which may kill itself
  * with SIGKILL at a named fault point.
  */
+import { fileURLToPath } from "node:url";
 import { initCa, issue } from "../../src/fed/ca.ts";
 import { runAggregator } from "../../src/fed/aggregator.ts";
 import type { FedEvent } from "../../src/fed/event.ts";
@@ -181,7 +182,7 @@ export function freePort(): number {
 
 /** The flags that this process resolves its imports with, for its children. */
 export async function childFlags(): Promise<string[]> {
-  const config = new URL("../../deno.json", import.meta.url).pathname;
+  const config = fileURLToPath(new URL("../../deno.json", import.meta.url));
   const line = (await Deno.readTextFile("/proc/self/cmdline")).split("\0");
   const at = line.findIndex((argument) => argument.startsWith("--import-map"));
   if (at < 0) return ["--config", config];

@@ -1,9 +1,10 @@
+import { fileURLToPath } from "node:url";
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import type { FedEvent } from "../../src/fed/event.ts";
 import type { AggregatorResult, SiloResult } from "../../src/fed/result.ts";
 import { childFlags, freePort, type RoleSpec, runRole, withFederation } from "./fake_federation.ts";
 
-const PROGRAM = new URL("./fake_federation.ts", import.meta.url).pathname;
+const PROGRAM = fileURLToPath(new URL("./fake_federation.ts", import.meta.url));
 
 type Kill = NonNullable<RoleSpec["kill"]>;
 

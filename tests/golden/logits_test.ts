@@ -1,4 +1,5 @@
 /** engine.md, Numbers (e): logits of torchvision weights. */
+import { fileURLToPath } from "node:url";
 import { assert, assertAlmostEquals } from "@std/assert";
 import { preprocessingOf } from "../../src/model/checkpoint.ts";
 import { type Layout, layoutOf, type Tensor } from "../../src/model/layout.ts";
@@ -10,7 +11,7 @@ import { readTorchFile } from "../../src/model/torch_file.ts";
 import { libraries } from "../libraries.ts";
 
 const KEY = { seed: 7, silo: 2 }, FILMS = 8, SIZE = 64;
-const folder = new URL(".", import.meta.url).pathname;
+const folder = fileURLToPath(new URL(".", import.meta.url));
 const libs = await libraries();
 
 /** The films of train.py: noise, film i the brighter the larger i. */

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -128,7 +129,7 @@ Deno.test({
       const path = join(folder, "model.safetensors");
       const vector = randomWeights(layout, 1);
       await saveModel(path, vector, layout, metadata);
-      const script = new URL("../golden/load_model.py", import.meta.url).pathname;
+      const script = fileURLToPath(new URL("../golden/load_model.py", import.meta.url));
       const { stdout, stderr, success } = await new Deno.Command(python!, { args: [script, path] }).output();
       assert(success, new TextDecoder().decode(stderr));
       assertEquals(new TextDecoder().decode(stdout).trim(), digest(vector));

@@ -1,4 +1,5 @@
 /** Exits in the middle of a chunk: without guardExit most of these crash. FEDX_EXITS sets how many of each (2). */
+import { fileURLToPath } from "node:url";
 import { assertEquals } from "@std/assert";
 import { libraries } from "../libraries.ts";
 
@@ -31,7 +32,7 @@ setTimeout(() => {
 const times = Number(Deno.env.get("FEDX_EXITS") ?? 2);
 for (const [how, status] of Object.entries({ exit: 7, throw: 1, rejection: 1, SIGTERM: 0 })) {
   Deno.test(`guardExit: ${how} mid-chunk ends with status ${status}, no signal`, async () => {
-    const root = new URL("../..", import.meta.url).pathname;
+    const root = fileURLToPath(new URL("../..", import.meta.url));
     const path = `${root}/.exit-${Deno.pid}.partial.ts`;
     await Deno.writeTextFile(path, program);
     try {

@@ -1,7 +1,8 @@
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { assertEquals } from "@std/assert";
 import { standIns } from "../../tools/std.ts";
 
-const ROOT = new URL("../../", import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 Deno.test("standIns: @std entries become our files, all others stay", () => {
   const imports = {
@@ -18,6 +19,6 @@ Deno.test("standIns: each jsr entry of deno.json has its stand-in", async () => 
   const targets = Object.values(standIns(imports).imports);
   assertEquals(targets.filter((target) => target.startsWith("jsr:")), []);
   for (const target of targets.filter((path) => path.startsWith("../"))) {
-    assertEquals((await Deno.stat(new URL(target, `file://${ROOT}native/build/`))).isFile, true);
+    assertEquals((await Deno.stat(new URL(target, pathToFileURL(`${ROOT}native/build/`)))).isFile, true);
   }
 });
