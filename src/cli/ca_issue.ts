@@ -1,10 +1,13 @@
 import { issue } from "../fed/ca.ts";
 import type { Values } from "./commands.ts";
 import type { Context } from "./main.ts";
+import { requireHost, requireName } from "./names.ts";
 
 /** Issues one certificate. */
 export async function run(context: Context<Values<"ca issue"> & { NAME: string }>): Promise<void> {
   const { values, output } = context;
+  requireName(values.NAME);
+  values.host?.forEach(requireHost);
   const role = values.role as "silo" | "aggregator";
   const made = await issue({
     name: values.NAME,

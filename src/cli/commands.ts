@@ -1,7 +1,7 @@
 // Why: this table is the command line. Parsing, --help, the keys of fedx.toml and README's table all come from it,
 // so none of them can say something else than the others.
 
-import { type Command, ENGINE, MODEL, type Option, TRAINING } from "./option.ts";
+import { type Command, ENGINE, FORCE, MODEL, type Option, TRAINING } from "./option.ts";
 
 /** Every command, in the order in which help and README list them. */
 export const COMMANDS = {
@@ -28,7 +28,8 @@ export const COMMANDS = {
     json: "`test`, `silos`, `local`, `rounds`, `seconds` per phase, `report`",
   },
   init: {
-    summary: "write a commented fedx.toml for the aggregator, or for one silo",
+    summary:
+      "write a commented fedx.toml for the aggregator, or for one silo; a file gets the section it lacks",
     usage: "fedx init [--silo NAME]",
     example: "fedx init --silo b",
     options: {
@@ -55,7 +56,7 @@ export const COMMANDS = {
         value: "N",
         help: "side of the stored images in pixels",
         default: 128,
-        range: [16, 1024],
+        range: [32, 1024],
       },
       out: { kind: "path", value: "SHARD", help: "folder to write", required: true },
       "max-quarantine": {
@@ -196,6 +197,7 @@ export const COMMANDS = {
       },
       budget: { kind: "duration", value: "TIME", help: "wall clock of the whole run, e.g. 20m" },
       out: { kind: "path", value: "MODEL", help: "file for the selected model", required: true },
+      force: FORCE,
       ...TRAINING,
       ...ENGINE,
     },
@@ -216,6 +218,7 @@ export const COMMANDS = {
         default: "test",
       },
       plot: { kind: "path", value: "FILE.svg", help: "draw the ROC curves" },
+      force: FORCE,
       ...ENGINE,
     },
     json: "`auroc`, `ci95`, `images`, `positives`, `stratified`, `shards`",
@@ -230,6 +233,7 @@ export const COMMANDS = {
       images: { kind: "path", value: "DIR", help: "folder of PNG and JPEG files" },
       shard: { kind: "path", value: "SHARD", help: "every row of a shard, in shard order" },
       out: { kind: "path", value: "CSV", help: "Image Index,logit,probability", required: true },
+      force: FORCE,
       ...ENGINE,
     },
     json: "`images`, `failed`, `seconds`",

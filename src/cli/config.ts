@@ -91,6 +91,16 @@ export function readSection(
   };
 }
 
+/**
+ * Whether a settings file has the section of `silo`, or of the aggregator.
+ *
+ * @throws {UsageError} for a file that is no TOML.
+ */
+export function hasSection(text: string, options: { file: string; silo?: string }): boolean {
+  const { run, silo } = parseFile(text, options.file) as { run?: unknown; silo?: Record<string, unknown> };
+  return options.silo === undefined ? run !== undefined : silo?.[options.silo] !== undefined;
+}
+
 function parseFile(text: string, file: string): unknown {
   try {
     return parseToml(text);
@@ -131,5 +141,6 @@ function keysAt(path: string[]): string[] {
 /** Paths in a file are relative to the file. */
 function resolve(value: unknown, option: Option, file: string): unknown {
   if (option.kind !== "path" || typeof value !== "string" || isAbsolute(value)) return value;
+  if (option.words?.includes(value)) return value;
   return join(dirname(file), value);
 }

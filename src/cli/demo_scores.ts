@@ -57,7 +57,8 @@ async function scoreTest(model: string, shards: Record<string, string>): Promise
   const scored: Record<string, Scored> = {};
   for (const [silo, dir] of Object.entries(shards)) {
     const shard = await Shard.open(dir);
-    scored[silo] = await scorer.shard(shard, { name: silo, rows: shard.rows("test") });
+    using loaded = await scorer.load(shard, silo);
+    scored[silo] = await loaded.score(shard.rows("test"));
   }
   return scored;
 }

@@ -1,9 +1,10 @@
 import { Shard, type Split } from "../data/shard.ts";
 import { operatingPoint, rocCurve, siteOnly } from "../model/metrics.ts";
 import { rocChart } from "./chart.ts";
+import { checkOutput } from "./check_output.ts";
 import type { Values } from "./commands.ts";
 import type { Context } from "./main.ts";
-import { pooledScore, type Scored, scoreOf, Scorer, stratifiedScore } from "./score.ts";
+import { pooledScore, type Score, type Scored, scoreOf, Scorer, stratifiedScore } from "./score.ts";
 import { interval, score, table } from "./table.ts";
 
 /** Sensitivity and specificity on the scored films, at a threshold fixed on `val`. */
@@ -11,6 +12,9 @@ type Point = ReturnType<typeof operatingPoint>;
 
 /** Scores a model on shards: exact AUROC per shard and pooled. */
 export async function run({ values, output, signal }: Context<Values<"evaluate">>): Promise<void> {
+  if (values.plot) {
+    await checkOutput(values.plot, { flag: "--plot", kind: "plot", force: values.force ?? false });
+  }
   using scorer = await Scorer.open(values.model, { device: values.device, threads: values.threads });
   const parts: Scored[] = [];
   const validated: Scored[] = [];
@@ -18,15 +22,15 @@ export async function run({ values, output, signal }: Context<Values<"evaluate">
     signal.throwIfAborted();
     output.progress("evaluate", index, values.shard.length);
     const shard = await Shard.open(name, { verify: true });
-    parts.push(await scorer.shard(shard, { name, rows: rowsOf(shard, values.split) }));
-    if (values.split === "test") validated.push(await scorer.shard(shard, { name, rows: shard.rows("val") }));
+    using loaded = await scorer.load(shard, name);
+    parts.push(await loaded.score(rowsOf(shard, values.split)));
+    if (values.split === "test") validated.push(await loaded.score(shard.rows("val")));
   }
   output.progress("evaluate", values.shard.length, values.shard.length);
   const shards = parts.map((part) => ({ shard: part.shard, ...scoreOf(part) }));
   const pooled = pooledScore(parts);
   const headline = stratifiedScore(shards);
   const points = operatingPoints(validated, parts);
-  if (values.plot) await Deno.writeTextFile(values.plot, drawn(parts));
   const site = siteOnly(
     shards.map(({ positives, images }) => ({ positives, negatives: images - positives })),
   );
@@ -49,9 +53,11 @@ export async function run({ values, output, signal }: Context<Values<"evaluate">
         ...parts.length > 1 ? [["site only (floor)", score(site), "", "", ""]] : [],
       ]),
       ...points ? describe(points) : [],
-      ...values.plot ? [`ROC curves: ${values.plot}`] : [],
     ].join("\n"),
   );
+  if (!values.plot) return;
+  await Deno.writeTextFile(values.plot, drawn(parts, shards));
+  output.line(`ROC curves: ${values.plot}`);
 }
 
 /** The rows of one split, or all. */
@@ -85,10 +91,10 @@ function describe(points: Record<string, Point>): string[] {
 }
 
 /** The ROC curves of all shards that have both classes. */
-function drawn(parts: Scored[]): string {
-  const curves = parts.filter(({ labels }) => labels.includes(0) && labels.includes(1));
-  return rocChart(curves.map((part) => {
-    const { fpr, tpr } = rocCurve(part.logits, part.labels);
-    return { name: `${part.shard} (${score(scoreOf(part).auroc)})`, fpr, tpr };
-  }));
+function drawn(parts: Scored[], scores: Score[]): string {
+  const curves = parts.flatMap(({ shard, logits, labels }, index) => {
+    const { auroc } = scores[index];
+    return auroc === null ? [] : [{ name: `${shard} (${score(auroc)})`, ...rocCurve(logits, labels) }];
+  });
+  return rocChart(curves);
 }

@@ -3,6 +3,7 @@ import { Shard } from "../data/shard.ts";
 import { EngineTrainer } from "../fed/engine_trainer.ts";
 import { runLocal } from "../fed/local.ts";
 import type { LocalResult } from "../fed/result.ts";
+import { checkOutput } from "./check_output.ts";
 import type { Values } from "./commands.ts";
 import { formatDuration } from "./duration.ts";
 import { cores, libraries } from "./engine.ts";
@@ -14,6 +15,7 @@ import { interval, score, table } from "./table.ts";
 
 /** Trains on one shard, or on several pooled, without federation. */
 export async function run({ values, output, signal }: Context<Values<"local">>): Promise<void> {
+  await checkOutput(values.out, { flag: "--out", kind: "model", force: values.force ?? false });
   const shards: Shard[] = [];
   for (const dir of values.shard) shards.push(await Shard.open(dir, { verify: true }));
   const start = await startOf(values);

@@ -12,6 +12,8 @@ export interface Option {
   default?: string | number | boolean;
   required?: boolean;
   choices?: readonly string[];
+  /** Values of a path option that are words, not paths. */
+  words?: readonly string[];
   /** Inclusive lower and upper bound of a number. */
   range?: readonly [number, number];
 }
@@ -45,7 +47,7 @@ export const ENGINE = {
     kind: "integer",
     value: "N",
     help: "CPU threads (default: the cores this process may use)",
-    range: [1, 1024],
+    range: [1, 256],
   },
 } as const satisfies Record<string, Option>;
 
@@ -79,8 +81,14 @@ export const TRAINING = {
     choices: ["efficientnet_b0"],
     default: "efficientnet_b0",
   },
-  channels: { kind: "integer", value: "N", help: "input channels, 1 or 3", range: [1, 3], default: 1 },
-  init: { kind: "text", value: "imagenet|random|FILE", help: "start of the model", default: "imagenet" },
+  channels: { kind: "integer", value: "N", help: "input channels", choices: ["1", "3"], default: 1 },
+  init: {
+    kind: "path",
+    value: "imagenet|random|FILE",
+    help: "start of the model",
+    words: ["imagenet", "random"],
+    default: "imagenet",
+  },
   weights: { kind: "path", value: "FILE", help: "torchvision file for --init imagenet (or FEDX_WEIGHTS)" },
   seed: {
     kind: "integer",
@@ -91,6 +99,12 @@ export const TRAINING = {
   },
   "local-epochs": { kind: "integer", value: "N", help: "passes per round", range: [1, 1000] },
 } as const satisfies Record<string, Option>;
+
+/** The option of a command that writes a file. */
+export const FORCE = {
+  kind: "flag",
+  help: "replace a file of any other kind",
+} as const satisfies Option;
 
 /** A model to score. */
 export const MODEL = {

@@ -112,6 +112,9 @@ export function readValue(label: string, option: Option, raw: unknown): unknown 
   }
   if (option.kind === "integer" || option.kind === "number") {
     const number = typeof raw === "number" ? raw : String(raw).trim() === "" ? NaN : Number(raw);
+    if (option.choices) {
+      return option.choices.includes(String(number)) ? number : refuse(option.choices.join(" or "));
+    }
     const [low, high] = option.range ?? [-Infinity, Infinity];
     const kind = option.kind === "integer" ? "a whole number" : "a number";
     const fits = option.kind === "integer" ? Number.isInteger(number) : Number.isFinite(number);

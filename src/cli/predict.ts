@@ -1,5 +1,6 @@
 import { DataError, decodeImage } from "../data/decode.ts";
 import { Shard, SPLITS } from "../data/shard.ts";
+import { checkOutput, SCORES_HEADER } from "./check_output.ts";
 import type { Values } from "./commands.ts";
 import type { Context } from "./main.ts";
 import { Scorer } from "./score.ts";
@@ -12,6 +13,7 @@ const IN_FLIGHT = 3;
 /** Writes a logit and a probability for each film. */
 export async function run(context: Context<Values<"predict">>): Promise<number> {
   const { values, output } = context;
+  await checkOutput(values.out, { flag: "--out", kind: "scores", force: values.force ?? false });
   const started = performance.now();
   using scorer = await Scorer.open(values.model, { device: values.device, threads: values.threads });
   const written = values.shard ? await fromShard(scorer, context) : await fromFolder(scorer, context);
@@ -36,9 +38,10 @@ async function fromShard(scorer: Scorer, { values }: Context<Values<"predict">>)
   const shard = await Shard.open(name);
   const names = await shard.names();
   const rows = Uint32Array.from({ length: shard.count }, (_, row) => row);
-  const { logits } = await scorer.shard(shard, { name, rows });
+  using loaded = await scorer.load(shard, name);
+  const { logits } = await loaded.score(rows);
   const lines = names.map((image, row) => `${line(image, logits[row])},${SPLITS[shard.splits[row]]}`);
-  return { lines: ["Image Index,logit,probability,split", ...lines], failed: [] };
+  return { lines: [`${SCORES_HEADER},split`, ...lines], failed: [] };
 }
 
 async function fromFolder(scorer: Scorer, context: Context<Values<"predict">>): Promise<Written> {
@@ -46,7 +49,7 @@ async function fromFolder(scorer: Scorer, context: Context<Values<"predict">>): 
   const folder = values.images!;
   const files = await listImages(folder);
   const { size } = scorer.metadata;
-  const lines = ["Image Index,logit,probability"];
+  const lines = [SCORES_HEADER];
   const failed: DataError[] = [];
   for (let first = 0; first < files.length; first += CHUNK) {
     signal.throwIfAborted();
@@ -55,9 +58,11 @@ async function fromFolder(scorer: Scorer, context: Context<Values<"predict">>): 
     const good = names.filter((_, index) => films[index] instanceof Uint8Array);
     const pixels = new Uint8Array(good.length * size * size);
     let at = 0;
-    for (const film of films) {
-      if (film instanceof DataError) failed.push(film);
-      else pixels.set(film, size * size * at++);
+    for (const [index, film] of films.entries()) {
+      if (film instanceof DataError) {
+        failed.push(film);
+        output.line(`left out ${names[index]}: ${film.message}`);
+      } else pixels.set(film, size * size * at++);
     }
     const logits = good.length > 0 ? await scorer.films(pixels) : new Float32Array();
     good.forEach((name, index) => lines.push(line(name, logits[index])));
@@ -66,12 +71,12 @@ async function fromFolder(scorer: Scorer, context: Context<Values<"predict">>): 
   return { lines, failed };
 }
 
-/** Images of a folder by name, in order. */
-async function listImages(folder: string): Promise<string[]> {
+/** Images of a folder by name, in order; links count as what they lead to. */
+export async function listImages(folder: string): Promise<string[]> {
   const names: string[] = [];
   try {
     for await (const entry of Deno.readDir(folder)) {
-      if (entry.isFile && /\.(png|jpe?g)$/i.test(entry.name)) names.push(entry.name);
+      if (!entry.isDirectory && /\.(png|jpe?g)$/i.test(entry.name)) names.push(entry.name);
     }
   } catch (cause) {
     throw new Error(

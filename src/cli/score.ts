@@ -25,6 +25,12 @@ export interface Score {
   positives: number;
 }
 
+/** A shard's films in the engine's memory. */
+export interface LoadedShard extends Disposable {
+  /** Scores some of its rows. */
+  score(rows: Uint32Array): Promise<Scored>;
+}
+
 /** A model on an engine, ready to score films. */
 export class Scorer implements Disposable {
   readonly metadata: ModelMetadata;
@@ -61,25 +67,32 @@ export class Scorer implements Disposable {
     return new Scorer(engine, libs, metadata);
   }
 
-  /** Scores rows of a shard, which must hold films of the model's size. */
-  async shard(shard: Shard, options: { name: string; rows: Uint32Array }): Promise<Scored> {
+  /** Takes a shard in, whose films must have the model's size; dispose of it before the next. */
+  async load(shard: Shard, name: string): Promise<LoadedShard> {
     const { size } = this.metadata;
     if (shard.size !== size) {
       throw new Error(
-        `Cannot score ${options.name}: expected films of ${size} px, got ${shard.size}; ` +
+        `Cannot score ${name}: expected films of ${size} px, got ${shard.size}; ` +
           `run \`fedx prepare --size ${size} …\`.`,
       );
     }
-    using data = await DataSet.create(this.#libraries, { n: shard.count, size });
-    for await (const block of shard.pixelBlocks()) await data.put(block.first, block.pixels);
+    const data = await DataSet.create(this.#libraries, { n: shard.count, size });
+    try {
+      for await (const block of shard.pixelBlocks()) await data.put(block.first, block.pixels);
+    } catch (error) {
+      data[Symbol.dispose]();
+      throw error;
+    }
     const binary = shard.binary();
-    const logits = await this.#engine.predict(data, options.rows);
     return {
-      shard: options.name,
-      rows: options.rows,
-      logits,
-      labels: Uint8Array.from(options.rows, (row) => binary[row]),
-      patients: Uint32Array.from(options.rows, (row) => shard.patients[row]),
+      score: async (rows) => ({
+        shard: name,
+        rows,
+        logits: await this.#engine.predict(data, rows),
+        labels: Uint8Array.from(rows, (row) => binary[row]),
+        patients: Uint32Array.from(rows, (row) => shard.patients[row]),
+      }),
+      [Symbol.dispose]: () => data[Symbol.dispose](),
     };
   }
 

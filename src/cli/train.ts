@@ -8,12 +8,14 @@ import { formatDuration } from "./duration.ts";
 import { cores, libraries } from "./engine.ts";
 import { EventLog } from "./event_log.ts";
 import type { Context } from "./main.ts";
+import { requireName } from "./names.ts";
 import { UsageError } from "./parse.ts";
 import { table } from "./table.ts";
 
 /** Runs one silo to the end of the run. */
 export async function run(context: Context<Values<"train">>): Promise<void> {
   const { values, accept, output, signal, faultPoint } = context;
+  requireName(values.silo);
   const state = values.state ?? `fedx-state/${values.silo}`;
   const server = serverOf(values.server);
   const shard = await Shard.open(values.shard, { verify: true });

@@ -26,6 +26,16 @@ Deno.test("readSection reads the file that init writes, paths relative to it", (
   });
 });
 
+Deno.test("readSection takes init for a path relative to the file, unless it is a word", () => {
+  const init = (value: string) => run(`[run]\ninit = "${value}"`).values.init;
+  assertEquals(["start.pth", "/y/start.pth", "imagenet", "random"].map(init), [
+    "/x/start.pth",
+    "/y/start.pth",
+    "imagenet",
+    "random",
+  ]);
+});
+
 Deno.test("init's files name every key of the table, and every key in them is known when switched on", () => {
   for (const [text, command] of [[AGGREGATOR_FILE, COMMANDS.aggregate], [siloFile("b"), COMMANDS.train]]) {
     const keys = Object.keys((command as typeof COMMANDS.aggregate).options);

@@ -71,9 +71,12 @@ Deno.test("parse refuses values out of range, of another kind, and stray words",
     [["--budget", "soon"], /a duration such as 90s, 20m or 1h, got "soon"/],
     [["--recipe", "decks"], /expected default, deck \(the nearest is deck\), got "decks"/],
     [["--tls", ""], /--tls: expected DIR/],
+    [["--channels", "2"], /--channels: expected 1 or 3, got "2"/],
     [["stray"], /expected only options, got stray/],
   ];
   for (const [args, text] of cases) {
     assertMatch(assertThrows(() => parse("aggregate", args), UsageError).message, text);
   }
+  assertThrows(() => parse("train", ["--threads", "257"]), UsageError, "from 1 to 256");
+  assertThrows(() => parse("prepare", ["--size", "31"]), UsageError, "from 32 to 1024");
 });

@@ -1,0 +1,88 @@
+// Why: a run of twenty minutes must not end at a folder that is not there, nor replace a file of the operator's.
+import { dirname } from "node:path";
+
+/** The first line of `predict --out`; a shard's rows have a column more. */
+export const SCORES_HEADER = "Image Index,logit,probability";
+
+/** Bytes read to tell whether a file is ours: a model's header is far shorter. */
+const HEAD = 1 << 20;
+
+/** What a command writes, and the first bytes by which a file of it is known. */
+const KINDS = {
+  model: { what: "a model of fedx", known: isModel },
+  scores: { what: "a CSV of `fedx predict`", known: (head: Uint8Array) => isScores(text(head)) },
+  plot: { what: "an SVG", known: (head: Uint8Array) => text(head).startsWith("<svg ") },
+};
+
+/**
+ * Checks before any work that a result can be written to `path`: its folder is there and writable, and a file that
+ * is replaced is empty, of the same kind, or given up with --force. What is no file (a pipe, a device) holds nothing.
+ *
+ * @throws {Error} naming the option, the path and the remedy.
+ */
+export async function checkOutput(
+  path: string,
+  options: { flag: string; kind: keyof typeof KINDS; force: boolean },
+): Promise<void> {
+  const { flag, kind, force } = options;
+  const refuse = (expected: string, got: string, remedy: string, cause?: unknown) =>
+    new Error(
+      `Cannot write ${path}: expected ${expected}, got ${got}; ${remedy} or choose another ${flag}.`,
+      {
+        cause,
+      },
+    );
+  const found = await Deno.stat(path).catch(() => null);
+  if (found?.isDirectory || path.endsWith("/")) throw refuse("a file", "a folder", "name a file in it");
+  if (found && !found.isFile && kind !== "model") return;
+  if (found && !found.isFile) throw refuse("a file", "a device", "name a file");
+  if (found && !force && found.size > 0 && !KINDS[kind].known(await headOf(path))) {
+    throw refuse(`no file or ${KINDS[kind].what}`, "another file", "replace it with --force");
+  }
+  const folder = dirname(path);
+  const parent = await Deno.stat(folder).catch(() => null);
+  if (parent === null) throw refuse(`the folder ${folder}`, "none", "make it (mkdir -p)");
+  if (!parent.isDirectory) throw refuse(`the folder ${folder}`, "a file", "move that");
+  await tryToWrite(path, { folder, exists: found !== null }).catch((cause) => {
+    const got = cause.code ?? cause.message;
+    throw refuse("a place that this user may write to", got, "change its permissions", cause);
+  });
+}
+
+/** A model is renamed into place, so the folder matters as well as the file. */
+async function tryToWrite(
+  path: string,
+  { folder, exists }: { folder: string; exists: boolean },
+): Promise<void> {
+  if (exists) (await Deno.open(path, { write: true })).close();
+  await Deno.remove(await Deno.makeTempFile({ dir: folder, prefix: ".fedx-", suffix: ".partial" }));
+}
+
+async function headOf(path: string): Promise<Uint8Array> {
+  using file = await Deno.open(path);
+  const head = new Uint8Array(HEAD);
+  let length = 0;
+  for (let n = await file.read(head); n !== null && length < HEAD;) {
+    length += n;
+    n = await file.read(head.subarray(length));
+  }
+  return head.subarray(0, length);
+}
+
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+
+function isScores(head: string): boolean {
+  const [first] = head.split("\n", 1);
+  return first === SCORES_HEADER || first === `${SCORES_HEADER},split`;
+}
+
+/** Safetensors (header's length as u64 LE, header in JSON) with fedx's own metadata. */
+function isModel(head: Uint8Array): boolean {
+  if (head.length < 8) return false;
+  const length = Number(new DataView(head.buffer, head.byteOffset).getBigUint64(0, true));
+  try {
+    return typeof JSON.parse(text(head.subarray(8, 8 + length))).__metadata__.fedx === "string";
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,26 @@
+// Why: a name that cannot stand in a certificate is a mistake in the command line, found before anything is made.
+import { isIP } from "node:net";
+import { checkName } from "../fed/ca.ts";
+import { UsageError } from "./parse.ts";
+
+/** @throws {UsageError} unless the name may stand in a certificate, as a key and as a folder. */
+export function requireName(name: string): void {
+  try {
+    checkName(name);
+  } catch (cause) {
+    throw new UsageError(`${(cause as Error).message}; choose another name.`, { cause });
+  }
+}
+
+const LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?";
+const DNS = new RegExp(`^(?=.{1,253}$)(${LABEL}\\.)*${LABEL}$`, "i");
+
+/** @throws {UsageError} unless `host` is a DNS name or an address, without scheme, brackets and port. */
+export function requireHost(host: string): void {
+  const fits = isIP(host) !== 0 || (DNS.test(host) && !/^[\d.]+$/.test(host));
+  if (fits) return;
+  throw new UsageError(
+    `Cannot read --host: expected a DNS name or an address such as hub.example or 10.0.0.7, without scheme ` +
+      `and port, got ${JSON.stringify(host)}.`,
+  );
+}

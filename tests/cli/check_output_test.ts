@@ -1,0 +1,69 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { checkOutput } from "../../src/cli/check_output.ts";
+import { lineChart } from "../../src/cli/chart.ts";
+import { run as evaluate } from "../../src/cli/evaluate.ts";
+import { run as local } from "../../src/cli/local.ts";
+import { run as predict } from "../../src/cli/predict.ts";
+import { layoutOf } from "../../src/model/layout.ts";
+import { preprocessingOf, saveModel } from "../../src/model/checkpoint.ts";
+
+async function inFolder(work: (dir: string) => Promise<void>): Promise<void> {
+  const dir = await Deno.makeTempDir();
+  try {
+    await work(dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+const names = async (dir: string) => (await Array.fromAsync(Deno.readDir(dir))).map(({ name }) => name);
+
+Deno.test("checkOutput: a missing folder, a folder, a file as folder are refused with path and remedy", () =>
+  inFolder(async (dir) => {
+    await Deno.writeTextFile(`${dir}/file`, "x");
+    const refused = (path: string, text: string) =>
+      assertRejects(() => checkOutput(path, { flag: "--out", kind: "model", force: true }), Error, text);
+    await refused(`${dir}/no/m`, `expected the folder ${dir}/no, got none; make it (mkdir -p) or choose`);
+    await refused(dir, "expected a file, got a folder");
+    await refused(`${dir}/m/`, "expected a file, got a folder");
+    await refused(`${dir}/file/m`, "got a file");
+    await refused("/proc/self/m.safetensors", "a place that this user may write to");
+    assertEquals(await names(dir), ["file"]);
+  }));
+
+Deno.test("checkOutput: files of the same kind and empty ones are replaced, others only with --force", () =>
+  inFolder(async (dir) => {
+    const layout = layoutOf("efficientnet_b0", { channels: 1 });
+    const metadata = {
+      network: layout.network,
+      channels: layout.channels,
+      size: 32,
+      preprocessing: preprocessingOf(1),
+    };
+    await saveModel(`${dir}/model`, new Float32Array(layout.length), layout, metadata);
+    await Deno.writeTextFile(`${dir}/scores`, "Image Index,logit,probability,split\na.png,1,.7,test\n");
+    await Deno.writeTextFile(`${dir}/plot`, lineChart([], { title: "", x: "", y: "" }));
+    await Deno.writeTextFile(`${dir}/labels`, "Image Index,Finding Labels,Patient ID\n");
+    await Deno.writeTextFile(`${dir}/empty`, "");
+    for (const kind of ["model", "scores", "plot"] as const) {
+      for (const name of ["model", "scores", "plot", "labels", "empty", "none"]) {
+        const check = (force: boolean) => checkOutput(`${dir}/${name}`, { flag: "--out", kind, force });
+        const fine = name === kind || name === "empty" || name === "none";
+        if (fine) await check(false);
+        else await assertRejects(() => check(false), Error, "got another file; replace it with --force or");
+        await check(true);
+      }
+    }
+    assertEquals((await names(dir)).length, 5);
+  }));
+
+Deno.test("local, predict and evaluate check their output before anything else", () =>
+  inFolder(async (dir) => {
+    await Deno.writeTextFile(`${dir}/labels.csv`, "Image Index,Finding Labels,Patient ID\n");
+    const context = (values: Record<string, unknown>) => ({ values } as never);
+    const out = `${dir}/none/x`;
+    await assertRejects(() => local(context({ shard: ["nothing"], out })), Error, "another --out");
+    await assertRejects(() => evaluate(context({ model: "nothing", plot: out })), Error, "another --plot");
+    const labels = context({ model: "nothing", images: dir, out: `${dir}/labels.csv` });
+    await assertRejects(() => predict(labels), Error, "--force");
+  }));
