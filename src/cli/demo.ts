@@ -2,7 +2,7 @@ import type { FedEvent } from "../fed/event.ts";
 import type { Values } from "./commands.ts";
 import { type DemoHospitals, makeHospitals, SILOS } from "./demo_hospitals.ts";
 import { formatDuration } from "./duration.ts";
-import { readEvents, roundsOf, waitForEvent } from "./history.ts";
+import { EventTail, readEvents, roundsOf, waitForEvent } from "./history.ts";
 import type { Context } from "./main.ts";
 import type { Output } from "./output.ts";
 import { Processes } from "./processes.ts";
@@ -130,10 +130,12 @@ async function federate(
 
 /** Shows each round as it is done. */
 async function watch(path: string, output: Output, signal: AbortSignal): Promise<void> {
+  const tail = new EventTail(path);
+  const events: FedEvent[] = [];
   const shown = new Set<number>();
   while (!signal.aborted) {
-    const rounds = roundsOf(await readEvents(path));
-    for (const { round, auroc, seconds } of rounds) {
+    events.push(...await tail.next());
+    for (const { round, auroc, seconds } of roundsOf(events)) {
       const silos = Object.entries(auroc);
       if (shown.has(round) || silos.length < SILOS.length) continue;
       shown.add(round);

@@ -3,6 +3,12 @@ import { fileURLToPath } from "node:url";
 import type { Libraries } from "../model/model.ts";
 import { findLibtorch } from "../shim/libtorch.ts";
 
+/** The command that fetches libtorch and builds the engine. */
+export const BUILD = "npx -y deno@2.9.3 task build";
+
+/** The most threads that the engine takes. */
+const MOST_THREADS = 256;
+
 /**
  * The libraries of the training engine.
  *
@@ -12,19 +18,19 @@ export async function libraries(): Promise<Libraries> {
   const found = await findLibtorch();
   if (!found) {
     throw new Error(
-      "Cannot find libtorch: expected it in FEDX_LIBTORCH, the cache or python3; run `deno task build` once.",
+      `Cannot find libtorch: expected it in FEDX_LIBTORCH, the cache or python3; run \`${BUILD}\` once.`,
     );
   }
   const shim = Deno.env.get("FEDX_SHIM") ??
     fileURLToPath(new URL("../../native/build/libfedx-cpu.so", import.meta.url));
   const there = await Deno.stat(shim).then(() => true, () => false);
-  if (!there) throw new Error(`Cannot find the engine ${shim}; run \`deno task build\` once.`);
+  if (!there) throw new Error(`Cannot find the engine ${shim}; run \`${BUILD}\` once.`);
   return { libtorch: found.dir, shim };
 }
 
-/** The cores that this process may use: the machine's, or fewer where its cgroup has a quota. */
+/** The cores that this process may use, at most 256: the machine's, or fewer where its cgroup has a quota. */
 export async function cores(): Promise<number> {
-  const machine = navigator.hardwareConcurrency || 1;
+  const machine = Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1);
   const quota = await quotaV2() ?? await quotaV1();
   return quota === undefined ? machine : Math.max(1, Math.min(machine, Math.floor(quota + 1e-9)));
 }

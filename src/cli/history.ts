@@ -13,15 +13,40 @@ export interface RoundRecord {
   steps: Record<string, number>;
 }
 
-/** The events of a file, oldest first; a half-written last line is left out. */
+/** Reads a growing file of events: each call gives those that were added since the one before. */
+export class EventTail {
+  readonly #path: string;
+  #offset = 0;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** The new events, oldest first; a half-written last line waits for the next call. */
+  async next(): Promise<LoggedEvent[]> {
+    const bytes = await this.#rest();
+    const end = bytes.lastIndexOf(10) + 1;
+    this.#offset += end;
+    const lines = new TextDecoder().decode(bytes.subarray(0, end)).split("\n");
+    lines.pop();
+    return lines.map((line) => JSON.parse(line) as LoggedEvent);
+  }
+
+  async #rest(): Promise<Uint8Array> {
+    try {
+      using file = await Deno.open(this.#path);
+      await file.seek(this.#offset, Deno.SeekMode.Start);
+      return await new Response(file.readable).bytes();
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return new Uint8Array();
+      throw error;
+    }
+  }
+}
+
+/** All events of a file, oldest first. */
 export async function readEvents(path: string): Promise<LoggedEvent[]> {
-  const text = await Deno.readTextFile(path).catch((error) => {
-    if (error instanceof Deno.errors.NotFound) return "";
-    throw error;
-  });
-  const lines = text.split("\n");
-  lines.pop();
-  return lines.map((line) => JSON.parse(line) as LoggedEvent);
+  return await new EventTail(path).next();
 }
 
 /** The rounds of an aggregator's events; round 0 is the start. */
@@ -53,9 +78,10 @@ export async function waitForEvent<T extends FedEvent["type"]>(
   path: string,
   options: { type: T; signal: AbortSignal; where?: (event: Extract<FedEvent, { type: T }>) => boolean },
 ): Promise<Extract<FedEvent, { type: T }>> {
+  const tail = new EventTail(path);
   while (true) {
     options.signal.throwIfAborted();
-    for (const event of await readEvents(path)) {
+    for (const event of await tail.next()) {
       if (event.type !== options.type) continue;
       const typed = event as unknown as Extract<FedEvent, { type: T }>;
       if (options.where?.(typed) ?? true) return typed;

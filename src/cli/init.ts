@@ -1,4 +1,5 @@
 import type { Values } from "./commands.ts";
+import { hasSection } from "./config.ts";
 import type { Context } from "./main.ts";
 import { UsageError } from "./parse.ts";
 
@@ -46,7 +47,14 @@ shard = "shard-${name}"            # from: fedx prepare … --out shard-${name}
 `;
 }
 
-/** Writes a commented settings file. */
+async function textOf(path: string): Promise<string> {
+  return await Deno.readTextFile(path).catch((error) => {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
+  });
+}
+
+/** Writes a commented settings file, or adds the section that one lacks. */
 export async function run({ values, output }: Context<Values<"init">>): Promise<void> {
   const silo = values.silo;
   if (silo !== undefined && !/^[A-Za-z0-9_-]+$/.test(silo)) {
@@ -56,16 +64,18 @@ export async function run({ values, output }: Context<Values<"init">>): Promise<
       }: expected letters, digits, _ and -; choose another --silo.`,
     );
   }
-  const text = silo === undefined ? AGGREGATOR_FILE : siloFile(silo);
-  try {
-    await Deno.writeTextFile(values.out, text, { createNew: !values.force });
-  } catch (cause) {
-    if (!(cause instanceof Deno.errors.AlreadyExists)) throw cause;
+  const own = silo === undefined ? AGGREGATOR_FILE : siloFile(silo);
+  const before = values.force ? "" : await textOf(values.out);
+  if (before !== "" && hasSection(before, { file: values.out, silo })) {
+    const section = silo === undefined ? "[run]" : `[silo.${silo}]`;
     throw new Error(
-      `Cannot write ${values.out}: expected no file, got one; name another with --out or overwrite it with --force.`,
-      { cause },
+      `Cannot write ${values.out}: expected none or one without ${section}, got one with it; ` +
+        "name another with --out or overwrite the whole file with --force.",
     );
   }
+  const text = before === "" ? own : `${before.trimEnd()}\n\n${own}`;
+  hasSection(text, { file: values.out }); // an inline `silo = {…}` takes no further section
+  await Deno.writeTextFile(values.out, text);
   const next = silo === undefined ? "fedx aggregate" : `fedx train --silo ${silo}`;
   output.result({ file: values.out }, `${values.out} written; fill it in, then run: ${next}`);
 }

