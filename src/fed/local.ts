@@ -132,7 +132,7 @@ class Local {
     this.#onEvent({ type: "training", round, ...turn });
     const began = performance.now() / 1000;
     const { p0, p1, share } = row;
-    const { vector, loss, images } = await trainer.train({ ...turn, p0, p1 }, {
+    const { vector, images } = await trainer.train({ ...turn, p0, p1 }, {
       signal,
       onStep: (k, loss) => this.#onEvent({ type: "step", round, k, K: turn.steps, loss }),
     });
@@ -142,7 +142,6 @@ class Local {
     this.#vector = fold(base, updates, { layout: this.#layout, scale: scaleFor(examples) });
     this.#images.trained += images;
     this.#timings.push({ share, wall: now - opened, train: now - began, opened });
-    for (const silo of Object.values(scores)) silo.trainLoss = Number.isFinite(loss) ? loss : null;
     this.#history.push(roundResult(round, scores, now - opened));
     this.#onEvent({ type: "committed", round, sha256: digest(this.#vector), seconds: now - opened });
   }

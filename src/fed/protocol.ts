@@ -173,12 +173,11 @@ export interface Scores {
   round: number;
   /** Exact AUROC; null when fewer than 10 of either class. */
   auroc: number | null;
+  /** Mean loss on `val`, the only loss that leaves. */
   loss: number | null;
   positives: number;
   negatives: number;
   test?: { auroc: number | null; se: number | null; positives: number; negatives: number; images: number };
-  /** Mean training loss of the round. */
-  trainLoss?: number | null;
   /** How long the silo's turn took by part. */
   seconds?: { pull?: number; score?: number; train?: number; write?: number };
   /** Images trained and scored in the turn. */

@@ -30,7 +30,7 @@ export interface RoundResult {
   round: number;
   /** Of the model before this round, stratified on val. */
   auroc: number | null;
-  silos: Record<string, { auroc: number | null; loss: number | null; trainLoss: number | null }>;
+  silos: Record<string, { auroc: number | null; loss: number | null }>;
   /** From this row's opening to its model on disk; null for the closing scores. */
   seconds: number | null;
 }
@@ -111,9 +111,7 @@ export function roundResult(
     round,
     auroc: stratified(Object.values(scores)).auroc,
     silos: Object.fromEntries(
-      Object.entries(scores).map((
-        [silo, { auroc, loss, trainLoss }],
-      ) => [silo, { auroc, loss, trainLoss: trainLoss ?? null }]),
+      Object.entries(scores).map(([silo, { auroc, loss }]) => [silo, { auroc, loss }]),
     ),
     seconds,
   };

@@ -192,7 +192,6 @@ export const ScoresSchema: Schema<p.Scores> = v.strictObject({
   test: v.exactOptional(
     v.strictObject({ auroc: score, se: score, positives: count, negatives: count, images: count }),
   ),
-  trainLoss: v.exactOptional(v.nullable(number(0, 1e12))),
   seconds: v.exactOptional(v.strictObject({
     pull: v.exactOptional(seconds),
     score: v.exactOptional(seconds),

@@ -61,8 +61,7 @@ async function makeUpdate(
   const bytes = new Uint8Array(change.buffer, change.byteOffset, change.byteLength);
   await writeDurably(state.updatePath, bytes);
   seconds.write = clock();
-  const trainLoss = Number.isFinite(trained.loss) ? trained.loss : null;
-  const scores: Scores = { run, round, ...val, trainLoss, seconds, images: trained.images + scored };
+  const scores: Scores = { run, round, ...val, seconds, images: trained.images + scored };
   const update: StoredUpdate = { run, round, base, sha256: digest(change), scores };
   state.commitUpdate(update, { trained: trained.images, scored });
   onEvent({ type: "update_written", round, sha256: update.sha256, bytes: bytes.length });

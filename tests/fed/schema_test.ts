@@ -180,6 +180,12 @@ Deno.test("schemas: every message a silo sends passes as it is specified and fai
   }
 });
 
+Deno.test("ScoresSchema: of losses, one alone leaves a silo", () => {
+  const scores = { run: RUN, round: 2, auroc: null, loss: 0.5, positives: 3, negatives: 4, trainLoss: 0.4 };
+  const read = () => schema.parseMessage(schema.ScoresSchema, JSON.stringify(scores), { what: "scores" });
+  assertThrows(read, ProtocolError, "trainLoss");
+});
+
 Deno.test("planId: independent of key order, changed by any setting; run ids differ", () => {
   const shuffled = Object.fromEntries(Object.entries(plan()).reverse()) as unknown as Plan;
   assertEquals(planId(shuffled), planId(plan()));
