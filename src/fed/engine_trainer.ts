@@ -118,10 +118,10 @@ export class EngineTrainer implements Trainer {
   async train(
     row: TrainRow,
     options: { onStep?: (done: number, loss: number) => void; signal?: AbortSignal } = {},
-  ): Promise<{ vector: Float32Array; loss: number; images: number }> {
+  ): Promise<{ vector: Float32Array; images: number }> {
     await this.#engine.resetOptimizer();
-    const loss = await this.#steps(row, options);
-    return { vector: await this.#engine.readVector(), loss, images: row.steps * this.#settings.recipe.batch };
+    await this.#steps(row, options);
+    return { vector: await this.#engine.readVector(), images: row.steps * this.#settings.recipe.batch };
   }
 
   async score(split: Split): Promise<SplitScores> {
@@ -140,14 +140,13 @@ export class EngineTrainer implements Trainer {
     this.#data[Symbol.dispose]();
   }
 
-  /** Chunks of steps; returns their mean loss. */
+  /** Chunks of steps. */
   async #steps(
     row: TrainRow,
     options: { onStep?: (done: number, loss: number) => void; signal?: AbortSignal } = {},
-  ): Promise<number> {
+  ): Promise<void> {
     const { recipe } = this.#settings;
     const { lr, clip } = scheduleOf(recipe, row);
-    let sum = 0;
     for (let done = 0; done < row.steps;) {
       options.signal?.throwIfAborted();
       const started = performance.now();
@@ -160,13 +159,10 @@ export class EngineTrainer implements Trainer {
         indices: this.#order.take(firstStep * recipe.batch, steps * recipe.batch),
       });
       done += steps;
-      const total = losses.reduce((a, b) => a + b, 0);
-      sum += total;
-      options.onStep?.(done, total / steps);
+      options.onStep?.(done, losses.reduce((a, b) => a + b, 0) / steps);
       const speed = steps * 1000 / (performance.now() - started);
       this.#chunk = Math.max(1, Math.min(MOST_STEPS, Math.round(CHUNK * speed)));
     }
-    return sum / row.steps;
   }
 }
 

@@ -53,13 +53,13 @@ export interface Trainer extends Disposable {
   load(vector: Float32Array): Promise<void>;
   /**
    * Trains a turn from the loaded vector with fresh optimizer moments. `onStep` hears steps done and the mean loss
-   * of the latest. `loss` is the mean over the turn, `images` the films trained on.
+   * of the latest. `images` counts the films trained on.
    * @throws the signal's reason when aborted.
    */
   train(
     row: TrainRow,
     options?: { onStep?: (done: number, loss: number) => void; signal?: AbortSignal },
-  ): Promise<{ vector: Float32Array; loss: number; images: number }>;
+  ): Promise<{ vector: Float32Array; images: number }>;
   /** Scores a split with the loaded vector. */
   score(split: Split): Promise<SplitScores>;
 }

@@ -131,7 +131,7 @@ export class FakeTrainer implements Trainer {
       vector[i] += (noise[j] - 0.5) * 0.02;
     }
     if (this.#options.broken) vector[0] = NaN;
-    return { vector, loss: 1 / row.steps, images: row.steps * this.#settings!.recipe.batch };
+    return { vector, images: row.steps * this.#settings!.recipe.batch };
   }
 
   score(): Promise<SplitScores> {
