@@ -107,7 +107,7 @@ Deno.test("train and local refuse a shard with a flipped bit before anything els
     const shards = { train: dir, local: [dir] };
     for (const [name, shard] of Object.entries(shards)) {
       const { run } = await import(`../../src/cli/${name}.ts`);
-      const values = { silo: "a", server: "https://127.0.0.1:1", shard };
+      const values = { silo: "a", server: "https://127.0.0.1:1", shard, out: `${dir}.safetensors` };
       await assertRejects(() => run({ values }), SyntaxError, "block 0 of images.u8 is damaged");
     }
   }));
