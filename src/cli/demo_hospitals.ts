@@ -11,7 +11,7 @@ export const SILOS = ["a", "b", "c"] as const;
 /** Side of the drawn films, pixels. */
 const SIZE = 64;
 /** Films of each hospital by split. */
-const FILMS = { train: 960, val: 128, test: 256 };
+const FILMS = { train: 480, val: 128, test: 256 };
 
 /** Where the demo's hospitals keep their things. */
 export interface DemoHospitals {
