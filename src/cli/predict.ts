@@ -35,7 +35,7 @@ interface Written {
 
 async function fromShard(scorer: Scorer, { values }: Context<Values<"predict">>): Promise<Written> {
   const name = values.shard!;
-  const shard = await Shard.open(name);
+  const shard = await Shard.open(name, { verify: true });
   const names = await shard.names();
   const rows = Uint32Array.from({ length: shard.count }, (_, row) => row);
   using loaded = await scorer.load(shard, name);

@@ -17,6 +17,7 @@ import { seeded } from "../data/random.ts";
 
 const SIZE = 64, ROUNDS = 4, FILMS = { train: 448, val: 128, test: 256 };
 const LABEL = 1, SPLIT = 6;
+const libs = await libraries();
 
 /** Shuffles the label column among the lines of each split. */
 function permuteLabels(csv: string, random: () => number): string {
@@ -50,7 +51,7 @@ Deno.test("runLocal: with labels permuted within each hospital the test AUROC is
     const { network, channels, preprocessing, recipe, seed } = proposal;
     using trainer = await EngineTrainer.create({
       ...{ shards, network, channels, preprocessing, recipe, seed, silo: 0, classWeights: [1, 1] },
-      ...{ device: "cpu", threads: navigator.hardwareConcurrency, libraries: await libraries() },
+      ...{ device: "cpu", threads: navigator.hardwareConcurrency, libraries: libs },
     });
     const { test } = await runLocal({
       trainer,
