@@ -13,6 +13,7 @@ import {
 import { randomWeights } from "../../src/model/init.ts";
 import { layoutOf } from "../../src/model/layout.ts";
 import { readSafetensors, writeSafetensors } from "../../src/model/safetensors.ts";
+import { inFolder } from "../folder.ts";
 
 const layout = layoutOf("efficientnet_b0", { channels: 1 });
 const metadata: ModelMetadata = {
@@ -26,15 +27,6 @@ const metadata: ModelMetadata = {
 const python = Deno.env.get("FEDX_PYTHON");
 if (python === undefined) {
   console.log("skipped: load_state_dict in Python (name a python with torch in FEDX_PYTHON)");
-}
-
-async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 Deno.test("loadModel returns saveModel's vector and metadata bit for bit, and no temporary file stays", () =>

@@ -10,6 +10,7 @@ import { layoutOf } from "../../src/model/layout.ts";
 import { liteToB0 } from "../../src/model/lite0.ts";
 import { writeSafetensors } from "../../src/model/safetensors.ts";
 import { fromTorchvision, type NamedTensor } from "../../src/model/torchvision.ts";
+import { inFolder } from "../folder.ts";
 import golden from "../golden/torch_files.json" with { type: "json" };
 
 const layout = layoutOf("efficientnet_b0", { channels: 1 });
@@ -18,15 +19,6 @@ const cached = Deno.env.get("XDG_CACHE_HOME") ?? join(Deno.env.get("HOME") ?? "/
 const hasLite0 = await Deno.stat(join(cached, "fedx", "weights", LITE0.file)).then(() => true, () => false);
 if (!hasLite0) {
   console.log("skipped: the real EfficientNet-Lite0 (run once with --init imagenet to cache it)");
-}
-
-async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 /** torchvision's 3-channel, 1000-class state with random values. */

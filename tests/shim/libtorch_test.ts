@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { cacheDir, findLibtorch, fits, TORCH_VERSION } from "../../src/shim/libtorch.ts";
+import { inFolder } from "../folder.ts";
 
 /** Runs with other environment variables (null removes one), and puts the old ones back. */
 async function withEnv(
@@ -24,15 +25,6 @@ async function fake(dir: string, version: string, options: { headers: boolean })
   await Deno.writeTextFile(`${dir}/version.py`, `from typing import Optional\n__version__ = '${version}'\n`);
   if (options.headers) await Deno.mkdir(`${dir}/include/torch/csrc/api`, { recursive: true });
   return dir;
-}
-
-async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await work(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 Deno.test("findLibtorch: FEDX_LIBTORCH wins, then the cache, then python3's torch, then nothing", () =>

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { explain, pipDownload } from "../../src/shim/pip.ts";
 import { fileDigest, unpackWheel } from "../../src/shim/wheel.ts";
+import { inFolder } from "../folder.ts";
 
 /** Makes `probe-1.0-py3-none-any.whl` in a folder; `break` spoils one file after its digest was recorded. */
 async function makeWheel(
@@ -26,15 +27,6 @@ with zipfile.ZipFile(folder + "/probe-1.0-py3-none-any.whl", "w") as wheel:
   const { success, stderr } = await new Deno.Command("python3", { args }).output();
   assert(success, new TextDecoder().decode(stderr));
   return `${folder}/probe-1.0-py3-none-any.whl`;
-}
-
-async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await work(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 Deno.test("pipDownload: leaves exactly the wheel and returns its path; nothing in it is run", () =>
