@@ -101,9 +101,10 @@ async function train(run: Run, options: AggregatorOptions): Promise<AggregatorRe
     run.notify();
     const opened = run.now();
     const all = () => row.roster.every((silo) => run.state.receipt(row.round, silo) !== null);
-    const deadline = Math.min(timeoutAt(run, opened), abandonTime(run));
+    const giveUp = abandonTime(run);
+    const deadline = Math.min(timeoutAt(run, opened), giveUp);
     if (await run.until(all, { deadline, signal })) await closeRow(run, stored);
-    else if (run.now() >= abandonTime(run)) abandoned = abandon(run, row.round);
+    else if (run.now() >= giveUp) abandoned = abandon(run, row.round);
     else throw await absent(run, row);
   }
   return await closeRun(run, { abandoned, signal });
