@@ -79,7 +79,7 @@ export async function runAggregator(options: AggregatorOptions): Promise<Aggrega
     await serveFinished(run, result, options.signal);
     return result;
   } catch (cause) {
-    const error = nameFullDisk(cause);
+    const error = nameFullDisk(cause, { folder: options.state });
     if (error instanceof ProtocolError) await fail(run, error, options.signal);
     throw error;
   } finally {

@@ -14,7 +14,7 @@ import {
 } from "./schema.ts";
 import type { Position } from "./budget.ts";
 import type { Plan, Proposal, Receipt, Registration, Row, Scores, UpdateStart } from "./protocol.ts";
-import { StateFolder } from "./state.ts";
+import { StateFolder, UNFINISHED_MODEL } from "./state.ts";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS registrations(silo TEXT PRIMARY KEY, json TEXT NOT NULL);
@@ -48,11 +48,15 @@ export class AggregatorState implements Disposable {
     this.folder = folder;
   }
 
-  /** @throws {ProtocolError} `state_locked`, `damaged_state`. */
+  /** @throws {ProtocolError} as `StateFolder.open`. */
   static async open(dir: string): Promise<AggregatorState> {
-    const state = new AggregatorState(await StateFolder.open(dir, SCHEMA));
+    const state = new AggregatorState(await StateFolder.open(dir, { role: "aggregator", schema: SCHEMA }));
     const needed = state.#staged();
-    await state.folder.sweep((name) => needed.has(name));
+    await state.folder.sweep({
+      ".": (name) => UNFINISHED_MODEL.test(name),
+      models: (name) => /^\d+\.f32(\.[\da-f-]+\.tmp|\.partial)$/.test(name),
+      staged: (name) => /^\d+-.+\.f32(\.partial)?$/.test(name) && !needed.has(name),
+    });
     return state;
   }
 

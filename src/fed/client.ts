@@ -35,8 +35,11 @@ const RANGE = 8 << 20;
 const PART = 7 << 20;
 /** Seconds for one range or part: 8 MiB at 112 kbit/s. */
 const TRANSFER = 600;
-/** Seconds between attempts: doubled from the first to the last, with jitter. */
-const BACKOFF = { first: 0.1, last: 5 };
+/**
+ * Seconds between attempts: doubled from the first to the last, with jitter. A full disk stays full for minutes, and
+ * every attempt sends it up to a part.
+ */
+const BACKOFF = { first: 0.1, last: 5, full: 60 };
 /** Connections closed before the peer's settings, in a row, that mean: certificate refused. */
 const REFUSALS = 3;
 /** Seconds between two `retry` events. */
@@ -245,7 +248,9 @@ export class Client implements Disposable {
             cause: error,
           });
         }
-        const pause = Math.min(BACKOFF.first * 2 ** (tries - 1), BACKOFF.last) * (0.75 + Math.random() / 2);
+        const full = error instanceof ProtocolError && error.code === "disk_full";
+        const longest = full ? BACKOFF.full : BACKOFF.last;
+        const pause = Math.min(BACKOFF.first * 2 ** (tries - 1), longest) * (0.75 + Math.random() / 2);
         this.#tell(error as Error, tries, pause);
         await sleep(pause, signal);
       }

@@ -3,6 +3,7 @@
  */
 import { saveModel } from "../model/checkpoint.ts";
 import { ProtocolError } from "./errors.ts";
+import { leaveOutAt } from "./pace.ts";
 import { readAt } from "./files.ts";
 import { type AggregatorResult, roundResult, testResult } from "./result.ts";
 import { closingSeconds, selectNow, timeoutAt } from "./rounds.ts";
@@ -26,7 +27,8 @@ export async function closeRun(
   run.notify();
   await run.faultPoint("closing");
   const { signal } = options;
-  const unscored = await everyone(run, "scores", signal);
+  // Once a model is selected no more scores are taken: a restart must not wait for them.
+  const unscored = run.selected === null ? await everyone(run, "scores", signal) : lacking(run, "scores");
   const selection = selectNow(run);
   const sha256 = run.models.get(selection.round)!;
   await keepModels(run, selection.round);
@@ -63,27 +65,27 @@ export async function closeRun(
   return result;
 }
 
+/** What a silo sends in the closing phase. */
+type What = "scores" | "test scores";
+
+/** Silos of the plan that have not sent it. */
+function lacking(run: Run, what: What): string[] {
+  const have = what === "scores" ? run.state.scores().get(run.rounds + 1) ?? {} : run.state.tests();
+  return Object.keys(run.plan!.roster).filter((silo) => have[silo] === undefined);
+}
+
 /** Waits until every silo of the plan has sent its scores, or its test scores; returns who has not. */
-async function everyone(
-  run: Run,
-  what: "scores" | "test scores",
-  signal?: AbortSignal,
-): Promise<string[]> {
-  const roster = Object.keys(run.plan!.roster);
-  const missing = () => {
-    const have = what === "scores" ? run.state.scores().get(run.rounds + 1) ?? {} : run.state.tests();
-    return roster.filter((silo) => have[silo] === undefined);
-  };
+async function everyone(run: Run, what: What, signal?: AbortSignal): Promise<string[]> {
   const { lost, latest } = deadlinesOf(run, what);
   for (let deadline = lost;; deadline = Math.min(latest, run.now() + 1)) {
-    if (await run.until(() => missing().length === 0, { deadline, signal })) return [];
-    if (run.now() >= latest || !missing().some((silo) => isAlive(run, silo))) break;
+    if (await run.until(() => lacking(run, what).length === 0, { deadline, signal })) return [];
+    if (run.now() >= latest || !lacking(run, what).some((silo) => isAlive(run, silo))) break;
   }
-  const absent = missing();
+  const absent = lacking(run, what);
   if (run.proposal.budget === null) {
     await keepModels(run, selectNow(run).round);
     throw new ProtocolError("round_timeout", {
-      expected: `${what} of ${roster.join(", ")} in the closing phase`,
+      expected: `${what} of ${Object.keys(run.plan!.roster).join(", ")} in the closing phase`,
       got: `none from ${absent.join(", ")}; the best model is ${run.state.folder.dir}/model.safetensors`,
     });
   }
@@ -95,15 +97,19 @@ async function everyone(
 }
 
 /**
- * Until when to wait, wall-clock seconds: for silos that are gone, the budget's end and, with test scores, the closing
- * reserve after it (a restarted aggregator gives them time to find it); for those still at work, the round's timeout.
+ * Until when to wait, wall-clock seconds: for silos that are gone, shortly before the budget's end, which leaves time to
+ * store the model, and, with test scores, the closing reserve after it (a restarted aggregator gives them time to find
+ * it); for those still at work, the round's timeout.
  */
-function deadlinesOf(run: Run, what: "scores" | "test scores"): { lost: number; latest: number } {
+function deadlinesOf(run: Run, what: What): { lost: number; latest: number } {
   const latest = timeoutAt(run, run.now());
   const { budget } = run.proposal;
   if (budget === null) return { lost: latest, latest };
   const reserve = closingSeconds(run);
-  const end = Math.max((run.rows[0]?.opened ?? run.now()) + budget, run.resumed + RECONNECT + reserve);
+  const end = Math.max(
+    (run.rows[0]?.opened ?? run.now()) + leaveOutAt({ budget }),
+    run.resumed + RECONNECT + reserve,
+  );
   const lost = what === "scores" ? end : end + reserve;
   return { lost, latest: Math.max(lost, latest) };
 }

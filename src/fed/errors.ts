@@ -169,14 +169,20 @@ export const FAILURES = {
     "Cannot open the state",
     "stop the other process that uses it, or name another --state",
   ),
+  other_role: fatal(0, "Cannot use the state of another role", "name another --state"),
+  newer_state: fatal(
+    0,
+    "Cannot read the state of a newer fedx",
+    "use the fedx that wrote it, or a fresh --state",
+  ),
   other_proposal: fatal(
     0,
     "Cannot resume the run with other settings",
     "use the settings it was started with, or a fresh --state",
   ),
   bad_proposal: fatal(0, "Cannot use these settings", "change the one that is named"),
-  disk_full: fatal(
-    0,
+  disk_full: passing(
+    507,
     "Cannot write",
     "free some space, then start the same command again: it goes on from what is stored",
   ),

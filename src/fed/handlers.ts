@@ -1,5 +1,6 @@
 /** The aggregator's endpoints: one table of paths, each a function from request to answer. */
 import { ProtocolError } from "./errors.ts";
+import { nameFullDisk } from "./files.ts";
 import { Inbox } from "./inbox.ts";
 import { join } from "./join.ts";
 import type { RunView } from "./protocol.ts";
@@ -16,6 +17,8 @@ import { answerOf, type Handler, parseRange, readBody, type WireAnswer, type Wir
 
 /** Longest a `GET /v1/run` waits for a change, seconds. */
 const LONGEST_WAIT = 30;
+/** Seconds between two warnings of a full disk, however many silos ask how often. */
+const QUIET = 60;
 
 /** What a silo that has seen this view passes as `seen`, to be answered only when it changes. */
 export function stageOf(view: Pick<RunView, "state" | "round" | "selected">): string {
@@ -27,6 +30,7 @@ type Endpoint = (request: WireRequest, round: number) => Promise<WireAnswer>;
 /** The handler of one run. */
 export function handlerOf(run: Run): Handler {
   const inbox = new Inbox(run);
+  const report = reporter(run);
   const endpoints: [RegExp, Record<string, Endpoint>][] = [
     [/^\/v1\/run$/, { GET: (request) => view(run, request) }],
     [/^\/v1\/join$/, { POST: (request) => register(run, request) }],
@@ -57,17 +61,33 @@ export function handlerOf(run: Run): Handler {
         expected: "a path of wire version 1",
         got: request.path.slice(0, 80),
       });
-    } catch (error) {
+    } catch (cause) {
       // A silo that went away is no failure: its connection's end is told by itself.
-      if (request.signal.aborted) return answerOf(error);
-      if (!(error instanceof ProtocolError)) {
-        run.onEvent({ type: "warning", text: `a request failed: ${error}` });
-      } else if (!error.retryable) {
-        const { code, expected, got } = error;
-        run.onEvent({ type: "refused", peer: request.silo, code, expected, got });
-      }
-      return answerOf(error);
+      if (request.signal.aborted) return answerOf(cause);
+      return answerOf(report(cause, request.silo));
     }
+  };
+}
+
+/** Tells the operator of failed requests, and gives each failure the name that the silo is told. */
+function reporter(run: Run): (cause: unknown, peer: string) => unknown {
+  let warned = -Infinity;
+  return (cause, peer) => {
+    const error = nameFullDisk(cause, {
+      folder: `the aggregator's state, ${run.state.folder.dir}`,
+      remedy: "free some on that machine; the run then goes on by itself",
+    });
+    if (!(error instanceof ProtocolError)) {
+      run.onEvent({ type: "warning", text: `a request failed: ${error}` });
+    } else if (error.code === "disk_full") {
+      if (run.now() - warned < QUIET) return error;
+      warned = run.now();
+      run.onEvent({ type: "warning", text: error.message });
+    } else if (!error.retryable) {
+      const { code, expected, got } = error;
+      run.onEvent({ type: "refused", peer, code, expected, got });
+    }
+    return error;
   };
 }
 

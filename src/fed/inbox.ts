@@ -221,7 +221,11 @@ export class Inbox {
     try {
       this.#run.onEvent({ type: "uploaded", silo, round, bytes: upload.offset });
       await this.#run.faultPoint("received");
-      await syncFile(partial);
+      await syncFile(partial).catch(async (error) => {
+        // What did not reach the disk may still read back whole: the update is sent again from the start.
+        await removeIfThere(partial);
+        throw error;
+      });
       const got = upload.digest.digest("hex");
       if (got !== sha256) {
         await removeIfThere(partial);

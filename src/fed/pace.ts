@@ -117,6 +117,11 @@ export function abandonAt(clock: { budget: number; closing: number }): number {
   return Math.max(0, clock.budget * LATEST - clock.closing);
 }
 
+/** Until when the closing phase waits for the scores of silos that are gone, seconds after round 1 opened. */
+export function leaveOutAt(clock: { budget: number }): number {
+  return Math.max(0, Math.min(clock.budget * LATEST, clock.budget - CLOSING_OVERHEAD));
+}
+
 /** A silo's figures for the closing phase. */
 export interface ClosingTurn {
   val: number;

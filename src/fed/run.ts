@@ -128,22 +128,20 @@ export class Run {
     options: { deadline?: number; signal?: AbortSignal } = {},
   ): Promise<boolean> {
     const { deadline = Infinity, signal } = options;
-    const stop = Promise.withResolvers<void>();
-    const wake = () => stop.resolve();
-    signal?.addEventListener("abort", wake);
-    // setTimeout counts in a signed 32-bit number of milliseconds.
-    const milliseconds = Math.min((deadline - this.now()) * 1000, 2 ** 31 - 1);
-    const timer = Number.isFinite(deadline) ? setTimeout(wake, Math.max(0, milliseconds)) : undefined;
+    const stopped = Promise.withResolvers<void>();
+    const stop = () => stopped.resolve();
+    signal?.addEventListener("abort", stop);
     try {
       for (;;) {
         signal?.throwIfAborted();
         if (ready()) return true;
-        if (this.now() >= deadline) return false;
-        await Promise.race([this.changed(), stop.promise]);
+        const left = deadline - this.now();
+        if (left <= 0) return false;
+        const timer = alarm(left);
+        await Promise.race([this.changed(), stopped.promise, timer.rung]).finally(timer.cancel);
       }
     } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", wake);
+      signal?.removeEventListener("abort", stop);
     }
   }
 
@@ -183,4 +181,11 @@ export class Run {
     this.onEvent({ type: "session", silo, open: false });
     this.notify();
   }
+}
+
+/** Resolves `rung` after so many seconds, or earlier: setTimeout counts in a signed 32-bit number of milliseconds. */
+function alarm(seconds: number): { rung: Promise<void>; cancel: () => void } {
+  const { promise: rung, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, Math.min(Math.ceil(seconds * 1000), 2 ** 31 - 1));
+  return { rung, cancel: () => clearTimeout(timer) };
 }

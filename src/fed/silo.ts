@@ -63,7 +63,7 @@ export async function runSilo(options: SiloOptions): Promise<SiloResult> {
   const checked = await checkCertificate(options.tls, { role: "silo", name: options.silo });
   onEvent({ type: "certificate", name: options.silo, ...checked });
   if (checked.warning !== undefined) onEvent({ type: "warning", text: checked.warning });
-  using state = await SiloState.open(options.state);
+  using state = await SiloState.open(options.state, { silo: options.silo });
   if (state.result !== null) return state.result;
   const { wait = 3600, signal } = options;
   const server = new URL(options.server);
@@ -124,7 +124,7 @@ async function takePart(context: TurnContext): Promise<SiloResult> {
       else done = "";
     }
     pulse.doing = { run: view.run, round: view.round, phase: "waiting", step: 0, steps: 0 };
-    if (view.state === "finished") return await finish(context, view, test!);
+    if (view.state === "finished" && test !== null) return await finish(context, view, test);
   }
 }
 

@@ -7,7 +7,7 @@
 import { createHash } from "node:crypto";
 import type { Scores } from "./protocol.ts";
 import type { SiloResult } from "./result.ts";
-import { StateFolder } from "./state.ts";
+import { StateFolder, UNFINISHED_MODEL } from "./state.ts";
 
 /** Name of the update's file in `staged`. */
 const UPDATE = "update.f32";
@@ -38,10 +38,13 @@ export class SiloState implements Disposable {
     this.folder = folder;
   }
 
-  /** @throws {ProtocolError} `state_locked`, `damaged_state`. */
-  static async open(dir: string): Promise<SiloState> {
-    const folder = await StateFolder.open(dir, "");
-    await folder.sweep((name) => name === UPDATE);
+  /** @throws {ProtocolError} as `StateFolder.open`. */
+  static async open(dir: string, options: { silo: string }): Promise<SiloState> {
+    const folder = await StateFolder.open(dir, { role: `silo ${options.silo}` });
+    await folder.sweep({
+      ".": (name) => UNFINISHED_MODEL.test(name),
+      staged: (name) => /^update\.f32\.[\da-f-]+\.tmp$/.test(name),
+    });
     return new SiloState(folder);
   }
 

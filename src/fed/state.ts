@@ -8,6 +8,11 @@
 import { DatabaseSync } from "node:sqlite";
 import { ProtocolError } from "./errors.ts";
 
+/** Version of the folder's content; a newer one is refused. */
+const VERSION = 1;
+/** A model as `saveModel` writes it, under its temporary name. */
+export const UNFINISHED_MODEL = /^(model|last|init)\.safetensors\.[\da-f-]+\.tmp$/;
+
 /** An open, locked state folder. Disposing of it closes the database and frees the lock. */
 export class StateFolder implements Disposable {
   readonly dir: string;
@@ -21,14 +26,17 @@ export class StateFolder implements Disposable {
   }
 
   /**
-   * Opens or makes the folder and runs `schema` (CREATE TABLE IF NOT EXISTS …).
+   * Opens or makes the folder of one role and runs `schema` (CREATE TABLE IF NOT EXISTS …).
    *
-   * @throws {ProtocolError} `state_locked` when another process has it, `damaged_state` when SQLite cannot read it.
+   * @param options.role Whose it is: `aggregator`, or `silo NAME`. It never changes.
+   * @throws {ProtocolError} `state_locked` when another process has it, `damaged_state` when SQLite cannot read it,
+   * `other_role` when it is somebody else's, `newer_state` when a newer fedx wrote it.
    */
-  static async open(dir: string, schema: string): Promise<StateFolder> {
+  static async open(dir: string, options: { role: string; schema?: string }): Promise<StateFolder> {
     await Deno.mkdir(`${dir}/staged`, { recursive: true });
     await Deno.mkdir(`${dir}/models`, { recursive: true });
     const lock = await Deno.open(`${dir}/lock`, { create: true, write: true });
+    let db: DatabaseSync | undefined;
     try {
       if (!await lock.tryLock(true)) {
         throw new ProtocolError("state_locked", {
@@ -36,22 +44,44 @@ export class StateFolder implements Disposable {
           got: "another one",
         });
       }
-      return new StateFolder(dir, openDatabase(`${dir}/run.sqlite`, schema), lock);
+      db = openDatabase(`${dir}/run.sqlite`);
+      const state = new StateFolder(dir, db, lock);
+      state.#claim(options.role);
+      db.exec(options.schema ?? "");
+      return state;
     } catch (error) {
+      db?.close();
       lock.close();
       throw error;
     }
   }
 
+  /** Notes whose folder this is, or refuses another's before anything in it is touched. */
+  #claim(role: string): void {
+    const found = this.get<{ version: number; role: string }>("state");
+    if (found === null) return this.set("state", { version: VERSION, role });
+    if (found.version > VERSION) {
+      throw new ProtocolError("newer_state", {
+        expected: `version ${VERSION} at most in ${this.dir}`,
+        got: String(found.version),
+      });
+    }
+    if (found.role !== role) {
+      throw new ProtocolError("other_role", {
+        expected: `the state of ${role} in ${this.dir}`,
+        got: found.role,
+      });
+    }
+  }
+
   /**
-   * Removes what a killed process left under temporary names, and what lies in `staged` for nothing.
-   * @param keep Whether a file of `staged` is still needed, by its name.
+   * Removes what a killed process left behind; files that are not ours stay.
+   * @param leftovers By folder, relative to the state's: which names are ours and needed no more.
    */
-  async sweep(keep: (name: string) => boolean): Promise<void> {
-    for (const folder of [".", "models", "staged"]) {
+  async sweep(leftovers: Record<string, (name: string) => boolean>): Promise<void> {
+    for (const [folder, isLeft] of Object.entries(leftovers)) {
       for await (const { name, isFile } of Deno.readDir(`${this.dir}/${folder}`)) {
-        const needed = folder === "staged" ? keep(name) : !/\.(tmp|partial)$/.test(name);
-        if (isFile && !needed) await Deno.remove(`${this.dir}/${folder}/${name}`);
+        if (isFile && isLeft(name)) await Deno.remove(`${this.dir}/${folder}/${name}`);
       }
     }
   }
@@ -86,12 +116,12 @@ export class StateFolder implements Disposable {
   }
 }
 
-function openDatabase(path: string, schema: string): DatabaseSync {
+function openDatabase(path: string): DatabaseSync {
   let db: DatabaseSync | undefined;
   try {
     db = new DatabaseSync(path);
     db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
-    db.exec(`CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL); ${schema}`);
+    db.exec("CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL)");
     return db;
   } catch (cause) {
     db?.close();

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { frames, update, withRound } from "./open_round.ts";
 
 const START = "/v1/rounds/1/update";
@@ -62,24 +62,61 @@ Deno.test("Inbox lets no other announcement touch an update under way", () =>
     assertEquals(await Deno.readFile(run.state.stagedPath(1, "a").whole), first.bytes);
   }));
 
-Deno.test("Inbox goes on after a write that failed, without hashing the frame twice", () =>
+/** Has the call of `name` whose number is `nth` (from 1), and all after it, fail until disposed of. */
+function failing(name: "write" | "sync", nth: number, text: string): Disposable {
+  const prototype = Deno.FsFile.prototype as unknown as Record<string, (...args: unknown[]) => unknown>;
+  const original = prototype[name];
+  let calls = 0;
+  prototype[name] = function (...args) {
+    return ++calls < nth ? original.apply(this, args) : Promise.reject(new Error(text));
+  };
+  return { [Symbol.dispose]: () => void (prototype[name] = original) };
+}
+
+const FULL = [
+  ["No space left on device (os error 28)", "none left"],
+  ["Disk quota exceeded (os error 122)", "quota"],
+  ["File too large (os error 27)", "ulimit -f"],
+];
+for (const [text, lack] of FULL) {
+  Deno.test(`Inbox answers disk_full for “${text}”, warns once, and goes on where it was once there is room`, () =>
+    withRound(async ({ run, send, events, dir }) => {
+      const { start, bytes } = update(run);
+      await send("a", "POST", START, start);
+      {
+        using _disk = failing("write", 3, text);
+        for (const offset of [0, 8192]) {
+          const { status, json } = await send(
+            "a",
+            "PUT",
+            PUT.replace("=0", `=${offset}`),
+            frames(bytes, offset),
+          );
+          assertEquals([status, json.code], [507, "disk_full"]);
+          assertStringIncludes(json.expected, dir);
+          assertStringIncludes(json.got, lack);
+          assertStringIncludes(json.remedy, "goes on by itself");
+        }
+      }
+      const warnings = events.filter((event) => event.type === "warning");
+      assertEquals(warnings.length, 1);
+      assertStringIncludes(warnings[0].text, dir);
+      assertEquals((await send("a", "POST", START, start)).json, { offset: 8192 });
+      const rest = await send("a", "PUT", PUT.replace("=0", "=8192"), frames(bytes, 8192));
+      assertEquals(rest.json.receipt?.sha256, start.sha256);
+    }));
+}
+
+Deno.test("Inbox has an update that could not be synced sent again from the start", () =>
   withRound(async ({ run, send }) => {
     const { start, bytes } = update(run);
     await send("a", "POST", START, start);
-    const { write } = Deno.FsFile.prototype;
-    let writes = 0;
-    Deno.FsFile.prototype.write = function (part) {
-      if (++writes === 3) return Promise.reject(new Error("No space left on device (os error 28)"));
-      return write.call(this, part);
-    };
-    try {
-      assertEquals((await send("a", "PUT", PUT, frames(bytes, 0))).status, 500);
-    } finally {
-      Deno.FsFile.prototype.write = write;
+    {
+      using _disk = failing("sync", 1, "Disk quota exceeded (os error 122)");
+      assertEquals((await send("a", "PUT", PUT, frames(bytes, 0))).json.code, "disk_full");
     }
-    assertEquals((await send("a", "POST", START, start)).json, { offset: 8192 });
-    const rest = await send("a", "PUT", "/v1/rounds/1/update?offset=8192", frames(bytes, 8192));
-    assertEquals(rest.json.receipt?.sha256, start.sha256);
+    assertEquals((await send("a", "POST", START, start)).json, { offset: 0 });
+    assertEquals((await send("a", "PUT", PUT, frames(bytes, 0))).json.receipt?.sha256, start.sha256);
   }));
 
 Deno.test("Inbox takes no frames once the round is abandoned", () =>

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { AggregatorState } from "../../src/fed/aggregator_state.ts";
 import { ProtocolError } from "../../src/fed/errors.ts";
 import { nameFullDisk, readAt } from "../../src/fed/files.ts";
@@ -21,17 +21,17 @@ async function withFolder(body: (dir: string) => Promise<void>): Promise<void> {
 Deno.test("StateFolder.open refuses a second holder and frees the lock when disposed", () =>
   withFolder(async (dir) => {
     {
-      using _first = await StateFolder.open(dir, "");
-      const error = await assertRejects(() => StateFolder.open(dir, ""), ProtocolError);
+      using _first = await StateFolder.open(dir, { role: "silo a" });
+      const error = await assertRejects(() => StateFolder.open(dir, { role: "silo a" }), ProtocolError);
       assertEquals(error.code, "state_locked");
     }
-    using _second = await StateFolder.open(dir, "");
+    using _second = await StateFolder.open(dir, { role: "silo a" });
   }));
 
 Deno.test("StateFolder.transaction keeps all or nothing, and values survive reopening", () =>
   withFolder(async (dir) => {
     {
-      using state = await StateFolder.open(dir, "");
+      using state = await StateFolder.open(dir, { role: "silo a" });
       state.set("a", { x: 1 });
       assertThrows(() =>
         state.transaction(() => {
@@ -39,7 +39,7 @@ Deno.test("StateFolder.transaction keeps all or nothing, and values survive reop
           throw new Error("stop");
         }), Error);
     }
-    using state = await StateFolder.open(dir, "");
+    using state = await StateFolder.open(dir, { role: "silo a" });
     assertEquals(state.get("a"), { x: 1 });
     assertEquals(state.get("b"), null);
   }));
@@ -47,7 +47,7 @@ Deno.test("StateFolder.transaction keeps all or nothing, and values survive reop
 Deno.test("StateFolder.open says damaged_state for a file that is no database", () =>
   withFolder(async (dir) => {
     await Deno.writeTextFile(`${dir}/run.sqlite`, "not a database".repeat(100));
-    const error = await assertRejects(() => StateFolder.open(dir, ""), ProtocolError);
+    const error = await assertRejects(() => StateFolder.open(dir, { role: "silo a" }), ProtocolError);
     assertEquals(error.code, "damaged_state");
   }));
 
@@ -77,6 +77,7 @@ Deno.test("SiloState.open and AggregatorState.open remove what a killed process 
       state.count({ run, round: 2, silo: "b", sha256: "", examples: 1 });
     }
     await leave("hub/model.safetensors.1.tmp", "hub/models/0.f32", "hub/models/2.f32.partial");
+    await leave("hub/thesis.tmp", "hub/models/mine.partial", "hub/staged/notes.txt");
     await leave(
       "hub/staged/1-a.f32",
       "hub/staged/2-a.f32.partial",
@@ -84,19 +85,47 @@ Deno.test("SiloState.open and AggregatorState.open remove what a killed process 
       "hub/staged/2-c.f32.partial",
     );
     (await AggregatorState.open(`${dir}/hub`))[Symbol.dispose]();
-    assertEquals(files("hub/staged"), ["2-a.f32.partial", "2-b.f32"]);
-    assertEquals(files("hub/models"), ["0.f32"]);
+    assertEquals(files("hub/staged"), ["2-a.f32.partial", "2-b.f32", "notes.txt"]);
+    assertEquals(files("hub/models"), ["0.f32", "mine.partial"]);
+    assert(files("hub").includes("thesis.tmp"));
     assert(!files("hub").includes("model.safetensors.1.tmp"));
-    (await SiloState.open(`${dir}/a`))[Symbol.dispose]();
+    (await SiloState.open(`${dir}/a`, { silo: "a" }))[Symbol.dispose]();
     await leave(
       "a/model.safetensors",
       "a/model.safetensors.1.tmp",
       "a/staged/update.f32",
       "a/staged/update.f32.1.tmp",
     );
-    (await SiloState.open(`${dir}/a`))[Symbol.dispose]();
+    (await SiloState.open(`${dir}/a`, { silo: "a" }))[Symbol.dispose]();
     assertEquals(files("a/staged"), ["update.f32"]);
     assert(files("a").includes("model.safetensors") && !files("a").includes("model.safetensors.1.tmp"));
+  }));
+
+Deno.test("StateFolder.open refuses another role's folder and a newer version's, and leaves both as they are", () =>
+  withFolder(async (dir) => {
+    {
+      using state = await AggregatorState.open(dir);
+      state.begin("r".repeat(32), proposalOf(startVector(TINY)), 0);
+      state.saveUpload("a", { round: 1 } as UpdateStart);
+    }
+    await Deno.writeTextFile(`${dir}/staged/1-a.f32.partial`, "half");
+    const other = await assertRejects(() => SiloState.open(dir, { silo: "a" }), ProtocolError);
+    assertEquals(other.code, "other_role");
+    assertMatch(other.message, /silo a.*aggregator.*--state/);
+    assertEquals(await Deno.readTextFile(`${dir}/staged/1-a.f32.partial`), "half");
+    {
+      using state = await AggregatorState.open(dir);
+      state.folder.set("state", { version: 2, role: "aggregator" });
+    }
+    const newer = await assertRejects(() => AggregatorState.open(dir), ProtocolError);
+    assertEquals(newer.code, "newer_state");
+  }));
+
+Deno.test("SiloState.open refuses another silo's folder", () =>
+  withFolder(async (dir) => {
+    (await SiloState.open(dir, { silo: "a" }))[Symbol.dispose]();
+    const error = await assertRejects(() => SiloState.open(dir, { silo: "b" }), ProtocolError);
+    assertEquals(error.code, "other_role");
   }));
 
 Deno.test("nameFullDisk knows a full disk from Deno, Node and SQLite, and leaves other errors alone", async () => {
@@ -110,7 +139,7 @@ Deno.test("nameFullDisk knows a full disk from Deno, Node and SQLite, and leaves
 
 Deno.test("SiloState.update gives a stored update only while its file is what was written", () =>
   withFolder(async (dir) => {
-    using state = await SiloState.open(dir);
+    using state = await SiloState.open(dir, { silo: "a" });
     const wanted = { run: "r", round: 2, base: "b" };
     const values = new Float32Array([1, 2, 3]);
     const scores = { run: "r", round: 2, auroc: null, loss: null, positives: 0, negatives: 0 };
