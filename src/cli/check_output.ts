@@ -40,21 +40,24 @@ export async function checkOutput(
     throw refuse(`no file or ${KINDS[kind].what}`, "another file", "replace it with --force");
   }
   const folder = dirname(path);
+  // A file that is there is written in place, but for a model: that is renamed into place.
+  const inFolder = kind === "model" || found === null;
   const parent = await Deno.stat(folder).catch(() => null);
   if (parent === null) throw refuse(`the folder ${folder}`, "none", "make it (mkdir -p)");
   if (!parent.isDirectory) throw refuse(`the folder ${folder}`, "a file", "move that");
-  await tryToWrite(path, { folder, exists: found !== null }).catch((cause) => {
+  await tryToWrite(path, { file: found !== null, folder: inFolder ? folder : null }).catch((cause) => {
     const got = cause.code ?? cause.message;
     throw refuse("a place that this user may write to", got, "change its permissions", cause);
   });
 }
 
-/** A model is renamed into place, so the folder matters as well as the file. */
+/** Opens the file and makes one in the folder, where each is asked for. */
 async function tryToWrite(
   path: string,
-  { folder, exists }: { folder: string; exists: boolean },
+  { file, folder }: { file: boolean; folder: string | null },
 ): Promise<void> {
-  if (exists) (await Deno.open(path, { write: true })).close();
+  if (file) (await Deno.open(path, { write: true })).close();
+  if (folder === null) return;
   await Deno.remove(await Deno.makeTempFile({ dir: folder, prefix: ".fedx-", suffix: ".partial" }));
 }
 

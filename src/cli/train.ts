@@ -2,6 +2,7 @@ import type { Proposal } from "../fed/protocol.ts";
 import { runSilo } from "../fed/silo.ts";
 import { EngineTrainer } from "../fed/engine_trainer.ts";
 import { Shard } from "../data/shard.ts";
+import type { Libraries } from "../model/model.ts";
 import { checkAccepted } from "./accept.ts";
 import type { Values } from "./commands.ts";
 import { formatDuration } from "./duration.ts";
@@ -18,9 +19,7 @@ export async function run(context: Context<Values<"train">>): Promise<void> {
   requireName(values.silo);
   const state = values.state ?? `fedx-state/${values.silo}`;
   const server = serverOf(values.server);
-  const shard = await Shard.open(values.shard, { verify: true });
-  const libs = await libraries();
-  const threads = values.threads ?? await cores();
+  let opened: { shard: Shard; libraries: Libraries };
   using log = await EventLog.open(state, output);
   const result = await runSilo({
     silo: values.silo,
@@ -28,13 +27,19 @@ export async function run(context: Context<Values<"train">>): Promise<void> {
     tls: values.tls,
     state,
     wait: values.wait,
-    trainer: (proposal: Proposal) => {
+    async ready() {
+      const shard = await Shard.open(values.shard, { verify: true, signal });
+      opened = { shard, libraries: await libraries() };
+    },
+    async trainer(proposal: Proposal) {
+      const { shard, libraries } = opened;
       output.line(describe(proposal));
       checkAccepted(proposal, accept, shard.manifest);
-      return EngineTrainer.create({
+      const threads = values.threads ?? await cores();
+      return await EngineTrainer.create({
         ...engineOf(values, proposal),
         shards: [shard],
-        libraries: libs,
+        libraries,
         threads,
       });
     },

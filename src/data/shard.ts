@@ -13,6 +13,7 @@ import {
   countSplits,
   FILE_STRIDE,
   fileBytes,
+  type FileRecord,
   parseManifest,
   type ShardManifest,
   type Split,
@@ -58,16 +59,19 @@ export class Shard {
    * Opens the shard in folder `dir`. Sizes, codes, counts and the disjointness of splits are always checked.
    *
    * @param options.verify also check every file's SHA-256 @default false
+   * @param options.signal stops that check; the promise rejects with its reason
    * @throws {Error} when it is missing, damaged or of another version; the text names the file and the remedy
    */
-  static async open(dir: string, options: { verify?: boolean } = {}): Promise<Shard> {
+  static async open(dir: string, options: { verify?: boolean; signal?: AbortSignal } = {}): Promise<Shard> {
     const manifest = parseManifest(new TextDecoder().decode(await read(dir, "manifest.json")), dir);
     for (const name of Object.keys(FILE_STRIDE) as (keyof typeof FILE_STRIDE)[]) {
       await checkBytes(dir, name, fileBytes(name, manifest));
     }
     await checkBytes(dir, "names.txt", manifest.files["names.txt"].bytes);
     if (options.verify) {
-      for (const name of Object.keys(manifest.files)) await checkDigest(dir, name, manifest);
+      for (const name of Object.keys(manifest.files)) {
+        await checkDigest(name, { dir, record: manifest.files[name], signal: options.signal });
+      }
     }
     const columns: Columns = {
       labels: new Uint16Array((await read(dir, "labels.u16")).buffer),
@@ -167,21 +171,28 @@ async function checkBytes(dir: string, name: string, want: number): Promise<void
 /** Bytes read at a time while hashing: two such buffers take turns. */
 const CHUNK = 4 * 1024 * 1024;
 
-async function checkDigest(dir: string, name: string, manifest: ShardManifest): Promise<void> {
-  const { bytes, sha256, blocks } = manifest.files[name];
+async function checkDigest(
+  name: string,
+  { dir, record, signal }: { dir: string; record: FileRecord; signal?: AbortSignal },
+): Promise<void> {
+  const { bytes, sha256, blocks } = record;
   const path = `${dir}/${name}`;
-  if (await hashRange(path, { first: 0, bytes }) === sha256) return;
+  if (await hashRange(path, { first: 0, bytes, signal }) === sha256) return;
   // Only now the blocks: they say where the damage is, but the digest that names a shard is of whole files.
   for (const [i, block] of (blocks ?? []).entries()) {
     const first = i * BLOCK_BYTES;
-    if (await hashRange(path, { first, bytes: Math.min(BLOCK_BYTES, bytes - first) }) === block) continue;
+    const range = { first, bytes: Math.min(BLOCK_BYTES, bytes - first), signal };
+    if (await hashRange(path, range) === block) continue;
     throw new SyntaxError(`Cannot open shard ${dir}: block ${i} of ${name} is damaged; ${REBUILD}`);
   }
   throw new SyntaxError(`Cannot open shard ${dir}: ${name} does not match its SHA-256; ${REBUILD}`);
 }
 
 /** SHA-256 (hex) of a part of a file; the next chunk is read while one is hashed. */
-async function hashRange(path: string, { first, bytes }: { first: number; bytes: number }): Promise<string> {
+async function hashRange(
+  path: string,
+  { first, bytes, signal }: { first: number; bytes: number; signal?: AbortSignal },
+): Promise<string> {
   using file = await Deno.open(path);
   await file.seek(first, Deno.SeekMode.Start);
   const hash = createHash("sha256");
@@ -194,6 +205,7 @@ async function hashRange(path: string, { first, bytes }: { first: number; bytes:
   let pending = next(0, bytes);
   for (let left = bytes, turn = 1; left > 0; turn = 1 - turn) {
     const chunk = await pending;
+    signal?.throwIfAborted();
     left -= chunk.length;
     if (left > 0) pending = next(turn, left);
     hash.update(chunk);

@@ -40,6 +40,8 @@ export interface SiloOptions {
   tls: string;
   /** State folder, locked while it runs. */
   state: string;
+  /** Awaited before the silo connects: checks that need no proposal. A finished run skips it. @default none */
+  ready?: () => Promise<void>;
   /** Makes the trainer once the proposal is known; disposed of at the end. */
   trainer: (proposal: Proposal, context: { number: number }) => Promise<Trainer>;
   /** Seconds to wait for an aggregator that does not answer. @default 3600 */
@@ -65,6 +67,7 @@ export async function runSilo(options: SiloOptions): Promise<SiloResult> {
   if (checked.warning !== undefined) onEvent({ type: "warning", text: checked.warning });
   using state = await SiloState.open(options.state, { silo: options.silo });
   if (state.result !== null) return state.result;
+  await options.ready?.();
   const { wait = 3600, signal } = options;
   const server = new URL(options.server);
   using client = new Client({ server, identity: await readIdentity(options.tls), wait, onEvent, signal });

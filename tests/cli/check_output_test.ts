@@ -57,6 +57,25 @@ Deno.test("checkOutput: files of the same kind and empty ones are replaced, othe
     assertEquals((await names(dir)).length, 5);
   }));
 
+Deno.test("checkOutput: a file that is there is written in place, whatever its folder allows; a model is not", () =>
+  inFolder(async (dir) => {
+    // As `--out /dev/stdout > scores.csv`: the file can be written, its folder cannot.
+    using _file = await Deno.open(`${dir}/scores.csv`, { create: true, write: true });
+    const links = (await Array.fromAsync(Deno.readDir("/proc/self/fd"))).map(({ name }) =>
+      `/proc/self/fd/${name}`
+    );
+    const path = links.find((link) => {
+      try {
+        return Deno.readLinkSync(link) === `${dir}/scores.csv`;
+      } catch {
+        return false;
+      }
+    })!;
+    await checkOutput(path, { flag: "--out", kind: "scores", force: false });
+    const model = () => checkOutput(path, { flag: "--out", kind: "model", force: false });
+    await assertRejects(model, Error, "a place that this user may write to");
+  }));
+
 Deno.test("local, predict and evaluate check their output before anything else", () =>
   inFolder(async (dir) => {
     await Deno.writeTextFile(`${dir}/labels.csv`, "Image Index,Finding Labels,Patient ID\n");

@@ -209,8 +209,13 @@ export interface RoleSpec {
 /** Runs the role in this process. */
 export async function runRole(
   spec: RoleSpec,
-  options: { onEvent?: (event: FedEvent) => void; signal?: AbortSignal; broken?: boolean; wait?: number } =
-    {},
+  options: {
+    onEvent?: (event: FedEvent) => void;
+    signal?: AbortSignal;
+    broken?: boolean;
+    wait?: number;
+    ready?: () => Promise<void>;
+  } = {},
 ) {
   const layout = spec.full ? FULL : TINY;
   const start = startVector(layout);
@@ -237,6 +242,7 @@ export async function runRole(
     silo: spec.role,
     server: new URL(`https://127.0.0.1:${spec.port}`),
     wait: options.wait ?? 30,
+    ready: options.ready,
     trainer: () =>
       Promise.resolve(
         new FakeTrainer({ ...spec, layout, silo: spec.role, broken: options.broken }),

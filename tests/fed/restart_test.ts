@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import type { FedEvent } from "../../src/fed/event.ts";
 import type { AggregatorResult, SiloResult } from "../../src/fed/result.ts";
 import { childFlags, freePort, type RoleSpec, runRole, withFederation } from "./fake_federation.ts";
@@ -105,14 +105,17 @@ Deno.test("runAggregator stopped while a silo lacks the model serves it again wh
     assertEquals(again.sha256, result.sha256);
   }));
 
-Deno.test("a finished role started again returns its result without connecting", () =>
+Deno.test("a finished role started again returns its result without checking or connecting", () =>
   withFederation(async (dir) => {
     const spec = { dir, port: freePort(), rounds: 1 };
     const [first, ...silos] = await Promise.all(
       ["aggregator", "a", "b", "c"].map((role) => runRole({ ...spec, role })),
     );
     assertEquals(await runRole({ ...spec, role: "aggregator" }), first);
-    assertEquals(await runRole({ ...spec, role: "a" }), silos[0]);
+    const ready = () => Promise.reject(new Error("checked again"));
+    assertEquals(await runRole({ ...spec, role: "a" }, { ready }), silos[0]);
+    await Deno.remove(`${dir}/state-a`, { recursive: true });
+    await assertRejects(() => runRole({ ...spec, role: "a" }, { ready }), Error, "checked again");
   }));
 
 Deno.test("runAggregator and runSilo stop at their signal and can be resumed", () =>
