@@ -174,7 +174,8 @@ async function ask(
       range: headers.range,
       silo,
       session: stream.session!,
-      body: stream,
+      // A handler that refuses in the middle of the body still has its answer to give on this stream.
+      body: stream.iterator({ destroyOnReturn: false }),
       signal: context.signal,
     });
   } catch (error) {
