@@ -71,10 +71,21 @@ async function runFedx(args: string[]): Promise<number> {
   return await run([path, ...args]);
 }
 
+/** Benches that are programs; in bench/, what `deno bench` measures is named `*_bench.ts`. */
+const PROGRAMS = ["bench/engine.ts", "bench/round.ts"];
+
+/** One after the other: `deno bench`, then the programs. With arguments, only what they name. */
 async function runBench(args: string[]): Promise<number> {
   const { flags, env } = await ready();
+  const program = (words: string[]) => deno(["run", "--allow-all", ...flags, ...words], env);
+  if (/^[^-].*(?<!_bench)\.ts$/.test(args[0] ?? "")) return await program(args);
   const paths = await namePaths(args) ? [] : ["bench"];
-  return await deno(["bench", "--allow-all", ...flags, ...paths, ...args], env);
+  let code = await deno(["bench", "--allow-all", ...flags, ...paths, ...args], env);
+  for (const path of args.length > 0 ? [] : PROGRAMS) {
+    new Progress().line(`bench: ${path}`);
+    code = await program([path]) || code;
+  }
+  return code;
 }
 
 async function runCheck(args: string[]): Promise<number> {

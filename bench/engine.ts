@@ -86,7 +86,7 @@ async function theirs(): Promise<Side & AsyncDisposable | null> {
     console.log(`no baseline: ${python} has no torchvision; name a python that has in FEDX_PYTHON`);
     return null;
   }
-  const script = fileURLToPath(new URL("engine_bench.py", import.meta.url));
+  const script = fileURLToPath(new URL("engine.py", import.meta.url));
   const args = [script, THREADS, SIZE, BATCH, PREDICT_BATCH].map(String);
   const child = new Deno.Command(python, {
     args,

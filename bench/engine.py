@@ -1,4 +1,4 @@
-"""The baseline of engine_bench.ts: PyTorch doing the same work. Reads "train N" or "predict N" lines, answers {"wall", "cpu"} in seconds.
+"""The baseline of engine.ts: PyTorch doing the same work. Reads "train N" or "predict N" lines, answers {"wall", "cpu"} in seconds.
 
 EfficientNet-B0, one grey channel, channels_last, fp32, torchvision's dropout and stochastic depth, focal loss, clip, fused AdamW with AMSGrad.
 Arguments: threads, size, batch, predict batch. The first line says versions.
