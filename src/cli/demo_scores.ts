@@ -56,7 +56,7 @@ async function scoreTest(model: string, shards: Record<string, string>): Promise
   using scorer = await Scorer.open(model, { device: "auto", threads: undefined });
   const scored: Record<string, Scored> = {};
   for (const [silo, dir] of Object.entries(shards)) {
-    const shard = await Shard.open(dir);
+    const shard = await Shard.open(dir, { verify: true });
     using loaded = await scorer.load(shard, silo);
     scored[silo] = await loaded.score(shard.rows("test"));
   }

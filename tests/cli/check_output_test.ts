@@ -6,15 +6,7 @@ import { run as local } from "../../src/cli/local.ts";
 import { run as predict } from "../../src/cli/predict.ts";
 import { layoutOf } from "../../src/model/layout.ts";
 import { preprocessingOf, saveModel } from "../../src/model/checkpoint.ts";
-
-async function inFolder(work: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    await work(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
+import { inFolder } from "../folder.ts";
 
 const names = async (dir: string) => (await Array.fromAsync(Deno.readDir(dir))).map(({ name }) => name);
 

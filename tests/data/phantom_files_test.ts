@@ -3,7 +3,7 @@ import { HOSPITALS } from "../../src/data/phantom.ts";
 import { writePhantoms } from "../../src/data/phantom_files.ts";
 import { prepareShard } from "../../src/data/prepare.ts";
 import { Shard } from "../../src/data/shard.ts";
-import { seeded } from "./random.ts";
+import { seeded } from "../random.ts";
 
 const COUNTS = { train: 50, val: 20, test: 30 };
 

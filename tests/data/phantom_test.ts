@@ -4,7 +4,7 @@ import { drawAnatomy, drawPhantom, type Hospital, HOSPITALS } from "../../src/da
 import { blurImage, toneScale } from "../../src/data/phantom_film.ts";
 import { comb, drawNuisance } from "../../src/data/phantom_hospital.ts";
 import { greyStatistics, logisticAuroc, pairAuroc, thumbnail } from "./logistic.ts";
-import { seeded } from "./random.ts";
+import { seeded } from "../random.ts";
 
 const SIZE = 64;
 const COUNTS = { train: 700, test: 240 } as const;

@@ -1,6 +1,6 @@
 import { assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { Shard, type ShardRow, writeShard } from "../../src/data/shard.ts";
-import { seeded } from "./random.ts";
+import { seeded } from "../random.ts";
 
 const SIZE = 8;
 

@@ -11,6 +11,7 @@ import {
 } from "../../src/fed/aggregate.ts";
 import { ProtocolError } from "../../src/fed/errors.ts";
 import type { Layout, Tensor } from "../../src/model/layout.ts";
+import { seeded } from "../random.ts";
 
 /** Two weights and a statistic, `length` values each. */
 function layoutOfThree(length: number): Layout {
@@ -120,7 +121,7 @@ Deno.test("foldRange: equals the BigInt definition on random updates, in any arr
 });
 
 Deno.test("foldRange: one silo stays within ½ulp(Δ) + 2^-(s+1) + ½ulp(new) of unquantised training", () => {
-  const random = mulberry(5);
+  const random = seeded(5);
   const w = Float32Array.from({ length: 20_000 }, () => (random() - 0.5) * 10 ** (random() * 6 - 4));
   const g = w.map((x) => x + (random() - 0.5) * 10 ** (random() * 6 - 6));
   const values = w.map((x, i) => x - g[i]);
@@ -134,7 +135,7 @@ Deno.test("foldRange: one silo stays within ½ulp(Δ) + 2^-(s+1) + ½ulp(new) of
 });
 
 Deno.test("foldRange: three silos stay within the bound of the float64 weighted mean", () => {
-  const random = mulberry(6);
+  const random = seeded(6);
   const examples = [1000, 311, 47];
   const g = Float32Array.from({ length: 20_000 }, () => random() - 0.5);
   const trained = examples.map(() => g.map((x) => x + (random() - 0.5) * 1e-2));
@@ -150,15 +151,6 @@ Deno.test("foldRange: three silos stay within the bound of the float64 weighted 
 /** Distance from |x| to the next f32. */
 function ulp(x: number): number {
   return x === 0 ? 2 ** -149 : 2 ** Math.max(-149, Math.floor(Math.log2(Math.abs(x))) - 23);
-}
-
-function mulberry(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 Deno.test("fold: each block uses its own exponent", () => {

@@ -1,6 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertGreaterOrEqual, assertThrows } from "@std/assert";
 import { advance, planRow, type RowRequest } from "../../src/fed/budget.ts";
 import { abandonAt, closingTime, rowCost } from "../../src/fed/pace.ts";
+import { seeded } from "../random.ts";
 
 const silo = (train: number, stepsPerSecond = 4) => ({ train, stepsPerSecond, step: 0, carry: 0 });
 
@@ -171,17 +172,8 @@ function simulate(world: World, random: () => number): End {
   }
 }
 
-function mulberry(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 Deno.test("planRow: ≥ 99 % of runs from 1 to 60 min end in the last 5 % of the budget, rows ± 20 %, slow starts", () => {
-  const random = mulberry(11);
+  const random = seeded(11);
   for (const minutes of [1, 2, 5, 10, 20, 60]) {
     const budget = minutes * 60;
     let inside = 0, abandoned = 0, finished = 0;
@@ -208,7 +200,7 @@ Deno.test("planRow: ≥ 99 % of runs from 1 to 60 min end in the last 5 % of the
 });
 
 Deno.test("planRow: a run of 20 min with rows of a minute has at least 8 rounds", () => {
-  const random = mulberry(3);
+  const random = seeded(3);
   const world = { budget: 1200, full: 60, overhead: 8, silos: 3, wobble: 0.15, slowStart: 1.5 };
   for (let run = 0; run < 200; run++) assertGreaterOrEqual(simulate(world, random).rows, 8);
 });

@@ -4,6 +4,7 @@ import { fold, scaleFor } from "../../src/fed/aggregate.ts";
 import { ProtocolError } from "../../src/fed/errors.ts";
 import { foldFiles, type StagedUpdate } from "../../src/fed/fold_files.ts";
 import { layoutOf } from "../../src/model/layout.ts";
+import { inFolder } from "../folder.ts";
 
 const layout = layoutOf("efficientnet_b0", { channels: 1 });
 const COUNTS = [1500, 700, 33];
@@ -30,15 +31,6 @@ async function stage(dir: string) {
   }
   await Deno.writeFile(`${dir}/0.f32`, bytesOf(base));
   return { base, deltas, staged, options: { base, layout, scale: scaleFor(2233), out: `${dir}/1.f32.tmp` } };
-}
-
-async function inFolder(body: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    await body(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
 }
 
 Deno.test("foldFiles: equals fold() in memory bit for bit, in any order, from a base in memory or a file", async () => {

@@ -13,7 +13,7 @@ import { Shard } from "../../src/data/shard.ts";
 import { EngineTrainer } from "../../src/fed/engine_trainer.ts";
 import { runLocal } from "../../src/fed/local.ts";
 import { libraries } from "../libraries.ts";
-import { seeded } from "../data/random.ts";
+import { seeded } from "../random.ts";
 
 const SIZE = 64, ROUNDS = 4, FILMS = { train: 448, val: 128, test: 256 };
 const LABEL = 1, SPLIT = 6;
