@@ -42,7 +42,9 @@ const TRANSFER = 600;
 const BACKOFF = { first: 0.1, last: 5, full: 60 };
 /** Connections closed before the peer's settings, in a row, that mean: certificate refused. */
 const REFUSALS = 3;
-/** Seconds between two `retry` events. */
+/** Uploads in a row that arrive damaged without a byte gained, until the silo gives up. */
+const DAMAGED = 5;
+/** Seconds between two `retry` events for the same kind of reason. */
 const QUIET = 60;
 
 export interface ClientOptions {
@@ -63,7 +65,8 @@ export class Client implements Disposable {
   #accepted = false;
   #refusals = 0;
   #good = performance.now();
-  #told = -Infinity;
+  /** When a `retry` event was last given, seconds, and for what. */
+  #told = { at: -Infinity, what: "" };
   #closed = false;
 
   constructor(options: ClientOptions) {
@@ -136,22 +139,29 @@ export class Client implements Disposable {
     return { vector, sha256 };
   }
 
-  /** Announces an update and sends what the aggregator does not hold yet; resolves with the receipt. */
+  /**
+   * Announces an update and sends what the aggregator does not hold yet; resolves with the receipt.
+   * @throws {ProtocolError} `damaged_upload` when it arrives damaged again and again.
+   */
   upload(
     start: UpdateStart,
     bytes: Uint8Array,
     onPart: (offset: number) => void | Promise<void> = () => {},
   ): Promise<Receipt> {
     const path = `/v1/rounds/${start.round}/update`;
+    const damage = new Damage();
     return this.#retry(async () => {
       let { offset, receipt } = await this.#post(UpdateProgressSchema, path, start);
+      damage.from(offset);
       while (receipt === undefined) {
         if (offset >= bytes.length) {
           throw new ProtocolError("bad_answer", { expected: "a receipt", got: "none" });
         }
         const body = [...encodeFrames(bytes.subarray(offset, offset + PART), { offset })];
         const call: Call = { method: "PUT", path: `${path}?offset=${offset}`, body, timeout: TRANSFER };
-        ({ offset, receipt } = await this.#json(UpdateProgressSchema, call));
+        ({ offset, receipt } = await this.#json(UpdateProgressSchema, call).catch((error) => {
+          throw damage.count(error);
+        }));
         await onPart(offset);
       }
       return receipt;
@@ -259,9 +269,34 @@ export class Client implements Disposable {
 
   #tell(error: Error, attempt: number, wait: number): void {
     const now = performance.now() / 1000;
-    if (now - this.#told < QUIET) return;
-    this.#told = now;
+    const what = error instanceof ProtocolError ? error.code : error.name;
+    if (what === this.#told.what && now - this.#told.at < QUIET) return;
+    this.#told = { at: now, what };
     this.#options.onEvent({ type: "retry", reason: error.message, attempt, wait });
+  }
+}
+
+/** Counts the times that an upload arrived damaged since it last gained a byte: what always fails must end. */
+class Damage {
+  #furthest = -1;
+  #times = 0;
+
+  /** The next byte that the aggregator wants. */
+  from(offset: number): void {
+    if (offset > this.#furthest) this.#times = 0;
+    this.#furthest = Math.max(this.#furthest, offset);
+  }
+
+  /** The error itself, or the one that ends the upload. */
+  count(error: unknown): unknown {
+    if (!(error instanceof ProtocolError)) return error;
+    if (error.code !== "bad_frame" && error.code !== "digest_mismatch") return error;
+    if (++this.#times < DAMAGED) return error;
+    return new ProtocolError("damaged_upload", {
+      expected: "the bytes to arrive as they were sent",
+      got: `${error.code} ${DAMAGED} times in a row`,
+      cause: error,
+    });
   }
 }
 

@@ -68,13 +68,13 @@ export const FAILURES = {
   ),
   empty_class: fatal(
     409,
-    "Cannot join with this shard",
-    "prepare a shard that has both classes in train and val",
+    "Cannot train on this shard",
+    "make one with `fedx prepare` that has both classes in train and val",
   ),
   too_few_images: fatal(
     409,
-    "Cannot join with this shard",
-    "prepare a shard with at least one batch of training images, or lower the recipe's batch",
+    "Cannot train on this shard",
+    "make one with `fedx prepare` from more training images, or lower --batch (of the aggregator, where there is one)",
   ),
   shard_changed: fatal(
     409,
@@ -137,6 +137,12 @@ export const FAILURES = {
     422,
     "Cannot count the update: its digest differs from the one announced",
     "the silo sends it again from the start",
+  ),
+  damaged_upload: fatal(
+    0,
+    "Cannot send the update",
+    "look at what lies between this machine and the aggregator, and at this machine's memory, then start the same " +
+      "command again: the update is stored",
   ),
   out_of_range: fatal(
     422,

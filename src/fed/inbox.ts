@@ -208,8 +208,6 @@ export class Inbox {
       checkDelta(values, this.#run.layout, offset / 4);
     } catch (error) {
       this.#uploads.delete(silo);
-      const { code, expected, got } = error as ProtocolError;
-      this.#run.onEvent({ type: "refused", peer: silo, code, expected, got });
       throw error;
     }
   }

@@ -1,5 +1,6 @@
 /** Runs the program as its users do: real processes, exit codes, stdout and stderr. */
 import { fileURLToPath } from "node:url";
+import { assertEquals, assertMatch } from "@std/assert";
 import { ownCommand } from "../../src/cli/processes.ts";
 import { childFlags } from "../fed/fake_federation.ts";
 
@@ -81,4 +82,16 @@ export async function runJson(
 export function objectOf(finished: Finished, name: string): Record<string, unknown> {
   if (finished.code !== 0) throw new Error(`fedx ${name} ended with ${finished.code}: ${finished.stderr}`);
   return JSON.parse(finished.stdout);
+}
+
+/** Exit 1, nothing on stdout, no stack, and one sentence that says what is wrong and the remedy. */
+export function assertRefused(finished: Finished, text: RegExp): void {
+  const { code, stdout, stderr } = finished;
+  assertEquals(code, 1, stderr);
+  const lines = stderr.trim().split("\n");
+  assertMatch(lines.at(-1)!, text);
+  const sentences = lines.filter((line) => /^Cannot /.test(line) && !/; trying again in /.test(line));
+  assertEquals(sentences, [lines.at(-1)!]);
+  assertEquals(/^ {4}at /m.test(stderr), false, stderr);
+  assertEquals(stdout, "");
 }

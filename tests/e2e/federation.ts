@@ -1,0 +1,85 @@
+/** A run of the aggregator and its silos as processes of the program, on the hospitals of `hospitals.ts`. */
+import { SILOS } from "./hospitals.ts";
+import { type Finished, objectOf, type Running, start } from "./program.ts";
+import { freePort } from "../fed/fake_federation.ts";
+
+/** Four rounds of two steps unless said otherwise. */
+export interface FederationOptions {
+  /** The folder that `makeHospitals` filled. */
+  dir: string;
+  /** Of the folder of its states. */
+  name: string;
+  /** @default 4 */
+  rounds?: number;
+  /** @default 0 */
+  seed?: number;
+  /** Roles in the order in which they start, .4 s apart. @default hub, a, b, c */
+  order?: readonly string[];
+  /** Faults by role, one for each start; see `faulty_role.ts`. */
+  faults?: Record<string, readonly string[]>;
+}
+
+/** What each role printed under --json. */
+export type Results = Record<string, Record<string, unknown>>;
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** A federation of real processes; a role that its fault ends is started again with the next. */
+export class Federation {
+  readonly #port = freePort();
+  /** How roles ended that their faults ended, in order. */
+  readonly fallen: { role: string; finished: Finished }[] = [];
+
+  constructor(readonly options: FederationOptions) {}
+
+  state(role: string): string {
+    return `${this.options.dir}/${this.options.name}/${role}`;
+  }
+
+  #args(role: string): string[] {
+    const { seed = 0, rounds = 4 } = this.options;
+    const common = ["--tls", `tls-${role}`, "--state", this.state(role), "--json"];
+    return role === "hub"
+      ? [
+        "aggregate",
+        ...["--silos", SILOS.join(","), "--listen", `127.0.0.1:${this.#port}`, "--rounds", String(rounds)],
+        ...["--size", "32", "--init", "random", "--seed", String(seed), ...common],
+      ]
+      : [
+        "train",
+        ...["--silo", role, "--server", `https://127.0.0.1:${this.#port}`, "--shard", `shard-${role}`],
+        ...["--threads", "1", "--wait", "2m", ...common],
+      ];
+  }
+
+  async #role(role: string, running: Set<Running>): Promise<Record<string, unknown>> {
+    const faults = this.options.faults?.[role] ?? [];
+    for (let life = 0;; life++) {
+      const process = await start(this.#args(role), { cwd: this.options.dir, fault: faults[life] });
+      running.add(process);
+      const finished = await process.finished;
+      running.delete(process);
+      if (finished.code === 0 || life >= faults.length) return objectOf(finished, role);
+      this.fallen.push({ role, finished });
+    }
+  }
+
+  /** The results by role. */
+  async run(): Promise<Results> {
+    const order = this.options.order ?? ["hub", ...SILOS];
+    const running = new Set<Running>();
+    try {
+      const roles = order.map(async (role, index) => {
+        await pause(index * 400);
+        return [role, await this.#role(role, running)] as const;
+      });
+      return Object.fromEntries(await Promise.all(roles));
+    } finally {
+      for (const { child } of running) child.kill("SIGKILL");
+      await Promise.all([...running].map((process) => process.finished));
+    }
+  }
+}
+
+/** SHA-256 of the selected and of the last model. */
+export const hashes = ({ hub }: Results) => [hub.sha256, hub.last_sha256];
