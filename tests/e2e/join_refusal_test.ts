@@ -1,0 +1,156 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { readEvents, waitForEvent } from "../../src/cli/history.ts";
+import { KERNEL } from "../../src/data/decode.ts";
+import { type Split, SPLITS, writeShard } from "../../src/data/shard.ts";
+import { initCa, issue } from "../../src/fed/ca.ts";
+import { makeHospitals } from "./hospitals.ts";
+import { assertRefused, type Finished, run, type Running, start } from "./program.ts";
+import { freePort } from "../fed/fake_federation.ts";
+
+const SIZE = 32;
+const dir = await Deno.makeTempDir({ prefix: "fedx-join-" });
+globalThis.addEventListener("unload", () => Deno.removeSync(dir, { recursive: true }));
+const port = freePort();
+
+const aggregate = (state: string) => [
+  "aggregate",
+  ...["--silos", "a,b,c", "--tls", "tls-hub", "--listen", `127.0.0.1:${port}`, "--rounds", "1"],
+  ...["--size", String(SIZE), "--init", "random", "--state", state],
+];
+
+const train = (changes: { silo?: string; tls?: string; shard?: string; state?: string }): string[] => {
+  const { silo = "a", tls = "tls-a", shard = "shard-a", state = crypto.randomUUID() } = changes;
+  return [
+    ...["train", "--silo", silo, "--server", `https://127.0.0.1:${port}`, "--tls", tls, "--shard", shard],
+    ...["--state", state, "--threads", "1", "--wait", "20s"],
+  ];
+};
+
+/** A shard that `prepare` would not have made: `films` with, then as many without a finding in each split. */
+async function makeShard(name: string, films: Record<Split, [positives: number, negatives: number]>) {
+  const rows = SPLITS.flatMap((split) => {
+    const [positives, negatives] = films[split];
+    return Array.from({ length: positives + negatives }, (_, i) => ({
+      pixels: new Uint8Array(SIZE * SIZE).fill(i),
+      label: i < positives ? 1 : 0,
+      patient: `${split}${i}`,
+      split,
+      name: `${split}${i}.png`,
+    }));
+  });
+  await writeShard(`${dir}/${name}`, { size: SIZE, kernel: KERNEL, salt: "fedx-1", rows });
+}
+
+async function refused(args: string[], text: RegExp): Promise<Finished> {
+  const finished = await run(args, { cwd: dir });
+  assertRefused(finished, text);
+  return finished;
+}
+
+/** A certificate of another CA in a folder whose ca.pem also holds the federation's. */
+async function mixCertificates(): Promise<void> {
+  await initCa(`${dir}/ca-foreign`);
+  await issue({ name: "a", role: "silo", ca: `${dir}/ca-foreign`, out: `${dir}/tls-foreign` });
+  for (const name of ["cert.pem", "key.pem"]) {
+    await Deno.mkdir(`${dir}/tls-mixed`, { recursive: true });
+    await Deno.copyFile(`${dir}/tls-foreign/${name}`, `${dir}/tls-mixed/${name}`);
+  }
+  const both = await Promise.all(["ca-foreign", "ca"].map((ca) => Deno.readTextFile(`${dir}/${ca}/ca.pem`)));
+  await Deno.writeTextFile(`${dir}/tls-mixed/ca.pem`, both.join(""), { mode: 0o644 });
+  await Deno.mkdir(`${dir}/tls-wrong`);
+  for (const name of ["cert.pem", "key.pem"]) {
+    await Deno.copyFile(`${dir}/tls-foreign/${name}`, `${dir}/tls-wrong/${name}`);
+  }
+  await Deno.copyFile(`${dir}/ca/ca.pem`, `${dir}/tls-wrong/ca.pem`);
+}
+
+Deno.test("train and aggregate: what is refused before a run names its remedy and leaves the aggregator as it was", async (t) => {
+  await makeHospitals(dir);
+  await mixCertificates();
+  const hub = await start(aggregate("hub"), { cwd: dir });
+  const events = `${dir}/hub/events.jsonl`;
+  const signal = AbortSignal.timeout(60_000);
+  const running: Running[] = [hub];
+  try {
+    await waitForEvent(events, { type: "listening", signal });
+
+    await t.step("no certificate, another name, a certificate beside another CA's ca.pem", async () => {
+      await refused(
+        train({ tls: "tls-none" }),
+        /with ca\.pem, cert\.pem and key\.pem; make one with: fedx ca issue NAME .* --out tls-none$/,
+      );
+      await refused(
+        train({ silo: "b" }),
+        /tls-a\/cert\.pem: expected the name b \(--silo\), got the name a; .*--silo a$/,
+      );
+      await refused(
+        train({ tls: "tls-wrong" }),
+        /signed by the ca\.pem beside it.*the federation's CA: fedx ca issue a --role silo --ca CA/,
+      );
+    });
+
+    await t.step("a foreign CA's certificate that only the aggregator can tell", async () => {
+      await refused(
+        train({ tls: "tls-mixed" }),
+        /the aggregator refuses this certificate.*`fedx ca issue NAME --role silo` run with the aggregator's CA/,
+      );
+      const peers = (await readEvents(events)).filter((event) => event.type === "refused").map(({ peer }) =>
+        peer
+      );
+      assertEquals(peers, Array(3).fill("127.0.0.1"));
+    });
+
+    await t.step("an aggregator of a foreign CA", async () => {
+      await refused(
+        train({ tls: "tls-foreign" }),
+        /trust the aggregator's certificate.*use the ca\.pem of the CA that issued it/,
+      );
+    });
+
+    await t.step("an empty class, and fewer training images than a batch", async () => {
+      const whole: [number, number] = [20, 20];
+      const shards: [string, Record<Split, [number, number]>, RegExp][] = [
+        [
+          "train-one",
+          { train: [64, 0], val: whole, test: whole },
+          /both classes in train, got 64 positive of 64.*`fedx prepare`/,
+        ],
+        [
+          "val-one",
+          { train: whole, val: [0, 40], test: whole },
+          /both classes in val, got 0 positive of 40.*`fedx prepare`/,
+        ],
+        [
+          "few",
+          { train: [8, 8], val: whole, test: whole },
+          /at least 32 training images, one batch, got 16 .*`fedx prepare` from more.*lower --batch/,
+        ],
+      ];
+      for (const [name, films, text] of shards) {
+        await makeShard(name, films);
+        await refused(train({ shard: name }), text);
+      }
+    });
+
+    await t.step("a port in use", async () => {
+      await refused(
+        aggregate("hub-second"),
+        /127\.0\.0\.1:\d+ to be free, got another process on it.*choose another --listen/,
+      );
+    });
+
+    await t.step("after all that nobody has joined, and a sound silo can", async () => {
+      assertEquals((await readEvents(events)).filter((event) => event.type === "joined"), []);
+      running.push(await start(train({}), { cwd: dir }));
+      const { silo } = await waitForEvent(events, { type: "joined", signal });
+      assertEquals(silo, "a");
+    });
+  } finally {
+    for (const { child } of running) child.kill("SIGTERM");
+    const ended = await Promise.all(running.map((role) => role.finished));
+    for (const { code, stderr } of ended) {
+      assertEquals(code, 0, stderr);
+      assertMatch(stderr, /the same command goes on from here/);
+    }
+  }
+});
