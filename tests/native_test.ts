@@ -28,13 +28,14 @@ for (
     "adam_equals_torch_optim",
     "config_is_strict",
     "augmentation_moves_only_what_is_on",
+    "augmentation_equals_torchvision",
     "parallel_for_uses_two_threads",
     "train_equals_pytorch_in_float64",
     "abi_refuses_bad_arguments",
     "shutdown_ends_waiting_calls",
   ]
 ) {
-  Deno.test(`native/test.cpp: ${name}`, async () => {
+  Deno.test(`native: ${name}`, async () => {
     assertEquals(await run([name]), { code: 0, lines: [`ok ${name}`] });
   });
 }

@@ -24,7 +24,7 @@ export interface NativeBuild {
 const ROOT = fileURLToPath(new URL("../native/", import.meta.url));
 const OUT = `${ROOT}build`;
 
-/** Sources of the shim; the native test adds test.cpp. */
+/** Sources of the shim; the native test adds its own. */
 const SOURCES = [
   "model",
   "engine",
@@ -37,6 +37,7 @@ const SOURCES = [
   "augment",
   "pool",
 ];
+const TESTS = ["test", "test_augment"];
 const WARNINGS = ["-Wall", "-Wextra", "-Wno-unused-parameter"];
 /** -fopenmp everywhere: at::parallel_for is silently serial without it. */
 const FLAGS = [
@@ -73,7 +74,10 @@ export async function buildShim(options: NativeOptions): Promise<NativeBuild> {
 /** Builds the native test program; with `sanitize`, all of it under ASan and UBSan. */
 export async function buildNativeTest(options: NativeOptions & { sanitize?: boolean }): Promise<NativeBuild> {
   const start = performance.now();
-  const plan = await planBuild(options.libtorch, options.sanitize ? SANITIZED : PLAIN, [...SOURCES, "test"]);
+  const plan = await planBuild(options.libtorch, options.sanitize ? SANITIZED : PLAIN, [
+    ...SOURCES,
+    ...TESTS,
+  ]);
   const path = `${OUT}/fedx-test${options.sanitize ? "-sanitized" : ""}`;
   const flags = [
     ...libraries(options.libtorch),

@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { buildNativeTest } from "../../tools/native.ts";
 import { libtorchDir } from "../libraries.ts";
 
-Deno.test("native/test.cpp passes under ASan and UBSan", async () => {
+Deno.test("native: all tests pass under ASan and UBSan", async () => {
   const { path } = await buildNativeTest({ libtorch: await libtorchDir(), sanitize: true });
   // libtorch is not instrumented: its containers and what it keeps until exit are not ours to report.
   const env = { ASAN_OPTIONS: "detect_container_overflow=0:detect_leaks=0" };

@@ -1,0 +1,34 @@
+// The augmentation against torchvision: tests/golden/augment.py has the definition and where ours differs on purpose.
+#include "augment.h"
+#include "test.h"
+
+namespace fedx {
+
+void augmentation_equals_torchvision() {
+  constexpr uint32_t images = 8, size = 32, step = 3, probes = 256;
+  const auto want = golden<float>("augment.f32");
+  const float* expected = want.data();
+  const std::map<std::string, std::string> mild = {{"flip", "true"}, {"rotation", "10"}, {"brightness", "0.1"}, {"contrast", "0.1"}};
+  const std::map<std::string, std::string> wild = {{"flip", "true"}, {"rotation", "180"}, {"brightness", "1"}, {"contrast", "1"}, {"channels", "3"},
+                                                   {"mean", "[0.485,0.456,0.406]"}, {"deviation", "[0.229,0.224,0.225]"}};
+  for (const auto& changes : {mild, wild}) {
+    const Config config = parse_config(config_json(changes));
+    const auto data = films(config.key, images, size);
+    std::vector<const uint8_t*> rows;
+    for (uint32_t i = 0; i < images; ++i) rows.push_back(&data->pixels[i * size * size]);
+    std::vector<double> got(size_t(images) * size * size * config.channels);
+    prepare_pixels(config, rows.data(), images, true, step, got.data());
+    for (uint32_t i = 0; i < images; ++i) {
+      for (uint32_t c = 0; c < config.channels; ++c) {
+        for (uint32_t j = 0; j < probes; ++j) {
+          const size_t pixel = 37 * j % (size * size);
+          const std::string what = "film " + std::to_string(i) + ", channel " + std::to_string(c) + ", pixel " + std::to_string(pixel);
+          close_to(got[(i * size * size + pixel) * config.channels + c], *expected++, 1e-4, what);
+        }
+      }
+    }
+  }
+  CHECK(expected == want.data() + want.size());
+}
+
+}  // namespace fedx
