@@ -1,7 +1,10 @@
 #include "model.h"
 
+#include <ATen/ops/all.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/from_blob.h>
+#include <ATen/ops/isfinite.h>
 #include <ATen/ops/zeros.h>
 
 #include <cmath>
@@ -46,6 +49,9 @@ Model::Model(const Config& config, const std::atomic<int32_t>& stopping)
     : config(config), stopping(stopping), type(config.precision == "fp64" ? at::kDouble : at::kFloat) {
   net = efficientnet_b0(config.channels, type);
   spans = spans_of(net->parameters, config.recipe);
+  const Parameters& p = net->parameters;
+  statistics = p.values.narrow(0, p.weights, p.length - p.weights);
+  kept = at::empty_like(statistics);
   for (at::Tensor* t : {&m, &v, &vmax}) *t = at::zeros({net->parameters.weights}, at::TensorOptions(type));
 }
 
@@ -81,6 +87,7 @@ double Model::differentiate(const Data& data, const uint32_t* rows, uint32_t ste
   const uint32_t batch = config.recipe.batch;
   const Pass pass{config, true, step};
   at::Tensor x = input(data, rows, batch, true, step);
+  kept.copy_(statistics);
   for (auto& block : net->blocks) x = block->forward(x, pass);
   const at::Tensor logits = x.to(at::kDouble).contiguous();
   std::vector<uint8_t> labels(batch);
@@ -90,6 +97,7 @@ double Model::differentiate(const Data& data, const uint32_t* rows, uint32_t ste
       loss(logits.data_ptr<double>(), labels.data(), batch, config.class_weights, config.recipe, gradient.data_ptr<double>());
   at::Tensor g = gradient.to(type);
   for (auto block = net->blocks.rbegin(); block != net->blocks.rend(); ++block) g = (*block)->backward(g);
+  if (!at::isfinite(statistics).all().item<bool>()) statistics.copy_(kept);
   return value;
 }
 

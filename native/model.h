@@ -33,7 +33,8 @@ class Model {
   void check_stop() const;
   // Pixels of `count` rows as the network's input, (count, channels, size, size) channels last.
   at::Tensor input(const Data& data, const uint32_t* rows, uint32_t count, bool augment, uint32_t step) const;
-  // Forward, loss, backward: fills the gradient buffer, returns the loss.
+  // Forward, loss, backward: fills the gradient buffer, returns the loss. Running statistics move with the batch, also
+  // where the step is then skipped (as under PyTorch's GradScaler), unless they would not be finite: that would be for good.
   double differentiate(const Data& data, const uint32_t* rows, uint32_t step);
   template <class T>
   double gradient_norm() const;
@@ -50,6 +51,7 @@ class Model {
   at::ScalarType type;
   std::unique_ptr<Network> net;
   std::vector<Span> spans;
+  at::Tensor statistics, kept;  // BatchNorm's running ones, a part of the flat buffer; their copy from before the step
   at::Tensor m, v, vmax;  // (weights), in the flat buffer's own order
   double adam_steps = 0;
   bool folded = false;  // the folded weights belong to the current parameters

@@ -242,7 +242,7 @@ int main(int argc, char** argv) {
 #define TEST(name) {#name, name}
   const Test tests[] = {TEST(philox_matches_known_answers), TEST(loss_gradient_is_its_slope), TEST(adam_equals_torch_optim),
                         TEST(config_is_strict), TEST(augmentation_moves_only_what_is_on), TEST(augmentation_equals_torchvision),
-                        TEST(parallel_for_uses_two_threads),
+                        TEST(statistics_stay_finite), TEST(parallel_for_uses_two_threads),
                         TEST(train_equals_pytorch_in_float64), TEST(abi_refuses_bad_arguments), TEST(shutdown_ends_waiting_calls)};
   int failed = 0;
   for (const Test& test : tests) {

@@ -90,5 +90,6 @@ inline void close_to(double got, double want, double tolerance, const std::strin
 
 // Tests in files of their own; test.cpp lists them all.
 void augmentation_equals_torchvision();
+void statistics_stay_finite();
 
 }  // namespace fedx

@@ -29,6 +29,7 @@ for (
     "config_is_strict",
     "augmentation_moves_only_what_is_on",
     "augmentation_equals_torchvision",
+    "statistics_stay_finite",
     "parallel_for_uses_two_threads",
     "train_equals_pytorch_in_float64",
     "abi_refuses_bad_arguments",

@@ -37,7 +37,7 @@ const SOURCES = [
   "augment",
   "pool",
 ];
-const TESTS = ["test", "test_augment"];
+const TESTS = ["test", "test_augment", "test_statistics"];
 const WARNINGS = ["-Wall", "-Wextra", "-Wno-unused-parameter"];
 /** -fopenmp everywhere: at::parallel_for is silently serial without it. */
 const FLAGS = [
