@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import type * as v from "valibot";
 import type { Identity } from "./certificate.ts";
 import { type Answer, type Call, Connection, ConnectionLost } from "./connection.ts";
+import { Damage } from "./damage.ts";
 import { ProtocolError } from "./errors.ts";
 import type { OnEvent } from "./event.ts";
 import { encodeFrames } from "./frame.ts";
@@ -42,8 +43,6 @@ const TRANSFER = 600;
 const BACKOFF = { first: 0.1, last: 5, full: 60 };
 /** Connections closed before the peer's settings, in a row, that mean: certificate refused. */
 const REFUSALS = 3;
-/** Uploads in a row that arrive damaged without a byte gained, until the silo gives up. */
-const DAMAGED = 5;
 /** Seconds between two `retry` events for the same kind of reason. */
 const QUIET = 60;
 
@@ -273,30 +272,6 @@ export class Client implements Disposable {
     if (what === this.#told.what && now - this.#told.at < QUIET) return;
     this.#told = { at: now, what };
     this.#options.onEvent({ type: "retry", reason: error.message, attempt, wait });
-  }
-}
-
-/** Counts the times that an upload arrived damaged since it last gained a byte: what always fails must end. */
-class Damage {
-  #furthest = -1;
-  #times = 0;
-
-  /** The next byte that the aggregator wants. */
-  from(offset: number): void {
-    if (offset > this.#furthest) this.#times = 0;
-    this.#furthest = Math.max(this.#furthest, offset);
-  }
-
-  /** The error itself, or the one that ends the upload. */
-  count(error: unknown): unknown {
-    if (!(error instanceof ProtocolError)) return error;
-    if (error.code !== "bad_frame" && error.code !== "digest_mismatch") return error;
-    if (++this.#times < DAMAGED) return error;
-    return new ProtocolError("damaged_upload", {
-      expected: "the bytes to arrive as they were sent",
-      got: `${error.code} ${DAMAGED} times in a row`,
-      cause: error,
-    });
   }
 }
 
