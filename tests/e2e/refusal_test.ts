@@ -1,4 +1,7 @@
 import { assertEquals } from "@std/assert";
+import { preprocessingOf, saveModel } from "../../src/model/checkpoint.ts";
+import { randomWeights } from "../../src/model/init.ts";
+import { layoutOf } from "../../src/model/layout.ts";
 import { writeSafetensors } from "../../src/model/safetensors.ts";
 import { makeHospitals } from "./hospitals.ts";
 import { assertRefused, type Finished, run } from "./program.ts";
@@ -122,6 +125,58 @@ Deno.test("aggregate refuses a .pth that wants to run code, and runs none", asyn
     /asks for posix\.system and could run code; save it again with torch\.save\(model\.state_dict/,
   );
   assertEquals(await Deno.stat(`${dir}/hacked`).then(() => true, () => false), false);
+});
+
+/** Shard `name`: hospital a's with one bit of `file` flipped. */
+async function damageShard(name: string, file: string): Promise<void> {
+  await Deno.mkdir(`${dir}/${name}`);
+  for await (const entry of Deno.readDir(`${dir}/shard-a`)) {
+    await Deno.copyFile(`${dir}/shard-a/${entry.name}`, `${dir}/${name}/${entry.name}`);
+  }
+  const bytes = await Deno.readFile(`${dir}/${name}/${file}`);
+  bytes[bytes.length >> 1] ^= 1;
+  await Deno.writeFile(`${dir}/${name}/${file}`, bytes);
+}
+
+Deno.test("train, local, evaluate and predict refuse a shard with a flipped bit, naming fedx prepare; outputs stay", async () => {
+  await hospitals();
+  await damageShard("shard-pixel", "images.u8");
+  await damageShard("shard-name", "names.txt");
+  const layout = layoutOf("efficientnet_b0", { channels: 1 });
+  const metadata = {
+    network: layout.network,
+    channels: 1,
+    size: 32,
+    preprocessing: preprocessingOf(1),
+  } as const;
+  await saveModel(`${dir}/model.safetensors`, randomWeights(layout, 1), layout, metadata);
+  await Deno.writeTextFile(`${dir}/scores.csv`, "older");
+  const train = [
+    "train",
+    "--silo",
+    "a",
+    "--server",
+    "https://127.0.0.1:1",
+    "--tls",
+    "tls-a",
+    "--state",
+    "state-a",
+  ];
+  const scored = ["--model", "model.safetensors", "--shard"];
+  const refusals: [string[], RegExp][] = [
+    [[...train, "--shard", "shard-pixel"], /block 0 of images\.u8 is damaged/],
+    [["local", "--shard", "shard-pixel", "--rounds", "1", "--out", "m.safetensors"], /block 0 of images\.u8/],
+    [["evaluate", ...scored, "shard-pixel"], /block 0 of images\.u8/],
+    [
+      ["predict", ...scored, "shard-name", "--out", "scores.csv", "--force"],
+      /names\.txt does not match its SHA-256/,
+    ],
+  ];
+  for (const [args, what] of refusals) {
+    const finished = await run(args, { cwd: dir });
+    assertRefused(finished, new RegExp(`${what.source}.*; build the shard again with \`fedx prepare\`$`));
+  }
+  assertEquals(await Deno.readTextFile(`${dir}/scores.csv`), "older");
 });
 
 Deno.test("demo refuses a folder with other files in it and leaves them", async () => {

@@ -1,9 +1,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { readEvents } from "../../src/cli/history.ts";
+import { readEvents, waitForEvent } from "../../src/cli/history.ts";
 import { OTHER_BASE } from "./faulty_wire.ts";
 import { Federation, type Results } from "./federation.ts";
 import { makeHospitals, SILOS } from "./hospitals.ts";
-import { assertRefused } from "./program.ts";
+import { assertRefused, run, start } from "./program.ts";
+import { freePort } from "../fed/fake_federation.ts";
 
 const dir = await Deno.makeTempDir({ prefix: "fedx-wire-" });
 globalThis.addEventListener("unload", () => Deno.removeSync(dir, { recursive: true }));
@@ -15,8 +16,10 @@ const hurt = new Federation({
   rounds: 1,
   faults: { a: ["wire:nan", "wire:flip"], b: ["wire:always", "wire:truncate"], c: ["wire:base+rot"] },
 });
+let made: Promise<void> | undefined;
+const hospitals = () => made ??= makeHospitals(dir);
 let running: Promise<Results> | undefined;
-const results = () => running ??= makeHospitals(dir).then(() => hurt.run());
+const results = () => running ??= hospitals().then(() => hurt.run());
 
 /** A role's events of one type, in order. */
 async function eventsOf<T extends string>(role: string, type: T) {
@@ -88,4 +91,31 @@ Deno.test("train: after every refusal each silo's own update counts once, traine
   assertEquals([hub.rounds, hub.degraded], [1, false]);
   for (const { sha256 } of Object.values(silos)) assertEquals(sha256, hub.sha256);
   assert(hub.last_sha256 !== (hub.init as { sha256: string }).sha256);
+});
+
+Deno.test("train: training that diverges ends it with exit 1 before anything is sent; the aggregator can go on", async () => {
+  await hospitals();
+  const port = freePort();
+  const aggregator = await start([
+    "aggregate",
+    ...["--silos", "a", "--listen", `127.0.0.1:${port}`, "--tls", "tls-hub", "--state", "wild-hub"],
+    ...["--rounds", "1", "--size", "32", "--init", "random", "--lr", "10", "--batch", "4"],
+  ], { cwd: dir });
+  try {
+    const events = `${dir}/wild-hub/events.jsonl`;
+    await waitForEvent(events, { type: "listening", signal: AbortSignal.timeout(60_000) });
+    const silo = await run([
+      "train",
+      ...["--silo", "a", "--server", `https://127.0.0.1:${port}`, "--tls", "tls-a", "--shard", "shard-a"],
+      ...["--state", "wild-a", "--threads", "1", "--wait", "20s"],
+    ], { cwd: dir });
+    assertRefused(silo, /expected changes below \d+ in features\.\d.*training has diverged.*lower --lr/);
+    const types = (await readEvents(events)).map(({ type }) => type);
+    assert(types.includes("row") && !types.includes("upload_started") && !types.includes("refused"));
+  } finally {
+    aggregator.child.kill("SIGTERM");
+    const { code, stderr } = await aggregator.finished;
+    assertEquals(code, 0, stderr);
+    assertMatch(stderr, /the same command goes on from here/);
+  }
 });
