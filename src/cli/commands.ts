@@ -41,15 +41,14 @@ export const COMMANDS = {
   },
   prepare: {
     summary: "images and their labels → shard",
-    usage: "fedx prepare --images DIR --labels CSV --size 128 --out SHARD [--max-quarantine .05]",
+    usage: "fedx prepare --images DIR [--labels CSV] --size 128 --out SHARD [--max-quarantine .05]",
     example: "fedx prepare --images films --labels labels.csv --size 128 --out shard-b",
     options: {
       images: { kind: "path", value: "DIR", help: "folder of PNG and JPEG files", required: true },
       labels: {
         kind: "path",
         value: "CSV",
-        help: "Image Index, Finding Labels, Patient ID, …",
-        required: true,
+        help: "Image Index, Finding Labels, Patient ID, … (default: that of an NIH download in --images)",
       },
       size: {
         kind: "integer",
@@ -69,7 +68,7 @@ export const COMMANDS = {
       salt: { kind: "text", value: "TEXT", help: "salt of the split by patient", default: "fedx-1" },
       force: { kind: "flag", help: "replace an existing shard" },
     },
-    json: "`images`, `patients`, `positives`, `splits`, `quarantined` by reason",
+    json: "`images`, `patients`, `positives`, `splits`, `quarantined` by reason, `quarantine` (file)",
   },
   "ca init": {
     summary: "make the federation's certificate authority",

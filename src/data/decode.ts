@@ -19,6 +19,12 @@ export const KERNEL = "lanczos3";
 /** The most pixels of an input file: four times the largest radiograph in use (about 4,300 × 3,500). */
 export const PIXEL_LIMIT = 64_000_000;
 
+/** The most bytes of an input file: {@linkcode PIXEL_LIMIT} pixels of four 16-bit channels, uncompressed. */
+export const FILE_LIMIT = 8 * PIXEL_LIMIT;
+
+/** The shortest side of an input file, pixels, and the longest as a multiple of it. */
+export const SIDE_LIMIT = 16, ASPECT_LIMIT = 8;
+
 /** How a film is made. */
 export interface DecodeOptions {
   /** Height and width of the result, pixels. */
@@ -36,10 +42,27 @@ function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
 
 async function readFile(path: string): Promise<Uint8Array> {
   try {
+    const { isFile, size } = await Deno.stat(path);
+    if (!isFile) throw new TypeError("expected a regular file");
+    if (size > FILE_LIMIT) {
+      throw new DataError("too_large", `Cannot decode the image: its file has more than ${FILE_LIMIT} bytes`);
+    }
     return await Deno.readFile(path);
   } catch (cause) {
+    if (cause instanceof DataError) throw cause;
     throw new DataError("missing_file", "Cannot read the image file: it is missing or unreadable", { cause });
   }
+}
+
+/** @throws {DataError} `too_small` for what is no film but a strip or a dot */
+function checkSides({ width, height }: { width: number; height: number }): void {
+  const [short, long] = [Math.min(width, height), Math.max(width, height)];
+  if (short >= SIDE_LIMIT && long <= ASPECT_LIMIT * short) return;
+  throw new DataError(
+    "too_small",
+    `Cannot decode the image: expected sides from ${SIDE_LIMIT} px and at most ${ASPECT_LIMIT} to 1, ` +
+      `got ${width} × ${height}`,
+  );
 }
 
 function checkMagic(bytes: Uint8Array): void {
@@ -57,7 +80,8 @@ function checkMagic(bytes: Uint8Array): void {
  *
  * @param source a path, or the file's bytes
  * @returns (size, size) u8, row by row, grey
- * @throws {DataError} `missing_file`, `not_an_image` (also: too large) or `truncated` (also: damaged)
+ * @throws {DataError} `missing_file`, `not_an_image`, `too_large` (told from the header, before anything of that size
+ * is allocated), `too_small` or `truncated` (also: damaged)
  */
 export async function decodeImage(source: string | Uint8Array, options: DecodeOptions): Promise<Uint8Array> {
   const { size, kernel = KERNEL } = options;
@@ -70,7 +94,9 @@ export async function decodeImage(source: string | Uint8Array, options: DecodeOp
   try {
     const image = sharp(bytes, { failOn: "warning", limitInputPixels: PIXEL_LIMIT, ignoreIcc: true })
       .timeout({ seconds: 60 });
-    const deep = (await image.metadata()).depth === "ushort";
+    const header = await image.metadata();
+    checkSides(header);
+    const deep = header.depth === "ushort";
     image.flatten({ background: "#000" })
       .resize(size, size, { fit: "fill", kernel, fastShrinkOnLoad: false });
     return deep ? await grey16(image) : await grey8(image);
@@ -94,10 +120,13 @@ async function grey16(image: Image): Promise<Uint8Array> {
 }
 
 function decodeError(cause: unknown): DataError {
+  if (cause instanceof DataError) return cause;
   const text = cause instanceof Error ? cause.message : String(cause);
-  return /pixel limit|unsupported image format|dimensions/i.test(text)
-    ? new DataError("not_an_image", "Cannot decode the image: it is too large or of an unknown kind", {
-      cause,
-    })
+  if (/pixel limit/i.test(text)) {
+    const message = `Cannot decode the image: it has more than ${PIXEL_LIMIT} pixels`;
+    return new DataError("too_large", message, { cause });
+  }
+  return /unsupported image format|dimensions/i.test(text)
+    ? new DataError("not_an_image", "Cannot decode the image: it is of an unknown kind", { cause })
     : new DataError("truncated", "Cannot decode the image: the file is cut short or damaged", { cause });
 }

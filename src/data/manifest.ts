@@ -26,6 +26,8 @@ export interface FileRecord {
 export interface ShardSources {
   /** SHA-256 of the labels file. */
   labels?: string;
+  /** SHA-256 of NIH's two lists, where they gave the splits. */
+  lists?: string;
   /** Rows of the labels file. */
   rows?: number;
   /** Rows left out, by reason. */

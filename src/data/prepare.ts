@@ -1,23 +1,22 @@
 /**
  * Image files and a labels file become a shard.
  *
- * Why all that can be refused is refused early: a hospital's films take hours to decode.
+ * Why all that can be refused is refused early, and why a run that was stopped goes on: a hospital's films take hours
+ * to decode.
  */
 
 import { createHash } from "node:crypto";
-import { ClassCounts } from "./class_counts.ts";
-import { decodeImage, KERNEL } from "./decode.ts";
-import { DataError, Quarantine, type QuarantineReason } from "./quarantine.ts";
-import { labelBits } from "./findings.ts";
-import { type ShardManifest, type Split, type SplitCount, SPLITS } from "./manifest.ts";
-import { ShardWriter } from "./shard_writer.ts";
-import { assignSplits } from "./split.ts";
+import { buildShard } from "./build.ts";
+import { checkFolder, ImageFolder } from "./image_folder.ts";
+import { type ShardManifest, type ShardSources, type Split, type SplitCount, SPLITS } from "./manifest.ts";
+import { applyNihSplits, findNih, type NihDownload, readNihSplits } from "./nih.ts";
+import { Quarantine, type QuarantineReason } from "./quarantine.ts";
 import { type LabelRow, parseLabels } from "./table.ts";
 import { Target } from "./target.ts";
 
 /** What `prepareShard` works on. */
 export interface PrepareOptions {
-  /** Folder of the images. */
+  /** Folder of the images, or of the NIH download. */
   images: string;
   /** Path of the labels file. */
   labels: string;
@@ -33,8 +32,20 @@ export interface PrepareOptions {
   force?: boolean;
   /** Rows done, of all rows. */
   onProgress?: (done: number, total: number) => void;
+  onEvent?: (event: PrepareEvent) => void;
   signal?: AbortSignal;
 }
+
+/** What happens beside the progress. */
+export type PrepareEvent =
+  /** Where labels and splits come from. */
+  | { type: "sources"; labels: string; split: "column" | "nih" | "drawn" }
+  /** So many films of a run that was stopped are here. */
+  | { type: "resumed"; films: number }
+  /** The films of a run that was stopped cannot be used: the fields named are other ones now. */
+  | { type: "restarted"; because: string }
+  /** Films decoded so far stay in the folder `dir`. */
+  | { type: "kept"; films: number; dir: string };
 
 /** What came of it. */
 export interface PrepareResult {
@@ -44,42 +55,41 @@ export interface PrepareResult {
   splits: Record<Split, SplitCount>;
   /** Rows left out, by reason; every reason is present. */
   quarantined: Record<QuarantineReason, number>;
+  /** The file that lists them, beside the shard; null = none was left out. */
+  quarantine: string | null;
   digest: string;
 }
 
-/** Decodes at work at once: they run beside the main thread, and each holds one film. */
-const IN_FLIGHT = Math.max(2, navigator.hardwareConcurrency);
-
-/** A row that may become a film. */
-interface Job extends LabelRow {
-  assigned: Split;
-}
-
-/** A row's pixels, (size, size) u8, or why it has none. */
-interface Decoded {
-  job: Job;
-  pixels: Uint8Array | DataError;
-}
-
 /**
- * Makes the shard `options.out`.
+ * Makes the shard `options.out`. What a run that was stopped had decoded is used again.
  *
  * @throws {Error} when a source is missing, the labels file is unusable, more than `maxQuarantine` of the rows are,
- * `train` or `val` lacks a class, or `out` may not be written; nothing is left behind then
+ * `train` or `val` lacks a class, or `out` may not be written; of the films nothing is left then but those decoded,
+ * in `OUT.partial`, and the list of those left out, in `OUT.quarantine.csv`
  */
 export async function prepareShard(options: PrepareOptions): Promise<PrepareResult> {
   checkOptions(options);
   await checkFolder(options.images);
-  const bytes = await readTable(options.labels);
-  const rows = parseLabels(bytes, options.labels);
+  const download = await findNih(options.images);
+  const { rows, sources } = await readRows(options.labels, { download, onEvent: options.onEvent });
   await using target = await Target.claim(options.out, {
     force: options.force ?? false,
     sources: { "--images": options.images, "--labels": options.labels },
   });
-  const labels = createHash("sha256").update(bytes).digest("hex");
-  const { manifest, quarantined } = await fill(target.dir, rows, { ...options, digest: labels });
-  await target.place();
-  return summary(manifest, quarantined);
+  const folder = await ImageFolder.open(options.images, download);
+  const limit = options.maxQuarantine ?? 0.05;
+  const quarantine = new Quarantine({ rows: rows.length, limit, file: target.quarantine });
+  sources.quarantined = quarantine.counts;
+  try {
+    const manifest = await buildShard(target, { ...options, rows, sources, quarantine, folder });
+    await target.place();
+    return summary(manifest, {
+      quarantined: quarantine.counts,
+      quarantine: quarantine.size > 0 ? target.quarantine : null,
+    });
+  } finally {
+    await target.list(quarantine.size > 0 ? quarantine.toCsv() : null);
+  }
 }
 
 function checkOptions({ size, maxQuarantine = 0.05 }: PrepareOptions): void {
@@ -91,17 +101,6 @@ function checkOptions({ size, maxQuarantine = 0.05 }: PrepareOptions): void {
       `Cannot make a shard: expected a largest quarantined share from 0 to 1, got ${maxQuarantine}`,
     );
   }
-}
-
-async function checkFolder(path: string): Promise<void> {
-  const found = await Deno.stat(path).catch((cause) => {
-    const got = cause instanceof Deno.errors.NotFound ? "nothing" : cause.message;
-    throw new Error(`Cannot read images ${path}: expected a folder, got ${got}; name one with --images`, {
-      cause,
-    });
-  });
-  if (found.isDirectory) return;
-  throw new Error(`Cannot read images ${path}: expected a folder, got a file; name one with --images`);
 }
 
 async function readTable(path: string): Promise<Uint8Array> {
@@ -117,7 +116,31 @@ async function readTable(path: string): Promise<Uint8Array> {
   }
 }
 
-function summary(manifest: ShardManifest, quarantined: Record<QuarantineReason, number>): PrepareResult {
+/** The rows of the labels file, with the splits of the lists where the file has no column for them. */
+async function readRows(
+  labels: string,
+  { download, onEvent }: { download: NihDownload; onEvent: PrepareOptions["onEvent"] },
+): Promise<{ rows: LabelRow[]; sources: ShardSources }> {
+  const bytes = await readTable(labels);
+  const rows = parseLabels(bytes, labels);
+  const sources: ShardSources = {
+    labels: createHash("sha256").update(bytes).digest("hex"),
+    rows: rows.length,
+  };
+  const column = rows.some((row) => row.split);
+  if (!column && download.lists) {
+    const splits = await readNihSplits(download.lists);
+    applyNihSplits(rows, splits);
+    sources.lists = splits.sha256;
+  }
+  onEvent?.({ type: "sources", labels, split: column ? "column" : sources.lists ? "nih" : "drawn" });
+  return { rows, sources };
+}
+
+function summary(
+  manifest: ShardManifest,
+  left: Pick<PrepareResult, "quarantined" | "quarantine">,
+): PrepareResult {
   const sum = (key: keyof SplitCount) =>
     SPLITS.reduce((total, split) => total + manifest.counts[split][key], 0);
   return {
@@ -125,87 +148,7 @@ function summary(manifest: ShardManifest, quarantined: Record<QuarantineReason, 
     patients: sum("patients"),
     positives: sum("positives"),
     splits: manifest.counts,
-    quarantined,
+    ...left,
     digest: manifest.digest,
   };
-}
-
-/** Decodes every usable row, in order, into a new shard in `dir`. */
-async function fill(
-  dir: string,
-  rows: LabelRow[],
-  options: PrepareOptions & { digest: string },
-): Promise<{ manifest: ShardManifest; quarantined: Record<QuarantineReason, number> }> {
-  const { size, salt = "fedx-1", signal, onProgress } = options;
-  const quarantine = new Quarantine(rows.length, options.maxQuarantine ?? 0.05);
-  const jobs = jobsOf(rows, { salt, quarantine });
-  const classes = new ClassCounts(jobs);
-  const sources = { labels: options.digest, rows: rows.length, quarantined: quarantine.counts };
-  const shape = { size, kernel: KERNEL, salt, unknownFindings: [] as string[], sources };
-  using writer = await ShardWriter.create(dir, shape);
-  const unknown = new Set<string>();
-  let done = rows.length - jobs.length;
-  for await (const { job, pixels } of inOrder(jobs, (job) => decodeJob(job, options))) {
-    signal?.throwIfAborted();
-    onProgress?.(++done, rows.length);
-    if (pixels instanceof DataError) {
-      quarantine.add(pixels);
-      classes.drop(job);
-      continue;
-    }
-    const { patient, image, assigned } = job;
-    const label = labelBits(job.findings);
-    for (const name of label.unknown) unknown.add(name);
-    await writer.append({ pixels, label: label.bits, patient, split: assigned, name: image });
-  }
-  shape.unknownFindings.push(...unknown);
-  return { manifest: await writer.finish(), quarantined: quarantine.counts };
-}
-
-/**
- * The rows that may become films, with their split; the others go into `quarantine`. Splits are drawn over the rows
- * with sound labels only.
- */
-function jobsOf(rows: LabelRow[], options: { salt: string; quarantine: Quarantine }): Job[] {
-  const { salt, quarantine } = options;
-  const sound = rows.filter((row) => !row.bad);
-  const splits = assignSplits(sound, { salt });
-  for (const { bad } of rows) if (bad) quarantine.add(new DataError("bad_label", bad));
-  return sound.flatMap((row, i) => {
-    const { [i]: assigned } = splits;
-    if (assigned !== null && !leadsOut(row.image)) return [{ ...row, assigned }];
-    quarantine.add(
-      assigned === null
-        ? new DataError("patient_in_two_splits", "a patient in two splits")
-        : new DataError("missing_file", "an Image Index that leads out of the image folder"),
-    );
-    return [];
-  });
-}
-
-function leadsOut(image: string): boolean {
-  return image.startsWith("/") || image.split(/[/\\]/).includes("..");
-}
-
-async function decodeJob(job: Job, { images, size }: PrepareOptions): Promise<Decoded> {
-  try {
-    return { job, pixels: await decodeImage(`${images}/${job.image}`, { size }) };
-  } catch (error) {
-    if (error instanceof DataError) return { job, pixels: error };
-    throw error;
-  }
-}
-
-/** Runs `work` on a few items at once and yields the results in the items' order. */
-async function* inOrder<T, R>(items: Iterable<T>, work: (item: T) => Promise<R>): AsyncIterable<R> {
-  const running: Promise<R>[] = [];
-  try {
-    for (const item of items) {
-      running.push(work(item));
-      if (running.length >= IN_FLIGHT) yield await running.shift()!;
-    }
-    while (running.length) yield await running.shift()!;
-  } finally {
-    await Promise.allSettled(running);
-  }
 }

@@ -1,12 +1,21 @@
-/** Rows that cannot become films: why, how many, and when they are too many. */
+/** Rows that cannot become films: which, why, how many, and when they are too many. */
+
+/** Every reason, in the order in which they are looked for. */
+const REASONS = [
+  "bad_label",
+  "outside_folder",
+  "duplicate_row",
+  "patient_in_two_splits",
+  "missing_file",
+  "not_an_image",
+  "too_large",
+  "too_small",
+  "truncated",
+  "duplicate_pixels_across_splits",
+] as const;
 
 /** Why a row of the labels file cannot become a film. */
-export type QuarantineReason =
-  | "missing_file"
-  | "not_an_image"
-  | "truncated"
-  | "bad_label"
-  | "patient_in_two_splits";
+export type QuarantineReason = typeof REASONS[number];
 
 /** A film that cannot be used; `reason` is what the quarantine counts. Its text names no file. */
 export class DataError extends Error {
@@ -18,43 +27,70 @@ export class DataError extends Error {
   }
 }
 
-/** Counts the rows left out, with the first text of each reason. */
-export class Quarantine {
-  readonly counts: Record<QuarantineReason, number> = {
-    missing_file: 0,
-    not_an_image: 0,
-    truncated: 0,
-    bad_label: 0,
-    patient_in_two_splits: 0,
-  };
-  #examples = new Map<QuarantineReason, string>();
-  #rows: number;
-  #limit: number;
+/** Where a row stands: its line in the labels file and its Image Index. */
+export interface QuarantinedRow {
+  line: number;
+  image: string;
+}
 
-  constructor(rows: number, limit: number) {
-    this.#rows = rows;
-    this.#limit = limit;
+/** What a labels file of so many rows may lose, and where the operator will find what it lost. */
+export interface QuarantineOptions {
+  rows: number;
+  /** The largest share of rows that may be left out. */
+  limit: number;
+  /** The file that will list them, for the text of an error. */
+  file: string;
+}
+
+/** The rows left out, each with its reason. */
+export class Quarantine {
+  readonly counts: Record<QuarantineReason, number> = Object.fromEntries(
+    REASONS.map((reason) => [reason, 0]),
+  ) as Record<QuarantineReason, number>;
+  #out: (QuarantinedRow & { error: DataError })[] = [];
+  #options: QuarantineOptions;
+
+  constructor(options: QuarantineOptions) {
+    this.#options = options;
+  }
+
+  /** Rows left out so far. */
+  get size(): number {
+    return this.#out.length;
   }
 
   /** @throws {Error} as soon as too many rows are out, however the rest turn out */
-  add(error: DataError): void {
+  add({ line, image }: QuarantinedRow, error: DataError): void {
     this.counts[error.reason]++;
-    if (!this.#examples.has(error.reason)) this.#examples.set(error.reason, error.message);
-    this.#check();
+    this.#out.push({ line, image, error });
+    const { rows, limit, file } = this.#options;
+    if (this.size <= limit * rows) return;
+    throw new Error(
+      `Cannot make the shard: at least ${this.size} of ${rows} rows are unusable (${this.#list()}), ` +
+        `at most ${limit} of them may be; mend those listed in ${file} or raise --max-quarantine`,
+    );
   }
 
-  #check(): void {
-    const reasons = Object.entries(this.counts).filter(([, count]) => count > 0);
-    const total = reasons.reduce((sum, [, count]) => sum + count, 0);
-    if (total <= this.#limit * this.#rows) return;
-    const list = reasons.map(([reason, count]) =>
-      `${reason} ${count}${reason === "bad_label" ? ` (e.g. ${this.#examples.get(reason)})` : ""}`
-    );
-    throw new Error(
-      `Cannot make the shard: at least ${total} of ${this.#rows} rows are unusable (${
-        list.join(", ")
-      }), at most ` +
-        `${this.#limit} of them may be; mend the files or raise --max-quarantine`,
-    );
+  #list(): string {
+    const found = REASONS.filter((reason) => this.counts[reason] > 0);
+    const example = this.#out.find(({ error }) => error.reason === "bad_label")?.error.message;
+    return found.map((reason) =>
+      `${reason} ${this.counts[reason]}${reason === "bad_label" ? ` (e.g. ${example})` : ""}`
+    ).join(", ");
   }
+
+  /**
+   * The rows left out as CSV, by line of the labels file. It names files of the hospital and is never sent.
+   */
+  toCsv(): string {
+    const rows = [...this.#out].sort((a, b) => a.line - b.line);
+    const lines = rows.map(({ line, image, error }) => [line, image, error.reason, error.message].map(cell));
+    return [["line", "Image Index", "reason", "detail"], ...lines].map((cells) => cells.join(",") + "\n")
+      .join("");
+  }
+}
+
+function cell(value: string | number): string {
+  const text = String(value);
+  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

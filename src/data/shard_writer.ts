@@ -1,4 +1,4 @@
-/** Writes a shard film by film into an empty folder; the manifest comes last, so a half-written shard never opens. */
+/** Writes a shard film by film into a folder of its own; the manifest comes last, so a half-written shard never opens. */
 
 import { createHash, type Hash } from "node:crypto";
 import { FINDINGS, LABEL_LIMIT } from "./findings.ts";
@@ -52,14 +52,19 @@ export class ShardWriter implements Disposable {
     this.#options = options;
   }
 
-  /** Begins a shard in `dir`, which must exist and be empty. */
+  /** Begins a shard in `dir`, which must exist; films of a staging that lie in its `images.u8` are kept. */
   static async create(dir: string, options: ShardOptions): Promise<ShardWriter> {
-    const images = await Deno.open(`${dir}/images.u8`, { write: true, createNew: true });
+    const images = await Deno.open(`${dir}/images.u8`, { write: true, create: true });
     return new ShardWriter(dir, images, options);
   }
 
-  /** Appends one film. @throws {RangeError} when its pixels, label or name do not fit the format */
-  async append(row: ShardRow): Promise<void> {
+  /**
+   * Appends one film.
+   *
+   * @param options.place where its pixels lie in `images.u8` already, in films; not before the shard's end so far
+   * @throws {RangeError} when its pixels, label or name do not fit the format
+   */
+  async append(row: ShardRow, options: { place?: number } = {}): Promise<void> {
     const stride = this.#options.size ** 2;
     if (row.pixels.length !== stride) {
       throw new RangeError(`Cannot append a film: expected ${stride} pixels, got ${row.pixels.length}`);
@@ -68,13 +73,18 @@ export class ShardWriter implements Disposable {
       throw new RangeError(`Cannot append a film: label ${row.label} or its name does not fit the format`);
     }
     this.#count(row.pixels);
-    for (let at = 0; at < stride;) at += await this.#images.write(row.pixels.subarray(at));
+    if (options.place !== this.#labels.length) await this.#put(row.pixels);
     let id = this.#ids.get(row.patient);
     if (id === undefined) this.#ids.set(row.patient, id = this.#ids.size);
     this.#labels.push(row.label);
     this.#patients.push(id);
     this.#splits.push(SPLITS.indexOf(row.split));
     this.#names.push(row.name);
+  }
+
+  async #put(pixels: Uint8Array): Promise<void> {
+    await this.#images.seek(this.#labels.length * pixels.length, Deno.SeekMode.Start);
+    for (let at = 0; at < pixels.length;) at += await this.#images.write(pixels.subarray(at));
   }
 
   #count(pixels: Uint8Array): void {
@@ -97,8 +107,9 @@ export class ShardWriter implements Disposable {
   /** Writes the columns and, last, the manifest; everything is on disk when it returns. */
   async finish(): Promise<ShardManifest> {
     if (this.#inBlock) this.#closeBlock();
-    await this.#images.sync();
     const { size, kernel, salt, unknownFindings = [], sources = {} } = this.#options;
+    await this.#images.truncate(this.#labels.length * size * size);
+    await this.#images.sync();
     const columns = {
       labels: Uint16Array.from(this.#labels),
       patients: Uint32Array.from(this.#patients),
@@ -136,7 +147,7 @@ export class ShardWriter implements Disposable {
 
   async #write(name: string, data: ArrayBufferView<ArrayBuffer>): Promise<FileRecord> {
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    using file = await Deno.open(`${this.#dir}/${name}`, { write: true, createNew: true });
+    using file = await Deno.open(`${this.#dir}/${name}`, { write: true, create: true, truncate: true });
     for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
     await file.sync();
     return { bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };

@@ -19,6 +19,12 @@ export function loadSharp(): Promise<typeof sharpFunction> {
   });
 }
 
+/** What decodes: its versions, another of which may give other pixels. */
+export async function decoderVersion(): Promise<string> {
+  const { versions } = await loadSharp();
+  return `sharp ${versions.sharp}, libvips ${versions.vips}`;
+}
+
 /** Encodes (size, size) u8 grey pixels as a PNG file. */
 export async function encodePng(pixels: Uint8Array, size: number): Promise<Uint8Array> {
   const sharp = await loadSharp();

@@ -12,7 +12,8 @@ import { type Split, SPLITS } from "./manifest.ts";
 export interface SplitRow {
   patient: string;
   findings: readonly string[];
-  split?: Split;
+  /** `null`: the row itself is in two splits. */
+  split?: Split | null;
 }
 
 /** Shares of the patients where the labels file has no split: 75/10/15. */
@@ -30,7 +31,8 @@ export function assignSplits(rows: readonly SplitRow[], options: { salt?: string
   const positive = new Map<string, boolean>();
   for (const { patient, findings, split = "train" } of rows) {
     positive.set(patient, (positive.get(patient) ?? false) || findings.length > 0);
-    home.set(patient, home.has(patient) && home.get(patient) !== split ? null : split);
+    const before = home.get(patient);
+    home.set(patient, before === undefined || before === split ? split : null);
   }
   const named = new Set(rows.map((row) => row.split));
   const shares = SPLITS.every((split) => !named.has(split))

@@ -6,49 +6,77 @@ import { type Split, SPLITS } from "./manifest.ts";
 
 /** One row: a film and what is known of it. */
 export interface LabelRow {
+  /** Line of the labels file, from 1; the last one of a row that spans several. */
+  line: number;
   /** Path below the image folder. */
   image: string;
   /** Finding names as written; empty = No Finding. */
   findings: string[];
   patient: string;
-  split?: Split;
+  /** As the column `split` or NIH's lists say; `null` = they name two. */
+  split?: Split | null;
   /** What is wrong with the row, if anything: it cannot be used. Names no patient and no file. */
   bad?: string;
 }
 
 const REQUIRED = ["Image Index", "Finding Labels", "Patient ID"] as const;
 
-function decodeText(bytes: Uint8Array, path: string): string {
+/** A text file of the hospital. @throws {SyntaxError} when it is not UTF-8 */
+export function decodeText(bytes: Uint8Array, path: string): string {
   const head = bytes.subarray(0, 64);
   if ((head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff) || head.includes(0)) {
     throw new SyntaxError(
-      `Cannot read labels ${path}: expected UTF-8, got UTF-16; save the file as CSV UTF-8`,
+      `Cannot read ${path}: expected UTF-8, got UTF-16; save the file as CSV UTF-8`,
     );
   }
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw new SyntaxError(`Cannot read labels ${path}: expected UTF-8; save the file as CSV UTF-8`, {
+    throw new SyntaxError(`Cannot read ${path}: expected UTF-8; save the file as CSV UTF-8`, {
       cause,
     });
   }
 }
 
-function parseCsv(text: string, path: string): string[][] {
-  const first = text.slice(0, text.search(/\r?\n|$/));
-  const delimiter = /[;\t]/.exec(first)?.[0];
-  if (delimiter && !first.includes(",")) {
-    const got = delimiter === ";" ? "semicolons" : "tabs";
+/** A row's cells, and its last line in the file. */
+interface Cells {
+  cells: string[];
+  line: number;
+}
+
+/** @throws {SyntaxError} when the header has something else than commas between its names */
+function checkDelimiter(text: string, path: string): void {
+  const first = text.slice(0, text.search(/[\r\n]|$/));
+  const names = (delimiter: string) => first.split(delimiter).map((name) => name.replaceAll('"', "").trim());
+  const has = (delimiter: string) => names(delimiter).includes(REQUIRED[0]);
+  for (const [delimiter, got] of [[";", "semicolons"], ["\t", "tabs"]]) {
+    if (!first.includes(delimiter) || has(",")) continue;
+    if (first.includes(",") && !has(delimiter)) continue;
     throw new SyntaxError(
       `Cannot read labels ${path}: expected commas between columns, got ${got}; save it comma-separated`,
     );
   }
+}
+
+function parseCsv(text: string, path: string): Cells[] {
+  const rows: Cells[] = [];
+  const keep = (cells: string[], { lines }: { lines: number }) => {
+    rows.push({ cells, line: lines });
+    return null;
+  };
   try {
-    return parse(text, { bom: true, skip_empty_lines: true, trim: true });
+    parse(text, {
+      bom: true,
+      skip_empty_lines: true,
+      trim: true,
+      relax_column_count: true,
+      on_record: keep,
+    });
   } catch (cause) {
     const { message } = cause as Error;
     throw new SyntaxError(`Cannot read labels ${path}: ${message}; mend that line`, { cause });
   }
+  return rows;
 }
 
 /** Column positions by name. @throws {SyntaxError} naming a missing or doubled column and the header found */
@@ -57,7 +85,9 @@ function columnsOf(header: readonly string[], path: string): Map<string, number>
   const found = `the header found is: ${header.join(", ") || "(none)"}`;
   for (const [i, name] of header.entries()) {
     if (name && columns.has(name)) {
-      throw new SyntaxError(`Cannot read labels ${path}: column "${name}" occurs twice; ${found}`);
+      throw new SyntaxError(
+        `Cannot read labels ${path}: column "${name}" occurs twice; ${found}; rename or remove one of them`,
+      );
     }
     columns.set(name, i);
   }
@@ -68,6 +98,17 @@ function columnsOf(header: readonly string[], path: string): Map<string, number>
     );
   }
   return columns;
+}
+
+/**
+ * @throws {SyntaxError} unless the row has a cell for every named column, and nothing beyond them: NIH's file was
+ * published with and without an empty column at the end
+ */
+function checkWidth({ cells, line }: Cells, width: number, path: string): void {
+  if (cells.length >= width && cells.slice(width).every((cell) => cell === "")) return;
+  throw new SyntaxError(
+    `Cannot read labels ${path}: expected ${width} columns in line ${line}, got ${cells.length}; mend that line`,
+  );
 }
 
 /** What keeps a row from use, or undefined. */
@@ -81,11 +122,12 @@ function problem(row: LabelRow, label: string, split: string | undefined): strin
   return undefined;
 }
 
-function toRow(record: readonly string[], columns: Map<string, number>): LabelRow {
-  const cell = (name: string): string | undefined => record[columns.get(name) ?? -1];
+function toRow({ cells, line }: Cells, columns: Map<string, number>): LabelRow {
+  const cell = (name: string): string | undefined => cells[columns.get(name) ?? -1];
   const label = cell("Finding Labels")!;
   const split = cell("split")?.toLowerCase();
   const row: LabelRow = {
+    line,
     image: cell("Image Index")!,
     findings: label.split("|").map((name) => name.trim()).filter((name) => name && !isNoFinding(name)),
     patient: cell("Patient ID")!,
@@ -103,16 +145,14 @@ function toRow(record: readonly string[], columns: Map<string, number>): LabelRo
  * encoding, delimiter or line at fault
  */
 export function parseLabels(bytes: Uint8Array, path: string): LabelRow[] {
-  const [header = [], ...records] = parseCsv(decodeText(bytes, path), path);
-  const columns = columnsOf(header, path);
-  if (records.length === 0) {
+  const text = decodeText(bytes, path);
+  checkDelimiter(text, path);
+  const [header, ...rows] = parseCsv(text, path);
+  const columns = columnsOf(header?.cells ?? [], path);
+  if (rows.length === 0) {
     throw new SyntaxError(`Cannot read labels ${path}: expected rows, got a header only`);
   }
-  const rows = records.map((record) => toRow(record, columns));
-  const seen = new Set<string>();
-  for (const row of rows) {
-    if (seen.has(row.image)) row.bad ??= "an Image Index that occurs twice";
-    seen.add(row.image);
-  }
-  return rows;
+  const width = header.cells.findLastIndex((name) => name !== "") + 1;
+  for (const row of rows) checkWidth(row, width, path);
+  return rows.map((row) => toRow(row, columns));
 }

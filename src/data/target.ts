@@ -2,7 +2,7 @@
  * The folder beside a shard's target where it is built, and how the finished shard takes the target's place.
  *
  * Why one locked folder, `NAME.partial`: the system drops a killed run's lock, so the next run of the same target
- * knows what is left over from what is in use, and two runs never build the same shard.
+ * knows what is left over, and may go on from it, from what is in use; two runs never build the same shard.
  */
 
 import { resolve } from "node:path";
@@ -19,15 +19,23 @@ export interface TargetOptions {
   sources: Record<string, string>;
 }
 
-/** A claimed target. Leaving it (`await using`) removes whatever was not moved into place. */
+/**
+ * A claimed target. Leaving it (`await using`) removes what was built unless it is in its place by then, or there is a
+ * journal by which the next run goes on.
+ */
 export class Target implements AsyncDisposable {
-  /** The folder to build in: empty at first, for its owner and group only. */
+  /** The folder to build in, for its owner and group only: empty, or as a killed run left it. */
   readonly dir: string;
+  /** Where the builder keeps what tells how far it came. */
+  readonly journal: string;
+  /** Where the rows that were left out are listed: beside the shard. */
+  readonly quarantine: string;
   #out: string;
   #path: string;
   #work: string;
   #force: boolean;
   #lock: Deno.FsFile;
+  #done = false;
 
   private constructor(out: string, at: { path: string; force: boolean; lock: Deno.FsFile }) {
     this.#out = out;
@@ -36,10 +44,12 @@ export class Target implements AsyncDisposable {
     this.#force = at.force;
     this.#lock = at.lock;
     this.dir = `${this.#work}/new`;
+    this.journal = `${this.#work}/journal`;
+    this.quarantine = quarantineOf(at.path);
   }
 
   /**
-   * Claims `out` and clears what a killed run left beside it.
+   * Claims `out`.
    *
    * @throws {Error} when `out` may not be replaced, covers a source, or another run is building it
    */
@@ -50,9 +60,9 @@ export class Target implements AsyncDisposable {
     await Deno.mkdir(parentOf(path), { recursive: true });
     const target = new Target(out, { path, force: options.force, lock: await lockFolder(workOf(path), out) });
     try {
-      await target.#clear();
+      await target.#settleOld();
       await checkReplaceable(out, path, options.force);
-      await Deno.mkdir(target.dir, { mode: 0o750 });
+      await Deno.mkdir(target.dir, { recursive: true, mode: 0o750 });
       return target;
     } catch (error) {
       await target[Symbol.asyncDispose]();
@@ -72,29 +82,57 @@ export class Target implements AsyncDisposable {
       if (replaced) await Deno.rename(old, this.#path);
       throw error;
     }
+    this.#done = true;
     using parent = await Deno.open(parentOf(this.#path));
     await parent.sync();
   }
 
-  /** Empties the working folder; an old shard whose successor never came goes back to its place. */
-  async #clear(): Promise<void> {
+  /** Writes the list of rows that were left out, for its owner and group only; `null` = there is none. */
+  async list(csv: string | null): Promise<void> {
+    if (csv === null) return await removeAll(this.quarantine);
+    const path = `${this.#work}/quarantine.csv`;
+    await Deno.writeTextFile(path, csv, { mode: 0o640 });
+    await Deno.rename(path, this.quarantine);
+  }
+
+  /** Where the unfinished shard is. */
+  get folder(): string {
+    return this.#work;
+  }
+
+  /** There is nothing that a next run could go on from. */
+  discard(): void {
+    this.#done = true;
+  }
+
+  /** An old shard whose successor never came goes back to its place. */
+  async #settleOld(): Promise<void> {
     const old = `${this.#work}/old`;
     if (await exists(old) && !await exists(this.#path)) await Deno.rename(old, this.#path);
-    for (const dir of [this.dir, old]) {
-      if (await exists(dir)) await Deno.remove(dir, { recursive: true });
-    }
+    await removeAll(old);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     using _lock = this.#lock;
-    await this.#clear().catch(() => {});
+    await this.#settleOld().catch(() => {});
+    if (this.#done || !await exists(this.journal)) {
+      for (const path of [this.dir, this.journal]) await removeAll(path).catch(() => {});
+    }
     await Deno.remove(`${this.#work}/lock`).catch(() => {});
     await Deno.remove(this.#work).catch(() => {});
   }
 }
 
+async function removeAll(path: string): Promise<void> {
+  if (await exists(path)) await Deno.remove(path, { recursive: true });
+}
+
 function workOf(path: string): string {
   return `${path}.partial`;
+}
+
+function quarantineOf(path: string): string {
+  return `${path}.quarantine.csv`;
 }
 
 function parentOf(path: string): string {
@@ -105,11 +143,12 @@ async function exists(path: string): Promise<boolean> {
   return await Deno.lstat(path).then(() => true, () => false);
 }
 
-/** @throws {Error} when the target is a source or a folder around one, symbolic links followed */
+/** @throws {Error} when what is written is a source or a folder around one, symbolic links followed */
 async function checkApart(out: string, path: string, sources: Record<string, string>): Promise<void> {
   for (const [flag, source] of Object.entries(sources)) {
     const real = await Deno.realPath(source).catch(() => resolve(source));
-    if (real !== path && !real.startsWith(`${path}/`)) continue;
+    const written = [path, workOf(path), quarantineOf(path)];
+    if (written.every((place) => real !== place && !real.startsWith(`${place}/`))) continue;
     throw new Error(
       `Cannot make shard ${out}: expected a folder apart from ${flag}, got one that is or contains ${source}; ` +
         "name another folder with --out",

@@ -1,50 +1,14 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { type PrepareOptions, prepareShard } from "../../src/data/prepare.ts";
 import { encodePng } from "../../src/data/sharp.ts";
 import { Shard } from "../../src/data/shard.ts";
-
-interface Hospital {
-  dir: string;
-  /** Lines of the labels file, header first. */
-  lines: string[];
-  prepare(options?: Partial<PrepareOptions>): ReturnType<typeof prepareShard>;
-}
-
-/** A hospital of `count` films of 16 px; every patient has two; a third of the patients is ill. */
-async function withHospital(count: number, work: (hospital: Hospital) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    await Deno.mkdir(`${dir}/images`);
-    const lines = ["Image Index,Finding Labels,Patient ID,split"];
-    for (let i = 0; i < count; i++) {
-      await Deno.writeFile(`${dir}/images/f${i}.png`, await encodePng(new Uint8Array(256).fill(i % 256), 16));
-      const patient = i >> 1;
-      const split = ["train", "train", "train", "val", "test"][Math.floor(patient / 3) % 5];
-      lines.push(`f${i}.png,${patient % 3 ? "No Finding" : "Mass"},${patient},${split}`);
-    }
-    const prepare: Hospital["prepare"] = async (options = {}) => {
-      await Deno.writeTextFile(`${dir}/labels.csv`, lines.join("\n"));
-      const [images, labels, out] = [`${dir}/images`, `${dir}/labels.csv`, `${dir}/out/shard`];
-      return await prepareShard({ images, labels, size: 8, out, ...options });
-    };
-    await work({ dir, lines, prepare });
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
-
-async function list(dir: string): Promise<string[]> {
-  const names: string[] = [];
-  for await (const entry of Deno.readDir(dir)) names.push(entry.name);
-  return names.sort();
-}
+import { list, withHospital } from "./hospital.ts";
 
 Deno.test("prepareShard: writes the films in the order of the labels file, with their counts", () =>
   withHospital(60, async ({ dir, prepare }) => {
     const result = await prepare();
     assertEquals([result.images, result.patients, result.positives], [60, 30, 20]);
     assertEquals(result.splits.val, { images: 12, patients: 6, positives: 4 });
-    assertEquals(Object.values(result.quarantined), [0, 0, 0, 0, 0]);
+    assertEquals([result.quarantine, new Set(Object.values(result.quarantined))], [null, new Set([0])]);
     const shard = await Shard.open(`${dir}/out/shard`, { verify: true });
     for await (const { first, pixels } of shard.pixelBlocks()) {
       for (let i = 0; i < pixels.length; i += 64) assertEquals(pixels[i], first + i / 64);
@@ -65,28 +29,72 @@ Deno.test("prepareShard: each unusable row is left out under its own reason", ()
     const film = await Deno.readFile(`${dir}/images/f2.png`);
     await Deno.writeFile(`${dir}/images/f2.png`, film.subarray(0, film.length - 20));
     lines[4] = "f3.png,,1,train";
+    await Deno.copyFile(`${dir}/images/f4.png`, `${dir}/images/f58.png`);
+    await Deno.copyFile(`${dir}/images/f4.png`, `${dir}/images/f5.png`);
+    await Deno.symlink(`${dir}/labels.csv`, `${dir}/images/out.png`);
+    await Deno.writeFile(`${dir}/images/dot.png`, await encodePng(new Uint8Array(64), 8));
     lines.push("../labels.csv,Mass,99,train", "f60.png,Mass,29,train");
-    const { quarantined, images } = await prepare({ maxQuarantine: 0.2 });
+    lines.push("out.png,Mass,98,train", "dot.png,Mass,97,train", "./f7.png,No Finding,3,train");
+    const { quarantined, images, quarantine } = await prepare({ maxQuarantine: 0.3 });
     assertEquals(quarantined, {
-      missing_file: 2,
-      not_an_image: 1,
-      truncated: 1,
       bad_label: 1,
+      outside_folder: 2,
+      duplicate_row: 1,
       patient_in_two_splits: 3,
+      missing_file: 1,
+      not_an_image: 1,
+      too_large: 0,
+      too_small: 1,
+      truncated: 1,
+      duplicate_pixels_across_splits: 0,
     });
-    assertEquals(images, 54);
+    assertEquals([images, quarantine], [54, await Deno.realPath(`${dir}/out/shard.quarantine.csv`)]);
+    const listed = (await Deno.readTextFile(quarantine!)).trim().split("\n");
+    assertEquals(listed.slice(0, 3), [
+      "line,Image Index,reason,detail",
+      "2,f0.png,missing_file,Cannot read the image file: it is missing or unreadable",
+      '3,f1.png,not_an_image,"Cannot decode the image: expected a PNG or JPEG file, got something else"',
+    ]);
+    assertEquals(listed.length, 12);
+    assertEquals(listed.at(-1), "66,./f7.png,duplicate_row,an Image Index that occurs before (line 9 stays)");
   }));
 
-Deno.test("prepareShard: more than maxQuarantine is refused with counts by reason and the flag; nothing is left", () =>
+Deno.test("prepareShard: of equal pixels in two splits those of test stay, and copies within one split", () =>
+  withHospital(60, async ({ dir, prepare }) => {
+    const copy = (from: number, to: number) =>
+      Deno.copyFile(`${dir}/images/f${from}.png`, `${dir}/images/f${to}.png`);
+    // Of f0 … f5 and f30 … f35 in train: one more in train, one each in val and test.
+    for (const [from, to] of [[0, 1], [2, 3], [2, 4], [2, 18], [5, 24], [19, 25]]) await copy(from, to);
+    const { quarantined, splits } = await prepare({ maxQuarantine: 0.2 });
+    assertEquals(quarantined.duplicate_pixels_across_splits, 6);
+    const shard = await Shard.open(`${dir}/out/shard`, { verify: true });
+    const gone = [2, 3, 4, 18, 5, 19];
+    const names = Array.from({ length: 60 }, (_, i) => i).filter((i) => !gone.includes(i));
+    assertEquals(await shard.names(), names.map((i) => `f${i}.png`));
+    assertEquals([splits.train.images, splits.val.images, splits.test.images], [32, 10, 12]);
+    const list = await Deno.readTextFile(`${dir}/out/shard.quarantine.csv`);
+    assertEquals(
+      list.includes('7,f5.png,duplicate_pixels_across_splits,"the same pixels as line 26, which is in test"'),
+      true,
+    );
+  }));
+
+Deno.test("prepareShard: more than maxQuarantine is refused with counts by reason, the flag and the list of rows; nothing else is left", () =>
   withHospital(60, async ({ dir, lines, prepare }) => {
     for (let i = 0; i < 3; i++) await Deno.remove(`${dir}/images/f${i}.png`);
     lines[10] = "f9.png,Mass,4,training";
     const error = await assertRejects(() => prepare(), Error, "4 of 60 rows");
-    assert(error.message.includes("missing_file 3, bad_label 1"));
+    assert(error.message.includes('bad_label 1 (e.g. split "training"'));
+    assert(error.message.includes("missing_file 3"));
     assert(error.message.includes("--max-quarantine"));
-    assert(error.message.includes(`split "training"`));
     assert(!error.message.includes("f1.png"), "a file name in an error");
-    assertEquals(await list(`${dir}/out`), []);
+    const quarantine = await Deno.realPath(`${dir}/out/shard.quarantine.csv`);
+    assert(error.message.includes(`mend those listed in ${quarantine}`));
+    assertEquals((await Deno.readTextFile(quarantine)).trim().split("\n").length, 5);
+    assertEquals(await list(`${dir}/out`), ["shard.quarantine.csv"]);
+    lines.splice(1, 60, ...lines.slice(1).filter((line) => !/^f[0-29][.]/.test(line)));
+    await prepare();
+    assertEquals(await list(`${dir}/out`), ["shard"]);
   }));
 
 Deno.test("prepareShard: an empty class in train or val is refused by name", async () => {
@@ -189,12 +197,6 @@ Deno.test("prepareShard: what a killed run left is cleared and its old shard kep
     await lock.lock(true);
     await assertRejects(() => prepare({ force: true }), Error, "another `fedx prepare` is making it");
     assertEquals(await list(partial), ["lock", "new"]);
-  }));
-
-Deno.test("prepareShard: an abort leaves nothing behind", () =>
-  withHospital(60, async ({ dir, prepare }) => {
-    await assertRejects(() => prepare({ signal: AbortSignal.abort() }), DOMException);
-    assertEquals(await list(`${dir}/out`), []);
   }));
 
 Deno.test("prepareShard: the same files give the same digest", () =>

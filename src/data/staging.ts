@@ -1,0 +1,145 @@
+/**
+ * Decoded films on disk, kept over a kill: each lies at the place of its row in `images.u8`, and a journal beside it
+ * says which are there.
+ *
+ * Why nothing is taken on trust: a film counts only when its file is the one that was decoded (size and time of the
+ * last change) and the pixels at its place have the digest of the journal. So a torn line, a lost write or a shard
+ * that was being put together when the run died costs decoding again, and never a wrong pixel.
+ */
+
+import { createHash } from "node:crypto";
+import type { ImageSource } from "./image_folder.ts";
+
+/** What the films depend on beside their files; any other value starts anew. */
+export interface StagingKey {
+  /** Height and width of a film, pixels. */
+  size: number;
+  kernel: string;
+  /** The decoder's version. */
+  decoder: string;
+  /** Folder of the images. */
+  images: string;
+  /** SHA-256 of the labels file. */
+  labels: string;
+}
+
+interface Entry {
+  bytes: number;
+  modified: number;
+  digest: string;
+}
+
+const VERSION = 1;
+
+/** Films of one shard in the making. Close it (`using`); its files stay. */
+export class Staging implements Disposable {
+  /** Films that the journal knows. */
+  get films(): number {
+    return this.#entries.size;
+  }
+  #entries: Map<number, Entry>;
+  #pixels: Deno.FsFile;
+  #journal: Deno.FsFile;
+  #stride: number;
+
+  private constructor(
+    o: { entries: Map<number, Entry>; pixels: Deno.FsFile; journal: Deno.FsFile },
+    size: number,
+  ) {
+    this.#entries = o.entries;
+    this.#pixels = o.pixels;
+    this.#journal = o.journal;
+    this.#stride = size * size;
+  }
+
+  /**
+   * Opens the staging of `files`, or begins it anew where there is none for this key.
+   *
+   * @returns `because`: what of the key is another than that of the films that were there, which are gone now
+   */
+  static async open(
+    files: { pixels: string; journal: string },
+    key: StagingKey,
+  ): Promise<{ staging: Staging; because?: string }> {
+    const old = await readJournal(files.journal);
+    const other = old && differing(old.key, key);
+    const entries = old && !other ? old.entries : new Map<number, Entry>();
+    const create = { read: true, write: true, create: true, mode: 0o640 };
+    const pixels = await Deno.open(files.pixels, { ...create, truncate: entries.size === 0 });
+    const journal = await Deno.open(files.journal, { ...create, append: true });
+    if (entries.size === 0) await journal.truncate(0);
+    const staging = new Staging({ entries, pixels, journal }, key.size);
+    // A line that a kill cut short ends here.
+    staging.#note(entries.size === 0 ? JSON.stringify({ version: VERSION, ...key }) : "");
+    return { staging, because: other && old.entries.size > 0 ? other : undefined };
+  }
+
+  /** The digest of a row's film when it is here and whole, decoded from this very file. */
+  held(index: number, { bytes, modified }: ImageSource): string | undefined {
+    const entry = this.#entries.get(index);
+    if (entry?.bytes !== bytes || entry.modified !== modified) return undefined;
+    const pixels = this.read(index);
+    return pixels && digestOf(pixels) === entry.digest ? entry.digest : undefined;
+  }
+
+  /** Keeps a row's film, (size, size) u8. @returns its SHA-256 */
+  put(index: number, { bytes, modified }: ImageSource, pixels: Uint8Array): string {
+    this.#pixels.seekSync(index * this.#stride, Deno.SeekMode.Start);
+    for (let at = 0; at < pixels.length;) at += this.#pixels.writeSync(pixels.subarray(at));
+    const digest = digestOf(pixels);
+    this.#note(`${index} ${bytes} ${modified} ${digest}`);
+    this.#entries.set(index, { bytes, modified, digest });
+    return digest;
+  }
+
+  /** A row's film, or undefined where the file ends before it does. */
+  read(index: number): Uint8Array<ArrayBuffer> | undefined {
+    const pixels = new Uint8Array(this.#stride);
+    this.#pixels.seekSync(index * this.#stride, Deno.SeekMode.Start);
+    for (let at = 0; at < pixels.length;) {
+      const n = this.#pixels.readSync(pixels.subarray(at));
+      if (n === null) return undefined;
+      at += n;
+    }
+    return pixels;
+  }
+
+  #note(line: string): void {
+    const bytes = new TextEncoder().encode(line + "\n");
+    for (let at = 0; at < bytes.length;) at += this.#journal.writeSync(bytes.subarray(at));
+  }
+
+  [Symbol.dispose](): void {
+    this.#pixels.close();
+    this.#journal.close();
+  }
+}
+
+function digestOf(pixels: Uint8Array): string {
+  return createHash("sha256").update(pixels).digest("hex");
+}
+
+/** What the key of the journal says otherwise, in words; undefined = nothing. */
+function differing(old: Record<string, unknown>, key: StagingKey): string | undefined {
+  const all: Record<string, unknown> = { version: VERSION, ...key };
+  return Object.keys(all).filter((name) => old[name] !== all[name]).join(", ") || undefined;
+}
+
+/** The journal's key and films, lines that are no entry left out; null where there is none. */
+async function readJournal(
+  path: string,
+): Promise<{ key: Record<string, unknown>; entries: Map<number, Entry> } | null> {
+  try {
+    const [first, ...lines] = (await Deno.readTextFile(path)).split("\n");
+    const entries = new Map<number, Entry>();
+    for (const line of lines) {
+      const found = /^(\d+) (\d+) (\d+) ([0-9a-f]{64})$/.exec(line);
+      if (!found) continue;
+      const [index, bytes, modified] = found.slice(1, 4).map(Number);
+      entries.set(index, { bytes, modified, digest: found[4] });
+    }
+    return { key: Object(JSON.parse(first)), entries };
+  } catch {
+    return null;
+  }
+}
