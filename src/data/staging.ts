@@ -64,7 +64,7 @@ export class Staging implements Disposable {
     const old = await readJournal(files.journal);
     const other = old && differing(old.key, key);
     const entries = old && !other ? old.entries : new Map<number, Entry>();
-    const create = { read: true, write: true, create: true, mode: 0o640 };
+    const create = { read: true, write: true, create: true };
     const pixels = await Deno.open(files.pixels, { ...create, truncate: entries.size === 0 });
     const journal = await Deno.open(files.journal, { ...create, append: true });
     if (entries.size === 0) await journal.truncate(0);

@@ -59,7 +59,7 @@ Deno.test("prepare refuses more unusable rows than --max-quarantine", async () =
   );
   assertRefused(
     finished,
-    /at least 15 of 144 rows are unusable \(missing_file 15\).*; mend the files or raise --max-quarantine$/,
+    /at least 15 of 144 rows are unusable \(missing_file 15\).*; mend those listed in .*shard-bad\.quarantine\.csv or raise --max-quarantine$/,
   );
 });
 
