@@ -2,6 +2,7 @@
 
 import { type PrepareOptions, prepareShard } from "../../src/data/prepare.ts";
 import { encodePng } from "../../src/data/sharp.ts";
+import { inFolder } from "../folder.ts";
 
 /** What a test gets. */
 export interface Hospital {
@@ -16,8 +17,7 @@ export async function withHospital(
   count: number,
   work: (hospital: Hospital) => Promise<void>,
 ): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
+  await inFolder(async (dir) => {
     await Deno.mkdir(`${dir}/images`);
     const lines = ["Image Index,Finding Labels,Patient ID,split"];
     for (let i = 0; i < count; i++) {
@@ -32,9 +32,7 @@ export async function withHospital(
       return await prepareShard({ images, labels, size: 8, out, ...options });
     };
     await work({ dir, lines, prepare });
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+  });
 }
 
 /** Names in a folder, sorted. */

@@ -7,7 +7,7 @@ import { prepareShard } from "../../src/data/prepare.ts";
 import { encodePng } from "../../src/data/sharp.ts";
 import { Shard } from "../../src/data/shard.ts";
 import { inFolder } from "../folder.ts";
-import { seeded } from "./random.ts";
+import { seeded } from "../random.ts";
 
 const HEADER = "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position," +
   "OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y]";
