@@ -66,7 +66,7 @@ async function ok(args: string[]): Promise<number> {
 /** Runs the program from source; fetches and builds nothing (the commands that need the engine say so). */
 async function runFedx(args: string[]): Promise<number> {
   const { flags } = await resolve();
-  const libtorch = await findLibtorch();
+  const libtorch = await findLibtorch().catch(() => null); // the program says what is wrong with FEDX_LIBTORCH
   const { path } = await writeLauncher({ flags, libtorch: libtorch?.dir ?? null });
   return await run([path, ...args]);
 }

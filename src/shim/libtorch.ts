@@ -58,18 +58,18 @@ async function inspectNamed(dir: string, headers: boolean): Promise<Libtorch> {
   const start = `Cannot use FEDX_LIBTORCH=${dir}:`;
   if (found === null) {
     throw new Error(
-      `${start} expected lib/libtorch_cpu.so in it, got none. Name the folder that holds lib/.`,
+      `${start} expected lib/libtorch_cpu.so in it, got none; name the folder that holds lib/.`,
     );
   }
   if (!fits(found.version)) {
     const range = `2.${MINOR.oldest} to 2.${MINOR.newest}`;
     throw new Error(
-      `${start} expected PyTorch ${range}, got ${found.version}. Unset it to fetch ${TORCH_VERSION}.`,
+      `${start} expected PyTorch ${range}, got ${found.version}; unset it to fetch ${TORCH_VERSION}.`,
     );
   }
   if (headers && !found.headers) {
     throw new Error(
-      `${start} expected include/torch/csrc/api in it, got none. Unset it to fetch ${TORCH_VERSION}.`,
+      `${start} expected include/torch/csrc/api in it, got none; unset it to fetch ${TORCH_VERSION}.`,
     );
   }
   return found;

@@ -54,7 +54,7 @@ Deno.test("findLibtorch: FEDX_LIBTORCH wins, then the cache, then python3's torc
 Deno.test("findLibtorch: a FEDX_LIBTORCH that cannot be used is refused with the remedy, never passed over", () =>
   inFolder(async (folder) => {
     await withEnv({ FEDX_LIBTORCH: folder }, async () => {
-      await assertRejects(() => findLibtorch(), Error, "Name the folder that holds lib/");
+      await assertRejects(() => findLibtorch(), Error, "name the folder that holds lib/");
       await fake(folder, "1.13.1", { headers: false });
       await assertRejects(() => findLibtorch(), Error, "expected PyTorch 2.11 to 2.13, got 1.13.1");
       await fake(folder, "2.13.0", { headers: false });
