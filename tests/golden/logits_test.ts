@@ -2,44 +2,17 @@
 import { fileURLToPath } from "node:url";
 import { assert, assertAlmostEquals } from "@std/assert";
 import { preprocessingOf } from "../../src/model/checkpoint.ts";
-import { type Layout, layoutOf, type Tensor } from "../../src/model/layout.ts";
+import { layoutOf } from "../../src/model/layout.ts";
 import { DataSet } from "../../src/model/data_set.ts";
 import { Engine } from "../../src/model/model.ts";
-import { PURPOSE, uniforms } from "../../src/model/philox.ts";
 import { preset } from "../../src/model/recipe.ts";
 import { readTorchFile } from "../../src/model/torch_file.ts";
 import { libraries } from "../libraries.ts";
+import { films, KEY, vectorOf } from "./model.ts";
 
-const KEY = { seed: 7, silo: 2 }, FILMS = 8, SIZE = 64;
+const FILMS = 8, SIZE = 64;
 const folder = fileURLToPath(new URL(".", import.meta.url));
 const libs = await libraries();
-
-/** The films of train.py: noise, film i the brighter the larger i. */
-function films(): Uint8Array {
-  const pixels = new Uint8Array(FILMS * SIZE * SIZE);
-  for (let i = 0; i < FILMS; i++) {
-    const u = uniforms(KEY, { purpose: PURPOSE.measure, position: i }, SIZE * SIZE);
-    u.forEach((x, p) => pixels[i * SIZE * SIZE + p] = Math.floor(x * 256 * ((i + 1) / FILMS)));
-  }
-  return pixels;
-}
-
-/** The start values of train.py. */
-function fill(tensor: Tensor, index: number): Float32Array {
-  const spread = Math.sqrt(6 / (tensor.length / tensor.shape[0]));
-  const value = (u: number) => {
-    if (tensor.shape.length > 1) return (2 * u - 1) * spread;
-    if (tensor.name.endsWith("running_var")) return 0.5 + u;
-    return tensor.name.endsWith("1.weight") ? 0.8 + 0.4 * u : 0.2 * (2 * u - 1);
-  };
-  return uniforms(KEY, { purpose: PURPOSE.init, index }, tensor.length).map(value);
-}
-
-function vectorOf(layout: Layout, values: (tensor: Tensor, index: number) => Float32Array): Float32Array {
-  const vector = new Float32Array(layout.length);
-  layout.tensors.forEach((tensor, index) => vector.set(values(tensor, index), tensor.offset));
-  return vector;
-}
 
 async function logitsOf(vector: Float32Array, channels: 1 | 3): Promise<Float32Array> {
   const recipe = preset("default");
@@ -59,7 +32,7 @@ async function logitsOf(vector: Float32Array, channels: 1 | 3): Promise<Float32A
     libs,
   );
   using data = await DataSet.create(libs, { n: FILMS, size: SIZE });
-  await data.put(0, films());
+  await data.put(0, films(FILMS, SIZE));
   await engine.writeVector(vector);
   return await engine.predict(data, Uint32Array.from({ length: FILMS }, (_, i) => i));
 }
@@ -73,7 +46,7 @@ for (const channels of [1, 3] as const) {
   Deno.test(`Engine.predict equals torchvision's float64 logits, ${channels} channel(s)`, async () => {
     const golden = JSON.parse(await Deno.readTextFile(`${folder}logits.json`));
     assertLogits(
-      await logitsOf(vectorOf(layoutOf("efficientnet_b0", { channels }), fill), channels),
+      await logitsOf(vectorOf(layoutOf("efficientnet_b0", { channels })), channels),
       golden[channels],
     );
   });
