@@ -1,7 +1,7 @@
 // Why: this table is the command line. Parsing, --help, the keys of fedx.toml and README's table all come from it,
 // so none of them can say something else than the others.
 
-import { type Command, ENGINE, FORCE, MODEL, type Option, TRAINING } from "./option.ts";
+import { type Command, ENGINE, FORCE, MODEL, type Option, SCORING, TRAINING } from "./option.ts";
 
 /** Every command, in the order in which help and README list them. */
 export const COMMANDS = {
@@ -204,7 +204,7 @@ export const COMMANDS = {
   },
   evaluate: {
     summary: "exact scores of a model, per shard and pooled",
-    usage: "fedx evaluate --model MODEL --shard SHARD [--shard …] [--split test]",
+    usage: "fedx evaluate --model MODEL --shard SHARD [--shard …] [--split test] [--engine libtorch\\|tfjs]",
     example: "fedx evaluate --model model.safetensors --shard shard-a --shard shard-b --plot roc.svg",
     options: {
       model: MODEL,
@@ -218,13 +218,13 @@ export const COMMANDS = {
       },
       plot: { kind: "path", value: "FILE.svg", help: "draw the ROC curves" },
       force: FORCE,
-      ...ENGINE,
+      ...SCORING,
     },
     json: "`auroc`, `ci95`, `images`, `positives`, `stratified`, `shards`",
   },
   predict: {
     summary: "a logit and a probability for each image",
-    usage: "fedx predict --model MODEL --images DIR \\| --shard SHARD --out CSV",
+    usage: "fedx predict --model MODEL --images DIR \\| --shard SHARD --out CSV [--engine libtorch\\|tfjs]",
     example: "fedx predict --model model.safetensors --images films --out scores.csv",
     either: [["images", "shard"]],
     options: {
@@ -233,7 +233,7 @@ export const COMMANDS = {
       shard: { kind: "path", value: "SHARD", help: "every row of a shard, in shard order" },
       out: { kind: "path", value: "CSV", help: "Image Index,logit,probability", required: true },
       force: FORCE,
-      ...ENGINE,
+      ...SCORING,
     },
     json: "`images`, `failed`, `seconds`",
   },

@@ -53,7 +53,7 @@ export async function measure(
 }
 
 async function scoreTest(model: string, shards: Record<string, string>): Promise<Record<string, Scored>> {
-  using scorer = await Scorer.open(model, { device: "auto", threads: undefined });
+  using scorer = await Scorer.open(model, { engine: "libtorch", device: "auto", threads: undefined });
   const scored: Record<string, Scored> = {};
   for (const [silo, dir] of Object.entries(shards)) {
     const shard = await Shard.open(dir, { verify: true });

@@ -15,7 +15,7 @@ export async function run({ values, output, signal }: Context<Values<"evaluate">
   if (values.plot) {
     await checkOutput(values.plot, { flag: "--plot", kind: "plot", force: values.force ?? false });
   }
-  using scorer = await Scorer.open(values.model, { device: values.device, threads: values.threads });
+  using scorer = await Scorer.open(values.model, values);
   const parts: Scored[] = [];
   const validated: Scored[] = [];
   for (const [index, name] of values.shard.entries()) {
@@ -23,8 +23,8 @@ export async function run({ values, output, signal }: Context<Values<"evaluate">
     output.progress("evaluate", index, values.shard.length);
     const shard = await Shard.open(name, { verify: true });
     using loaded = await scorer.load(shard, name);
-    parts.push(await loaded.score(rowsOf(shard, values.split)));
-    if (values.split === "test") validated.push(await loaded.score(shard.rows("val")));
+    parts.push(await loaded.score(rowsOf(shard, values.split), { signal }));
+    if (values.split === "test") validated.push(await loaded.score(shard.rows("val"), { signal }));
   }
   output.progress("evaluate", values.shard.length, values.shard.length);
   const shards = parts.map((part) => ({ shard: part.shard, ...scoreOf(part) }));

@@ -51,6 +51,18 @@ export const ENGINE = {
   },
 } as const satisfies Record<string, Option>;
 
+/** What a command that only scores computes with, and where. */
+export const SCORING = {
+  engine: {
+    kind: "text",
+    value: "NAME",
+    help: "what computes; tfjs needs no libtorch, has one thread and cannot train",
+    choices: ["libtorch", "tfjs"],
+    default: "libtorch",
+  },
+  ...ENGINE,
+} as const satisfies Record<string, Option>;
+
 /** How a model starts and is trained: the options that `aggregate` and `local` share. */
 export const TRAINING = {
   recipe: {

@@ -55,10 +55,8 @@ export function parse(name: CommandName, args: readonly string[]): Parsed {
     alias: { help: "h" },
     unknown: (arg, key) => {
       if (key === undefined) return true;
-      const near = nearest(key, known);
       throw new UsageError(
-        `Cannot read the option ${arg}: \`fedx ${name}\` has none of that name` +
-          (near ? `; the nearest is --${near}.` : `; see \`fedx ${name} --help\`.`),
+        `Cannot read the option ${arg}: \`fedx ${name}\` has none of that name; ${hint(name, key, known)}.`,
       );
     },
   }) as Record<string, unknown>;
@@ -71,6 +69,19 @@ export function parse(name: CommandName, args: readonly string[]): Parsed {
   const help = parsed.help === true;
   if (!help) readPositional(name, command, parsed._ as unknown[], given);
   return { name, given, help, json: parsed.json === true };
+}
+
+/** What was perhaps meant by an option that the command lacks: another command's, or one spelt alike. */
+function hint(name: CommandName, key: string, known: string[]): string {
+  const others = Object.entries(COMMANDS as Record<string, Command>).filter(([, { options }]) =>
+    Object.hasOwn(options, key)
+  );
+  if (others.length > 0) {
+    const names = others.map(([other]) => `\`fedx ${other}\``).join(", ");
+    return `it belongs to ${names}: ${others[0][1].options[key].help}`;
+  }
+  const near = nearest(key, known);
+  return near ? `the nearest is --${near}` : `see \`fedx ${name} --help\``;
 }
 
 function readPositional(name: string, command: Command, words: unknown[], given: Record<string, unknown>) {

@@ -15,7 +15,7 @@ export async function run(context: Context<Values<"predict">>): Promise<number> 
   const { values, output } = context;
   await checkOutput(values.out, { flag: "--out", kind: "scores", force: values.force ?? false });
   const started = performance.now();
-  using scorer = await Scorer.open(values.model, { device: values.device, threads: values.threads });
+  using scorer = await Scorer.open(values.model, values);
   const written = values.shard ? await fromShard(scorer, context) : await fromFolder(scorer, context);
   await Deno.writeTextFile(values.out, written.lines.join("\n") + "\n");
   const images = written.lines.length - 1;
@@ -33,13 +33,13 @@ interface Written {
   failed: DataError[];
 }
 
-async function fromShard(scorer: Scorer, { values }: Context<Values<"predict">>): Promise<Written> {
+async function fromShard(scorer: Scorer, { values, signal }: Context<Values<"predict">>): Promise<Written> {
   const name = values.shard!;
   const shard = await Shard.open(name, { verify: true });
   const names = await shard.names();
   const rows = Uint32Array.from({ length: shard.count }, (_, row) => row);
   using loaded = await scorer.load(shard, name);
-  const { logits } = await loaded.score(rows);
+  const { logits } = await loaded.score(rows, { signal });
   const lines = names.map((image, row) => `${line(image, logits[row])},${SPLITS[shard.splits[row]]}`);
   return { lines: [`${SCORES_HEADER},split`, ...lines], failed: [] };
 }

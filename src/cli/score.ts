@@ -2,10 +2,11 @@
 import type { Shard } from "../data/shard.ts";
 import { loadModel, type ModelMetadata } from "../model/checkpoint.ts";
 import { bootstrap, stratified } from "../model/metrics.ts";
-import { DataSet } from "../model/data_set.ts";
-import { Engine, type Libraries } from "../model/model.ts";
-import { preset } from "../model/recipe.ts";
-import { cores, libraries } from "./engine.ts";
+import type { Films, Predictor } from "../model/predictor.ts";
+import { type EngineChoice, openPredictor } from "./predictor.ts";
+
+/** Films scored at a time; a signal acts between. */
+const CHUNK = 512;
 
 /** Logits, labels (0 or 1) and patients of some films of one shard, in row order. */
 export interface Scored {
@@ -27,44 +28,24 @@ export interface Score {
 
 /** A shard's films in the engine's memory. */
 export interface LoadedShard extends Disposable {
-  /** Scores some of its rows. */
-  score(rows: Uint32Array): Promise<Scored>;
+  /** Scores some of its rows. @throws {DOMException} once `signal` is aborted */
+  score(rows: Uint32Array, options?: { signal?: AbortSignal }): Promise<Scored>;
 }
 
 /** A model on an engine, ready to score films. */
 export class Scorer implements Disposable {
   readonly metadata: ModelMetadata;
-  readonly #engine: Engine;
-  readonly #libraries: Libraries;
+  readonly #predictor: Predictor;
 
-  private constructor(engine: Engine, libs: Libraries, metadata: ModelMetadata) {
-    this.#engine = engine;
-    this.#libraries = libs;
+  private constructor(predictor: Predictor, metadata: ModelMetadata) {
+    this.#predictor = predictor;
     this.metadata = metadata;
   }
 
   /** Loads a model file that fedx wrote. */
-  static async open(
-    path: string,
-    options: { device: string; threads: number | undefined },
-  ): Promise<Scorer> {
-    const { vector, metadata } = await loadModel(path);
-    const libs = await libraries();
-    const engine = await Engine.create({
-      network: metadata.network,
-      size: metadata.size,
-      channels: metadata.channels,
-      device: options.device as "auto" | "cpu" | "cuda",
-      precision: "fp32",
-      threads: options.threads ?? await cores(),
-      seed: 0,
-      silo: 0,
-      recipe: preset("default"),
-      classWeights: [1, 1],
-      preprocessing: metadata.preprocessing,
-    }, libs);
-    await engine.writeVector(vector);
-    return new Scorer(engine, libs, metadata);
+  static async open(path: string, options: EngineChoice): Promise<Scorer> {
+    const model = await loadModel(path);
+    return new Scorer(await openPredictor(model, options), model.metadata);
   }
 
   /** Takes a shard in, whose films must have the model's size; dispose of it before the next. */
@@ -76,23 +57,23 @@ export class Scorer implements Disposable {
           `run \`fedx prepare --size ${size} …\`.`,
       );
     }
-    const data = await DataSet.create(this.#libraries, { n: shard.count, size });
+    const films = await this.#predictor.films(shard.count);
     try {
-      for await (const block of shard.pixelBlocks()) await data.put(block.first, block.pixels);
+      for await (const block of shard.pixelBlocks()) await films.put(block.first, block.pixels);
     } catch (error) {
-      data[Symbol.dispose]();
+      films[Symbol.dispose]();
       throw error;
     }
     const binary = shard.binary();
     return {
-      score: async (rows) => ({
+      score: async (rows, { signal } = {}) => ({
         shard: name,
         rows,
-        logits: await this.#engine.predict(data, rows),
+        logits: await inChunks(films, rows, signal),
         labels: Uint8Array.from(rows, (row) => binary[row]),
         patients: Uint32Array.from(rows, (row) => shard.patients[row]),
       }),
-      [Symbol.dispose]: () => data[Symbol.dispose](),
+      [Symbol.dispose]: () => films[Symbol.dispose](),
     };
   }
 
@@ -100,14 +81,23 @@ export class Scorer implements Disposable {
   async films(pixels: Uint8Array<ArrayBuffer>): Promise<Float32Array> {
     const { size } = this.metadata;
     const n = pixels.length / (size * size);
-    using data = await DataSet.create(this.#libraries, { n, size });
-    await data.put(0, pixels);
-    return await this.#engine.predict(data, Uint32Array.from({ length: n }, (_, row) => row));
+    using films = await this.#predictor.films(n);
+    await films.put(0, pixels);
+    return await films.predict(Uint32Array.from({ length: n }, (_, row) => row));
   }
 
   [Symbol.dispose](): void {
-    this.#engine[Symbol.dispose]();
+    this.#predictor[Symbol.dispose]();
   }
+}
+
+async function inChunks(films: Films, rows: Uint32Array, signal?: AbortSignal): Promise<Float32Array> {
+  const logits = new Float32Array(rows.length);
+  for (let first = 0; first < rows.length; first += CHUNK) {
+    signal?.throwIfAborted();
+    logits.set(await films.predict(rows.subarray(first, first + CHUNK)), first);
+  }
+  return logits;
 }
 
 /** Exact AUROC of some films of one shard with its interval, patients resampled. */

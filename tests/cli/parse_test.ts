@@ -64,6 +64,17 @@ Deno.test("parse refuses an unknown option with the nearest name", () => {
   assertMatch(error.message, /--romds: `fedx aggregate` has none of that name; the nearest is --rounds\./);
 });
 
+Deno.test("parse names the commands that have an option, and its help: train and local refuse --engine tfjs", () => {
+  for (const name of ["train", "local"] as const) {
+    const error = assertThrows(() => parse(name, ["--engine", "tfjs"]), UsageError);
+    assertMatch(error.message, /it belongs to `fedx evaluate`, `fedx predict`: .*tfjs .* cannot train\.$/);
+  }
+  assertMatch(
+    assertThrows(() => parse("train", ["--xyzzy"]), UsageError).message,
+    /see `fedx train --help`\.$/,
+  );
+});
+
 Deno.test("parse refuses values out of range, of another kind, and stray words", () => {
   const cases: [string[], RegExp][] = [
     [["--rounds", "0"], /--rounds: expected a whole number from 1 to 100000, got "0"/],
