@@ -54,6 +54,7 @@ function describe(result: AggregatorResult): string {
         String(one.positives),
       ]),
       ["stratified", `${score(test.stratified)} ${interval(test.ci95)}`, "", ""],
+      ["pooled, certified", interval(test.pooled && [test.pooled.lower, test.pooled.upper]), "", ""],
       ["site only (floor)", score(test.site_only), "", ""],
     ]),
     `${result.rounds} rounds in ${

@@ -184,7 +184,7 @@ class Local {
     const split = await trainer.score("test");
     this.#images.scored += split.labels.length;
     const tests = byStratum(split, proposal.silos.length).map((part, index) =>
-      [proposal.silos[index], testScores(part, { seed: proposal.seed })] as const
+      [proposal.silos[index], testScores(part, { seed: proposal.seed, bins: proposal.histogram })] as const
     );
     return {
       selection: { ...selection, split: "val", note: "optimistic" },

@@ -177,7 +177,15 @@ export interface Scores {
   loss: number | null;
   positives: number;
   negatives: number;
-  test?: { auroc: number | null; se: number | null; positives: number; negatives: number; images: number };
+  test?: {
+    auroc: number | null;
+    se: number | null;
+    positives: number;
+    negatives: number;
+    images: number;
+    /** Films by class in merged bins of logits (histogram.ts); absent for small sets. */
+    histogram?: { first: number[]; positives: number[]; negatives: number[] };
+  };
   /** How long the silo's turn took by part. */
   seconds?: { pull?: number; score?: number; train?: number; write?: number };
   /** Images trained and scored in the turn. */

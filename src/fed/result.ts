@@ -1,5 +1,6 @@
 /** What a finished run says of itself: the objects behind `--json` of aggregate, train and local. */
 import { siteOnly, stratified } from "../model/metrics.ts";
+import { pooledInterval } from "./histogram.ts";
 import type { Proposal, Scores } from "./protocol.ts";
 import type { Selection } from "./selection.ts";
 
@@ -11,9 +12,9 @@ export interface TestResult {
   /** Σ P·N·AUROC / Σ P·N over silos. */
   stratified: number | null;
   ci95: [number, number] | null;
-  /** The certified pooled interval; null with a reason. */
-  pooled: null;
-  pooled_reason: string;
+  /** The interval that surely holds the AUROC of all films pooled; null with `pooled_reason`. */
+  pooled: { lower: number; upper: number } | null;
+  pooled_reason?: string;
   /** AUROC of a score that knows only which silo a film came from. */
   site_only: number | null;
   silos: Record<string, SiloTest>;
@@ -91,11 +92,11 @@ export function testResult(silos: Record<string, SiloTest>): TestResult {
   const all = Object.values(silos);
   const { auroc, ci95 } = stratified(all.map((s) => ({ ...s, se: s.se ?? undefined })));
   const floor = siteOnly(all);
+  const pooled = pooledInterval(silos);
   return {
     stratified: auroc,
     ci95,
-    pooled: null,
-    pooled_reason: "not built",
+    ..."reason" in pooled ? { pooled: null, pooled_reason: pooled.reason } : { pooled },
     site_only: Number.isNaN(floor) ? null : floor,
     silos,
   };

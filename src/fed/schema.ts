@@ -182,6 +182,8 @@ export const UpdateProgressSchema: Schema<p.UpdateProgress> = v.strictObject({
   receipt: v.exactOptional(ReceiptSchema),
 });
 
+/** One number for each interval of a merged histogram: 62 bins and two open ends at most. */
+const cells = v.pipe(v.array(count), v.minLength(1), v.maxLength(64));
 export const ScoresSchema: Schema<p.Scores> = v.strictObject({
   run: RunId,
   round: integer(1, 1e9),
@@ -190,7 +192,14 @@ export const ScoresSchema: Schema<p.Scores> = v.strictObject({
   positives: count,
   negatives: count,
   test: v.exactOptional(
-    v.strictObject({ auroc: score, se: score, positives: count, negatives: count, images: count }),
+    v.strictObject({
+      auroc: score,
+      se: score,
+      positives: count,
+      negatives: count,
+      images: count,
+      histogram: v.exactOptional(v.strictObject({ first: cells, positives: cells, negatives: cells })),
+    }),
   ),
   seconds: v.exactOptional(v.strictObject({
     pull: v.exactOptional(seconds),

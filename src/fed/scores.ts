@@ -1,5 +1,6 @@
 /** What the aggregator takes of a silo's scores: at its time only, and of the split that the silo registered. */
 import { ProtocolError } from "./errors.ts";
+import { checkHistogram } from "./histogram.ts";
 import type { Scores, SplitCounts } from "./protocol.ts";
 import type { Run } from "./run.ts";
 
@@ -27,6 +28,9 @@ export function takeScores(run: Run, silo: string, scores: Scores): void {
     run.onEvent({ type: "scored", silo, round, scores });
   } else {
     checkCounts("test", tested, test);
+    if (test.histogram !== undefined) {
+      checkHistogram(test.histogram, { ...test, bins: run.proposal.histogram });
+    }
     run.state.saveTest(silo, scores);
     run.onEvent({ type: "tested", silo, auroc: test.auroc, images: test.images });
   }

@@ -1,7 +1,8 @@
 /** Logits in, the few numbers that may leave a silo out. */
 import { auroc, bootstrap, meanLoss, MIN_PER_CLASS } from "../model/metrics.ts";
 import type { Recipe } from "../model/recipe.ts";
-import type { Scores } from "./protocol.ts";
+import { mergedHistogram } from "./histogram.ts";
+import type { Proposal, Scores } from "./protocol.ts";
 import type { SiloTest } from "./result.ts";
 import type { SplitScores } from "./trainer.ts";
 
@@ -33,14 +34,28 @@ export function valScores(
   };
 }
 
-/** Exact AUROC on `test` with the standard error of a bootstrap over patients. */
-export function testScores(split: SplitScores, options: { seed: number }): SiloTest {
+/**
+ * Exact AUROC on `test` with the standard error of a bootstrap over patients, and the merged histogram where the set
+ * is large enough.
+ */
+export function testScores(
+  split: SplitScores,
+  options: { seed: number; bins: Proposal["histogram"] },
+): SiloTest {
   const { logits, labels, patients } = split;
   const { positives, negatives } = counts(labels);
   const images = labels.length;
   if (!ratable(split)) return { auroc: null, se: null, positives, negatives, images };
   const result = bootstrap({ scores: logits, labels, patients }, { seed: options.seed });
-  return { auroc: finite(result.auroc), se: finite(result.se), positives, negatives, images };
+  const histogram = mergedHistogram(split, options.bins);
+  return {
+    auroc: finite(result.auroc),
+    se: finite(result.se),
+    positives,
+    negatives,
+    images,
+    ...histogram === null ? {} : { histogram },
+  };
 }
 
 /** Cuts pooled scores into one per shard, in shard order; `count` shards. */

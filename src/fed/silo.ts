@@ -190,7 +190,7 @@ async function testSelected(
   await saveModel(state.modelPath, vector, trainer.layout, metadata);
   onEvent({ type: "model_stored", path: state.modelPath, sha256 });
   await trainer.load(vector);
-  const test = testScores(await trainer.score("test"), { seed: plan.seed });
+  const test = testScores(await trainer.score("test"), { seed: plan.seed, bins: plan.histogram });
   onEvent({ type: "tested", silo, auroc: test.auroc, images: test.images });
   if (view.state === "closing") {
     const round = view.round + 1;

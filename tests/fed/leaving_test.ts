@@ -1,6 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import type * as v from "valibot";
 import { type Call, Connection } from "../../src/fed/connection.ts";
+import { MIN_CELL } from "../../src/fed/histogram.ts";
+import type { Scores } from "../../src/fed/protocol.ts";
 import { FrameReader } from "../../src/fed/frame.ts";
 import {
   HeartbeatSchema,
@@ -56,5 +58,13 @@ function checkBody(kind: (typeof MAY_LEAVE)[number][1], body: Uint8Array[]): voi
     for (const part of body) for (const _ of reader.push(part));
     reader.end();
     assert(reader.done);
-  } else parseMessage(kind, new TextDecoder().decode(body[0]), { what: "a message" });
+  } else {
+    const message = parseMessage(kind, new TextDecoder().decode(body[0]), { what: "a message" }) as Partial<
+      Scores
+    >;
+    const { positives = [], negatives = [] } = message.test?.histogram ?? {};
+    for (const films of [...positives, ...negatives]) {
+      assert(films === 0 || films >= MIN_CELL, `${films} films`);
+    }
+  }
 }
