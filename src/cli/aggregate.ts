@@ -1,4 +1,5 @@
 import { runAggregator } from "../fed/aggregator.ts";
+import { AGGREGATOR } from "../fed/state.ts";
 import type { AggregatorResult } from "../fed/result.ts";
 import type { Values } from "./commands.ts";
 import { formatDuration } from "./duration.ts";
@@ -6,6 +7,7 @@ import { EventLog } from "./event_log.ts";
 import type { Context } from "./main.ts";
 import { UsageError } from "./parse.ts";
 import { proposalOf } from "./proposal.ts";
+import { setAside } from "./set_aside.ts";
 import { startOf } from "./start.ts";
 import { interval, score, table } from "./table.ts";
 
@@ -16,6 +18,7 @@ export async function run({ values, output, signal, faultPoint }: Context<Aggreg
   const listen = addressOf(values.listen);
   const start = await startOf(values);
   output.line(`start: ${start.source}`);
+  if (values.new) await setAside(values.state, { role: AGGREGATOR, output });
   using log = await EventLog.open(values.state, output);
   const result = await runAggregator({
     proposal: proposalOf(values, start),
@@ -23,6 +26,7 @@ export async function run({ values, output, signal, faultPoint }: Context<Aggreg
     listen,
     tls: values.tls,
     state: values.state,
+    allowSameShard: values["allow-same-shard"],
     onEvent: log.onEvent,
     faultPoint,
     signal,

@@ -1,7 +1,7 @@
 // Why: this table is the command line. Parsing, --help, the keys of fedx.toml and README's table all come from it,
 // so none of them can say something else than the others.
 
-import { type Command, ENGINE, FORCE, MODEL, type Option, SCORING, TRAINING } from "./option.ts";
+import { type Command, ENGINE, FORCE, MODEL, NEW, type Option, SCORING, TRAINING } from "./option.ts";
 
 /** Every command, in the order in which help and README list them. */
 export const COMMANDS = {
@@ -119,6 +119,7 @@ export const COMMANDS = {
         help: "folder of the run's state",
         default: "fedx-state/aggregator",
       },
+      new: NEW,
       rounds: { kind: "integer", value: "N", help: "number of rounds", range: [1, 100_000] },
       budget: { kind: "duration", value: "TIME", help: "wall clock of the whole run, e.g. 20m" },
       size: {
@@ -142,6 +143,7 @@ export const COMMANDS = {
         help: "longest wait for the silos to join",
         default: "1h",
       },
+      "allow-same-shard": { kind: "flag", help: "let two silos join with one shard, for experiments" },
     },
     json:
       "`rounds`, `degraded`, `missing`, `selection`, `test` {`stratified`, `ci95`, `pooled`, `site_only`, " +
@@ -164,6 +166,7 @@ export const COMMANDS = {
         value: "DIR",
         help: "folder of this silo's state (default: fedx-state/NAME)",
       },
+      new: NEW,
       ...ENGINE,
       wait: {
         kind: "duration",

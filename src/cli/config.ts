@@ -27,8 +27,10 @@ const acceptSchema = v.strictObject({
 });
 
 const key = (name: string) => name.replaceAll("-", "_");
+/** Options that no file may hold. */
+export const FLAGS_ONLY = ["config", "silo", "new", "allow-same-shard"];
 const inFile = (command: Command) =>
-  Object.entries(command.options).filter(([name]) => name !== "config" && name !== "silo");
+  Object.entries(command.options).filter(([name]) => !FLAGS_ONLY.includes(name));
 
 function sectionEntries(command: Command) {
   const scalar = v.union([v.string(), v.number(), v.boolean(), v.array(v.string())]);

@@ -118,6 +118,12 @@ export const FORCE = {
   help: "replace a file of any other kind",
 } as const satisfies Option;
 
+/** The option of a role; never in the settings file, where every restart would begin a new run. */
+export const NEW = {
+  kind: "flag",
+  help: "begin another run; the state of the last one is moved aside",
+} as const satisfies Option;
+
 /** A model to score. */
 export const MODEL = {
   kind: "path",

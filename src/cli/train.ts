@@ -1,5 +1,6 @@
 import type { Proposal } from "../fed/protocol.ts";
 import { runSilo } from "../fed/silo.ts";
+import { siloRole } from "../fed/state.ts";
 import { EngineTrainer } from "../fed/engine_trainer.ts";
 import { Shard } from "../data/shard.ts";
 import type { Libraries } from "../model/model.ts";
@@ -11,6 +12,7 @@ import { EventLog } from "./event_log.ts";
 import type { Context } from "./main.ts";
 import { requireName } from "./names.ts";
 import { UsageError } from "./parse.ts";
+import { setAside } from "./set_aside.ts";
 import { table } from "./table.ts";
 
 /** Runs one silo to the end of the run. */
@@ -20,6 +22,7 @@ export async function run(context: Context<Values<"train">>): Promise<void> {
   const state = values.state ?? `fedx-state/${values.silo}`;
   const server = serverOf(values.server);
   let opened: { shard: Shard; libraries: Libraries };
+  if (values.new) await setAside(state, { role: siloRole(values.silo), output });
   using log = await EventLog.open(state, output);
   const result = await runSilo({
     silo: values.silo,

@@ -40,6 +40,8 @@ export interface AggregatorOptions {
   state: string;
   /** @default layoutOf(proposal.network) */
   layout?: Layout;
+  /** Lets two silos join with one shard, for experiments. @default false */
+  allowSameShard?: boolean;
   onEvent?: OnEvent;
   /** Awaited at named moments. @default none */
   faultPoint?: FaultPoint;
@@ -66,7 +68,8 @@ export async function runAggregator(options: AggregatorOptions): Promise<Aggrega
   if (finished !== null && state.folder.get("served") !== null) return finished;
   const layout = options.layout ??
     layoutOf(options.proposal.network, { channels: options.proposal.channels });
-  const run = new Run(state, { layout, onEvent, faultPoint: options.faultPoint ?? (() => {}) });
+  const { allowSameShard, faultPoint = () => {} } = options;
+  const run = new Run(state, { layout, onEvent, faultPoint, allowSameShard });
   if (run.open !== null) run.phase = "round";
   if (finished !== null) run.phase = "finished";
   await using server = await listen(run, options);

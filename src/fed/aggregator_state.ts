@@ -14,7 +14,7 @@ import {
 } from "./schema.ts";
 import type { Position } from "./budget.ts";
 import type { Plan, Proposal, Receipt, Registration, Row, Scores, UpdateStart } from "./protocol.ts";
-import { StateFolder, UNFINISHED_MODEL } from "./state.ts";
+import { AGGREGATOR, StateFolder, UNFINISHED_MODEL } from "./state.ts";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS registrations(silo TEXT PRIMARY KEY, json TEXT NOT NULL);
@@ -50,7 +50,7 @@ export class AggregatorState implements Disposable {
 
   /** @throws {ProtocolError} as `StateFolder.open`. */
   static async open(dir: string): Promise<AggregatorState> {
-    const state = new AggregatorState(await StateFolder.open(dir, { role: "aggregator", schema: SCHEMA }));
+    const state = new AggregatorState(await StateFolder.open(dir, { role: AGGREGATOR, schema: SCHEMA }));
     const needed = state.#staged();
     await state.folder.sweep({
       ".": (name) => UNFINISHED_MODEL.test(name),

@@ -29,6 +29,7 @@ import {
   RunViewSchema,
   UpdateProgressSchema,
 } from "./schema.ts";
+import { ASK_AGAIN } from "./slots.ts";
 
 /** Bytes of a model asked for at once. */
 const RANGE = 8 << 20;
@@ -257,10 +258,12 @@ export class Client implements Disposable {
             cause: error,
           });
         }
-        const full = error instanceof ProtocolError && error.code === "disk_full";
-        const longest = full ? BACKOFF.full : BACKOFF.last;
+        const code = error instanceof ProtocolError ? error.code : "";
+        // An aggregator that is busy with others is there.
+        if (code === "slots_taken") this.#good = performance.now();
+        const longest = { disk_full: BACKOFF.full, slots_taken: ASK_AGAIN }[code as string] ?? BACKOFF.last;
         const pause = Math.min(BACKOFF.first * 2 ** (tries - 1), longest) * (0.75 + Math.random() / 2);
-        this.#tell(error as Error, tries, pause);
+        if (code !== "slots_taken") this.#tell(error as Error, tries, pause);
         await sleep(pause, signal);
       }
     }

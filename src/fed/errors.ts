@@ -81,7 +81,11 @@ export const FAILURES = {
     "Cannot change the shard in a run",
     "start the silo with the shard it joined with",
   ),
-  same_shard: fatal(409, "Cannot let two silos join with one shard", "give each silo its own shard"),
+  same_shard: fatal(
+    409,
+    "Cannot let two silos join with one shard",
+    "give each silo its own shard; for an experiment start the aggregator with --allow-same-shard",
+  ),
   other_device: fatal(
     409,
     "Cannot go on with another build or thread count",
@@ -92,7 +96,7 @@ export const FAILURES = {
   other_run: fatal(
     409,
     "Cannot take this for the run",
-    "start the silo with a fresh --state, or the right --server",
+    "start the silo with --new to take part in another run, or with the right --server",
   ),
   other_base: fatal(
     409,
@@ -184,7 +188,7 @@ export const FAILURES = {
   other_proposal: fatal(
     0,
     "Cannot resume the run with other settings",
-    "use the settings it was started with, or a fresh --state",
+    "use the settings it was started with, or begin another run with --new",
   ),
   bad_proposal: fatal(0, "Cannot use these settings", "change the one that is named"),
   disk_full: passing(

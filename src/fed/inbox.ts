@@ -2,8 +2,9 @@
  * Receives updates: announced first, then frames at an offset, staged in a file; counted when the last
  * byte is on disk and the digest is the announced one.
  *
- * Memory holds one frame per silo, and one request of a silo is served at a time. After a restart the staged bytes are hashed again, so an upload goes
- * on where it was; a file that a crash damaged fails the digest and is sent again from the start.
+ * Memory holds one frame for each of the silos that have a slot, and one request of a silo is served at a time. After
+ * a restart the staged bytes are hashed again, so an upload goes on where it was; a file that a crash damaged fails the
+ * digest and is sent again from the start.
  */
 import { createHash, type Hash } from "node:crypto";
 import { checkDelta } from "./aggregate.ts";
@@ -12,6 +13,7 @@ import { readAt, removeIfThere, renameDurable, syncFile, writeAll } from "./file
 import { FrameReader } from "./frame.ts";
 import type { Receipt, Row, UpdateProgress, UpdateStart } from "./protocol.ts";
 import type { Run } from "./run.ts";
+import { SLOTS, Slots } from "./slots.ts";
 import { RANGE_LIMIT } from "./wire.ts";
 
 const PIECE = 1 << 20;
@@ -30,6 +32,7 @@ export class Inbox {
   readonly #uploads = new Map<string, Upload>();
   /** Silos with a request under way. */
   readonly #busy = new Set<string>();
+  readonly #slots = new Slots();
 
   constructor(run: Run) {
     this.#run = run;
@@ -44,6 +47,7 @@ export class Inbox {
     if (receipt !== null) return { offset: start.bytes, receipt };
     this.#check(silo, start);
     return await this.#alone(silo, async () => {
+      this.#takeSlot(silo);
       let upload = this.#uploads.get(silo);
       if (upload === undefined || JSON.stringify(upload.start) !== JSON.stringify(start)) {
         upload = await this.#resume(silo, start);
@@ -72,9 +76,25 @@ export class Inbox {
           got: `${request.offset}`,
         });
       }
+      this.#takeSlot(silo);
       await this.#receive(silo, upload, request.body);
       return await this.#progress(silo, upload);
     });
+  }
+
+  /** A silo that has left, and one whose round is over, need theirs no more. @throws {ProtocolError} `slots_taken`. */
+  #takeSlot(silo: string): void {
+    const round = this.#run.open?.row.round;
+    const holds = (other: string) =>
+      this.#run.present.has(other) && (this.#uploads.get(other)?.start.round ?? round) === round;
+    if (this.#slots.take(silo, { now: this.#run.now(), holds })) return;
+    throw new ProtocolError("slots_taken", { expected: `at most ${SLOTS} updates at once`, got: "one more" });
+  }
+
+  /** Forgets the upload under way; what is on disk stays. */
+  #drop(silo: string): void {
+    this.#uploads.delete(silo);
+    this.#slots.free(silo);
   }
 
   /** Two requests of one silo never touch its file at once. @throws {ProtocolError} `slots_taken`. */
@@ -188,6 +208,7 @@ export class Inbox {
         upload.digest.update(payload);
         upload.offset = offset + payload.length;
         this.#run.bytes += payload.length;
+        this.#slots.hear(silo, this.#run.now());
         await this.#run.faultPoint("receiving");
       }
     }
@@ -207,7 +228,13 @@ export class Inbox {
     try {
       checkDelta(values, this.#run.layout, offset / 4);
     } catch (error) {
+<<<<<<< HEAD
       this.#uploads.delete(silo);
+=======
+      this.#drop(silo);
+      const { code, expected, got } = error as ProtocolError;
+      this.#run.onEvent({ type: "refused", peer: silo, code, expected, got });
+>>>>>>> 0dbedd5 (feat(fed): receiving slots, --new, --allow-same-shard)
       throw error;
     }
   }
@@ -237,7 +264,7 @@ export class Inbox {
       this.#run.notify();
       return receipt;
     } finally {
-      this.#uploads.delete(silo);
+      this.#drop(silo);
     }
   }
 }

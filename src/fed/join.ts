@@ -22,7 +22,7 @@ export function join(run: Run, silo: string, registration: Registration): void {
   }
   checkRegistration(run.proposal, registration);
   for (const [name, other] of run.joined) {
-    if (name !== silo && other.shard === registration.shard) {
+    if (name !== silo && other.shard === registration.shard && !run.allowSameShard) {
       throw new ProtocolError("same_shard", { expected: "a shard of its own", got: `the shard of ${name}` });
     }
   }

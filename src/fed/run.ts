@@ -37,6 +37,8 @@ export class Run {
   readonly fingerprint: string;
   readonly onEvent: OnEvent;
   readonly faultPoint: FaultPoint;
+  /** Two silos may join with one shard: for experiments. */
+  readonly allowSameShard: boolean;
   /** Wall-clock seconds at which this process took up a run that had rows; 0 for one that it began. */
   readonly resumed: number;
   readonly joined = new Map<string, Registration>();
@@ -55,7 +57,7 @@ export class Run {
 
   constructor(
     state: AggregatorState,
-    options: { layout: Layout; onEvent: OnEvent; faultPoint: FaultPoint },
+    options: { layout: Layout; onEvent: OnEvent; faultPoint: FaultPoint; allowSameShard?: boolean },
   ) {
     this.state = state;
     this.id = state.run!;
@@ -64,6 +66,7 @@ export class Run {
     this.fingerprint = fingerprint(options.layout);
     this.onEvent = options.onEvent;
     this.faultPoint = options.faultPoint;
+    this.allowSameShard = options.allowSameShard ?? false;
     this.plan = state.plan;
     this.rows = state.rows();
     this.resumed = this.rows.length === 0 ? 0 : this.now();

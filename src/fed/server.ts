@@ -8,6 +8,7 @@ import type { Identity } from "./certificate.ts";
 import { ProtocolError } from "./errors.ts";
 import type { OnEvent } from "./event.ts";
 import { readAt } from "./files.ts";
+import { ASK_AGAIN } from "./slots.ts";
 import { SESSION_WINDOW, SETTINGS, siloOf } from "./tls.ts";
 import { answerOf, type FileRange, type Handler, type WireAnswer } from "./wire.ts";
 
@@ -137,6 +138,7 @@ async function serveStream(
       ":status": answer.status,
       "content-type": "application/json",
       "content-length": body.length,
+      ...answer.status === 503 ? { "retry-after": String(ASK_AGAIN) } : {},
     });
     stream.end(body);
     return;

@@ -7,7 +7,7 @@
 import { createHash } from "node:crypto";
 import type { Scores } from "./protocol.ts";
 import type { SiloResult } from "./result.ts";
-import { StateFolder, UNFINISHED_MODEL } from "./state.ts";
+import { siloRole, StateFolder, UNFINISHED_MODEL } from "./state.ts";
 
 /** Name of the update's file in `staged`. */
 const UPDATE = "update.f32";
@@ -40,7 +40,7 @@ export class SiloState implements Disposable {
 
   /** @throws {ProtocolError} as `StateFolder.open`. */
   static async open(dir: string, options: { silo: string }): Promise<SiloState> {
-    const folder = await StateFolder.open(dir, { role: `silo ${options.silo}` });
+    const folder = await StateFolder.open(dir, { role: siloRole(options.silo) });
     await folder.sweep({
       ".": (name) => UNFINISHED_MODEL.test(name),
       staged: (name) => /^update\.f32\.[\da-f-]+\.tmp$/.test(name),

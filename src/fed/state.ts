@@ -13,6 +13,10 @@ const VERSION = 1;
 /** A model as `saveModel` writes it, under its temporary name. */
 export const UNFINISHED_MODEL = /^(model|last|init)\.safetensors\.[\da-f-]+\.tmp$/;
 
+/** Whose a state folder is. */
+export const AGGREGATOR = "aggregator";
+export const siloRole = (silo: string) => `silo ${silo}`;
+
 /** An open, locked state folder. Disposing of it closes the database and frees the lock. */
 export class StateFolder implements Disposable {
   readonly dir: string;
@@ -28,7 +32,7 @@ export class StateFolder implements Disposable {
   /**
    * Opens or makes the folder of one role and runs `schema` (CREATE TABLE IF NOT EXISTS …).
    *
-   * @param options.role Whose it is: `aggregator`, or `silo NAME`. It never changes.
+   * @param options.role Whose it is; it never changes.
    * @throws {ProtocolError} `state_locked` when another process has it, `damaged_state` when SQLite cannot read it,
    * `other_role` when it is somebody else's, `newer_state` when a newer fedx wrote it.
    */
@@ -54,6 +58,24 @@ export class StateFolder implements Disposable {
       lock.close();
       throw error;
     }
+  }
+
+  /**
+   * Moves the folder aside, so that a new run can begin in its place; nothing of it is lost.
+   * @returns where it lies now, null when there was none.
+   * @throws {ProtocolError} as `open`.
+   */
+  static async setAside(dir: string, options: { role: string }): Promise<string | null> {
+    if (await Deno.stat(`${dir}/run.sqlite`).then(() => false, () => true)) return null;
+    const state = await StateFolder.open(dir, options);
+    state.db.close();
+    const aside = `${dir.replace(/\/+$/, "")}.${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")}`;
+    try {
+      await Deno.rename(dir, aside);
+    } finally {
+      state.#lock.close();
+    }
+    return aside;
   }
 
   /** Notes whose folder this is, or refuses another's before anything in it is touched. */

@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
-import { readSection } from "../../src/cli/config.ts";
+import { FLAGS_ONLY, readSection } from "../../src/cli/config.ts";
 import { COMMANDS } from "../../src/cli/commands.ts";
 import { AGGREGATOR_FILE, siloFile } from "../../src/cli/init.ts";
 import { UsageError } from "../../src/cli/parse.ts";
@@ -39,7 +39,7 @@ Deno.test("readSection takes init for a path relative to the file, unless it is 
 Deno.test("init's files name every key of the table, and every key in them is known when switched on", () => {
   for (const [text, command] of [[AGGREGATOR_FILE, COMMANDS.aggregate], [siloFile("b"), COMMANDS.train]]) {
     const keys = Object.keys((command as typeof COMMANDS.aggregate).options);
-    for (const name of keys.filter((name) => name !== "config" && name !== "silo")) {
+    for (const name of keys.filter((name) => !FLAGS_ONLY.includes(name))) {
       assertMatch(text as string, new RegExp(`\\b${name.replaceAll("-", "_")} = `));
     }
     const on = (text as string).split("\n").map((line) => line.replace(/^# (\w+ = )/, "$1")).join("\n");
@@ -53,6 +53,10 @@ Deno.test("init's files name every key of the table, and every key in them is kn
       });
     }
   }
+});
+
+Deno.test("readSection refuses what only a flag may say: a restart would begin a new run each time", () => {
+  assertThrows(() => run("[run]\nnew = true"), UsageError, "new");
 });
 
 Deno.test("readSection refuses an unknown key with the nearest name", () => {

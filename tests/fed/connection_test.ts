@@ -2,6 +2,9 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { createSecureServer } from "node:http2";
 import { readIdentity } from "../../src/fed/certificate.ts";
 import { Connection, ConnectionLost } from "../../src/fed/connection.ts";
+import { ProtocolError } from "../../src/fed/errors.ts";
+import { serve } from "../../src/fed/server.ts";
+import { answerOf } from "../../src/fed/wire.ts";
 import { withFederation } from "./fake_federation.ts";
 
 Deno.test("Connection.send takes an answer that breaks off for a lost connection, never for a short body", () =>
@@ -35,4 +38,17 @@ Deno.test("Connection.send ends the connection when an answer does not come in t
     await assertRejects(() => connection.send(call), ConnectionLost, "no answer");
     assertEquals(connection.open, false);
     await new Promise((resolve) => server.close(resolve));
+  }));
+
+Deno.test("serve tells a silo that finds no slot when to ask again", () =>
+  withFederation(async (dir) => {
+    await using server = await serve({
+      ...{ host: "127.0.0.1", port: 0, onEvent() {}, onSession() {} },
+      identity: await readIdentity(`${dir}/tls-aggregator`),
+      handler: () => Promise.resolve(answerOf(new ProtocolError("slots_taken", { expected: "4", got: "5" }))),
+    });
+    const url = new URL(`https://127.0.0.1:${server.port}`);
+    using connection = await Connection.open(url, await readIdentity(`${dir}/tls-a`));
+    const { status, headers } = await connection.send({ method: "POST", path: "/" });
+    assertEquals([status, headers["retry-after"]], [503, "1"]);
   }));

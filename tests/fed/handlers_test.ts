@@ -135,6 +135,15 @@ Deno.test("handlerOf knows a silo by its certificate only", () =>
     assertEquals(same.json.code, "same_shard");
   }));
 
+Deno.test("handlerOf lets two silos join with one shard when the operator allows it", () =>
+  withRound(async ({ run, send }) => {
+    run.plan = null;
+    const twin = { ...registration("a"), shard: registration("b").shard };
+    assertEquals((await send("a", "POST", "/v1/join", twin)).json.code, "same_shard");
+    Object.assign(run, { allowSameShard: true });
+    assertEquals((await send("a", "POST", "/v1/join", twin)).status, 200);
+  }));
+
 Deno.test("handlerOf refuses unknown paths and methods, large and malformed bodies", () =>
   withRound(async ({ send }) => {
     assertEquals((await send("a", "GET", "/v1/nothing")).status, 404);

@@ -28,21 +28,28 @@ export interface Bench {
 // deno-lint-ignore no-explicit-any -- answers of every kind, read field by field
 type Json = any;
 
-/** A run whose first round is open, with silos a, b and c joined; no socket. */
-export async function withRound(body: (bench: Bench) => Promise<void>): Promise<void> {
+/** A run whose first round is open, with all silos joined; no socket. */
+export async function withRound(
+  body: (bench: Bench) => Promise<void>,
+  silos: string[] = ["a", "b", "c"],
+): Promise<void> {
   const dir = await Deno.makeTempDir({ prefix: "fedx-handlers-" });
   try {
     using state = await AggregatorState.open(dir);
-    const bench = await openBench(state, dir);
+    const bench = await openBench(state, dir, silos);
     await body(bench);
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
 }
 
-export async function openBench(state: AggregatorState, dir: string): Promise<Bench> {
+export async function openBench(
+  state: AggregatorState,
+  dir: string,
+  silos: string[] = ["a", "b", "c"],
+): Promise<Bench> {
   const start = startVector(TINY);
-  const proposal = proposalOf(start);
+  const proposal = proposalOf(start, { silos, quorum: silos.length });
   if (state.run === null) {
     await Deno.writeFile(state.modelPath(0), new Uint8Array(start.buffer));
     state.begin(newRunId(), proposal, 0);
@@ -55,7 +62,7 @@ export async function openBench(state: AggregatorState, dir: string): Promise<Be
     faultPoint: (name) => hook.at(name),
   });
   const handler = handlerOf(run);
-  const sessions: Record<string, object> = { a: {}, b: {}, c: {}, x: {}, "a again": {} };
+  const sessions: Record<string, object> = {};
   const send: Bench["send"] = async (silo, method, path, body) => {
     const [name] = silo.split(" ");
     const url = new URL(path, "https://test");
@@ -66,7 +73,7 @@ export async function openBench(state: AggregatorState, dir: string): Promise<Be
       path: url.pathname,
       query: url.searchParams,
       silo: name,
-      session: sessions[silo],
+      session: sessions[silo] ??= {},
       body: stream,
       signal: new AbortController().signal,
     });
@@ -74,7 +81,7 @@ export async function openBench(state: AggregatorState, dir: string): Promise<Be
   };
   const bench: Bench = { run, handler, dir, events, hook, send };
   if (run.plan === null) {
-    for (const silo of ["a", "b", "c"]) {
+    for (const silo of silos) {
       assertEquals((await send(silo, "POST", "/v1/join", registration(silo))).status, 200);
     }
     run.plan = planOf(proposal, run.joined.values());

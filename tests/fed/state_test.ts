@@ -128,6 +128,29 @@ Deno.test("SiloState.open refuses another silo's folder", () =>
     assertEquals(error.code, "other_role");
   }));
 
+Deno.test("StateFolder.setAside moves a role's folder whole, and no other role's", () =>
+  withFolder(async (parent) => {
+    const dir = `${parent}/hub`;
+    assertEquals(await StateFolder.setAside(dir, { role: "aggregator" }), null);
+    {
+      using state = await AggregatorState.open(dir);
+      state.begin("r".repeat(32), proposalOf(startVector(TINY)), 0);
+      const locked = await assertRejects(
+        () => StateFolder.setAside(dir, { role: "aggregator" }),
+        ProtocolError,
+      );
+      assertEquals(locked.code, "state_locked");
+    }
+    const other = await assertRejects(() => StateFolder.setAside(dir, { role: "silo a" }), ProtocolError);
+    assertEquals(other.code, "other_role");
+    const aside = (await StateFolder.setAside(dir, { role: "aggregator" }))!;
+    assertMatch(aside, /\/hub\.\d{8}T\d{6}Z$/);
+    using old = await AggregatorState.open(aside);
+    assertEquals(old.run, "r".repeat(32));
+    using fresh = await AggregatorState.open(dir);
+    assertEquals(fresh.run, null);
+  }));
+
 Deno.test("nameFullDisk knows a full disk from Deno, Node and SQLite, and leaves other errors alone", async () => {
   const full = await Deno.writeFile("/dev/full", new Uint8Array(1)).then(() => null, (error) => error);
   for (const error of [full, new Error("database or disk is full")]) {
