@@ -10,7 +10,7 @@ import type { OnEvent } from "./event.ts";
 import { readAt } from "./files.ts";
 import { ASK_AGAIN } from "./slots.ts";
 import { SESSION_WINDOW, SETTINGS, siloOf } from "./tls.ts";
-import { answerOf, type FileRange, type Handler, type WireAnswer } from "./wire.ts";
+import { answerOf, type FileRange, type Handler, splitPath, type WireAnswer } from "./wire.ts";
 
 /** Seconds between pings that keep a connection through firewalls and notice a peer that vanished. */
 const PING = 20;
@@ -168,11 +168,9 @@ async function ask(
         got: "another one",
       });
     }
-    const url = new URL(headers[":path"] ?? "/", "https://aggregator");
     return await context.handler({
       method: headers[":method"] ?? "",
-      path: url.pathname,
-      query: url.searchParams,
+      ...splitPath(headers[":path"] ?? "/"),
       range: headers.range,
       silo,
       session: stream.session!,

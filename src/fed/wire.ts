@@ -42,6 +42,14 @@ export type WireAnswer = { status: number; json: unknown } | { status: 200 | 206
 /** Function from request to answer; rejects only with what `answerOf` turns into an answer. */
 export type Handler = (request: WireRequest) => Promise<WireAnswer>;
 
+/** Path and query of a request's `:path`, whatever it holds; nothing in it is resolved or decoded but the query. */
+export function splitPath(text: string): Pick<WireRequest, "path" | "query"> {
+  const mark = text.indexOf("?");
+  return mark < 0
+    ? { path: text, query: new URLSearchParams() }
+    : { path: text.slice(0, mark), query: new URLSearchParams(text.slice(mark + 1)) };
+}
+
 /** Reads a bounded JSON body. @throws {ProtocolError} `too_large`. */
 export async function readBody(request: WireRequest): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];

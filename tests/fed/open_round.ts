@@ -9,7 +9,7 @@ import { planOf } from "../../src/fed/join.ts";
 import { newRunId, type Registration, type UpdateStart } from "../../src/fed/protocol.ts";
 import { openRow } from "../../src/fed/rounds.ts";
 import { type FaultPoint, Run } from "../../src/fed/run.ts";
-import type { Handler, WireAnswer } from "../../src/fed/wire.ts";
+import { type Handler, splitPath, type WireAnswer } from "../../src/fed/wire.ts";
 import { fingerprint } from "../../src/model/layout.ts";
 import { FakeTrainer, proposalOf, startVector, TINY } from "./fake_federation.ts";
 
@@ -65,13 +65,11 @@ export async function openBench(
   const sessions: Record<string, object> = {};
   const send: Bench["send"] = async (silo, method, path, body) => {
     const [name] = silo.split(" ");
-    const url = new URL(path, "https://test");
     const bytes = body instanceof Uint8Array ? body : new TextEncoder().encode(JSON.stringify(body ?? ""));
     const stream = body instanceof ReadableStream ? body : ReadableStream.from([bytes]);
     const answer: WireAnswer = await handler({
       method,
-      path: url.pathname,
-      query: url.searchParams,
+      ...splitPath(path),
       silo: name,
       session: sessions[silo] ??= {},
       body: stream,
