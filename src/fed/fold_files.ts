@@ -25,13 +25,20 @@ export interface StagedUpdate {
 /**
  * Folds staged files into a new vector file, synced but not renamed: the caller renames it when it commits.
  * @param updates Staged whole updates, in any order.
- * @param options `base` is g(r − 1), in memory or a raw f32 file; `out` is the file to write, replaced if it exists.
+ * @param options `base` is g(r − 1), in memory or a raw f32 file; `out` is the file to write, replaced if it exists;
+ * `onStretch` is awaited after each stretch of it.
  * @returns SHA-256 hex of the new vector's bytes.
  * @throws {ProtocolError} `out_of_range` naming the tensor; `damaged_state` when a file has another size or digest.
  */
 export async function foldFiles(
   updates: readonly StagedUpdate[],
-  options: { base: Float32Array | string; layout: Layout; scale: Scale; out: string },
+  options: {
+    base: Float32Array | string;
+    layout: Layout;
+    scale: Scale;
+    out: string;
+    onStretch?: () => void | Promise<void>;
+  },
 ): Promise<{ sha256: string }> {
   const { layout, scale } = options;
   const files: FileHandle[] = [];
@@ -55,6 +62,7 @@ export async function foldFiles(
       const bytes = new Uint8Array(values.buffer, 0, count * 4);
       digest.update(bytes);
       await writeAll(out, bytes);
+      await options.onStretch?.();
     }
     for (const source of sources) source.verify();
     await out.syncData();

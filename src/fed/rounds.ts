@@ -80,6 +80,7 @@ export async function closeRow(run: Run, stored: StoredRow): Promise<void> {
     layout: run.layout,
     scale: row.scale,
     out: `${path}.partial`,
+    onStretch: () => run.faultPoint("folding"),
   });
   run.onEvent({ type: "folded", round: row.round, sha256, seconds: run.now() - started });
   await run.faultPoint("folded");

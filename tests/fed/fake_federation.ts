@@ -201,7 +201,7 @@ export interface RoleSpec {
   rounds?: number;
   delay?: number;
   stuckFrom?: number;
-  /** Fault point at which the process kills itself, and at which passing of it (from 1). */
+  /** Fault point, or `event:TYPE`, at which the process kills itself, and at which passing of it (from 1). */
   kill?: { point: string; nth: number };
   proposal?: Partial<Proposal>;
 }
@@ -225,11 +225,15 @@ export async function runRole(
     console.log(`killed at ${name}`);
     Deno.kill(Deno.pid, "SIGKILL");
   };
+  const onEvent = (event: FedEvent) => {
+    options.onEvent?.(event);
+    faultPoint(`event:${event.type}`);
+  };
   const common = {
     tls: `${spec.dir}/tls-${spec.role}`,
     state: `${spec.dir}/state-${spec.role}`,
     faultPoint,
-    onEvent: options.onEvent,
+    onEvent,
     signal: options.signal,
   };
   if (spec.role === "aggregator") {
@@ -255,8 +259,10 @@ if (import.meta.main) {
   const result = await runRole(spec, {
     onEvent: (event) => {
       const { type } = event;
-      const keep = type === "committed" || type === "row" || type === "finished" || type === "resumed";
-      if (keep) console.log(JSON.stringify({ at: Date.now() / 1000, type }));
+      if (type === "row") console.log(JSON.stringify({ type, round: event.row.round }));
+      if (type === "update_counted") {
+        console.log(JSON.stringify({ type, round: event.round, silo: event.silo }));
+      }
     },
   });
   console.log(JSON.stringify({ result }));

@@ -1,30 +1,8 @@
-import { fileURLToPath } from "node:url";
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import type { FedEvent } from "../../src/fed/event.ts";
 import type { AggregatorResult, SiloResult } from "../../src/fed/result.ts";
-import { childFlags, freePort, type RoleSpec, runRole, withFederation } from "./fake_federation.ts";
-
-const PROGRAM = fileURLToPath(new URL("./fake_federation.ts", import.meta.url));
-
-type Kill = NonNullable<RoleSpec["kill"]>;
-
-/** Runs the role as a process, killed at each point in turn and started again; returns where it was killed. */
-async function runKilled<T>(spec: RoleSpec, kills: Kill[]): Promise<{ killed: string[]; result: T }> {
-  const flags = await childFlags();
-  const killed: string[] = [];
-  for (let life = 0;; life++) {
-    const args = ["run", "-A", ...flags, PROGRAM, JSON.stringify({ ...spec, kill: kills[life] })];
-    const { code, signal, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
-    const lines = new TextDecoder().decode(stdout).trim().split("\n");
-    const death = lines.find((line) => line.startsWith("killed at "));
-    if (death !== undefined) killed.push(death.slice("killed at ".length));
-    if (signal === "SIGKILL") continue;
-    assertEquals(code, 0, new TextDecoder().decode(stderr));
-    return { killed, result: JSON.parse(lines.at(-1)!).result };
-  }
-}
-
-const at = (point: string, nth = 1): Kill => ({ point, nth });
+import { freePort, runRole, withFederation } from "./fake_federation.ts";
+import { at, runKilled } from "./killed.ts";
 
 Deno.test("any role killed with SIGKILL at any point and restarted ends with the undisturbed digests", async () => {
   let quiet: AggregatorResult | undefined;
