@@ -228,13 +228,7 @@ export class Inbox {
     try {
       checkDelta(values, this.#run.layout, offset / 4);
     } catch (error) {
-<<<<<<< HEAD
-      this.#uploads.delete(silo);
-=======
       this.#drop(silo);
-      const { code, expected, got } = error as ProtocolError;
-      this.#run.onEvent({ type: "refused", peer: silo, code, expected, got });
->>>>>>> 0dbedd5 (feat(fed): receiving slots, --new, --allow-same-shard)
       throw error;
     }
   }
