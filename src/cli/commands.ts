@@ -1,7 +1,19 @@
 // Why: this table is the command line. Parsing, --help, the keys of fedx.toml and README's table all come from it,
 // so none of them can say something else than the others.
 
-import { type Command, ENGINE, FORCE, MODEL, NEW, type Option, SCORING, TRAINING } from "./option.ts";
+import {
+  CA,
+  type Command,
+  ENGINE,
+  FORCE,
+  HOST,
+  MODEL,
+  NEW,
+  type Option,
+  ROLE,
+  SCORING,
+  TRAINING,
+} from "./option.ts";
 
 /** Every command, in the order in which help and README list them. */
 export const COMMANDS = {
@@ -83,22 +95,56 @@ export const COMMANDS = {
     example: "fedx ca issue b --role silo --ca ca --out tls-b",
     positional: ["NAME"],
     options: {
-      role: {
-        kind: "text",
-        value: "ROLE",
-        help: "silo or aggregator",
-        choices: ["silo", "aggregator"],
-        required: true,
-      },
-      host: {
-        kind: "texts",
-        value: "H",
-        help: "DNS name or address of the aggregator (default: localhost)",
-      },
-      ca: { kind: "path", value: "CA", help: "folder of the authority", required: true },
+      role: ROLE,
+      host: HOST,
+      ca: CA,
       out: { kind: "path", value: "DIR", help: "folder to write, key.pem with mode 0600", required: true },
     },
     json: "paths, expiry",
+  },
+  "ca request": {
+    summary: "key (it stays in DIR, mode 0600) and request.pem, which goes to the holder of the authority",
+    usage: "fedx ca request NAME --role silo\\|aggregator [--host H …] --out DIR",
+    example: "fedx ca request b --role silo --out tls-b",
+    positional: ["NAME"],
+    options: {
+      role: ROLE,
+      host: HOST,
+      out: {
+        kind: "path",
+        value: "DIR",
+        help: "folder to write; a key that lies there is used again",
+        required: true,
+      },
+    },
+    json: "paths, `name`, `role`, `hosts`, `key`, `renewal`",
+  },
+  "ca sign": {
+    summary: "certificate for a request: DIR gets cert.pem and ca.pem, FILE the certificate alone",
+    usage: "fedx ca sign REQUEST --ca CA --out FILE\\|DIR",
+    example: "fedx ca sign request.pem --ca ca --out signed-b",
+    positional: ["REQUEST"],
+    options: {
+      ca: CA,
+      out: { kind: "path", value: "FILE.pem|DIR", help: "what to send back to the site", required: true },
+    },
+    json: "paths, `name`, `role`, `hosts`, `key`, `fingerprint`, expiry, `ignored`, `other`",
+  },
+  "ca revoke": {
+    summary: "refuse a silo's certificates from now on: writes the signed list revoked.json into DIR and CA",
+    usage: "fedx ca revoke NAME --ca CA --tls DIR",
+    example: "fedx ca revoke b --ca ca --tls tls-hub",
+    positional: ["NAME"],
+    options: {
+      ca: CA,
+      tls: {
+        kind: "path",
+        value: "DIR",
+        help: "the aggregator's certificate folder, or one to carry there",
+        required: true,
+      },
+    },
+    json: "`list`, `number`, `revoked`, `known`",
   },
   aggregate: {
     summary: "the aggregator of one run",

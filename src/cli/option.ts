@@ -131,3 +131,27 @@ export const MODEL = {
   help: "model.safetensors written by fedx",
   required: true,
 } as const satisfies Option;
+
+/** Whose certificate it is. */
+export const ROLE = {
+  kind: "text",
+  value: "ROLE",
+  help: "silo or aggregator",
+  choices: ["silo", "aggregator"],
+  required: true,
+} as const satisfies Option;
+
+/** Where an aggregator answers. */
+export const HOST = {
+  kind: "texts",
+  value: "H",
+  help: "DNS name or address of the aggregator (default: localhost)",
+} as const satisfies Option;
+
+/** The certificate authority. */
+export const CA = {
+  kind: "path",
+  value: "CA",
+  help: "folder of the authority",
+  required: true,
+} as const satisfies Option;

@@ -6,6 +6,7 @@
  */
 import { digest, writeDurably } from "../model/checkpoint.ts";
 import { type Layout, layoutOf } from "../model/layout.ts";
+import { Admission } from "./admission.ts";
 import { AggregatorState } from "./aggregator_state.ts";
 import { checkCertificate, readIdentity } from "./certificate.ts";
 import { closeRun, keepModels } from "./closing.ts";
@@ -146,9 +147,11 @@ async function prepare(state: AggregatorState, options: AggregatorOptions): Prom
 }
 
 async function listen(run: Run, options: AggregatorOptions): Promise<Server> {
+  const identity = await readIdentity(options.tls);
   return await serve({
     ...options.listen,
-    identity: await readIdentity(options.tls),
+    identity,
+    admission: await Admission.open(options.tls, { ca: identity.ca, onEvent: run.onEvent }),
     handler: handlerOf(run),
     onEvent: run.onEvent,
     onSession(silo, session, open) {

@@ -6,11 +6,11 @@
  */
 import { createPrivateKey, createPublicKey, X509Certificate } from "node:crypto";
 import * as v from "valibot";
-import { type CertificateRole, siloUri } from "./ca.ts";
+import { refuseReadableKey } from "./key_files.ts";
 import { SiloName } from "./schema.ts";
+import { type CertificateRole, EKU, library, siloUri } from "./x509.ts";
 
 const WARN_DAYS = 30;
-const EKU = { aggregator: "1.3.6.1.5.5.7.3.1", silo: "1.3.6.1.5.5.7.3.2" } as const;
 
 /** The three files of a role's `--tls` folder, as PEM text. */
 export interface Identity {
@@ -32,20 +32,12 @@ export async function readIdentity(dir: string): Promise<Identity> {
     Deno.readTextFile(`${dir}/${name}`).catch((cause) => {
       throw new Deno.errors.NotFound(
         `Cannot read ${dir}/${name}: expected a folder with ca.pem, cert.pem and key.pem; ` +
-          `make one with: fedx ca issue NAME --role silo|aggregator --ca CA --out ${dir}`,
+          `make one with: fedx ca issue NAME --role silo|aggregator --ca CA --out ${dir}, or fedx ca request and sign`,
         { cause },
       );
     });
   const identity = { ca: await read("ca.pem"), cert: await read("cert.pem"), key: await read("key.pem") };
-  const mode = (await Deno.stat(`${dir}/key.pem`)).mode ?? 0o600;
-  if ((mode & 0o077) !== 0) {
-    throw new Error(
-      `Cannot use ${dir}/key.pem: expected mode 0600, got 0${
-        (mode & 0o777).toString(8)
-      }, which others may read; ` +
-        `run: chmod 600 ${dir}/key.pem (and issue a new certificate if others had access)`,
-    );
-  }
+  await refuseReadableKey(`${dir}/key.pem`);
   return identity;
 }
 
@@ -65,12 +57,14 @@ export async function checkCertificate(
     throw new Error(`Cannot use ${dir}/cert.pem: expected ${expected}, got ${got}; ${remedy}`);
   };
   const again = "issue another with the federation's CA: " +
-    `fedx ca issue ${options.name ?? "aggregator"} --role ${options.role} --ca CA --out DIR`;
+    `fedx ca issue ${options.name ?? "aggregator"} --role ${options.role} --ca CA --out DIR, or fedx ca request and sign`;
   if (cert.issuer !== ca.subject || !cert.verify(ca.publicKey)) {
     refuse("a certificate signed by the ca.pem beside it", `one issued by ${cert.issuer}`, again);
   }
   if (!keyMatches(cert, identity.key)) refuse("the certificate of key.pem", "another key's", again);
-  checkDates(cert, options.now ?? new Date(), refuse, again);
+  const now = options.now ?? new Date();
+  checkDates(ca, now, refuse, "make a new CA with fedx ca init, and new certificates with it");
+  checkDates(cert, now, refuse, again);
   const usage = await extendedKeyUsage(identity.cert);
   if (!usage.includes(EKU[options.role])) {
     refuse(`the role ${options.role}`, usage.includes(EKU.silo) ? "a silo's" : "an aggregator's", again);
@@ -85,7 +79,7 @@ export async function checkCertificate(
       );
     }
   }
-  return report(cert, options.now ?? new Date());
+  return report(cert, now);
 }
 
 /**
@@ -101,8 +95,7 @@ export function siloName(subjectAltName: string | undefined): string | null {
 
 /** OIDs of the extended key usage; node:crypto's X509Certificate of Deno 2.9.3 does not tell them. */
 async function extendedKeyUsage(pem: string): Promise<string[]> {
-  await import("reflect-metadata");
-  const lib = await import("@peculiar/x509");
+  const lib = await library();
   return (new lib.X509Certificate(pem).getExtension(lib.ExtendedKeyUsageExtension)?.usages ?? []).map(String);
 }
 
@@ -111,10 +104,8 @@ function parse(path: string, pem: string): X509Certificate {
     return new X509Certificate(pem);
   } catch (cause) {
     throw new SyntaxError(
-      `Cannot read ${path}: expected a PEM certificate; issue another with: fedx ca issue`,
-      {
-        cause,
-      },
+      `Cannot read ${path}: expected a PEM certificate; get another with: fedx ca sign or fedx ca issue`,
+      { cause },
     );
   }
 }
@@ -122,8 +113,12 @@ function parse(path: string, pem: string): X509Certificate {
 function keyMatches(cert: X509Certificate, key: string): boolean {
   const spki = (k: ReturnType<typeof createPublicKey>) =>
     k.export({ type: "spki", format: "der" }).toString("hex");
-  // deno-lint-ignore no-explicit-any -- node's types accept a KeyObject here, Deno's lag behind
-  return spki(createPublicKey(createPrivateKey(key) as any)) === spki(cert.publicKey);
+  try {
+    // deno-lint-ignore no-explicit-any -- node's types accept a KeyObject here, Deno's lag behind
+    return spki(createPublicKey(createPrivateKey(key) as any)) === spki(cert.publicKey);
+  } catch {
+    return false; // no key at all
+  }
 }
 
 function checkDates(
@@ -147,7 +142,8 @@ function report(cert: X509Certificate, now: Date): Checked {
     expires: expires.toISOString(),
   };
   if (days < WARN_DAYS) {
-    checked.warning = `the certificate expires in ${days} days; issue another with: fedx ca issue`;
+    checked.warning = `the certificate expires in ${days} days; ` +
+      "get another in time with: fedx ca request and fedx ca sign, or fedx ca issue";
   }
   return checked;
 }

@@ -7,6 +7,7 @@
 import { createHash } from "node:crypto";
 import type * as v from "valibot";
 import type { Identity } from "./certificate.ts";
+import { clockAhead, clockWarning } from "./clock.ts";
 import { type Answer, type Call, Connection, ConnectionLost } from "./connection.ts";
 import { Damage } from "./damage.ts";
 import { ProtocolError } from "./errors.ts";
@@ -68,9 +69,15 @@ export class Client implements Disposable {
   /** When a `retry` event was last given, seconds, and for what. */
   #told = { at: -Infinity, what: "" };
   #closed = false;
+  #ahead: number | null | undefined;
 
   constructor(options: ClientOptions) {
     this.#options = options;
+  }
+
+  /** Seconds by which the aggregator's clock is ahead of this machine's; null as long as that is not known. */
+  get clockAhead(): number | null {
+    return this.#ahead ?? null;
   }
 
   /** The run; with `seen` (see `stageOf`) answered when it differs, or after `wait` seconds. */
@@ -191,7 +198,9 @@ export class Client implements Disposable {
   /** One attempt. @throws {ProtocolError} the peer's, or `ConnectionLost`. */
   async #send(call: Call): Promise<Answer> {
     const connection = await this.#connect();
+    const sent = Date.now();
     const answer = await connection.send(call);
+    this.#compareClocks(answer, sent);
     if (answer.status < 400) {
       this.#good = performance.now();
       return answer;
@@ -199,6 +208,14 @@ export class Client implements Disposable {
     throw ProtocolError.fromBody(
       parseMessage(ErrorBodySchema, answer.body, { what: "the refusal", code: "bad_answer" }),
     );
+  }
+
+  /** Once: the first answer is the quickest, since a later one may have waited for a change. */
+  #compareClocks(answer: Answer, sent: number): void {
+    if (this.#ahead !== undefined) return;
+    this.#ahead = clockAhead(answer.headers.date, { sent, received: Date.now() });
+    const text = clockWarning(this.#ahead);
+    if (text !== null) this.#options.onEvent({ type: "warning", text });
   }
 
   async #connect(): Promise<Connection> {

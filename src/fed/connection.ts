@@ -8,6 +8,7 @@
 import * as http2 from "node:http2";
 import type { Identity } from "./certificate.ts";
 import { ProtocolError } from "./errors.ts";
+import { explainServer } from "./server_certificate.ts";
 import { SESSION_WINDOW, SETTINGS } from "./tls.ts";
 import { joinChunks } from "./wire.ts";
 
@@ -87,7 +88,7 @@ export class Connection implements Disposable {
       return new Connection(session);
     } catch (error) {
       session.destroy();
-      throw error;
+      throw await explained(error, server, identity);
     } finally {
       clearTimeout(timeout);
     }
@@ -135,6 +136,13 @@ export class Connection implements Disposable {
   [Symbol.dispose](): void {
     this.#session.destroy();
   }
+}
+
+/** A refused certificate of the aggregator with its reason. */
+async function explained(error: unknown, server: URL, { ca }: Identity): Promise<unknown> {
+  if (!(error instanceof ProtocolError) || error.code !== "server_certificate") return error;
+  const why = await explainServer(server, { ca, fallback: error.got });
+  return new ProtocolError("server_certificate", { ...why, cause: error.cause });
 }
 
 /** Faults of certificates are final; everything else may pass. */

@@ -39,7 +39,7 @@ export const FAILURES = {
   certificate_refused: fatal(
     0,
     "Cannot connect: the aggregator refuses this certificate",
-    "have `fedx ca issue NAME --role silo` run with the aggregator's CA and use the folder it writes",
+    "have it made with the aggregator's CA, role silo: `fedx ca request` and `fedx ca sign`, or `fedx ca issue`",
   ),
   server_certificate: fatal(
     0,
@@ -47,6 +47,16 @@ export const FAILURES = {
     "use the ca.pem of the CA that issued it, and connect to a host that it names",
   ),
   not_a_silo: fatal(403, "Cannot serve this certificate", "use a certificate with the role silo"),
+  certificate_revoked: fatal(
+    403,
+    "Cannot serve this certificate",
+    "ask the holder of the certificate authority; a new one is made with: fedx ca request and fedx ca sign",
+  ),
+  damaged_revocations: passing(
+    503,
+    "Cannot tell which certificates are revoked",
+    "copy revoked.json from the certificate authority's folder again, or run `fedx ca revoke` again",
+  ),
   not_invited: fatal(
     403,
     "Cannot join",

@@ -4,12 +4,13 @@
  * Why so little: everything that decides lives in the handlers, which tests call without a socket.
  */
 import * as http2 from "node:http2";
+import type { Admission, Peer } from "./admission.ts";
 import type { Identity } from "./certificate.ts";
 import { ProtocolError } from "./errors.ts";
 import type { OnEvent } from "./event.ts";
 import { readAt } from "./files.ts";
 import { ASK_AGAIN } from "./slots.ts";
-import { SESSION_WINDOW, SETTINGS, siloOf } from "./tls.ts";
+import { peerOf, SESSION_WINDOW, SETTINGS } from "./tls.ts";
 import { answerOf, type FileRange, type Handler, splitPath, type WireAnswer } from "./wire.ts";
 
 /** Seconds between pings that keep a connection through firewalls and notice a peer that vanished. */
@@ -24,6 +25,8 @@ export interface ServeOptions {
   /** 0 chooses a free port. */
   port: number;
   identity: Identity;
+  /** Asked before each request, and before each answer. */
+  admission: Admission;
   handler: Handler;
   onEvent: OnEvent;
   /** A connection of this silo opened (true) or closed (false). */
@@ -39,7 +42,7 @@ export interface Server extends AsyncDisposable {
  * Starts to listen. @throws {ProtocolError} `port_in_use`, `cannot_listen`.
  */
 export async function serve(options: ServeOptions): Promise<Server> {
-  const { identity, handler, onEvent } = options;
+  const { identity, onEvent } = options;
   const server = http2.createSecureServer({
     ...identity,
     requestCert: true,
@@ -51,7 +54,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
   server.on("session", (session) => {
     sessions.add(session);
     session.setLocalWindowSize?.(SESSION_WINDOW);
-    const silo = siloOf(session.socket);
+    const silo = peerOf(session.socket)?.silo ?? null;
     const ping = setInterval(() => session.destroyed || session.ping(() => {}), PING * 1000);
     session.on("error", () => {});
     session.on("close", () => {
@@ -65,7 +68,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
   server.on("stream", (stream, headers) => {
     stream.on("error", () => {});
     stream.on("close", () => answering.delete(stream));
-    serveStream(stream, headers, { handler, onAnswer: () => answering.add(stream) })
+    serveStream(stream, headers, { ...options, onAnswer: () => answering.add(stream) })
       .catch(() => stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR));
   });
   server.on("tlsClientError", (error: Error & { code?: string }, socket?: Refused) => {
@@ -123,11 +126,11 @@ function listenError(address: string, cause: Error & { code?: string }): Protoco
 async function serveStream(
   stream: http2.ServerHttp2Stream,
   headers: http2.IncomingHttpHeaders,
-  options: { handler: Handler; onAnswer: () => void },
+  options: Pick<ServeOptions, "admission" | "handler" | "onEvent"> & { onAnswer: () => void },
 ): Promise<void> {
   const gone = new AbortController();
   stream.once("close", () => gone.abort());
-  const answer = await ask(stream, headers, { handler: options.handler, signal: gone.signal });
+  const answer = await ask(stream, headers, { ...options, signal: gone.signal });
   if (stream.destroyed) return;
   options.onAnswer();
   // Answered before the whole body came: the rest must be read away, or the stream never closes.
@@ -158,27 +161,35 @@ async function serveStream(
 async function ask(
   stream: http2.ServerHttp2Stream,
   headers: http2.IncomingHttpHeaders,
-  context: { handler: Handler; signal: AbortSignal },
+  context: Pick<ServeOptions, "admission" | "handler" | "onEvent"> & { signal: AbortSignal },
 ): Promise<WireAnswer> {
+  let peer: Peer | null = null;
   try {
-    const silo = siloOf(stream.session?.socket);
-    if (silo === null) {
+    peer = peerOf(stream.session?.socket);
+    if (peer === null) {
       throw new ProtocolError("not_a_silo", {
         expected: "a certificate with one silo's name",
         got: "another one",
       });
     }
-    return await context.handler({
+    await context.admission.check(peer);
+    const answer = await context.handler({
       method: headers[":method"] ?? "",
       ...splitPath(headers[":path"] ?? "/"),
       range: headers.range,
-      silo,
+      silo: peer.silo,
       session: stream.session!,
       // A handler that refuses in the middle of the body still has its answer to give on this stream.
       body: stream.iterator({ destroyOnReturn: false }),
       signal: context.signal,
     });
+    await context.admission.check(peer); // an answer may be half a minute later
+    return answer;
   } catch (error) {
+    if (error instanceof ProtocolError && error.code === "certificate_revoked") {
+      const { code, expected, got } = error;
+      context.onEvent({ type: "refused", peer: peer!.silo, code, expected, got });
+    }
     return answerOf(error);
   }
 }

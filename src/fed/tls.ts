@@ -5,6 +5,7 @@
  * 2.9.6 a peer's polite goodbye (GOAWAY) kills the process (denoland/deno#36788).
  */
 import type { TLSSocket } from "node:tls";
+import type { Peer } from "./admission.ts";
 import { siloName } from "./certificate.ts";
 import { ProtocolError } from "./errors.ts";
 
@@ -29,8 +30,9 @@ export function requirePinnedDeno(version: string = Deno.version.deno): void {
   });
 }
 
-/** The silo that the peer's certificate names, or null; the certificate was verified in the handshake. */
-export function siloOf(socket: unknown): string | null {
+/** Whom the peer's certificate names, or null; the certificate was verified in the handshake. */
+export function peerOf(socket: unknown): Peer | null {
   const certificate = (socket as Partial<TLSSocket>).getPeerCertificate?.();
-  return siloName(certificate?.subjectaltname);
+  const silo = siloName(certificate?.subjectaltname);
+  return silo === null ? null : { silo, serial: certificate!.serialNumber.toLowerCase() };
 }

@@ -75,11 +75,27 @@ Deno.test("checkCertificate refuses another name, role, CA, an expired one, a re
       assertRejects(() => checkCertificate(`${dir}/${folder}`, { role: "silo", name }), Error);
     assertStringIncludes((await check("b", "c")).message, "--silo b");
     assertStringIncludes((await check("agg")).message, "role silo");
-    assertStringIncludes((await check("old")).message, "fedx ca issue old");
+    assertStringIncludes((await check("old")).message, "fedx ca request old --role silo");
     await Deno.chmod(`${dir}/b/key.pem`, 0o644);
     assertStringIncludes((await check("b")).message, "chmod 600");
     await Deno.copyFile(`${dir}/foreign/ca.pem`, `${dir}/c/ca.pem`);
     assertStringIncludes((await check("c")).message, "signed by the ca.pem beside it");
+  }));
+
+Deno.test("checkCertificate refuses a clock before and after the certificate's time, and no key", () =>
+  withCa(async (dir) => {
+    const day = 86_400_000;
+    const from = new Date(Date.now() + 2 * day);
+    await issue({ name: "b", role: "silo", ca: `${dir}/ca`, out: `${dir}/b`, from, lifetime: 86_400 });
+    const at = (days: number) =>
+      checkCertificate(`${dir}/b`, { role: "silo", name: "b", now: new Date(Date.now() + days * day) });
+    await at(2.5);
+    const early = await assertRejects(() => at(1), Error);
+    assertStringIncludes(early.message, "set this machine's clock");
+    await assertRejects(() => at(4), Error, "expected the date before");
+    await assertRejects(() => at(4000), Error, "fedx ca init"); // the CA's own time is over, too
+    await Deno.writeTextFile(`${dir}/b/key.pem`, "no key");
+    await assertRejects(() => at(2.5), Error, "expected the certificate of key.pem");
   }));
 
 Deno.test("checkCertificate warns 30 days before expiry", () =>

@@ -1,0 +1,28 @@
+import { signRequest } from "../fed/request.ts";
+import type { Values } from "./commands.ts";
+import type { Context } from "./main.ts";
+
+/** Makes the certificate that a site's request asks for, and says what it holds. */
+export async function run(context: Context<Values<"ca sign"> & { REQUEST: string }>): Promise<void> {
+  const { values, output } = context;
+  const made = await signRequest({ request: values.REQUEST, ca: values.ca, out: values.out });
+  if (made.ignored.length > 0) output.line(`not taken from the request: ${made.ignored.join(", ")}`);
+  if (made.other !== null) {
+    output.line(
+      `warning: another key has a certificate of the name ${made.name} until ${made.other.slice(0, 10)}; ` +
+        `if ${made.name} did not ask for a second one, or has lost the first key, ` +
+        `run \`fedx ca revoke ${made.name}\` and have the right request signed again`,
+    );
+  }
+  output.result(
+    made,
+    [
+      `${made.cert}: signed for ${made.name}, role ${made.role}` +
+      `${made.hosts.length > 0 ? `, hosts ${made.hosts.join(", ")}` : ""}, until ${
+        made.expires.slice(0, 10)
+      }`,
+      `key ${made.key} (is it the one that the site reads out?)`,
+      `certificate ${made.fingerprint}`,
+    ].join("\n"),
+  );
+}

@@ -1,0 +1,103 @@
+/**
+ * The aggregator's door: whether a certificate that passed the handshake is still good.
+ *
+ * Why it fails closed: a list that is damaged, forged, older than one seen before, or gone may be hiding a name. Then
+ * nobody is served, and silos wait with a retryable answer until the operator has put the list right; an aggregator
+ * that starts with such a list ends with the same sentence. No list at all, from the start, means that none is revoked.
+ */
+import { stat } from "node:fs/promises";
+import { ProtocolError } from "./errors.ts";
+import type { OnEvent } from "./event.ts";
+import { LIST_NAME, readList, type Revoked } from "./revocation.ts";
+
+/** Who speaks, from the peer's certificate and nothing else. */
+export interface Peer {
+  silo: string;
+  /** Serial number of the certificate, lower-case hex. */
+  serial: string;
+}
+
+/** What is known of the list's file since it was last read. */
+interface Seen {
+  /** Identity of the file's content: inode, size and time of change; "" for no file. */
+  stamp: string;
+  number: number;
+  revoked: Map<string, Revoked>;
+  fault: ProtocolError | null;
+}
+
+/** Reads `revoked.json` again whenever its file changes. */
+export class Admission {
+  readonly #dir: string;
+  readonly #ca: string;
+  readonly #onEvent: OnEvent;
+  #seen: Seen = { stamp: "", number: 0, revoked: new Map(), fault: null };
+  #reading: Promise<void> | null = null;
+
+  private constructor(dir: string, ca: string, onEvent: OnEvent) {
+    this.#dir = dir;
+    this.#ca = ca;
+    this.#onEvent = onEvent;
+  }
+
+  /**
+   * Reads the list of the folder `dir`.
+   * @param options.ca the CA's certificate, PEM
+   * @throws {ProtocolError} `damaged_revocations`.
+   */
+  static async open(dir: string, options: { ca: string; onEvent?: OnEvent }): Promise<Admission> {
+    const admission = new Admission(dir, options.ca, options.onEvent ?? (() => {}));
+    await admission.#refresh();
+    if (admission.#seen.fault !== null) throw admission.#seen.fault;
+    return admission;
+  }
+
+  /** @throws {ProtocolError} `certificate_revoked`, or `damaged_revocations` while the list cannot be trusted. */
+  async check(peer: Peer): Promise<void> {
+    await this.#refresh();
+    if (this.#seen.fault !== null) throw this.#seen.fault;
+    const revoked = this.#seen.revoked.get(peer.serial);
+    if (revoked === undefined) return;
+    throw new ProtocolError("certificate_revoked", {
+      expected: "a certificate that its CA stands by",
+      got: `one of ${peer.silo} that was revoked on ${revoked.at.slice(0, 10)}`,
+    });
+  }
+
+  /** One reading at a time, for all requests that wait for it. */
+  async #refresh(): Promise<void> {
+    this.#reading ??= this.#read().finally(() => this.#reading = null);
+    await this.#reading;
+  }
+
+  async #read(): Promise<void> {
+    const stamp = await this.#stamp();
+    if (stamp === this.#seen.stamp) return;
+    try {
+      const found = await readList(this.#dir, this.#ca);
+      const number = found?.list.number ?? 0;
+      if (number < this.#seen.number) {
+        throw new ProtocolError("damaged_revocations", {
+          expected: `list ${this.#seen.number} or a later one in ${this.#dir}/${LIST_NAME}`,
+          got: number === 0 ? "none" : `list ${number}`,
+        });
+      }
+      const revoked = new Map(found?.list.revoked.map((one) => [one.serial, one]));
+      this.#seen = { stamp, number, revoked, fault: null };
+    } catch (error) {
+      const fault = error as ProtocolError;
+      this.#seen = { ...this.#seen, stamp, fault };
+      this.#onEvent({ type: "warning", text: `no silo is served: ${fault.message}` });
+    }
+  }
+
+  async #stamp(): Promise<string> {
+    try {
+      const { ino, size, mtimeNs, ctimeNs } = await stat(`${this.#dir}/${LIST_NAME}`, { bigint: true });
+      return [ino, size, mtimeNs, ctimeNs].join(".");
+    } catch (error) {
+      // What cannot be looked at is read, and its fault told.
+      return (error as { code?: string }).code === "ENOENT" ? "" : String(error);
+    }
+  }
+}

@@ -1,0 +1,45 @@
+/** The X.509 library and the few numbers of it that this federation uses; keys are EC P-256. */
+import type * as x509 from "@peculiar/x509";
+
+/** Keys and signatures of certificates, requests and the list of revoked certificates. */
+export const CURVE = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+
+/** Which EKU and SAN a certificate carries. */
+export type CertificateRole = "aggregator" | "silo";
+
+/** Extended key usage by role: serverAuth and clientAuth. */
+export const EKU: Record<CertificateRole, string> = {
+  aggregator: "1.3.6.1.5.5.7.3.1",
+  silo: "1.3.6.1.5.5.7.3.2",
+};
+
+/** OIDs of the extensions that a request may ask for. */
+export const OID = { alternativeName: "2.5.29.17", extendedKeyUsage: "2.5.29.37" } as const;
+
+/** The URI that names a silo in its certificate. */
+export const siloUri = (name: string): string => `urn:fedx:silo:${name}`;
+
+/** The library, loaded on first use: it takes 60 ms, which only `ca` and the start of a networked role pay. */
+export async function library(): Promise<typeof x509> {
+  await import("reflect-metadata");
+  return await import("@peculiar/x509");
+}
+
+/** A DNS name or an address as a SAN holds it. */
+export function hostName(host: string): x509.JsonGeneralName {
+  const ip = host.includes(":") || /^\d+(\.\d+){3}$/.test(host);
+  return { type: ip ? "ip" : "dns", value: host };
+}
+
+/** SANs of a certificate, or of a request for one. */
+export function alternativeNames(
+  role: CertificateRole,
+  names: { name: string; hosts: readonly string[] },
+): x509.JsonGeneralName[] {
+  return role === "silo" ? [{ type: "url", value: siloUri(names.name) }] : names.hosts.map(hostName);
+}
+
+/** Lower-case hex SHA-256 of the DER, as `openssl x509 -fingerprint -sha256` without colons. */
+export async function fingerprintOf(pem: { rawData: ArrayBuffer }): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", pem.rawData)).toHex();
+}

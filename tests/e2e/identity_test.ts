@@ -1,0 +1,72 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { issue } from "../../src/fed/ca.ts";
+import { freePort } from "../fed/fake_federation.ts";
+import { inFolder } from "../folder.ts";
+import { makeHospitals } from "./hospitals.ts";
+import { type Finished, run, runJson, type Running, start } from "./program.ts";
+
+/** Exit 1, one sentence with the remedy as the last line, nothing on stdout. */
+function assertRefused(finished: Finished, text: RegExp): void {
+  assertEquals(finished.code, 1, finished.stderr);
+  const last = finished.stderr.trim().split("\n").at(-1)!;
+  assertMatch(last, /^Cannot /);
+  assertMatch(last, text);
+  assertEquals(finished.stdout, "");
+}
+
+/** Waits until the aggregator says that it listens. */
+async function listening(dir: string, state: string): Promise<void> {
+  for (;;) {
+    const log = await Deno.readTextFile(`${dir}/${state}/events.jsonl`).catch(() => "");
+    if (log.includes('"listening"')) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+Deno.test("processes: request, sign and revoke carry a silo in and out again; expired, early and wrong-role certificates exit 1", () =>
+  inFolder(async (dir) => {
+    await makeHospitals(dir);
+    const cwd = { cwd: dir };
+    const ca = ["--ca", "ca"];
+    // The way of real sites: the key never leaves tls-a2.
+    const made = await runJson(["ca", "request", "a", "--role", "silo", "--out", "tls-a2"], cwd);
+    const signed = await runJson(["ca", "sign", "tls-a2/request.pem", ...ca, "--out", "back"], cwd);
+    assertEquals([signed.name, signed.role, signed.key], ["a", "silo", made.key]);
+    for (const name of ["cert.pem", "ca.pem"]) {
+      await Deno.copyFile(`${dir}/back/${name}`, `${dir}/tls-a2/${name}`);
+    }
+    await issue({ name: "a", role: "silo", ca: `${dir}/ca`, out: `${dir}/tls-old`, lifetime: -60 });
+    const from = new Date(Date.now() + 86_400_000);
+    await issue({ name: "a", role: "silo", ca: `${dir}/ca`, out: `${dir}/tls-early`, from });
+    const port = freePort();
+    const aggregate = (tls: string, state: string) => [
+      ...["aggregate", "--silos", "a,b,c", "--tls", tls, "--listen", `127.0.0.1:${port}`, "--rounds", "1"],
+      ...["--size", "32", "--init", "random", "--state", state],
+    ];
+    const train = (tls: string) => [
+      ...["train", "--silo", "a", "--server", `https://127.0.0.1:${port}`, "--tls", tls],
+      ...["--shard", "shard-a", "--state", `state-${tls}`, "--wait", "20s"],
+    ];
+    assertRefused(
+      await run(aggregate("tls-a", "state-x"), cwd),
+      /expected the role aggregator, got a silo's/,
+    );
+    const hub: Running = await start(aggregate("tls-hub", "state-hub"), cwd);
+    try {
+      await listening(dir, "state-hub");
+      assertRefused(await run(train("tls-hub"), cwd), /expected the role silo, got an aggregator's/);
+      assertRefused(await run(train("tls-old"), cwd), /expected the date before .*fedx ca request/);
+      assertRefused(await run(train("tls-early"), cwd), /set this machine's clock/);
+      const revoked = await runJson(["ca", "revoke", "a", ...ca, "--tls", "tls-hub"], cwd);
+      assertEquals((revoked.revoked as unknown[]).length, 4);
+      assertRefused(await run(train("tls-a2"), cwd), /was revoked on .*fedx ca request/);
+    } finally {
+      hub.child.kill("SIGTERM");
+      assertEquals((await hub.finished).code, 0);
+    }
+    const log = await Deno.readTextFile(`${dir}/state-hub/events.jsonl`);
+    assert(
+      log.includes("certificate_revoked") && !log.includes('"pulled"') && !log.includes('"joined"'),
+      log,
+    );
+  }));
