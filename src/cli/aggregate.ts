@@ -35,7 +35,7 @@ export async function run({ values, output, signal, faultPoint }: Context<Aggreg
 }
 
 /** `HOST:PORT`, `[::1]:PORT`; port 0 lets the system choose. */
-function addressOf(text: string): { host: string; port: number } {
+export function addressOf(text: string): { host: string; port: number } {
   const match = /^(?:\[([0-9a-f:]+)\]|([^:[\]]+)):(\d{1,5})$/i.exec(text);
   const port = Number(match?.[3]);
   if (!match || port > 65535) {

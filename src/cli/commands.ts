@@ -286,6 +286,38 @@ export const COMMANDS = {
     },
     json: "`images`, `failed`, `seconds`",
   },
+  doctor: {
+    summary:
+      "look at everything that a run needs on this machine, and say what to do where something is wrong",
+    usage: "fedx doctor [--silo NAME \\| --aggregator]",
+    example: "fedx doctor --silo b --server https://hub.example:8443 --tls tls-b --shard shard-b",
+    options: {
+      silo: {
+        kind: "text",
+        value: "NAME",
+        help: "with the checks of this silo, as fedx train would start it",
+      },
+      aggregator: {
+        kind: "flag",
+        help: "with the checks of the aggregator, as fedx aggregate would start it",
+      },
+      config: { kind: "path", value: "FILE", help: "settings (default: ./fedx.toml where there is one)" },
+      server: { kind: "text", value: "URL", help: "https address of the aggregator" },
+      tls: { kind: "path", value: "DIR", help: "the role's certificate folder" },
+      shard: { kind: "path", value: "SHARD", help: "folder written by fedx prepare" },
+      state: { kind: "path", value: "DIR", help: "folder of the role's state" },
+      silos: { kind: "list", value: "A,B,C", help: "the aggregator's silos" },
+      listen: { kind: "text", value: "HOST:PORT", help: "the aggregator's address" },
+      device: {
+        kind: "text",
+        value: "NAME",
+        help: "where the silo is to compute",
+        choices: ENGINE.device.choices,
+      },
+      threads: ENGINE.threads,
+    },
+    json: "`role`, `checks` [`name`, `ok` true\\|false\\|null, `detail`, `remedy`]",
+  },
   version: {
     summary: "versions of fedx, Deno and libtorch",
     usage: "fedx version",

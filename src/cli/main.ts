@@ -86,6 +86,7 @@ const CODE: Record<CommandName, () => Promise<{ run: (context: never) => Promise
   local: () => import("./local.ts"),
   evaluate: () => import("./evaluate.ts"),
   predict: () => import("./predict.ts"),
+  doctor: () => import("./doctor.ts"),
   version: () => import("./version.ts"),
 };
 

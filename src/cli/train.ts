@@ -58,7 +58,7 @@ export async function run(context: Context<Values<"train">>): Promise<void> {
 }
 
 /** @throws {UsageError} unless it is an https address. */
-function serverOf(text: string): URL {
+export function serverOf(text: string): URL {
   if (URL.canParse(text) && new URL(text).protocol === "https:") return new URL(text);
   throw new UsageError(`Cannot read --server: expected https://HOST:PORT, got ${JSON.stringify(text)}.`);
 }

@@ -52,6 +52,11 @@ export class Admission {
     return admission;
   }
 
+  /** Certificates on the list. */
+  get size(): number {
+    return this.#seen.revoked.size;
+  }
+
   /** @throws {ProtocolError} `certificate_revoked`, or `damaged_revocations` while the list cannot be trusted. */
   async check(peer: Peer): Promise<void> {
     await this.#refresh();

@@ -146,6 +146,14 @@ export class Client implements Disposable {
     return { vector, sha256 };
   }
 
+  /** Pulls up to `count` bytes of a model, and says how many came: to measure the way. */
+  async sample(round: number, count: number): Promise<number> {
+    // Not from byte 0: that would count as a pull of the whole model.
+    const headers = { range: `bytes=4-${count + 3}` };
+    const call: Call = { method: "GET", path: `/v1/rounds/${round}/model`, headers };
+    return (await this.#retry(() => this.#send(call))).body.length;
+  }
+
   /**
    * Announces an update and sends what the aggregator does not hold yet; resolves with the receipt.
    * @throws {ProtocolError} `damaged_upload` when it arrives damaged again and again.

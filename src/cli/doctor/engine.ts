@@ -1,0 +1,116 @@
+// Why: a libtorch of another version than the shim's ends a run at its first step; here it ends the doctor's second line.
+import { openEngine } from "../../model/probe.ts";
+import type { Libraries } from "../../model/model.ts";
+import { findLibtorch, type Libtorch } from "../../shim/libtorch.ts";
+import { BUILD, libraries } from "../engine.ts";
+import { bad, type Check, failed, good, open } from "./check.ts";
+
+/** Where drivers put libcuda, and its link's target names the driver's version. */
+const LIBCUDA = [
+  "/usr/lib/x86_64-linux-gnu/libcuda.so.1",
+  "/usr/lib64/libcuda.so.1",
+  "/usr/lib/libcuda.so.1",
+  "/usr/local/cuda/compat/libcuda.so.1",
+  "/usr/lib/wsl/lib/libcuda.so.1",
+];
+
+/** How the engine's parts are found and opened. */
+export interface EngineParts {
+  find(): Promise<Libtorch | null>;
+  libraries(): Promise<Libraries>;
+  open(libraries: Libraries): { build: string; torch: string };
+}
+
+/** The parts of this installation. */
+export const PARTS: EngineParts = { find: findLibtorch, libraries, open: openEngine };
+
+/** Finds libtorch and opens it with the shim; `libraries` is null when training is not possible. */
+export async function checkEngine(
+  parts: EngineParts = PARTS,
+): Promise<{ checks: Check[]; libraries: Libraries | null; libtorch: Libtorch | null }> {
+  const checks: Check[] = [];
+  const stop = (check: Check, libtorch: Libtorch | null = null) => ({
+    checks: [...checks, check, ...checks.length === 0 ? [open("engine", "not opened without libtorch")] : []],
+    libraries: null,
+    libtorch,
+  });
+  let found: Libtorch | null;
+  try {
+    found = await parts.find();
+  } catch (error) {
+    return stop(failed("libtorch", error, "name the folder that holds lib/ in FEDX_LIBTORCH, or unset it"));
+  }
+  if (found === null) {
+    const places = "none in FEDX_LIBTORCH, the cache or python3";
+    return stop(bad("libtorch", places, `run \`${BUILD}\`, or name one in FEDX_LIBTORCH`));
+  }
+  checks.push(good("libtorch", `${found.version} from ${found.source} (${found.dir})`));
+  try {
+    const libs = await parts.libraries();
+    const { build, torch } = parts.open(libs);
+    checks.push(good("engine", `build ${build}, for libtorch ${torch}`));
+    return { checks, libraries: libs, libtorch: found };
+  } catch (error) {
+    return stop(failed("engine", error, `run \`${BUILD}\` again with this libtorch`), found);
+  }
+}
+
+/** What there is of a GPU. */
+export interface GpuFacts {
+  /** The driver's libcuda and version, or null. */
+  libcuda: string | null;
+  driver: string | null;
+  /** /dev/nvidia0; null when it may not be looked at. */
+  device: boolean | null;
+  /** Whether the libtorch found computes on one. */
+  cuda: boolean;
+}
+
+/** Looks for a driver and its device. */
+export async function readGpu(libtorch: Libtorch | null): Promise<GpuFacts> {
+  let libcuda: string | null = null, driver: string | null = null;
+  for (const path of LIBCUDA) {
+    const target = await Deno.realPath(path).catch(() => null);
+    if (target === null) continue;
+    libcuda = path;
+    driver = /libcuda\.so\.(\d+\.\d+(?:\.\d+)?)$/.exec(target)?.[1] ?? null;
+    break;
+  }
+  const device = await Deno.stat("/dev/nvidia0").then(
+    () => true,
+    (error) => error instanceof Deno.errors.NotFound ? false : null,
+  );
+  const cuda = libtorch !== null &&
+    await Deno.stat(`${libtorch.dir}/lib/libtorch_cuda.so`).then(() => true, () => false);
+  return { libcuda, driver, device, cuda };
+}
+
+/** Whether what the operator asks for (`--device`) is there. */
+export function checkGpu(facts: GpuFacts, asked: string): Check {
+  const { libcuda, driver, device, cuda } = facts;
+  const present = libcuda !== null && device !== false;
+  const parts = [
+    libcuda === null ? "no libcuda" : `driver ${driver ?? "of unknown version"}`,
+    device === null
+      ? "device files not looked at (they need more permissions)"
+      : device
+      ? "a device"
+      : "no device",
+    cuda ? "libtorch with CUDA" : "libtorch without CUDA",
+  ].join(", ");
+  if (asked === "cpu") return good("gpu", `${parts}: not asked for`);
+  if (present && cuda) return good("gpu", parts);
+  if (asked !== "cuda") {
+    return good("gpu", `${parts}: computes on the CPU`);
+  }
+  if (libcuda === null) {
+    return bad(
+      "gpu",
+      parts,
+      "install the NVIDIA driver (nvidia-smi must list the GPU), or take --device cpu",
+    );
+  }
+  return device === false
+    ? bad("gpu", parts, "let this process see /dev/nvidia* (containers: --gpus all), or take --device cpu")
+    : bad("gpu", parts, "name a libtorch with CUDA in FEDX_LIBTORCH, or take --device cpu");
+}
