@@ -57,7 +57,9 @@ export async function checkCertificate(
     throw new Error(`Cannot use ${dir}/cert.pem: expected ${expected}, got ${got}; ${remedy}`);
   };
   const again = "issue another with the federation's CA: " +
-    `fedx ca issue ${options.name ?? "aggregator"} --role ${options.role} --ca CA --out DIR, or fedx ca request and sign`;
+    `fedx ca issue ${
+      options.name ?? "aggregator"
+    } --role ${options.role} --ca CA --out DIR, or fedx ca request and sign`;
   if (cert.issuer !== ca.subject || !cert.verify(ca.publicKey)) {
     refuse("a certificate signed by the ca.pem beside it", `one issued by ${cert.issuer}`, again);
   }

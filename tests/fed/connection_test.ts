@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { createSecureServer } from "node:http2";
+import { Admission } from "../../src/fed/admission.ts";
 import { readIdentity } from "../../src/fed/certificate.ts";
 import { Connection, ConnectionLost } from "../../src/fed/connection.ts";
 import { ProtocolError } from "../../src/fed/errors.ts";
@@ -42,9 +43,11 @@ Deno.test("Connection.send ends the connection when an answer does not come in t
 
 Deno.test("serve tells a silo that finds no slot when to ask again", () =>
   withFederation(async (dir) => {
+    const hub = await readIdentity(`${dir}/tls-aggregator`);
     await using server = await serve({
       ...{ host: "127.0.0.1", port: 0, onEvent() {}, onSession() {} },
-      identity: await readIdentity(`${dir}/tls-aggregator`),
+      identity: hub,
+      admission: await Admission.open(`${dir}/tls-aggregator`, { ca: hub.ca }),
       handler: () => Promise.resolve(answerOf(new ProtocolError("slots_taken", { expected: "4", got: "5" }))),
     });
     const url = new URL(`https://127.0.0.1:${server.port}`);
