@@ -32,7 +32,8 @@ export async function readIdentity(dir: string): Promise<Identity> {
     Deno.readTextFile(`${dir}/${name}`).catch((cause) => {
       throw new Deno.errors.NotFound(
         `Cannot read ${dir}/${name}: expected a folder with ca.pem, cert.pem and key.pem; ` +
-          `make one with: fedx ca issue NAME --role silo|aggregator --ca CA --out ${dir}, or fedx ca request and sign`,
+          `make one with: fedx ca request NAME --role silo|aggregator --out ${dir}, ` +
+          `or fedx ca issue NAME --role silo|aggregator --ca CA --out ${dir}`,
         { cause },
       );
     });
@@ -56,10 +57,9 @@ export async function checkCertificate(
   const refuse = (expected: string, got: string, remedy: string): never => {
     throw new Error(`Cannot use ${dir}/cert.pem: expected ${expected}, got ${got}; ${remedy}`);
   };
-  const again = "issue another with the federation's CA: " +
-    `fedx ca issue ${
-      options.name ?? "aggregator"
-    } --role ${options.role} --ca CA --out DIR, or fedx ca request and sign`;
+  const named = `${options.name ?? "NAME"} --role ${options.role}`;
+  const again = `get another of the federation's CA: fedx ca request ${named} --out DIR and fedx ca sign, ` +
+    `or fedx ca issue ${named} --ca CA --out DIR`;
   if (cert.issuer !== ca.subject || !cert.verify(ca.publicKey)) {
     refuse("a certificate signed by the ca.pem beside it", `one issued by ${cert.issuer}`, again);
   }

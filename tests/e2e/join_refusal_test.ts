@@ -75,7 +75,7 @@ Deno.test("train and aggregate: what is refused before a run names its remedy an
     await t.step("no certificate, another name, a certificate beside another CA's ca.pem", async () => {
       await refused(
         train({ tls: "tls-none" }),
-        /with ca\.pem, cert\.pem and key\.pem; make one with: fedx ca issue NAME .* --out tls-none$/,
+        /with ca\.pem, cert\.pem and key\.pem; make one with: fedx ca request NAME .* or fedx ca issue NAME .* --out tls-none$/,
       );
       await refused(
         train({ silo: "b" }),
@@ -83,14 +83,14 @@ Deno.test("train and aggregate: what is refused before a run names its remedy an
       );
       await refused(
         train({ tls: "tls-wrong" }),
-        /signed by the ca\.pem beside it.*the federation's CA: fedx ca issue a --role silo --ca CA/,
+        /signed by the ca\.pem beside it.*the federation's CA: fedx ca request a .* or fedx ca issue a --role silo --ca CA/,
       );
     });
 
     await t.step("a foreign CA's certificate that only the aggregator can tell", async () => {
       await refused(
         train({ tls: "tls-mixed" }),
-        /the aggregator refuses this certificate.*`fedx ca issue NAME --role silo` run with the aggregator's CA/,
+        /the aggregator refuses this certificate.*made with the aggregator's CA, role silo: `fedx ca request`/,
       );
       let handshakes = 0;
       const third = { type: "refused", signal, where: () => ++handshakes === 3 } as const;
