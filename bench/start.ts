@@ -1,0 +1,43 @@
+/**
+ * How large is the one file, and how long does it take to start?
+ *
+ *     deno run -A bench/start.ts FEDX
+ *
+ * FEDX is what `task compile` made. First start: with an empty cache, so it unpacks, hashes and syncs every part.
+ * Later starts: `--version`, median of 5. Baseline: the carried runtime with a program of one line, median of 5.
+ */
+import { fileURLToPath } from "node:url";
+
+const fedx = await Deno.realPath(Deno.args[0] ?? fileURLToPath(new URL("../fedx", import.meta.url)));
+const cache = await Deno.makeTempDir();
+
+/** Seconds of one run with the empty cache folder of this bench. */
+async function seconds(command: string, args: string[]): Promise<number> {
+  const start = performance.now();
+  const env = { XDG_CACHE_HOME: cache, DENO_NO_UPDATE_CHECK: "1", DENO_DIR: `${cache}/deno` };
+  const { success } = await new Deno.Command(command, { args, env, stdout: "null" }).output();
+  if (!success) throw new Error(`Cannot measure: ${command} ${args.join(" ")} failed`);
+  return (performance.now() - start) / 1000;
+}
+
+async function median(command: string, args: string[]): Promise<number> {
+  const runs: number[] = [];
+  for (let i = 0; i < 5; i++) runs.push(await seconds(command, args));
+  return runs.sort((a, b) => a - b)[2];
+}
+
+try {
+  const first = await seconds(fedx, ["--version"]);
+  const unpacked = new Deno.Command(fedx, { args: ["--unpack"], env: { XDG_CACHE_HOME: cache } });
+  const runtime = `${new TextDecoder().decode((await unpacked.output()).stdout).trim()}/fedx-runtime`;
+  await Deno.writeTextFile(`${cache}/one.js`, "console.log(1)");
+  const bare = () => median(runtime, ["run", "--quiet", "--no-config", "--no-lock", `${cache}/one.js`]);
+  const baseline = await bare();
+  const later = await median(fedx, ["--version"]);
+  console.log(`size             ${((await Deno.stat(fedx)).size / 1e6).toFixed(1)} MB`);
+  console.log(`first start      ${first.toFixed(2)} s`);
+  console.log(`later starts     ${later.toFixed(3)} s, median of 5`);
+  console.log(`runtime alone    ${baseline.toFixed(3)} s, median of 5`);
+} finally {
+  await Deno.remove(cache, { recursive: true });
+}

@@ -1,0 +1,74 @@
+/* Unpacks what this file carries, once, and becomes the runtime that runs it. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "launcher.h"
+
+enum { MOST_FLAGS = 64 };
+
+/*
+ * The runtime's file and argv[0]. A deno executable whose argv[0] ends in "dx" acts as `deno x`, so it must not be
+ * called by this file's name.
+ */
+static const char *RUNTIME = "fedx-runtime";
+
+void fail(const char *format, ...) {
+    va_list values;
+    va_start(values, format);
+    vfprintf(stderr, format, values);
+    va_end(values);
+    fputc('\n', stderr);
+    exit(1);
+}
+
+void path_of(char *out, const char *format, ...) {
+    va_list values;
+    va_start(values, format);
+    int length = vsnprintf(out, PATH_MAX, format, values);
+    va_end(values);
+    if (length < 0 || length >= PATH_MAX) fail("Cannot start fedx: expected paths shorter than %d bytes.", PATH_MAX);
+}
+
+static void set_environment(const struct payload *payload, const char *app) {
+    char cache[PATH_MAX];
+    path_of(cache, "%s/cache", app);
+    setenv("DENO_DIR", cache, 1); /* compiled code of the bundle; nothing is ever fetched into it */
+    setenv("DENO_NO_UPDATE_CHECK", "1", 1);
+    setenv("FEDX_EXE", payload->self, 1); /* how `fedx demo` starts its roles */
+    setenv("FEDX_BUILD", payload->build, 1);
+}
+
+static void become_runtime(const struct payload *payload, const char *app, int argc, char **argv) {
+    const char **args = calloc((size_t)argc + MOST_FLAGS, sizeof *args);
+    char runtime[PATH_MAX], program[PATH_MAX];
+    size_t count = 0;
+    if (!args) fail("Cannot start fedx: no memory.");
+    path_of(runtime, "%s/%s", app, RUNTIME);
+    path_of(program, "%s/src/cli/mod.js", app);
+    args[count++] = RUNTIME;
+    static const char *fixed[] = {"run", "--quiet", "--no-prompt", "--no-config", "--no-lock", "--cached-only",
+                                  "--no-remote", "--no-npm", "--node-modules-dir=manual"};
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) args[count++] = fixed[i];
+    const char *word = argc > 1 ? argv[1] : "-";
+    if (opens_libraries(payload, word)) check_libraries(payload, app);
+    count = add_permissions(payload, app, word, args, count);
+    args[count++] = program;
+    for (int i = 1; i < argc; i++) args[count++] = argv[i];
+    args[count] = NULL;
+    execv(runtime, (char **)args);
+    fail("Cannot start %s: %s; this program needs 64-bit x86 Linux with glibc.", runtime, strerror(errno));
+}
+
+int main(int argc, char **argv) {
+    static struct payload payload;
+    char app[PATH_MAX];
+    read_payload(&payload);
+    ensure_unpacked(&payload, app);
+    if (argc == 2 && strcmp(argv[1], "--unpack") == 0) return puts(app) < 0;
+    set_environment(&payload, app);
+    become_runtime(&payload, app, argc, argv);
+}

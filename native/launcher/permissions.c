@@ -1,0 +1,117 @@
+/* The runtime's permissions for one command: tools/permissions.ts wrote the table, here its placeholders get values. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "launcher.h"
+
+enum { FLAG_BYTES = 4 * PATH_MAX };
+
+static const struct role *role_of(const struct payload *payload, const char *word) {
+    const struct role *other = NULL;
+    for (size_t i = 0; i < payload->role_count; i++) {
+        const struct role *role = &payload->roles[i];
+        if (strcmp(role->word, word) == 0) return role;
+        if (strcmp(role->word, "-") == 0) other = role;
+    }
+    return other;
+}
+
+int opens_libraries(const struct payload *payload, const char *word) {
+    const struct role *role = role_of(payload, word);
+    return role && strstr(role->flags, "{libtorch}") != NULL;
+}
+
+static void append_letter(char *flag, char letter) {
+    size_t end = strlen(flag);
+    if (end + 1 >= FLAG_BYTES) fail("Cannot start fedx: expected shorter paths, got %.200s …; use shorter ones.", flag);
+    flag[end] = letter;
+    flag[end + 1] = 0;
+}
+
+/* Appends a path; the runtime reads `,` as the end of one and `,,` as a comma. */
+static void append_path(char *flag, const char *path) {
+    for (; *path; path++) {
+        if (*path == ',') append_letter(flag, ',');
+        append_letter(flag, *path);
+    }
+}
+
+/* The folder of python3's torch, found without importing it; "" when there is none. */
+static void python_torch(char path[PATH_MAX]) {
+    static const char *code =
+        "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0])";
+    int ends[2];
+    path[0] = 0;
+    if (pipe(ends) != 0) return;
+    pid_t child = fork();
+    if (child == 0) {
+        if (!freopen("/dev/null", "r", stdin) || !freopen("/dev/null", "w", stderr)) _exit(127);
+        dup2(ends[1], 1), close(ends[0]), close(ends[1]);
+        execlp("python3", "python3", "-c", code, (char *)NULL);
+        _exit(127);
+    }
+    close(ends[1]);
+    size_t have = 0;
+    for (ssize_t got; have < PATH_MAX - 1 && (got = read(ends[0], path + have, PATH_MAX - 1 - have)) > 0;)
+        have += (size_t)got;
+    path[have] = 0;
+    path[strcspn(path, "\n")] = 0;
+    close(ends[0]);
+    if (child > 0) waitpid(child, NULL, 0);
+    if (path[0] != '/') path[0] = 0;
+}
+
+/*
+ * Appends `,FOLDER` for each folder that src/shim/libtorch.ts may choose, in its order; python3 is asked only where
+ * nothing comes before it. A wheel's CUDA libraries lie in `nvidia` beside torch.
+ */
+static void append_libtorch(const struct payload *payload, char *flag) {
+    char cache[PATH_MAX], path[PATH_MAX];
+    const char *named = getenv("FEDX_LIBTORCH");
+    int has_cache = cache_dir(cache);
+    if (named && named[0]) {
+        path_of(path, "%s", named);
+    } else {
+        if (has_cache) {
+            path_of(path, "%s/libtorch/%s/lib/libtorch_cpu.so", cache, payload->torch ? payload->torch : "");
+            int there = access(path, R_OK) == 0;
+            path_of(path, "%s/libtorch", cache);
+            append_letter(flag, ',');
+            append_path(flag, path);
+            if (there) return;
+        }
+        python_torch(path);
+    }
+    if (!path[0]) return;
+    append_letter(flag, ',');
+    append_path(flag, path);
+    append_letter(flag, ',');
+    append_path(flag, path);
+    append_path(flag, "/../nvidia");
+}
+
+/* One flag with its placeholders filled in. */
+static const char *expand(const struct payload *payload, const char *app, const char *flag, size_t count) {
+    char *out = calloc(1, FLAG_BYTES);
+    if (!out) fail("Cannot start fedx: no memory.");
+    for (const char *at = flag, *end = flag + count; at < end;) {
+        if (strncmp(at, "{self}", 6) == 0) append_path(out, payload->self), at += 6;
+        else if (strncmp(at, "{app}", 5) == 0) append_path(out, app), at += 5;
+        else if (strncmp(at, "{libtorch}", 10) == 0) append_libtorch(payload, out), at += 10;
+        else append_letter(out, *at++);
+    }
+    return out;
+}
+
+size_t add_permissions(const struct payload *payload, const char *app, const char *word, const char **argv, size_t count) {
+    const struct role *role = role_of(payload, word);
+    for (const char *flag = role ? role->flags : ""; *flag;) {
+        size_t length = strcspn(flag, " ");
+        argv[count++] = expand(payload, app, flag, length);
+        flag += length + (flag[length] == ' ');
+    }
+    return count;
+}

@@ -1,0 +1,44 @@
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { bundle } from "../../tools/bundle.ts";
+import { buildShim } from "../../tools/native.ts";
+import { resolveStd } from "../../tools/std.ts";
+import { drawFilms } from "../e2e/hospitals.ts";
+import { inFolder } from "../folder.ts";
+import { libtorchDir } from "../libraries.ts";
+
+/** Runs a command that must succeed, with these variables and no others; returns its stdout. */
+async function succeed(
+  cwd: string,
+  env: Record<string, string>,
+  [command, ...args]: string[],
+): Promise<string> {
+  const child = new Deno.Command(command, { args, cwd, env, clearEnv: true, stdin: "null" });
+  const { success, stdout, stderr } = await child.output();
+  assert(success, `${command} ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
+  return new TextDecoder().decode(stdout);
+}
+
+Deno.test("bundle: at most 60 MB; unpacked elsewhere, rebuild.sh builds the shim and the new file trains", () =>
+  inFolder(async (folder) => {
+    const libtorch = await libtorchDir();
+    const { flags } = await resolveStd();
+    const { path, bytes } = await bundle({ folder, flags, shim: await buildShim({ libtorch }) });
+    assert(bytes <= 60e6, `${bytes} bytes`);
+    const env = { HOME: `${folder}/home`, PATH: "/usr/bin:/bin", FEDX_LIBTORCH: libtorch };
+    await succeed(folder, env, ["tar", "xJf", path]);
+    const place = path.replace(/\.tar\.xz$/, "");
+    // Another source, so that the shim which was carried along could not pass for the new one.
+    await Deno.writeTextFile(`${place}/native/pool.cpp`, "\n// on site\n", { append: true });
+    const version = async () => JSON.parse(await succeed(place, env, ["./fedx", "--version", "--json"]));
+    const before = await version();
+    await succeed(folder, env, ["sh", `${place}/rebuild.sh`]);
+    const after = await version();
+    assertNotEquals([after.build, after.shim.build], [before.build, before.shim.build]);
+    assertEquals(after.shim.torch, before.shim.torch);
+    await drawFilms(place);
+    const films = ["--images", "films-a/images", "--labels", "films-a/labels.csv", "--size", "32"];
+    await succeed(place, env, ["./fedx", "prepare", ...films, "--out", "shard"]);
+    const train = ["--shard", "shard", "--rounds", "1", "--init", "random", "--out", "m.safetensors"];
+    const trained = JSON.parse(await succeed(place, env, ["./fedx", "local", ...train, "--json"]));
+    assert(trained.selection.auroc >= 0, JSON.stringify(trained.selection));
+  }));

@@ -1,0 +1,65 @@
+/**
+ * The archive for closed networks: the one file, the shim's sources, and a script that rebuilds the shim against a
+ * PyTorch found there. libtorch itself is not in it.
+ *
+ * Why always our own launcher's file: rebuild.ts must take it apart and pack it again.
+ */
+import { fileURLToPath } from "node:url";
+import { packFile } from "./compile.ts";
+import type { NativeBuild } from "./native.ts";
+import { deno } from "./parts.ts";
+
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
+
+/** Copied as they are. */
+const DOCUMENTS = ["README.md", "LICENSE"];
+
+/** Writes `fedx-VERSION-linux-x64.tar.xz` into `folder`; returns its path and size. */
+export async function bundle(
+  options: { folder: string; flags: string[]; shim: NativeBuild },
+): Promise<{ path: string; bytes: number }> {
+  const { version } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`)) as { version: string };
+  const name = `fedx-${version}-linux-x64`;
+  const work = await Deno.makeTempDir({ prefix: "fedx-bundle-" });
+  try {
+    const tree = `${work}/${name}`;
+    await Deno.mkdir(`${tree}/tools`, { recursive: true });
+    await packFile({ ...options, out: `${tree}/fedx` });
+    await copySources(`${ROOT}native`, `${tree}/native`);
+    const script = `--output=${tree}/tools/rebuild.js`;
+    await deno(["bundle", "--quiet", ...options.flags, "--platform=deno", script, `${ROOT}tools/rebuild.ts`]);
+    await Deno.copyFile(`${ROOT}tools/rebuild.sh`, `${tree}/rebuild.sh`);
+    for (const file of DOCUMENTS) await Deno.copyFile(`${ROOT}${file}`, `${tree}/${file}`);
+    const path = `${options.folder}/${name}.tar.xz`;
+    await archive(work, name, path);
+    return { path, bytes: (await Deno.stat(path)).size };
+  } finally {
+    await Deno.remove(work, { recursive: true });
+  }
+}
+
+/** Sources of the shim: native/ without what is built there and without the launcher. */
+async function copySources(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to, { recursive: true });
+  for await (const entry of Deno.readDir(from)) {
+    if (entry.isFile) await Deno.copyFile(`${from}/${entry.name}`, `${to}/${entry.name}`);
+    else if (!["build", "launcher"].includes(entry.name)) {
+      await copySources(`${from}/${entry.name}`, `${to}/${entry.name}`);
+    }
+  }
+}
+
+async function archive(work: string, name: string, path: string): Promise<void> {
+  const partial = `${path}.${Deno.pid}.partial`;
+  const owner = ["--owner=0", "--group=0", "--numeric-owner", "--sort=name"];
+  const { success, stderr } = await new Deno.Command("tar", {
+    args: ["--create", "--xz", ...owner, `--file=${partial}`, `--directory=${work}`, name],
+    env: { XZ_OPT: "-6 -T0" },
+    stdout: "null",
+    stderr: "piped",
+  }).output();
+  if (success) return await Deno.rename(partial, path);
+  await Deno.remove(partial).catch(() => {});
+  const why = new TextDecoder().decode(stderr).trim();
+  throw new Error(`Cannot write ${path}: tar failed; it needs xz (Debian: apt install xz-utils)\n${why}`);
+}

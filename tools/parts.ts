@@ -1,0 +1,100 @@
+/**
+ * What the one file carries: the runtime, the program as a bundle, the shim, sharp's native folders, and the wasm
+ * file of tfjs where that package is used. Each lies where the clone has it, so that modules find it alike.
+ */
+import { fileURLToPath } from "node:url";
+import type { NativeBuild } from "./native.ts";
+import type { Part } from "./pack.ts";
+
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
+
+/** sharp for glibc; `deno install` would bring the musl twins as well. */
+const SHARP = ["@img/sharp-linux-x64", "@img/sharp-libvips-linux-x64"];
+const TFJS = { name: "@tensorflow/tfjs-backend-wasm", file: "dist/tfjs-backend-wasm-simd.wasm" };
+
+/** Where the one file's parts come from. */
+export interface PartsOptions {
+  /** Flags of resolveStd. */
+  flags: string[];
+  shim: NativeBuild;
+  /** Folder for what is made on the way. */
+  work: string;
+}
+
+/** Makes the bundle and lists all parts. */
+export async function gatherParts({ flags, shim, work }: PartsOptions): Promise<Part[]> {
+  return [
+    { path: "fedx-runtime", mode: 0o755, source: await Deno.realPath(Deno.execPath()) },
+    ...await bundleParts(flags, `${work}/bundle`),
+    ...shimParts(shim),
+    ...await packageParts(flags),
+  ];
+}
+
+/** mod.js and its pieces. In pieces, so that a start loads no module that its command does not use. */
+async function bundleParts(flags: string[], folder: string): Promise<Part[]> {
+  const shape = ["--platform=deno", "--code-splitting", `--outdir=${folder}`];
+  await deno(["bundle", "--quiet", ...flags, ...shape, `${ROOT}mod.ts`]);
+  const paths = await filesBelow(folder);
+  return paths.map((path) => ({ path: `src/cli/${path}`, mode: 0o644, source: `${folder}/${path}` }));
+}
+
+/** A shim, and beside it what `--version` says about it (written by tools/native.ts). */
+export function shimParts(shim: NativeBuild): Part[] {
+  const names = [shim.path.split("/").at(-1)!, "shim.json"];
+  const folder = shim.path.slice(0, shim.path.lastIndexOf("/"));
+  return names.map((name) => ({ path: `native/build/${name}`, mode: 0o644, source: `${folder}/${name}` }));
+}
+
+interface NpmPackage {
+  name: string;
+  version: string;
+  localPath: string;
+}
+
+/** Native files of npm packages, from Deno's own cache. */
+async function packageParts(flags: string[]): Promise<Part[]> {
+  await deno(["cache", "--quiet", ...flags, `${ROOT}mod.ts`]);
+  const text = await deno(["info", "--json", ...flags, `${ROOT}mod.ts`]);
+  const { npmPackages } = JSON.parse(text) as { npmPackages: Record<string, NpmPackage> };
+  const all = Object.values(npmPackages);
+  const parts: Part[] = [];
+  for (const name of SHARP) {
+    const found = all.find((one) => one.name === name);
+    if (found === undefined) {
+      throw new Error(`Cannot pack: expected the package ${name} in Deno's cache, got none`);
+    }
+    for (const path of await filesBelow(found.localPath)) {
+      parts.push({ path: `node_modules/${name}/${path}`, mode: 0o644, source: `${found.localPath}/${path}` });
+    }
+  }
+  const tfjs = all.find(({ name }) => name === TFJS.name);
+  const wasm = tfjs && `${tfjs.localPath}/${TFJS.file}`;
+  if (wasm) parts.push({ path: `src/cli/${TFJS.file.split("/")[1]}`, mode: 0o644, source: wasm });
+  return parts;
+}
+
+/** Paths of all files below a folder, sorted; Deno's own mark of a cached package is left out. */
+async function filesBelow(folder: string, prefix = ""): Promise<string[]> {
+  const paths: string[] = [];
+  for await (const entry of Deno.readDir(folder)) {
+    const path = `${prefix}${entry.name}`;
+    if (entry.isDirectory) paths.push(...await filesBelow(`${folder}/${entry.name}`, `${path}/`));
+    else if (!entry.name.startsWith(".")) paths.push(path);
+  }
+  return paths.sort();
+}
+
+/** Runs this Deno; returns its stdout. */
+export async function deno(args: string[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args,
+    env: { DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).output();
+  if (success) return new TextDecoder().decode(stdout);
+  const why = new TextDecoder().decode(stderr).trim();
+  throw new Error(`Cannot run deno ${args[0]}: it failed\n${why}`);
+}

@@ -1,0 +1,37 @@
+/**
+ * What each command may do, in the one file: the runtime gets these flags and no others, and never asks.
+ *
+ * Every role reads and writes where its options and fedx.toml say, so files are not limited by path; Deno's own
+ * modules read the environment. Network: only the two roles of a run, and not by address, since that may stand in
+ * fedx.toml. Programs: python3 alone, which looks for torch and fetches weights through pip. Native libraries: by
+ * path, and only ours, sharp's and libtorch's; `aggregate`, `ca` and `init` open none.
+ */
+import type { CommandName } from "../src/cli/commands.ts";
+
+/** The first word of a command line. */
+type Word = CommandName extends infer N ? N extends `${infer W} ${string}` ? W : N : never;
+
+const FILES = ["--allow-read", "--allow-write", "--allow-env"];
+const NETWORK = "--allow-net";
+const PYTHON = "--allow-run=python3";
+const IMAGES = "--allow-ffi={app}/node_modules";
+const ENGINE = "--allow-ffi={app}{libtorch}";
+
+const BY_WORD = {
+  demo: [...FILES, "--allow-run={self},python3", ENGINE],
+  init: FILES,
+  prepare: [...FILES, IMAGES],
+  ca: FILES,
+  aggregate: [...FILES, NETWORK, PYTHON],
+  train: [...FILES, NETWORK, PYTHON, ENGINE],
+  local: [...FILES, PYTHON, ENGINE],
+  evaluate: [...FILES, PYTHON, ENGINE],
+  predict: [...FILES, PYTHON, ENGINE],
+  version: FILES,
+} as const satisfies Record<Word, readonly string[]>;
+
+/** Flags by the first word of the command line; `-` is for `--help`, `--version` and what is no command. */
+export const PERMISSIONS: Readonly<Record<string, readonly string[]>> = { ...BY_WORD, "-": FILES };
+
+/** What `deno compile` bakes in: one set for all commands, so the largest of each kind. */
+export const COMPILED = [...FILES, NETWORK, "--allow-run", "--allow-ffi", "--allow-sys"];
