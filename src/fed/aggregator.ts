@@ -7,18 +7,19 @@
 import { digest, writeDurably } from "../model/checkpoint.ts";
 import { type Layout, layoutOf } from "../model/layout.ts";
 import { Admission } from "./admission.ts";
+import { SILENCE } from "./attendance.ts";
 import { AggregatorState } from "./aggregator_state.ts";
 import { checkCertificate, readIdentity } from "./certificate.ts";
-import { closeRun, keepModels } from "./closing.ts";
+import { absent, closeRun } from "./closing.ts";
 import { ProtocolError } from "./errors.ts";
 import type { OnEvent } from "./event.ts";
 import { nameFullDisk } from "./files.ts";
 import { handlerOf } from "./handlers.ts";
-import { planOf } from "./join.ts";
 import { checkProposal, checkSame } from "./proposal.ts";
-import { newRunId, planId, type Proposal } from "./protocol.ts";
+import { newRunId, type Proposal, type Row } from "./protocol.ts";
+import { freezePlan, gather, lacking, type Wanted } from "./quorum.ts";
 import type { AggregatorResult } from "./result.ts";
-import { abandonTime, closeRow, openRow, selectNow, timeoutAt } from "./rounds.ts";
+import { abandonTime, closeRow, openRow } from "./rounds.ts";
 import { type FaultPoint, Run } from "./run.ts";
 import { serve, type Server } from "./server.ts";
 import { requirePinnedDeno } from "./tls.ts";
@@ -27,9 +28,8 @@ import { requirePinnedDeno } from "./tls.ts";
 const LINGER = 60;
 /** Seconds for which a failure is served. */
 const LINGER_FAILED = 5;
-/** Seconds without a word after which a silo counts as lost. */
-const SILENCE = 60;
-
+/** So often per silence the aggregator looks who is there. */
+const LOOKS = 10;
 export interface AggregatorOptions {
   proposal: Proposal;
   /** The start vector, (layout.length) f32; its digest is `proposal.init.sha256`. */
@@ -44,6 +44,8 @@ export interface AggregatorOptions {
   /** Lets two silos join with one shard, for experiments. @default false */
   allowSameShard?: boolean;
   onEvent?: OnEvent;
+  /** Seconds without a word after which a silo counts as lost. @default SILENCE */
+  silence?: number;
   /** Awaited at named moments. @default none */
   faultPoint?: FaultPoint;
   /** Stops the aggregator after the write under way; the promise rejects with its reason, the run can be resumed. */
@@ -69,15 +71,15 @@ export async function runAggregator(options: AggregatorOptions): Promise<Aggrega
   if (finished !== null && state.folder.get("served") !== null) return finished;
   const layout = options.layout ??
     layoutOf(options.proposal.network, { channels: options.proposal.channels });
-  const { allowSameShard, faultPoint = () => {} } = options;
-  const run = new Run(state, { layout, onEvent, faultPoint, allowSameShard });
+  const { allowSameShard, silence = SILENCE, faultPoint = () => {} } = options;
+  const run = new Run(state, { layout, onEvent, faultPoint, silence, allowSameShard });
   if (run.open !== null) run.phase = "round";
   if (finished !== null) run.phase = "finished";
   await using server = await listen(run, options);
   onEvent({ type: "listening", host: options.listen.host, port: server.port, run: run.id });
   onEvent({ type: "proposal", proposal: run.proposal });
   if (resumed) onEvent({ type: "resumed", run: run.id, state: run.phase, round: run.view().round });
-  const watch = setInterval(() => dropSilent(run), SILENCE * 100);
+  const watch = setInterval(() => run.attendance.look(), silence * 1000 / LOOKS);
   try {
     const result = finished ?? await train(run, options);
     await serveFinished(run, result, options.signal);
@@ -103,27 +105,25 @@ async function train(run: Run, options: AggregatorOptions): Promise<AggregatorRe
     run.phase = "round";
     run.onEvent({ type: "row", row });
     run.notify();
-    const opened = run.now();
-    const all = () => row.roster.every((silo) => run.state.receipt(row.round, silo) !== null);
-    const giveUp = abandonTime(run);
-    const deadline = Math.min(timeoutAt(run, opened), giveUp);
-    if (await run.until(all, { deadline, signal })) await closeRow(run, stored);
-    else if (run.now() >= giveUp) abandoned = abandon(run, row.round);
-    else throw await absent(run, row);
+    const wanted = wantedOf(run, row, signal);
+    const outcome = await gather(run, wanted);
+    if (outcome === "enough") await closeRow(run, stored);
+    else if (outcome === "given_up") abandoned = abandon(run, wanted);
+    else throw await absent(run, wanted);
   }
   return await closeRun(run, { abandoned, signal });
 }
 
 /**
- * Serves the finished run until every silo holds its model, also after a restart that came in between.
+ * Serves the finished run until every silo that is not lost holds its model, also after a restart that came in between.
  * @throws the signal's reason when stopped before that; the same command goes on from here.
  */
 async function serveFinished(run: Run, result: AggregatorResult, signal?: AbortSignal): Promise<void> {
   run.phase = "finished";
   run.notify();
   run.onEvent({ type: "finished", rounds: result.rounds, sha256: result.sha256 });
-  const roster = Object.keys(run.plan!.roster);
-  const told = () => roster.every((silo) => run.fetched.has(silo));
+  const told = () =>
+    [...run.joined.keys()].every((silo) => run.fetched.has(silo) || run.attendance.lost(silo));
   await run.until(told, { deadline: run.now() + LINGER, signal });
   run.state.folder.set("served", true);
 }
@@ -156,41 +156,22 @@ async function listen(run: Run, options: AggregatorOptions): Promise<Server> {
     onEvent: run.onEvent,
     onSession(silo, session, open) {
       if (open) run.onEvent({ type: "session", silo, open: true });
-      else run.detach(silo, session);
+      else run.attendance.detach(silo, session);
     },
   });
 }
 
-async function freezePlan(run: Run, signal?: AbortSignal): Promise<void> {
-  const { silos, joinTimeout } = run.proposal;
-  const joined = () => silos.every((silo) => run.joined.has(silo));
-  if (!await run.until(joined, { deadline: run.now() + joinTimeout, signal })) {
-    const missing = silos.filter((silo) => !run.joined.has(silo));
-    throw new ProtocolError("join_timeout", {
-      expected: `${silos.join(", ")} within ${joinTimeout} s`,
-      got: `nothing from ${missing.join(", ")}`,
-    });
-  }
-  run.plan = planOf(run.proposal, run.joined.values());
-  run.state.freeze(run.plan);
-  run.onEvent({ type: "plan", planId: planId(run.plan), plan: run.plan });
+/** The updates of a row, until the end of the budget. */
+function wantedOf(run: Run, { round, roster }: Row, signal?: AbortSignal): Wanted {
+  const has = (silo: string) => run.state.receipt(round, silo) !== null;
+  return { what: "updates", round, roster: () => roster, has, giveUp: abandonTime(run), signal };
 }
 
-function abandon(run: Run, round: number): number {
+function abandon(run: Run, wanted: Wanted): number {
+  const { round } = wanted;
   run.state.folder.set("abandoned", round);
-  run.onEvent({ type: "abandoned", round, reason: "the budget's end" });
+  run.onEvent({ type: "abandoned", round, reason: `the budget's end without ${lacking(wanted).join(", ")}` });
   return round;
-}
-
-async function absent(run: Run, row: { round: number; roster: string[] }): Promise<ProtocolError> {
-  await keepModels(run, selectNow(run).round);
-  const missing = row.roster.filter((silo) => run.state.receipt(row.round, silo) === null);
-  return new ProtocolError("round_timeout", {
-    expected: `updates of ${row.roster.join(", ")} in round ${row.round}`,
-    got: `none from ${
-      missing.join(", ")
-    }; the best model so far is ${run.state.folder.dir}/model.safetensors`,
-  });
 }
 
 /** Tells the silos that are there until they have left, for a few seconds; what is committed stays, so a restart goes on. */
@@ -199,17 +180,10 @@ async function fail(run: Run, error: ProtocolError, signal?: AbortSignal): Promi
   run.message = error.message.slice(0, 2000);
   run.onEvent({ type: "failed", message: error.message });
   run.notify();
-  await run.until(() => run.present.size === 0, { deadline: run.now() + LINGER_FAILED, signal }).catch(
+  await run.until(() => run.attendance.connected.length === 0, {
+    deadline: run.now() + LINGER_FAILED,
+    signal,
+  }).catch(
     () => {},
   );
-}
-
-/** A silo that has said nothing for a minute is lost: its connection is closed, so that it may come back. */
-function dropSilent(run: Run): void {
-  for (const [silo, { session, seen }] of run.present) {
-    if (run.now() - seen < SILENCE) continue;
-    run.onEvent({ type: "lost", silo, round: run.view().round, reason: `silent for ${SILENCE} s` });
-    run.detach(silo, session);
-    (session as { destroy?(): void }).destroy?.();
-  }
 }

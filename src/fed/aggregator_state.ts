@@ -166,6 +166,15 @@ export class AggregatorState implements Disposable {
     return this.#one("SELECT json FROM receipts WHERE round = ? AND silo = ?", round, silo);
   }
 
+  /** By round the silos whose updates count. */
+  countedSilos(): Map<number, string[]> {
+    const byRound = Map.groupBy(
+      this.#all("SELECT round, silo FROM receipts"),
+      ({ round }) => round as number,
+    );
+    return new Map([...byRound].map(([round, rows]) => [round, rows.map(({ silo }) => silo as string)]));
+  }
+
   saveScores(silo: string, scores: Scores): void {
     this.#put("scores(round, silo, json) VALUES (?, ?, ?)", scores.round, silo, JSON.stringify(scores));
   }
@@ -196,12 +205,22 @@ export class AggregatorState implements Disposable {
     return tests;
   }
 
-  /** The moment a round is done: its model lies in `modelPath(round)` already. `bytes` = moved so far. */
-  commitModel(round: number, sha256: string, options: { now: number; bytes: number }): void {
+  /** The moment a round is done: its model lies in `modelPath(round)` already. `bytes` = moved so far; `held` = whose files stay. */
+  commitModel(
+    round: number,
+    sha256: string,
+    options: { now: number; bytes: number; held: readonly number[] },
+  ): void {
     this.folder.transaction(() => {
       this.#put("models(round, sha256, committed) VALUES (?, ?, ?)", round, sha256, options.now);
       this.folder.set("bytes", options.bytes);
+      this.folder.set("held", options.held);
     });
+  }
+
+  /** Rounds whose models' files are kept; null before the first round is done. */
+  held(): number[] | null {
+    return this.folder.get<number[]>("held");
   }
 
   /** Digest of every model by round, the start included. */

@@ -65,7 +65,8 @@ export class Client implements Disposable {
   #attempt: Promise<Connection> | null = null;
   #accepted = false;
   #refusals = 0;
-  #good = performance.now();
+  /** When requests began to fail in a row; null after a good answer. A process that was stopped begins anew. */
+  #failing: number | null = null;
   /** When a `retry` event was last given, seconds, and for what. */
   #told = { at: -Infinity, what: "" };
   #closed = false;
@@ -210,7 +211,7 @@ export class Client implements Disposable {
     const answer = await connection.send(call);
     this.#compareClocks(answer, sent);
     if (answer.status < 400) {
-      this.#good = performance.now();
+      this.#failing = null;
       return answer;
     }
     throw ProtocolError.fromBody(
@@ -263,7 +264,6 @@ export class Client implements Disposable {
 
   async #retry<T>(attempt: () => Promise<T>): Promise<T> {
     const { signal, wait } = this.#options;
-    const began = performance.now();
     for (let tries = 1;; tries++) {
       signal?.throwIfAborted();
       try {
@@ -275,8 +275,8 @@ export class Client implements Disposable {
         const passing = error instanceof ConnectionLost ||
           (error instanceof ProtocolError && error.retryable);
         if (!passing) throw error;
-        const silent = (performance.now() - Math.max(this.#good, began)) / 1000;
-        if (silent > wait) {
+        this.#failing ??= performance.now();
+        if ((performance.now() - this.#failing) / 1000 > wait) {
           throw new ProtocolError("unreachable", {
             expected: `an answer within ${wait} s`,
             got: String((error as Error).message),

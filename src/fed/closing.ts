@@ -5,8 +5,10 @@ import { saveModel } from "../model/checkpoint.ts";
 import { ProtocolError } from "./errors.ts";
 import { leaveOutAt } from "./pace.ts";
 import { readAt } from "./files.ts";
+import { missingRounds } from "./missing.ts";
+import { gather, lacking, settled, timeoutAt, type Wanted } from "./quorum.ts";
 import { type AggregatorResult, roundResult, testResult } from "./result.ts";
-import { closingSeconds, selectNow, timeoutAt } from "./rounds.ts";
+import { closingSeconds, selectNow } from "./rounds.ts";
 import type { Run } from "./run.ts";
 
 /** Longest that a silo needs to find a restarted aggregator: twice its longest pause between attempts, seconds. */
@@ -15,8 +17,9 @@ const RECONNECT = 10;
 const ALIVE = 25;
 
 /**
- * Closes the run and commits its result. With a budget a silo that stays away is left out, and the result says so.
- * @throws {ProtocolError} `round_timeout` when one stays away without a budget.
+ * Closes the run and commits its result. A silo that is lost, or stays away beyond the timeout or the budget's end, is
+ * left out, and the result says so first.
+ * @throws {ProtocolError} `round_timeout` when those that are there are no quorum and no budget ends the waiting.
  */
 export async function closeRun(
   run: Run,
@@ -28,7 +31,8 @@ export async function closeRun(
   await run.faultPoint("closing");
   const { signal } = options;
   // Once a model is selected no more scores are taken: a restart must not wait for them.
-  const unscored = run.selected === null ? await everyone(run, "scores", signal) : lacking(run, "scores");
+  const scores = wantedScores(run, signal);
+  const unscored = run.selected === null ? await everyone(run, scores) : lacking(scores);
   const selection = selectNow(run);
   const sha256 = run.models.get(selection.round)!;
   await keepModels(run, selection.round);
@@ -39,17 +43,17 @@ export async function closeRun(
   run.onEvent({ type: "selected", ...run.selected, auroc: selection.auroc, reason: selection.reason });
   run.notify();
   await run.faultPoint("selected");
-  const untested = await everyone(run, "test scores", signal);
-  const absent = [...new Set([...unscored, ...untested])];
+  await everyone(run, wantedTests(run, signal));
+  const tests = run.state.tests();
+  const untested = run.proposal.silos.filter((silo) => tests[silo] === undefined);
+  const missing = missingRounds(run, [...unscored, ...untested]);
   const result: AggregatorResult = {
+    degraded: Object.keys(missing).length > 0,
+    missing,
     rounds: run.rounds,
-    degraded: absent.length > 0,
-    missing: Object.fromEntries(absent.map((silo) => [silo, [run.rounds + 1]])),
     ...(options.abandoned === null ? {} : { abandoned: options.abandoned }),
     selection: { ...selection, split: "val", note: "optimistic" },
-    test: testResult(
-      Object.fromEntries(Object.entries(run.state.tests()).map(([silo, s]) => [silo, s.test!])),
-    ),
+    test: testResult(Object.fromEntries(Object.entries(tests).map(([silo, s]) => [silo, s.test!]))),
     seconds,
     bytes: run.bytes,
     images: imagesOf(run),
@@ -65,35 +69,57 @@ export async function closeRun(
   return result;
 }
 
-/** What a silo sends in the closing phase. */
-type What = "scores" | "test scores";
-
-/** Silos of the plan that have not sent it. */
-function lacking(run: Run, what: What): string[] {
-  const have = what === "scores" ? run.state.scores().get(run.rounds + 1) ?? {} : run.state.tests();
-  return Object.keys(run.plan!.roster).filter((silo) => have[silo] === undefined);
+/** The scores of the last model: selection asks for those of the newest row's roster. */
+function wantedScores(run: Run, signal?: AbortSignal): Wanted {
+  const round = run.rounds + 1;
+  const roster = run.rows.at(-1)?.row.roster ?? Object.keys(run.plan!.roster);
+  const has = (silo: string) => run.state.scores().get(round)?.[silo] !== undefined;
+  return { what: "scores", round, roster: () => roster, has, signal };
 }
 
-/** Waits until every silo of the plan has sent its scores, or its test scores; returns who has not. */
-async function everyone(run: Run, what: What, signal?: AbortSignal): Promise<string[]> {
-  const { lost, latest } = deadlinesOf(run, what);
+/** The test scores of everybody who ever joined. */
+function wantedTests(run: Run, signal?: AbortSignal): Wanted {
+  const has = (silo: string) => run.state.tests()[silo] !== undefined;
+  return { what: "test scores", round: run.rounds + 1, roster: () => [...run.joined.keys()], has, signal };
+}
+
+/** Waits for the silos; returns who was left out. */
+async function everyone(run: Run, wanted: Wanted): Promise<string[]> {
+  if (run.proposal.budget !== null) await untilBudget(run, wanted);
+  else if (await gather(run, wanted) === "absent") throw await absent(run, wanted);
+  const { what, round } = wanted;
+  const left = lacking(wanted);
+  const end = run.proposal.budget === null ? "in time" : "by the budget's end";
+  for (const silo of left) {
+    if (!run.attendance.lost(silo)) run.onEvent({ type: "lost", silo, round, reason: `no ${what} ${end}` });
+  }
+  return left;
+}
+
+/** Waits as `gather`, but no longer than the budget lets it, whether those that came are a quorum or not. */
+async function untilBudget(run: Run, wanted: Wanted): Promise<void> {
+  const { lost, latest } = deadlinesOf(run, wanted);
   for (let deadline = lost;; deadline = Math.min(latest, run.now() + 1)) {
-    if (await run.until(() => lacking(run, what).length === 0, { deadline, signal })) return [];
-    if (run.now() >= latest || !lacking(run, what).some((silo) => isAlive(run, silo))) break;
+    if (await run.until(() => settled(run, wanted), { deadline, signal: wanted.signal })) return;
+    if (run.now() >= latest || !lacking(wanted).some((silo) => run.attendance.speaks(silo, ALIVE))) return;
   }
-  const absent = lacking(run, what);
-  if (run.proposal.budget === null) {
-    await keepModels(run, selectNow(run).round);
-    throw new ProtocolError("round_timeout", {
-      expected: `${what} of ${Object.keys(run.plan!.roster).join(", ")} in the closing phase`,
-      got: `none from ${absent.join(", ")}; the best model is ${run.state.folder.dir}/model.safetensors`,
-    });
-  }
-  const round = run.rounds + 1;
-  for (const silo of absent) {
-    run.onEvent({ type: "lost", silo, round, reason: `no ${what} by the budget's end` });
-  }
-  return absent;
+}
+
+/** The failure of a run whose silos stay away; its best model is kept. */
+export async function absent(run: Run, wanted: Wanted): Promise<ProtocolError> {
+  await keepModels(run, selectNow(run).round);
+  const { what, round } = wanted;
+  const phase = round > (run.rows.at(-1)?.row.round ?? 0) ? "the closing phase" : `round ${round}`;
+  const { quorum, silos } = run.proposal;
+  const most = quorum === silos.length
+    ? wanted.roster().join(", ")
+    : `${quorum} of ${wanted.roster().join(", ")}`;
+  return new ProtocolError("round_timeout", {
+    expected: `${what} of ${most} in ${phase}`,
+    got: `none from ${
+      lacking(wanted).join(", ")
+    }; the best model so far is ${run.state.folder.dir}/model.safetensors`,
+  });
 }
 
 /**
@@ -101,10 +127,9 @@ async function everyone(run: Run, what: What, signal?: AbortSignal): Promise<str
  * store the model, and, with test scores, the closing reserve after it (a restarted aggregator gives them time to find
  * it); for those still at work, the round's timeout.
  */
-function deadlinesOf(run: Run, what: What): { lost: number; latest: number } {
+function deadlinesOf(run: Run, { what }: Wanted): { lost: number; latest: number } {
   const latest = timeoutAt(run, run.now());
-  const { budget } = run.proposal;
-  if (budget === null) return { lost: latest, latest };
+  const budget = run.proposal.budget!;
   const reserve = closingSeconds(run);
   const end = Math.max(
     (run.rows[0]?.opened ?? run.now()) + leaveOutAt({ budget }),
@@ -112,11 +137,6 @@ function deadlinesOf(run: Run, what: What): { lost: number; latest: number } {
   );
   const lost = what === "scores" ? end : end + reserve;
   return { lost, latest: Math.max(lost, latest) };
-}
-
-function isAlive(run: Run, silo: string): boolean {
-  const presence = run.present.get(silo);
-  return presence !== undefined && run.now() - presence.seen < ALIVE;
 }
 
 /** Writes best, last and init as files that load anywhere. */
@@ -144,12 +164,15 @@ async function readVector(path: string, length: number): Promise<Float32Array> {
   return vector;
 }
 
-/** Trained: whole batches of counted rows. Scored: every film of every scores message. */
+/** Trained: whole batches of counted updates. Scored: every film of every scores message. */
 function imagesOf(run: Run): { trained: number; scored: number } {
   let trained = 0, scored = 0;
+  const counted = run.state.countedSilos();
   for (const { row } of run.rows) {
     if (row.round > run.rounds) continue;
-    for (const { steps } of Object.values(row.silos)) trained += steps * run.proposal.recipe.batch;
+    for (const silo of counted.get(row.round) ?? []) {
+      trained += row.silos[silo].steps * run.proposal.recipe.batch;
+    }
   }
   for (const scores of run.state.scores().values()) {
     for (const { positives, negatives } of Object.values(scores)) scored += positives + negatives;

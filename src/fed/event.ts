@@ -2,6 +2,7 @@
  * What the roles report through `onEvent`, as one discriminated union; only `src/cli` prints. No event holds a
  * pixel, a score of one image, a patient id or a file name of one.
  */
+import type { Standing } from "./attendance.ts";
 import type { Plan, Proposal, Registration, Row, Scores, SiloPhase } from "./protocol.ts";
 
 /** Facts both sides report alike. `silo` is absent in the silo's own events only where it would be itself. */
@@ -21,6 +22,9 @@ export type FedEvent =
   | { type: "update_counted"; silo: string; round: number; sha256: string; examples: number }
   | { type: "folded"; round: number; sha256: string; seconds: number }
   | { type: "committed"; round: number; sha256: string; seconds: number }
+  | { type: "late"; silo: string; round: number; state: Standing["state"]; step: number; steps: number }
+  | { type: "degraded"; round: number; missing: string[] }
+  | { type: "reopened"; round: number; missing: string[]; seconds: number }
   | { type: "abandoned"; round: number; reason: string }
   | { type: "closing"; rounds: number }
   | { type: "selected"; round: number; sha256: string; auroc: number | null; reason: string }
@@ -38,6 +42,7 @@ export type FedEvent =
   | { type: "certificate"; name: string; fingerprint: string; expires: string }
   | { type: "session"; silo: string; open: boolean }
   | { type: "lost"; silo: string; round: number; reason: string }
+  | { type: "returned"; silo: string; round: number }
   | { type: "retry"; reason: string; attempt: number; wait: number }
   | { type: "refused"; peer: string; code: string; expected?: string; got?: string }
   | { type: "warning"; text: string };

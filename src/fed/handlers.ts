@@ -37,7 +37,7 @@ export function handlerOf(run: Run): Handler {
     [/^\/v1\/rounds\/(\d{1,9})\/model$/, { GET: (request, round) => model(run, request, round) }],
     [/^\/v1\/rounds\/(\d{1,9})\/update$/, {
       POST: (request, round) => announce(run, inbox, { request, round }),
-      PUT: (request, round) => receive(inbox, request, round),
+      PUT: (request, round) => receive(run, inbox, { request, round }),
     }],
     [/^\/v1\/rounds\/(\d{1,9})\/scores$/, { POST: (request, round) => scores(run, request, round) }],
     [/^\/v1\/heartbeat$/, { POST: (request) => heartbeat(run, request) }],
@@ -54,7 +54,7 @@ export function handlerOf(run: Run): Handler {
             got: request.method,
           });
         }
-        run.attach(request.silo, request.session);
+        run.attendance.attach(request.silo, request.session);
         return await endpoint(request, Number(match[1] ?? 0));
       }
       throw new ProtocolError("unknown_path", {
@@ -153,7 +153,12 @@ async function announce(
   return json(await inbox.start(request.silo, start));
 }
 
-async function receive(inbox: Inbox, request: WireRequest, round: number): Promise<WireAnswer> {
+async function receive(
+  run: Run,
+  inbox: Inbox,
+  context: { request: WireRequest; round: number },
+): Promise<WireAnswer> {
+  const { request, round } = context;
   const offset = Number(request.query.get("offset") ?? NaN);
   if (!Number.isSafeInteger(offset) || offset < 0) {
     throw new ProtocolError("bad_request", {
@@ -161,7 +166,15 @@ async function receive(inbox: Inbox, request: WireRequest, round: number): Promi
       got: String(request.query.get("offset")),
     });
   }
-  return json(await inbox.put(request.silo, { round, offset, body: request.body }));
+  return json(await inbox.put(request.silo, { round, offset, body: heard(run, request) }));
+}
+
+/** The body; over a slow line it is all that a silo says for minutes. */
+async function* heard(run: Run, { silo, body }: WireRequest): AsyncIterable<Uint8Array> {
+  for await (const chunk of body) {
+    run.attendance.hear(silo);
+    yield chunk;
+  }
 }
 
 async function scores(run: Run, request: WireRequest, round: number): Promise<WireAnswer> {
@@ -174,6 +187,7 @@ async function scores(run: Run, request: WireRequest, round: number): Promise<Wi
 async function heartbeat(run: Run, request: WireRequest): Promise<WireAnswer> {
   const beat = parseMessage(HeartbeatSchema, await readBody(request), { what: "a heartbeat" });
   const { round, phase, step, steps } = beat;
+  run.attendance.beat(request.silo, beat);
   run.onEvent({ type: "progress", silo: request.silo, round, phase, step, steps });
   const { state, round: current } = run.view();
   return json({ run: run.id, state, round: current });

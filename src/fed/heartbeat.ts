@@ -5,6 +5,7 @@ import type { Client } from "./client.ts";
 import { stageOf } from "./handlers.ts";
 import type { Heartbeat } from "./protocol.ts";
 
+/** Seconds between heartbeats. */
 const PERIOD = 10;
 
 /** Beats until disposed of; `doing` may be changed at any time. */
@@ -14,11 +15,15 @@ export class Pulse implements Disposable {
   readonly #timer: ReturnType<typeof setInterval>;
   #followed: AbortController | null = null;
 
-  constructor(client: Client, doing: Heartbeat) {
+  /** @param options.period seconds between heartbeats @default 10 */
+  constructor(client: Client, doing: Heartbeat, options: { period?: number } = {}) {
     this.#client = client;
     this.doing = doing;
     // A heartbeat that fails is followed by the next.
-    this.#timer = setInterval(() => this.#client.heartbeat(this.doing).catch(() => {}), PERIOD * 1000);
+    this.#timer = setInterval(
+      () => this.#client.heartbeat(this.doing).catch(() => {}),
+      (options.period ?? PERIOD) * 1000,
+    );
   }
 
   /** A signal that is aborted with `RoundOver` when the run is no longer at the stage `seen`. */

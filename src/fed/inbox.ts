@@ -85,8 +85,9 @@ export class Inbox {
   /** A silo that has left, and one whose round is over, need theirs no more. @throws {ProtocolError} `slots_taken`. */
   #takeSlot(silo: string): void {
     const round = this.#run.open?.row.round;
+    const connected = this.#run.attendance.connected;
     const holds = (other: string) =>
-      this.#run.present.has(other) && (this.#uploads.get(other)?.start.round ?? round) === round;
+      connected.includes(other) && (this.#uploads.get(other)?.start.round ?? round) === round;
     if (this.#slots.take(silo, { now: this.#run.now(), holds })) return;
     throw new ProtocolError("slots_taken", { expected: `at most ${SLOTS} updates at once`, got: "one more" });
   }
@@ -134,8 +135,9 @@ export class Inbox {
   /** @throws {ProtocolError} `round_closed`, `no_round`. */
   #checkOpen(round: number): Row {
     const row = this.#run.open?.row;
-    if (row !== undefined && this.#run.phase === "round" && round === row.round) return row;
-    const closed = round <= this.#run.rounds || this.#run.phase !== "round";
+    const { phase, rounds, folding } = this.#run;
+    const closed = round <= Math.max(rounds, folding) || phase !== "round";
+    if (row !== undefined && !closed && round === row.round) return row;
     throw new ProtocolError(closed ? "round_closed" : "no_round", {
       expected: row === undefined ? "no update now" : `round ${row.round}`,
       got: `round ${round}`,
@@ -155,7 +157,7 @@ export class Inbox {
       ["base", row.base, "other_base"],
       ["layout", this.#run.fingerprint, "other_layout"],
       ["bytes", this.#run.layout.length * 4, "wrong_size"],
-      ["examples", this.#run.plan!.roster[silo].train, "wrong_examples"],
+      ["examples", this.#run.examples(silo), "wrong_examples"],
     ];
     for (const [field, value, code] of expected) {
       if (start[field] === value) continue;

@@ -4,7 +4,10 @@ import type { Plan, Proposal, Registration, RosterEntry } from "./protocol.ts";
 import type { Run } from "./run.ts";
 
 /** The registered fields that must stay the same for a whole run, and the code that says so. */
-const KEPT = [["shard", "shard_changed"], ["build", "other_device"], ["threads", "other_device"], [
+const KEPT = [["shard", "shard_changed"], ["splits", "shard_changed"], ["build", "other_device"], [
+  "threads",
+  "other_device",
+], [
   "device",
   "other_device",
 ]] as const;
@@ -26,18 +29,22 @@ export function join(run: Run, silo: string, registration: Registration): void {
       throw new ProtocolError("same_shard", { expected: "a shard of its own", got: `the shard of ${name}` });
     }
   }
-  const before = run.plan?.roster[silo];
-  for (const [field, code] of KEPT) {
-    if (before === undefined || before[field] === registration[field]) continue;
-    throw new ProtocolError(code, {
-      expected: `${field} ${before[field]}`,
-      got: String(registration[field]),
-    });
-  }
+  checkKept(run, registration);
   run.state.saveRegistration(registration);
   run.joined.set(silo, registration);
   run.onEvent({ type: "joined", silo, registration });
   run.notify();
+}
+
+/** From the plan on a registration stands, that of a silo which came after it too. */
+function checkKept(run: Run, registration: Registration): void {
+  const before = run.plan === null ? undefined : run.joined.get(registration.silo);
+  if (before === undefined) return;
+  for (const [field, code] of KEPT) {
+    const [expected, got] = [before, registration].map((one) => JSON.stringify(one[field]));
+    if (expected === got) continue;
+    throw new ProtocolError(code, { expected: `${field} ${expected}`, got });
+  }
 }
 
 /**

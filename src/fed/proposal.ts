@@ -1,4 +1,4 @@
-/** The operator's settings before anything is stored: what this version can run, and what differs from a stored run. */
+/** The operator's settings before anything is stored: what a run can have, and what differs from a stored run. */
 import { ProtocolError } from "./errors.ts";
 import type { Proposal } from "./protocol.ts";
 import { parseMessage, ProposalSchema } from "./schema.ts";
@@ -10,11 +10,10 @@ import { parseMessage, ProposalSchema } from "./schema.ts";
 export function checkProposal(proposal: Proposal): void {
   const { quorum, silos } = proposal;
   parseMessage(ProposalSchema, JSON.stringify(proposal), { what: "the settings", code: "bad_proposal" });
-  if (quorum !== silos.length) {
+  if (quorum > silos.length) {
     throw new ProtocolError("bad_proposal", {
-      expected: `a quorum of all ${silos.length} silos, since closing rounds without one is not built yet`,
-      got: `--quorum ${quorum}`,
-      remedy: "leave --quorum out",
+      expected: `a --quorum of 1 to ${silos.length}, the silos invited`,
+      got: String(quorum),
     });
   }
 }

@@ -38,9 +38,11 @@ export interface RoundResult {
 
 /** `fedx aggregate`. */
 export interface AggregatorResult {
-  rounds: number;
+  /** Whether a hospital was missing anywhere: of that the result speaks first. */
   degraded: boolean;
+  /** By silo the rounds that closed without its update; rounds + 1 is the closing phase. */
   missing: Record<string, number[]>;
+  rounds: number;
   /** The round that was given up at the end of the budget. */
   abandoned?: number;
   selection: SelectionResult;
@@ -61,6 +63,7 @@ export interface AggregatorResult {
 
 /** `fedx train`. */
 export interface SiloResult {
+  /** Rounds in which this silo's update counted. */
   rounds: number;
   /** Training images of this silo, its weight in the sum. */
   examples: number;

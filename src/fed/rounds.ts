@@ -10,7 +10,7 @@ import { advance, planRow, type Position, type RowTiming } from "./budget.ts";
 import { removeIfThere, renameDurable } from "./files.ts";
 import { foldFiles } from "./fold_files.ts";
 import { abandonAt, closingTime } from "./pace.ts";
-import type { Plan, Scores } from "./protocol.ts";
+import type { Row, Scores } from "./protocol.ts";
 import type { Run } from "./run.ts";
 import { type ScoredModel, select, type Selection } from "./selection.ts";
 
@@ -19,7 +19,8 @@ export function openRow(run: Run): StoredRow | null {
   const plan = run.plan!;
   const previous = run.rows.at(-1);
   const now = run.now();
-  const before = positionsAfter(run, plan);
+  const roster = run.attendance.roster();
+  const before = positionsNow(run);
   const scores = run.state.scores();
   const planned = planRow({
     round: run.rounds + 1,
@@ -32,10 +33,10 @@ export function openRow(run: Run): StoredRow | null {
     batch: plan.recipe.batch,
     localEpochs: plan.localEpochs,
     silos: Object.fromEntries(
-      Object.entries(plan.roster).map(([silo, { train }]) => [
-        silo,
-        { ...before[silo], train, stepsPerSecond: run.joined.get(silo)!.stepsPerSecond },
-      ]),
+      roster.map((silo) => {
+        const { stepsPerSecond } = run.joined.get(silo)!;
+        return [silo, { ...before[silo], train: run.examples(silo), stepsPerSecond }];
+      }),
     ),
     p0: previous?.row.p1 ?? 0,
     timings: timingsOf(run, scores, now),
@@ -43,14 +44,14 @@ export function openRow(run: Run): StoredRow | null {
   if (planned === null) return null;
   for (const text of planned.warnings) run.onEvent({ type: "warning", text });
   const { silos, p0, p1, last, share, after } = planned;
-  const total = Object.values(plan.roster).reduce((sum, { train }) => sum + train, 0);
+  const total = roster.reduce((sum, silo) => sum + run.examples(silo), 0);
   const stored: StoredRow = {
     row: {
       version: 1,
       run: run.id,
       round: run.rounds + 1,
       base: run.models.get(run.rounds)!,
-      roster: Object.keys(plan.roster),
+      roster,
       silos,
       p0,
       p1,
@@ -65,15 +66,21 @@ export function openRow(run: Run): StoredRow | null {
   return stored;
 }
 
-/** Folds the counted updates of the open row into the next model and commits it. */
+/**
+ * Folds the counted updates of the open row into the next model and commits it. What comes from now on is late; a row
+ * that a kill opens again takes it after all, since nobody has heard of the fold.
+ */
 export async function closeRow(run: Run, stored: StoredRow): Promise<void> {
   const { row } = stored;
   const started = run.now();
-  await run.faultPoint("before_fold");
-  const updates = row.roster.map((silo) => {
-    const { examples, sha256 } = run.state.receipt(row.round, silo)!;
-    return { path: run.state.stagedPath(row.round, silo).whole, examples, sha256 };
+  run.folding = row.round;
+  const updates = row.roster.flatMap((silo) => {
+    const receipt = run.state.receipt(row.round, silo);
+    if (receipt === null) return [];
+    const { examples, sha256 } = receipt;
+    return [{ path: run.state.stagedPath(row.round, silo).whole, examples, sha256 }];
   });
+  await run.faultPoint("before_fold");
   const path = run.state.modelPath(row.round);
   const { sha256 } = await foldFiles(updates, {
     base: run.state.modelPath(row.round - 1),
@@ -86,12 +93,29 @@ export async function closeRow(run: Run, stored: StoredRow): Promise<void> {
   await run.faultPoint("folded");
   await renameDurable(`${path}.partial`, path);
   await run.faultPoint("renamed");
-  run.state.commitModel(row.round, sha256, { now: run.now(), bytes: run.bytes });
+  tellAbsent(run, row);
+  const held = modelsToHold(run, row.round);
+  run.state.commitModel(row.round, sha256, { now: run.now(), bytes: run.bytes, held });
   run.models.set(row.round, sha256);
   run.onEvent({ type: "committed", round: row.round, sha256, seconds: run.now() - stored.opened });
   await run.faultPoint("committed");
-  for (const { path } of updates) await removeIfThere(path);
-  await prune(run, row.roster);
+  for (const silo of row.roster) {
+    const { partial, whole } = run.state.stagedPath(row.round, silo);
+    for (const path of [partial, whole]) await removeIfThere(path);
+  }
+  for (const round of run.models.keys()) {
+    if (!held.includes(round)) await removeIfThere(run.state.modelPath(round));
+  }
+}
+
+/** Says whose update the row closes without, and what the late ones were at. */
+function tellAbsent(run: Run, { round, roster }: Row): void {
+  const missing = run.proposal.silos.filter((silo) => run.state.receipt(round, silo) === null);
+  for (const silo of missing) {
+    if (!roster.includes(silo) || run.attendance.lost(silo)) continue;
+    run.onEvent({ type: "late", silo, round, ...run.attendance.standing(silo) });
+  }
+  if (missing.length > 0) run.onEvent({ type: "degraded", round, missing });
 }
 
 /** Every model that somebody scored, with the scores. */
@@ -102,19 +126,12 @@ export function scoredModels(run: Run): ScoredModel[] {
 /** The best model so far. */
 export function selectNow(run: Run): Selection {
   const roster = run.rows.at(-1)?.row.roster ?? Object.keys(run.plan?.roster ?? {});
-  return select(scoredModels(run), { roster, last: run.rounds });
+  return select(scoredModels(run), { roster, last: run.rounds, held: run.state.held() });
 }
 
-/** Wall-clock second at which an open row is given up for lack of updates. `opened`: its (re-)opening. */
-export function timeoutAt(run: Run, opened: number): number {
-  const { roundTimeout } = run.proposal;
-  if (roundTimeout !== null) return opened + roundTimeout;
-  const walls = timingsOf(run, run.state.scores(), opened).slice(0, run.rounds).map(({ wall }) => wall).sort((
-    a,
-    b,
-  ) => a - b);
-  if (walls.length === 0) return opened + 3600;
-  return opened + Math.max(600, 3 * walls[walls.length >> 1]);
+/** How long each finished round took, seconds. */
+export function wallTimes(run: Run): number[] {
+  return timingsOf(run, run.state.scores(), run.now()).slice(0, run.rounds).map(({ wall }) => wall);
 }
 
 /** Wall-clock second at which an open row is abandoned so that the run ends within its budget. */
@@ -127,7 +144,8 @@ export function abandonTime(run: Run): number {
 /** Expected length of the closing phase from the silos' last turns, seconds. */
 export function closingSeconds(run: Run): number {
   const latest = run.state.scores().get(run.rounds) ?? {};
-  const turns = Object.keys(run.plan!.roster).map((silo) => {
+  const roster = run.rows.at(-1)?.row.roster ?? Object.keys(run.plan!.roster);
+  const turns = roster.map((silo) => {
     const { splits, stepsPerSecond } = run.joined.get(silo)!;
     const seconds = latest[silo]?.seconds;
     return {
@@ -141,14 +159,14 @@ export function closingSeconds(run: Run): number {
   return closingTime(turns, { batch: run.proposal.recipe.batch });
 }
 
-/** Where every silo stands after the rows that are done. */
-function positionsAfter(run: Run, plan: Plan): Record<string, Position> {
+/** Where every silo that joined stands after the rows that are done; moved by its counted updates only. */
+function positionsNow(run: Run): Record<string, Position> {
+  const fresh = Object.fromEntries([...run.joined.keys()].map((silo) => [silo, { step: 0, carry: 0 }]));
   const previous = run.rows.at(-1);
-  if (previous === undefined) {
-    return Object.fromEntries(Object.keys(plan.roster).map((silo) => [silo, { step: 0, carry: 0 }]));
-  }
+  if (previous === undefined) return fresh;
   const { row: { round, roster }, extra: { before, after } } = previous;
-  return advance(before, after, roster.filter((silo) => run.state.receipt(round, silo) !== null));
+  const counted = roster.filter((silo) => run.state.receipt(round, silo) !== null);
+  return { ...fresh, ...advance(before, after, counted) };
 }
 
 function timingsOf(run: Run, scores: Map<number, Record<string, Scores>>, now: number): RowTiming[] {
@@ -163,12 +181,14 @@ function timingsOf(run: Run, scores: Map<number, Record<string, Scores>>, now: n
   });
 }
 
-/** Keeps the start, the best and the last model; the others will not be asked for again. */
-async function prune(run: Run, roster: string[]): Promise<void> {
-  const best = select(scoredModels(run), { roster, last: run.rounds }).round;
-  for (const round of run.models.keys()) {
-    if (round !== 0 && round !== best && round !== run.rounds) {
-      await removeIfThere(run.state.modelPath(round));
-    }
-  }
+/**
+ * The models that may still be asked for once that of round `last` is there: the start, the last, and the best for every
+ * roster so far, since a silo that leaves or comes back brings another roster's best to the fore.
+ */
+function modelsToHold(run: Run, last: number): number[] {
+  const models = scoredModels(run);
+  const held = run.state.held();
+  const rosters = new Map(run.rows.map(({ row: { roster } }) => [roster.join("/"), roster]));
+  const best = [...rosters.values()].map((roster) => select(models, { roster, last, held }).round);
+  return [...new Set([0, ...best, last])];
 }

@@ -7,7 +7,7 @@
 import type { Layout } from "../model/layout.ts";
 import { fingerprint } from "../model/layout.ts";
 import type { AggregatorState, StoredRow } from "./aggregator_state.ts";
-import { ProtocolError } from "./errors.ts";
+import { Attendance } from "./attendance.ts";
 import type { OnEvent } from "./event.ts";
 import {
   type Plan,
@@ -20,13 +20,6 @@ import {
 
 /** Awaited at named moments; tests kill or delay a role there. */
 export type FaultPoint = (name: string) => void | Promise<void>;
-
-/** A connected silo. */
-interface Presence {
-  session: object;
-  /** Wall-clock seconds of its last request. */
-  seen: number;
-}
 
 /** The run in the aggregator's memory. */
 export class Run {
@@ -42,7 +35,7 @@ export class Run {
   /** Wall-clock seconds at which this process took up a run that had rows; 0 for one that it began. */
   readonly resumed: number;
   readonly joined = new Map<string, Registration>();
-  readonly present = new Map<string, Presence>();
+  readonly attendance: Attendance;
   /** Silos that hold the finished run's model. */
   readonly fetched: Set<string>;
   plan: Plan | null;
@@ -51,13 +44,21 @@ export class Run {
   phase: RunState = "joining";
   message: string | undefined;
   selected: { round: number; sha256: string } | null;
+  /** The round whose updates are being folded, or were last: it takes no more. */
+  folding = 0;
   /** Bytes of models and updates moved so far. */
   bytes: number;
   #change = Promise.withResolvers<void>();
 
   constructor(
     state: AggregatorState,
-    options: { layout: Layout; onEvent: OnEvent; faultPoint: FaultPoint; allowSameShard?: boolean },
+    options: {
+      layout: Layout;
+      onEvent: OnEvent;
+      faultPoint: FaultPoint;
+      silence?: number;
+      allowSameShard?: boolean;
+    },
   ) {
     this.state = state;
     this.id = state.run!;
@@ -75,6 +76,7 @@ export class Run {
     this.fetched = new Set(state.folder.get<string[]>("fetched"));
     this.bytes = state.folder.get<number>("bytes") ?? 0;
     for (const registration of state.registrations()) this.joined.set(registration.silo, registration);
+    this.attendance = new Attendance(this, options);
   }
 
   /** Rounds done. */
@@ -86,6 +88,11 @@ export class Run {
   get open(): StoredRow | null {
     const last = this.rows.at(-1);
     return last !== undefined && last.row.round > this.rounds ? last : null;
+  }
+
+  /** Training images n of a silo that joined: its weight in the sum. */
+  examples(silo: string): number {
+    return this.joined.get(silo)!.splits.train.images;
   }
 
   /** Wall-clock seconds. */
@@ -148,40 +155,11 @@ export class Run {
     }
   }
 
-  /**
-   * Notes that the silo speaks over this connection.
-   * @throws {ProtocolError} `not_invited`, `session_live`.
-   */
-  attach(silo: string, session: object): void {
-    if (!this.proposal.silos.includes(silo)) {
-      throw new ProtocolError("not_invited", {
-        expected: `one of ${this.proposal.silos.join(", ")}`,
-        got: silo,
-      });
-    }
-    const presence = this.present.get(silo);
-    if (presence !== undefined && presence.session !== session) {
-      throw new ProtocolError("session_live", {
-        expected: "one connection per silo",
-        got: `a second one of ${silo}`,
-      });
-    }
-    this.present.set(silo, { session, seen: this.now() });
-  }
-
   /** Notes that the silo needs nothing more of this run. */
   tell(silo: string): void {
     if (this.fetched.has(silo)) return;
     this.fetched.add(silo);
     this.state.folder.set("fetched", [...this.fetched]);
-    this.notify();
-  }
-
-  /** Notes that a connection closed. */
-  detach(silo: string, session: object): void {
-    if (this.present.get(silo)?.session !== session) return;
-    this.present.delete(silo);
-    this.onEvent({ type: "session", silo, open: false });
     this.notify();
   }
 }

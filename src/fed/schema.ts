@@ -94,7 +94,7 @@ const proposal = {
     v.check((names) => new Set(names).size === names.length, "distinct names"),
   ),
   quorum: integer(1, 1024),
-  roundTimeout: v.nullable(seconds),
+  roundTimeout: v.nullable(number(0.1, 1e9)),
   joinTimeout: seconds,
   init: v.strictObject({ kind: text(32), source: text(400), sha256: Digest }),
   histogram: v.strictObject({ bins: v.literal(62), low: v.literal(-8), high: v.literal(8) }),

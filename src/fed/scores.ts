@@ -13,8 +13,8 @@ export function takeScores(run: Run, silo: string, scores: Scores): void {
   if (scores.run !== run.id) {
     throw new ProtocolError("other_run", { expected: `run ${run.id}`, got: scores.run });
   }
-  if (run.plan?.roster[silo] === undefined) {
-    throw new ProtocolError("not_in_roster", { expected: "a silo of the plan", got: silo });
+  if (!run.joined.has(silo)) {
+    throw new ProtocolError("not_joined", { expected: "a silo that joined", got: silo });
   }
   const { round, test } = scores;
   const known = test === undefined ? run.state.scores().get(round)?.[silo] : run.state.tests()[silo];

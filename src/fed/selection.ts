@@ -23,11 +23,12 @@ export interface Selection {
 
 /**
  * Chooses among all scored models.
- * @param options `roster` of the newest row; `last` is the newest model's round, taken when none qualifies.
+ * @param options `roster` of the newest row; `last` is the newest model's round, taken when none qualifies; `held` are
+ * the rounds whose models are still there. @default held all
  */
 export function select(
   models: readonly ScoredModel[],
-  options: { roster: readonly string[]; last: number },
+  options: { roster: readonly string[]; last: number; held?: readonly number[] | null },
 ): Selection {
   const roster = [...options.roster].sort();
   const complete = models.filter((m) =>
@@ -37,12 +38,20 @@ export function select(
     return { round: options.last, auroc: null, reason: "the last: no model was scored by every silo" };
   }
   const rated = complete.map((m) => rate(m, roster)).filter((r) => r.auroc !== null);
-  if (rated.length === 0) {
-    const reason = "the last: no model could be rated on 10 val images of either class";
+  const candidates = rated.filter(({ round }) => options.held?.includes(round) ?? true);
+  if (candidates.length === 0) {
+    const reason = rated.length > 0
+      ? "the last: no model that was scored by every silo is held any more"
+      : "the last: no model could be rated on 10 val images of either class";
     return { round: options.last, auroc: null, reason };
   }
-  const best = rated.reduce((a, b) => better(b, a) ? b : a);
-  const reason = `highest stratified AUROC on val of ${rated.length} model${rated.length === 1 ? "" : "s"}`;
+  const highest = (models: Rated[]) => models.reduce((a, b) => better(b, a) ? b : a);
+  const best = highest(candidates);
+  const all = highest(rated) === best ? rated : candidates;
+  const kept = all === rated ? "" : " still held";
+  const reason = `highest stratified AUROC on val of ${all.length} model${
+    all.length === 1 ? "" : "s"
+  }${kept}`;
   return { round: best.round, auroc: best.auroc, reason };
 }
 

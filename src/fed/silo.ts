@@ -46,6 +46,8 @@ export interface SiloOptions {
   trainer: (proposal: Proposal, context: { number: number }) => Promise<Trainer>;
   /** Seconds to wait for an aggregator that does not answer. @default 3600 */
   wait?: number;
+  /** Seconds between heartbeats. @default 10 */
+  heartbeat?: number;
   onEvent?: OnEvent;
   /** Awaited at named moments. @default none */
   faultPoint?: FaultPoint;
@@ -82,7 +84,8 @@ export async function runSilo(options: SiloOptions): Promise<SiloResult> {
   const speed = await trainer.stepsPerSecond();
   const joined = await client.join(registrationOf(options.silo, trainer, speed));
   state.run = view.run;
-  using pulse = new Pulse(client, { run: view.run, round: 0, phase: "waiting", step: 0, steps: 0 });
+  const doing = { run: view.run, round: 0, phase: "waiting" as const, step: 0, steps: 0 };
+  using pulse = new Pulse(client, doing, { period: options.heartbeat });
   const plan = await waitForPlan(client, joined);
   const { recipe, classWeights, seed } = plan;
   await trainer.configure({ recipe, classWeights, seed, silo: number });
@@ -157,6 +160,7 @@ async function step<T>(
       ? "round_closed"
       : "";
     if (!GO_ON.has(code)) throw error;
+    context.state.dropUpdate(round);
     context.onEvent({ type: "update_dropped", round, code, reason: (error as Error).message });
     await sleep(0.2, context.signal);
     return null;
@@ -205,9 +209,10 @@ async function testSelected(
 /** Stores the result, then lets the aggregator go. */
 async function finish(context: TurnContext, view: RunView, test: SiloTest): Promise<SiloResult> {
   const { state, trainer, onEvent } = context;
-  const { rounds, trained, scored, since } = state.tally;
+  const { rounds, latest, trained, scored, since } = state.tally;
   const result: SiloResult = {
-    rounds: Math.min(rounds, view.round),
+    // The last one may have been abandoned after this silo's update had counted.
+    rounds: latest > view.round ? rounds - 1 : rounds,
     examples: trainer.shard.splits.train.images,
     seconds: since === null ? 0 : Date.now() / 1000 - since,
     images: { trained, scored },

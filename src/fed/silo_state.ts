@@ -23,7 +23,9 @@ export interface StoredUpdate {
 
 /** Images and rounds so far. */
 export interface Tally {
+  /** Rounds for which an update was written and not dropped as too late, and the latest of them. */
   rounds: number;
+  latest: number;
   trained: number;
   scored: number;
   /** Wall-clock seconds of the first turn's start. */
@@ -86,19 +88,26 @@ export class SiloState implements Disposable {
   commitUpdate(update: StoredUpdate, images: { trained: number; scored: number }): void {
     this.folder.transaction(() => {
       this.folder.set("update", update);
-      const tally = this.tally;
-      const { since, trained, scored } = tally;
-      this.folder.set("tally", {
-        rounds: update.round,
-        trained: trained + images.trained,
-        scored: scored + images.scored,
+      const { tally } = this;
+      const { since, latest } = tally;
+      this.tally = {
+        rounds: tally.rounds + (update.round > latest ? 1 : 0),
+        latest: update.round,
+        trained: tally.trained + images.trained,
+        scored: tally.scored + images.scored,
         since,
-      });
+      };
     });
   }
 
+  /** Notes that the round went on without the update that was written for it, if one was. */
+  dropUpdate(round: number): void {
+    const { tally } = this;
+    if (tally.latest === round) this.tally = { ...tally, rounds: tally.rounds - 1, latest: round - 1 };
+  }
+
   get tally(): Tally {
-    return this.folder.get<Tally>("tally") ?? { rounds: 0, trained: 0, scored: 0, since: null };
+    return this.folder.get<Tally>("tally") ?? { rounds: 0, latest: 0, trained: 0, scored: 0, since: null };
   }
 
   set tally(tally: Tally) {

@@ -201,6 +201,8 @@ export interface RoleSpec {
   rounds?: number;
   delay?: number;
   stuckFrom?: number;
+  /** Seconds after which a silent silo counts as lost; with it a silo's heart beats five times in them. */
+  silence?: number;
   /** Fault point, or `event:TYPE`, at which the process kills itself, and at which passing of it (from 1). */
   kill?: { point: string; nth: number };
   proposal?: Partial<Proposal>;
@@ -239,13 +241,16 @@ export async function runRole(
   if (spec.role === "aggregator") {
     const changes = { seed: spec.seed ?? 7, rounds: spec.rounds ?? 4, ...spec.proposal };
     const listen = { host: "127.0.0.1", port: spec.port };
-    return await runAggregator({ ...common, proposal: proposalOf(start, changes), start, listen, layout });
+    const { silence } = spec;
+    const proposal = proposalOf(start, changes);
+    return await runAggregator({ ...common, proposal, start, listen, layout, silence });
   }
   return await runSilo({
     ...common,
     silo: spec.role,
     server: new URL(`https://127.0.0.1:${spec.port}`),
     wait: options.wait ?? 30,
+    heartbeat: spec.silence === undefined ? undefined : spec.silence / 5,
     ready: options.ready,
     trainer: () =>
       Promise.resolve(

@@ -208,12 +208,11 @@ Deno.test("handlerOf answers another wire version with 409 and both values, what
   }));
 
 Deno.test("handlerOf reports nothing when a silo leaves during a long poll", () =>
-  withRound(async ({ run, handler, events }) => {
+  withRound(async ({ run, handler, events, sessions }) => {
     const gone = new AbortController();
     const query = new URLSearchParams({ seen: stageOf(run.view()), wait: "20" });
     const request = { method: "GET", path: "/v1/run", query, silo: "a", body: ReadableStream.from([]) };
-    const session = run.present.get("a")!.session;
-    const answer = handler({ ...request, session, signal: gone.signal });
+    const answer = handler({ ...request, session: sessions.a, signal: gone.signal });
     const before = events.length;
     gone.abort();
     await answer;

@@ -63,21 +63,21 @@ Deno.test("Inbox lets no other announcement touch an update under way", () =>
   }));
 
 Deno.test("Inbox grants a slot before a body: of five silos one waits until another's update counts or its silo leaves", () =>
-  withRound(async ({ run, send }) => {
+  withRound(async ({ run, send, sessions }) => {
     const { start, bytes } = update(run);
     const ask = async (silo: string) => (await send(silo, "POST", START, start)).json.code ?? "granted";
     for (const silo of ["a", "b", "c", "d"]) assertEquals(await ask(silo), "granted");
     assertEquals([await ask("e"), await ask("a")], ["slots_taken", "granted"]);
     assertEquals((await send("a", "PUT", PUT, frames(bytes, 0))).json.receipt?.silo, "a");
     assertEquals([await ask("e"), await ask("f")], ["granted", "slots_taken"]);
-    run.detach("b", run.present.get("b")!.session);
+    run.attendance.detach("b", sessions.b);
     assertEquals(await ask("f"), "granted");
     assertEquals((await send("b", "PUT", PUT, frames(bytes, 0))).json.code, "slots_taken");
     for (const silo of ["c", "d", "e", "f"]) {
       assertEquals((await send(silo, "PUT", PUT, frames(bytes, 0))).json.receipt?.silo, silo);
     }
     assertEquals((await send("b", "PUT", PUT, frames(bytes, 0))).json.receipt?.silo, "b");
-  }, ["a", "b", "c", "d", "e", "f"]));
+  }, { silos: ["a", "b", "c", "d", "e", "f"], quorum: 6 }));
 
 /** Has the call of `name` whose number is `nth` (from 1), and all after it, fail until disposed of. */
 function failing(name: "write" | "sync", nth: number, text: string): Disposable {

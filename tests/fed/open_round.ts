@@ -6,7 +6,7 @@ import type { FedEvent } from "../../src/fed/event.ts";
 import { encodeFrames } from "../../src/fed/frame.ts";
 import { handlerOf } from "../../src/fed/handlers.ts";
 import { planOf } from "../../src/fed/join.ts";
-import { newRunId, type Registration, type UpdateStart } from "../../src/fed/protocol.ts";
+import { newRunId, type Proposal, type Registration, type UpdateStart } from "../../src/fed/protocol.ts";
 import { openRow } from "../../src/fed/rounds.ts";
 import { type FaultPoint, Run } from "../../src/fed/run.ts";
 import { type Handler, splitPath, type WireAnswer } from "../../src/fed/wire.ts";
@@ -22,6 +22,8 @@ export interface Bench {
   events: FedEvent[];
   /** Its function is awaited at every fault point. */
   hook: { at: FaultPoint };
+  /** The connection of each silo. */
+  sessions: Record<string, object>;
   /** A body that is a stream or bytes goes as it is, anything else as JSON. */
   send(silo: string, method: string, path: string, body?: unknown): Promise<{ status: number; json: Json }>;
 }
@@ -31,12 +33,12 @@ type Json = any;
 /** A run whose first round is open, with all silos joined; no socket. */
 export async function withRound(
   body: (bench: Bench) => Promise<void>,
-  silos: string[] = ["a", "b", "c"],
+  changes: Partial<Proposal> = {},
 ): Promise<void> {
   const dir = await Deno.makeTempDir({ prefix: "fedx-handlers-" });
   try {
     using state = await AggregatorState.open(dir);
-    const bench = await openBench(state, dir, silos);
+    const bench = await openBench(state, dir, changes);
     await body(bench);
   } finally {
     await Deno.remove(dir, { recursive: true });
@@ -46,10 +48,10 @@ export async function withRound(
 export async function openBench(
   state: AggregatorState,
   dir: string,
-  silos: string[] = ["a", "b", "c"],
+  changes: Partial<Proposal> = {},
 ): Promise<Bench> {
   const start = startVector(TINY);
-  const proposal = proposalOf(start, { silos, quorum: silos.length });
+  const proposal = proposalOf(start, changes);
   if (state.run === null) {
     await Deno.writeFile(state.modelPath(0), new Uint8Array(start.buffer));
     state.begin(newRunId(), proposal, 0);
@@ -77,9 +79,9 @@ export async function openBench(
     });
     return { status: answer.status, json: "json" in answer ? answer.json : answer.file };
   };
-  const bench: Bench = { run, handler, dir, events, hook, send };
+  const bench: Bench = { run, handler, dir, events, hook, sessions, send };
   if (run.plan === null) {
-    for (const silo of silos) {
+    for (const silo of proposal.silos) {
       assertEquals((await send(silo, "POST", "/v1/join", registration(silo))).status, 200);
     }
     run.plan = planOf(proposal, run.joined.values());
@@ -88,6 +90,17 @@ export async function openBench(
   }
   run.phase = "round";
   return bench;
+}
+
+/** Lets a silo be lost: a minute passes in which only the others say something. */
+export function lose(run: Run, silo: string): void {
+  const { now } = run;
+  for (let passed = 0; passed < 70; passed += 10) {
+    run.now = () => now.call(run) + passed;
+    for (const other of run.joined.keys()) if (other !== silo) run.attendance.hear(other);
+    run.attendance.look();
+  }
+  run.now = now;
 }
 
 export function registration(silo: string): Registration {

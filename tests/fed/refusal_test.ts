@@ -167,7 +167,9 @@ Deno.test("runAggregator refuses settings that no run can have before it writes 
       [{ silos: ["a", "b c", "d"] }, "silos.1"],
       [{ silos: ["a", "b", "a"] }, "silos"],
       [{ recipe: { ...preset("default"), warmup: 1 } }, "warmup"],
-      [{ quorum: 2 }, "--quorum 2"],
+      [{ quorum: 4 }, "--quorum of 1 to 3"],
+      [{ quorum: 0 }, "quorum"],
+      [{ roundTimeout: 0 }, "roundTimeout"],
     ];
     for (const [proposal, named] of wrong) {
       const spec: RoleSpec = { dir, port: freePort(), role: "aggregator", proposal };
@@ -230,7 +232,12 @@ Deno.test("runAggregator ends with join_timeout, naming who is missing", () =>
 Deno.test("a silo whose training diverges refuses to send, and the aggregator keeps the best model", () =>
   withFederation(async (dir) => {
     const port = freePort();
-    const aggregator = runRole({ dir, port, role: "aggregator", proposal: { roundTimeout: 2 } }).catch((
+    const aggregator = runRole({
+      dir,
+      port,
+      role: "aggregator",
+      proposal: { roundTimeout: 2, joinTimeout: 4 },
+    }).catch((
       error,
     ) => error);
     const others = ["b", "c"].map((role) => runRole({ dir, port, role }).catch((error) => error));

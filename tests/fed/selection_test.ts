@@ -53,3 +53,15 @@ Deno.test("select: a model that one silo with films enough could not rate is not
   const models = [model(1, { a: [0.7, 1], b: [0.7, 1] }), model(2, { a: [0.99, 1], b: [null, null] })];
   assertEquals(select(models, { roster: ["a", "b"], last: 2 }).round, 1);
 });
+
+Deno.test("select: of models that are no longer held none is taken, and the reason says so", () => {
+  const models = [1, 2, 3].map((round) => model(round, { a: [round / 4, 1] }));
+  const roster = ["a"];
+  const best = select(models, { roster, last: 4, held: [0, 3, 4] });
+  assertEquals([best.round, best.reason], [3, "highest stratified AUROC on val of 3 models"]);
+  const second = select(models, { roster, last: 4, held: [0, 2, 4] });
+  assertEquals([second.round, second.reason], [2, "highest stratified AUROC on val of 1 model still held"]);
+  const none = select(models, { roster, last: 4, held: [0, 4] });
+  assertEquals([none.round, none.auroc], [4, null]);
+  assertStringIncludes(none.reason, "held");
+});

@@ -70,7 +70,7 @@ Deno.test("SiloState.open and AggregatorState.open remove what a killed process 
     {
       using state = await AggregatorState.open(`${dir}/hub`);
       state.begin("r".repeat(32), proposalOf(startVector(TINY)), 0);
-      state.commitModel(1, "0".repeat(64), { now: 0, bytes: 0 });
+      state.commitModel(1, "0".repeat(64), { now: 0, bytes: 0, held: [0, 1] });
       const { run, start } = { run: "r".repeat(32), start: { round: 2 } as UpdateStart };
       state.saveUpload("a", start);
       state.count({ run, round: 1, silo: "a", sha256: "", examples: 1 });
