@@ -3,6 +3,7 @@ import { AGGREGATOR } from "../fed/state.ts";
 import type { AggregatorResult } from "../fed/result.ts";
 import type { Values } from "./commands.ts";
 import { formatDuration } from "./duration.ts";
+import { degradedLine } from "./degraded.ts";
 import { EventLog } from "./event_log.ts";
 import type { Context } from "./main.ts";
 import { UsageError } from "./parse.ts";
@@ -49,7 +50,7 @@ function describe(result: AggregatorResult): string {
   const { test, selection } = result;
   const moved = `${(result.bytes / 2 ** 20).toFixed(0)} MiB moved`;
   return [
-    ...result.degraded ? [`DEGRADED: missing ${JSON.stringify(result.missing)}`] : [],
+    ...degradedLine(result),
     table(["hospital", "test AUROC", "test films", "with a finding"], [
       ...Object.entries(test.silos).map(([silo, one]) => [
         silo,

@@ -179,20 +179,24 @@ export const COMMANDS = {
       quorum: {
         kind: "integer",
         value: "N",
-        help: "silos needed to close a round; fewer than all is not built yet (default: all)",
+        help: "silos that are enough at a timeout, 1 to all (default: all)",
         range: [1, 10_000],
       },
-      "round-timeout": { kind: "duration", value: "TIME", help: "longest wait for a round" },
+      "round-timeout": {
+        kind: "duration",
+        value: "TIME",
+        help: "longest wait for a round (default: 3 times the median round, at least 10m; the first 1h)",
+      },
       "join-timeout": {
         kind: "duration",
         value: "TIME",
-        help: "longest wait for the silos to join",
+        help: "longest wait for the silos to join, and to come back below the quorum",
         default: "1h",
       },
       "allow-same-shard": { kind: "flag", help: "let two silos join with one shard, for experiments" },
     },
     json:
-      "`rounds`, `degraded`, `missing`, `selection`, `test` {`stratified`, `ci95`, `pooled`, `site_only`, " +
+      "`degraded`, `missing`, `rounds`, `selection`, `test` {`stratified`, `ci95`, `pooled`, `site_only`, " +
       "`silos`}, `seconds`, `bytes`, `model`, `sha256`, `last_sha256`, `init`",
   },
   train: {

@@ -40,14 +40,19 @@ export async function run({ values, output, signal }: Context<Values<"demo">>): 
   const facts = { measured, rounds, passes, federated: federated.result, seconds: clock.seconds };
   await Deno.writeTextFile(report, reportHtml(facts));
   output.result(
-    summary(measured, { rounds: federated.result.rounds, passes, seconds: clock.seconds, report }),
+    summary(measured, { result: federated.result, passes, seconds: clock.seconds, report }),
     `${resultTable(facts)}\n\nReport: ${report}`,
   );
 }
 
 /** What --json prints. */
-function summary(measured: Measured, rest: Record<string, unknown>): Record<string, unknown> {
-  return { test: measured.test, silos: measured.silos, local: measured.local, ...rest };
+function summary(
+  measured: Measured,
+  { result, ...rest }: { result: Record<string, unknown> } & Record<string, unknown>,
+): Record<string, unknown> {
+  const { degraded, missing, rounds } = result;
+  const { test, silos, local } = measured;
+  return { degraded, missing, test, silos, local, rounds, ...rest };
 }
 
 /** Seconds by phase. */

@@ -11,6 +11,7 @@ export type LoggedEvent = FedEvent & { time: string };
 export class EventLog implements Disposable {
   readonly #file: Deno.FsFile;
   readonly #output: Output;
+  readonly #standings = new Standings();
 
   private constructor(file: Deno.FsFile, output: Output) {
     this.#file = file;
@@ -35,16 +36,53 @@ export class EventLog implements Disposable {
     if (event.type === "step") {
       return this.#output.progress(`round ${event.round}`, event.k, event.K);
     }
-    if (event.type === "progress") {
-      const steps = event.steps > 0 ? ` ${event.step}/${event.steps}` : "";
-      return this.#output.status(`round ${event.round}: ${event.silo} ${event.phase}${steps}`);
-    }
+    if (this.#standings.take(event)) this.#output.status(this.#standings.line());
     const text = describe(event);
     if (text !== undefined) this.#output.line(text);
   }
 
   [Symbol.dispose](): void {
     this.#file.close();
+  }
+}
+
+/** Where each silo stands, as the aggregator's events tell: waiting, training k/K, uploading, counted, late, lost. */
+class Standings {
+  readonly #silos = new Map<string, string>();
+  #round = 0;
+
+  /** Takes note of an event; returns whether it changed anything. */
+  take(event: FedEvent): boolean {
+    if (event.type === "row") {
+      this.#round = event.row.round;
+      for (const silo of event.row.roster) this.#silos.set(silo, "waiting");
+      return true;
+    }
+    const text = standingOf(event);
+    if (text === undefined || !("silo" in event)) return false;
+    // Having counted, a silo waits: that says less.
+    if (text !== "waiting" || this.#silos.get(event.silo!) !== "counted") this.#silos.set(event.silo!, text);
+    return true;
+  }
+
+  line(): string {
+    return `round ${this.#round}: ${[...this.#silos].map(([silo, text]) => `${silo} ${text}`).join(", ")}`;
+  }
+}
+
+function standingOf(event: FedEvent): string | undefined {
+  switch (event.type) {
+    case "progress":
+      return event.phase === "training" ? `training ${event.step}/${event.steps}` : event.phase;
+    case "update_counted":
+      return "counted";
+    case "late":
+    case "lost":
+      return event.type;
+    case "returned":
+      return "waiting";
+    default:
+      return undefined;
   }
 }
 
@@ -62,7 +100,7 @@ export function describe(event: FedEvent): string | undefined {
       return `plan ${event.planId.slice(0, 12)}: ${Object.keys(event.plan.roster).join(", ")}`;
     case "row":
       return `round ${event.row.round} opens: ${
-        Object.entries(event.row.silos).map(([silo, { steps }]) => `${silo} ${steps} steps`).join(", ")
+        event.row.roster.map((silo) => `${silo} ${event.row.silos[silo].steps} steps`).join(", ")
       }`;
     case "scored":
       return `${event.silo} scored model ${event.scores.round - 1} on val: AUROC ${
@@ -73,6 +111,18 @@ export function describe(event: FedEvent): string | undefined {
       return `${event.silo} counted in round ${event.round} (${event.examples} examples)`;
     case "committed":
       return `round ${event.round} done in ${formatDuration(event.seconds)}: ${event.sha256.slice(0, 12)}`;
+    case "late":
+      return `${event.silo} is late in round ${event.round}${
+        event.state === "training" ? `: training ${event.step}/${event.steps}` : ""
+      }; its update counts no more`;
+    case "degraded":
+      return `DEGRADED: round ${event.round} closes without ${event.missing.join(", ")}`;
+    case "reopened":
+      return `round ${event.round} is open again, below the quorum: waiting for ${
+        event.missing.join(", ")
+      }, at most ${formatDuration(event.seconds)}`;
+    case "returned":
+      return `${event.silo} is back`;
     case "abandoned":
       return `round ${event.round} abandoned: ${event.reason}`;
     case "closing":

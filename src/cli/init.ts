@@ -27,9 +27,9 @@ size = 128                     # side of the images in pixels: \`fedx prepare --
 # bn = "average"               # or "frozen"
 # seed = 0
 
-# quorum = 3                   # default: all
-# round_timeout = "1h"
-# join_timeout = "1h"
+# quorum = 2                   # hospitals that are enough at a timeout; default: all
+# round_timeout = "1h"         # default: 3 times the median round, at least 10m; the first round 1h
+# join_timeout = "1h"          # for joining, and for coming back below the quorum
 `;
 
 /** One silo's file. */

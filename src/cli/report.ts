@@ -1,5 +1,7 @@
 // Why: one file that opens anywhere, without a network: the demo's table, curves and what they mean.
 import { escape, lineChart, rocChart } from "./chart.ts";
+import type { AggregatorResult } from "../fed/result.ts";
+import { degradedLine } from "./degraded.ts";
 import type { Measured } from "./demo_scores.ts";
 import { formatDuration } from "./duration.ts";
 import type { RoundRecord } from "./history.ts";
@@ -62,9 +64,15 @@ function bytesOf(bytes: unknown): string {
   return Object.entries(bytes).map(([way, value]) => `${way} ${mebi(Number(value))}`).join(", ");
 }
 
+/** Says first which hospital the model lacks, if any. */
+function degradedOf({ federated }: Facts): string[] {
+  return degradedLine(federated as unknown as AggregatorResult);
+}
+
 /** The demo's table as text. */
 export function resultTable(facts: Facts): string {
   return [
+    ...degradedOf(facts),
     table(HEAD, rowsOf(facts)),
     "",
     ...figuresOf(facts).map(([name, value]) => `${name}: ${value}`),
@@ -80,6 +88,7 @@ export function reportHtml(facts: Facts): string {
     '<meta name="viewport" content="width=device-width, initial-scale=1"><title>fedx demo</title>',
     `<style>${STYLE}</style></head><body><main>`,
     "<h1>Three hospitals, one model</h1>",
+    ...degradedOf(facts).map((line) => `<p class="headline">${escape(line)}</p>`),
     "<p>Three silos trained one model together over mutual TLS. Each kept its films; only weight updates and the " +
     "counts and scores below left it. The films of this demo are drawn. Research use only.</p>",
     `<p class="headline">Stratified test AUROC <b>${score(measured.test.stratified)}</b> ${

@@ -44,6 +44,15 @@ Deno.test("resultTable shows every hospital, the stratified AUROC, the floor, ro
   }
 });
 
+Deno.test("resultTable and reportHtml say first which hospital a degraded model lacks", () => {
+  const federated = { ...facts.federated, rounds: 3, degraded: true, missing: { "b<script>": [2, 3] } };
+  const line = "DEGRADED: this model was trained or tested without b<script> in rounds 2–3";
+  assert(resultTable({ ...facts, federated }).startsWith(line));
+  const html = reportHtml({ ...facts, federated });
+  assertStringIncludes(html, line.replace("<script>", "&lt;script&gt;"));
+  assert(!resultTable(facts).includes("DEGRADED") && !reportHtml(facts).includes("DEGRADED"));
+});
+
 Deno.test("reportHtml stands alone, escapes names, knows light and dark, says what it is not", () => {
   const html = reportHtml(facts);
   assertMatch(html, /^<!doctype html>/);
