@@ -2,7 +2,7 @@
  * What each command may do, in the one file: the runtime gets these flags and no others, and never asks.
  *
  * Every role reads and writes where its options and fedx.toml say, so files are not limited by path; Deno's own
- * modules read the environment. Network: only the two roles of a run, and not by address, since that may stand in
+ * modules read the environment. Network: only the two roles of a run and `doctor`, and not by address, since that may stand in
  * fedx.toml. Programs: python3 alone, which looks for torch and fetches weights through pip. Native libraries: by
  * path, and only ours, sharp's and libtorch's; `aggregate`, `ca` and `init` open none.
  */
@@ -27,6 +27,7 @@ const BY_WORD = {
   local: [...FILES, PYTHON, ENGINE],
   evaluate: [...FILES, PYTHON, ENGINE],
   predict: [...FILES, PYTHON, ENGINE],
+  doctor: [...FILES, NETWORK, PYTHON, ENGINE],
   version: FILES,
 } as const satisfies Record<Word, readonly string[]>;
 

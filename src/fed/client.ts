@@ -285,7 +285,7 @@ export class Client implements Disposable {
         }
         const code = error instanceof ProtocolError ? error.code : "";
         // An aggregator that is busy with others is there.
-        if (code === "slots_taken") this.#good = performance.now();
+        if (code === "slots_taken") this.#failing = null;
         const longest = { disk_full: BACKOFF.full, slots_taken: ASK_AGAIN }[code as string] ?? BACKOFF.last;
         const pause = Math.min(BACKOFF.first * 2 ** (tries - 1), longest) * (0.75 + Math.random() / 2);
         if (code !== "slots_taken") this.#tell(error as Error, tries, pause);

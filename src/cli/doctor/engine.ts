@@ -2,7 +2,7 @@
 import { openEngine } from "../../model/probe.ts";
 import type { Libraries } from "../../model/model.ts";
 import { findLibtorch, type Libtorch } from "../../shim/libtorch.ts";
-import { BUILD, libraries } from "../engine.ts";
+import { libraries, REMEDY } from "../engine.ts";
 import { bad, type Check, failed, good, open } from "./check.ts";
 
 /** Where drivers put libcuda, and its link's target names the driver's version. */
@@ -42,7 +42,7 @@ export async function checkEngine(
   }
   if (found === null) {
     const places = "none in FEDX_LIBTORCH, the cache or python3";
-    return stop(bad("libtorch", places, `run \`${BUILD}\`, or name one in FEDX_LIBTORCH`));
+    return stop(bad("libtorch", places, REMEDY));
   }
   checks.push(good("libtorch", `${found.version} from ${found.source} (${found.dir})`));
   try {
@@ -51,7 +51,7 @@ export async function checkEngine(
     checks.push(good("engine", `build ${build}, for libtorch ${torch}`));
     return { checks, libraries: libs, libtorch: found };
   } catch (error) {
-    return stop(failed("engine", error, `run \`${BUILD}\` again with this libtorch`), found);
+    return stop(failed("engine", error, REMEDY), found);
   }
 }
 
