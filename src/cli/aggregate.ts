@@ -1,4 +1,5 @@
 import { runAggregator } from "../fed/aggregator.ts";
+import { readRecording, type Recorded } from "../fed/replay.ts";
 import { AGGREGATOR } from "../fed/state.ts";
 import type { AggregatorResult } from "../fed/result.ts";
 import type { Values } from "./commands.ts";
@@ -17,13 +18,14 @@ type AggregateValues = Values<"aggregate">;
 /** Runs the aggregator to the end of the run. */
 export async function run({ values, output, signal, faultPoint }: Context<AggregateValues>): Promise<void> {
   const listen = addressOf(values.listen);
-  const start = await startOf(values);
-  output.line(`start: ${start.source}`);
+  const origin = values.replay === undefined
+    ? await fresh(values)
+    : await readRecording(values.replay, { into: values.state });
+  output.line(`start: ${origin.proposal.init.source}`);
   if (values.new) await setAside(values.state, { role: AGGREGATOR, output });
   using log = await EventLog.open(values.state, output);
   const result = await runAggregator({
-    proposal: proposalOf(values, start),
-    start: start.vector,
+    ...origin,
     listen,
     tls: values.tls,
     state: values.state,
@@ -33,6 +35,12 @@ export async function run({ values, output, signal, faultPoint }: Context<Aggreg
     signal,
   });
   output.result(result, describe(result));
+}
+
+/** What a new run begins with: the settings are this operator's. */
+async function fresh(values: AggregateValues): Promise<Omit<Recorded, "recording">> {
+  const start = await startOf(values);
+  return { proposal: proposalOf({ ...values, silos: values.silos! }, start), start: start.vector };
 }
 
 /** `HOST:PORT`, `[::1]:PORT`; port 0 lets the system choose. */

@@ -153,10 +153,10 @@ export const COMMANDS = {
       "--local-epochs N --network NAME --size 128 --recipe NAME --lr X --init imagenet\\|random\\|FILE --seed N]",
     example: "fedx aggregate --silos a,b,c --listen 0.0.0.0:8443 --tls tls-hub --budget 20m",
     section: "run",
-    either: [["rounds", "budget"]],
+    either: [["silos", "replay"], ["rounds", "budget", "replay"]],
     options: {
       config: { kind: "path", value: "FILE", help: "settings (default: ./fedx.toml where there is one)" },
-      silos: { kind: "list", value: "A,B,C", help: "the silos invited, in this order", required: true },
+      silos: { kind: "list", value: "A,B,C", help: "the silos invited, in this order" },
       listen: { kind: "text", value: "HOST:PORT", help: "address to listen on", default: "127.0.0.1:8443" },
       tls: { kind: "path", value: "DIR", help: "the aggregator's certificate folder", required: true },
       state: {
@@ -166,6 +166,11 @@ export const COMMANDS = {
         default: "fedx-state/aggregator",
       },
       new: NEW,
+      replay: {
+        kind: "path",
+        value: "STATE",
+        help: "run the rounds of that aggregator's state again, without a clock; its settings count",
+      },
       rounds: { kind: "integer", value: "N", help: "number of rounds", range: [1, 100_000] },
       budget: { kind: "duration", value: "TIME", help: "wall clock of the whole run, e.g. 20m" },
       size: {

@@ -28,7 +28,7 @@ const acceptSchema = v.strictObject({
 
 const key = (name: string) => name.replaceAll("-", "_");
 /** Options that no file may hold. */
-export const FLAGS_ONLY = ["config", "silo", "new", "allow-same-shard"];
+export const FLAGS_ONLY = ["config", "silo", "new", "replay", "allow-same-shard"];
 const inFile = (command: Command) =>
   Object.entries(command.options).filter(([name]) => !FLAGS_ONLY.includes(name));
 

@@ -21,6 +21,7 @@ import { freezePlan, gather, lacking, type Wanted } from "./quorum.ts";
 import type { AggregatorResult } from "./result.ts";
 import { abandonTime, closeRow, openRow } from "./rounds.ts";
 import { type FaultPoint, Run } from "./run.ts";
+import type { Recording } from "./replay.ts";
 import { serve, type Server } from "./server.ts";
 import { requirePinnedDeno } from "./tls.ts";
 
@@ -41,6 +42,8 @@ export interface AggregatorOptions {
   state: string;
   /** @default layoutOf(proposal.network) */
   layout?: Layout;
+  /** Runs these rows again instead of new ones, without a clock. @default none */
+  recording?: Recording;
   /** Lets two silos join with one shard, for experiments. @default false */
   allowSameShard?: boolean;
   onEvent?: OnEvent;
@@ -130,9 +133,14 @@ async function serveFinished(run: Run, result: AggregatorResult, signal?: AbortS
 
 /** Begins the run, or checks that the one in the state folder has the same proposal. Returns whether it was there. */
 async function prepare(state: AggregatorState, options: AggregatorOptions): Promise<boolean> {
-  const { proposal, start } = options;
+  const { proposal, start, recording = null } = options;
   if (state.proposal !== null) {
     checkSame(state.proposal, proposal);
+    if (JSON.stringify(state.recording) !== JSON.stringify(recording)) {
+      const what = (of: Recording | null) =>
+        of === null ? "no --replay" : `--replay of ${of.rows.length} rounds`;
+      throw new ProtocolError("other_proposal", { expected: what(state.recording), got: what(recording) });
+    }
     return true;
   }
   const sha256 = digest(start);
@@ -142,7 +150,7 @@ async function prepare(state: AggregatorState, options: AggregatorOptions): Prom
     );
   }
   await writeDurably(state.modelPath(0), new Uint8Array(start.buffer, start.byteOffset, start.byteLength));
-  state.begin(newRunId(), proposal, Date.now() / 1000);
+  state.begin(newRunId(), proposal, { now: Date.now() / 1000, recording });
   return false;
 }
 

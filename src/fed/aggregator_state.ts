@@ -14,6 +14,7 @@ import {
 } from "./schema.ts";
 import type { Position } from "./budget.ts";
 import type { Plan, Proposal, Receipt, Registration, Row, Scores, UpdateStart } from "./protocol.ts";
+import type { Recording } from "./replay.ts";
 import { AGGREGATOR, StateFolder, UNFINISHED_MODEL } from "./state.ts";
 
 const SCHEMA = `
@@ -100,11 +101,19 @@ export class AggregatorState implements Disposable {
       : parseMessage(PlanSchema, JSON.stringify(value), { what: "the stored plan" });
   }
 
-  /** Begins a run whose start vector lies in `modelPath(0)` already. */
-  begin(run: string, proposal: Proposal, now: number): void {
+  /** The rows that this run repeats, null for a run of its own. */
+  get recording(): Recording | null {
+    return this.folder.get("recording");
+  }
+
+  /** Begins a run whose start vector lies in `modelPath(0)` already; a replay has its plan from the first. */
+  begin(run: string, proposal: Proposal, options: { now: number; recording?: Recording | null }): void {
+    const { now, recording = null } = options;
     this.folder.transaction(() => {
       this.folder.set("run", run);
       this.folder.set("proposal", proposal);
+      this.folder.set("recording", recording);
+      if (recording !== null) this.freeze(recording.plan);
       this.#put("models(round, sha256, committed) VALUES (?, ?, ?)", 0, proposal.init.sha256, now);
     });
   }

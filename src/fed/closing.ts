@@ -85,11 +85,11 @@ function wantedTests(run: Run, signal?: AbortSignal): Wanted {
 
 /** Waits for the silos; returns who was left out. */
 async function everyone(run: Run, wanted: Wanted): Promise<string[]> {
-  if (run.proposal.budget !== null) await untilBudget(run, wanted);
+  if (run.budget !== null) await untilBudget(run, wanted);
   else if (await gather(run, wanted) === "absent") throw await absent(run, wanted);
   const { what, round } = wanted;
   const left = lacking(wanted);
-  const end = run.proposal.budget === null ? "in time" : "by the budget's end";
+  const end = run.budget === null ? "in time" : "by the budget's end";
   for (const silo of left) {
     if (!run.attendance.lost(silo)) run.onEvent({ type: "lost", silo, round, reason: `no ${what} ${end}` });
   }
@@ -129,7 +129,7 @@ export async function absent(run: Run, wanted: Wanted): Promise<ProtocolError> {
  */
 function deadlinesOf(run: Run, { what }: Wanted): { lost: number; latest: number } {
   const latest = timeoutAt(run, run.now());
-  const budget = run.proposal.budget!;
+  const budget = run.budget!;
   const reserve = closingSeconds(run);
   const end = Math.max(
     (run.rows[0]?.opened ?? run.now()) + leaveOutAt({ budget }),

@@ -195,6 +195,8 @@ export const FAILURES = {
     "Cannot read the state of a newer fedx",
     "use the fedx that wrote it, or a fresh --state",
   ),
+  no_recording: fatal(0, "Cannot replay a run", "name the --state folder of an aggregator that has run"),
+  own_recording: fatal(0, "Cannot replay a run into its own state", "name another --state"),
   other_proposal: fatal(
     0,
     "Cannot resume the run with other settings",

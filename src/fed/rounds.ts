@@ -11,11 +11,32 @@ import { removeIfThere, renameDurable } from "./files.ts";
 import { foldFiles } from "./fold_files.ts";
 import { abandonAt, closingTime } from "./pace.ts";
 import type { Row, Scores } from "./protocol.ts";
+import { recordedRow, type Recording } from "./replay.ts";
 import type { Run } from "./run.ts";
 import { type ScoredModel, select, type Selection } from "./selection.ts";
 
 /** Commits the next row and returns it, or null when the run has to close. */
 export function openRow(run: Run): StoredRow | null {
+  const stored = run.recording === null ? nextRow(run) : repeatedRow(run, run.recording);
+  if (stored === null) return null;
+  run.state.commitRow(stored);
+  run.rows.push(stored);
+  return stored;
+}
+
+/** The row as it was recorded; times and positions are not looked at in a replay. */
+function repeatedRow(run: Run, recording: Recording): StoredRow | null {
+  const round = run.rounds + 1;
+  const found = recordedRow(recording, { run: run.id, round, base: run.models.get(run.rounds)! });
+  if (found === null) return null;
+  if (!found.same) {
+    const text = `round ${round} began from another model when it was recorded: the runs differ from here on`;
+    run.onEvent({ type: "warning", text });
+  }
+  return { row: found.row, extra: { share: 1, before: {}, after: {} }, opened: run.now() };
+}
+
+function nextRow(run: Run): StoredRow | null {
   const plan = run.plan!;
   const previous = run.rows.at(-1);
   const now = run.now();
@@ -25,8 +46,8 @@ export function openRow(run: Run): StoredRow | null {
   const planned = planRow({
     round: run.rounds + 1,
     rounds: plan.rounds,
-    clock: plan.budget === null ? null : {
-      budget: plan.budget,
+    clock: run.budget === null ? null : {
+      budget: run.budget,
       elapsed: previous === undefined ? 0 : now - run.rows[0].opened,
       closing: closingSeconds(run),
     },
@@ -45,7 +66,7 @@ export function openRow(run: Run): StoredRow | null {
   for (const text of planned.warnings) run.onEvent({ type: "warning", text });
   const { silos, p0, p1, last, share, after } = planned;
   const total = roster.reduce((sum, silo) => sum + run.examples(silo), 0);
-  const stored: StoredRow = {
+  return {
     row: {
       version: 1,
       run: run.id,
@@ -61,9 +82,6 @@ export function openRow(run: Run): StoredRow | null {
     extra: { share, before, after },
     opened: now,
   };
-  run.state.commitRow(stored);
-  run.rows.push(stored);
-  return stored;
 }
 
 /**
@@ -136,7 +154,7 @@ export function wallTimes(run: Run): number[] {
 
 /** Wall-clock second at which an open row is abandoned so that the run ends within its budget. */
 export function abandonTime(run: Run): number {
-  const { budget } = run.proposal;
+  const { budget } = run;
   if (budget === null || run.rows.length === 0) return Infinity;
   return run.rows[0].opened + abandonAt({ budget, closing: closingSeconds(run) });
 }

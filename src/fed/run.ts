@@ -9,6 +9,7 @@ import { fingerprint } from "../model/layout.ts";
 import type { AggregatorState, StoredRow } from "./aggregator_state.ts";
 import { Attendance } from "./attendance.ts";
 import type { OnEvent } from "./event.ts";
+import type { Recording } from "./replay.ts";
 import {
   type Plan,
   planId,
@@ -34,6 +35,8 @@ export class Run {
   readonly allowSameShard: boolean;
   /** Wall-clock seconds at which this process took up a run that had rows; 0 for one that it began. */
   readonly resumed: number;
+  /** The rows to run again, null for a run of its own. */
+  readonly recording: Recording | null;
   readonly joined = new Map<string, Registration>();
   readonly attendance: Attendance;
   /** Silos that hold the finished run's model. */
@@ -68,6 +71,7 @@ export class Run {
     this.onEvent = options.onEvent;
     this.faultPoint = options.faultPoint;
     this.allowSameShard = options.allowSameShard ?? false;
+    this.recording = state.recording;
     this.plan = state.plan;
     this.rows = state.rows();
     this.resumed = this.rows.length === 0 ? 0 : this.now();
@@ -82,6 +86,11 @@ export class Run {
   /** Rounds done. */
   get rounds(): number {
     return Math.max(...this.models.keys());
+  }
+
+  /** Wall time of the run, seconds; null for none, and for a replay. */
+  get budget(): number | null {
+    return this.recording === null ? this.proposal.budget : null;
   }
 
   /** The committed row whose round is not done, if any. */

@@ -91,7 +91,7 @@ Deno.test("settle: flags override the file, and one of rounds and budget replace
 
 Deno.test("settle names everything that is missing and the command that writes a file", async () => {
   const error = await assertRejects(() => settle("aggregate", { silos: ["a"] }), UsageError);
-  assertMatch(error.message, /missing --tls, --rounds or --budget; .*`fedx init`/);
+  assertMatch(error.message, /missing --tls, --rounds or --budget or --replay; .*`fedx init`/);
   const train = await assertRejects(() => settle("train", { silo: "b" }), UsageError);
   assertMatch(train.message, /missing --server, --tls, --shard; .*`fedx init --silo b`/);
   const predict = { model: "m", images: "i", shard: "s", out: "o" };

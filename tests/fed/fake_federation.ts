@@ -9,6 +9,7 @@ import { initCa, issue } from "../../src/fed/ca.ts";
 import { runAggregator } from "../../src/fed/aggregator.ts";
 import type { FedEvent } from "../../src/fed/event.ts";
 import type { Proposal } from "../../src/fed/protocol.ts";
+import { readRecording } from "../../src/fed/replay.ts";
 import { runSilo } from "../../src/fed/silo.ts";
 import type { ShardFacts, SplitScores, Trainer, TrainerSettings, TrainRow } from "../../src/fed/trainer.ts";
 import { digest, preprocessingOf } from "../../src/model/checkpoint.ts";
@@ -206,6 +207,10 @@ export interface RoleSpec {
   /** Fault point, or `event:TYPE`, at which the process kills itself, and at which passing of it (from 1). */
   kill?: { point: string; nth: number };
   proposal?: Partial<Proposal>;
+  /** State folder of an aggregator whose rows are run again. */
+  replay?: string;
+  /** Appended to the names of the roles' state folders. */
+  suffix?: string;
 }
 
 /** Runs the role in this process. */
@@ -233,7 +238,7 @@ export async function runRole(
   };
   const common = {
     tls: `${spec.dir}/tls-${spec.role}`,
-    state: `${spec.dir}/state-${spec.role}`,
+    state: `${spec.dir}/state-${spec.role}${spec.suffix ?? ""}`,
     faultPoint,
     onEvent,
     signal: options.signal,
@@ -242,8 +247,10 @@ export async function runRole(
     const changes = { seed: spec.seed ?? 7, rounds: spec.rounds ?? 4, ...spec.proposal };
     const listen = { host: "127.0.0.1", port: spec.port };
     const { silence } = spec;
-    const proposal = proposalOf(start, changes);
-    return await runAggregator({ ...common, proposal, start, listen, layout, silence });
+    const origin = spec.replay === undefined
+      ? { proposal: proposalOf(start, changes), start }
+      : await readRecording(spec.replay, { into: common.state });
+    return await runAggregator({ ...common, ...origin, listen, layout, silence });
   }
   return await runSilo({
     ...common,

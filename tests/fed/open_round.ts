@@ -54,7 +54,7 @@ export async function openBench(
   const proposal = proposalOf(start, changes);
   if (state.run === null) {
     await Deno.writeFile(state.modelPath(0), new Uint8Array(start.buffer));
-    state.begin(newRunId(), proposal, 0);
+    state.begin(newRunId(), proposal, { now: 0 });
   }
   const events: FedEvent[] = [];
   const hook: Bench["hook"] = { at: () => {} };

@@ -69,7 +69,7 @@ Deno.test("SiloState.open and AggregatorState.open remove what a killed process 
     };
     {
       using state = await AggregatorState.open(`${dir}/hub`);
-      state.begin("r".repeat(32), proposalOf(startVector(TINY)), 0);
+      state.begin("r".repeat(32), proposalOf(startVector(TINY)), { now: 0 });
       state.commitModel(1, "0".repeat(64), { now: 0, bytes: 0, held: [0, 1] });
       const { run, start } = { run: "r".repeat(32), start: { round: 2 } as UpdateStart };
       state.saveUpload("a", start);
@@ -105,7 +105,7 @@ Deno.test("StateFolder.open refuses another role's folder and a newer version's,
   withFolder(async (dir) => {
     {
       using state = await AggregatorState.open(dir);
-      state.begin("r".repeat(32), proposalOf(startVector(TINY)), 0);
+      state.begin("r".repeat(32), proposalOf(startVector(TINY)), { now: 0 });
       state.saveUpload("a", { round: 1 } as UpdateStart);
     }
     await Deno.writeTextFile(`${dir}/staged/1-a.f32.partial`, "half");
@@ -134,7 +134,7 @@ Deno.test("StateFolder.setAside moves a role's folder whole, and no other role's
     assertEquals(await StateFolder.setAside(dir, { role: "aggregator" }), null);
     {
       using state = await AggregatorState.open(dir);
-      state.begin("r".repeat(32), proposalOf(startVector(TINY)), 0);
+      state.begin("r".repeat(32), proposalOf(startVector(TINY)), { now: 0 });
       const locked = await assertRejects(
         () => StateFolder.setAside(dir, { role: "aggregator" }),
         ProtocolError,
