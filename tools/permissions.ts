@@ -27,7 +27,7 @@ const BY_WORD = {
   local: [...FILES, PYTHON, ENGINE],
   evaluate: [...FILES, PYTHON, ENGINE],
   predict: [...FILES, PYTHON, ENGINE],
-  doctor: [...FILES, NETWORK, PYTHON, ENGINE],
+  doctor: [...FILES, NETWORK, PYTHON, ENGINE, "--allow-sys=systemMemoryInfo,osRelease"],
   version: FILES,
 } as const satisfies Record<Word, readonly string[]>;
 
