@@ -3,7 +3,11 @@
  *
  * Both live in a process of their own and take turns, ours first in one round and last in the next; a figure is the
  * median over rounds. The python with torch and torchvision is named by FEDX_PYTHON (python3).
+ *
+ * On a GPU: `npx -y deno@2.9.3 task bench bench/engine.ts --device cuda [--graph] [--batch N] [--size N]`, both
+ * sides in fp16 with loss scaling, PyTorch's pixels resident on the GPU too.
  */
+import { parseArgs } from "@std/cli";
 import { fileURLToPath } from "node:url";
 import { cpuUsage } from "node:process";
 import { preprocessingOf } from "../src/model/checkpoint.ts";
@@ -14,7 +18,16 @@ import { preset } from "../src/model/recipe.ts";
 import { openedLibrary } from "../src/shim/library.ts";
 import { libraries } from "../tests/libraries.ts";
 
-const SIZE = 128, BATCH = 32, PREDICT_BATCH = 64, ROUNDS = 5, STEPS = 6, FORWARDS = 6;
+const options = parseArgs(Deno.args, {
+  string: ["device", "batch", "size"],
+  boolean: ["graph"],
+  default: { device: "cpu", batch: "32", size: "128" },
+});
+const CUDA = options.device === "cuda", ROUNDS = 5;
+const SIZE = Number(options.size), BATCH = Number(options.batch), PREDICT_BATCH = CUDA ? 256 : 64;
+/** Per timed piece of work; and steps per native call, as the trainer chooses them. */
+const STEPS = CUDA ? 256 : 6, FORWARDS = CUDA ? 64 : 6, CHUNK = CUDA ? 64 : 1;
+const FILMS = Math.max(BATCH, PREDICT_BATCH);
 const THREADS = Number(Deno.env.get("FEDX_THREADS") ?? navigator.hardwareConcurrency);
 
 /** Seconds that a piece of work took. */
@@ -36,8 +49,9 @@ async function ours(): Promise<Side & Disposable> {
       network: "efficientnet_b0",
       size: SIZE,
       channels: 1,
-      device: "cpu",
-      precision: "fp32",
+      device: CUDA ? "cuda" : "cpu",
+      precision: CUDA ? "fp16" : "fp32",
+      graph: options.graph,
       threads: THREADS,
       seed: 1,
       silo: 0,
@@ -47,16 +61,20 @@ async function ours(): Promise<Side & Disposable> {
     },
     libs,
   );
-  const data = await DataSet.create(libs, { n: PREDICT_BATCH, size: SIZE });
-  await data.put(0, Uint8Array.from({ length: PREDICT_BATCH * SIZE * SIZE }, () => Math.random() * 256));
-  data.labels(0, Uint8Array.from({ length: PREDICT_BATCH }, (_, i) => i % 2));
+  const data = await DataSet.create(libs, { n: FILMS, size: SIZE });
+  await data.put(0, Uint8Array.from({ length: FILMS * SIZE * SIZE }, () => Math.random() * 256));
+  data.labels(0, Uint8Array.from({ length: FILMS }, (_, i) => i % 2));
   await engine.writeVector(randomWeights(engine.layout, 1));
   const rows = Uint32Array.from({ length: PREDICT_BATCH }, (_, i) => i);
-  const step = {
-    firstStep: 0,
-    lr: Float32Array.of(1),
-    clip: Float32Array.of(3),
-    indices: rows.subarray(0, BATCH),
+  let firstStep = 0;
+  const chunk = async () => {
+    await engine.train(data, {
+      firstStep,
+      lr: new Float32Array(CHUNK).fill(1),
+      clip: new Float32Array(CHUNK).fill(3),
+      indices: Uint32Array.from({ length: CHUNK * BATCH }, (_, i) => i % BATCH),
+    });
+    firstStep += CHUNK;
   };
   const timed = async (count: number, work: () => Promise<unknown>): Promise<Cost> => {
     const wall = performance.now(), cpu = cpuUsage();
@@ -65,7 +83,7 @@ async function ours(): Promise<Side & Disposable> {
     return { wall: (performance.now() - wall) / 1000, cpu: (used.user + used.system) / 1e6 };
   };
   return {
-    train: (steps) => timed(steps, () => engine.train(data, { ...step, firstStep: step.firstStep++ })),
+    train: (steps) => timed(Math.ceil(steps / CHUNK), chunk),
     predict: (batches) => timed(batches, () => engine.predict(data, rows)),
     [Symbol.dispose]() {
       data[Symbol.dispose]();
@@ -87,7 +105,7 @@ async function theirs(): Promise<Side & AsyncDisposable | null> {
     return null;
   }
   const script = fileURLToPath(new URL("engine.py", import.meta.url));
-  const args = [script, THREADS, SIZE, BATCH, PREDICT_BATCH].map(String);
+  const args = [script, THREADS, SIZE, BATCH, PREDICT_BATCH, CUDA ? "cuda" : "cpu"].map(String);
   const child = new Deno.Command(python, {
     args,
     stdin: "piped",
@@ -137,7 +155,7 @@ async function compare(
 ): Promise<void> {
   const { kind, count, images } = work;
   const costs: { us: Cost; them?: Cost }[] = [];
-  for (const side of [us, them]) await side?.[kind](3); // warm-up
+  for (const side of [us, them]) await side?.[kind](Math.max(3, CHUNK)); // warm-up
   for (let round = 0; round < ROUNDS; round++) {
     const first = round % 2 ? undefined : await us[kind](count);
     const other = await them?.[kind](count);
@@ -164,6 +182,10 @@ using us = await ours();
 await using them = await theirs();
 const { torch, build } = openedLibrary()!;
 console.log(`fedx build ${build}, libtorch ${torch}, Deno ${Deno.version.deno}, ${THREADS} threads`);
-console.log(`EfficientNet-B0, 1 channel, ${SIZE} px, fp32, batch ${BATCH} (predict ${PREDICT_BATCH})`);
+console.log(
+  `EfficientNet-B0, 1 channel, ${SIZE} px, ${
+    CUDA ? "fp16" : "fp32"
+  }, batch ${BATCH} (predict ${PREDICT_BATCH})`,
+);
 await compare(us, them, { kind: "train", count: STEPS, images: BATCH });
 await compare(us, them, { kind: "predict", count: FORWARDS, images: PREDICT_BATCH });

@@ -32,7 +32,7 @@ Slot* Parameters::statistic(std::string name, int64_t channels, double initial) 
   return declare({std::move(name), {channels}, true, Group::backbone, initial});
 }
 
-void Parameters::allocate(at::ScalarType type) {
+void Parameters::allocate(at::ScalarType type, at::Device where) {
   for (bool statistic : {false, true}) {
     for (Slot& slot : slots_) {
       if (slot.statistic != statistic) continue;
@@ -42,8 +42,8 @@ void Parameters::allocate(at::ScalarType type) {
     }
     if (!statistic) weights = length;
   }
-  values = at::zeros({length}, at::TensorOptions(type));
-  gradients = at::zeros({weights}, at::TensorOptions(type));
+  values = at::zeros({length}, at::TensorOptions(type).device(where));
+  gradients = at::zeros({weights}, at::TensorOptions(type).device(where));
   for (Slot* slot : ordered_) {
     slot->value = view(values, *slot).detach();  // detached: optimizer writes to the buffer do not concern autograd
     slot->value.fill_(slot->initial);

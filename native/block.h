@@ -32,7 +32,7 @@ class Parameters {
  public:
   Slot* weight(std::string name, std::vector<int64_t> shape, Group group = Group::backbone);
   Slot* statistic(std::string name, int64_t channels, double initial);
-  void allocate(at::ScalarType type);
+  void allocate(at::ScalarType type, at::Device where);
 
   const std::vector<Slot*>& ordered() const { return ordered_; }
   at::Tensor values;     // (length)
@@ -45,11 +45,23 @@ class Parameters {
   std::vector<Slot*> ordered_;
 };
 
+// How many random numbers a training pass of a network takes: one for each sample and layer, one for each sample and feature of the head.
+struct Randoms {
+  int64_t layers = 0, features = 0;
+};
+
+// Masks of one step that were drawn with many others (draws.h); undefined where the rate is 0.
+struct Masks {
+  at::Tensor depth;    // (layers, N)
+  at::Tensor dropout;  // (N, features)
+};
+
 // One forward pass: what blocks need to know besides their input.
 struct Pass {
   const Config& config;
-  bool train;     // false: BatchNorm folded, no dropout, nothing kept
-  uint32_t step;  // since the run's start
+  bool train;                     // false: BatchNorm folded, no dropout, nothing kept
+  uint32_t step;                  // since the run's start
+  const Masks* masks = nullptr;   // null: blocks draw theirs
 };
 
 class Block {

@@ -160,7 +160,7 @@ Config parse_config(const std::string& json) {
   Config c;
   in.text("network", c.network, {"efficientnet_b0"});
   in.text("device", c.device, {"auto", "cpu", "cuda"});
-  in.text("precision", c.precision, {"fp32", "fp64"});
+  in.text("precision", c.precision, {"auto", "fp32", "fp16", "bf16", "fp64"});
   in.whole("size", c.size, 32, 1024);
   in.whole("channels", c.channels, 1, 3);
   if (c.channels == 2) fail("channels: expected 1 or 3, got 2");
@@ -170,6 +170,7 @@ Config parse_config(const std::string& json) {
   in.list("class_weights", c.class_weights, 2, 0, 1e6);
   in.list("mean", c.mean, c.channels, 0, 1);
   in.list("deviation", c.deviation, c.channels, 1e-6, 1e3);
+  in.flag("graph", c.graph);
   read_recipe(in, c.recipe);
   in.done();
   return c;

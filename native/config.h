@@ -28,13 +28,15 @@ struct Recipe {
 struct Config {
   std::string network;    // "efficientnet_b0"
   std::string device;     // "auto" | "cpu" | "cuda"
-  std::string precision;  // "fp32"; "fp64" for tests only
+  std::string precision;  // "auto": fp16 on a GPU, else fp32 | "fp32" | "fp16", GPU only | "bf16" | "fp64", CPU only and for tests
   uint32_t size = 128;    // pixels a side, 32..1024
   uint32_t channels = 1;  // 1 | 3
   uint32_t threads = 1;   // 1..256
   Key key;
   std::vector<double> class_weights;    // [negative, positive]
   std::vector<double> mean, deviation;  // per channel, of pixels in [0, 1]
+  bool graph = false;                   // on a GPU: record a training step once and replay it
+  bool portable = false;                // tests: the device-agnostic steps on the CPU too
   Recipe recipe;
 };
 

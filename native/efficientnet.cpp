@@ -27,6 +27,7 @@ constexpr Stage stages[7] = {
     {6, 5, 1, 80, 112, 3}, {6, 5, 2, 112, 192, 4}, {6, 3, 1, 192, 320, 1},
 };
 constexpr uint32_t layers = 16;
+constexpr int64_t features = 1280;
 
 // Convolution, BatchNorm and, unless it projects, SiLU.
 struct ConvNorm {
@@ -94,6 +95,7 @@ struct SqueezeExcite {
 
 // (N, 1, 1, 1): 0 where the sample skips the block, else 1 / (1 − p).
 at::Tensor depth_mask(const Pass& pass, uint32_t layer, double p, const at::Tensor& like) {
+  if (pass.masks) return pass.masks->depth.select(0, layer).view({-1, 1, 1, 1});
   at::Tensor mask = at::empty({like.size(0), 1, 1, 1}, at::TensorOptions(at::kDouble));
   for (int64_t i = 0; i < like.size(0); ++i) {
     const Words w = block(pass.config.key, Purpose::depth, layer, pass.step, uint32_t(i), 0);
@@ -104,6 +106,7 @@ at::Tensor depth_mask(const Pass& pass, uint32_t layer, double p, const at::Tens
 
 // (N, features): dropout's mask, scaled by 1 / (1 − p).
 at::Tensor dropout_mask(const Pass& pass, double p, const at::Tensor& like) {
+  if (pass.masks) return pass.masks->dropout;
   at::Tensor mask = at::empty(like.sizes(), at::TensorOptions(at::kDouble));
   double* out = mask.data_ptr<double>();
   for (int64_t i = 0; i < like.size(0); ++i) {
@@ -171,8 +174,8 @@ class MBConv final : public PlainBlock {
 
 class Head final : public PlainBlock {
  public:
-  explicit Head(Parameters& p) : conv_(p, "features.8", {1280, 320, 1, 1}, 1, 1, true) {
-    weight_ = p.weight("classifier.1.weight", {1, 1280}, Group::classifier);
+  explicit Head(Parameters& p) : conv_(p, "features.8", {features, 320, 1, 1}, 1, 1, true) {
+    weight_ = p.weight("classifier.1.weight", {1, features}, Group::classifier);
     bias_ = p.weight("classifier.1.bias", {1}, Group::classifier);
     conv_.list(weights_);
     weights_.insert(weights_.end(), {weight_, bias_});
@@ -194,8 +197,9 @@ class Head final : public PlainBlock {
 
 }  // namespace
 
-std::unique_ptr<Network> efficientnet_b0(uint32_t channels, at::ScalarType type) {
+std::unique_ptr<Network> efficientnet_b0(uint32_t channels, at::ScalarType type, at::Device where) {
   auto net = std::make_unique<Network>();
+  net->randoms = {layers, features};
   net->blocks.push_back(std::make_unique<Stem>(net->parameters, channels));
   uint32_t layer = 0;
   for (int s = 0; s < 7; ++s) {
@@ -205,7 +209,7 @@ std::unique_ptr<Network> efficientnet_b0(uint32_t channels, at::ScalarType type)
     }
   }
   net->blocks.push_back(std::make_unique<Head>(net->parameters));
-  net->parameters.allocate(type);
+  net->parameters.allocate(type, where);
   return net;
 }
 

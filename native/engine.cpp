@@ -12,15 +12,13 @@
 namespace fedx {
 
 Engine::Engine(Config config) : config_(std::move(config)) {
-  if (config_.device == "cuda") {
-    throw Failure(FEDX_E_NOT_BUILT, "Cannot use device \"cuda\": this library is built for the CPU only; set device to \"cpu\" or \"auto\"");
-  }
   install_pool();
   thread_ = std::thread([this] { loop(); });
   try {
     push([this] {
       model_ = std::make_unique<Model>(config_, stopping_);
       layout_ = model_->layout();
+      device_ = model_->device();
       tensors_ = model_->tensors();
       return std::vector<uint8_t>();
     }, false)->wait();
@@ -80,12 +78,12 @@ std::vector<double> Engine::exact_values() {
 
 std::shared_ptr<Job> Engine::train(std::shared_ptr<const Data> data, TrainPlan plan) {
   auto shared = std::make_shared<TrainPlan>(std::move(plan));
-  return push([this, data, shared] { return model_->train(*data, *shared); }, true);
+  return push([this, data, shared] { return model_->train(data, *shared); }, true);
 }
 
 std::shared_ptr<Job> Engine::predict(std::shared_ptr<const Data> data, std::vector<uint32_t> rows) {
   auto shared = std::make_shared<std::vector<uint32_t>>(std::move(rows));
-  return push([this, data, shared] { return model_->predict(*data, *shared); }, true);
+  return push([this, data, shared] { return model_->predict(data, *shared); }, true);
 }
 
 void Engine::cancel(int32_t code) {

@@ -24,6 +24,8 @@ struct Data {
   uint32_t n, h, w;
   std::vector<uint8_t> pixels;  // (n, h, w)
   std::vector<uint8_t> labels;  // (n)
+  // Raised by each change: a device's copy is then out of date.
+  std::shared_ptr<std::atomic<uint64_t>> version = std::make_shared<std::atomic<uint64_t>>(0);
 };
 
 // One tensor of the flat vector, in layout order.
@@ -45,6 +47,7 @@ class Engine {
   ~Engine();
 
   const std::string& layout() const { return layout_; }
+  const std::string& device() const { return device_; }
   const std::vector<TensorInfo>& tensors() const { return tensors_; }
   const Config& config() const { return config_; }
 
@@ -63,7 +66,7 @@ class Engine {
   void loop();
 
   Config config_;
-  std::string layout_;
+  std::string layout_, device_;
   std::vector<TensorInfo> tensors_;
   std::unique_ptr<Model> model_;  // used by the owner thread alone
   std::mutex mutex_, joining_;

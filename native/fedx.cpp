@@ -169,6 +169,15 @@ int32_t fedx_layout(uint32_t engine, char* out, uint32_t outlen, uint32_t* neede
   });
 }
 
+int32_t fedx_engine_device(uint32_t engine, char* out, uint32_t outlen, char* err, uint32_t errlen) {
+  return guard(err, errlen, [&] {
+    const auto e = engine_of(engine);
+    const size_t size = e->device().size() + 1;
+    if (out == nullptr || outlen < size) refuse(expected("the buffer: bytes", size, outlen));
+    say(out, outlen, e->device().c_str());
+  });
+}
+
 int32_t fedx_state_read(uint32_t engine, uint32_t kind, void* out, uint32_t len, char* err, uint32_t errlen) {
   return guard(err, errlen, [&] {
     if (kind > FEDX_STATE_SCALARS) refuse(expected("the state kind: at most", FEDX_STATE_SCALARS, kind));
@@ -204,6 +213,7 @@ int32_t fedx_data_put(uint32_t data, uint32_t first, const uint8_t* pixels, uint
     if (pixels == nullptr || len % image != 0 || len > (64u << 20)) refuse(expected("pixels: whole images, at most 64 MiB, each of bytes", image, len));
     check_rows(*d, first, len / image);
     std::memcpy(d->pixels.data() + first * image, pixels, len);
+    ++*d->version;
   });
 }
 
@@ -213,6 +223,7 @@ int32_t fedx_data_labels(uint32_t data, uint32_t first, const uint8_t* labels, u
     check_rows(*d, first, len);
     if (labels == nullptr || std::any_of(labels, labels + len, [](uint8_t x) { return x > 1; })) refuse("Cannot use labels: expected 0 or 1");
     std::memcpy(d->labels.data() + first, labels, len);
+    ++*d->version;
   });
 }
 

@@ -19,7 +19,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default) /* everything else in the library is hidden */
 
-#define FEDX_ABI_VERSION 1 /* raised when an existing function changes */
+#define FEDX_ABI_VERSION 2 /* raised when an existing function changes */
 
 #define FEDX_OK 0
 #define FEDX_E_ARGUMENT 1  /* an argument is out of range or a buffer has the wrong length */
@@ -30,13 +30,14 @@ extern "C" {
 #define FEDX_E_CANCELLED 6 /* the chunk was dropped by fedx_cancel or fedx_engine_destroy */
 #define FEDX_E_SHUTDOWN 7  /* fedx_shutdown has run */
 #define FEDX_E_INTERNAL 8  /* libtorch or the engine failed; err has its message */
+#define FEDX_E_DEVICE 9    /* this library could use a GPU, but the machine has none that works */
 
 /* fedx_state_read, fedx_state_write: which numbers. */
 #define FEDX_STATE_PARAMS 0  /* f32, layout.length values: weights, then BatchNorm statistics, in OIHW order */
 #define FEDX_STATE_M 1       /* f32, layout.weights values: Adam's first moment */
 #define FEDX_STATE_V 2       /* f32, layout.weights values: second moment */
 #define FEDX_STATE_VMAX 3    /* f32, layout.weights values: AMSGrad's maximum of V */
-#define FEDX_STATE_SCALARS 4 /* f64, 1 value: Adam's step count */
+#define FEDX_STATE_SCALARS 4 /* f64, 3 values: Adam's step count, loss scale, good steps since it changed; without loss scaling 1 and 0 */
 
 /* The ABI version this library was built with. Cannot fail. */
 int32_t fedx_abi_version(void);
@@ -55,10 +56,14 @@ int32_t fedx_engine_destroy(uint32_t engine, char *err, uint32_t errlen);
  * *needed = bytes with the NUL, also when outlen is too small (FEDX_E_ARGUMENT). */
 int32_t fedx_layout(uint32_t engine, char *out, uint32_t outlen, uint32_t *needed, char *err, uint32_t errlen);
 
+/* Writes where the engine computes, NUL terminated: "cpu", or "cuda" and the GPU's name. 256 bytes are enough. */
+int32_t fedx_engine_device(uint32_t engine, char *out, uint32_t outlen, char *err, uint32_t errlen);
+
 /* Copies state out, after every chunk submitted before. len must be exact. Blocks. */
 int32_t fedx_state_read(uint32_t engine, uint32_t kind, void *out, uint32_t len, char *err, uint32_t errlen);
 
-/* Copies state in, after every chunk submitted before. len must be exact; 0 bytes set the kind to zero (not PARAMS). Blocks. */
+/* Copies state in, after every chunk submitted before. len must be exact; 0 bytes set the kind as a run starts (not PARAMS): moments
+ * and step count 0, the loss scale 65536. Blocks. */
 int32_t fedx_state_write(uint32_t engine, uint32_t kind, const void *in, uint32_t len, char *err, uint32_t errlen);
 
 /* Makes a resident data set of n images, h x w, u8 grey, with labels 0 or 1, all 0 at first. Free with fedx_data_destroy. */
@@ -82,7 +87,7 @@ int32_t fedx_predict_submit(uint32_t engine, uint32_t data, const uint32_t *rows
 
 /* Waits for a ticket and spends it, copying its results out; len must be exact. Blocks.
  * Training: u32 skipped, f32 loss[K], f32 gradient_norm[K] (before clipping). Scoring: f32 logit[count].
- * A step whose gradient norm is not finite changes no weight and counts as skipped. */
+ * A step whose gradient norm is not finite changes no weight and counts as skipped; with loss scaling it then halves the scale. */
 int32_t fedx_wait(uint32_t ticket, void *out, uint32_t len, char *err, uint32_t errlen);
 
 /* Drops the engine's queued chunks; the one under way is finished. Their tickets end with FEDX_E_CANCELLED. */

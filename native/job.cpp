@@ -1,5 +1,7 @@
 #include "job.h"
 
+#include <c10/util/Exception.h>
+
 #include <new>
 
 #include "fedx.h"
@@ -24,6 +26,8 @@ void Job::run() {
     finish({}, e.code, e.what());
   } catch (const std::bad_alloc&) {
     finish({}, FEDX_E_MEMORY, "Cannot run the chunk: out of memory; lower the batch or the image size");
+  } catch (const c10::OutOfMemoryError&) {
+    finish({}, FEDX_E_MEMORY, "Cannot run the chunk: out of memory on the GPU; lower the batch or the image size, or end what else runs there");
   } catch (const std::exception& e) {
     const std::string text = e.what();
     finish({}, FEDX_E_INTERNAL, text.substr(0, text.find("\nException raised from")));

@@ -1,30 +1,18 @@
 #include "model.h"
 
-#include <ATen/ops/all.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/empty_like.h>
 #include <ATen/ops/from_blob.h>
-#include <ATen/ops/isfinite.h>
 #include <ATen/ops/zeros.h>
 
-#include <cmath>
 #include <cstring>
 
-#include "augment.h"
+#include "device_steps.h"
 #include "fedx.h"
+#include "host_steps.h"
 #include "job.h"
 
 namespace fedx {
 namespace {
-
-constexpr uint32_t predict_batch = 64;
-
-template <class T>
-void append(std::vector<uint8_t>& out, const T* values, size_t count) {
-  const size_t at = out.size();
-  out.resize(at + count * sizeof(T));
-  std::memcpy(out.data() + at, values, count * sizeof(T));
-}
 
 std::vector<Span> spans_of(const Parameters& p, const Recipe& r) {
   std::vector<Span> spans;
@@ -43,22 +31,42 @@ at::Tensor part(const at::Tensor& flat, const Slot& slot) {
   return flat.as_strided(slot.value.sizes(), slot.value.strides(), slot.offset);
 }
 
+// The type that convolutions run in; `type` where that is no lower one. Throws Failure where the device cannot.
+at::ScalarType lower_type(const std::string& precision, bool cpu, at::ScalarType type) {
+  const auto refuse = [](const char* what) { throw Failure(FEDX_E_CONFIG, std::string("Cannot read the engine's config: precision: ") + what); };
+  if (precision == "fp16" && cpu) refuse("expected auto, fp32 or bf16 on the CPU, got fp16");
+  if (precision == "fp64" && !cpu) refuse("expected auto, fp32, fp16 or bf16 on a GPU, got fp64");
+  if (precision == "fp16" || (precision == "auto" && !cpu)) return at::kHalf;
+  return precision == "bf16" ? at::kBFloat16 : type;
+}
+
 }  // namespace
 
+void Workspace::check_stop() const {
+  if (const int32_t code = stopping) throw Failure(code, "Cannot finish the chunk: the engine was stopped");
+}
+
 Model::Model(const Config& config, const std::atomic<int32_t>& stopping)
-    : config(config), stopping(stopping), type(config.precision == "fp64" ? at::kDouble : at::kFloat) {
-  net = efficientnet_b0(config.channels, type);
-  spans = spans_of(net->parameters, config.recipe);
-  const Parameters& p = net->parameters;
-  statistics = p.values.narrow(0, p.weights, p.length - p.weights);
-  kept = at::empty_like(statistics);
-  for (at::Tensor* t : {&m, &v, &vmax}) *t = at::zeros({net->parameters.weights}, at::TensorOptions(type));
+    : work{config, stopping, config.precision == "fp64" ? at::kDouble : at::kFloat, {}, {}, {}, {}, {}, {}} {
+  auto device = open_device(config.device);
+  const bool cpu = device->where().is_cpu();
+  const at::ScalarType lower = lower_type(config.precision, cpu, work.type);
+  device_ = device->name();
+  work.net = efficientnet_b0(config.channels, work.type, device->where());
+  work.spans = spans_of(work.net->parameters, config.recipe);
+  const Parameters& p = work.net->parameters;
+  work.statistics = p.values.narrow(0, p.weights, p.length - p.weights);
+  for (at::Tensor* t : {&work.m, &work.v, &work.vmax}) {
+    *t = at::zeros({p.weights}, at::TensorOptions(work.type).device(device->where()));
+  }
+  if (cpu && lower == work.type && !config.portable) steps = std::make_unique<HostSteps>(work);
+  else steps = std::make_unique<DeviceSteps>(work, std::move(device), lower);
 }
 
 std::string Model::layout() const {
-  const Parameters& p = net->parameters;
+  const Parameters& p = work.net->parameters;
   static const char* const groups[] = {"classifier", "stem", "backbone"};
-  std::string json = "{\"network\":\"" + config.network + "\",\"channels\":" + std::to_string(config.channels) + ",\"tensors\":[";
+  std::string json = "{\"network\":\"" + work.config.network + "\",\"channels\":" + std::to_string(work.config.channels) + ",\"tensors\":[";
   for (const Slot* slot : p.ordered()) {
     std::string shape;
     for (int64_t n : slot->shape) shape += (shape.empty() ? "" : ",") + std::to_string(n);
@@ -70,139 +78,80 @@ std::string Model::layout() const {
   return json + "],\"length\":" + std::to_string(p.length) + ",\"weights\":" + std::to_string(p.weights) + "}";
 }
 
-void Model::check_stop() const {
-  if (const int32_t code = stopping) throw Failure(code, "Cannot finish the chunk: the engine was stopped");
-}
-
-at::Tensor Model::input(const Data& data, const uint32_t* rows, uint32_t count, bool augment, uint32_t step) const {
-  std::vector<const uint8_t*> images(count);
-  for (uint32_t i = 0; i < count; ++i) images[i] = data.pixels.data() + size_t(rows[i]) * data.h * data.w;
-  at::Tensor x = at::empty({count, config.channels, config.size, config.size}, at::TensorOptions(type), at::MemoryFormat::ChannelsLast);
-  if (type == at::kFloat) prepare_pixels(config, images.data(), count, augment, step, x.data_ptr<float>());
-  else prepare_pixels(config, images.data(), count, augment, step, x.data_ptr<double>());
-  return x;
-}
-
-double Model::differentiate(const Data& data, const uint32_t* rows, uint32_t step) {
-  const uint32_t batch = config.recipe.batch;
-  const Pass pass{config, true, step};
-  at::Tensor x = input(data, rows, batch, true, step);
-  kept.copy_(statistics);
-  for (auto& block : net->blocks) x = block->forward(x, pass);
-  const at::Tensor logits = x.to(at::kDouble).contiguous();
-  std::vector<uint8_t> labels(batch);
-  for (uint32_t i = 0; i < batch; ++i) labels[i] = data.labels[rows[i]];
-  at::Tensor gradient = at::empty({batch, 1}, at::TensorOptions(at::kDouble));
-  const double value =
-      loss(logits.data_ptr<double>(), labels.data(), batch, config.class_weights, config.recipe, gradient.data_ptr<double>());
-  at::Tensor g = gradient.to(type);
-  for (auto block = net->blocks.rbegin(); block != net->blocks.rend(); ++block) g = (*block)->backward(g);
-  if (!at::isfinite(statistics).all().item<bool>()) statistics.copy_(kept);
-  return value;
-}
-
-template <class T>
-double Model::gradient_norm() const {
-  return norm(net->parameters.gradients.data_ptr<T>(), size_t(net->parameters.weights));
-}
-
-template <class T>
-void Model::update(double lr_factor, double scale) {
-  Parameters& p = net->parameters;
-  Adam<T>{p.values.data_ptr<T>(), m.data_ptr<T>(), v.data_ptr<T>(), vmax.data_ptr<T>(), p.gradients.data_ptr<T>()}.step(
-      spans, config.recipe, lr_factor, scale, int64_t(adam_steps));
-}
-
-std::vector<uint8_t> Model::train(const Data& data, const TrainPlan& plan) {
-  const size_t steps = plan.lr.size();
-  std::vector<float> losses(steps), norms(steps);
-  uint32_t skipped = 0;
+std::vector<uint8_t> Model::train(const std::shared_ptr<const Data>& data, const TrainPlan& plan) {
   folded = false;
-  for (size_t k = 0; k < steps; ++k) {
-    check_stop();
-    const double value = differentiate(data, &plan.rows[k * config.recipe.batch], plan.first_step + uint32_t(k));
-    const double size = type == at::kFloat ? gradient_norm<float>() : gradient_norm<double>();
-    losses[k] = float(value);
-    norms[k] = float(size);
-    if (!std::isfinite(value) || !std::isfinite(size)) {
-      ++skipped;
-      continue;
-    }
-    adam_steps += 1;
-    const double scale = std::min(1.0, double(plan.clip[k]) / (size + 1e-6));
-    type == at::kFloat ? update<float>(plan.lr[k], scale) : update<double>(plan.lr[k], scale);
-  }
-  std::vector<uint8_t> out;
-  append(out, &skipped, 1);
-  append(out, losses.data(), steps);
-  append(out, norms.data(), steps);
-  return out;
+  return steps->train(data, plan);
 }
 
-std::vector<uint8_t> Model::predict(const Data& data, const std::vector<uint32_t>& rows) {
+std::vector<uint8_t> Model::predict(const std::shared_ptr<const Data>& data, const std::vector<uint32_t>& rows) {
   if (!folded) {
-    for (auto& block : net->blocks) block->fold();
+    for (auto& block : work.net->blocks) block->fold();
     folded = true;
   }
-  const Pass pass{config, false, 0};
-  std::vector<uint8_t> out;
-  for (size_t first = 0; first < rows.size(); first += predict_batch) {
-    check_stop();
-    at::Tensor x = input(data, &rows[first], uint32_t(std::min<size_t>(predict_batch, rows.size() - first)), false, 0);
-    for (auto& block : net->blocks) x = block->predict(x, pass);
-    const at::Tensor logits = x.to(at::kFloat).contiguous();
-    append(out, logits.data_ptr<float>(), size_t(logits.numel()));
-  }
-  return out;
+  return steps->predict(data, rows);
 }
 
-const at::Tensor& Model::moment(uint32_t kind) const { return kind == FEDX_STATE_M ? m : kind == FEDX_STATE_V ? v : vmax; }
+const at::Tensor& Model::moment(uint32_t kind) const { return kind == FEDX_STATE_M ? work.m : kind == FEDX_STATE_V ? work.v : work.vmax; }
 
 size_t Model::state_bytes(uint32_t kind) const {
-  if (kind == FEDX_STATE_SCALARS) return sizeof(double);
-  return size_t(kind == FEDX_STATE_PARAMS ? net->parameters.length : net->parameters.weights) * sizeof(float);
+  if (kind == FEDX_STATE_SCALARS) return scalar_count * sizeof(double);
+  return size_t(kind == FEDX_STATE_PARAMS ? work.net->parameters.length : work.net->parameters.weights) * sizeof(float);
 }
 
 template <class T>
 std::vector<uint8_t> Model::copy_out(const at::Tensor& flat) const {
+  const at::Tensor host = flat.to(at::kCPU);  // itself on the CPU
   std::vector<uint8_t> out(size_t(flat.numel()) * sizeof(T));
-  for (const Slot* slot : net->parameters.ordered()) {
+  for (const Slot* slot : work.net->parameters.ordered()) {
     if (slot->offset >= flat.numel()) break;
-    at::from_blob(reinterpret_cast<T*>(out.data()) + slot->offset, slot->shape, c10::CppTypeToScalarType<T>::value).copy_(part(flat, *slot));
+    at::from_blob(reinterpret_cast<T*>(out.data()) + slot->offset, slot->shape, c10::CppTypeToScalarType<T>::value).copy_(part(host, *slot));
   }
   return out;
 }
 
+void Model::copy_in(const at::Tensor& flat, float* in) {
+  const at::Tensor host = flat.is_cpu() ? flat : at::empty(flat.sizes(), flat.options().device(at::kCPU));
+  for (const Slot* slot : work.net->parameters.ordered()) {
+    if (slot->offset >= flat.numel()) break;
+    part(host, *slot).copy_(at::from_blob(in + slot->offset, slot->shape, at::kFloat));
+  }
+  if (!flat.is_cpu()) flat.copy_(host);
+}
+
 std::vector<uint8_t> Model::read(uint32_t kind) const {
-  if (kind != FEDX_STATE_SCALARS) return copy_out<float>(kind == FEDX_STATE_PARAMS ? net->parameters.values : moment(kind));
+  if (kind != FEDX_STATE_SCALARS) return copy_out<float>(kind == FEDX_STATE_PARAMS ? work.net->parameters.values : moment(kind));
+  const auto values = steps->scalars();
   std::vector<uint8_t> out;
-  append(out, &adam_steps, 1);
+  append(out, values.data(), values.size());
   return out;
 }
 
 void Model::write(uint32_t kind, std::vector<uint8_t>& in) {
-  if (in.empty() && kind != FEDX_STATE_PARAMS) in.resize(state_bytes(kind));
-  if (in.size() != state_bytes(kind)) {
+  const bool reset = in.empty() && kind != FEDX_STATE_PARAMS;
+  if (!reset && in.size() != state_bytes(kind)) {
     throw Failure(FEDX_E_ARGUMENT, "Cannot write state: expected " + std::to_string(state_bytes(kind)) + " bytes, got " + std::to_string(in.size()));
   }
   if (kind == FEDX_STATE_SCALARS) {
-    std::memcpy(&adam_steps, in.data(), sizeof adam_steps);
-    return;
+    std::vector<double> values(reset ? 0 : scalar_count);
+    if (!reset) {
+      std::memcpy(values.data(), in.data(), in.size());
+      if (!(values[0] >= 0 && values[1] > 0 && values[2] >= 0)) {
+        throw Failure(FEDX_E_ARGUMENT, "Cannot write state: expected a step count of at least 0, a loss scale above 0 and a count of at least 0");
+      }
+    }
+    return steps->set_scalars(values);
   }
-  folded = false;
-  const at::Tensor& flat = kind == FEDX_STATE_PARAMS ? net->parameters.values : moment(kind);
-  for (const Slot* slot : net->parameters.ordered()) {
-    if (slot->offset >= flat.numel()) break;
-    part(flat, *slot).copy_(at::from_blob(reinterpret_cast<float*>(in.data()) + slot->offset, slot->shape, at::kFloat));
-  }
+  if (kind == FEDX_STATE_PARAMS) folded = false;
+  if (reset) moment(kind).zero_();
+  else copy_in(kind == FEDX_STATE_PARAMS ? work.net->parameters.values : moment(kind), reinterpret_cast<float*>(in.data()));
 }
 
 std::vector<TensorInfo> Model::tensors() const {
   std::vector<TensorInfo> out;
-  for (const Slot* s : net->parameters.ordered()) out.push_back({s->name, s->shape, size_t(s->offset), size_t(s->length)});
+  for (const Slot* s : work.net->parameters.ordered()) out.push_back({s->name, s->shape, size_t(s->offset), size_t(s->length)});
   return out;
 }
 
-std::vector<uint8_t> Model::read_exact() const { return copy_out<double>(net->parameters.values); }
+std::vector<uint8_t> Model::read_exact() const { return copy_out<double>(work.net->parameters.values); }
 
 }  // namespace fedx

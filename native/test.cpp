@@ -19,39 +19,7 @@ using namespace fedx;
 
 namespace {
 
-// engine.md, Numbers (a).
-void train_equals_pytorch_in_float64() {
-  const auto want = golden<double>("train.f64");
-  constexpr uint32_t steps = 5, batch = 4;
-  Engine engine(parse_config(config_json({{"precision", "\"fp64\""}})));
-  const auto start = start_values(engine);
-  engine.write(FEDX_STATE_PARAMS, start.data(), start.size() * 4);
-  TrainPlan plan{100, {}, {}, {}};
-  for (uint32_t k = 0; k < steps; ++k) {
-    plan.lr.push_back(float(want[k]));
-    plan.clip.push_back(float(want[steps + k]));
-    for (uint32_t i = 0; i < batch; ++i) plan.rows.push_back(k * batch + i);
-  }
-  const auto result = engine.train(films(engine.config().key, 20, 32), plan)->wait();
-  std::vector<float> reported(2 * steps);
-  std::memcpy(reported.data(), result.data() + 4, 8 * steps);
-  for (uint32_t k = 0; k < 2 * steps; ++k) close_to(reported[k], want[2 * steps + k], 1e-6 * std::abs(want[2 * steps + k]), "loss or norm");
-  const auto values = engine.exact_values();
-  const double* expected = want.data() + 4 * steps;
-  CHECK(want.size() == 4 * steps + 65 * engine.tensors().size());
-  for (const TensorInfo& t : engine.tensors()) {
-    double size = 0, difference = 0, reference = 0;
-    for (size_t i = 0; i < t.length; ++i) size += values[t.offset + i] * values[t.offset + i];
-    close_to(std::sqrt(size), expected[0], 1e-8 * std::max(expected[0], 1.0), t.name + " norm");
-    for (size_t j = 0; j < 64; ++j) {
-      const double x = expected[1 + j];
-      difference += std::pow(values[t.offset + j * t.length / 64] - x, 2);
-      reference += x * x;
-    }
-    close_to(std::sqrt(difference), 0, 1e-8 * std::max(std::sqrt(reference), 1.0), t.name + " probes");
-    expected += 65;
-  }
-}
+void train_equals_pytorch_in_float64() { equals_pytorch_in_float64(parse_config(config_json({{"precision", "\"fp64\""}}))); }
 
 // engine.md, Numbers (b).
 void adam_equals_torch_optim() {
@@ -235,15 +203,12 @@ int main(int argc, char** argv) {
   golden_dir = argv[1];
   const std::set<std::string> chosen(argv + 2, argv + argc);
   if (chosen.count("philox")) return philox_of_standard_input(), 0;
-  struct Test {
-    const char* name;
-    void (*body)();
-  };
-#define TEST(name) {#name, name}
-  const Test tests[] = {TEST(philox_matches_known_answers), TEST(loss_gradient_is_its_slope), TEST(adam_equals_torch_optim),
+  std::vector<Test> tests = {TEST(philox_matches_known_answers), TEST(loss_gradient_is_its_slope), TEST(adam_equals_torch_optim),
                         TEST(config_is_strict), TEST(augmentation_moves_only_what_is_on), TEST(augmentation_equals_torchvision),
                         TEST(statistics_stay_finite), TEST(parallel_for_uses_two_threads),
-                        TEST(train_equals_pytorch_in_float64), TEST(abi_refuses_bad_arguments), TEST(shutdown_ends_waiting_calls)};
+                        TEST(train_equals_pytorch_in_float64), TEST(abi_refuses_bad_arguments)};
+  tests.insert(tests.end(), device_tests.begin(), device_tests.end());
+  tests.push_back(TEST(shutdown_ends_waiting_calls));
   int failed = 0;
   for (const Test& test : tests) {
     if (!chosen.empty() && !chosen.count(test.name)) continue;

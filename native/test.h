@@ -12,10 +12,12 @@
 
 #include "config.h"
 #include "engine.h"
+#include "fedx.h"
 #include "philox.h"
 
 namespace fedx {
 
+#undef CHECK  // torch's ends the process
 #define CHECK(condition)                                                                              \
   do {                                                                                                \
     if (!(condition)) throw std::runtime_error(std::string("expected ") + #condition + ", line " + std::to_string(__LINE__)); \
@@ -44,7 +46,7 @@ inline std::string config_json(const std::map<std::string, std::string>& changes
       {"batch", "4"}, {"lr", "0.001"}, {"beta1", "0.9"}, {"beta2", "0.999"}, {"eps", "1e-8"}, {"weight_decay", "0.0001"},
       {"amsgrad", "true"}, {"lr_classifier", "12"}, {"lr_stem", "2.5"}, {"lr_backbone", "0.12"}, {"gamma", "2"}, {"alpha", "1"},
       {"dropout", "0.2"}, {"stochastic_depth", "0.2"}, {"flip", "false"}, {"rotation", "0"}, {"brightness", "0"}, {"contrast", "0"},
-      {"freeze_statistics", "false"}};
+      {"freeze_statistics", "false"}, {"graph", "false"}};
   for (const auto& [name, value] : changes) fields[name] = value;
   std::string json;
   for (const auto& [name, value] : fields) {
@@ -88,7 +90,48 @@ inline void close_to(double got, double want, double tolerance, const std::strin
   throw std::runtime_error(text);
 }
 
+// engine.md, Numbers (a).
+inline void equals_pytorch_in_float64(const Config& config) {
+  const auto want = golden<double>("train.f64");
+  constexpr uint32_t steps = 5, batch = 4;
+  Engine engine(config);
+  const auto start = start_values(engine);
+  engine.write(FEDX_STATE_PARAMS, start.data(), start.size() * 4);
+  TrainPlan plan{100, {}, {}, {}};
+  for (uint32_t k = 0; k < steps; ++k) {
+    plan.lr.push_back(float(want[k]));
+    plan.clip.push_back(float(want[steps + k]));
+    for (uint32_t i = 0; i < batch; ++i) plan.rows.push_back(k * batch + i);
+  }
+  const auto result = engine.train(films(engine.config().key, 20, 32), plan)->wait();
+  std::vector<float> reported(2 * steps);
+  std::memcpy(reported.data(), result.data() + 4, 8 * steps);
+  for (uint32_t k = 0; k < 2 * steps; ++k) close_to(reported[k], want[2 * steps + k], 1e-6 * std::abs(want[2 * steps + k]), "loss or norm");
+  const auto values = engine.exact_values();
+  const double* expected = want.data() + 4 * steps;
+  CHECK(want.size() == 4 * steps + 65 * engine.tensors().size());
+  for (const TensorInfo& t : engine.tensors()) {
+    double size = 0, difference = 0, reference = 0;
+    for (size_t i = 0; i < t.length; ++i) size += values[t.offset + i] * values[t.offset + i];
+    close_to(std::sqrt(size), expected[0], 1e-8 * std::max(expected[0], 1.0), t.name + " norm");
+    for (size_t j = 0; j < 64; ++j) {
+      const double x = expected[1 + j];
+      difference += std::pow(values[t.offset + j * t.length / 64] - x, 2);
+      reference += x * x;
+    }
+    close_to(std::sqrt(difference), 0, 1e-8 * std::max(std::sqrt(reference), 1.0), t.name + " probes");
+    expected += 65;
+  }
+}
+
+struct Test {
+  const char* name;
+  void (*body)();
+};
+#define TEST(name) {#name, name}
+
 // Tests in files of their own; test.cpp lists them all.
+extern const std::vector<Test> device_tests;
 void augmentation_equals_torchvision();
 void statistics_stay_finite();
 

@@ -11,8 +11,8 @@ struct After {
 };
 
 // One step from the usual start values, all elements of `name` (none: "") replaced by `value`.
-After one_step(const std::string& name, float value, std::vector<float>& start) {
-  Engine engine(parse_config(config_json()));
+After one_step(const Config& config, const std::string& name, float value, std::vector<float>& start) {
+  Engine engine(config);
   start = start_values(engine);
   for (const TensorInfo& t : engine.tensors()) {
     if (t.name == name) std::fill_n(start.begin() + std::ptrdiff_t(t.offset), t.length, value);
@@ -26,10 +26,8 @@ After one_step(const std::string& name, float value, std::vector<float>& start) 
   return after;
 }
 
-}  // namespace
-
-void statistics_stay_finite() {
-  Engine engine(parse_config(config_json()));
+void stay_finite(const Config& config) {
+  Engine engine(config);
   const auto tensors = engine.tensors();
   const auto moved = [&](const After& after, const std::vector<float>& start) {
     size_t count = 0;
@@ -43,17 +41,26 @@ void statistics_stay_finite() {
     return count;
   };
   std::vector<float> start;
-  const After normal = one_step("", 0, start);
+  const After normal = one_step(config, "", 0, start);
   CHECK(normal.skipped == 0 && moved(normal, start) > 0);
   // The loss alone overflows: as with PyTorch's GradScaler the forward pass has moved the statistics.
-  const After loss = one_step("classifier.1.bias", INFINITY, start);
+  const After loss = one_step(config, "classifier.1.bias", INFINITY, start);
   CHECK(loss.skipped == 1 && moved(loss, start) > 0);
   // Activations overflow: nothing of this batch is kept.
-  const After overflow = one_step("features.0.0.weight", 3e38f, start);
+  const After overflow = one_step(config, "features.0.0.weight", 3e38f, start);
   CHECK(overflow.skipped == 1 && moved(overflow, start) == 0);
   // A variance overflows while loss and gradients are finite.
-  const After wide = one_step("features.0.0.weight", 1e25f, start);
+  const After wide = one_step(config, "features.0.0.weight", 1e25f, start);
   CHECK(wide.skipped == 0 && moved(wide, start) == 0);
+}
+
+}  // namespace
+
+void statistics_stay_finite() {
+  Config config = parse_config(config_json());
+  stay_finite(config);
+  config.portable = true;
+  stay_finite(config);
 }
 
 }  // namespace fedx

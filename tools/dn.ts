@@ -7,6 +7,7 @@
 import { fileURLToPath } from "node:url";
 import { bootstrap, makeEngine } from "./bootstrap.ts";
 import { bundle } from "./bundle.ts";
+import { checkCuda } from "./check_cuda.ts";
 import { compile } from "./compile.ts";
 import { findLibtorch } from "../src/shim/libtorch.ts";
 import { writeLauncher } from "./launcher.ts";
@@ -31,6 +32,7 @@ const COMMANDS: Record<string, Command> = {
   check: runCheck,
   compile: async () => (await compileHere(), 0),
   bundle: async () => (await bundleHere(), 0),
+  "check:cuda": async () => (await checkCuda(), 0),
 };
 
 /** True when a path is among Deno's arguments; `x` of `--filter x` is none, whatever it names. */

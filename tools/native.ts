@@ -6,6 +6,8 @@
  */
 import { fileURLToPath } from "node:url";
 import { createHash } from "node:crypto";
+import { type Flavour, flavourOf, shimFile } from "../src/shim/flavour.ts";
+import { cudaHeaders, cudaOf } from "./cuda_headers.ts";
 
 /** Which libtorch to build against: `dir` holds lib/, include/ and version.py. */
 export interface NativeOptions {
@@ -29,6 +31,12 @@ const OUT = `${ROOT}build`;
 /** Sources of the shim; the native test adds its own. */
 const SOURCES = [
   "model",
+  "host_steps",
+  "device_steps",
+  "device",
+  "scaled_adam",
+  "draws",
+  "pixels",
   "engine",
   "job",
   "block",
@@ -39,7 +47,7 @@ const SOURCES = [
   "augment",
   "pool",
 ];
-const TESTS = ["test", "test_augment", "test_statistics"];
+const TESTS = ["test", "test_augment", "test_statistics", "test_device"];
 const WARNINGS = ["-Wall", "-Wextra", "-Wno-unused-parameter"];
 /** -fopenmp everywhere: at::parallel_for is silently serial without it. */
 const FLAGS = [
@@ -64,20 +72,45 @@ const SANITIZED = [
 const LINK = ["-Wl,-z,now", "-Wl,-z,defs"];
 const AT_ONCE = 2; // compilers: each takes 0.6 GB
 
-/** Builds native/build/libfedx-cpu.so if a source, a flag, the compiler or libtorch changed. */
-export async function buildShim(options: NativeOptions): Promise<NativeBuild> {
+/** Which shim to build, and where to. */
+export interface ShimOptions extends NativeOptions {
+  /** @default what this machine runs: flavourOf(libtorch) */
+  flavour?: Flavour;
+  /** @default "native/build/libfedx-FLAVOUR.so" */
+  path?: string;
+}
+
+/** Builds a shim if a source, a flag, the compiler or libtorch changed. */
+export async function buildShim(options: ShimOptions): Promise<NativeBuild> {
   const start = performance.now();
-  const plan = await planBuild(options.libtorch, PLAIN, SOURCES);
-  const path = `${OUT}/libfedx-cpu.so`;
-  const flags = ["-shared", ...LINK, ...libraries(options.libtorch)];
-  const built = await finish(plan, { path, flags, options, start });
-  const about = {
-    file: path.slice(OUT.length + 1),
-    build: built.build,
-    torch: await torchVersion(options.libtorch),
-  };
+  const { libtorch } = options;
+  const flavour = options.flavour ?? await flavourOf(libtorch);
+  const path = options.path ?? `${OUT}/${shimFile(flavour)}`;
+  const built = await finish(await planShim(libtorch, flavour), {
+    path,
+    flags: ["-shared", ...LINK, ...libraries(libtorch), ...await cudaFlags(flavour)],
+    options,
+    start,
+  });
+  if (options.path !== undefined) return built;
+  const about = { file: path.slice(OUT.length + 1), build: built.build, torch: await torchVersion(libtorch) };
   await Deno.writeTextFile(`${OUT}/shim.json`, JSON.stringify(about)); // for `fedx --version`
   return built;
+}
+
+/** The sources of a shim; for the GPU's the folder is refused before anything is fetched. */
+async function planShim(libtorch: string, flavour: Flavour): Promise<Plan> {
+  if (flavour === "cpu") return await planBuild(libtorch, PLAIN, SOURCES);
+  await cudaOf(libtorch);
+  const { include } = await cudaHeaders();
+  return await planBuild(libtorch, PLAIN, [...SOURCES, "cuda"], {
+    cuda: include.flatMap((folder) => ["-isystem", folder]),
+  });
+}
+
+/** What the GPU's shim is linked against besides. */
+async function cudaFlags(flavour: Flavour): Promise<string[]> {
+  return flavour === "cpu" ? [] : ["-ltorch_cuda", "-lc10_cuda", (await cudaHeaders()).cudart];
 }
 
 /** Builds the native test program; with `sanitize`, all of it under ASan and UBSan. */
@@ -151,7 +184,12 @@ export async function compilerVersion(): Promise<string> {
 }
 
 /** What must be compiled: each unit's object is named by its source, all headers, flags, compiler and libtorch. */
-async function planBuild(libtorch: string, flags: string[], names: string[]): Promise<Plan> {
+async function planBuild(
+  libtorch: string,
+  flags: string[],
+  names: string[],
+  ownFlags: Record<string, string[]> = {},
+): Promise<Plan> {
   let version: string;
   try {
     version = await Deno.readTextFile(`${libtorch}/version.py`);
@@ -168,9 +206,10 @@ async function planBuild(libtorch: string, flags: string[], names: string[]): Pr
   }
   const headers = Object.keys(files).filter((name) => name.endsWith(".h")).sort().map((name) => files[name]);
   const common = [await compilerVersion(), version, flags.join(" "), ...headers];
-  const build = hash(...common, ...SOURCES.map((name) => files[`${name}.cpp`]));
+  const shim = names.filter((name) => !TESTS.includes(name));
+  const build = hash(...common, ...shim.map((name) => files[`${name}.cpp`]));
   const units = names.map((name) => {
-    const own = name === "fedx" ? [`-DFEDX_BUILD="${build}"`] : [];
+    const own = name === "fedx" ? [`-DFEDX_BUILD="${build}"`] : ownFlags[name] ?? [];
     const object = `${OUT}/objects/${name}-${hash(...common, ...own, files[`${name}.cpp`])}.o`;
     return {
       name,
@@ -240,6 +279,7 @@ async function finish(
     return outcome(false);
   }
   await Deno.mkdir(`${OUT}/objects`, { recursive: true });
+  await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
   await writeCompileCommands(plan.units);
   await compile(plan.units, options.onProgress);
   await produce(path, ["g++", ...plan.units.map((unit) => unit.object), ...flags], `link ${path}`);

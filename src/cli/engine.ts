@@ -1,6 +1,7 @@
 // Why: the command line is the only place that knows where libtorch and the shim lie and how many cores there are.
 import { fileURLToPath } from "node:url";
 import type { Libraries } from "../model/model.ts";
+import { flavourOf, shimFile } from "../shim/flavour.ts";
 import { findLibtorch, rememberLibtorch, TORCH_VERSION } from "../shim/libtorch.ts";
 
 /** How a user gets what the engine needs: the one file carries the shim, a clone fetches and builds. */
@@ -25,7 +26,7 @@ export async function libraries(): Promise<Libraries> {
   }
   await rememberLibtorch(found);
   const shim = Deno.env.get("FEDX_SHIM") ??
-    fileURLToPath(new URL("../../native/build/libfedx-cpu.so", import.meta.url));
+    fileURLToPath(new URL(`../../native/build/${shimFile(await flavourOf(found.dir))}`, import.meta.url));
   const there = await Deno.stat(shim).then(() => true, () => false);
   if (!there) throw new Error(`Cannot find the engine: expected ${shim}, got none; ${REMEDY}.`);
   return { libtorch: found.dir, shim };

@@ -180,7 +180,7 @@ function makeEngine(options: EngineTrainerOptions, settings: TrainerSettings): P
     device,
     threads,
     size: shards[0].size,
-    precision: "fp32" as const,
+    precision: "auto" as const,
   };
   return Engine.create({ ...fixed, ...pick(settings) }, libraries);
 }

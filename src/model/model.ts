@@ -29,7 +29,8 @@ export interface EngineConfig {
   size: number;
   channels: 1 | 3;
   device: "auto" | "cpu" | "cuda";
-  precision: "fp32";
+  /** Of convolutions in training and scoring; "auto": fp16 with loss scaling on a GPU, else fp32. */
+  precision: "auto" | "fp32" | "fp16" | "bf16";
   /** Threads of the engine's own team, 1 to 256. */
   threads: number;
   /** Key of everything random, with `silo`. */
@@ -39,6 +40,8 @@ export interface EngineConfig {
   /** Loss weights of classes 0 and 1; [1, 1] when the recipe has none. */
   classWeights: [number, number];
   preprocessing: Preprocessing;
+  /** On a GPU: records a training step once as a CUDA graph and replays it. @default false */
+  graph?: boolean;
 }
 
 /** Steps to train: K = `lr.length`. */
@@ -82,7 +85,7 @@ export class Engine implements Disposable {
   /**
    * Makes an engine; all weights are 0 until `writeVector`.
    *
-   * @throws {NativeError} code "config": a field is out of range; "not_built": no such device in this library
+   * @throws {NativeError} code "config": a field is out of range; "not_built": this library is for the CPU; "device": no GPU that works
    */
   static async create(config: EngineConfig, libraries: Libraries): Promise<Engine> {
     const library = openLibrary(libraries);
@@ -92,7 +95,7 @@ export class Engine implements Disposable {
       "fedx_engine_create",
       (err, errlen) => library.symbols.fedx_engine_create(json, json.length, bytesOf(out), err, errlen),
     );
-    const info = { device: "cpu", threads: config.threads, build: library.build };
+    const info = { device: readDevice(library, out[0]), threads: config.threads, build: library.build };
     return new Engine(library, out[0], config.recipe.batch, readLayout(library, out[0]), info);
   }
 
@@ -119,7 +122,7 @@ export class Engine implements Disposable {
     await this.#write(STATE.params, bytesOf(vector));
   }
 
-  /** Sets Adam's moments and step count to 0, as at the start of each round. */
+  /** Sets Adam's moments, step count and loss scale as at the start of each round. */
   async resetOptimizer(): Promise<void> {
     for (const kind of [STATE.m, STATE.v, STATE.vmax, STATE.scalars]) {
       await this.#write(kind, new Uint8Array(0));
@@ -231,6 +234,7 @@ function nativeConfig(config: EngineConfig): string {
     brightness: recipe.augment.brightness,
     contrast: recipe.augment.contrast,
     freeze_statistics: recipe.bn === "frozen",
+    graph: config.graph ?? false,
   });
 }
 
@@ -250,6 +254,13 @@ function packPlan(chunk: Chunk, batch: number): Uint8Array<ArrayBuffer> {
   new Float32Array(buffer, 16 + 4 * steps, steps).set(chunk.clip);
   new Uint32Array(buffer, 16 + 8 * steps).set(chunk.indices);
   return new Uint8Array(buffer);
+}
+
+/** "cpu", or "cuda" and the GPU's name. */
+function readDevice(library: Library, id: number): string {
+  const out = new Uint8Array(256);
+  check("fedx_engine_device", (err, errlen) => library.symbols.fedx_engine_device(id, out, 256, err, errlen));
+  return text(out);
 }
 
 function readLayout(library: Library, id: number): Layout {

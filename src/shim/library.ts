@@ -3,13 +3,14 @@
  *
  * Why never closed: unloading libtorch with a call in flight, or any call after it, crashes the process.
  */
+import { shimFile } from "./flavour.ts";
 import { ABI_VERSION, type Code, CODES, SYMBOLS } from "./symbols.ts";
 
 /** Where the two native parts lie. */
 export interface Libraries {
   /** Folder that holds lib/ and version.py. */
   libtorch: string;
-  /** Path of libfedx-cpu.so. */
+  /** Path of libfedx-cpu.so or libfedx-cuda.so. */
   shim: string;
 }
 
@@ -68,7 +69,7 @@ export function text(bytes: Uint8Array): string {
 }
 
 /**
- * Opens libtorch_cpu, then the shim. A second call with the same paths returns the same library.
+ * Opens libtorch_cpu, for the GPU's shim libtorch_cuda, then the shim. A second call with the same paths returns the same library.
  *
  * @throws {NativeError} op "dlopen": a file is missing, or the shim belongs to another libtorch
  */
@@ -86,6 +87,7 @@ export function openLibrary(libraries: Libraries): Library {
   setEnvironment();
   // Deno opens with RTLD_LOCAL, but the loader matches the shim's needs by SONAME with what is already there.
   dlopen(`${libraries.libtorch}/lib/libtorch_cpu.so`, {});
+  if (libraries.shim.endsWith(shimFile("cuda"))) dlopen(`${libraries.libtorch}/lib/libtorch_cuda.so`, {});
   const symbols = dlopen(libraries.shim, SYMBOLS).symbols;
   const abi = symbols.fedx_abi_version();
   if (abi !== ABI_VERSION) {

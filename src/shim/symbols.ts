@@ -16,7 +16,7 @@ interface Signature {
 const ERR = [["err", "buffer"], ["errlen", "u32"]] as const;
 
 /** ABI version this table describes; equals FEDX_ABI_VERSION. */
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 /** All functions of native/fedx.h. */
 export const FUNCTIONS = {
@@ -30,6 +30,10 @@ export const FUNCTIONS = {
   fedx_engine_destroy: { parameters: [["engine", "u32"], ...ERR], result: "i32" },
   fedx_layout: {
     parameters: [["engine", "u32"], ["out", "buffer"], ["outlen", "u32"], ["needed", "buffer"], ...ERR],
+    result: "i32",
+  },
+  fedx_engine_device: {
+    parameters: [["engine", "u32"], ["out", "buffer"], ["outlen", "u32"], ...ERR],
     result: "i32",
   },
   fedx_state_read: {
@@ -112,6 +116,7 @@ export const CODES = [
   "cancelled",
   "shutdown",
   "internal",
+  "device",
 ] as const;
 export type Code = typeof CODES[number];
 

@@ -13,6 +13,7 @@ import { DataSet } from "../../src/model/data_set.ts";
 import { liveHandles } from "../../src/model/exit.ts";
 import { type Chunk, Engine, type EngineConfig, NativeError } from "../../src/model/model.ts";
 import { preset, type Recipe } from "../../src/model/recipe.ts";
+import { flavourOf } from "../../src/shim/flavour.ts";
 import { libraries } from "../libraries.ts";
 
 const libs = await libraries();
@@ -147,10 +148,21 @@ Deno.test("Engine.predict scores each row alike in any order and after training 
   assertEquals((await engine.predict(data, new Uint32Array(0))).length, 0);
 });
 
-Deno.test("Engine.create refuses cuda and numbers out of range with their code and field", async () => {
-  const cuda = await assertRejects(() => Engine.create(config({}, { device: "cuda" }), libs), NativeError);
-  assertEquals(cuda.code, "not_built");
-  assertStringIncludes(cuda.message, "built for the CPU only");
+Deno.test({
+  name: "Engine.create refuses cuda in the library for the CPU, naming what to install or choose",
+  ignore: await flavourOf(libs.libtorch) === "cuda",
+  fn: async () => {
+    const cuda = await assertRejects(() => Engine.create(config({}, { device: "cuda" }), libs), NativeError);
+    assertEquals(cuda.code, "not_built");
+    for (const part of ["built for the CPU only", "libcuda.so.1", 'device "cpu"']) {
+      assertStringIncludes(cuda.message, part);
+    }
+    using auto = await Engine.create(config({}, { precision: "auto" }), libs);
+    assertEquals(auto.info.device, "cpu");
+  },
+});
+
+Deno.test("Engine.create refuses numbers out of range with their code and field", async () => {
   const wrong = await assertRejects(() => Engine.create(config({}, { size: 16 }), libs), NativeError);
   assertEquals([wrong.op, wrong.code], ["fedx_engine_create", "config"]);
   assertStringIncludes(wrong.message, "size: expected");
