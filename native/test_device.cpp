@@ -38,8 +38,8 @@ void start(Engine& engine) {
   engine.write(FEDX_STATE_PARAMS, values.data(), values.size() * 4);
 }
 
-TrainPlan plan_of(uint32_t steps, uint32_t batch, uint32_t images) {
-  TrainPlan plan{0, std::vector<float>(steps, .5f), std::vector<float>(steps, 3), {}};
+TrainPlan plan_of(uint32_t steps, uint32_t batch, uint32_t images, uint32_t first) {
+  TrainPlan plan{first, std::vector<float>(steps, .5f), std::vector<float>(steps, 3), {}};
   for (uint32_t i = 0; i < steps * batch; ++i) plan.rows.push_back(i % images);
   return plan;
 }
@@ -48,8 +48,8 @@ struct Trained {
   uint32_t skipped;
   std::vector<float> losses, norms;
 };
-Trained train(Engine& engine, const std::shared_ptr<const Data>& data, uint32_t steps) {
-  const auto bytes = engine.train(data, plan_of(steps, engine.config().recipe.batch, data->n))->wait();
+Trained train(Engine& engine, const std::shared_ptr<const Data>& data, uint32_t steps, uint32_t first = 0) {
+  const auto bytes = engine.train(data, plan_of(steps, engine.config().recipe.batch, data->n, first))->wait();
   Trained out{0, std::vector<float>(steps), std::vector<float>(steps)};
   CHECK(bytes.size() == 4 + 8 * steps);
   std::memcpy(&out.skipped, bytes.data(), 4);
@@ -157,9 +157,10 @@ void device_steps_train_like_the_loops() {
   CHECK(ours.device() == "cpu" && scalars(ours) == (std::vector<double>{3, 1, 0}) && scalars(loops) == scalars(ours));
 }
 
-// What a step reads and writes stays where it is: recorded and replayed, 70 steps (more than are loaded at once) give the same bits.
+// What a step reads and writes stays where it is: recorded and replayed, 70 steps (more than are loaded at once) give the same bits; in two
+// chunks of 35 too.
 void recorded_steps_equal_queued_ones() {
-  Engine queued(portable()), recorded(portable({{"graph", "true"}}));
+  Engine queued(portable()), recorded(portable({{"graph", "true"}})), halves(portable());
   const auto data = films(queued.config().key, 20, 32);
   std::vector<Trained> results;
   for (Engine* engine : {&queued, &recorded}) {
@@ -170,6 +171,11 @@ void recorded_steps_equal_queued_ones() {
   }
   CHECK(results[0].losses == results[2].losses && results[0].norms == results[2].norms && results[1].losses == results[3].losses);
   CHECK(results[0].losses[69] != results[0].losses[0]);
+  start(halves);
+  auto losses = train(halves, data, 35).losses;
+  const auto rest = train(halves, data, 35, 35).losses;
+  losses.insert(losses.end(), rest.begin(), rest.end());
+  CHECK(losses == results[0].losses);
   CHECK(queued.read(FEDX_STATE_PARAMS) == recorded.read(FEDX_STATE_PARAMS));
 }
 
@@ -208,6 +214,9 @@ void bf16_losses_follow_fp32() {
   const auto data = films(full.config().key, 16, 64);
   start(full);
   start(lower);
+  const auto logits = scores(full, data), rounded = scores(lower, data);
+  CHECK(logits != rounded);
+  for (size_t i = 0; i < logits.size(); ++i) close_to(rounded[i], logits[i], .1 * std::max(1.f, std::abs(logits[i])), "logit " + std::to_string(i));
   const auto want = train(full, data, 4), got = train(lower, data, 4);
   CHECK(want.losses != got.losses);  // it did run in bf16
   for (size_t k = 0; k < 4; ++k) {

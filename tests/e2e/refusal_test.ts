@@ -86,6 +86,18 @@ Deno.test("local refuses fewer training images than a batch", async () => {
   );
 });
 
+Deno.test("local refuses --device cuda where no GPU is visible, naming what to look at and what to choose", async () => {
+  await hospitals();
+  const finished = await run([
+    ...["local", "--shard", "shard-a", "--rounds", "1", "--init", "random", "--out", "m.safetensors"],
+    ...["--device", "cuda"],
+  ], { cwd: dir, env: { CUDA_VISIBLE_DEVICES: "" } });
+  assertRefused(
+    finished,
+    /Cannot use device "cuda": expected a GPU, got .*, or choose device "cpu" or "auto"$/,
+  );
+});
+
 /** `aggregate` with another start; it fails before it listens. */
 async function aggregateFrom(init: string): Promise<Finished> {
   await hospitals();
