@@ -16,7 +16,15 @@ Deno.test("PERMISSIONS: no network but for a run's two roles and the doctor, no 
     Object.keys(PERMISSIONS).filter((word) => PERMISSIONS[word].some((one) => one.startsWith(flag))).sort();
   assertEquals(having("--allow-net"), ["aggregate", "doctor", "train"]);
   assertEquals(having("--allow-ffi"), ["demo", "doctor", "evaluate", "local", "predict", "prepare", "train"]);
-  assertEquals(having("--allow-run"), ["aggregate", "demo", "doctor", "evaluate", "local", "predict", "train"]);
+  assertEquals(having("--allow-run"), [
+    "aggregate",
+    "demo",
+    "doctor",
+    "evaluate",
+    "local",
+    "predict",
+    "train",
+  ]);
   const whole = /^(-A|--allow-(all|ffi|run|import))$/;
   assertEquals(Object.values(PERMISSIONS).flat().filter((flag) => whole.test(flag)), []);
 });
