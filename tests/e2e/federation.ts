@@ -17,6 +17,12 @@ export interface FederationOptions {
   order?: readonly string[];
   /** Faults by role, one for each start; see `faulty_role.ts`. */
   faults?: Record<string, readonly string[]>;
+  /** Port of the aggregator on 127.0.0.1. @default a free one */
+  port?: number;
+  /** Ports at which silos look for the aggregator instead. */
+  doors?: Record<string, number>;
+  /** Further flags of the aggregator. */
+  flags?: readonly string[];
 }
 
 /** What each role printed under --json. */
@@ -26,28 +32,37 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** A federation of real processes; a role that its fault ends is started again with the next. */
 export class Federation {
-  readonly #port = freePort();
+  readonly #port: number;
   /** How roles ended that their faults ended, in order. */
   readonly fallen: { role: string; finished: Finished }[] = [];
 
-  constructor(readonly options: FederationOptions) {}
+  constructor(readonly options: FederationOptions) {
+    this.#port = options.port ?? freePort();
+  }
 
   state(role: string): string {
     return `${this.options.dir}/${this.options.name}/${role}`;
   }
 
   #args(role: string): string[] {
-    const { seed = 0, rounds = 4 } = this.options;
+    const { seed = 0, rounds = 4, flags = [], doors = {} } = this.options;
     const common = ["--tls", `tls-${role}`, "--state", this.state(role), "--json"];
     return role === "hub"
       ? [
         "aggregate",
         ...["--silos", SILOS.join(","), "--listen", `127.0.0.1:${this.#port}`, "--rounds", String(rounds)],
-        ...["--size", "32", "--init", "random", "--seed", String(seed), ...common],
+        ...["--size", "32", "--init", "random", "--seed", String(seed), ...flags, ...common],
       ]
       : [
         "train",
-        ...["--silo", role, "--server", `https://127.0.0.1:${this.#port}`, "--shard", `shard-${role}`],
+        ...[
+          "--silo",
+          role,
+          "--server",
+          `https://127.0.0.1:${doors[role] ?? this.#port}`,
+          "--shard",
+          `shard-${role}`,
+        ],
         ...["--threads", "1", "--wait", "2m", ...common],
       ];
   }

@@ -8,18 +8,20 @@ import { run } from "./program.ts";
 export const SILOS = ["a", "b", "c"] as const;
 /** Two batches of 32 a round, and enough of both classes to be scored. */
 const FILMS = { train: 64, val: 40, test: 40 };
+type Films = Partial<typeof FILMS>;
 
-/** Draws `films-a` … `films-c` in `dir`. */
-export async function drawFilms(dir: string): Promise<void> {
+/** Draws `films-a` … `films-c` in `dir`; `films`: how many in a split, where it is not the usual number. */
+export async function drawFilms(dir: string, films: Films = {}): Promise<void> {
   for (const [index, silo] of SILOS.entries()) {
     const random = generator(7, index);
-    await writePhantoms(`${dir}/films-${silo}`, { hospital: HOSPITALS[silo], size: 32, ...FILMS, random });
+    const counts = { ...FILMS, ...films };
+    await writePhantoms(`${dir}/films-${silo}`, { hospital: HOSPITALS[silo], size: 32, ...counts, random });
   }
 }
 
 /** Films, 32 px shards and certificates for three silos and the aggregator. */
-export async function makeHospitals(dir: string): Promise<void> {
-  await drawFilms(dir);
+export async function makeHospitals(dir: string, films: Films = {}): Promise<void> {
+  await drawFilms(dir, films);
   for (const silo of SILOS) {
     const films = `films-${silo}`;
     const prepared = await run([

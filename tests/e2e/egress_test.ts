@@ -1,0 +1,229 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { createHash } from "node:crypto";
+import { hostname } from "node:os";
+import { readEvents } from "../../src/cli/history.ts";
+import { Shard } from "../../src/data/shard.ts";
+import { MIN_CELL } from "../../src/fed/histogram.ts";
+import { freePort } from "../fed/fake_federation.ts";
+import type { Federation } from "./federation.ts";
+import { SILOS } from "./hospitals.ts";
+import { listenIn } from "./listen_in.ts";
+import { FRAME, frameBytes, framesOf, type Http2Request, PREFACE, readRequests } from "./http2_requests.ts";
+import { listsOf, sortSaid } from "./leaving.ts";
+import { assertRefused, run, runJson, start } from "./program.ts";
+import { Wiretap } from "./wiretap.ts";
+
+const ROUNDS = 2;
+const dir = await Deno.makeTempDir({ prefix: "fedx-egress-" });
+globalThis.addEventListener("unload", () => Deno.removeSync(dir, { recursive: true }));
+
+let once: ReturnType<typeof listenIn> | undefined;
+const heardRun = () => once ??= listenIn(dir, ROUNDS);
+
+Deno.test("train: every byte that leaves a silo in a full run belongs to a message that protocol.md lists", async () => {
+  const { heard } = await heardRun();
+  for (const { said: { kinds } } of Object.values(heard)) {
+    // Pulls: each round's base and the last model of 16 MiB in two ranges, then the selected one.
+    const { view, heartbeat, frames, ...counted } = kinds;
+    assertEquals(counted, { join: 1, pull: 2 * (ROUNDS + 2), start: ROUNDS, scores: ROUNDS + 2 });
+    assert(view > 0 && heartbeat > 0 && frames >= 2 * ROUNDS, JSON.stringify(kinds));
+  }
+});
+
+Deno.test("train: what leaves about the shard is its digest and counts", async () => {
+  const { heard } = await heardRun();
+  for (const silo of SILOS) {
+    const { digest, counts, size, kernel, fit, labelRule } =
+      (await Shard.open(`${dir}/shard-${silo}`)).manifest;
+    const [{ build, stepsPerSecond, ...registration }] = heard[silo].said.joins;
+    const shard = { silo, shard: digest, splits: counts, size, kernel, fit, labelRule };
+    assertEquals(registration, { ...shard, device: "cpu", threads: 1, wire: 1 });
+    assert(stepsPerSecond > 0);
+    assert(/^[\w.+-]{1,64}$/.test(build), build);
+  }
+});
+
+Deno.test("train: the frames of each round are the silo's staged update and nothing else", async () => {
+  const { federation, heard } = await heardRun();
+  for (const silo of SILOS) {
+    const events = await readEvents(`${federation.state(silo)}/events.jsonl`);
+    const written = events.flatMap((event) => event.type === "update_written" ? [event.sha256] : []);
+    const { updates } = heard[silo].said;
+    assertEquals(updates.map(({ start }) => start.round), [1, 2]);
+    assertEquals(updates.map(({ start }) => start.sha256), written);
+    assertEquals(updates.map(({ bytes }) => createHash("sha256").update(bytes).digest("hex")), written);
+    const staged = await Deno.readFile(`${federation.state(silo)}/staged/update.f32`);
+    assert(updates.at(-1)!.bytes.every((byte, i) => byte === staged[i]) && staged.length > 1e7);
+  }
+});
+
+/** Test logits of the selected model by the program's own `predict`, one for each row of the shard. */
+async function logitsOf(silo: string, federation: Federation): Promise<number[]> {
+  const out = `scores-${silo}.csv`;
+  const model = `${federation.state(silo)}/model.safetensors`;
+  await runJson(["predict", "--model", model, "--shard", `shard-${silo}`, "--out", out], { cwd: dir });
+  const [, ...lines] = (await Deno.readTextFile(`${dir}/${out}`)).trim().split("\n");
+  return lines.map((line) => Number(line.split(",")[1]));
+}
+
+/** Distinct patients and films with a label in the bins from `from` to before `to`. */
+function cell(films: { bin: number; label: number; patient: number }[], label: number, [from, to]: number[]) {
+  const inside = films.filter((film) => film.label === label && film.bin >= from && film.bin < to);
+  return { films: inside.length, patients: new Set(inside.map(({ patient }) => patient)).size };
+}
+
+Deno.test("train: no class cell of a closing histogram holds fewer than 5 patients, counted again from shard and model", async () => {
+  const { federation, heard } = await heardRun();
+  let most = 0;
+  for (const silo of SILOS) {
+    const shard = await Shard.open(`${dir}/shard-${silo}`);
+    const [logits, labels] = [await logitsOf(silo, federation), shard.binary()];
+    assertEquals(logits.length, shard.count);
+    const films = [...shard.rows("test")].map((row) => {
+      const inside = Math.floor((logits[row] + 8) / (16 / 62));
+      const bin = logits[row] < -8 ? 0 : logits[row] >= 8 ? 63 : inside + 1;
+      return { bin, label: labels[row], patient: shard.patients[row] };
+    });
+    const { first, positives, negatives } = heard[silo].said.scores.at(-1)!.test!.histogram!;
+    for (const [i, from] of first.entries()) {
+      const interval = [from, first[i + 1] ?? 64];
+      for (const [label, sent] of [[1, positives[i]], [0, negatives[i]]]) {
+        const counted = cell(films, label, interval);
+        assertEquals(sent, counted.films);
+        assert(
+          sent === 0 || counted.patients >= MIN_CELL,
+          `${counted.patients} patients in a cell of ${silo}`,
+        );
+      }
+    }
+    const filled = [positives, negatives].map((cells) => cells.filter((films) => films > 0).length);
+    most = Math.max(most, Math.min(...filled));
+  }
+  assert(most > 1, "all films of a silo in one interval prove little");
+});
+
+/** Names, ids and paths that must stay in the hospital. */
+async function secretsOf(silo: string): Promise<string[]> {
+  const shard = await Shard.open(`${dir}/shard-${silo}`);
+  const [, ...lines] = (await Deno.readTextFile(`${dir}/films-${silo}/labels.csv`)).trim().split("\n");
+  const patients = lines.map((line) => line.split(",")[2]);
+  const names = await shard.names();
+  assertEquals([lines.length, names.length], [shard.count, shard.count]);
+  assert([...names, ...patients].every((secret) => secret.length > 6));
+  return [
+    ...new Set([...names, ...names.map((name) => name.replace(/\.png$/, "")), ...patients]),
+    dir,
+    hostname(),
+  ];
+}
+
+Deno.test("train: no patient id, file name or path leaves, and no list but the three of the histogram", async () => {
+  const { heard } = await heardRun();
+  for (const silo of SILOS) {
+    const secrets = (await secretsOf(silo)).map((secret) => secret.toLowerCase());
+    const { texts } = heard[silo].said;
+    for (const text of texts) {
+      assertEquals(secrets.filter((secret) => text.toLowerCase().includes(secret)), []);
+    }
+    const lists = texts.filter((text) => text.startsWith("{")).flatMap((text) => listsOf(JSON.parse(text)));
+    const { first, positives, negatives } = heard[silo].said.scores.at(-1)!.test!.histogram!;
+    assert(first.length <= 64);
+    assertEquals(lists, [first, negatives, positives]);
+  }
+});
+
+/** The requests with another body for the first one whose path matches. */
+function withBody(
+  requests: Http2Request[],
+  path: RegExp,
+  change: (body: Uint8Array) => Uint8Array,
+): Http2Request[] {
+  const index = requests.findIndex(({ headers }) => path.test(`${headers[0][1]} ${headers[1][1]}`));
+  assert(index >= 0);
+  return requests.with(index, { ...requests[index], body: new Uint8Array(change(requests[index].body)) });
+}
+
+/** A change of the message as an object. */
+const edit = (change: (message: Record<string, unknown>) => unknown) => (body: Uint8Array) =>
+  new TextEncoder().encode(JSON.stringify(change(JSON.parse(new TextDecoder().decode(body)))));
+const append = (text: string) => (body: Uint8Array) =>
+  Uint8Array.from([...body, ...new TextEncoder().encode(text)]);
+
+Deno.test("the reader of this test refuses what does not belong: keys, headers, trailing bytes, padding, odd frames", async () => {
+  const { transcript: { sent, received }, requests, authority } = (await heardRun()).heard.a;
+  const refuses = (changed: Http2Request[]) => assertThrows(() => sortSaid(changed, { authority }));
+  refuses(withBody(requests, /scores/, edit((scores) => ({ ...scores, patient: "A0000001" }))));
+  refuses(withBody(requests, /scores/, edit((scores) => ({ ...scores, logits: [0.5] }))));
+  refuses(withBody(requests, /heartbeat/, edit((beat) => ({ ...beat, phase: "A0000001" }))));
+  refuses(withBody(requests, /join/, append(" ")));
+  refuses(withBody(requests, /PUT/, append("x")));
+  refuses(withBody(requests, /GET/, append("x")));
+  refuses(requests.with(0, { ...requests[0], headers: [...requests[0].headers, ["cookie", "x"]] }));
+  refuses(requests.with(0, { ...requests[0], headers: requests[0].headers.with(1, [":path", "/v1/other"]) }));
+
+  const frames = [...framesOf(sent.subarray(PREFACE.length))].slice(0, 12);
+  assertEquals(frames.slice(0, 4).map(({ type }) => type), [
+    FRAME.settings,
+    FRAME.settings,
+    FRAME.window,
+    FRAME.headers,
+  ]);
+  const bytes = (list: typeof frames, rest = "") =>
+    Uint8Array.from(
+      [PREFACE, ...list.map(frameBytes), new TextEncoder().encode(rest)].flatMap((part) => [...part]),
+    );
+  const whole = frames.slice(0, 4);
+  assertEquals(await readRequests(bytes(whole), received), requests.slice(0, 1));
+  const [get] = whole.slice(3);
+  const payload = new TextEncoder().encode("A0000001");
+  for (
+    const other of [
+      bytes(whole, "x"),
+      bytes(whole.with(3, { ...get, flags: get.flags | 8 })),
+      bytes(whole.with(3, { ...get, payload })),
+      bytes([...whole, { type: FRAME.ping, flags: 0, stream: 0, payload }]),
+      bytes([...whole, { type: FRAME.ping, flags: 1, stream: 0, payload }]),
+      bytes([...whole, { type: FRAME.data, flags: 1, stream: get.stream, payload }]),
+      bytes([...whole, { type: FRAME.goAway, flags: 0, stream: 0, payload }]),
+      bytes([...whole, { type: FRAME.goAway, flags: 0, stream: 0, payload: new Uint8Array(9) }]),
+      bytes([...whole, { type: 77, flags: 0, stream: 0, payload }]),
+      bytes(whole.with(0, { ...whole[0], payload: new Uint8Array(18) })),
+    ]
+  ) await assertRejects(() => readRequests(other, received));
+});
+
+Deno.test("train: a silo whose training fails tells the aggregator nothing of it: no text, no code, no scores", async () => {
+  await heardRun();
+  const port = freePort();
+  const flags = ["--rounds", "1", "--size", "32", "--init", "random", "--lr", "10", "--batch", "4"];
+  const listen = ["--listen", `127.0.0.1:${port}`, "--tls", "tls-hub", "--state", "wild-hub"];
+  await using tap = await Wiretap.open({ server: `${dir}/tls-proxy`, client: `${dir}/tls-a`, port });
+  const aggregator = await start(["aggregate", "--silos", "a", ...flags, ...listen], { cwd: dir });
+  try {
+    const server = `https://127.0.0.1:${tap.port}`;
+    const silo = [
+      "--silo",
+      "a",
+      "--server",
+      server,
+      "--tls",
+      "tls-a",
+      "--shard",
+      "shard-a",
+      "--state",
+      "wild-a",
+    ];
+    const ended = await run(["train", ...silo, "--threads", "1", "--wait", "60s"], { cwd: dir });
+    assertRefused(ended, /training has diverged.*lower --lr/);
+    const kinds = new Set<string>();
+    for (const { sent, received } of tap.transcripts.filter(({ sent }) => sent.length > 0)) {
+      const said = sortSaid(await readRequests(sent, received), { authority: `127.0.0.1:${tap.port}` });
+      for (const kind of Object.keys(said.kinds)) kinds.add(kind);
+    }
+    kinds.delete("heartbeat");
+    assertEquals([...kinds].toSorted(), ["join", "pull", "view"]);
+  } finally {
+    aggregator.child.kill("SIGTERM");
+    await aggregator.finished;
+  }
+});
