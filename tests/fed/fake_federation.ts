@@ -271,7 +271,9 @@ if (import.meta.main) {
   const result = await runRole(spec, {
     onEvent: (event) => {
       const { type } = event;
-      if (type === "row") console.log(JSON.stringify({ type, round: event.row.round }));
+      const at = Date.now() / 1000;
+      if (type === "row") console.log(JSON.stringify({ at, type, round: event.row.round }));
+      if (type === "committed") console.log(JSON.stringify({ at, type }));
       if (type === "update_counted") {
         console.log(JSON.stringify({ type, round: event.round, silo: event.silo }));
       }
