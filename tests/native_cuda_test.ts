@@ -1,12 +1,12 @@
 /** The engine on a GPU against the engine on the CPU; skipped with a note where no GPU is. */
 import { assert, assertAlmostEquals, assertEquals, assertLess, assertMatch } from "@std/assert";
 import { preprocessingOf } from "../src/model/checkpoint.ts";
-import { DataSet } from "../src/model/data_set.ts";
 import { randomWeights } from "../src/model/init.ts";
 import { layoutOf } from "../src/model/layout.ts";
 import { Engine, type EngineConfig, NativeError } from "../src/model/model.ts";
 import { preset } from "../src/model/recipe.ts";
 import { libraries } from "./libraries.ts";
+import { stripedFilms } from "./model/striped_films.ts";
 
 const SIZE = 64, BATCH = 16, FILMS = 64;
 const libs = await libraries();
@@ -42,17 +42,7 @@ async function hasGpu(): Promise<boolean> {
 }
 const ignore = !await hasGpu();
 
-/** Films whose class shows: label 1 is striped. */
-async function dataset(): Promise<DataSet> {
-  const data = await DataSet.create(libs, { n: FILMS, size: SIZE });
-  const pixels = Uint8Array.from({ length: FILMS * SIZE * SIZE }, (_, i) => {
-    const film = Math.floor(i / (SIZE * SIZE));
-    return 60 + (i * 31 + film * 17) % 50 + (film % 2) * 90 * (i >> 2 & 1);
-  });
-  await data.put(0, pixels);
-  data.labels(0, Uint8Array.from({ length: FILMS }, (_, i) => i % 2));
-  return data;
-}
+const dataset = () => stripedFilms(libs, { films: FILMS, size: SIZE });
 
 /** Losses and norms of `steps` steps from the start weights, in one chunk. */
 async function train(engine: Engine, steps: number) {

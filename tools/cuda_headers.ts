@@ -2,7 +2,7 @@
  * CUDA's headers and its runtime library, to compile and link native/cuda.cpp without nvcc: three wheels of 6 MB,
  * fetched once into the cache.
  */
-import { cacheDir, readText } from "../src/shim/libtorch.ts";
+import { cacheDir, cudaVersion } from "../src/shim/libtorch.ts";
 import { pipDownload } from "../src/shim/pip.ts";
 import { type UnpackRules, unpackWheel } from "../src/shim/wheel.ts";
 
@@ -43,7 +43,7 @@ export async function cudaHeaders(): Promise<CudaHeaders> {
  * @throws {Error} one sentence with the remedy: not one that the GPU build can be linked with
  */
 export async function cudaOf(libtorch: string): Promise<string> {
-  const cuda = /^cuda: Optional\[str\] = '([\d.]+)'/m.exec(await readText(`${libtorch}/version.py`))?.[1];
+  const cuda = await cudaVersion(libtorch);
   if (cuda?.split(".")[0] === String(MAJOR)) return cuda;
   throw new Error(
     `Cannot build the engine for the GPU: expected a PyTorch built for CUDA ${MAJOR} in ${libtorch}, ` +

@@ -7,6 +7,7 @@
 import { fileURLToPath } from "node:url";
 import { createHash } from "node:crypto";
 import { type Flavour, flavourOf, shimFile } from "../src/shim/flavour.ts";
+import { readVersion } from "../src/shim/libtorch.ts";
 import { cudaHeaders, cudaOf } from "./cuda_headers.ts";
 
 /** Which libtorch to build against: `dir` holds lib/, include/ and version.py. */
@@ -86,31 +87,26 @@ export async function buildShim(options: ShimOptions): Promise<NativeBuild> {
   const { libtorch } = options;
   const flavour = options.flavour ?? await flavourOf(libtorch);
   const path = options.path ?? `${OUT}/${shimFile(flavour)}`;
-  const built = await finish(await planShim(libtorch, flavour), {
-    path,
-    flags: ["-shared", ...LINK, ...libraries(libtorch), ...await cudaFlags(flavour)],
-    options,
-    start,
-  });
+  const cuda = flavour === "cuda" ? await cudaFlags(libtorch) : null;
+  const plan = cuda === null
+    ? await planBuild(libtorch, PLAIN, SOURCES)
+    : await planBuild(libtorch, PLAIN, [...SOURCES, "cuda"], { cuda: cuda.compile });
+  const flags = ["-shared", ...LINK, ...libraries(libtorch), ...cuda?.link ?? []];
+  const built = await finish(plan, { path, flags, options, start });
   if (options.path !== undefined) return built;
-  const about = { file: path.slice(OUT.length + 1), build: built.build, torch: await torchVersion(libtorch) };
+  const about = { file: path.slice(OUT.length + 1), build: built.build, torch: await readVersion(libtorch) };
   await Deno.writeTextFile(`${OUT}/shim.json`, JSON.stringify(about)); // for `fedx --version`
   return built;
 }
 
-/** The sources of a shim; for the GPU's the folder is refused before anything is fetched. */
-async function planShim(libtorch: string, flavour: Flavour): Promise<Plan> {
-  if (flavour === "cpu") return await planBuild(libtorch, PLAIN, SOURCES);
+/** What native/cuda.cpp and its library need besides; an unfit libtorch is refused before anything is fetched. */
+async function cudaFlags(libtorch: string): Promise<{ compile: string[]; link: string[] }> {
   await cudaOf(libtorch);
-  const { include } = await cudaHeaders();
-  return await planBuild(libtorch, PLAIN, [...SOURCES, "cuda"], {
-    cuda: include.flatMap((folder) => ["-isystem", folder]),
-  });
-}
-
-/** What the GPU's shim is linked against besides. */
-async function cudaFlags(flavour: Flavour): Promise<string[]> {
-  return flavour === "cpu" ? [] : ["-ltorch_cuda", "-lc10_cuda", (await cudaHeaders()).cudart];
+  const { include, cudart } = await cudaHeaders();
+  return {
+    compile: include.flatMap((folder) => ["-isystem", folder]),
+    link: ["-ltorch_cuda", "-lc10_cuda", cudart],
+  };
 }
 
 /** Builds the native test program; with `sanitize`, all of it under ASan and UBSan. */
@@ -218,11 +214,6 @@ async function planBuild(
     };
   });
   return { units, key: hash(...units.map((unit) => unit.object)), build };
-}
-
-async function torchVersion(libtorch: string): Promise<string> {
-  const text = await Deno.readTextFile(`${libtorch}/version.py`);
-  return /^__version__ = ['"]([^'"]+)/m.exec(text)?.[1] ?? "unknown";
 }
 
 async function exists(path: string): Promise<boolean> {

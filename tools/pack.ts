@@ -3,6 +3,7 @@
  * a header, a table in text, then the parts' bytes.
  */
 import { createHash } from "node:crypto";
+import { writeAll } from "../src/fed/files.ts";
 
 /** A file of the payload. */
 export interface Part {
@@ -99,7 +100,9 @@ export async function pack(
   try {
     using file = await Deno.open(partial, { write: true, create: true, truncate: true, mode: 0o755 });
     for (const block of [launcher, header(bytes, table.length, digest), table]) await writeAll(file, block);
-    for (const part of parts) await copyInto(file, part.source);
+    for (const { source } of parts) {
+      for await (const block of blocksOf(source)) await writeAll(file, block);
+    }
     if ((await file.stat()).size !== bytes) {
       throw new Error("Cannot pack: a part changed meanwhile; run again");
     }
@@ -138,25 +141,18 @@ function header(file: number, table: number, digest: Uint8Array): Uint8Array {
 async function describe({ path, mode, source }: Part): Promise<PackedPart> {
   const hash = createHash("sha256");
   let bytes = 0;
-  using file = await Deno.open(source);
-  const block = new Uint8Array(CHUNK);
-  for (let n = await file.read(block); n !== null; n = await file.read(block)) {
-    hash.update(block.subarray(0, n));
-    bytes += n;
+  for await (const block of blocksOf(source)) {
+    hash.update(block);
+    bytes += block.length;
   }
   return { path, mode, bytes, sha256: hash.digest("hex") };
 }
 
-async function copyInto(file: Deno.FsFile, source: string): Promise<void> {
-  using from = await Deno.open(source);
+/** A file's bytes; each block is valid until the next is asked for. */
+async function* blocksOf(path: string): AsyncGenerator<Uint8Array> {
+  using file = await Deno.open(path);
   const block = new Uint8Array(CHUNK);
-  for (let n = await from.read(block); n !== null; n = await from.read(block)) {
-    await writeAll(file, block.subarray(0, n));
-  }
-}
-
-async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
-  while (bytes.length > 0) bytes = bytes.subarray(await file.write(bytes));
+  for (let n = await file.read(block); n !== null; n = await file.read(block)) yield block.subarray(0, n);
 }
 
 async function readSome(file: Deno.FsFile, count: number): Promise<Uint8Array<ArrayBuffer>> {

@@ -42,7 +42,8 @@ static uint64_t image_bytes(int file) {
     return elf.e_shoff + (uint64_t)elf.e_shnum * elf.e_shentsize;
 }
 
-static void check_table(const struct payload *payload, const struct header *header, const char *table) {
+/* The table is the one that was packed; its digest names the build. */
+static void check_table(struct payload *payload, const struct header *header, const char *table) {
     struct sha256 sum;
     char got[HEX_BYTES], expected[HEX_BYTES];
     sha256_start(&sum);
@@ -56,6 +57,8 @@ static void check_table(const struct payload *payload, const struct header *head
     if (strcmp(got, expected) != 0)
         fail("Cannot start %s: expected a table of parts with SHA-256 %s, got %s; copy the file again.",
              payload->self, expected, got);
+    memcpy(payload->build, got, BUILD_BYTES - 1);
+    payload->build[BUILD_BYTES - 1] = 0;
 }
 
 /* Takes the text up to the next space out of `*line`. */
@@ -117,8 +120,6 @@ void read_payload(struct payload *payload) {
     read_all(payload->file, table, header.table_bytes, start + sizeof header);
     table[header.table_bytes] = 0;
     check_table(payload, &header, table);
-    for (int i = 0; i < BUILD_BYTES - 1; i++)
-        payload->build[i] = "0123456789abcdef"[header.table_sha256[i / 2] >> (i % 2 ? 0 : 4) & 15];
     for (char *rest = table, *line; (line = strsep(&rest, "\n"));) take_line(payload, line);
     uint64_t first = start + sizeof header + header.table_bytes;
     for (size_t i = 0; i < payload->part_count; i++) payload->parts[i].offset += first;

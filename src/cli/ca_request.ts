@@ -1,20 +1,12 @@
 import { makeRequest } from "../fed/request.ts";
 import type { Values } from "./commands.ts";
 import type { Context } from "./main.ts";
-import { requireHost, requireName } from "./names.ts";
+import { requireSubject } from "./names.ts";
 
 /** Makes a key that stays here, and a request for its certificate. */
 export async function run(context: Context<Values<"ca request"> & { NAME: string }>): Promise<void> {
   const { values, output } = context;
-  requireName(values.NAME);
-  values.host?.forEach(requireHost);
-  const role = values.role as "silo" | "aggregator";
-  const made = await makeRequest({
-    name: values.NAME,
-    role,
-    ...values.host && { hosts: values.host },
-    out: values.out,
-  });
+  const made = await makeRequest({ ...requireSubject(values), out: values.out });
   output.result(
     made,
     [

@@ -1,6 +1,7 @@
 // Why: a name that cannot stand in a certificate is a mistake in the command line, found before anything is made.
 import { isIP } from "node:net";
 import { checkName } from "../fed/ca.ts";
+import type { CertificateRole } from "../fed/x509.ts";
 import { UsageError } from "./parse.ts";
 
 /** @throws {UsageError} unless the name may stand in a certificate, as a key and as a folder. */
@@ -14,6 +15,15 @@ export function requireName(name: string): void {
 
 const LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?";
 const DNS = new RegExp(`^(?=.{1,253}$)(${LABEL}\\.)*${LABEL}$`, "i");
+
+/** Whom a certificate is for, as `fedx ca` is told. @throws {UsageError} unless name and hosts may stand in one. */
+export function requireSubject(
+  { NAME: name, role, host: hosts }: { NAME: string; role: string; host?: string[] },
+): { name: string; role: CertificateRole; hosts?: string[] } {
+  requireName(name);
+  hosts?.forEach(requireHost);
+  return { name, role: role as CertificateRole, ...hosts && { hosts } };
+}
 
 /** @throws {UsageError} unless `host` is a DNS name or an address, without scheme, brackets and port. */
 export function requireHost(host: string): void {

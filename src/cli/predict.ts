@@ -1,3 +1,4 @@
+import { csvCell } from "../data/csv.ts";
 import { DataError, decodeImage } from "../data/decode.ts";
 import { Shard, SPLITS } from "../data/shard.ts";
 import { checkOutput, SCORES_HEADER } from "./check_output.ts";
@@ -119,8 +120,7 @@ function reasons(failed: DataError[]): Record<string, number> {
 
 /** One row; nine significant digits give back the same f32. */
 function line(name: string, logit: number): string {
-  const quoted = /[",\n\r]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name;
-  return `${quoted},${digits(logit)},${digits(1 / (1 + Math.exp(-logit)))}`;
+  return `${csvCell(name)},${digits(logit)},${digits(1 / (1 + Math.exp(-logit)))}`;
 }
 
 const digits = (value: number) => String(Number(value.toPrecision(9)));

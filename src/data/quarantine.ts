@@ -1,5 +1,7 @@
 /** Rows that cannot become films: which, why, how many, and when they are too many. */
 
+import { csvCell } from "./csv.ts";
+
 /** Every reason, in the order in which they are looked for. */
 const REASONS = [
   "bad_label",
@@ -84,13 +86,10 @@ export class Quarantine {
    */
   toCsv(): string {
     const rows = [...this.#out].sort((a, b) => a.line - b.line);
-    const lines = rows.map(({ line, image, error }) => [line, image, error.reason, error.message].map(cell));
+    const lines = rows.map(({ line, image, error }) =>
+      [line, image, error.reason, error.message].map(csvCell)
+    );
     return [["line", "Image Index", "reason", "detail"], ...lines].map((cells) => cells.join(",") + "\n")
       .join("");
   }
-}
-
-function cell(value: string | number): string {
-  const text = String(value);
-  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

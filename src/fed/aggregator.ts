@@ -31,6 +31,7 @@ const LINGER = 60;
 const LINGER_FAILED = 5;
 /** So often per silence the aggregator looks who is there. */
 const LOOKS = 10;
+
 export interface AggregatorOptions {
   proposal: Proposal;
   /** The start vector, (layout.length) f32; its digest is `proposal.init.sha256`. */
@@ -188,10 +189,6 @@ async function fail(run: Run, error: ProtocolError, signal?: AbortSignal): Promi
   run.message = error.message.slice(0, 2000);
   run.onEvent({ type: "failed", message: error.message });
   run.notify();
-  await run.until(() => run.attendance.connected.length === 0, {
-    deadline: run.now() + LINGER_FAILED,
-    signal,
-  }).catch(
-    () => {},
-  );
+  const left = () => run.attendance.connected.length === 0;
+  await run.until(left, { deadline: run.now() + LINGER_FAILED, signal }).catch(() => {});
 }

@@ -6,7 +6,7 @@ import { ProtocolError } from "./errors.ts";
 import { leaveOutAt } from "./pace.ts";
 import { readAt } from "./files.ts";
 import { missingRounds } from "./missing.ts";
-import { gather, lacking, settled, timeoutAt, type Wanted } from "./quorum.ts";
+import { gather, lacking, quorumOf, settled, timeoutAt, type Wanted } from "./quorum.ts";
 import { type AggregatorResult, roundResult, testResult } from "./result.ts";
 import { closingSeconds, selectNow } from "./rounds.ts";
 import type { Run } from "./run.ts";
@@ -72,7 +72,7 @@ export async function closeRun(
 /** The scores of the last model: selection asks for those of the newest row's roster. */
 function wantedScores(run: Run, signal?: AbortSignal): Wanted {
   const round = run.rounds + 1;
-  const roster = run.rows.at(-1)?.row.roster ?? Object.keys(run.plan!.roster);
+  const { roster } = run;
   const has = (silo: string) => run.state.scores().get(round)?.[silo] !== undefined;
   return { what: "scores", round, roster: () => roster, has, signal };
 }
@@ -110,12 +110,8 @@ export async function absent(run: Run, wanted: Wanted): Promise<ProtocolError> {
   await keepModels(run, selectNow(run).round);
   const { what, round } = wanted;
   const phase = round > (run.rows.at(-1)?.row.round ?? 0) ? "the closing phase" : `round ${round}`;
-  const { quorum, silos } = run.proposal;
-  const most = quorum === silos.length
-    ? wanted.roster().join(", ")
-    : `${quorum} of ${wanted.roster().join(", ")}`;
   return new ProtocolError("round_timeout", {
-    expected: `${what} of ${most} in ${phase}`,
+    expected: `${what} of ${quorumOf(run, wanted.roster())} in ${phase}`,
     got: `none from ${
       lacking(wanted).join(", ")
     }; the best model so far is ${run.state.folder.dir}/model.safetensors`,

@@ -12,7 +12,7 @@ import type { SplitScores } from "./trainer.ts";
 /** Fewest patients of a class in a cell that is not empty. */
 export const MIN_CELL = 5;
 /** Fewest test patients of each class of a silo that sends a histogram. */
-export const MIN_PATIENTS = 20;
+const MIN_PATIENTS = 20;
 
 /** The bins that the plan fixes: `bins` equal ones on [low, high), and an open end on either side. */
 type Bins = Proposal["histogram"];
@@ -20,7 +20,7 @@ type Bins = Proposal["histogram"];
 export type MergedHistogram = NonNullable<NonNullable<Scores["test"]>["histogram"]>;
 
 /** All bins, the two open ends included. */
-export function binCount({ bins }: Bins): number {
+function binCount({ bins }: Bins): number {
   return bins + 2;
 }
 
@@ -34,9 +34,7 @@ export function binCount({ bins }: Bins): number {
 export function mergedHistogram(split: SplitScores, bins: Bins): MergedHistogram | null {
   const byBin = filmsByBin(split, bins);
   const count = byBin.length;
-  if (!byBin.length || cellOf(split, byBin.flat()).patients.some((patients) => patients < MIN_PATIENTS)) {
-    return null;
-  }
+  if (cellOf(split, byBin.flat()).patients.some((patients) => patients < MIN_PATIENTS)) return null;
   // best[j]: the cheapest merging of the bins before j, and where its last interval begins.
   const best: { pairs: number; intervals: number; from: number }[] = [{ pairs: 0, intervals: 0, from: 0 }];
   for (let to = 1; to <= count; to++) best.push({ pairs: Infinity, intervals: 0, from: 0 });
@@ -123,8 +121,7 @@ export function checkHistogram(
   const small = [...positives, ...negatives].find((films) => films > 0 && films < MIN_CELL);
   if (small !== undefined) refuse(`no class cell of fewer than ${MIN_CELL}`, small);
   for (const [name, cells] of [["positives", positives], ["negatives", negatives]] as const) {
-    const sum = cells.reduce((total, films) => total + films, 0);
-    if (sum !== expected[name]) refuse(`${expected[name]} ${name}`, sum);
+    if (sum(cells) !== expected[name]) refuse(`${expected[name]} ${name}`, sum(cells));
   }
 }
 

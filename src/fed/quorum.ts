@@ -37,15 +37,20 @@ export async function freezePlan(run: Run, signal?: AbortSignal): Promise<void> 
   const missing = () => silos.filter((silo) => !run.joined.has(silo));
   const all = () => missing().length === 0;
   if (!await run.until(all, { deadline: run.now() + joinTimeout, signal }) && run.joined.size < quorum) {
-    const most = quorum === silos.length ? silos.join(", ") : `${quorum} of ${silos.join(", ")}`;
     throw new ProtocolError("join_timeout", {
-      expected: `${most} within ${joinTimeout} s`,
+      expected: `${quorumOf(run, silos)} within ${joinTimeout} s`,
       got: `nothing from ${missing().join(", ")}`,
     });
   }
   run.plan = planOf(run.proposal, run.joined.values());
   run.state.freeze(run.plan);
   run.onEvent({ type: "plan", planId: planId(run.plan), plan: run.plan });
+}
+
+/** How many of these silos are enough, for people. */
+export function quorumOf(run: Run, silos: readonly string[]): string {
+  const { quorum, silos: invited } = run.proposal;
+  return quorum === invited.length ? silos.join(", ") : `${quorum} of ${silos.join(", ")}`;
 }
 
 /** Who of the roster has not sent what is wanted. */

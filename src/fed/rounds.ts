@@ -143,8 +143,7 @@ export function scoredModels(run: Run): ScoredModel[] {
 
 /** The best model so far. */
 export function selectNow(run: Run): Selection {
-  const roster = run.rows.at(-1)?.row.roster ?? Object.keys(run.plan?.roster ?? {});
-  return select(scoredModels(run), { roster, last: run.rounds, held: run.state.held() });
+  return select(scoredModels(run), { roster: run.roster, last: run.rounds, held: run.state.held() });
 }
 
 /** How long each finished round took, seconds. */
@@ -162,8 +161,7 @@ export function abandonTime(run: Run): number {
 /** Expected length of the closing phase from the silos' last turns, seconds. */
 export function closingSeconds(run: Run): number {
   const latest = run.state.scores().get(run.rounds) ?? {};
-  const roster = run.rows.at(-1)?.row.roster ?? Object.keys(run.plan!.roster);
-  const turns = roster.map((silo) => {
+  const turns = run.roster.map((silo) => {
     const { splits, stepsPerSecond } = run.joined.get(silo)!;
     const seconds = latest[silo]?.seconds;
     return {

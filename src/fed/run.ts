@@ -99,6 +99,11 @@ export class Run {
     return last !== undefined && last.row.round > this.rounds ? last : null;
   }
 
+  /** Whom the newest row is for; before the first, whom the plan knows. */
+  get roster(): string[] {
+    return this.rows.at(-1)?.row.roster ?? Object.keys(this.plan?.roster ?? {});
+  }
+
   /** Training images n of a silo that joined: its weight in the sum. */
   examples(silo: string): number {
     return this.joined.get(silo)!.splits.train.images;

@@ -6,7 +6,7 @@
  * even without a GPU; those two files lie in the same folder, which its RPATH ($ORIGIN) names.
  */
 import { statfs } from "node:fs/promises";
-import { cacheDir, inspect, type Libtorch, readText, TORCH_VERSION } from "./libtorch.ts";
+import { cacheDir, cudaVersion, inspect, type Libtorch, TORCH_VERSION } from "./libtorch.ts";
 import { pipDownload } from "./pip.ts";
 import { fileDigest, type UnpackRules, unpackWheel } from "./wheel.ts";
 
@@ -63,7 +63,7 @@ export async function fetchLibtorch(
   try {
     await Deno.mkdir(`${work}/tree`);
     await fetchInto(work, { spec: `torch==${TORCH_VERSION}`, rules: TORCH_FILES, ...options });
-    const cuda = /^cuda: Optional\[str\] = '(\d+)/m.exec(await readText(`${work}/tree/version.py`))?.[1];
+    const cuda = (await cudaVersion(`${work}/tree`))?.split(".")[0];
     if (cuda === "13") {
       for (const [spec, rules] of Object.entries(CUDA_FILES)) {
         await fetchInto(work, { spec, rules, ...options });

@@ -8,8 +8,11 @@
 /** "cuda" works on the CPU too, where no GPU is visible. */
 export type Flavour = "cpu" | "cuda";
 
-/** Where the dynamic linker looks for the driver's library beside its cache; containers mount it in the third. */
-const FOLDERS = ["/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/local/nvidia/lib64", "/usr/lib/wsl/lib"];
+/** Where the dynamic linker looks for the driver's library beside its cache; containers mount it in the fourth. */
+const FOLDERS = [
+  ...["/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib"],
+  ...["/usr/local/nvidia/lib64", "/usr/lib/wsl/lib"],
+];
 const DRIVER = "libcuda.so.1";
 
 /** File name of the shim. */
@@ -24,12 +27,25 @@ export function shimFile(flavour: Flavour): string {
  * @param options.folders where to look for the driver @default the linker's cache, LD_LIBRARY_PATH and the usual ones
  */
 export async function flavourOf(libtorch: string, options: { folders?: string[] } = {}): Promise<Flavour> {
-  if (!await exists(`${libtorch}/lib/libtorch_cuda.so`)) return "cpu";
+  return await isCudaBuild(libtorch) && await findDriver(options) !== null ? "cuda" : "cpu";
+}
+
+/** Whether a libtorch computes on a GPU where there is one. */
+export async function isCudaBuild(libtorch: string): Promise<boolean> {
+  return await exists(`${libtorch}/lib/libtorch_cuda.so`);
+}
+
+/**
+ * The NVIDIA driver's library: its path, or its bare name where only the linker's cache has it; null for none.
+ *
+ * @param options.folders as of `flavourOf`
+ */
+export async function findDriver(options: { folders?: string[] } = {}): Promise<string | null> {
   const named = (Deno.env.get("LD_LIBRARY_PATH") ?? "").split(":").filter((folder) => folder !== "");
   for (const folder of options.folders ?? [...named, ...FOLDERS]) {
-    if (await exists(`${folder}/${DRIVER}`)) return "cuda";
+    if (await exists(`${folder}/${DRIVER}`)) return `${folder}/${DRIVER}`;
   }
-  return options.folders === undefined && await inLinkerCache() ? "cuda" : "cpu";
+  return options.folders === undefined && await inLinkerCache() ? DRIVER : null;
 }
 
 /** ld.so.cache lists file names between NUL bytes. */

@@ -122,8 +122,13 @@ export async function inspect(dir: string, source: Libtorch["source"]): Promise<
   return { dir, source, version, headers: await exists(`${dir}/include/torch/csrc/api`) };
 }
 
+/** The CUDA that a wheel's libtorch was built with, such as "13.0"; undefined for none. */
+export async function cudaVersion(dir: string): Promise<string | undefined> {
+  return /^cuda: Optional\[str\] = '([\d.]+)'/m.exec(await readText(`${dir}/version.py`))?.[1];
+}
+
 /** Reads version.py (wheel) or build-version (libtorch archive); "unknown" when there is neither. */
-async function readVersion(dir: string): Promise<string> {
+export async function readVersion(dir: string): Promise<string> {
   const text = await readText(`${dir}/version.py`);
   const [, version] = /^__version__ = ['"]([^'"]+)['"]/m.exec(text) ?? [];
   return version ?? ((await readText(`${dir}/build-version`)).trim() || "unknown");

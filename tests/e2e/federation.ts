@@ -30,6 +30,20 @@ export type Results = Record<string, Record<string, unknown>>;
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** The command line of `hub` or of a silo, at 32 px from random weights; `hub` holds further flags of the aggregator. */
+export function commandOf(
+  role: string,
+  { port, state, wait, hub }: { port: number; state: string; wait: string; hub: readonly string[] },
+): string[] {
+  const common = ["--tls", `tls-${role}`, "--state", state, "--json"];
+  if (role === "hub") {
+    const listen = ["--listen", `127.0.0.1:${port}`, "--size", "32", "--init", "random"];
+    return ["aggregate", ...listen, ...hub, ...common];
+  }
+  const where = ["--silo", role, "--server", `https://127.0.0.1:${port}`, "--shard", `shard-${role}`];
+  return ["train", ...where, "--threads", "1", "--wait", wait, ...common];
+}
+
 /** A federation of real processes; a role that its fault ends is started again with the next. */
 export class Federation {
   readonly #port: number;
@@ -46,25 +60,12 @@ export class Federation {
 
   #args(role: string): string[] {
     const { seed = 0, rounds = 4, flags = [], doors = {} } = this.options;
-    const common = ["--tls", `tls-${role}`, "--state", this.state(role), "--json"];
-    return role === "hub"
-      ? [
-        "aggregate",
-        ...["--silos", SILOS.join(","), "--listen", `127.0.0.1:${this.#port}`, "--rounds", String(rounds)],
-        ...["--size", "32", "--init", "random", "--seed", String(seed), ...flags, ...common],
-      ]
-      : [
-        "train",
-        ...[
-          "--silo",
-          role,
-          "--server",
-          `https://127.0.0.1:${doors[role] ?? this.#port}`,
-          "--shard",
-          `shard-${role}`,
-        ],
-        ...["--threads", "1", "--wait", "2m", ...common],
-      ];
+    return commandOf(role, {
+      port: doors[role] ?? this.#port,
+      state: this.state(role),
+      wait: "2m",
+      hub: ["--silos", SILOS.join(","), "--rounds", String(rounds), "--seed", String(seed), ...flags],
+    });
   }
 
   async #role(role: string, running: Set<Running>): Promise<Record<string, unknown>> {

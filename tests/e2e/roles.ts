@@ -2,6 +2,7 @@
 import { waitForEvent } from "../../src/cli/history.ts";
 import type { FedEvent } from "../../src/fed/event.ts";
 import { freePort } from "../fed/fake_federation.ts";
+import { commandOf } from "./federation.ts";
 import { makeHospitals } from "./hospitals.ts";
 import { objectOf, type Running, start } from "./program.ts";
 
@@ -22,14 +23,9 @@ export class Roles implements AsyncDisposable {
 
   async start(role: string, fault?: string): Promise<Running> {
     await (made ??= makeHospitals(dir));
-    const common = ["--tls", `tls-${role}`, "--state", `${this.options.name}/${role}`, "--json"];
-    const args = role === "hub"
-      ? ["aggregate", "--listen", `127.0.0.1:${this.#port}`, "--size", "32"].concat(
-        ["--init", "random", ...this.options.hub.split(" "), ...common],
-      )
-      : ["train", "--silo", role, "--server", `https://127.0.0.1:${this.#port}`].concat(
-        ["--shard", `shard-${role}`, "--threads", "1", "--wait", "1m", ...common],
-      );
+    const state = `${this.options.name}/${role}`;
+    const hub = this.options.hub.split(" ");
+    const args = commandOf(role, { port: this.#port, state, wait: "1m", hub });
     const running = await start(args, { cwd: dir, fault });
     this.#running.push(running);
     return running;

@@ -4,34 +4,9 @@ import { readIdentity } from "../../src/fed/certificate.ts";
 import { initCa, issue } from "../../src/fed/ca.ts";
 import { Client } from "../../src/fed/client.ts";
 import { ProtocolError } from "../../src/fed/errors.ts";
-import type { FedEvent } from "../../src/fed/event.ts";
 import { revoke } from "../../src/fed/revoke.ts";
 import { freePort, runRole, withFederation } from "./fake_federation.ts";
-
-/** An aggregator that listens while `body` runs; gives its events. */
-async function listening(
-  dir: string,
-  body: (port: number, events: FedEvent[]) => Promise<void>,
-): Promise<void> {
-  const stop = new AbortController();
-  const events: FedEvent[] = [];
-  const up = Promise.withResolvers<void>();
-  const port = freePort();
-  const aggregator = runRole({ dir, port, role: "aggregator" }, {
-    signal: stop.signal,
-    onEvent: (event) => {
-      events.push(event);
-      if (event.type === "listening") up.resolve();
-    },
-  }).catch((error) => error);
-  try {
-    await Promise.race([up.promise, aggregator]);
-    await body(port, events);
-  } finally {
-    stop.abort();
-    await aggregator;
-  }
-}
+import { withAggregator } from "./listening.ts";
 
 /** A request past the silo's own checks, as a hostile or old program would send it. */
 async function ask(port: number, tls: string, options: { ca?: string } = {}): Promise<void> {
@@ -51,7 +26,7 @@ Deno.test("an expired certificate and the aggregator's own are refused in the ha
     await issue({ name: "a", role: "silo", ca, out: `${dir}/tls-old`, lifetime: -60 });
     const from = new Date(Date.now() + 86_400_000);
     await issue({ name: "a", role: "silo", ca, out: `${dir}/tls-early`, from });
-    await listening(dir, async (port, events) => {
+    await withAggregator(dir, async ({ port }, events) => {
       for (const tls of ["old", "early", "aggregator"]) {
         const error = await assertRejects(() => ask(port, `${dir}/tls-${tls}`), ProtocolError);
         assertEquals(error.code, "certificate_refused", tls);
@@ -99,7 +74,7 @@ Deno.test("a revoked silo is refused before a byte of the model, and its namesak
   withFederation(async (dir) => {
     await revoke({ name: "a", ca: `${dir}/ca`, tls: `${dir}/tls-aggregator` });
     await issue({ name: "a", role: "silo", ca: `${dir}/ca`, out: `${dir}/tls-again` });
-    await listening(dir, async (port, events) => {
+    await withAggregator(dir, async ({ port }, events) => {
       const error = await assertRejects(() => runRole({ dir, port, role: "a" }), ProtocolError);
       assertEquals(error.code, "certificate_revoked");
       assertStringIncludes(error.message, "fedx ca request");
@@ -111,7 +86,7 @@ Deno.test("a revoked silo is refused before a byte of the model, and its namesak
 
 Deno.test("a live session is cut off by revoking, also one whose request is waiting", () =>
   withFederation(async (dir) => {
-    await listening(dir, async (port) => {
+    await withAggregator(dir, async ({ port }) => {
       using client = new Client({
         server: new URL(`https://127.0.0.1:${port}`),
         identity: await readIdentity(`${dir}/tls-a`),

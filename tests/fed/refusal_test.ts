@@ -3,7 +3,6 @@ import { isUsage } from "../../src/cli/main.ts";
 import { runAggregator } from "../../src/fed/aggregator.ts";
 import { initCa, issue } from "../../src/fed/ca.ts";
 import { ProtocolError } from "../../src/fed/errors.ts";
-import type { FedEvent } from "../../src/fed/event.ts";
 import type { Proposal } from "../../src/fed/protocol.ts";
 import { runSilo } from "../../src/fed/silo.ts";
 import { preset } from "../../src/model/recipe.ts";
@@ -17,33 +16,7 @@ import {
   TINY,
   withFederation,
 } from "./fake_federation.ts";
-
-/** An aggregator that listens while `body` runs. */
-async function withAggregator(
-  dir: string,
-  body: (spec: RoleSpec, events: FedEvent[]) => Promise<void>,
-  changes: Partial<RoleSpec> = {},
-): Promise<unknown> {
-  const stop = new AbortController();
-  const events: FedEvent[] = [];
-  const spec: RoleSpec = { dir, port: freePort(), role: "aggregator", ...changes };
-  const up = Promise.withResolvers<void>();
-  const aggregator = runRole(spec, {
-    signal: stop.signal,
-    onEvent: (event) => {
-      events.push(event);
-      if (event.type === "listening") up.resolve();
-    },
-  }).catch((error) => error);
-  try {
-    await Promise.race([up.promise, aggregator]);
-    await body(spec, events);
-  } finally {
-    stop.abort();
-    await aggregator;
-  }
-  return await aggregator;
-}
+import { withAggregator } from "./listening.ts";
 
 const silo = (
   dir: string,

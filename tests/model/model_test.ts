@@ -9,12 +9,12 @@ import {
 import { preprocessingOf } from "../../src/model/checkpoint.ts";
 import { randomWeights } from "../../src/model/init.ts";
 import { layoutOf } from "../../src/model/layout.ts";
-import { DataSet } from "../../src/model/data_set.ts";
 import { liveHandles } from "../../src/model/exit.ts";
 import { type Chunk, Engine, type EngineConfig, NativeError } from "../../src/model/model.ts";
 import { preset, type Recipe } from "../../src/model/recipe.ts";
 import { flavourOf } from "../../src/shim/flavour.ts";
 import { libraries } from "../libraries.ts";
+import { stripedFilms } from "./striped_films.ts";
 
 const libs = await libraries();
 const SIZE = 32, BATCH = 4, FILMS = 8;
@@ -37,17 +37,7 @@ function config(recipe: Partial<Recipe> = {}, changes: Partial<EngineConfig> = {
   };
 }
 
-/** Films whose class shows: label 1 is striped. */
-async function dataset(): Promise<DataSet> {
-  const data = await DataSet.create(libs, { n: FILMS, size: SIZE });
-  const pixels = Uint8Array.from({ length: FILMS * SIZE * SIZE }, (_, i) => {
-    const film = Math.floor(i / (SIZE * SIZE));
-    return 60 + (i * 31 + film * 17) % 50 + (film % 2) * 90 * (i >> 2 & 1);
-  });
-  await data.put(0, pixels);
-  data.labels(0, Uint8Array.from({ length: FILMS }, (_, i) => i % 2));
-  return data;
-}
+const dataset = () => stripedFilms(libs, { films: FILMS, size: SIZE });
 
 function chunk(firstStep: number, steps: number, batch = BATCH): Chunk {
   return {

@@ -1,18 +1,10 @@
 // Why: a libtorch of another version than the shim's ends a run at its first step; here it ends the doctor's second line.
 import { openEngine } from "../../model/probe.ts";
 import type { Libraries } from "../../model/model.ts";
+import { findDriver, isCudaBuild } from "../../shim/flavour.ts";
 import { findLibtorch, type Libtorch } from "../../shim/libtorch.ts";
 import { libraries, REMEDY } from "../engine.ts";
 import { bad, type Check, failed, good, open } from "./check.ts";
-
-/** Where drivers put libcuda, and its link's target names the driver's version. */
-const LIBCUDA = [
-  "/usr/lib/x86_64-linux-gnu/libcuda.so.1",
-  "/usr/lib64/libcuda.so.1",
-  "/usr/lib/libcuda.so.1",
-  "/usr/local/cuda/compat/libcuda.so.1",
-  "/usr/lib/wsl/lib/libcuda.so.1",
-];
 
 /** How the engine's parts are found and opened. */
 export interface EngineParts {
@@ -68,20 +60,15 @@ export interface GpuFacts {
 
 /** Looks for a driver and its device. */
 export async function readGpu(libtorch: Libtorch | null): Promise<GpuFacts> {
-  let libcuda: string | null = null, driver: string | null = null;
-  for (const path of LIBCUDA) {
-    const target = await Deno.realPath(path).catch(() => null);
-    if (target === null) continue;
-    libcuda = path;
-    driver = /libcuda\.so\.(\d+\.\d+(?:\.\d+)?)$/.exec(target)?.[1] ?? null;
-    break;
-  }
+  const libcuda = await findDriver();
+  // Its link's target names the driver's version.
+  const target = libcuda === null ? "" : await Deno.realPath(libcuda).catch(() => "");
+  const driver = /libcuda\.so\.(\d+\.\d+(?:\.\d+)?)$/.exec(target)?.[1] ?? null;
   const device = await Deno.stat("/dev/nvidia0").then(
     () => true,
     (error) => error instanceof Deno.errors.NotFound ? false : null,
   );
-  const cuda = libtorch !== null &&
-    await Deno.stat(`${libtorch.dir}/lib/libtorch_cuda.so`).then(() => true, () => false);
+  const cuda = libtorch !== null && await isCudaBuild(libtorch.dir);
   return { libcuda, driver, device, cuda };
 }
 
