@@ -36,8 +36,6 @@ import { ASK_AGAIN } from "./slots.ts";
 const RANGE = 8 << 20;
 /** Bytes of an update in one request: seven frames and their headers stay below 8 MiB. */
 const PART = 7 << 20;
-/** Seconds for one range or part: 8 MiB at 112 kbit/s. */
-const TRANSFER = 600;
 /**
  * Seconds between attempts: doubled from the first to the last, with jitter. A full disk stays full for minutes, and
  * every attempt sends it up to a part.
@@ -126,7 +124,6 @@ export class Client implements Disposable {
         method: "GET",
         path: `/v1/rounds/${round}/model`,
         headers: { range: `bytes=${first}-${last}` },
-        timeout: TRANSFER,
       };
       const answer = await this.#retry(() => this.#send(call));
       if (answer.body.length !== last + 1 - first) {
@@ -174,7 +171,7 @@ export class Client implements Disposable {
           throw new ProtocolError("bad_answer", { expected: "a receipt", got: "none" });
         }
         const body = [...encodeFrames(bytes.subarray(offset, offset + PART), { offset })];
-        const call: Call = { method: "PUT", path: `${path}?offset=${offset}`, body, timeout: TRANSFER };
+        const call: Call = { method: "PUT", path: `${path}?offset=${offset}`, body };
         ({ offset, receipt } = await this.#json(UpdateProgressSchema, call).catch((error) => {
           throw damage.count(error);
         }));

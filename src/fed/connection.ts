@@ -15,6 +15,12 @@ import { joinChunks } from "./wire.ts";
 /** Seconds until a connection attempt is given up. */
 const CONNECT_TIMEOUT = 15;
 
+/** Seconds until an answer counts as lost however much comes over the connection: a range of 8 MiB at 112 kbit/s. */
+const LONGEST = 600;
+
+/** Times in a silence that somebody looks whether it is one. */
+const LOOKS = 10;
+
 /** One request. */
 export interface Call {
   method: "GET" | "POST" | "PUT";
@@ -22,7 +28,7 @@ export interface Call {
   headers?: Record<string, string>;
   /** Sent in order; nothing for GET. */
   body?: Uint8Array[];
-  /** Seconds until the answer counts as lost. @default 60 */
+  /** Seconds without a byte over the connection after which the answer counts as lost. @default 60 */
   timeout?: number;
 }
 
@@ -99,17 +105,16 @@ export class Connection implements Disposable {
    * @throws {ConnectionLost}
    */
   send(call: Call): Promise<Answer> {
-    const seconds = call.timeout ?? 60;
     return new Promise((resolve, reject) => {
       if (!this.open) return reject(new ConnectionLost("the connection is closed"));
       const stream = this.#session.request({ ":method": call.method, ":path": call.path, ...call.headers });
-      const timer = setTimeout(() => {
+      const watch = this.#watch(call.timeout ?? 60, (seconds) => {
         // A peer that vanished without a word shows in no other way: the next request needs a new connection.
         this.#session.destroy();
         fail(new ConnectionLost(`no answer within ${seconds} s`));
-      }, seconds * 1000);
+      });
       const fail = (error: Error) => {
-        clearTimeout(timer);
+        clearInterval(watch);
         reject(error);
       };
       stream.on("error", (cause: Error) => fail(new ConnectionLost(cause.message, { cause })));
@@ -124,13 +129,29 @@ export class Connection implements Disposable {
           if (body.length !== wanted) {
             return fail(new ConnectionLost(`${body.length} of ${wanted} bytes came`));
           }
-          clearTimeout(timer);
+          clearInterval(watch);
           resolve({ status: Number(headers[":status"]), headers, body });
         });
       });
       for (const part of call.body ?? []) stream.write(part);
       stream.end();
     });
+  }
+
+  /**
+   * Calls `late` once no byte has come for `silence` seconds, or after the longest time. A slow line carries a range of
+   * the model for minutes, and a heartbeat's answer behind it.
+   */
+  #watch(silence: number, late: (seconds: number) => void): ReturnType<typeof setInterval> {
+    const began = performance.now();
+    const silent = { since: began, bytes: this.#session.socket?.bytesRead };
+    return setInterval(() => {
+      const now = performance.now();
+      const bytes = this.#session.socket?.bytesRead;
+      if (bytes !== silent.bytes) Object.assign(silent, { since: now, bytes });
+      if (now - silent.since >= silence * 1000) late(silence);
+      else if (now - began >= LONGEST * 1000) late(LONGEST);
+    }, silence * 1000 / LOOKS);
   }
 
   [Symbol.dispose](): void {

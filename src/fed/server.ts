@@ -26,7 +26,7 @@ export interface ServeOptions {
   port: number;
   identity: Identity;
   /** Asked before each request, and before each answer. */
-  admission: Admission;
+  admission: Pick<Admission, "check">;
   handler: Handler;
   onEvent: OnEvent;
   /** A connection of this silo opened (true) or closed (false). */
@@ -68,7 +68,9 @@ export async function serve(options: ServeOptions): Promise<Server> {
   server.on("stream", (stream, headers) => {
     stream.on("error", () => {});
     stream.on("close", () => answering.delete(stream));
-    serveStream(stream, headers, { ...options, onAnswer: () => answering.add(stream) })
+    const { session } = stream;
+    const isOpen = () => session !== undefined && sessions.has(session as http2.ServerHttp2Session);
+    serveStream(stream, headers, { ...options, isOpen, onAnswer: () => answering.add(stream) })
       .catch(() => stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR));
   });
   server.on("tlsClientError", (error: Error & { code?: string }, socket?: Refused) => {
@@ -123,13 +125,17 @@ function listenError(address: string, cause: Error & { code?: string }): Protoco
   return new ProtocolError("cannot_listen", { expected: `to listen on ${address}`, got, cause });
 }
 
+/** What a request needs. `isOpen`: whether its connection is, which `onSession` has not been told the end of. */
+type Service = Pick<ServeOptions, "admission" | "handler" | "onEvent"> & { isOpen: () => boolean };
+
 async function serveStream(
   stream: http2.ServerHttp2Stream,
   headers: http2.IncomingHttpHeaders,
-  options: Pick<ServeOptions, "admission" | "handler" | "onEvent"> & { onAnswer: () => void },
+  options: Service & { onAnswer: () => void },
 ): Promise<void> {
   const gone = new AbortController();
-  stream.once("close", () => gone.abort());
+  // Whichever comes first: what a broken body does to a handler is then no failure of the handler.
+  for (const end of ["aborted", "error", "close"]) stream.once(end, () => gone.abort());
   const answer = await ask(stream, headers, { ...options, signal: gone.signal });
   if (stream.destroyed) return;
   options.onAnswer();
@@ -161,11 +167,12 @@ async function serveStream(
 async function ask(
   stream: http2.ServerHttp2Stream,
   headers: http2.IncomingHttpHeaders,
-  context: Pick<ServeOptions, "admission" | "handler" | "onEvent"> & { signal: AbortSignal },
+  context: Service & { signal: AbortSignal },
 ): Promise<WireAnswer> {
+  const { session } = stream;
   let peer: Peer | null = null;
   try {
-    peer = peerOf(stream.session?.socket);
+    peer = peerOf(session?.socket);
     if (peer === null) {
       throw new ProtocolError("not_a_silo", {
         expected: "a certificate with one silo's name",
@@ -173,12 +180,14 @@ async function ask(
       });
     }
     await context.admission.check(peer);
+    // Or the handler would take a connection that is gone for the silo's, and refuse the one that follows it.
+    if (!context.isOpen()) throw new Error("the connection closed before its request was looked at");
     const answer = await context.handler({
       method: headers[":method"] ?? "",
       ...splitPath(headers[":path"] ?? "/"),
       range: headers.range,
       silo: peer.silo,
-      session: stream.session!,
+      session: session!,
       // A handler that refuses in the middle of the body still has its answer to give on this stream.
       body: stream.iterator({ destroyOnReturn: false }),
       signal: context.signal,

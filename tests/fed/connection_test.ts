@@ -41,6 +41,30 @@ Deno.test("Connection.send ends the connection when an answer does not come in t
     await new Promise((resolve) => server.close(resolve));
   }));
 
+Deno.test("Connection.send waits for an answer as long as anything comes over the connection", () =>
+  withFederation(async (dir) => {
+    const server = createSecureServer(await readIdentity(`${dir}/tls-aggregator`));
+    let pings = 0;
+    server.on("stream", (stream) => {
+      stream.on("error", () => {});
+      const pinging = setInterval(() => {
+        if (++pings <= 6) return stream.session!.ping(() => {});
+        clearInterval(pinging);
+        stream.respond({ ":status": 200, "content-length": 0 });
+        stream.end();
+      }, 100);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as { port: number };
+    {
+      const identity = await readIdentity(`${dir}/tls-a`);
+      using connection = await Connection.open(new URL(`https://127.0.0.1:${port}`), identity);
+      const { status } = await connection.send({ method: "GET", path: "/", timeout: 0.4 });
+      assertEquals([status, connection.open], [200, true]);
+    }
+    await new Promise((resolve) => server.close(resolve));
+  }));
+
 Deno.test("serve tells a silo that finds no slot when to ask again", () =>
   withFederation(async (dir) => {
     const hub = await readIdentity(`${dir}/tls-aggregator`);
