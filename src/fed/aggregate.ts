@@ -44,11 +44,16 @@ export function scaleFor(totalExamples: number): Scale {
 
 /**
  * Δ = f32(f64(w) − f64(g)), each checked: finite, below 1024 (weights) or 2^22 (statistics).
+ * @param out Receives it and is returned; may be `w` itself. @default a new array
  * @throws {ProtocolError} `out_of_range`, naming the tensor.
  */
-export function delta(w: Float32Array, g: Float32Array, layout: Layout): Float32Array {
-  for (const vector of [w, g]) expectLength("a vector", vector.length, layout.length);
-  const out = new Float32Array(layout.length);
+export function delta(
+  w: Float32Array,
+  g: Float32Array,
+  layout: Layout,
+  out: Float32Array = new Float32Array(layout.length),
+): Float32Array {
+  for (const vector of [w, g, out]) expectLength("a vector", vector.length, layout.length);
   for (let i = 0; i < out.length; i++) out[i] = w[i] - g[i];
   checkDelta(out, layout);
   return out;

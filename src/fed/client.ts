@@ -12,6 +12,7 @@ import { type Answer, type Call, Connection, ConnectionLost } from "./connection
 import { Damage } from "./damage.ts";
 import { ProtocolError } from "./errors.ts";
 import type { OnEvent } from "./event.ts";
+import { readAt } from "./files.ts";
 import { encodeFrames } from "./frame.ts";
 import type {
   Heartbeat,
@@ -124,18 +125,19 @@ export class Client implements Disposable {
         method: "GET",
         path: `/v1/rounds/${round}/model`,
         headers: { range: `bytes=${first}-${last}` },
+        into: bytes.subarray(first, last + 1),
       };
       const answer = await this.#retry(() => this.#send(call));
-      if (answer.body.length !== last + 1 - first) {
+      // An aggregator with many silos answers with a part of the range.
+      if (answer.body.length < 1 || answer.body.length > last + 1 - first) {
         throw new ProtocolError("bad_answer", {
-          expected: `${last + 1 - first} bytes`,
+          expected: `1 … ${last + 1 - first} bytes`,
           got: `${answer.body.length}`,
         });
       }
       if (named === "") named = String(answer.headers.etag).replaceAll('"', "");
-      bytes.set(answer.body, first);
       digest.update(answer.body);
-      first = last + 1;
+      first += answer.body.length;
     }
     const sha256 = digest.digest("hex");
     if (sha256 !== named) {
@@ -153,12 +155,13 @@ export class Client implements Disposable {
   }
 
   /**
-   * Announces an update and sends what the aggregator does not hold yet; resolves with the receipt.
+   * Announces an update and sends what the aggregator does not hold yet, a part of its file at a time; resolves with
+   * the receipt.
    * @throws {ProtocolError} `damaged_upload` when it arrives damaged again and again.
    */
   upload(
     start: UpdateStart,
-    bytes: Uint8Array,
+    file: Deno.FsFile,
     onPart: (offset: number) => void | Promise<void> = () => {},
   ): Promise<Receipt> {
     const path = `/v1/rounds/${start.round}/update`;
@@ -166,11 +169,14 @@ export class Client implements Disposable {
     return this.#retry(async () => {
       let { offset, receipt } = await this.#post(UpdateProgressSchema, path, start);
       damage.from(offset);
+      const buffer = new Uint8Array(PART);
       while (receipt === undefined) {
-        if (offset >= bytes.length) {
+        if (offset >= start.bytes) {
           throw new ProtocolError("bad_answer", { expected: "a receipt", got: "none" });
         }
-        const body = [...encodeFrames(bytes.subarray(offset, offset + PART), { offset })];
+        const part = buffer.subarray(0, Math.min(PART, start.bytes - offset));
+        await readAt(file, offset, part);
+        const body = [...encodeFrames(part, { offset })];
         const call: Call = { method: "PUT", path: `${path}?offset=${offset}`, body };
         ({ offset, receipt } = await this.#json(UpdateProgressSchema, call).catch((error) => {
           throw damage.count(error);

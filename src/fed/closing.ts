@@ -5,6 +5,7 @@ import { saveModel } from "../model/checkpoint.ts";
 import { ProtocolError } from "./errors.ts";
 import { leaveOutAt } from "./pace.ts";
 import { readAt } from "./files.ts";
+import { freeGarbage } from "./garbage.ts";
 import { missingRounds } from "./missing.ts";
 import { gather, lacking, quorumOf, settled, timeoutAt, type Wanted } from "./quorum.ts";
 import { type AggregatorResult, roundResult, testResult } from "./result.ts";
@@ -36,6 +37,7 @@ export async function closeRun(
   const selection = selectNow(run);
   const sha256 = run.models.get(selection.round)!;
   await keepModels(run, selection.round);
+  freeGarbage(); // its vector, before the silos pull the selected model
   const seconds = run.state.folder.get<number>("seconds") ?? run.now() - (run.rows[0]?.opened ?? run.now());
   run.state.folder.set("seconds", seconds);
   run.selected = { round: selection.round, sha256 };
@@ -138,9 +140,10 @@ function deadlinesOf(run: Run, { what }: Wanted): { lost: number; latest: number
 /** Writes best, last and init as files that load anywhere. */
 export async function keepModels(run: Run, best: number): Promise<void> {
   const names: [string, number][] = [["model", best], ["last", run.rounds], ["init", 0]];
+  const vector = new Float32Array(run.layout.length);
   for (const [name, round] of names) {
     const { network, channels, size, preprocessing, init } = run.proposal;
-    const vector = await readVector(run.state.modelPath(round), run.layout.length);
+    await readVector(run.state.modelPath(round), vector);
     await saveModel(`${run.state.folder.dir}/${name}.safetensors`, vector, run.layout, {
       network,
       channels,
@@ -153,11 +156,9 @@ export async function keepModels(run: Run, best: number): Promise<void> {
   }
 }
 
-async function readVector(path: string, length: number): Promise<Float32Array> {
-  const vector = new Float32Array(length);
+async function readVector(path: string, into: Float32Array): Promise<void> {
   using file = await Deno.open(path);
-  await readAt(file, 0, new Uint8Array(vector.buffer));
-  return vector;
+  await readAt(file, 0, new Uint8Array(into.buffer));
 }
 
 /** Trained: whole batches of counted updates. Scored: every film of every scores message. */

@@ -9,6 +9,7 @@ import * as http2 from "node:http2";
 import type { Identity } from "./certificate.ts";
 import { ProtocolError } from "./errors.ts";
 import { explainServer } from "./server_certificate.ts";
+import { countSent } from "./garbage.ts";
 import { SESSION_WINDOW, SETTINGS } from "./tls.ts";
 import { joinChunks } from "./wire.ts";
 
@@ -28,6 +29,8 @@ export interface Call {
   headers?: Record<string, string>;
   /** Sent in order; nothing for GET. */
   body?: Uint8Array[];
+  /** Where the body of a good answer goes that is no longer than this. @default a new array */
+  into?: Uint8Array<ArrayBuffer>;
   /** Seconds without a byte over the connection after which the answer counts as lost. @default 60 */
   timeout?: number;
 }
@@ -120,20 +123,25 @@ export class Connection implements Disposable {
       stream.on("error", (cause: Error) => fail(new ConnectionLost(cause.message, { cause })));
       stream.on("close", () => fail(new ConnectionLost("the connection closed before the answer")));
       stream.on("response", (headers: http2.IncomingHttpHeaders) => {
-        const chunks: Uint8Array[] = [];
-        stream.on("data", (chunk: Uint8Array) => chunks.push(chunk));
+        const wanted = Number(headers["content-length"]);
+        const { take, whole } = collector(wanted, Number(headers[":status"]) < 400 ? call.into : undefined);
+        stream.on("data", take);
         stream.on("end", () => {
-          const body = joinChunks(chunks);
-          const wanted = Number(headers["content-length"]);
+          const body = whole();
           // A connection that breaks in the middle of an answer also shows as 'end'.
           if (body.length !== wanted) {
             return fail(new ConnectionLost(`${body.length} of ${wanted} bytes came`));
           }
           clearInterval(watch);
+          countSent(sent);
           resolve({ status: Number(headers[":status"]), headers, body });
         });
       });
-      for (const part of call.body ?? []) stream.write(part);
+      let sent = 0;
+      for (const part of call.body ?? []) {
+        stream.write(part);
+        sent += part.length;
+      }
       stream.end();
     });
   }
@@ -164,6 +172,20 @@ async function explained(error: unknown, server: URL, { ca }: Identity): Promise
   if (!(error instanceof ProtocolError) || error.code !== "server_certificate") return error;
   const why = await explainServer(server, { ca, fallback: error.got });
   return new ProtocolError("server_certificate", { ...why, cause: error.cause });
+}
+
+/** Puts a body's chunks together, in `into` when a body of the wanted length fits. */
+function collector(wanted: number, into?: Uint8Array<ArrayBuffer>) {
+  if (into === undefined || !(wanted <= into.length)) {
+    const chunks: Uint8Array[] = [];
+    return { take: (chunk: Uint8Array) => void chunks.push(chunk), whole: () => joinChunks(chunks) };
+  }
+  let held = 0;
+  const take = (chunk: Uint8Array) => {
+    into.set(chunk.subarray(0, into.length - held), held);
+    held = Math.min(into.length, held + chunk.length);
+  };
+  return { take, whole: () => into.subarray(0, held) };
 }
 
 /** Faults of certificates are final; everything else may pass. */

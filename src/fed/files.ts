@@ -3,7 +3,11 @@
  *
  * What lies under a temporary name (`*.tmp`, `*.partial`) is never taken for the file itself.
  */
+import { createHash } from "node:crypto";
 import { ProtocolError } from "./errors.ts";
+
+/** Bytes read at a time. */
+const PIECE = 1 << 20;
 
 /** Moves a synced file to its final name and makes the move durable. */
 export async function renameDurable(from: string, to: string): Promise<void> {
@@ -34,6 +38,20 @@ export async function readAt(file: Deno.FsFile, offset: number, into: Uint8Array
     }
     done += got;
   }
+}
+
+/** SHA-256 hex of a file's bytes, or null when there is none. */
+export async function fileDigest(path: string): Promise<string | null> {
+  const digest = createHash("sha256");
+  try {
+    using file = await Deno.open(path);
+    const piece = new Uint8Array(PIECE);
+    for (let got; (got = await file.read(piece)) !== null;) digest.update(piece.subarray(0, got));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+  return digest.digest("hex");
 }
 
 /** Removes a file if it is there. */

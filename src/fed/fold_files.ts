@@ -10,8 +10,10 @@ import { ProtocolError } from "./errors.ts";
 import { writeAll } from "./files.ts";
 import type { Scale } from "./protocol.ts";
 
-/** f32 values read from every file at a time: 1 MiB. */
+/** Most f32 values read from a file at a time: 1 MiB. */
 const STRETCH = 1 << 18;
+/** Most f32 values of all updates that are folded at a time, 8 MiB; as many are read ahead. */
+const HELD = 1 << 21;
 
 /** A whole staged update: a raw little-endian f32 file in layout order. */
 export interface StagedUpdate {
@@ -41,60 +43,92 @@ export async function foldFiles(
   },
 ): Promise<{ sha256: string }> {
   const { layout, scale } = options;
-  const files: FileHandle[] = [];
+  const stretch = stretchOf(updates.length);
+  const sources: Source[] = [];
+  const open = async (path: string, sha256?: string) => {
+    const source = await Source.open(path, { length: layout.length, stretch, sha256 });
+    sources.push(source);
+    return source;
+  };
+  let written = Promise.resolve();
+  using out = await Deno.open(options.out, { write: true, create: true, truncate: true });
   try {
-    const sources: Source[] = [];
-    for (const { path, sha256 } of updates) sources.push(await openSource(path, { layout, files, sha256 }));
-    const base = typeof options.base === "string"
-      ? await openSource(options.base, { layout, files })
-      : options.base;
-    using out = await Deno.open(options.out, { write: true, create: true, truncate: true });
+    const read = [];
+    for (const { path, sha256 } of updates) read.push(await open(path, sha256));
+    const base = typeof options.base === "string" ? await open(options.base) : options.base;
     const digest = createHash("sha256");
-    const result = new Float32Array(STRETCH);
-    for (let first = 0; first < layout.length; first += STRETCH) {
-      const count = Math.min(STRETCH, layout.length - first);
-      const old = base instanceof Float32Array ? base.subarray(first, first + count) : await base.next(count);
+    const results = [new Float32Array(stretch), new Float32Array(stretch)];
+    for (let first = 0; first < layout.length; first += stretch) {
+      const count = Math.min(stretch, layout.length - first);
+      const old = base instanceof Float32Array ? base.subarray(first, first + count) : await base.next();
       const deltas: WeightedDelta[] = [];
       for (const [k, { examples }] of updates.entries()) {
-        deltas.push({ values: await sources[k].next(count), examples });
+        deltas.push({ values: await read[k].next(), examples });
       }
-      const values = foldStretch(old, deltas, { layout, scale, first, out: result.subarray(0, count) });
-      const bytes = new Uint8Array(values.buffer, 0, count * 4);
+      const result = results.reverse()[0].subarray(0, count);
+      foldStretch(old, deltas, { layout, scale, first, out: result });
+      const bytes = new Uint8Array(result.buffer, 0, count * 4);
+      await written;
+      written = writeAll(out, bytes);
+      written.catch(() => {});
       digest.update(bytes);
-      await writeAll(out, bytes);
       await options.onStretch?.();
     }
     for (const source of sources) source.verify();
+    await written;
     await out.syncData();
     return { sha256: digest.digest("hex") };
   } finally {
-    for (const file of files) await file.close();
+    await written.catch(() => {});
+    for (const source of sources) await source.close();
   }
 }
 
-/** Reads a file's values in order, through one buffer. */
+/** f32 values to read from each of so many files at a time. */
+function stretchOf(files: number): number {
+  return Math.min(STRETCH, 1 << Math.floor(Math.log2(HELD / files)));
+}
+
+/** A file's values in order, a stretch ahead of what was asked for. */
 class Source {
   readonly #file: FileHandle;
-  readonly #buffer = new Float32Array(STRETCH);
+  readonly #length: number;
   readonly #expected: string | undefined;
   readonly #digest: Hash | null;
+  readonly #buffers: Float32Array<ArrayBuffer>[];
+  /** Values that were begun to read. */
+  #begun = 0;
+  #ahead: Promise<Float32Array<ArrayBuffer>>;
 
-  constructor(file: FileHandle, sha256: string | undefined) {
+  private constructor(file: FileHandle, options: { length: number; stretch: number; sha256?: string }) {
+    const { length, stretch, sha256 } = options;
     this.#file = file;
+    this.#length = length;
     this.#expected = sha256;
     this.#digest = sha256 === undefined ? null : createHash("sha256");
+    this.#buffers = [new Float32Array(stretch), new Float32Array(stretch)];
+    this.#ahead = this.#begin();
   }
 
-  /** The next `count` values; valid until the next call. */
-  async next(count: number): Promise<Float32Array> {
-    const bytes = new Uint8Array(this.#buffer.buffer, 0, count * 4);
-    for (let at = 0; at < bytes.length;) {
-      const { bytesRead } = await this.#file.read(bytes, at, bytes.length - at, null);
-      if (bytesRead === 0) throw damaged("a whole file", "its end");
-      at += bytesRead;
-    }
-    this.#digest?.update(bytes);
-    return this.#buffer.subarray(0, count);
+  /** @throws {ProtocolError} `damaged_state` when the file does not hold `length` values. */
+  static async open(
+    path: string,
+    options: { length: number; stretch: number; sha256?: string },
+  ): Promise<Source> {
+    const file = await open(path, "r");
+    const { size } = await file.stat();
+    const expected = options.length * 4;
+    if (size === expected) return new Source(file, options);
+    await file.close();
+    throw damaged(`a vector of ${expected} bytes`, `${size}`);
+  }
+
+  /** The next stretch, shorter at the end; valid until the next call. */
+  async next(): Promise<Float32Array> {
+    const values = await this.#ahead;
+    this.#digest?.update(new Uint8Array(values.buffer, 0, values.byteLength));
+    this.#ahead = this.#begin();
+    return values;
   }
 
   /** Compares the digest of all that was read with the expected one, if any. */
@@ -102,18 +136,30 @@ class Source {
     const got = this.#digest?.digest("hex");
     if (got !== this.#expected) throw damaged(`SHA-256 ${this.#expected}`, String(got));
   }
-}
 
-async function openSource(
-  path: string,
-  options: { layout: Layout; files: FileHandle[]; sha256?: string },
-): Promise<Source> {
-  const file = await open(path, "r");
-  options.files.push(file);
-  const { size } = await file.stat();
-  const expected = options.layout.length * 4;
-  if (size !== expected) throw damaged(`a vector of ${expected} bytes`, `${size}`);
-  return new Source(file, options.sha256);
+  async close(): Promise<void> {
+    await this.#ahead.catch(() => {});
+    await this.#file.close();
+  }
+
+  #begin(): Promise<Float32Array<ArrayBuffer>> {
+    const buffer = this.#buffers.reverse()[0];
+    const values = buffer.subarray(0, Math.min(buffer.length, this.#length - this.#begun));
+    this.#begun += values.length;
+    const reading = this.#fill(values);
+    reading.catch(() => {});
+    return reading;
+  }
+
+  async #fill(values: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
+    const bytes = new Uint8Array(values.buffer, 0, values.byteLength);
+    for (let at = 0; at < bytes.length;) {
+      const { bytesRead } = await this.#file.read(bytes, at, bytes.length - at, null);
+      if (bytesRead === 0) throw damaged("a whole file", "its end");
+      at += bytesRead;
+    }
+    return values;
+  }
 }
 
 function damaged(expected: string, got: string): ProtocolError {

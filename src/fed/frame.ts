@@ -71,7 +71,8 @@ export class FrameReader {
   #headerHeld = 0;
   /** Payload bytes of the frame in hand, −1 while its header is incomplete. */
   #length = -1;
-  #payload: Uint8Array | null = null;
+  /** Where payloads that come in pieces are put together, one after the other. */
+  #payload = new Uint8Array(0);
   #payloadHeld = 0;
   #broken = false;
 
@@ -137,7 +138,6 @@ export class FrameReader {
       this.#check();
       this.#headerHeld = 0;
       this.#payloadHeld = 0;
-      this.#payload = null;
     }
     return part.length;
   }
@@ -166,10 +166,10 @@ export class FrameReader {
   /** Takes bytes of the payload; returns it when complete, as a view of the chunk where it came in one piece. */
   #takePayload(part: Uint8Array): Uint8Array | null {
     if (this.#payloadHeld === 0 && part.length === this.#length) return part;
-    this.#payload ??= new Uint8Array(this.#length);
+    if (this.#payload.length < this.#length) this.#payload = new Uint8Array(this.#length);
     this.#payload.set(part, this.#payloadHeld);
     this.#payloadHeld += part.length;
-    return this.#payloadHeld === this.#length ? this.#payload : null;
+    return this.#payloadHeld === this.#length ? this.#payload.subarray(0, this.#length) : null;
   }
 
   #finish(payload: Uint8Array): Frame {
@@ -182,7 +182,6 @@ export class FrameReader {
     const frame = { offset: this.#offset, payload };
     this.#offset += payload.length;
     this.#length = -1;
-    this.#payload = null;
     this.#payloadHeld = 0;
     return frame;
   }

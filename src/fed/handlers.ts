@@ -4,6 +4,7 @@ import { nameFullDisk } from "./files.ts";
 import { Inbox } from "./inbox.ts";
 import { join } from "./join.ts";
 import type { RunView } from "./protocol.ts";
+import { rangeLimit } from "./ranges.ts";
 import type { Run } from "./run.ts";
 import {
   HeartbeatSchema,
@@ -129,7 +130,7 @@ function model(run: Run, request: WireRequest, round: number): Promise<WireAnswe
     });
   }
   const total = run.layout.length * 4;
-  const { first, length } = parseRange(request.range, total);
+  const { first, length } = parseRange(request.range, total, rangeLimit(run.attendance.connected.length));
   run.bytes += length;
   if (first === 0) run.onEvent({ type: "pulled", silo: request.silo, round, bytes: total });
   const status = request.range === undefined && length === total ? 200 : 206;

@@ -8,10 +8,10 @@ import type { Admission, Peer } from "./admission.ts";
 import type { Identity } from "./certificate.ts";
 import { ProtocolError } from "./errors.ts";
 import type { OnEvent } from "./event.ts";
-import { readAt } from "./files.ts";
+import { sendRange } from "./ranges.ts";
 import { ASK_AGAIN } from "./slots.ts";
 import { peerOf, SESSION_WINDOW, SETTINGS } from "./tls.ts";
-import { answerOf, type FileRange, type Handler, splitPath, type WireAnswer } from "./wire.ts";
+import { answerOf, type Handler, splitPath, type WireAnswer } from "./wire.ts";
 
 /** Seconds between pings that keep a connection through firewalls and notice a peer that vanished. */
 const PING = 20;
@@ -152,16 +152,7 @@ async function serveStream(
     stream.end(body);
     return;
   }
-  const { file } = answer;
-  const bytes = await readRange(file);
-  stream.respond({
-    ":status": answer.status,
-    "content-type": "application/octet-stream",
-    "content-length": bytes.length,
-    "content-range": `bytes ${file.first}-${file.first + file.length - 1}/${file.total}`,
-    etag: `"${file.sha256}"`,
-  });
-  stream.end(bytes);
+  await sendRange(stream, answer);
 }
 
 async function ask(
@@ -201,11 +192,4 @@ async function ask(
     }
     return answerOf(error);
   }
-}
-
-async function readRange(range: FileRange): Promise<Uint8Array> {
-  using file = await Deno.open(range.path);
-  const bytes = new Uint8Array(range.length);
-  await readAt(file, range.first, bytes);
-  return bytes;
 }

@@ -4,7 +4,7 @@
  * A silo is stateless between rounds; the one update it keeps is what spares a restarted silo the training
  * and makes it send the very same bytes again.
  */
-import { createHash } from "node:crypto";
+import { fileDigest } from "./files.ts";
 import type { Scores } from "./protocol.ts";
 import type { SiloResult } from "./result.ts";
 import { siloRole, StateFolder, UNFINISHED_MODEL } from "./state.ts";
@@ -68,20 +68,15 @@ export class SiloState implements Disposable {
     return `${this.folder.dir}/model.safetensors`;
   }
 
-  /** The update last written and its bytes, if it is of this run, round and base and its file is as it was written. */
+  /** The update last written, if it is of this run, round and base and its file is as it was written. */
   async update(
     wanted: { run: string; round: number; base: string },
-  ): Promise<{ update: StoredUpdate; bytes: Uint8Array } | null> {
+  ): Promise<StoredUpdate | null> {
     const update = this.folder.get<StoredUpdate>("update");
     if (update?.run !== wanted.run || update.round !== wanted.round || update.base !== wanted.base) {
       return null;
     }
-    const bytes = await Deno.readFile(this.updatePath).catch((error) => {
-      if (error instanceof Deno.errors.NotFound) return null;
-      throw error;
-    });
-    const whole = bytes !== null && createHash("sha256").update(bytes).digest("hex") === update.sha256;
-    return whole ? { update, bytes } : null;
+    return await fileDigest(this.updatePath) === update.sha256 ? update : null;
   }
 
   /** Commits a written update and what it took. */

@@ -49,11 +49,11 @@ export interface Trainer extends Disposable {
   configure(settings: TrainerSettings): Promise<void>;
   /** Measures training speed with a few throw-away steps. */
   stepsPerSecond(): Promise<number>;
-  /** Takes the vector to train or score from. */
+  /** Takes the vector to train or score from; it stays as it is until the next. */
   load(vector: Float32Array): Promise<void>;
   /**
    * Trains a turn from the loaded vector with fresh optimizer moments. `onStep` hears steps done and the mean loss
-   * of the latest. `images` counts the films trained on.
+   * of the latest. `images` counts the films trained on; `vector` is the caller's, who may overwrite it.
    * @throws the signal's reason when aborted.
    */
   train(

@@ -9,6 +9,7 @@ import { fingerprint } from "../model/layout.ts";
 import { delta } from "./aggregate.ts";
 import type { Client } from "./client.ts";
 import type { OnEvent } from "./event.ts";
+import { freeGarbage } from "./garbage.ts";
 import type { Pulse } from "./heartbeat.ts";
 import { type Plan, type Row, type Scores, WIRE_VERSION } from "./protocol.ts";
 import type { FaultPoint } from "./run.ts";
@@ -35,16 +36,15 @@ export interface TurnContext {
 export async function takeTurn(context: TurnContext, row: Row): Promise<void> {
   const { state, onEvent } = context;
   const stored = await state.update({ run: row.run, round: row.round, base: row.base });
-  const { update, bytes } = stored ?? await makeUpdate(context, row);
-  await send(context, row, { update, bytes });
-  onEvent({ type: "uploaded", silo: context.silo, round: row.round, bytes: bytes.length });
+  const update = stored ?? await makeUpdate(context, row);
+  freeGarbage(); // the vectors of the turn
+  const bytes = await send(context, row, update);
+  onEvent({ type: "uploaded", silo: context.silo, round: row.round, bytes });
   await context.faultPoint("uploaded");
 }
 
-async function makeUpdate(
-  context: TurnContext,
-  row: Row,
-): Promise<{ update: StoredUpdate; bytes: Uint8Array }> {
+/** Holds two vectors, the model and what training made of it: the change takes the second one's place. */
+async function makeUpdate(context: TurnContext, row: Row): Promise<StoredUpdate> {
   const { client, trainer, state, onEvent, faultPoint, silo } = context;
   const { round, run, base, silos: { [silo]: { steps } } } = row;
   const clock = stopwatch();
@@ -57,7 +57,7 @@ async function makeUpdate(
   const score = clock();
   const trained = await train(context, row);
   const seconds: Scores["seconds"] = { pull, score, train: clock() };
-  const change = delta(trained.vector, vector, trainer.layout);
+  const change = delta(trained.vector, vector, trainer.layout, trained.vector);
   const bytes = new Uint8Array(change.buffer, change.byteOffset, change.byteLength);
   await writeDurably(state.updatePath, bytes);
   seconds.write = clock();
@@ -66,7 +66,7 @@ async function makeUpdate(
   state.commitUpdate(update, { trained: trained.images, scored });
   onEvent({ type: "update_written", round, sha256: update.sha256, bytes: bytes.length });
   await faultPoint("update_written");
-  return { update, bytes };
+  return update;
 }
 
 /** Loads a vector and scores `val` with it. */
@@ -112,17 +112,15 @@ function stopwatch(): () => number {
   };
 }
 
-async function send(
-  context: TurnContext,
-  row: Row,
-  written: { update: StoredUpdate; bytes: Uint8Array },
-): Promise<void> {
-  const { client, trainer, onEvent, faultPoint, silo } = context;
+/** Sends the stored update; returns its size, bytes. */
+async function send(context: TurnContext, row: Row, update: StoredUpdate): Promise<number> {
+  const { client, state, trainer, onEvent, faultPoint, silo } = context;
   const { round, run, base } = row;
   const { steps } = row.silos[silo];
   context.pulse.doing = { run, round, phase: "uploading", step: steps, steps };
-  await client.scores(written.update.scores);
-  const size = written.bytes.length;
+  await client.scores(update.scores);
+  const size = trainer.layout.length * 4;
+  using file = await Deno.open(state.updatePath);
   onEvent({ type: "upload_started", silo, round, bytes: size, offset: 0 });
   await client.upload(
     {
@@ -132,11 +130,12 @@ async function send(
       layout: fingerprint(trainer.layout),
       bytes: size,
       examples: trainer.shard.splits.train.images,
-      sha256: written.update.sha256,
+      sha256: update.sha256,
       encoding: 1,
       wire: WIRE_VERSION,
     },
-    written.bytes,
+    file,
     () => faultPoint("uploading"),
   );
+  return size;
 }

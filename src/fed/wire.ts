@@ -84,10 +84,14 @@ export function answerOf(error: unknown): WireAnswer {
 }
 
 /**
- * Parses `bytes=FIRST-LAST` within a file of `total` bytes, cut to RANGE_LIMIT; no header means from 0.
+ * Parses `bytes=FIRST-LAST` within a file of `total` bytes, cut to `limit`; no header means from 0.
  * @throws {ProtocolError} `bad_range`.
  */
-export function parseRange(range: string | undefined, total: number): { first: number; length: number } {
+export function parseRange(
+  range: string | undefined,
+  total: number,
+  limit: number = RANGE_LIMIT,
+): { first: number; length: number } {
   const match = range === undefined
     ? ["", "0", String(total - 1)]
     : /^bytes=(\d{1,15})-(\d{1,15})$/.exec(range);
@@ -98,8 +102,5 @@ export function parseRange(range: string | undefined, total: number): { first: n
       got: String(range),
     });
   }
-  return {
-    first,
-    length: Math.min(last + 1, total) - first > RANGE_LIMIT ? RANGE_LIMIT : Math.min(last + 1, total) - first,
-  };
+  return { first, length: Math.min(last + 1 - first, total - first, limit) };
 }

@@ -9,7 +9,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type Layout, layoutOf, type NetworkName } from "./layout.ts";
-import { type FileTensor, readSafetensors, writeSafetensors } from "./safetensors.ts";
+import { type FileTensor, readSafetensors, safetensorsParts } from "./safetensors.ts";
 
 /** How pixels become network inputs: x = (u8/255 − mean[c]) / deviation[c] after a resize to size × size. */
 export interface Preprocessing {
@@ -89,28 +89,28 @@ export async function saveModel(
   layout: Layout,
   metadata: ModelMetadata,
 ): Promise<void> {
-  const bytes = writeSafetensors(stateDict(vector, layout), {
+  const parts = safetensorsParts(stateDict(vector, layout), {
     format: "pt",
     fedx: JSON.stringify({ version: 1, ...metadata }),
   });
-  await writeDurably(path, bytes);
+  await writeDurably(path, parts);
 }
 
 /**
- * Writes `bytes` so that a crash at any moment leaves the old file or the whole new one.
+ * Writes `bytes`, or parts that follow each other, so that a crash at any moment leaves the old file or the whole new one.
  *
  * @param options.mode permission bits of the file from its first byte on @default {0o644}
  */
 export async function writeDurably(
   path: string,
-  bytes: Uint8Array,
+  bytes: Uint8Array | Iterable<Uint8Array>,
   options: { mode?: number } = {},
 ): Promise<void> {
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
     const file = await open(temporary, "wx", options.mode ?? 0o644);
     try {
-      await file.writeFile(bytes);
+      for (const part of bytes instanceof Uint8Array ? [bytes] : bytes) await file.writeFile(part);
       await file.sync();
     } finally {
       await file.close();

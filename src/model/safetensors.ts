@@ -15,11 +15,29 @@ const MAX_HEADER = 16 << 20;
 
 const SIZES: Record<string, number> = { F32: 4, I64: 8 };
 
-/** Writes tensors in map order; the header is padded so that data starts at a multiple of 8 bytes. */
+/** The whole file of `safetensorsParts`. */
 export function writeSafetensors(
   tensors: Map<string, FileTensor>,
   metadata: Record<string, string> = {},
 ): Uint8Array<ArrayBuffer> {
+  const parts = safetensorsParts(tensors, metadata);
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+/**
+ * A file's parts in order: the header, padded so that data starts at a multiple of 8 bytes, then views of the tensors
+ * in map order.
+ */
+export function safetensorsParts(
+  tensors: Map<string, FileTensor>,
+  metadata: Record<string, string> = {},
+): Uint8Array[] {
   const header: Record<string, unknown> = { __metadata__: metadata };
   let offset = 0;
   // i64 first keeps every tensor aligned to its own size.
@@ -40,15 +58,13 @@ export function writeSafetensors(
   }
   const json = new TextEncoder().encode(JSON.stringify(header));
   const length = Math.ceil(json.length / 8) * 8;
-  const bytes = new Uint8Array(8 + length + offset);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(length), true);
-  bytes.fill(0x20, 8, 8 + length).set(json, 8);
-  let at = 8 + length;
-  for (const [, { data }] of ordered) {
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
-    at += data.byteLength;
-  }
-  return bytes;
+  const start = new Uint8Array(8 + length);
+  new DataView(start.buffer).setBigUint64(0, BigInt(length), true);
+  start.fill(0x20, 8).set(json, 8);
+  return [
+    start,
+    ...ordered.map(([, { data }]) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
+  ];
 }
 
 /**

@@ -191,6 +191,14 @@ Deno.test("delta: f32(f64(w) − f64(g))", () => {
   ]);
 });
 
+Deno.test("delta: takes the place of w where asked to, with the same values", () => {
+  const layout = layoutOfThree(2);
+  const w = Float32Array.of(0.3, 1e-8, 2, -7, 0, 5), g = Float32Array.of(0.1, 1, 2, 3, 1, -5);
+  const expected = [...delta(w, g, layout)];
+  assertEquals(delta(w, g, layout, w), w);
+  expectEqualBits(w, expected);
+});
+
 Deno.test("delta: NaN, Inf and out of range are refused naming the tensor, never clamped", () => {
   const layout = layoutOfThree(4);
   const cases: [number, number, string][] = [

@@ -1,7 +1,12 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { Admission } from "../../src/fed/admission.ts";
 import { readIdentity } from "../../src/fed/certificate.ts";
 import { Client } from "../../src/fed/client.ts";
-import { withFederation } from "./fake_federation.ts";
+import { ProtocolError } from "../../src/fed/errors.ts";
+import { serve } from "../../src/fed/server.ts";
+import { parseRange } from "../../src/fed/wire.ts";
+import { digest } from "../../src/model/checkpoint.ts";
+import { startVector, TINY, withFederation } from "./fake_federation.ts";
 
 /** Takes connections, holds each for a moment and closes it; counts how many there were, and at once. */
 function holdingServer() {
@@ -41,4 +46,30 @@ Deno.test("Client makes one attempt at a time, shared by all requests that wait 
     await server.taking;
     assert(server.seen.all >= 2, `${server.seen.all} attempts`);
     assertEquals(server.seen.most, 1);
+  }));
+
+Deno.test("Client.pull takes ranges that are shorter than asked for, and the whole model's digest decides", () =>
+  withFederation(async (dir) => {
+    const vector = startVector(TINY), path = `${dir}/model.f32`, total = vector.byteLength;
+    await Deno.writeFile(path, new Uint8Array(vector.buffer));
+    const hub = await readIdentity(`${dir}/tls-aggregator`);
+    const asked: string[] = [];
+    await using server = await serve({
+      ...{ host: "127.0.0.1", port: 0, onEvent() {}, onSession() {} },
+      identity: hub,
+      admission: await Admission.open(`${dir}/tls-aggregator`, { ca: hub.ca }),
+      handler: ({ range }) => {
+        asked.push(range!);
+        const file = { path, ...parseRange(range, total, 5000), total, sha256: digest(vector) };
+        return Promise.resolve({ status: 206, file });
+      },
+    });
+    const url = new URL(`https://127.0.0.1:${server.port}`);
+    const identity = await readIdentity(`${dir}/tls-a`);
+    using client = new Client({ server: url, identity, wait: 5, onEvent() {} });
+    const pulled = await client.pull(0, { length: TINY.length, sha256: null });
+    assertEquals(pulled, { vector, sha256: digest(vector) });
+    assertEquals(asked, [0, 5000, 10_000, 15_000].map((first) => `bytes=${first}-${total - 1}`));
+    const other = () => client.pull(0, { length: TINY.length, sha256: "0".repeat(64) });
+    assertEquals((await assertRejects(other, ProtocolError)).code, "bad_answer");
   }));

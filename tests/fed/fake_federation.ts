@@ -32,6 +32,8 @@ export const TINY: Layout = {
 export const FULL: Layout = layoutOf("efficientnet_b0", { channels: 1 });
 
 const IMAGES = 96;
+/** Random numbers that a delta repeats: no trainer of a large vector holds a second one of them. */
+const NOISE = 1 << 16;
 
 export function startVector(layout: Layout, seed = 1): Float32Array {
   return uniforms({ seed, silo: 0 }, { purpose: PURPOSE.init }, layout.length).map((x) => x - 0.5);
@@ -80,7 +82,7 @@ export class FakeTrainer implements Trainer {
   readonly shard: ShardFacts;
   readonly #options: FakeOptions;
   #settings: TrainerSettings | null = null;
-  #vector = new Float32Array(0);
+  #vector: Float32Array = new Float32Array(0);
   #noise = new Float32Array(0);
   disposed = false;
 
@@ -101,7 +103,7 @@ export class FakeTrainer implements Trainer {
   configure(settings: TrainerSettings): Promise<void> {
     this.#settings = settings;
     const { seed, silo } = settings;
-    this.#noise = uniforms({ seed, silo }, { purpose: PURPOSE.measure }, this.layout.length);
+    this.#noise = uniforms({ seed, silo }, { purpose: PURPOSE.measure }, Math.min(NOISE, this.layout.length));
     return Promise.resolve();
   }
 
@@ -110,7 +112,7 @@ export class FakeTrainer implements Trainer {
   }
 
   load(vector: Float32Array): Promise<void> {
-    this.#vector = vector.slice();
+    this.#vector = vector;
     return Promise.resolve();
   }
 
@@ -128,7 +130,7 @@ export class FakeTrainer implements Trainer {
     }
     const noise = this.#noise, n = noise.length;
     const vector = this.#vector.slice();
-    for (let i = 0, j = row.firstStep % n; i < n; i++, j = j + 1 === n ? 0 : j + 1) {
+    for (let i = 0, j = row.firstStep % n; i < vector.length; i++, j = j + 1 === n ? 0 : j + 1) {
       vector[i] += (noise[j] - 0.5) * 0.02;
     }
     if (this.#options.broken) vector[0] = NaN;
@@ -158,13 +160,16 @@ function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
 }
 
-/** A temporary folder with a CA and certificates for the aggregator and silos a, b, c. */
-export async function withFederation(body: (dir: string) => Promise<void>): Promise<void> {
+/** A temporary folder with a CA and certificates for the aggregator and the silos. */
+export async function withFederation(
+  body: (dir: string) => Promise<void>,
+  silos: readonly string[] = ["a", "b", "c"],
+): Promise<void> {
   const dir = await Deno.makeTempDir({ prefix: "fedx-fed-" });
   try {
     await initCa(`${dir}/ca`);
     await issue({ name: "aggregator", role: "aggregator", ca: `${dir}/ca`, out: `${dir}/tls-aggregator` });
-    for (const name of ["a", "b", "c"]) {
+    for (const name of silos) {
       await issue({ name, role: "silo", ca: `${dir}/ca`, out: `${dir}/tls-${name}` });
     }
     await body(dir);

@@ -5,6 +5,7 @@ import { ProtocolError } from "../../src/fed/errors.ts";
 import { foldFiles, type StagedUpdate } from "../../src/fed/fold_files.ts";
 import { layoutOf } from "../../src/model/layout.ts";
 import { inFolder } from "../folder.ts";
+import { layoutWith, vectorWith } from "./measured_roles.ts";
 
 const layout = layoutOf("efficientnet_b0", { channels: 1 });
 const COUNTS = [1500, 700, 33];
@@ -43,6 +44,32 @@ Deno.test("foldFiles: equals fold() in memory bit for bit, in any order, from a 
     assertEquals(createHash("sha256").update(written).digest("hex"), result.sha256);
     const again = await foldFiles(staged.toReversed(), { ...options, base: `${dir}/0.f32` });
     assertEquals(again, result);
+  });
+});
+
+Deno.test("foldFiles: thirty updates are read in smaller stretches, with the same bits", async () => {
+  await inFolder(async (dir) => {
+    const layout = layoutWith(200_000), base = vectorWith(layout.length, 1);
+    const deltas = Array.from({ length: 30 }, (_, k) => ({
+      values: vectorWith(layout.length, 0.01 * (k + 1)),
+      examples: 10 + k,
+    }));
+    const staged: StagedUpdate[] = [];
+    for (const [k, { values, examples }] of deltas.entries()) {
+      await Deno.writeFile(`${dir}/${k}`, bytesOf(values));
+      staged.push({ path: `${dir}/${k}`, examples, sha256: sha256(values) });
+    }
+    let stretches = 0;
+    const options = {
+      base,
+      layout,
+      scale: scaleFor(735),
+      out: `${dir}/out`,
+      onStretch: () => void stretches++,
+    };
+    const result = await foldFiles(staged, options);
+    assertEquals(result.sha256, sha256(fold(base, deltas, options)));
+    assertEquals(stretches, 4, "65,536 values of each at a time");
   });
 });
 
