@@ -8,73 +8,14 @@
  * round, from /proc. Medians; the first round, which also warms up, is left out. Baseline measured on the
  * same 2-core machine: stock Flower 1.29, 10 to 13.6 s and 16 CPU-seconds a round.
  */
-import { fileURLToPath } from "node:url";
-import type { AggregatorResult } from "../src/fed/result.ts";
-import {
-  childFlags,
-  FakeTrainer,
-  freePort,
-  FULL,
-  proposalOf,
-  type RoleSpec,
-  startVector,
-  withFederation,
-} from "../tests/fed/fake_federation.ts";
+import { FakeTrainer, FULL, proposalOf, withFederation } from "../tests/fed/fake_federation.ts";
+import { measure } from "../tests/fed/measured.ts";
+import { vectorWith } from "../tests/fed/measured_roles.ts";
+import { writeSeconds } from "./disk.ts";
 
-const ROLES = ["aggregator", "a", "b", "c"];
-const PROGRAM = fileURLToPath(new URL("../tests/fed/fake_federation.ts", import.meta.url));
-/** Clock ticks a second of /proc/PID/stat; 100 on every Linux that Deno runs on. */
-const TICKS = 100;
-
-interface Mark {
-  type: string;
-  /** Wall-clock seconds, from the aggregator. */
-  at: number;
-  /** CPU seconds of all processes when the line was read. */
-  cpu: number;
-}
-
-function cpuSeconds(pids: number[]): number {
-  let ticks = 0;
-  for (const pid of pids) {
-    try {
-      const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).split(") ")[1].split(" ");
-      ticks += Number(fields[11]) + Number(fields[12]);
-    } catch {
-      // A process that has ended no longer counts; its last round was read before.
-    }
-  }
-  return ticks / TICKS;
-}
-
-/** Runs the four processes to the end and returns the aggregator's marks and result. */
-async function federate(dir: string, rounds: number): Promise<{ marks: Mark[]; result: AggregatorResult }> {
-  const port = freePort();
-  const flags = await childFlags();
-  const children = ROLES.map((role) => {
-    const spec: RoleSpec = { dir, port, role, full: true, rounds };
-    const args = ["run", "-A", ...flags, PROGRAM, JSON.stringify(spec)];
-    const stdout = role === "aggregator" ? "piped" : "null";
-    return new Deno.Command(Deno.execPath(), { args, stdout, stderr: "inherit" }).spawn();
-  });
-  const pids = children.map((child) => child.pid);
-  const marks: Mark[] = [];
-  let result: AggregatorResult | undefined, held = "";
-  for await (const text of children[0].stdout.pipeThrough(new TextDecoderStream())) {
-    const lines = (held + text).split("\n");
-    held = lines.pop()!;
-    for (const line of lines) {
-      const value = JSON.parse(line);
-      if (value.result) result = value.result;
-      else marks.push({ ...value, cpu: cpuSeconds(pids) });
-    }
-  }
-  for (const child of children) {
-    const { code } = await child.status;
-    if (code !== 0) throw new Error(`Cannot measure: expected a role to end with 0, got ${code}`);
-  }
-  return { marks, result: result! };
-}
+const SILOS = ["a", "b", "c"];
+/** Files of a vector's size that a round writes and syncs: every silo its update, the aggregator each of them, the model. */
+const FILES = 2 * SILOS.length + 1;
 
 function median(values: number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1];
@@ -90,10 +31,10 @@ function ulp(x: number): number {
  * ½ulp(Δ) + 2^-(s+1) + ½ulp(new).
  */
 async function largestError(dir: string): Promise<number> {
-  const base = startVector(FULL);
+  const base = vectorWith(FULL.length, 1);
   const recipe = proposalOf(base).recipe;
   const mean = new Float64Array(FULL.length), widest = new Float64Array(FULL.length);
-  for (const [index, silo] of ["a", "b", "c"].entries()) {
+  for (const [index, silo] of SILOS.entries()) {
     using trainer = new FakeTrainer({ layout: FULL, silo });
     await trainer.configure({ recipe, classWeights: [1, 1], seed: 7, silo: index + 1 });
     await trainer.load(base);
@@ -116,21 +57,26 @@ async function largestError(dir: string): Promise<number> {
 // Not Deno.bench: a round has a beginning and an end of its own, in other processes.
 const rounds = Number(Deno.args[0] ?? 6);
 await withFederation(async (dir) => {
-  const { marks, result } = await federate(dir, rounds);
+  const { marks, result } = await measure({ dir, silos: SILOS, values: FULL.length, rounds });
   const opened = marks.filter((mark) => mark.type === "row"),
     done = marks.filter((mark) => mark.type === "committed");
   const wall = opened.map((mark, i) => done[i].at - mark.at).slice(1);
   const cpu = opened.map((mark, i) => done[i].cpu - mark.cpu).slice(1);
+  const disk: number[] = [];
+  for (const _ of wall) disk.push(await writeSeconds(FULL.length * 4, { files: FILES }));
   const show = (values: number[]) => values.map((x) => x.toFixed(2)).join(" ");
   console.log(
     `${FULL.tensors.length} tensors, ${FULL.length} values, 3 silos, ${rounds - 1} rounds measured`,
   );
   console.log(`wall  s: median ${median(wall).toFixed(2)}   (${show(wall)})`);
   console.log(`CPU   s: median ${median(cpu).toFixed(2)}   (${show(cpu)})`);
-  console.log(`moved  : ${(result.bytes / 2 ** 20 / rounds).toFixed(0)} MiB a round`);
+  console.log(
+    `disk  s: median ${median(disk).toFixed(2)}   (${show(disk)}), ${FILES} such files written and synced`,
+  );
+  console.log(`moved  : ${(result!.bytes / 2 ** 20 / rounds).toFixed(0)} MiB a round`);
 });
 await withFederation(async (dir) => {
-  await federate(dir, 1);
+  await measure({ dir, silos: SILOS, values: FULL.length, rounds: 1 });
   const worst = await largestError(dir);
   console.log(`error  : at most ${worst.toFixed(3)} of the bound against the float64 mean`);
   if (!(worst <= 1)) throw new Error("Cannot accept the round: its error exceeds the bound");
