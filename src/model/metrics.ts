@@ -7,7 +7,7 @@
 import { normalInterval } from "./bootstrap.ts";
 import type { Recipe } from "./recipe.ts";
 
-export { bootstrap, hanleyMcNeil } from "./bootstrap.ts";
+export { bootstrap, hanleyMcNeil, pairedDifference } from "./bootstrap.ts";
 export { auroc, operatingPoint, rocCurve } from "./roc.ts";
 
 /** Fewest films of each class with which a silo's AUROC counts. */

@@ -44,6 +44,16 @@ export function weightedAuroc(
   labels: ArrayLike<number>,
   weight: (film: number) => number = () => 1,
 ): number {
+  const { won, pairs } = weightedPairs(order, { scores, labels }, weight);
+  return pairs > 0 ? won / pairs : NaN;
+}
+
+/** Weighted positive–negative pairs among the films of `order`, and those that the positive wins, ties ½. */
+export function weightedPairs(
+  order: Uint32Array,
+  { scores, labels }: Scored,
+  weight: (film: number) => number,
+): { won: number; pairs: number } {
   let positives = 0, negatives = 0, won = 0;
   for (let at = 0; at < order.length;) {
     const score = scores[order[at]];
@@ -57,7 +67,7 @@ export function weightedAuroc(
     positives += tiedPositives;
     negatives += tiedNegatives;
   }
-  return positives > 0 && negatives > 0 ? won / (positives * negatives) : NaN;
+  return { won, pairs: positives * negatives };
 }
 
 /**

@@ -1,0 +1,106 @@
+/**
+ * Three hospitals on this machine: folders `silo-a`, `silo-b`, `silo-c`, each with `images/` and `labels.csv`, as
+ * shards with certificates, and whole runs of them as four processes on loopback over mutual TLS.
+ */
+export const SILOS = ["a", "b", "c"];
+
+type Json = Record<string, unknown>;
+
+/** Where the films come from, where everything is written, and the stored images' side in pixels. */
+export interface HospitalOptions {
+  data: string;
+  out: string;
+  size: string;
+}
+
+/** What is run is the program named by FEDX_EXE, else `./fedx`. */
+export class Hospitals {
+  readonly #options: HospitalOptions;
+
+  constructor(options: HospitalOptions) {
+    this.#options = options;
+  }
+
+  shard(silo: string): string {
+    return `${this.#options.out}/shard-${silo}-${this.#options.size}`;
+  }
+
+  /** The shards as arguments. */
+  get shards(): string[] {
+    return SILOS.flatMap((silo) => ["--shard", this.shard(silo)]);
+  }
+
+  /** Runs one `fedx` command to its end and returns the JSON object that it printed. */
+  async fedx(name: string, args: string[]): Promise<Json> {
+    const log = `${this.#options.out}/${name}.log`;
+    const file = await Deno.open(log, { write: true, create: true, truncate: true });
+    const child = new Deno.Command(Deno.env.get("FEDX_EXE") ?? "./fedx", {
+      args: [...args, "--json"],
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const [, text, status] = await Promise.all([
+      child.stderr.pipeTo(file.writable),
+      new Response(child.stdout).text(),
+      child.status,
+    ]);
+    if (!status.success) throw new Error(`fedx ${args[0]} exited ${status.code}: see ${log}`);
+    return JSON.parse(text);
+  }
+
+  /** Shards and certificates, once. */
+  async prepare(): Promise<void> {
+    const { data, out, size } = this.#options;
+    await Deno.mkdir(out, { recursive: true });
+    for (const silo of SILOS) {
+      if (await exists(this.shard(silo))) continue;
+      const from = `${data}/silo-${silo}`;
+      const where = [
+        "--images",
+        `${from}/images`,
+        "--labels",
+        `${from}/labels.csv`,
+        "--out",
+        this.shard(silo),
+      ];
+      const made = await this.fedx(`prepare-${silo}`, ["prepare", ...where, "--size", size]);
+      console.log(`prepare ${silo}: ${made.images} images of ${made.patients} patients`);
+    }
+    if (await exists(`${out}/ca`)) return;
+    await this.fedx("ca", ["ca", "init", "--out", `${out}/ca`]);
+    const certificates = [["hub", "aggregator"], ...SILOS.map((silo) => [silo, "silo"])];
+    for (const [name, role] of certificates) {
+      const to = ["--ca", `${out}/ca`, "--out", `${out}/tls-${name}`];
+      await this.fedx(`ca-${name}`, ["ca", "issue", name, "--role", role, ...to]);
+    }
+  }
+
+  /** A run from nothing in the folder `run`, the aggregator with `settings`; what the aggregator printed. */
+  async federate(run: string, settings: string[]): Promise<Json> {
+    const { out, size } = this.#options;
+    await Deno.remove(run, { recursive: true }).catch(() => {});
+    const probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = probe.addr as Deno.NetAddr;
+    probe.close();
+    const [aggregate] = await Promise.all([
+      this.fedx("aggregate", [
+        "aggregate",
+        ...["--silos", SILOS.join(","), "--listen", `127.0.0.1:${port}`, "--tls", `${out}/tls-hub`],
+        ...["--state", `${run}/aggregator`, "--size", size, ...settings],
+      ]),
+      ...SILOS.map((silo) =>
+        this.fedx(`train-${silo}`, [
+          "train",
+          ...["--silo", silo, "--server", `https://127.0.0.1:${port}`, "--tls", `${out}/tls-${silo}`],
+          ...["--shard", this.shard(silo), "--state", `${run}/${silo}`],
+        ])
+      ),
+    ]);
+    return aggregate;
+  }
+}
+
+/** Whether a file or folder is there. */
+export function exists(path: string): Promise<boolean> {
+  return Deno.stat(path).then(() => true, () => false);
+}
