@@ -78,7 +78,7 @@ async function runFedx(args: string[]): Promise<number> {
 }
 
 /** Benches that are programs; in bench/, what `deno bench` measures is named `*_bench.ts`. */
-const PROGRAMS = ["bench/engine.ts", "bench/round.ts"];
+const PROGRAMS = ["bench/engine.ts", "bench/round.ts", "bench/memory.ts"];
 
 /** One after the other: `deno bench`, then the programs. With arguments, only what they name. */
 async function runBench(args: string[]): Promise<number> {

@@ -3,6 +3,9 @@ import { preprocessingOf, saveModel } from "../../src/model/checkpoint.ts";
 import { randomWeights } from "../../src/model/init.ts";
 import { layoutOf } from "../../src/model/layout.ts";
 import { writeSafetensors } from "../../src/model/safetensors.ts";
+import { AggregatorState } from "../../src/fed/aggregator_state.ts";
+import { SiloState } from "../../src/fed/silo_state.ts";
+import { libtorchDir } from "../libraries.ts";
 import { makeHospitals } from "./hospitals.ts";
 import { assertRefused, type Finished, run } from "./program.ts";
 
@@ -96,6 +99,65 @@ Deno.test("local refuses --device cuda where no GPU is visible, naming what to l
     finished,
     /Cannot use device "cuda": expected a GPU, got .*, or choose device "cpu" or "auto"$/,
   );
+});
+
+Deno.test("local refuses another libtorch than the shim's, naming both versions and the remedy", async () => {
+  await hospitals();
+  await Deno.mkdir(`${dir}/torch-2.12`);
+  await Deno.symlink(`${await libtorchDir()}/lib`, `${dir}/torch-2.12/lib`);
+  await Deno.writeTextFile(`${dir}/torch-2.12/version.py`, "__version__ = '2.12.0'\n");
+  const finished = await run([
+    ...["local", "--shard", "shard-a", "--rounds", "1", "--init", "random", "--out", "m.safetensors"],
+  ], { cwd: dir, env: { FEDX_LIBTORCH: `${dir}/torch-2.12` } });
+  assertRefused(
+    finished,
+    /built for libtorch 2\.\d+\.\d+, got 2\.12\.0; build it again: every deno task does, and rebuild\.sh of the archive$/,
+  );
+});
+
+Deno.test("aggregate and train refuse the state of a newer fedx and leave it as it is", async () => {
+  await hospitals();
+  const states = {
+    "newer-hub": await AggregatorState.open(`${dir}/newer-hub`),
+    "newer-a": await SiloState.open(`${dir}/newer-a`, { silo: "a" }),
+  };
+  for (const state of Object.values(states)) {
+    state.folder.set("state", { ...state.folder.get<object>("state"), version: 99 });
+    state[Symbol.dispose]();
+  }
+  const commands = {
+    "newer-hub": [
+      "aggregate",
+      "--silos",
+      "a,b,c",
+      "--tls",
+      "tls-hub",
+      "--listen",
+      "127.0.0.1:0",
+      "--rounds",
+      "1",
+    ],
+    "newer-a": [
+      "train",
+      "--silo",
+      "a",
+      "--server",
+      "https://127.0.0.1:1",
+      "--tls",
+      "tls-a",
+      "--shard",
+      "shard-a",
+    ],
+  };
+  for (const [state, command] of Object.entries(commands)) {
+    const before = await Deno.readFile(`${dir}/${state}/run.sqlite`);
+    const finished = await run([...command, "--state", state], { cwd: dir });
+    assertRefused(
+      finished,
+      /^Cannot read the state of a newer fedx: .*use the fedx that wrote it, or a fresh --state\)$/,
+    );
+    assertEquals(await Deno.readFile(`${dir}/${state}/run.sqlite`), before);
+  }
 });
 
 /** `aggregate` with another start; it fails before it listens. */

@@ -1,5 +1,5 @@
 import { assert, assertAlmostEquals, assertEquals, assertNotEquals } from "@std/assert";
-import { bootstrap, hanleyMcNeil } from "../../src/model/bootstrap.ts";
+import { bootstrap, hanleyMcNeil, pairedDifference } from "../../src/model/bootstrap.ts";
 import { PURPOSE, uniforms } from "../../src/model/philox.ts";
 import { auroc } from "../../src/model/roc.ts";
 
@@ -59,4 +59,26 @@ Deno.test("bootstrap falls back to Hanley and McNeil at an AUROC of 0 and 1", ()
 
 Deno.test("bootstrap of one class is NaN", () => {
   assert(Number.isNaN(bootstrap({ scores: [1, 2], labels: [1, 1], patients: [0, 1] }).se));
+});
+
+Deno.test("pairedDifference: one method's runs against themselves differ by nothing, in every resample", () => {
+  const { scores, ...set } = films(60, 2);
+  const other = scores.map((score) => -score);
+  assertEquals(pairedDifference([scores, other], [other, scores], set), { difference: 0, ci95: [0, 0] });
+});
+
+Deno.test("pairedDifference counts only pairs within a stratum, as stratified AUROC does", () => {
+  // Between the strata the second model ranks every pair wrongly; within them both are perfect.
+  const set = { labels: [0, 1, 0, 1], patients: [0, 1, 2, 3], strata: [0, 0, 1, 1] };
+  assertEquals(pairedDifference([[0, 1, 0, 1]], [[6, 7, 0, 1]], set).difference, 0);
+  assertEquals(pairedDifference([[0, 1, 0, 1]], [[7, 6, 0, 1]], set).difference, 0.5);
+});
+
+Deno.test("pairedDifference: paired, a small gain on the same films stands out where two intervals overlap", () => {
+  const { scores, ...set } = films(200, 1);
+  const worse = scores.map((score, film) => score - (film % 2) * 0.05);
+  const { difference, ci95 } = pairedDifference([scores], [worse], set);
+  assertAlmostEquals(difference, auroc(scores, set.labels) - auroc(worse, set.labels), 1e-12);
+  assert(0 < ci95[0] && ci95[0] < difference && difference < ci95[1], `${difference} in ${ci95}`);
+  assert(bootstrap({ scores, ...set }).ci95[0] < auroc(worse, set.labels));
 });
