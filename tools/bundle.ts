@@ -16,7 +16,7 @@ const DOCUMENTS = ["README.md", "LICENSE"];
 
 /** Writes `fedx-VERSION-linux-x64.tar.xz` into `folder`; returns its path and size. */
 export async function bundle(
-  options: { folder: string; flags: string[]; shim: NativeBuild },
+  options: { folder: string; flags: string[]; shims: NativeBuild[] },
 ): Promise<{ path: string; bytes: number }> {
   const { version } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`)) as { version: string };
   const name = `fedx-${version}-linux-x64`;

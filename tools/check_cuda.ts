@@ -21,17 +21,23 @@ const RULES: UnpackRules = {
 };
 const OUT = fileURLToPath(new URL("../native/build/check/", import.meta.url));
 
+/** Folder of a PyTorch to link the GPU's shim against, fetched into the cache unless it is there. */
+export async function cudaLibtorch(version: string, progress: Progress): Promise<string> {
+  const libtorch = `${cacheDir()}/libtorch-cuda/${version}`;
+  const fetched = await intoCache(
+    libtorch,
+    (tree, work) => fetchWheel(`torch==${version}`, { tree, work, rules: RULES }),
+  );
+  progress.line(`torch ${version} for CUDA: ${fetched ? "fetched through pip" : "in the cache"}`);
+  return libtorch;
+}
+
 /** Does it all, one line on stderr for each thing done; throws one sentence with the remedy. */
 export async function checkCuda(progress: Progress = new Progress()): Promise<void> {
   const headers = await cudaHeaders();
   progress.line(`CUDA headers: ${headers.fetched ? "fetched through pip" : "in the cache"}`);
   for (const version of VERSIONS) {
-    const libtorch = `${cacheDir()}/libtorch-cuda/${version}`;
-    const fetched = await intoCache(
-      libtorch,
-      (tree, work) => fetchWheel(`torch==${version}`, { tree, work, rules: RULES }),
-    );
-    progress.line(`torch ${version}: ${fetched ? "fetched through pip" : "in the cache"}`);
+    const libtorch = await cudaLibtorch(version, progress);
     const cuda = await cudaOf(libtorch);
     const path = `${OUT}${version}/${shimFile("cuda")}`;
     const { built, seconds } = await buildShim({

@@ -26,7 +26,8 @@ export interface CompileOptions {
   out: string;
   /** Flags of resolveStd. */
   flags: string[];
-  shim: NativeBuild;
+  /** One for each kind of libtorch that the file is to run with. */
+  shims: NativeBuild[];
 }
 
 /** Makes the one file in whichever way works here; `onLine` hears why it is not deno compile. */
@@ -41,12 +42,12 @@ export async function compile(
 
 /** The one file from our launcher. */
 export async function packFile(
-  { out, flags, shim }: CompileOptions,
+  { out, flags, shims }: CompileOptions,
 ): Promise<{ bytes: number; build: string }> {
   const work = await Deno.makeTempDir({ prefix: "fedx-compile-" });
   try {
     const launcher = await buildLauncher(`${work}/launcher`);
-    const parts = await gatherParts({ flags, shim, work });
+    const parts = await gatherParts({ flags, shims, work });
     return await pack({ out, launcher, parts, torch: TORCH_VERSION, roles: PERMISSIONS });
   } finally {
     await Deno.remove(work, { recursive: true });
@@ -70,13 +71,13 @@ export async function buildLauncher(out: string): Promise<Uint8Array> {
 }
 
 /** Null when deno compile made a file that runs, else the reason in a few words. */
-async function denoCompile({ out, flags, shim }: CompileOptions): Promise<string | null> {
+async function denoCompile({ out, flags, shims }: CompileOptions): Promise<string | null> {
   const work = `${out}.${Deno.pid}.partial`; // a folder: the file carries its own name, and unpacks beside itself
   await Deno.mkdir(work);
   try {
     const file = `${work}/fedx`;
     const options = ["--self-extracting", "--quiet", "--no-prompt", ...COMPILED, ...flags];
-    const included = shimParts(shim).map(({ source }) => `--include=${source}`);
+    const included = shimParts(shims).map(({ source }) => `--include=${source}`);
     const args = ["compile", ...options, ...included, `--output=${file}`, `${ROOT}mod.ts`];
     const compiled = await ended(Deno.execPath(), args, COMPILE_MS);
     if (!compiled.success) return reasonOf(compiled.stderr);

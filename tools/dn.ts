@@ -5,13 +5,14 @@
  * runs Deno with the right flags. It imports nothing that has to be fetched.
  */
 import { fileURLToPath } from "node:url";
-import { bootstrap, makeEngine } from "./bootstrap.ts";
+import { bootstrap } from "./bootstrap.ts";
 import { bundle } from "./bundle.ts";
 import { checkCuda } from "./check_cuda.ts";
 import { compile } from "./compile.ts";
 import { findLibtorch } from "../src/shim/libtorch.ts";
 import { writeLauncher } from "./launcher.ts";
 import { Progress } from "./progress.ts";
+import { makeShims } from "./shims.ts";
 import { type Resolution, resolveStd } from "./std.ts";
 
 const DENO = "2.9.3";
@@ -106,17 +107,22 @@ async function runCheck(args: string[]): Promise<number> {
 /** Puts the one file in the place of `./fedx`, until a task that runs from source writes its script there again. */
 async function compileHere(): Promise<void> {
   const { flags } = await resolve();
-  const { shim } = await makeEngine();
   const progress = new Progress();
-  const { bytes } = await compile({ out: `${ROOT}fedx`, flags, shim, onLine: (line) => progress.line(line) });
+  const shims = await makeShims(progress);
+  const { bytes } = await compile({
+    out: `${ROOT}fedx`,
+    flags,
+    shims,
+    onLine: (line) => progress.line(line),
+  });
   progress.line(`./fedx: one file, ${(bytes / 1e6).toFixed(1)} MB`);
 }
 
 /** Writes the archive for closed networks into the clone. */
 async function bundleHere(): Promise<void> {
   const { flags } = await resolve();
-  const { shim } = await makeEngine();
-  const { path, bytes } = await bundle({ folder: ROOT.slice(0, -1), flags, shim });
+  const shims = await makeShims(new Progress());
+  const { path, bytes } = await bundle({ folder: ROOT.slice(0, -1), flags, shims });
   new Progress().line(`./${path.split("/").at(-1)}: ${(bytes / 1e6).toFixed(1)} MB`);
 }
 

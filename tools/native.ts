@@ -81,6 +81,11 @@ export interface ShimOptions extends NativeOptions {
   path?: string;
 }
 
+/** The file beside a shim with what `fedx --version` says about it. */
+export function aboutShim(path: string): string {
+  return path.replace(/\.so$/, ".json");
+}
+
 /** Builds a shim if a source, a flag, the compiler or libtorch changed. */
 export async function buildShim(options: ShimOptions): Promise<NativeBuild> {
   const start = performance.now();
@@ -95,7 +100,7 @@ export async function buildShim(options: ShimOptions): Promise<NativeBuild> {
   const built = await finish(plan, { path, flags, options, start });
   if (options.path !== undefined) return built;
   const about = { file: path.slice(OUT.length + 1), build: built.build, torch: await readVersion(libtorch) };
-  await Deno.writeTextFile(`${OUT}/shim.json`, JSON.stringify(about)); // for `fedx --version`
+  await Deno.writeTextFile(aboutShim(path), JSON.stringify(about));
   return built;
 }
 

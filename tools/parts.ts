@@ -3,7 +3,7 @@
  * file of tfjs where that package is used. Each lies where the clone has it, so that modules find it alike.
  */
 import { fileURLToPath } from "node:url";
-import type { NativeBuild } from "./native.ts";
+import { aboutShim, type NativeBuild } from "./native.ts";
 import type { Part } from "./pack.ts";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
@@ -16,17 +16,17 @@ const TFJS = { name: "@tensorflow/tfjs-backend-wasm", file: "dist/tfjs-backend-w
 export interface PartsOptions {
   /** Flags of resolveStd. */
   flags: string[];
-  shim: NativeBuild;
+  shims: NativeBuild[];
   /** Folder for what is made on the way. */
   work: string;
 }
 
 /** Makes the bundle and lists all parts. */
-export async function gatherParts({ flags, shim, work }: PartsOptions): Promise<Part[]> {
+export async function gatherParts({ flags, shims, work }: PartsOptions): Promise<Part[]> {
   return [
     { path: "fedx-runtime", mode: 0o755, source: await Deno.realPath(Deno.execPath()) },
     ...await bundleParts(flags, `${work}/bundle`),
-    ...shimParts(shim),
+    ...shimParts(shims),
     ...await packageParts(flags),
   ];
 }
@@ -39,11 +39,13 @@ async function bundleParts(flags: string[], folder: string): Promise<Part[]> {
   return paths.map((path) => ({ path: `src/cli/${path}`, mode: 0o644, source: `${folder}/${path}` }));
 }
 
-/** A shim, and beside it what `--version` says about it (written by tools/native.ts). */
-export function shimParts(shim: NativeBuild): Part[] {
-  const names = [shim.path.split("/").at(-1)!, "shim.json"];
-  const folder = shim.path.slice(0, shim.path.lastIndexOf("/"));
-  return names.map((name) => ({ path: `native/build/${name}`, mode: 0o644, source: `${folder}/${name}` }));
+/** Shims, and beside each what `--version` says about it. */
+export function shimParts(shims: NativeBuild[]): Part[] {
+  return shims.flatMap(({ path }) => [path, aboutShim(path)]).map((source) => ({
+    path: `native/build/${source.split("/").at(-1)}`,
+    mode: 0o644,
+    source,
+  }));
 }
 
 interface NpmPackage {

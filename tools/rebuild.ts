@@ -37,7 +37,7 @@ export async function rebuild(file: string, unpacked: string, progress = new Pro
   const { launcher, table } = await unpackTable(file);
   const kept = table.parts.filter(({ path }) => !path.startsWith("native/"));
   const parts = kept.map(({ path, mode }) => ({ path, mode, source: `${unpacked}/${path}` }));
-  const { build } = await pack({ ...table, out: file, launcher, parts: [...parts, ...shimParts(shim)] });
+  const { build } = await pack({ ...table, out: file, launcher, parts: [...parts, ...shimParts([shim])] });
   progress.line(`./fedx: build ${build} with the shim for libtorch ${libtorch.version}`);
 }
 

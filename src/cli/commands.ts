@@ -328,11 +328,11 @@ export const COMMANDS = {
     json: "`role`, `checks` [`name`, `ok` true\\|false\\|null, `detail`, `remedy`]",
   },
   version: {
-    summary: "what this fedx is made of: program, Deno, shim, the libtorch used last",
+    summary: "what this fedx is made of: program, Deno, shims, the libtorch used last",
     usage: "fedx version",
     example: "fedx version --json",
     options: {},
-    json: "`fedx`, `build`, `deno`, `wire`, `shim`, `libtorch`",
+    json: "`fedx`, `build`, `deno`, `wire`, `shims`, `libtorch`",
   },
 } as const satisfies Record<string, Command>;
 

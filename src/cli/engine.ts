@@ -25,11 +25,15 @@ export async function libraries(): Promise<Libraries> {
     );
   }
   await rememberLibtorch(found);
+  const flavour = await flavourOf(found.dir);
   const shim = Deno.env.get("FEDX_SHIM") ??
-    fileURLToPath(new URL(`../../native/build/${shimFile(await flavourOf(found.dir))}`, import.meta.url));
+    fileURLToPath(new URL(`../../native/build/${shimFile(flavour)}`, import.meta.url));
   const there = await Deno.stat(shim).then(() => true, () => false);
-  if (!there) throw new Error(`Cannot find the engine: expected ${shim}, got none; ${REMEDY}.`);
-  return { libtorch: found.dir, shim };
+  if (there) return { libtorch: found.dir, shim };
+  const remedy = flavour === "cuda"
+    ? "build it here (rebuild.sh of the archive), or name a libtorch for the CPU in FEDX_LIBTORCH"
+    : REMEDY;
+  throw new Error(`Cannot find the engine: expected ${shim}, got none; ${remedy}.`);
 }
 
 /** The cores that this process may use, at most 256: the machine's, or fewer where its cgroup has a quota. */

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { WIRE_VERSION } from "../fed/protocol.ts";
+import { shimFile } from "../shim/flavour.ts";
 import { lastLibtorch, type Libtorch, readText } from "../shim/libtorch.ts";
 import type { Values } from "./commands.ts";
 import type { Context } from "./main.ts";
@@ -7,7 +8,7 @@ import type { Context } from "./main.ts";
 /** The program's version. */
 export const VERSION = "0.1.0";
 
-/** The engine's shim as tools/bootstrap.ts wrote it down when it was built. */
+/** A shim of the engine as tools/native.ts wrote it down when it was built. */
 interface Shim {
   file: string;
   build: string;
@@ -17,15 +18,16 @@ interface Shim {
 /** Prints what this program is made of; opens no library and starts no program, so that it answers at once. */
 export async function run({ output }: Context<Values<"version">>): Promise<void> {
   const build = Deno.env.get("FEDX_BUILD") ?? null;
-  const shim = await builtShim();
+  const shims = await builtShims();
   const found = await lastLibtorch();
   const libtorch = found ? { version: found.version, folder: found.dir, source: found.source } : null;
   output.result(
-    { fedx: VERSION, build, deno: Deno.version.deno, wire: WIRE_VERSION, shim, libtorch },
+    { fedx: VERSION, build, deno: Deno.version.deno, wire: WIRE_VERSION, shims, libtorch },
     [
       `fedx ${VERSION}, build ${build ?? "from source"}, wire ${WIRE_VERSION}`,
       `Deno ${Deno.version.deno}`,
-      shim ? `shim ${shim.build} for libtorch ${shim.torch} (${shim.file})` : "no shim built yet",
+      ...shims.map(({ build, torch, file }) => `shim ${build} for libtorch ${torch} (${file})`),
+      ...shims.length === 0 ? ["no shim built yet"] : [],
       describe(found),
     ].join("\n"),
   );
@@ -36,7 +38,10 @@ function describe(found: Libtorch | null): string {
   return `libtorch ${found.version} in ${found.dir} (${found.source})`;
 }
 
-async function builtShim(): Promise<Shim | null> {
-  const text = await readText(fileURLToPath(new URL("../../native/build/shim.json", import.meta.url)));
-  return text === "" ? null : JSON.parse(text) as Shim;
+async function builtShims(): Promise<Shim[]> {
+  const texts = (["cpu", "cuda"] as const).map((flavour) => {
+    const name = shimFile(flavour).replace(/\.so$/, ".json");
+    return readText(fileURLToPath(new URL(`../../native/build/${name}`, import.meta.url)));
+  });
+  return (await Promise.all(texts)).filter((text) => text !== "").map((text) => JSON.parse(text) as Shim);
 }

@@ -18,7 +18,7 @@ async function install(
 ): Promise<{ fedx: string; libtorch: string; env: Record<string, string> }> {
   const libtorch = await libtorchDir();
   packed ??= resolveStd().then(async ({ flags }) =>
-    packFile({ out: `${dir}/fedx`, flags, shim: await buildShim({ libtorch }) })
+    packFile({ out: `${dir}/fedx`, flags, shims: [await buildShim({ libtorch, flavour: "cpu" })] })
   );
   await packed;
   const fedx = `${folder}/fedx`;
@@ -68,7 +68,7 @@ Deno.test("one file: six first starts at once name the parts, and --version star
     const start = () => json(spawn({ fedx, cwd: folder }, ["--version", "--json"], watched));
     for (const parts of await Promise.all(Array.from({ length: 6 }, start))) {
       assertMatch(String(parts.build), /^[0-9a-f]{16}$/);
-      assertEquals((parts.shim as { file: string }).file, "libfedx-cpu.so");
+      assertEquals((parts.shims as { file: string }[]).map(({ file }) => file), ["libfedx-cpu.so"]);
       assertEquals([parts.deno, parts.libtorch], [Deno.version.deno, null]);
     }
     assertEquals(await Deno.stat(`${folder}/asked`).then(() => true, () => false), false);
