@@ -54,7 +54,7 @@ export async function makeHospitals(
   for (const silo of SILOS) {
     await issue({ name: silo, role: "silo", ca: `${dir}/ca`, out: `${dir}/tls-${silo}` });
   }
-  return { size: SIZE, shards, threads: Math.max(1, Math.floor(await cores() / SILOS.length)) };
+  return { size: SIZE, shards, threads: Math.max(1, Math.floor(cores() / SILOS.length)) };
 }
 
 /** Endless uniforms in [0, 1) for one hospital, the same for the same seed. */

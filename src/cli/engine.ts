@@ -37,21 +37,6 @@ export async function libraries(): Promise<Libraries> {
 }
 
 /** The cores that this process may use, at most 256: the machine's, or fewer where its cgroup has a quota. */
-export async function cores(): Promise<number> {
-  const machine = Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1);
-  const quota = await quotaV2() ?? await quotaV1();
-  return quota === undefined ? machine : Math.max(1, Math.min(machine, Math.floor(quota + 1e-9)));
-}
-
-async function quotaV2(): Promise<number | undefined> {
-  const text = await Deno.readTextFile("/sys/fs/cgroup/cpu.max").catch(() => "");
-  const [quota, period] = text.trim().split(/\s+/);
-  return quota && quota !== "max" && Number(period) > 0 ? Number(quota) / Number(period) : undefined;
-}
-
-async function quotaV1(): Promise<number | undefined> {
-  const read = async (name: string) =>
-    Number(await Deno.readTextFile(`/sys/fs/cgroup/cpu/cpu.cfs_${name}_us`).catch(() => "NaN"));
-  const [quota, period] = await Promise.all([read("quota"), read("period")]);
-  return quota > 0 && period > 0 ? quota / period : undefined;
+export function cores(): number {
+  return Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1);
 }

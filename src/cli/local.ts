@@ -29,7 +29,7 @@ export async function run({ values, output, signal }: Context<Values<"local">>):
   using trainer = await EngineTrainer.create({
     ...{ shards, network, channels, preprocessing, recipe, seed, silo: 0, classWeights: [1, 1] },
     device: values.device as "auto" | "cpu" | "cuda",
-    threads: values.threads ?? await cores(),
+    threads: values.threads ?? cores(),
     libraries: await libraries(),
   });
   const result = await runLocal({

@@ -28,7 +28,7 @@ export async function openPredictor(model: Model, choice: EngineChoice): Promise
   return await EnginePredictor.create(model, {
     libraries: found,
     device: choice.device as "auto" | "cpu" | "cuda",
-    threads: choice.threads ?? await cores(),
+    threads: choice.threads ?? cores(),
   }).catch((error) => {
     if (error instanceof NativeError && error.op === "dlopen") nameTfjs(error);
     throw error;

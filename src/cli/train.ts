@@ -38,7 +38,7 @@ export async function run(context: Context<Values<"train">>): Promise<void> {
       const { shard, libraries } = opened;
       output.line(describe(proposal));
       checkAccepted(proposal, accept, shard.manifest);
-      const threads = values.threads ?? await cores();
+      const threads = values.threads ?? cores();
       return await EngineTrainer.create({
         ...engineOf(values, proposal),
         shards: [shard],

@@ -1,4 +1,5 @@
 // Why: a wheel of libtorch asks for a system of a certain age, and the roles for one Deno; both show before anything is opened.
+import { constrainedMemory } from "node:process";
 import { PINNED_DENO } from "../../fed/tls.ts";
 import { cores } from "../engine.ts";
 import { bad, bytes, type Check, good, open } from "./check.ts";
@@ -27,21 +28,21 @@ export interface MachineFacts {
   memory: number;
   /** Bytes that can be had without swapping: of the machine, or of the cgroup where that is less. */
   available: number;
-  /** Whether a cgroup's limit was read and is the smaller one. */
+  /** Whether a cgroup's limit is the smaller one. */
   limited: boolean;
 }
 
 /** Looks at this machine. */
 export async function readMachine(): Promise<MachineFacts> {
   const { total, available } = Deno.systemMemoryInfo();
-  const limit = await cgroupLeft();
+  const limit = constrainedMemory() || Infinity; // 0 without a cgroup
   return {
     os: Deno.build.os,
     arch: Deno.build.arch,
     kernel: Deno.osRelease(),
     glibc: await readGlibc(),
     deno: Deno.version.deno,
-    cores: await cores(),
+    cores: cores(),
     memory: total,
     available: Math.min(available, limit),
     limited: limit < available,
@@ -71,7 +72,7 @@ function runtime({ deno }: MachineFacts): Check {
 }
 
 function memory({ memory, available, limited }: MachineFacts): Check {
-  const where = limited ? "the cgroup has" : "can be had";
+  const where = limited ? "the cgroup allows" : "can be had";
   return good("memory", `${bytes(memory)}, of which ${bytes(available)} ${where}`);
 }
 
@@ -85,20 +86,4 @@ async function readGlibc(): Promise<string | null> {
   }
   const musl = await Deno.stat("/lib/ld-musl-x86_64.so.1").then(() => true, () => false);
   return musl ? "musl" : null;
-}
-
-/** Bytes left in the cgroup; Infinity without a limit, and where the launcher's permissions do not reach /sys. */
-async function cgroupLeft(): Promise<number> {
-  const read = async (name: string) =>
-    Number((await Deno.readTextFile(`/sys/fs/cgroup/${name}`).catch(() => "")).trim() || NaN);
-  for (
-    const [limit, used] of [["memory.max", "memory.current"], [
-      "memory/memory.limit_in_bytes",
-      "memory/memory.usage_in_bytes",
-    ]]
-  ) {
-    const left = await read(limit) - await read(used);
-    if (Number.isFinite(left)) return Math.max(0, left);
-  }
-  return Infinity;
 }

@@ -28,7 +28,7 @@ Deno.test("checkMachine refuses another system, an old C library, musl and anoth
   assertEquals(one({ glibc: "2.28" }, "system").ok, true);
   assertEquals(one({ glibc: null }, "system").ok, null);
   assertStringIncludes(one({ deno: "2.9.5" }, "runtime").remedy!, `deno@${PINNED_DENO}`);
-  assertStringIncludes(one({ limited: true }, "memory").detail, "4.0 GiB the cgroup has");
+  assertStringIncludes(one({ limited: true }, "memory").detail, "4.0 GiB the cgroup allows");
 });
 
 Deno.test("readMachine finds what this machine has", async () => {
