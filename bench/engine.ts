@@ -17,6 +17,8 @@ import { Engine } from "../src/model/model.ts";
 import { preset } from "../src/model/recipe.ts";
 import { openedLibrary } from "../src/shim/library.ts";
 import { libraries } from "../tests/libraries.ts";
+import { pythonWithTorchvision } from "../tests/python.ts";
+import { median } from "./median.ts";
 
 const options = parseArgs(Deno.args, {
   string: ["device", "batch", "size"],
@@ -92,18 +94,10 @@ async function ours(): Promise<Side & Disposable> {
   };
 }
 
-/** PyTorch in a python process; null, with a printed reason, when there is none. */
+/** PyTorch in a python process; null where there is none. */
 async function theirs(): Promise<Side & AsyncDisposable | null> {
-  const python = Deno.env.get("FEDX_PYTHON") ?? "python3";
-  const probe = new Deno.Command(python, {
-    args: ["-c", "import torchvision"],
-    stdout: "null",
-    stderr: "null",
-  });
-  if (!await probe.output().then((o) => o.success, () => false)) {
-    console.log(`no baseline: ${python} has no torchvision; name a python that has in FEDX_PYTHON`);
-    return null;
-  }
+  const python = await pythonWithTorchvision();
+  if (python === null) return null;
   const script = fileURLToPath(new URL("engine.py", import.meta.url));
   const args = [script, THREADS, SIZE, BATCH, PREDICT_BATCH, CUDA ? "cuda" : "cpu"].map(String);
   const child = new Deno.Command(python, {
@@ -139,12 +133,6 @@ async function theirs(): Promise<Side & AsyncDisposable | null> {
       await child.status;
     },
   };
-}
-
-function median(values: number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const half = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
 /** Alternates both sides over one kind of work and prints a line with medians and the median ratio. */

@@ -9,9 +9,10 @@
  * the row's opening to its model on disk, beside the time that writing and syncing 3 GB takes. Medians, 4 and 30 in
  * turn. Baseline of the round on the same 2-core machine: stock Flower 1.29, 24 s and 5.4 GB.
  */
-import { FULL, withFederation } from "../tests/fed/fake_federation.ts";
-import { measure, type Measured, type MeasureOptions } from "../tests/fed/measured.ts";
+import { FULL } from "../tests/fed/fake_federation.ts";
+import { measureSilos } from "../tests/fed/measured.ts";
 import { writeSeconds } from "./disk.ts";
+import { median } from "./median.ts";
 
 const LARGE = 100e6;
 const REPEATS = 5;
@@ -20,20 +21,6 @@ const REPEATS = 5;
  * right after they were freed is twice as fast as what is measured later.
  */
 const REST = 20;
-
-const names = (count: number) => Array.from({ length: count }, (_, i) => `silo-${i + 1}`);
-
-async function federate(silos: number, options: Omit<MeasureOptions, "dir" | "silos">): Promise<Measured> {
-  let measured!: Measured;
-  await withFederation(async (dir) => {
-    measured = await measure({ ...options, dir, silos: names(silos) });
-  }, names(silos));
-  return measured;
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1];
-}
 
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;
 
@@ -46,7 +33,9 @@ async function grow(values: number, repeats: number): Promise<void> {
   const peaks: Record<number, number[]> = { 4: [], 30: [] };
   for (let k = 0; k < repeats; k++) {
     for (const silos of k % 2 === 0 ? [4, 30] : [30, 4]) {
-      const { aggregator } = await federate(silos, { values, rounds: 1, uploadOnly: values > FULL.length });
+      const { aggregator } = await measureSilos(silos, {
+        ...{ values, rounds: 1, uploadOnly: values > FULL.length },
+      });
       peaks[silos].push(aggregator);
     }
   }
@@ -63,7 +52,7 @@ async function rounds(values: number, repeats: number): Promise<void> {
     await rest();
     disk.push(await writeSeconds(30 * values / 7, { files: 7 }));
     await rest();
-    const measured = await federate(3, { values, rounds: 1 });
+    const measured = await measureSilos(3, { values, rounds: 1 });
     const [opened, done] = ["row", "committed"].map((type) => measured.marks.find((m) => m.type === type)!);
     wall.push(done.at - opened.at);
     cpu.push(done.cpu - opened.cpu);

@@ -12,14 +12,11 @@ import { FakeTrainer, FULL, proposalOf, withFederation } from "../tests/fed/fake
 import { measure } from "../tests/fed/measured.ts";
 import { vectorWith } from "../tests/fed/measured_roles.ts";
 import { writeSeconds } from "./disk.ts";
+import { median } from "./median.ts";
 
 const SILOS = ["a", "b", "c"];
 /** Files of a vector's size that a round writes and syncs: every silo its update, the aggregator each of them, the model. */
 const FILES = 2 * SILOS.length + 1;
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1];
-}
 
 /** Spacing of f32 at x. */
 function ulp(x: number): number {

@@ -7,6 +7,7 @@
  * Later starts: `--version`, median of 5. Baseline: the carried runtime with a program of one line, median of 5.
  */
 import { fileURLToPath } from "node:url";
+import { median } from "./median.ts";
 
 const fedx = await Deno.realPath(Deno.args[0] ?? fileURLToPath(new URL("../fedx", import.meta.url)));
 const cache = await Deno.makeTempDir();
@@ -20,10 +21,10 @@ async function seconds(command: string, args: string[]): Promise<number> {
   return (performance.now() - start) / 1000;
 }
 
-async function median(command: string, args: string[]): Promise<number> {
+async function medianSeconds(command: string, args: string[]): Promise<number> {
   const runs: number[] = [];
   for (let i = 0; i < 5; i++) runs.push(await seconds(command, args));
-  return runs.sort((a, b) => a - b)[2];
+  return median(runs);
 }
 
 try {
@@ -31,9 +32,9 @@ try {
   const unpacked = new Deno.Command(fedx, { args: ["--unpack"], env: { XDG_CACHE_HOME: cache } });
   const runtime = `${new TextDecoder().decode((await unpacked.output()).stdout).trim()}/fedx-runtime`;
   await Deno.writeTextFile(`${cache}/one.js`, "console.log(1)");
-  const bare = () => median(runtime, ["run", "--quiet", "--no-config", "--no-lock", `${cache}/one.js`]);
-  const baseline = await bare();
-  const later = await median(fedx, ["--version"]);
+  const bare = ["run", "--quiet", "--no-config", "--no-lock", `${cache}/one.js`];
+  const baseline = await medianSeconds(runtime, bare);
+  const later = await medianSeconds(fedx, ["--version"]);
   console.log(`size             ${((await Deno.stat(fedx)).size / 1e6).toFixed(1)} MB`);
   console.log(`first start      ${first.toFixed(2)} s`);
   console.log(`later starts     ${later.toFixed(3)} s, median of 5`);

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import type { AggregatorResult } from "../../src/fed/result.ts";
 import { digest, writeDurably } from "../../src/model/checkpoint.ts";
 import { SiloState } from "../../src/fed/silo_state.ts";
-import { childFlags, freePort } from "./fake_federation.ts";
+import { childFlags, freePort, withFederation } from "./fake_federation.ts";
 import { peakOf, type ProcessSpec, vectorWith } from "./measured_roles.ts";
 
 const PROGRAM = fileURLToPath(new URL("./measured_roles.ts", import.meta.url));
@@ -33,11 +33,9 @@ export interface Measured {
   silos: number;
 }
 
-/** What is measured. */
-export interface MeasureOptions {
-  /** Folder with the certificates of `withFederation`; the states are written there. */
-  dir: string;
-  silos: string[];
+/** How much there is to do. */
+export interface FederationSize {
+  /** Of the vector. */
   values: number;
   rounds: number;
   /**
@@ -45,6 +43,23 @@ export interface MeasureOptions {
    * committed: so thirty silos fit one machine, however large the vector. @default false
    */
   uploadOnly?: boolean;
+}
+
+/** What is measured, and where. */
+export interface MeasureOptions extends FederationSize {
+  /** Folder with the certificates of `withFederation`; the states are written there. */
+  dir: string;
+  silos: string[];
+}
+
+/** Measures a federation of so many silos in a folder of its own. */
+export async function measureSilos(count: number, size: FederationSize): Promise<Measured> {
+  const silos = Array.from({ length: count }, (_, i) => `silo-${i + 1}`);
+  let measured!: Measured;
+  await withFederation(async (dir) => {
+    measured = await measure({ ...size, dir, silos });
+  }, silos);
+  return measured;
 }
 
 /** Runs the federation as processes and reads what they take. @throws {Error} when one of them fails. */

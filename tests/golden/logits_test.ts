@@ -8,6 +8,7 @@ import { Engine } from "../../src/model/model.ts";
 import { preset } from "../../src/model/recipe.ts";
 import { readTorchFile } from "../../src/model/torch_file.ts";
 import { libraries } from "../libraries.ts";
+import { pythonWithTorchvision } from "../python.ts";
 import { films, KEY, vectorOf } from "./model.ts";
 
 const FILMS = 8, SIZE = 64;
@@ -50,19 +51,6 @@ for (const channels of [1, 3] as const) {
       golden[channels],
     );
   });
-}
-
-/** A python with torchvision: FEDX_PYTHON, else python3; null with a printed reason. */
-async function pythonWithTorchvision(): Promise<string | null> {
-  const python = Deno.env.get("FEDX_PYTHON") ?? "python3";
-  const command = new Deno.Command(python, {
-    args: ["-c", "import torchvision"],
-    stdout: "null",
-    stderr: "null",
-  });
-  if (await command.output().then((o) => o.success, () => false)) return python;
-  console.log(`skipped: ${python} has no torchvision; name one that has in FEDX_PYTHON`);
-  return null;
 }
 
 Deno.test("Engine.predict equals torchvision on files that it saved, zip and legacy", async () => {

@@ -2,23 +2,13 @@
  * How much memory the roles take, as `bench/memory.ts` measures it, once and at a size that takes a minute.
  */
 import { assert } from "@std/assert";
-import { FULL, withFederation } from "../fed/fake_federation.ts";
-import { measure, type Measured, type MeasureOptions } from "../fed/measured.ts";
+import { FULL } from "../fed/fake_federation.ts";
+import { type FederationSize, measureSilos } from "../fed/measured.ts";
 
 const MB = 1e6;
-const names = (count: number) => Array.from({ length: count }, (_, i) => `silo-${i + 1}`);
-
-async function federate(silos: number, options: Omit<MeasureOptions, "dir" | "silos">): Promise<Measured> {
-  let measured!: Measured;
-  await withFederation(async (dir) => {
-    measured = await measure({ ...options, dir, silos: names(silos) });
-  }, names(silos));
-  return measured;
-}
-
 /** The aggregator's peak with 30 silos is at most 64 MB above its peak with 4. */
-async function assertFlat(options: Omit<MeasureOptions, "dir" | "silos">): Promise<void> {
-  const few = await federate(4, options), many = await federate(30, options);
+async function assertFlat(options: FederationSize): Promise<void> {
+  const few = await measureSilos(4, options), many = await measureSilos(30, options);
   const growth = (many.aggregator - few.aggregator) / MB;
   assert(growth <= 64, `${growth} MB more than ${few.aggregator / MB} MB`);
 }
@@ -30,7 +20,7 @@ Deno.test("the aggregator's memory does not grow with the silos: 30 uploads of 1
   assertFlat({ values: 10e6, rounds: 1, uploadOnly: true }));
 
 Deno.test("no role holds more than three vectors beside what it moves: two rounds of 25 M values", async () => {
-  const { aggregator, silos } = await federate(3, { values: 25e6, rounds: 2 });
+  const { aggregator, silos } = await measureSilos(3, { values: 25e6, rounds: 2 });
   const vectors = 3 * 4 * 25e6;
   assert(aggregator <= 350 * MB + vectors, `aggregator: ${aggregator / MB} MB`);
   assert(silos <= 300 * MB + vectors, `silo: ${silos / MB} MB`);
