@@ -7,6 +7,7 @@ import { DataSet } from "../../src/model/data_set.ts";
 import { Engine } from "../../src/model/model.ts";
 import { preset } from "../../src/model/recipe.ts";
 import { readTorchFile } from "../../src/model/torch_file.ts";
+import { inFolder } from "../folder.ts";
 import { libraries } from "../libraries.ts";
 import { pythonWithTorchvision } from "../python.ts";
 import { films, KEY, vectorOf } from "./model.ts";
@@ -53,30 +54,23 @@ for (const channels of [1, 3] as const) {
   });
 }
 
-Deno.test("Engine.predict equals torchvision on files that it saved, zip and legacy", async () => {
-  const python = await pythonWithTorchvision();
-  if (python === null) return;
-  const dir = await Deno.makeTempDir();
-  try {
-    const files = [`${dir}/zip.pth`, `${dir}/legacy.pth`];
-    const env = { PYTHONDONTWRITEBYTECODE: "1" };
-    const command = new Deno.Command(python, {
-      args: [`${folder}logits.py`, ...files],
-      env,
-      stderr: "inherit",
-    });
-    const { success, stdout } = await command.output();
-    assert(success);
-    const { logits } = JSON.parse(new TextDecoder().decode(stdout));
-    for (const file of files) {
-      const saved = await readTorchFile(await Deno.readFile(file));
-      const vector = vectorOf(
-        layoutOf("efficientnet_b0", { channels: 1 }),
-        ({ name }) => saved.get(name)!.data,
-      );
-      assertLogits(await logitsOf(vector, 1), logits);
-    }
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+const python = await pythonWithTorchvision();
+
+Deno.test({
+  name: "Engine.predict equals torchvision on files that it saved, zip and legacy",
+  ignore: python === null,
+  fn: () =>
+    inFolder(async (dir) => {
+      const files = [`${dir}/zip.pth`, `${dir}/legacy.pth`];
+      const env = { PYTHONDONTWRITEBYTECODE: "1" };
+      const args = [`${folder}logits.py`, ...files];
+      const { success, stdout } = await new Deno.Command(python!, { args, env, stderr: "inherit" }).output();
+      assert(success);
+      const { logits } = JSON.parse(new TextDecoder().decode(stdout));
+      for (const file of files) {
+        const saved = await readTorchFile(await Deno.readFile(file));
+        const layout = layoutOf("efficientnet_b0", { channels: 1 });
+        assertLogits(await logitsOf(vectorOf(layout, ({ name }) => saved.get(name)!.data), 1), logits);
+      }
+    }),
 });
