@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Check } from "../../src/cli/doctor/check.ts";
+import { waitForEvent } from "../../src/cli/history.ts";
 import { freePort } from "../fed/fake_federation.ts";
 import { inFolder } from "../folder.ts";
 import { makeHospitals } from "./hospitals.ts";
@@ -36,11 +37,8 @@ Deno.test("doctor: a silo with everything in place passes every check; faults ar
       cwd,
     );
     try {
-      while (
-        !(await Deno.readTextFile(`${dir}/state-hub/events.jsonl`).catch(() => "")).includes("listening")
-      ) {
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
+      const signal = AbortSignal.timeout(60_000);
+      await waitForEvent(`${dir}/state-hub/events.jsonl`, { type: "listening", signal });
       await Deno.writeTextFile(
         `${dir}/fedx.toml`,
         `[silo.a]\nserver = "https://${listen}"\ntls = "tls-a"\nshard = "shard-a"\n`,

@@ -1,27 +1,10 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import { waitForEvent } from "../../src/cli/history.ts";
 import { issue } from "../../src/fed/ca.ts";
 import { freePort } from "../fed/fake_federation.ts";
 import { inFolder } from "../folder.ts";
 import { makeHospitals } from "./hospitals.ts";
-import { type Finished, run, runJson, type Running, start } from "./program.ts";
-
-/** Exit 1, one sentence with the remedy as the last line, nothing on stdout. */
-function assertRefused(finished: Finished, text: RegExp): void {
-  assertEquals(finished.code, 1, finished.stderr);
-  const last = finished.stderr.trim().split("\n").at(-1)!;
-  assertMatch(last, /^Cannot /);
-  assertMatch(last, text);
-  assertEquals(finished.stdout, "");
-}
-
-/** Waits until the aggregator says that it listens. */
-async function listening(dir: string, state: string): Promise<void> {
-  for (;;) {
-    const log = await Deno.readTextFile(`${dir}/${state}/events.jsonl`).catch(() => "");
-    if (log.includes('"listening"')) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
+import { assertRefused, run, runJson, start } from "./program.ts";
 
 Deno.test("processes: request, sign and revoke carry a silo in and out again; expired, early and wrong-role certificates exit 1", () =>
   inFolder(async (dir) => {
@@ -51,9 +34,10 @@ Deno.test("processes: request, sign and revoke carry a silo in and out again; ex
       await run(aggregate("tls-a", "state-x"), cwd),
       /expected the role aggregator, got a silo's/,
     );
-    const hub: Running = await start(aggregate("tls-hub", "state-hub"), cwd);
+    const hub = await start(aggregate("tls-hub", "state-hub"), cwd);
     try {
-      await listening(dir, "state-hub");
+      const signal = AbortSignal.timeout(60_000);
+      await waitForEvent(`${dir}/state-hub/events.jsonl`, { type: "listening", signal });
       assertRefused(await run(train("tls-hub"), cwd), /expected the role silo, got an aggregator's/);
       assertRefused(await run(train("tls-old"), cwd), /expected the date before .*fedx ca request/);
       assertRefused(await run(train("tls-early"), cwd), /set this machine's clock/);
