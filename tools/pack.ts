@@ -65,7 +65,7 @@ export function parseTable(text: string): Table {
 }
 
 /** Bytes of an ELF image: the linker writes the section headers last. */
-export function imageBytes(elf: Uint8Array): number {
+function imageBytes(elf: Uint8Array): number {
   const view = new DataView(elf.buffer, elf.byteOffset, elf.byteLength);
   if (elf.length < 64 || view.getUint32(0) !== 0x7f454c46) {
     throw new SyntaxError("Cannot pack: expected an ELF program as the launcher, got something else");

@@ -1,5 +1,6 @@
 /** PNG files made by hand: grey of 1 or 8 bits, every sample 0, whatever the size (an encoder would hold the pixels). */
 
+import { Buffer } from "node:buffer";
 import { crc32, deflateSync } from "node:zlib";
 
 function chunk(type: string, data: Uint8Array): Uint8Array {
@@ -22,17 +23,8 @@ export function blackPng(width: number, height: number, options: { bits?: 1 | 8 
   header[8] = bits;
   const rows = new Uint8Array(height * (1 + Math.ceil(width * bits / 8)));
   const magic = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
-  const parts = [
-    magic,
-    chunk("IHDR", header),
-    chunk("IDAT", new Uint8Array(deflateSync(rows))),
-    chunk("IEND", new Uint8Array()),
-  ];
-  const file = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    file.set(part, at);
-    at += part.length;
-  }
-  return file;
+  const data = chunk("IDAT", new Uint8Array(deflateSync(rows)));
+  return new Uint8Array(
+    Buffer.concat([magic, chunk("IHDR", header), data, chunk("IEND", new Uint8Array())]),
+  );
 }

@@ -12,7 +12,7 @@ import { joinChunks } from "../../src/fed/wire.ts";
 
 export const PREFACE = new TextEncoder().encode("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 /** Bytes before a frame's payload. */
-export const FRAME_HEAD = 9;
+const FRAME_HEAD = 9;
 /** Types and flags of RFC 9113, section 6. */
 export const FRAME = { data: 0, headers: 1, settings: 4, ping: 6, goAway: 7, window: 8 } as const;
 const END_STREAM = 1, ACK = 1, END_HEADERS = 4;

@@ -5,6 +5,7 @@
  * repeats one; a failure prints the smallest case that fast-check finds.
  */
 import fc from "fast-check";
+import { joinChunks } from "../../src/fed/wire.ts";
 
 const SCALE = Number(Deno.env.get("FEDX_FUZZ") ?? 1);
 const SEED = Number(Deno.env.get("FEDX_SEED") ?? 1);
@@ -29,21 +30,11 @@ function mutated(bytes: Uint8Array, list: readonly Edit[]): Uint8Array<ArrayBuff
     const end = Math.min(out.length, place + 1 + value % 16);
     if (kind === "flip" && out.length > 0) out[place] ^= 1 << value % 8;
     else if (kind === "cut") out = out.slice(0, place);
-    else if (kind === "drop") out = joined(out.subarray(0, place), out.subarray(end));
-    else if (kind === "repeat") out = joined(out.subarray(0, end), out.subarray(place));
+    else if (kind === "drop") out = joinChunks([out.subarray(0, place), out.subarray(end)]);
+    else if (kind === "repeat") out = joinChunks([out.subarray(0, end), out.subarray(place)]);
     else if (kind === "insert") {
-      out = joined(out.subarray(0, place), Uint8Array.of(value), out.subarray(place));
+      out = joinChunks([out.subarray(0, place), Uint8Array.of(value), out.subarray(place)]);
     } else out.fill(0xff, place, Math.min(out.length, place + 8));
-  }
-  return out;
-}
-
-function joined(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
   }
   return out;
 }
