@@ -7,11 +7,9 @@
 import { decodeImage } from "../src/data/decode.ts";
 import { encodePng, loadSharp } from "../src/data/sharp.ts";
 import { Shard, writeShard } from "../src/data/shard.ts";
+import { fileFolder } from "../tests/folder.ts";
 
 const COUNT = 4096, SIZE = 128, STRIDE = SIZE * SIZE;
-
-const parent = await Deno.makeTempDir();
-addEventListener("unload", () => Deno.removeSync(parent, { recursive: true }));
 
 /** Smooth tissue and grain: compresses about as a radiograph does. */
 function film(size: number): Uint8Array {
@@ -23,7 +21,7 @@ function film(size: number): Uint8Array {
 }
 
 const pixels = film(SIZE);
-const shardDir = `${parent}/shard`;
+const shardDir = `${await fileFolder()}/shard`;
 await writeShard(shardDir, {
   size: SIZE,
   kernel: "lanczos3",

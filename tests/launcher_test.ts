@@ -21,11 +21,7 @@ let built: Promise<Uint8Array> | undefined;
 
 /** The file `fedx` in `folder`, and its build id. */
 async function packIn(folder: string): Promise<{ file: string; build: string }> {
-  built ??= Deno.makeTempDir().then(async (work) => {
-    const launcher = await buildLauncher(`${work}/launcher`);
-    await Deno.remove(work, { recursive: true });
-    return launcher;
-  });
+  built ??= buildLauncher(`${folder}/launcher`);
   await Deno.writeTextFile(`${folder}/runtime`, RUNTIME);
   await Deno.writeTextFile(`${folder}/shim`, "a shared library");
   const parts = [

@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
 import { EventTail, readEvents } from "../../src/cli/history.ts";
+import { inFolder } from "../folder.ts";
 
-Deno.test("EventTail gives each event once, whole lines only, and reads no byte twice", async () => {
-  const dir = await Deno.makeTempDir();
-  try {
+Deno.test("EventTail gives each event once, whole lines only, and reads no byte twice", () =>
+  inFolder(async (dir) => {
     const path = `${dir}/events.jsonl`;
     const tail = new EventTail(path);
     const types = async () => (await tail.next()).map(({ type }) => type as string);
@@ -20,7 +20,4 @@ Deno.test("EventTail gives each event once, whole lines only, and reads no byte 
     file.close();
     await add('{"type":"committed"}\n');
     assertEquals(await types(), ["committed"]);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-});
+  }));

@@ -2,10 +2,10 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { readSection } from "../../src/cli/config.ts";
 import { COMMANDS } from "../../src/cli/commands.ts";
 import { run } from "../../src/cli/init.ts";
+import { inFolder } from "../folder.ts";
 
-Deno.test("init adds the section that a file lacks and refuses one that is there", async () => {
-  const dir = await Deno.makeTempDir();
-  try {
+Deno.test("init adds the section that a file lacks and refuses one that is there", () =>
+  inFolder(async (dir) => {
     const out = `${dir}/fedx.toml`;
     const init = (values: Record<string, unknown>) =>
       run({ values: { out, ...values }, output: { result: () => {} } } as never);
@@ -26,7 +26,4 @@ Deno.test("init adds the section that a file lacks and refuses one that is there
     await Deno.writeTextFile(out, 'silo = { a = { shard = "s" } }\n');
     await assertRejects(() => init({ silo: "b" }), Error, "Cannot read");
     assertEquals(await Deno.readTextFile(out), 'silo = { a = { shard = "s" } }\n');
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-});
+  }));

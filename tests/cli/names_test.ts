@@ -3,6 +3,7 @@ import { run as issue } from "../../src/cli/ca_issue.ts";
 import { requireHost } from "../../src/cli/names.ts";
 import { UsageError } from "../../src/cli/parse.ts";
 import { run as train } from "../../src/cli/train.ts";
+import { inFolder } from "../folder.ts";
 
 Deno.test("requireHost takes DNS names and addresses, nothing with scheme, brackets or port", () => {
   for (const host of ["localhost", "hub.example", "my_hub", "10.0.0.7", "::1", "fe80::1"]) requireHost(host);
@@ -11,9 +12,8 @@ Deno.test("requireHost takes DNS names and addresses, nothing with scheme, brack
   }
 });
 
-Deno.test("ca issue and train refuse a name that no certificate can hold, before any folder is made", async () => {
-  const dir = await Deno.makeTempDir();
-  try {
+Deno.test("ca issue and train refuse a name that no certificate can hold, before any folder is made", () =>
+  inFolder(async (dir) => {
     const name = { role: "silo", ca: `${dir}/ca`, out: `${dir}/tls` };
     await assertRejects(() => issue({ values: { ...name, NAME: "b b" } } as never), UsageError, '"b b"');
     const host = { ...name, NAME: "hub", role: "aggregator", host: ["https://hub"] };
@@ -21,7 +21,4 @@ Deno.test("ca issue and train refuse a name that no certificate can hold, before
     const silo = { silo: "../a", server: "https://hub", shard: `${dir}/shard`, state: `${dir}/state` };
     await assertRejects(() => train({ values: silo } as never), UsageError, '"../a"');
     assertEquals(await Array.fromAsync(Deno.readDir(dir)), []);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-});
+  }));

@@ -3,13 +3,13 @@ import { HOSPITALS } from "../../src/data/phantom.ts";
 import { writePhantoms } from "../../src/data/phantom_files.ts";
 import { prepareShard } from "../../src/data/prepare.ts";
 import { Shard } from "../../src/data/shard.ts";
+import { inFolder } from "../folder.ts";
 import { seeded } from "../random.ts";
 
 const COUNTS = { train: 50, val: 20, test: 30 };
 
-Deno.test("writePhantoms: makes a hospital's folder that prepareShard takes whole, prevalence exact in each split", async () => {
-  const dir = await Deno.makeTempDir();
-  try {
+Deno.test("writePhantoms: makes a hospital's folder that prepareShard takes whole, prevalence exact in each split", () =>
+  inFolder(async (dir) => {
     let last = 0;
     await writePhantoms(dir, {
       hospital: HOSPITALS.c,
@@ -42,7 +42,4 @@ Deno.test("writePhantoms: makes a hospital's folder that prepareShard takes whol
     }
     assertEquals(result.patients > 50 && result.patients < 90, true, `${result.patients} patients`);
     assertEquals((await Shard.open(out, { verify: true })).manifest.unknownFindings, []);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-});
+  }));

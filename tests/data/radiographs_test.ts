@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { assertEquals } from "@std/assert";
 import { prepareShard } from "../../src/data/prepare.ts";
 import { Shard } from "../../src/data/shard.ts";
+import { inFolder } from "../folder.ts";
 
 const FOLDER = fileURLToPath(new URL("../../../shared/data/", import.meta.url));
 
@@ -16,9 +17,8 @@ for (const [name, images] of Object.entries(SETS)) {
   Deno.test({
     name: `prepareShard: every film of ${name} becomes part of a shard of 128 px`,
     ignore: !here,
-    async fn() {
-      const parent = await Deno.makeTempDir();
-      try {
+    fn: () =>
+      inFolder(async (parent) => {
         const out = `${parent}/shard`;
         const result = await prepareShard({
           images: `${dir}/images`,
@@ -29,9 +29,6 @@ for (const [name, images] of Object.entries(SETS)) {
         assertEquals([result.quarantine, new Set(Object.values(result.quarantined))], [null, new Set([0])]);
         assertEquals(result.images, images);
         assertEquals((await Shard.open(out, { verify: true })).count, images);
-      } finally {
-        await Deno.remove(parent, { recursive: true });
-      }
-    },
+      }),
   });
 }

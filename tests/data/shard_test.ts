@@ -1,5 +1,6 @@
 import { assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { Shard, type ShardRow, writeShard } from "../../src/data/shard.ts";
+import { inFolder } from "../folder.ts";
 import { seeded } from "../random.ts";
 
 const SIZE = 8;
@@ -16,14 +17,11 @@ function rows(count: number): ShardRow[] {
 }
 
 async function withShard(work: (dir: string, films: ShardRow[]) => Promise<void>): Promise<void> {
-  const parent = await Deno.makeTempDir();
-  try {
+  await inFolder(async (parent) => {
     const films = rows(40);
     await writeShard(`${parent}/shard`, { size: SIZE, kernel: "lanczos3", salt: "fedx-1", rows: films });
     await work(`${parent}/shard`, films);
-  } finally {
-    await Deno.remove(parent, { recursive: true });
-  }
+  });
 }
 
 Deno.test("Shard: reads back every pixel, label, patient, split and name", () =>
@@ -80,9 +78,8 @@ Deno.test("Shard.open verify: one flipped bit in any file is found", () =>
     await Shard.open(dir, { verify: true });
   }));
 
-Deno.test("Shard.open verify: takes turns over more than two chunks and names the damaged block", async () => {
-  const parent = await Deno.makeTempDir();
-  try {
+Deno.test("Shard.open verify: takes turns over more than two chunks and names the damaged block", () =>
+  inFolder(async (parent) => {
     const [dir, size] = [`${parent}/shard`, 1024];
     const films = Array.from({ length: 70 }, (_, i) => ({
       ...rows(1)[0],
@@ -95,10 +92,7 @@ Deno.test("Shard.open verify: takes turns over more than two chunks and names th
     await file.seek(68 * size * size, Deno.SeekMode.Start);
     await file.write(Uint8Array.of(7));
     await assertRejects(() => Shard.open(dir, { verify: true }), SyntaxError, "block 1 of images.u8");
-  } finally {
-    await Deno.remove(parent, { recursive: true });
-  }
-});
+  }));
 
 Deno.test("local refuses a shard with a flipped bit before anything else", () =>
   withShard(async (dir) => {
@@ -132,19 +126,18 @@ Deno.test("Shard.open: a changed manifest or split code is refused even without 
     }
   }));
 
-Deno.test("ShardManifest.digest: follows pixels, labels and splits; names and place do not matter", async () => {
-  const parent = await Deno.makeTempDir();
-  const make = async (name: string, change: (row: ShardRow) => ShardRow) => {
-    const content = { size: SIZE, kernel: "lanczos3", salt: "fedx-1", rows: rows(12).map(change) };
-    return (await writeShard(`${parent}/${name}`, content)).digest;
-  };
-  const plain = await make("a", (row) => row);
-  assertEquals(await make("b", (row) => ({ ...row, name: "x" })), plain);
-  assertNotEquals(await make("c", (row) => ({ ...row, label: 1 })), plain);
-  assertNotEquals(await make("d", (row) => ({ ...row, split: "train" })), plain);
-  assertNotEquals(
-    await make("e", (row) => ({ ...row, pixels: row.pixels.with(0, row.pixels[0] ^ 1) })),
-    plain,
-  );
-  await Deno.remove(parent, { recursive: true });
-});
+Deno.test("ShardManifest.digest: follows pixels, labels and splits; names and place do not matter", () =>
+  inFolder(async (parent) => {
+    const make = async (name: string, change: (row: ShardRow) => ShardRow) => {
+      const content = { size: SIZE, kernel: "lanczos3", salt: "fedx-1", rows: rows(12).map(change) };
+      return (await writeShard(`${parent}/${name}`, content)).digest;
+    };
+    const plain = await make("a", (row) => row);
+    assertEquals(await make("b", (row) => ({ ...row, name: "x" })), plain);
+    assertNotEquals(await make("c", (row) => ({ ...row, label: 1 })), plain);
+    assertNotEquals(await make("d", (row) => ({ ...row, split: "train" })), plain);
+    assertNotEquals(
+      await make("e", (row) => ({ ...row, pixels: row.pixels.with(0, row.pixels[0] ^ 1) })),
+      plain,
+    );
+  }));

@@ -5,6 +5,7 @@ import { readEvents } from "../../src/cli/history.ts";
 import { Shard } from "../../src/data/shard.ts";
 import { MIN_CELL } from "../../src/fed/histogram.ts";
 import { freePort } from "../fed/fake_federation.ts";
+import { fileFolder } from "../folder.ts";
 import type { Federation } from "./federation.ts";
 import { SILOS } from "./hospitals.ts";
 import { listenIn } from "./listen_in.ts";
@@ -14,8 +15,7 @@ import { assertRefused, run, runJson, start } from "./program.ts";
 import { Wiretap } from "./wiretap.ts";
 
 const ROUNDS = 2;
-const dir = await Deno.makeTempDir({ prefix: "fedx-egress-" });
-globalThis.addEventListener("unload", () => Deno.removeSync(dir, { recursive: true }));
+const dir = await fileFolder();
 
 let once: ReturnType<typeof listenIn> | undefined;
 const heardRun = () => once ??= listenIn(dir, ROUNDS);

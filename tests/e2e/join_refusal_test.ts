@@ -3,13 +3,13 @@ import { readEvents, waitForEvent } from "../../src/cli/history.ts";
 import { KERNEL } from "../../src/data/decode.ts";
 import { type Split, SPLITS, writeShard } from "../../src/data/shard.ts";
 import { initCa, issue } from "../../src/fed/ca.ts";
+import { fileFolder } from "../folder.ts";
 import { makeHospitals } from "./hospitals.ts";
 import { assertRefused, run, type Running, start } from "./program.ts";
 import { freePort } from "../fed/fake_federation.ts";
 
 const SIZE = 32;
-const dir = await Deno.makeTempDir({ prefix: "fedx-join-" });
-globalThis.addEventListener("unload", () => Deno.removeSync(dir, { recursive: true }));
+const dir = await fileFolder();
 const port = freePort();
 
 const aggregate = (state: string) => [

@@ -4,12 +4,11 @@ import { packFile } from "../../tools/compile.ts";
 import { buildShim } from "../../tools/native.ts";
 import { resolveStd } from "../../tools/std.ts";
 import { freePort } from "../fed/fake_federation.ts";
-import { inFolder } from "../folder.ts";
+import { fileFolder, inFolder } from "../folder.ts";
 import { libtorchDir } from "../libraries.ts";
 import { drawFilms } from "./hospitals.ts";
 
-const dir = await Deno.makeTempDir({ prefix: "fedx-onefile-" });
-globalThis.addEventListener("unload", () => Deno.removeSync(dir, { recursive: true }));
+const dir = await fileFolder();
 let packed: Promise<unknown> | undefined;
 
 /** The file in an empty folder, and the environment of a user with an empty home. */

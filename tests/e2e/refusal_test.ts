@@ -5,12 +5,12 @@ import { layoutOf } from "../../src/model/layout.ts";
 import { writeSafetensors } from "../../src/model/safetensors.ts";
 import { AggregatorState } from "../../src/fed/aggregator_state.ts";
 import { SiloState } from "../../src/fed/silo_state.ts";
+import { fileFolder } from "../folder.ts";
 import { libtorchDir } from "../libraries.ts";
 import { makeHospitals } from "./hospitals.ts";
 import { assertRefused, type Finished, run } from "./program.ts";
 
-const dir = await Deno.makeTempDir({ prefix: "fedx-refusal-" });
-globalThis.addEventListener("unload", () => Deno.removeSync(dir, { recursive: true }));
+const dir = await fileFolder();
 let made: Promise<void> | undefined;
 const hospitals = () => made ??= makeHospitals(dir);
 

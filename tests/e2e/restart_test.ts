@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { readEvents } from "../../src/cli/history.ts";
+import { fileFolder } from "../folder.ts";
 import { Federation, type FederationOptions, hashes, type Results } from "./federation.ts";
 import { makeHospitals } from "./hospitals.ts";
 
-const dir = await Deno.makeTempDir({ prefix: "fedx-restart-" });
-globalThis.addEventListener("unload", () => Deno.removeSync(dir, { recursive: true }));
+const dir = await fileFolder();
 let made: Promise<void> | undefined;
 
 /** A run on hospitals that are made once. */

@@ -2,12 +2,12 @@
 import { waitForEvent } from "../../src/cli/history.ts";
 import type { FedEvent } from "../../src/fed/event.ts";
 import { freePort } from "../fed/fake_federation.ts";
+import { fileFolder } from "../folder.ts";
 import { commandOf } from "./federation.ts";
 import { makeHospitals } from "./hospitals.ts";
 import { objectOf, type Running, start } from "./program.ts";
 
-const dir = await Deno.makeTempDir({ prefix: "fedx-roles-" });
-globalThis.addEventListener("unload", () => Deno.removeSync(dir, { recursive: true }));
+const dir = await fileFolder();
 let made: Promise<void> | undefined;
 
 /** Longest that a test waits for an event. */

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { drawFilms, SILOS } from "./hospitals.ts";
 import { program } from "./program.ts";
 import { freePort } from "../fed/fake_federation.ts";
+import { inFolder } from "../folder.ts";
 
 /** The README's shell blocks by the word after `sh`. */
 async function blocks(): Promise<Map<string, string>> {
@@ -9,9 +10,8 @@ async function blocks(): Promise<Map<string, string>> {
   return new Map([...readme.matchAll(/^```sh (\w+)\n(.*?)^```$/gms)].map(([, name, text]) => [name, text]));
 }
 
-Deno.test("README's walk-through runs word for word, on drawn films of 32 px", async () => {
-  const dir = await Deno.makeTempDir({ prefix: "fedx-walk-" });
-  try {
+Deno.test("README's walk-through runs word for word, on drawn films of 32 px", () =>
+  inFolder(async (dir) => {
     await drawFilms(dir);
     const own = await program();
     const quoted = [own.command, ...own.args].map((word) => `'${word}'`).join(" ");
@@ -38,7 +38,4 @@ Deno.test("README's walk-through runs word for word, on drawn films of 32 px", a
     assertStringIncludes(await shell("after"), "scores.csv: 144 images");
     assertStringIncludes(await Deno.readTextFile(`${dir}/roc.svg`), "<svg");
     assertEquals((await Deno.readTextFile(`${dir}/scores.csv`)).trim().split("\n").length, 145);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-});
+  }));

@@ -1,13 +1,13 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { readEvents, waitForEvent } from "../../src/cli/history.ts";
+import { fileFolder } from "../folder.ts";
 import { OTHER_BASE } from "./faulty_wire.ts";
 import { Federation, type Results } from "./federation.ts";
 import { makeHospitals, SILOS } from "./hospitals.ts";
 import { assertRefused, run, start } from "./program.ts";
 import { freePort } from "../fed/fake_federation.ts";
 
-const dir = await Deno.makeTempDir({ prefix: "fedx-wire-" });
-globalThis.addEventListener("unload", () => Deno.removeSync(dir, { recursive: true }));
+const dir = await fileFolder();
 
 /** One round; a and b are started again when their first fault has ended them. */
 const hurt = new Federation({

@@ -1,15 +1,13 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { checkName, initCa, issue } from "../../src/fed/ca.ts";
 import { checkCertificate, siloName } from "../../src/fed/certificate.ts";
+import { inFolder } from "../folder.ts";
 
 async function withCa(body: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir({ prefix: "fedx-ca-" });
-  try {
+  await inFolder(async (dir) => {
     await initCa(`${dir}/ca`);
     await body(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+  });
 }
 
 Deno.test("issue writes ca.pem, cert.pem and key.pem (mode 0600) that checkCertificate accepts", () =>

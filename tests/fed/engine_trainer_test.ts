@@ -7,6 +7,7 @@ import { layoutOf } from "../../src/model/layout.ts";
 import { liveHandles } from "../../src/model/exit.ts";
 import { PURPOSE, words } from "../../src/model/philox.ts";
 import { preset } from "../../src/model/recipe.ts";
+import { inFolder } from "../folder.ts";
 import { libraries } from "../libraries.ts";
 
 const SIZE = 32;
@@ -28,8 +29,7 @@ function* rows(seed: number): Generator<ShardRow> {
 }
 
 async function withShards(body: (shards: Shard[]) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir({ prefix: "fedx-trainer-" });
-  try {
+  await inFolder(async (dir) => {
     const shards: Shard[] = [];
     for (const seed of [1, 2]) {
       await writeShard(`${dir}/${seed}`, {
@@ -41,9 +41,7 @@ async function withShards(body: (shards: Shard[]) => Promise<void>): Promise<voi
       shards.push(await Shard.open(`${dir}/${seed}`));
     }
     await body(shards);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+  });
 }
 
 function optionsOf(shards: Shard[]): EngineTrainerOptions {

@@ -16,6 +16,7 @@ import { digest, preprocessingOf } from "../../src/model/checkpoint.ts";
 import { type Layout, layoutOf } from "../../src/model/layout.ts";
 import { PURPOSE, uniforms } from "../../src/model/philox.ts";
 import { preset } from "../../src/model/recipe.ts";
+import { inFolder } from "../folder.ts";
 
 /** A layout of a few thousand values: two weight tensors and one of statistics. */
 export const TINY: Layout = {
@@ -165,17 +166,14 @@ export async function withFederation(
   body: (dir: string) => Promise<void>,
   silos: readonly string[] = ["a", "b", "c"],
 ): Promise<void> {
-  const dir = await Deno.makeTempDir({ prefix: "fedx-fed-" });
-  try {
+  await inFolder(async (dir) => {
     await initCa(`${dir}/ca`);
     await issue({ name: "aggregator", role: "aggregator", ca: `${dir}/ca`, out: `${dir}/tls-aggregator` });
     for (const name of silos) {
       await issue({ name, role: "silo", ca: `${dir}/ca`, out: `${dir}/tls-${name}` });
     }
     await body(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+  });
 }
 
 /** A port that was free a moment ago. */

@@ -4,6 +4,7 @@ import { runLocal } from "../../src/fed/local.ts";
 import { runSilo } from "../../src/fed/silo.ts";
 import type { TrainerSettings } from "../../src/fed/trainer.ts";
 import { loadModel } from "../../src/model/checkpoint.ts";
+import { inFolder } from "../folder.ts";
 import {
   FakeTrainer,
   freePort,
@@ -54,9 +55,8 @@ Deno.test("runLocal equals one silo federated bit for bit", () =>
     assertEquals(local.epochs, 5);
   }));
 
-Deno.test("runLocal with a budget ends within its last 5 % and stores the model", async () => {
-  const dir = await Deno.makeTempDir({ prefix: "fedx-local-" });
-  try {
+Deno.test("runLocal with a budget ends within its last 5 % and stores the model", () =>
+  inFolder(async (dir) => {
     const start = startVector(FULL);
     const budget = 6;
     const proposal = proposalOf(start, { silos: ["a"], quorum: 1, rounds: null, budget });
@@ -65,7 +65,4 @@ Deno.test("runLocal with a budget ends within its last 5 % and stores the model"
     assert(result.rounds >= 2, `${result.rounds} rounds`);
     assert(result.seconds > 0.6 * budget && result.seconds <= budget, `${result.seconds} s`);
     assertEquals((await loadModel(result.model)).layout.length, FULL.length);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-});
+  }));

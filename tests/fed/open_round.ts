@@ -11,6 +11,7 @@ import { openRow } from "../../src/fed/rounds.ts";
 import { type FaultPoint, Run } from "../../src/fed/run.ts";
 import { type Handler, splitPath, type WireAnswer } from "../../src/fed/wire.ts";
 import { fingerprint } from "../../src/model/layout.ts";
+import { inFolder } from "../folder.ts";
 import { FakeTrainer, proposalOf, startVector, TINY } from "./fake_federation.ts";
 
 export const BYTES = TINY.length * 4;
@@ -35,14 +36,11 @@ export async function withRound(
   body: (bench: Bench) => Promise<void>,
   changes: Partial<Proposal> = {},
 ): Promise<void> {
-  const dir = await Deno.makeTempDir({ prefix: "fedx-handlers-" });
-  try {
+  await inFolder(async (dir) => {
     using state = await AggregatorState.open(dir);
     const bench = await openBench(state, dir, changes);
     await body(bench);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+  });
 }
 
 export async function openBench(

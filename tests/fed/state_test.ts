@@ -7,19 +7,11 @@ import { SiloState } from "../../src/fed/silo_state.ts";
 import { StateFolder } from "../../src/fed/state.ts";
 import { requirePinnedDeno } from "../../src/fed/tls.ts";
 import { digest, writeDurably } from "../../src/model/checkpoint.ts";
+import { inFolder } from "../folder.ts";
 import { proposalOf, startVector, TINY } from "./fake_federation.ts";
 
-async function withFolder(body: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir({ prefix: "fedx-state-" });
-  try {
-    await body(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
-
 Deno.test("StateFolder.open refuses a second holder and frees the lock when disposed", () =>
-  withFolder(async (dir) => {
+  inFolder(async (dir) => {
     {
       using _first = await StateFolder.open(dir, { role: "silo a" });
       const error = await assertRejects(() => StateFolder.open(dir, { role: "silo a" }), ProtocolError);
@@ -29,7 +21,7 @@ Deno.test("StateFolder.open refuses a second holder and frees the lock when disp
   }));
 
 Deno.test("StateFolder.transaction keeps all or nothing, and values survive reopening", () =>
-  withFolder(async (dir) => {
+  inFolder(async (dir) => {
     {
       using state = await StateFolder.open(dir, { role: "silo a" });
       state.set("a", { x: 1 });
@@ -45,14 +37,14 @@ Deno.test("StateFolder.transaction keeps all or nothing, and values survive reop
   }));
 
 Deno.test("StateFolder.open says damaged_state for a file that is no database", () =>
-  withFolder(async (dir) => {
+  inFolder(async (dir) => {
     await Deno.writeTextFile(`${dir}/run.sqlite`, "not a database".repeat(100));
     const error = await assertRejects(() => StateFolder.open(dir, { role: "silo a" }), ProtocolError);
     assertEquals(error.code, "damaged_state");
   }));
 
 Deno.test("readAt fills the whole buffer or says where the file ends", () =>
-  withFolder(async (dir) => {
+  inFolder(async (dir) => {
     await writeDurably(`${dir}/x`, new Uint8Array([1, 2, 3]));
     using file = await Deno.open(`${dir}/x`);
     const two = new Uint8Array(2);
@@ -62,7 +54,7 @@ Deno.test("readAt fills the whole buffer or says where the file ends", () =>
   }));
 
 Deno.test("SiloState.open and AggregatorState.open remove what a killed process left behind, nothing else", () =>
-  withFolder(async (dir) => {
+  inFolder(async (dir) => {
     const files = (at: string) => [...Deno.readDirSync(`${dir}/${at}`)].map(({ name }) => name).toSorted();
     const leave = async (...paths: string[]) => {
       for (const path of paths) await Deno.writeTextFile(`${dir}/${path}`, "x");
@@ -102,7 +94,7 @@ Deno.test("SiloState.open and AggregatorState.open remove what a killed process 
   }));
 
 Deno.test("StateFolder.open refuses another role's folder and a newer version's, and leaves both as they are", () =>
-  withFolder(async (dir) => {
+  inFolder(async (dir) => {
     {
       using state = await AggregatorState.open(dir);
       state.begin("r".repeat(32), proposalOf(startVector(TINY)), { now: 0 });
@@ -122,14 +114,14 @@ Deno.test("StateFolder.open refuses another role's folder and a newer version's,
   }));
 
 Deno.test("SiloState.open refuses another silo's folder", () =>
-  withFolder(async (dir) => {
+  inFolder(async (dir) => {
     (await SiloState.open(dir, { silo: "a" }))[Symbol.dispose]();
     const error = await assertRejects(() => SiloState.open(dir, { silo: "b" }), ProtocolError);
     assertEquals(error.code, "other_role");
   }));
 
 Deno.test("StateFolder.setAside moves a role's folder whole, and no other role's", () =>
-  withFolder(async (parent) => {
+  inFolder(async (parent) => {
     const dir = `${parent}/hub`;
     assertEquals(await StateFolder.setAside(dir, { role: "aggregator" }), null);
     {
@@ -161,7 +153,7 @@ Deno.test("nameFullDisk knows a full disk from Deno, Node and SQLite, and leaves
 });
 
 Deno.test("SiloState.update gives a stored update only while its file is what was written", () =>
-  withFolder(async (dir) => {
+  inFolder(async (dir) => {
     using state = await SiloState.open(dir, { silo: "a" });
     const wanted = { run: "r", round: 2, base: "b" };
     const values = new Float32Array([1, 2, 3]);

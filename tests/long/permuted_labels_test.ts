@@ -12,6 +12,7 @@ import { prepareShard } from "../../src/data/prepare.ts";
 import { Shard } from "../../src/data/shard.ts";
 import { EngineTrainer } from "../../src/fed/engine_trainer.ts";
 import { runLocal } from "../../src/fed/local.ts";
+import { inFolder } from "../folder.ts";
 import { libraries } from "../libraries.ts";
 import { seeded } from "../random.ts";
 
@@ -32,9 +33,8 @@ function permuteLabels(csv: string, random: () => number): string {
   return [header, ...lines].map((line) => line.join(",")).join("\n") + "\n";
 }
 
-Deno.test("runLocal: with labels permuted within each hospital the test AUROC is .5 ± .07 on ≥ 600 films", async () => {
-  const dir = await Deno.makeTempDir();
-  try {
+Deno.test("runLocal: with labels permuted within each hospital the test AUROC is .5 ± .07 on ≥ 600 films", () =>
+  inFolder(async (dir) => {
     const shards: Shard[] = [];
     for (const [index, hospital] of Object.values(HOSPITALS).entries()) {
       const films = `${dir}/${hospital.name}`;
@@ -63,7 +63,4 @@ Deno.test("runLocal: with labels permuted within each hospital the test AUROC is
     assertGreaterOrEqual(films, 600);
     console.log(`labels permuted: stratified test AUROC ${test.stratified?.toFixed(3)} on ${films} films`);
     assert(Math.abs(test.stratified! - 0.5) <= 0.07, `${test.stratified}`);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-});
+  }));

@@ -1,13 +1,13 @@
 import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { type Libraries, NativeError, openLibrary } from "../../src/shim/library.ts";
 import { buildShim } from "../../tools/native.ts";
+import { fileFolder } from "../folder.ts";
 import { libtorchDir } from "../libraries.ts";
 
 const libtorch = await libtorchDir();
 const real = { libtorch, shim: (await buildShim({ libtorch })).path };
 // Opened libraries are never closed, hence sanitizeResources: false below.
-const scratch = await Deno.makeTempDir();
-globalThis.addEventListener("unload", () => Deno.removeSync(scratch, { recursive: true }));
+const scratch = await fileFolder();
 
 /** A folder that claims to be libtorch `version` and has the real one's libraries. */
 function pretend(version: string): string {

@@ -1,18 +1,19 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { compilerVersion } from "../../tools/native.ts";
+import { inFolder } from "../folder.ts";
 
 /** Runs with a `g++` that is a shell script, or with none. */
-async function withCompiler(script: string | null, act: () => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  const before = Deno.env.get("PATH")!;
-  try {
-    if (script !== null) await Deno.writeTextFile(`${dir}/g++`, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
-    Deno.env.set("PATH", dir);
-    await act();
-  } finally {
-    Deno.env.set("PATH", before);
-    await Deno.remove(dir, { recursive: true });
-  }
+function withCompiler(script: string | null, act: () => Promise<void>): Promise<void> {
+  return inFolder(async (dir) => {
+    const before = Deno.env.get("PATH")!;
+    try {
+      if (script !== null) await Deno.writeTextFile(`${dir}/g++`, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+      Deno.env.set("PATH", dir);
+      await act();
+    } finally {
+      Deno.env.set("PATH", before);
+    }
+  });
 }
 
 Deno.test("compilerVersion: g++ 11 and newer, by the number outside the packager's brackets", async () => {
