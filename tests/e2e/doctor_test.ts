@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Check } from "../../src/cli/doctor/check.ts";
 import { waitForEvent } from "../../src/cli/history.ts";
-import { freePort } from "../fed/fake_federation.ts";
+import { freePort } from "../free_port.ts";
 import { inFolder } from "../folder.ts";
 import { makeHospitals } from "./hospitals.ts";
 import { run, start } from "./program.ts";

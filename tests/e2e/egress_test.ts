@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import { readEvents } from "../../src/cli/history.ts";
 import { Shard } from "../../src/data/shard.ts";
 import { MIN_CELL } from "../../src/fed/histogram.ts";
-import { freePort } from "../fed/fake_federation.ts";
+import { freePort } from "../free_port.ts";
 import { fileFolder } from "../folder.ts";
 import type { Federation } from "./federation.ts";
 import { SILOS } from "./hospitals.ts";

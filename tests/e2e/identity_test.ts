@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { waitForEvent } from "../../src/cli/history.ts";
 import { issue } from "../../src/fed/ca.ts";
-import { freePort } from "../fed/fake_federation.ts";
+import { freePort } from "../free_port.ts";
 import { inFolder } from "../folder.ts";
 import { makeHospitals } from "./hospitals.ts";
 import { assertRefused, run, runJson, start } from "./program.ts";

@@ -6,7 +6,7 @@ import { initCa, issue } from "../../src/fed/ca.ts";
 import { fileFolder } from "../folder.ts";
 import { makeHospitals } from "./hospitals.ts";
 import { assertRefused, run, type Running, start } from "./program.ts";
-import { freePort } from "../fed/fake_federation.ts";
+import { freePort } from "../free_port.ts";
 
 const SIZE = 32;
 const dir = await fileFolder();

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { packFile } from "../../tools/compile.ts";
 import { buildShim } from "../../tools/native.ts";
 import { resolveStd } from "../../tools/std.ts";
-import { freePort } from "../fed/fake_federation.ts";
+import { freePort } from "../free_port.ts";
 import { fileFolder, inFolder } from "../folder.ts";
 import { libtorchDir } from "../libraries.ts";
 import { drawFilms } from "./hospitals.ts";

@@ -2,7 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { assertEquals, assertMatch } from "@std/assert";
 import { ownCommand } from "../../src/cli/processes.ts";
-import { childFlags } from "../fed/fake_federation.ts";
+import { childFlags } from "../child.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { drawFilms, SILOS } from "./hospitals.ts";
 import { program } from "./program.ts";
-import { freePort } from "../fed/fake_federation.ts";
+import { freePort } from "../free_port.ts";
 import { inFolder } from "../folder.ts";
 
 /** The README's shell blocks by the word after `sh`. */

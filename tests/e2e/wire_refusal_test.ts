@@ -5,7 +5,7 @@ import { OTHER_BASE } from "./faulty_wire.ts";
 import { Federation, type Results } from "./federation.ts";
 import { makeHospitals, SILOS } from "./hospitals.ts";
 import { assertRefused, run, start } from "./program.ts";
-import { freePort } from "../fed/fake_federation.ts";
+import { freePort } from "../free_port.ts";
 
 const dir = await fileFolder();
 

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { Heartbeat } from "../../src/fed/protocol.ts";
 import { closeRow, openRow } from "../../src/fed/rounds.ts";
 import { Run } from "../../src/fed/run.ts";
-import { TINY } from "./fake_federation.ts";
+import { TINY } from "./fake_trainer.ts";
 import { type Bench, frames, lose, update, withRound } from "./open_round.ts";
 
 /** A clock that the test moves. */

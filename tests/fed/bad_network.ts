@@ -7,7 +7,8 @@
 import * as net from "node:net";
 import { DatabaseSync } from "node:sqlite";
 import type { AggregatorResult, SiloResult } from "../../src/fed/result.ts";
-import { freePort, runRole, withFederation } from "./fake_federation.ts";
+import { freePort } from "../free_port.ts";
+import { runRole, withFederation } from "./fake_federation.ts";
 
 /** Bytes on their way in one direction before the sender has to wait. */
 const IN_FLIGHT = 4 << 20;

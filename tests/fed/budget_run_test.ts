@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import type { FedEvent } from "../../src/fed/event.ts";
 import type { AggregatorResult, SiloResult } from "../../src/fed/result.ts";
-import { freePort, type RoleSpec, runRole, withFederation } from "./fake_federation.ts";
+import { freePort } from "../free_port.ts";
+import { type RoleSpec, runRole, withFederation } from "./fake_federation.ts";
 
 async function federate(dir: string, budget: number, changes: Record<string, Partial<RoleSpec>>) {
   const spec = { dir, port: freePort(), proposal: { rounds: null, budget } };

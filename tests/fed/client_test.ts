@@ -6,7 +6,8 @@ import { ProtocolError } from "../../src/fed/errors.ts";
 import { serve } from "../../src/fed/server.ts";
 import { parseRange } from "../../src/fed/wire.ts";
 import { digest } from "../../src/model/checkpoint.ts";
-import { startVector, TINY, withFederation } from "./fake_federation.ts";
+import { withFederation } from "./fake_federation.ts";
+import { startVector, TINY } from "./fake_trainer.ts";
 
 /** Takes connections, holds each for a moment and closes it; counts how many there were, and at once. */
 function holdingServer() {

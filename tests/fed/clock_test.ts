@@ -5,7 +5,8 @@ import { Client } from "../../src/fed/client.ts";
 import { clockAhead, clockWarning } from "../../src/fed/clock.ts";
 import type { FedEvent } from "../../src/fed/event.ts";
 import { newRunId, type RunView } from "../../src/fed/protocol.ts";
-import { proposalOf, startVector, TINY, withFederation } from "./fake_federation.ts";
+import { proposalOf, withFederation } from "./fake_federation.ts";
+import { startVector, TINY } from "./fake_trainer.ts";
 
 Deno.test("clockAhead compares the answer's whole second with the middle of the exchange", () => {
   const at = (seconds: number) => new Date(Date.UTC(2026, 0, 1, 12, 0, seconds)).toUTCString();

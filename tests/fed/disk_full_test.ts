@@ -2,7 +2,9 @@
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { FedEvent } from "../../src/fed/event.ts";
-import { childFlags, freePort, type RoleSpec, runRole, withFederation } from "./fake_federation.ts";
+import { childFlags } from "../child.ts";
+import { freePort } from "../free_port.ts";
+import { type RoleSpec, runRole, withFederation } from "./fake_federation.ts";
 
 const PROGRAM = fileURLToPath(new URL("./fake_federation.ts", import.meta.url));
 

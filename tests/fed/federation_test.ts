@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import type { FedEvent } from "../../src/fed/event.ts";
 import type { AggregatorResult, SiloResult } from "../../src/fed/result.ts";
-import { freePort, runRole, withFederation } from "./fake_federation.ts";
+import { freePort } from "../free_port.ts";
+import { runRole, withFederation } from "./fake_federation.ts";
 
 async function federate(
   dir: string,

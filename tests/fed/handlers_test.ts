@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { stageOf } from "../../src/fed/handlers.ts";
 import type { Scores, UpdateStart } from "../../src/fed/protocol.ts";
 import { closeRow } from "../../src/fed/rounds.ts";
-import { startVector, TINY } from "./fake_federation.ts";
+import { startVector, TINY } from "./fake_trainer.ts";
 import { BYTES, frames, openBench, registration, update, withRound } from "./open_round.ts";
 
 Deno.test("handlerOf counts a whole update once: the same again has the same receipt, another is refused", () =>

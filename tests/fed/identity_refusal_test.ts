@@ -5,7 +5,8 @@ import { initCa, issue } from "../../src/fed/ca.ts";
 import { Client } from "../../src/fed/client.ts";
 import { ProtocolError } from "../../src/fed/errors.ts";
 import { revoke } from "../../src/fed/revoke.ts";
-import { freePort, runRole, withFederation } from "./fake_federation.ts";
+import { freePort } from "../free_port.ts";
+import { runRole, withFederation } from "./fake_federation.ts";
 import { withAggregator } from "./listening.ts";
 
 /** A request past the silo's own checks, as a hostile or old program would send it. */

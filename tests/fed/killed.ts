@@ -1,7 +1,8 @@
 /** Roles as processes of their own that die of SIGKILL at named points and are started again. */
 import { fileURLToPath } from "node:url";
 import { assertEquals } from "@std/assert";
-import { childFlags, type RoleSpec } from "./fake_federation.ts";
+import { childFlags, linesOf } from "../child.ts";
+import type { RoleSpec } from "./fake_federation.ts";
 
 const PROGRAM = fileURLToPath(new URL("./fake_federation.ts", import.meta.url));
 
@@ -39,7 +40,7 @@ export class Mortal<T> {
       this.#child = new Deno.Command(Deno.execPath(), { args, stdout: "piped", stderr: "piped" }).spawn();
       const errors = new Response(this.#child.stderr).text();
       let result: T | undefined;
-      for await (const line of this.#child.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(lines())) {
+      for await (const line of linesOf(this.#child.stdout)) {
         if (line.startsWith("killed at ")) this.killed.push(line.slice("killed at ".length));
         if (!line.startsWith("{")) continue;
         const { type, round, silo, result: value } = JSON.parse(line);
@@ -53,18 +54,6 @@ export class Mortal<T> {
       return result!;
     }
   }
-}
-
-/** Whole lines of a text. */
-function lines(): TransformStream<string, string> {
-  let held = "";
-  return new TransformStream({
-    transform(chunk, controller) {
-      const parts = (held + chunk).split("\n");
-      held = parts.pop()!;
-      for (const part of parts) controller.enqueue(part);
-    },
-  });
 }
 
 /** Runs the role as a process, killed at each point in turn and started again; returns where it was killed. */

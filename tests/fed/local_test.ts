@@ -5,15 +5,9 @@ import { runSilo } from "../../src/fed/silo.ts";
 import type { TrainerSettings } from "../../src/fed/trainer.ts";
 import { loadModel } from "../../src/model/checkpoint.ts";
 import { inFolder } from "../folder.ts";
-import {
-  FakeTrainer,
-  freePort,
-  FULL,
-  proposalOf,
-  startVector,
-  TINY,
-  withFederation,
-} from "./fake_federation.ts";
+import { freePort } from "../free_port.ts";
+import { proposalOf, withFederation } from "./fake_federation.ts";
+import { FakeTrainer, FULL, startVector, TINY } from "./fake_trainer.ts";
 
 /** Draws what local training draws: the streams of silo 0 (engine.md, “Randomness”). */
 class SiloZero extends FakeTrainer {

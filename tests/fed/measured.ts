@@ -6,7 +6,9 @@ import { fileURLToPath } from "node:url";
 import type { AggregatorResult } from "../../src/fed/result.ts";
 import { digest, writeDurably } from "../../src/model/checkpoint.ts";
 import { SiloState } from "../../src/fed/silo_state.ts";
-import { childFlags, freePort, withFederation } from "./fake_federation.ts";
+import { childFlags, linesOf } from "../child.ts";
+import { freePort } from "../free_port.ts";
+import { withFederation } from "./fake_federation.ts";
 import { peakOf, type ProcessSpec, vectorWith } from "./measured_roles.ts";
 
 const PROGRAM = fileURLToPath(new URL("./measured_roles.ts", import.meta.url));
@@ -144,13 +146,4 @@ function cpuSeconds(pids: number[]): number {
     }
   }
   return ticks / TICKS;
-}
-
-async function* linesOf(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {
-  let held = "";
-  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-    const lines = (held + text).split("\n");
-    held = lines.pop()!;
-    yield* lines;
-  }
 }

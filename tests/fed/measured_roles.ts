@@ -8,7 +8,8 @@ import { runAggregator } from "../../src/fed/aggregator.ts";
 import type { FedEvent } from "../../src/fed/event.ts";
 import { runSilo } from "../../src/fed/silo.ts";
 import type { Layout, Tensor } from "../../src/model/layout.ts";
-import { FakeTrainer, FULL, proposalOf } from "./fake_federation.ts";
+import { proposalOf } from "./fake_federation.ts";
+import { FakeTrainer, FULL } from "./fake_trainer.ts";
 
 /** What one process is told. */
 export interface ProcessSpec {

@@ -12,7 +12,8 @@ import { type FaultPoint, Run } from "../../src/fed/run.ts";
 import { type Handler, splitPath, type WireAnswer } from "../../src/fed/wire.ts";
 import { fingerprint } from "../../src/model/layout.ts";
 import { inFolder } from "../folder.ts";
-import { FakeTrainer, proposalOf, startVector, TINY } from "./fake_federation.ts";
+import { proposalOf } from "./fake_federation.ts";
+import { FakeTrainer, startVector, TINY } from "./fake_trainer.ts";
 
 export const BYTES = TINY.length * 4;
 

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { FedEvent } from "../../src/fed/event.ts";
 import type { AggregatorResult, SiloResult } from "../../src/fed/result.ts";
-import { freePort, type RoleSpec, runRole, withFederation } from "./fake_federation.ts";
+import { freePort } from "../free_port.ts";
+import { type RoleSpec, runRole, withFederation } from "./fake_federation.ts";
 
 type EventOf<T extends FedEvent["type"]> = Extract<FedEvent, { type: T }>;
 

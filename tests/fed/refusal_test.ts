@@ -6,16 +6,9 @@ import { ProtocolError } from "../../src/fed/errors.ts";
 import type { Proposal } from "../../src/fed/protocol.ts";
 import { runSilo } from "../../src/fed/silo.ts";
 import { preset } from "../../src/model/recipe.ts";
-import {
-  FakeTrainer,
-  freePort,
-  proposalOf,
-  type RoleSpec,
-  runRole,
-  startVector,
-  TINY,
-  withFederation,
-} from "./fake_federation.ts";
+import { freePort } from "../free_port.ts";
+import { proposalOf, type RoleSpec, runRole, withFederation } from "./fake_federation.ts";
+import { FakeTrainer, startVector, TINY } from "./fake_trainer.ts";
 import { withAggregator } from "./listening.ts";
 
 const silo = (

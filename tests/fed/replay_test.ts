@@ -4,7 +4,8 @@ import { ProtocolError } from "../../src/fed/errors.ts";
 import { readRecording } from "../../src/fed/replay.ts";
 import type { AggregatorResult, SiloResult } from "../../src/fed/result.ts";
 import { AggregatorState } from "../../src/fed/aggregator_state.ts";
-import { freePort, type RoleSpec, runRole, withFederation } from "./fake_federation.ts";
+import { freePort } from "../free_port.ts";
+import { type RoleSpec, runRole, withFederation } from "./fake_federation.ts";
 
 async function federate(spec: Omit<RoleSpec, "role">, onEvent?: (event: FedEvent) => void) {
   const roles = ["aggregator", "a", "b", "c"].map((role) =>

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import type { FedEvent } from "../../src/fed/event.ts";
 import type { AggregatorResult, SiloResult } from "../../src/fed/result.ts";
-import { freePort, runRole, withFederation } from "./fake_federation.ts";
+import { freePort } from "../free_port.ts";
+import { runRole, withFederation } from "./fake_federation.ts";
 import { at, runKilled } from "./killed.ts";
 
 Deno.test("any role killed with SIGKILL at any point and restarted ends with the undisturbed digests", async () => {

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { closeRow, openRow, selectNow } from "../../src/fed/rounds.ts";
 import type { Run } from "../../src/fed/run.ts";
-import { startVector, TINY } from "./fake_federation.ts";
+import { startVector, TINY } from "./fake_trainer.ts";
 import { type Bench, frames, lose, update, withRound } from "./open_round.ts";
 
 /** Has the silo's update of the open round, all values `fill`, counted. */

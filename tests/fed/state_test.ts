@@ -8,7 +8,8 @@ import { StateFolder } from "../../src/fed/state.ts";
 import { requirePinnedDeno } from "../../src/fed/tls.ts";
 import { digest, writeDurably } from "../../src/model/checkpoint.ts";
 import { inFolder } from "../folder.ts";
-import { proposalOf, startVector, TINY } from "./fake_federation.ts";
+import { proposalOf } from "./fake_federation.ts";
+import { startVector, TINY } from "./fake_trainer.ts";
 
 Deno.test("StateFolder.open refuses a second holder and frees the lock when disposed", () =>
   inFolder(async (dir) => {

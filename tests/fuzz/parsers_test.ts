@@ -10,7 +10,8 @@ import { parseMessage, PlanSchema, ProposalSchema, UpdateStartSchema } from "../
 import { readSafetensors, writeSafetensors } from "../../src/model/safetensors.ts";
 import { readTorchFile } from "../../src/model/torch_file.ts";
 import torch from "../golden/torch_files.json" with { type: "json" };
-import { proposalOf, startVector, TINY } from "../fed/fake_federation.ts";
+import { proposalOf } from "../fed/fake_federation.ts";
+import { startVector, TINY } from "../fed/fake_trainer.ts";
 import { registration } from "../fed/open_round.ts";
 import { assertRefusal, campaign, campaignJson, campaignSync, cases } from "./mutate.ts";
 

@@ -9,7 +9,8 @@ import { readIdentity } from "../../src/fed/certificate.ts";
 import { type Call, Connection, ConnectionLost } from "../../src/fed/connection.ts";
 import { ErrorBodySchema, parseMessage } from "../../src/fed/schema.ts";
 import type { AggregatorResult } from "../../src/fed/result.ts";
-import { freePort, runRole, withFederation } from "../fed/fake_federation.ts";
+import { runRole, withFederation } from "../fed/fake_federation.ts";
+import { freePort } from "../free_port.ts";
 import { frames, registration } from "../fed/open_round.ts";
 import { campaign, cases } from "./mutate.ts";
 

@@ -7,7 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import type { Outcome, Trial } from "../fed/bad_network.ts";
-import { childFlags } from "../fed/fake_federation.ts";
+import { childFlags } from "../child.ts";
 
 const PROGRAM = fileURLToPath(new URL("../fed/bad_network.ts", import.meta.url));
 /** Each packet passes loopback twice: once to the proxy, once from it. */

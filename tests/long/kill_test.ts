@@ -5,7 +5,8 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import type { AggregatorResult, SiloResult } from "../../src/fed/result.ts";
-import { freePort, type RoleSpec, withFederation } from "../fed/fake_federation.ts";
+import { type RoleSpec, withFederation } from "../fed/fake_federation.ts";
+import { freePort } from "../free_port.ts";
 import { at, type Kill, Mortal } from "../fed/killed.ts";
 
 const ROUNDS = 6;

@@ -2,7 +2,7 @@
  * How much memory the roles take, as `bench/memory.ts` measures it, once and at a size that takes a minute.
  */
 import { assert } from "@std/assert";
-import { FULL } from "../fed/fake_federation.ts";
+import { FULL } from "../fed/fake_trainer.ts";
 import { type FederationSize, measureSilos } from "../fed/measured.ts";
 
 const MB = 1e6;

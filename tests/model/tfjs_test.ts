@@ -3,7 +3,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { startTfjs, WASM_FILE, wasmFolder } from "../../src/model/tfjs.ts";
-import { childFlags } from "../fed/fake_federation.ts";
+import { childFlags } from "../child.ts";
 import { inFolder } from "../folder.ts";
 
 const MODULE = fileURLToPath(new URL("../../src/model/tfjs.ts", import.meta.url));

@@ -5,7 +5,8 @@ import { type Identity, readIdentity } from "../../../src/fed/certificate.ts";
 import { ConnectionLost } from "../../../src/fed/connection.ts";
 import { ProtocolError } from "../../../src/fed/errors.ts";
 import { revoke } from "../../../src/fed/revoke.ts";
-import { freePort, runRole, withFederation } from "../../fed/fake_federation.ts";
+import { runRole, withFederation } from "../../fed/fake_federation.ts";
+import { freePort } from "../../free_port.ts";
 
 const NOBODY: Identity = { ca: "", cert: "", key: "" };
 const URL_ = new URL("https://hub.example:8443");

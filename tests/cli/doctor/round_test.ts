@@ -2,7 +2,8 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { checkBandwidth, checkRound, estimateRound, type RoundFacts } from "../../../src/cli/doctor/round.ts";
 import { checkShard, openShard } from "../../../src/cli/doctor/shard.ts";
 import type { Shard } from "../../../src/data/shard.ts";
-import { proposalOf, startVector, TINY } from "../../fed/fake_federation.ts";
+import { proposalOf } from "../../fed/fake_federation.ts";
+import { startVector, TINY } from "../../fed/fake_trainer.ts";
 
 const FACTS: RoundFacts = {
   train: 1000,
