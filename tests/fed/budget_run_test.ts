@@ -1,25 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
 import type { FedEvent } from "../../src/fed/event.ts";
-import type { AggregatorResult, SiloResult } from "../../src/fed/result.ts";
+import type { AggregatorResult } from "../../src/fed/result.ts";
 import { freePort } from "../free_port.ts";
-import { type RoleSpec, runRole, withFederation } from "./fake_federation.ts";
-
-async function federate(dir: string, budget: number, changes: Record<string, Partial<RoleSpec>>) {
-  const spec = { dir, port: freePort(), proposal: { rounds: null, budget } };
-  const events: FedEvent[] = [];
-  const onEvent = (event: FedEvent) => void events.push(event);
-  const [result, ...silos] = await Promise.all(
-    ["aggregator", "a", "b", "c"].map((role) =>
-      runRole({ ...spec, ...changes[role], role }, role === "aggregator" ? { onEvent } : {})
-    ),
-  );
-  return { result: result as AggregatorResult, silos: silos as SiloResult[], events };
-}
+import { runFederation, runRole, withFederation } from "./fake_federation.ts";
 
 Deno.test("runAggregator with a budget writes rows up to p1 = 1 and has the model on disk in time", () =>
   withFederation(async (dir) => {
     const budget = 8;
-    const { result, events } = await federate(dir, budget, { a: { delay: 0.05 }, b: { delay: 0.02 } });
+    const spec = { dir, proposal: { rounds: null, budget } };
+    const { result, events } = await runFederation(spec, { a: { delay: 0.05 }, b: { delay: 0.02 } });
     const rows = events.flatMap((event) => event.type === "row" ? [event.row] : []);
     assert(rows.length >= 2, `${rows.length} rows`);
     assertEquals(rows[0].p0, 0);
@@ -32,7 +21,8 @@ Deno.test("runAggregator with a budget writes rows up to p1 = 1 and has the mode
 Deno.test("a row still open at the budget's end is abandoned: none of its updates count, the run closes", () =>
   withFederation(async (dir) => {
     const budget = 6;
-    const { result, silos, events } = await federate(dir, budget, { a: { stuckFrom: 6 } });
+    const spec = { dir, proposal: { rounds: null, budget } };
+    const { result, silos, events } = await runFederation(spec, { a: { stuckFrom: 6 } });
     assertEquals(result.abandoned, result.rounds + 1);
     assertEquals(result.history.length, result.rounds + 1);
     assert(result.seconds <= budget + 1, `${result.seconds} s`);

@@ -4,15 +4,18 @@
  * Also a program of its own: `fake_federation.ts JSON` runs one role as a process, which may kill itself
  * with SIGKILL at a named fault point.
  */
+import { DatabaseSync } from "node:sqlite";
 import { initCa, issue } from "../../src/fed/ca.ts";
 import { runAggregator } from "../../src/fed/aggregator.ts";
 import type { FedEvent } from "../../src/fed/event.ts";
 import type { Proposal } from "../../src/fed/protocol.ts";
 import { readRecording } from "../../src/fed/replay.ts";
+import type { AggregatorResult, SiloResult } from "../../src/fed/result.ts";
 import { runSilo } from "../../src/fed/silo.ts";
 import { digest, preprocessingOf } from "../../src/model/checkpoint.ts";
 import { preset } from "../../src/model/recipe.ts";
 import { inFolder } from "../folder.ts";
+import { freePort } from "../free_port.ts";
 import { FakeTrainer, FULL, startVector, TINY } from "./fake_trainer.ts";
 
 export function proposalOf(start: Float32Array, changes: Partial<Proposal> = {}): Proposal {
@@ -127,6 +130,27 @@ export async function runRole(
         new FakeTrainer({ ...spec, layout, silo: spec.role, broken: options.broken }),
       ),
   });
+}
+
+/** Runs the aggregator, a, b and c in this process; `changes`: what one role is told besides. */
+export async function runFederation(
+  spec: Omit<RoleSpec, "role" | "port">,
+  changes: Record<string, Partial<RoleSpec>> = {},
+): Promise<{ result: AggregatorResult; silos: SiloResult[]; events: FedEvent[] }> {
+  const port = freePort();
+  const events: FedEvent[] = [];
+  const onEvent = (event: FedEvent) => void events.push(event);
+  const [result, ...silos] = await Promise.all(["aggregator", "a", "b", "c"].map((role) => {
+    return runRole({ ...spec, port, ...changes[role], role }, role === "aggregator" ? { onEvent } : {});
+  }));
+  return { result: result as AggregatorResult, silos: silos as SiloResult[], events };
+}
+
+/** Round, silo and digest of each counted update in an aggregator's state. */
+export function receiptsOf(state: string): string[] {
+  using db = new DatabaseSync(`${state}/run.sqlite`);
+  const rows = db.prepare("SELECT round, silo, json FROM receipts ORDER BY round, silo").all();
+  return rows.map(({ round, silo, json }) => `${round} ${silo} ${JSON.parse(json as string).sha256}`);
 }
 
 if (import.meta.main) {

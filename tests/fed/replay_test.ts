@@ -2,34 +2,22 @@ import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/asser
 import type { FedEvent } from "../../src/fed/event.ts";
 import { ProtocolError } from "../../src/fed/errors.ts";
 import { readRecording } from "../../src/fed/replay.ts";
-import type { AggregatorResult, SiloResult } from "../../src/fed/result.ts";
+import type { AggregatorResult } from "../../src/fed/result.ts";
 import { AggregatorState } from "../../src/fed/aggregator_state.ts";
 import { freePort } from "../free_port.ts";
-import { type RoleSpec, runRole, withFederation } from "./fake_federation.ts";
-
-async function federate(spec: Omit<RoleSpec, "role">, onEvent?: (event: FedEvent) => void) {
-  const roles = ["aggregator", "a", "b", "c"].map((role) =>
-    runRole({ ...spec, role }, role === "aggregator" ? { onEvent } : {})
-  );
-  const [result, ...silos] = await Promise.all(roles);
-  return { result: result as AggregatorResult, silos: silos as SiloResult[] };
-}
+import { runFederation, runRole, withFederation } from "./fake_federation.ts";
 
 /** A run of a few seconds by the clock; its rows depend on how fast this machine was. */
 const BUDGET = { proposal: { rounds: null, budget: 6 } };
 
 Deno.test("runAggregator with a recording runs its rows again, without a clock, to the same two digests", () =>
   withFederation(async (dir) => {
-    const spec = { dir, port: freePort(), ...BUDGET };
-    const first = await federate({ ...spec });
+    const spec = { dir, ...BUDGET };
+    const first = await runFederation(spec);
     const recorded = `${dir}/state-aggregator`;
     const { recording } = await readRecording(recorded, { into: `${dir}/other` });
     assert(recording.rows.length >= 2, `${recording.rows.length} rows`);
-    const events: FedEvent[] = [];
-    const again = await federate(
-      { ...spec, replay: recorded, suffix: "-again" },
-      (event) => void events.push(event),
-    );
+    const again = await runFederation({ ...spec, replay: recorded, suffix: "-again" });
     assertEquals([again.result.sha256, again.result.last_sha256], [
       first.result.sha256,
       first.result.last_sha256,
@@ -37,8 +25,8 @@ Deno.test("runAggregator with a recording runs its rows again, without a clock, 
     assertNotEquals(again.result.last_sha256, first.result.init.sha256);
     assertNotEquals(again.result.run, first.result.run);
     for (const { sha256 } of again.silos) assertEquals(sha256, first.result.sha256);
-    assertEquals(events.filter(({ type }) => type === "warning"), []);
-    const rows = events.flatMap((event) => event.type === "row" ? [event.row] : []);
+    assertEquals(again.events.filter(({ type }) => type === "warning"), []);
+    const rows = again.events.flatMap((event) => event.type === "row" ? [event.row] : []);
     assertEquals(
       rows.map(({ p0, p1, silos, last }) => ({ p0, p1, silos, last })),
       recording.rows.map(({ row: { p0, p1, silos, last } }) => ({ p0, p1, silos, last })),
@@ -47,9 +35,8 @@ Deno.test("runAggregator with a recording runs its rows again, without a clock, 
 
 Deno.test("runAggregator stopped in a replay goes on with it, and is refused as a run of its own", () =>
   withFederation(async (dir) => {
-    const port = freePort();
-    const first = await federate({ dir, port, rounds: 3 });
-    const spec = { dir, port, rounds: 3, replay: `${dir}/state-aggregator`, suffix: "-again" };
+    const first = await runFederation({ dir, rounds: 3 });
+    const spec = { dir, port: freePort(), rounds: 3, replay: `${dir}/state-aggregator`, suffix: "-again" };
     const stop = new AbortController();
     const silos = ["a", "b", "c"].map((role) => runRole({ ...spec, role }));
     const onEvent = (event: FedEvent) => {

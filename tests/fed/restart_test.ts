@@ -2,16 +2,13 @@ import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/asser
 import type { FedEvent } from "../../src/fed/event.ts";
 import type { AggregatorResult, SiloResult } from "../../src/fed/result.ts";
 import { freePort } from "../free_port.ts";
-import { runRole, withFederation } from "./fake_federation.ts";
+import { runFederation, runRole, withFederation } from "./fake_federation.ts";
 import { at, runKilled } from "./killed.ts";
 
 Deno.test("any role killed with SIGKILL at any point and restarted ends with the undisturbed digests", async () => {
   let quiet: AggregatorResult | undefined;
   await withFederation(async (dir) => {
-    const spec = { dir, port: freePort(), rounds: 5 };
-    const roles = ["a", "b", "c"].map((role) => runRole({ ...spec, role }));
-    quiet = await runRole({ ...spec, role: "aggregator" }) as AggregatorResult;
-    await Promise.all(roles);
+    quiet = (await runFederation({ dir, rounds: 5 })).result;
   });
   await withFederation(async (dir) => {
     const spec = { dir, port: freePort(), rounds: 5 };
@@ -87,10 +84,8 @@ Deno.test("runAggregator stopped while a silo lacks the model serves it again wh
 Deno.test("a finished role started again returns its result without checking or connecting", () =>
   withFederation(async (dir) => {
     const spec = { dir, port: freePort(), rounds: 1 };
-    const [first, ...silos] = await Promise.all(
-      ["aggregator", "a", "b", "c"].map((role) => runRole({ ...spec, role })),
-    );
-    assertEquals(await runRole({ ...spec, role: "aggregator" }), first);
+    const { result, silos } = await runFederation(spec);
+    assertEquals(await runRole({ ...spec, role: "aggregator" }), result);
     const ready = () => Promise.reject(new Error("checked again"));
     assertEquals(await runRole({ ...spec, role: "a" }, { ready }), silos[0]);
     await Deno.remove(`${dir}/state-a`, { recursive: true });

@@ -9,7 +9,7 @@ import { readIdentity } from "../../src/fed/certificate.ts";
 import { type Call, Connection, ConnectionLost } from "../../src/fed/connection.ts";
 import { ErrorBodySchema, parseMessage } from "../../src/fed/schema.ts";
 import type { AggregatorResult } from "../../src/fed/result.ts";
-import { runRole, withFederation } from "../fed/fake_federation.ts";
+import { runFederation, runRole, withFederation } from "../fed/fake_federation.ts";
 import { freePort } from "../free_port.ts";
 import { frames, registration } from "../fed/open_round.ts";
 import { campaign, cases } from "./mutate.ts";
@@ -65,12 +65,7 @@ Deno.test(
   } hostile inputs on its socket finishes the run as without them`,
   () =>
     withFederation(async (dir) => {
-      let quiet: AggregatorResult;
-      {
-        const port = freePort();
-        const roles = ["aggregator", "a", "b", "c"].map((role) => runRole({ dir, port, role, rounds: 2 }));
-        quiet = (await Promise.all(roles))[0] as AggregatorResult;
-      }
+      const { result: quiet } = await runFederation({ dir, rounds: 2 });
       for (const role of ["aggregator", "a", "b", "c"]) {
         await Deno.remove(`${dir}/state-${role}`, { recursive: true });
       }

@@ -3,9 +3,8 @@
  * named points and from outside. Every run ends with the digests of the undisturbed one, and no update counts twice.
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { DatabaseSync } from "node:sqlite";
 import type { AggregatorResult, SiloResult } from "../../src/fed/result.ts";
-import { type RoleSpec, withFederation } from "../fed/fake_federation.ts";
+import { receiptsOf, type RoleSpec, withFederation } from "../fed/fake_federation.ts";
 import { freePort } from "../free_port.ts";
 import { at, type Kill, Mortal } from "../fed/killed.ts";
 
@@ -36,9 +35,7 @@ async function federate({ kills = {}, onRow }: Plan) {
     const results = await Promise.all(Object.values(roles).map(({ result }) => result));
     const [result, ...silos] = results as [AggregatorResult, ...SiloResult[]];
     for (const { sha256 } of silos) assertEquals(sha256, result.sha256);
-    using db = new DatabaseSync(`${dir}/state-aggregator/run.sqlite`);
-    const receipts = db.prepare("SELECT round, silo, json FROM receipts ORDER BY round, silo").all()
-      .map(({ round, silo, json }) => `${round} ${silo} ${JSON.parse(json as string).sha256}`);
+    const receipts = receiptsOf(`${dir}/state-aggregator`);
     const killed = Object.entries(roles).flatMap(([role, { killed }]) =>
       killed.map((point) => `${role} ${point}`)
     );

@@ -5,7 +5,8 @@ import { type Identity, readIdentity } from "../../../src/fed/certificate.ts";
 import { ConnectionLost } from "../../../src/fed/connection.ts";
 import { ProtocolError } from "../../../src/fed/errors.ts";
 import { revoke } from "../../../src/fed/revoke.ts";
-import { runRole, withFederation } from "../../fed/fake_federation.ts";
+import { withFederation } from "../../fed/fake_federation.ts";
+import { withAggregator } from "../../fed/listening.ts";
 import { freePort } from "../../free_port.ts";
 
 const NOBODY: Identity = { ca: "", cert: "", key: "" };
@@ -61,26 +62,13 @@ Deno.test("reach takes a live session of the same silo for an answer, and keeps 
 
 Deno.test("reach over real TLS: a good silo's run, clock and bandwidth; foreign, expired and revoked ones told apart", () =>
   withFederation(async (dir) => {
-    const stop = new AbortController();
-    const up = Promise.withResolvers<void>();
-    const port = freePort();
-    const spec = { dir, port, role: "aggregator", full: true };
-    const pulled: string[] = [];
-    const aggregator = runRole(spec, {
-      signal: stop.signal,
-      onEvent: (event) => {
-        if (event.type === "listening") up.resolve();
-        if (event.type === "pulled") pulled.push(event.silo ?? "");
-      },
-    }).catch((error) => error);
-    await Promise.race([up.promise, aggregator]);
-    try {
+    await withAggregator(dir, async ({ port }, events) => {
       const server = new URL(`https://localhost:${port}`);
       const good = await reach(server, await readIdentity(`${dir}/tls-a`));
       assertEquals(outline(good.checks), "address true, connection true, handshake true, answer true");
       assertEquals(good.view?.state, "joining");
       assert(Math.abs(good.clockAhead!) < 30 && good.bandwidth! > 1e5, `${good.bandwidth}`);
-      assertEquals(pulled, [], "a sample is no pull");
+      assertEquals(events.filter(({ type }) => type === "pulled"), [], "a sample is no pull");
       await initCa(`${dir}/foreign`);
       await issue({ name: "a", role: "silo", ca: `${dir}/foreign`, out: `${dir}/tls-foreign` });
       await issue({ name: "a", role: "silo", ca: `${dir}/ca`, out: `${dir}/tls-old`, lifetime: -60 });
@@ -99,10 +87,7 @@ Deno.test("reach over real TLS: a good silo's run, clock and bandwidth; foreign,
         assertEquals(wrong.name, name, wrong.detail);
         assertStringIncludes(wrong.remedy!, remedy);
       }
-    } finally {
-      stop.abort();
-      await aggregator;
-    }
+    }, { full: true });
   }));
 
 Deno.test("STEPS: an address needs no look-up, and a closed port is refused", async () => {
