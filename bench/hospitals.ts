@@ -2,9 +2,12 @@
  * Three hospitals on this machine: folders `silo-a`, `silo-b`, `silo-c`, each with `images/` and `labels.csv`, as
  * shards with certificates, and whole runs of them as four processes on loopback over mutual TLS.
  */
+import { freePort } from "../tests/free_port.ts";
+
 export const SILOS = ["a", "b", "c"];
 
-type Json = Record<string, unknown>;
+/** What a command printed under --json. */
+export type Json = Record<string, unknown>;
 
 /** Where the films come from, where everything is written, and the stored images' side in pixels. */
 export interface HospitalOptions {
@@ -28,6 +31,12 @@ export class Hospitals {
   /** The shards as arguments. */
   get shards(): string[] {
     return SILOS.flatMap((silo) => ["--shard", this.shard(silo)]);
+  }
+
+  /** A model's scores of every film of a silo, written to `csv`. */
+  async predict(model: string, silo: string, csv: string): Promise<void> {
+    const args = ["predict", "--model", model, "--shard", this.shard(silo), "--out", csv];
+    await this.fedx("predict", args);
   }
 
   /** Runs one `fedx` command to its end and returns the JSON object that it printed. */
@@ -55,15 +64,10 @@ export class Hospitals {
     for (const silo of SILOS) {
       if (await exists(this.shard(silo))) continue;
       const from = `${data}/silo-${silo}`;
-      const where = [
-        "--images",
-        `${from}/images`,
-        "--labels",
-        `${from}/labels.csv`,
-        "--out",
-        this.shard(silo),
-      ];
-      const made = await this.fedx(`prepare-${silo}`, ["prepare", ...where, "--size", size]);
+      const made = await this.fedx(`prepare-${silo}`, [
+        ...["prepare", "--images", `${from}/images`, "--labels", `${from}/labels.csv`],
+        ...["--size", size, "--out", this.shard(silo)],
+      ]);
       console.log(`prepare ${silo}: ${made.images} images of ${made.patients} patients`);
     }
     if (await exists(`${out}/ca`)) return;
@@ -79,9 +83,7 @@ export class Hospitals {
   async federate(run: string, settings: string[]): Promise<Json> {
     const { out, size } = this.#options;
     await Deno.remove(run, { recursive: true }).catch(() => {});
-    const probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const { port } = probe.addr as Deno.NetAddr;
-    probe.close();
+    const port = freePort();
     const [aggregate] = await Promise.all([
       this.fedx("aggregate", [
         "aggregate",
@@ -98,6 +100,13 @@ export class Hospitals {
     ]);
     return aggregate;
   }
+}
+
+/** The value of --data; without it the bench ends here. */
+export function requireData(data: string | undefined): string {
+  if (data) return data;
+  console.error("Cannot run the bench: expected --data DIR with silo-a, silo-b and silo-c, got none.");
+  Deno.exit(2);
 }
 
 /** Whether a file or folder is there. */

@@ -2,7 +2,7 @@
  * How much memory does a federation take, and does it grow with the silos or the model? Peaks (VmHWM) of processes
  * over mutual TLS on loopback, a trainer that draws random deltas.
  *
- *     deno run -A bench/memory.ts [REPEATS] [small|large|round …]
+ *     npx -y deno@2.9.3 task bench bench/memory.ts [REPEATS] [small|large|round …]
  *
  * small: the aggregator's peak with 30 silos at once above its peak with 4, EfficientNet-B0's 4.05 M values, whole
  * runs; large: the same at 100 M values, to the end of a round; round: a round of 100 M values with three silos, from

@@ -7,12 +7,12 @@
  * films; AUROC is stratified, over pairs within a silo. Differences are paired, seeds averaged, their 95 % intervals
  * from resampled patients. A model that is already there is not trained again.
  *
- * deno run -A bench/methods.ts --data DIR [--passes 6] [--size 64] [--seeds 3] [--out DIR]
+ *     npx -y deno@2.9.3 task bench bench/methods.ts --data DIR [--passes 6] [--size 64] [--seeds 3] [--out DIR]
  */
 import { parseArgs } from "node:util";
 import { Shard } from "../src/data/shard.ts";
 import { auroc, pairedDifference, stratified } from "../src/model/metrics.ts";
-import { exists, Hospitals, SILOS } from "./hospitals.ts";
+import { exists, Hospitals, requireData, SILOS } from "./hospitals.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -23,14 +23,10 @@ const { values: options } = parseArgs({
     out: { type: "string", default: "fedx-methods" },
   },
 });
-if (!options.data) {
-  console.error("Cannot run the bench: expected --data DIR with silo-a, silo-b and silo-c, got none.");
-  Deno.exit(2);
-}
-const { data, out, size, passes } = options;
+const { out, size, passes } = options;
 const RECIPES = ["default", "deck"], STARTS = ["imagenet", "random"];
 const METHODS = ["federated", "pooled", ...SILOS.map((silo) => `alone ${silo}`)];
-const hospitals = new Hospitals({ data, out, size });
+const hospitals = new Hospitals({ data: requireData(options.data), out, size });
 
 /** All silos' test films, silo by silo. */
 interface Films {
@@ -62,17 +58,7 @@ async function score(model: string): Promise<Scores> {
   const scores: Scores = [];
   for (const silo of SILOS) {
     const csv = `${model}.${silo}.csv`;
-    if (!await exists(csv)) {
-      await hospitals.fedx("predict", [
-        "predict",
-        "--model",
-        model,
-        "--shard",
-        hospitals.shard(silo),
-        "--out",
-        csv,
-      ]);
-    }
+    if (!await exists(csv)) await hospitals.predict(model, silo, csv);
     for (const line of (await Deno.readTextFile(csv)).trimEnd().split("\n").slice(1)) {
       const [logit, , split] = line.split(",").slice(-3);
       if (split === "test") scores.push(Number(logit));

@@ -7,13 +7,12 @@
  * `--local` minutes, to compare images per second; and the python named by FEDX_PYTHON, if any, loads the model into
  * torchvision and scores one shard as `fedx predict --shard` does.
  *
- * deno run -A bench/radiographs.ts --data DIR [--recipe default|deck] [--budget 20m] [--out DIR] [--seed 0] [--local 3m|0]
+ *     npx -y deno@2.9.3 task bench bench/radiographs.ts --data DIR [--recipe default|deck] [--budget 20m]
+ *       [--init imagenet] [--size 128] [--seed 0] [--local 3m|0] [--out DIR]
  */
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { Hospitals } from "./hospitals.ts";
-
-type Json = Record<string, unknown>;
+import { Hospitals, type Json, requireData } from "./hospitals.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -27,13 +26,9 @@ const { values: options } = parseArgs({
     out: { type: "string", default: "fedx-radiographs" },
   },
 });
-if (!options.data) {
-  console.error("Cannot run the bench: expected --data DIR with silo-a, silo-b and silo-c, got none.");
-  Deno.exit(2);
-}
-const { data, out, recipe, budget, init, size, seed } = options;
+const { out, recipe, budget, init, size, seed } = options;
 const run = `${out}/${recipe}-${init}-${budget}-seed${seed}`;
-const hospitals = new Hospitals({ data, out, size });
+const hospitals = new Hospitals({ data: requireData(options.data), out, size });
 
 /** Images trained and scored per second. */
 function pace({ images, seconds }: Json): number {
@@ -46,15 +41,7 @@ async function compareWithTorchvision(model: string): Promise<string> {
   const python = Deno.env.get("FEDX_PYTHON");
   if (!python) return "not compared: name a python with torchvision in FEDX_PYTHON";
   const csv = `${run}/scores.csv`;
-  await hospitals.fedx("predict", [
-    "predict",
-    "--model",
-    model,
-    "--shard",
-    hospitals.shard("b"),
-    "--out",
-    csv,
-  ]);
+  await hospitals.predict(model, "b", csv);
   const script = fileURLToPath(new URL("../tests/golden/score_shard.py", import.meta.url));
   const { code, stdout } = await new Deno.Command(python, {
     args: [script, model, hospitals.shard("b"), csv],
@@ -80,15 +67,9 @@ console.log(`stratified ${evaluated.stratified}`);
 console.log(`${aggregate.rounds} rounds in ${aggregate.seconds} s, ${pace(aggregate).toFixed(1)} images/s`);
 console.log(`torchvision: ${await compareWithTorchvision(model)}`);
 if (options.local !== "0") {
-  const where = ["--init", init, "--seed", seed, "--out", `${run}/local.safetensors`];
   const local = await hospitals.fedx("local", [
-    "local",
-    ...hospitals.shards,
-    "--budget",
-    options.local,
-    "--recipe",
-    recipe,
-    ...where,
+    ...["local", ...hospitals.shards, "--budget", options.local, "--recipe", recipe],
+    ...["--init", init, "--seed", seed, "--out", `${run}/local.safetensors`],
   ]);
   console.log(`fedx local on all cores: ${pace(local).toFixed(1)} images/s`);
   console.log(`federated / local: ${(pace(aggregate) / pace(local)).toFixed(2)}`);

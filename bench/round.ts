@@ -2,7 +2,7 @@
  * How long is a round when nobody trains? Aggregator and three silos as four processes over mutual TLS on
  * loopback, EfficientNet-B0's 4.05 M values, non-zero pseudo-random deltas.
  *
- *     deno run -A bench/round.ts [ROUNDS]
+ *     npx -y deno@2.9.3 task bench bench/round.ts [ROUNDS]
  *
  * Wall: from the row's opening to its model on disk. CPU: user + system of all four processes over the
  * round, from /proc. Medians; the first round, which also warms up, is left out. Baseline measured on the

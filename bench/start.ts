@@ -1,9 +1,9 @@
 /**
  * How large is the one file, and how long does it take to start?
  *
- *     deno run -A bench/start.ts FEDX
+ *     npx -y deno@2.9.3 run -A bench/start.ts [FEDX]
  *
- * FEDX is what `task compile` made. First start: with an empty cache, so it unpacks, hashes and syncs every part.
+ * FEDX is what `task compile` made, ./fedx until a task that runs from source takes its place. First start: with an empty cache, so it unpacks, hashes and syncs every part.
  * Later starts: `--version`, median of 5. Baseline: the carried runtime with a program of one line, median of 5.
  */
 import { fileURLToPath } from "node:url";
