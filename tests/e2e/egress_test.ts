@@ -6,7 +6,7 @@ import { Shard } from "../../src/data/shard.ts";
 import { MIN_CELL } from "../../src/fed/histogram.ts";
 import { freePort } from "../free_port.ts";
 import { fileFolder } from "../folder.ts";
-import type { Federation } from "./federation.ts";
+import { commandOf, type Federation } from "./federation.ts";
 import { SILOS } from "./hospitals.ts";
 import { listenIn } from "./listen_in.ts";
 import { FRAME, frameBytes, framesOf, type Http2Request, PREFACE, readRequests } from "./http2_requests.ts";
@@ -195,25 +195,11 @@ Deno.test("the reader of this test refuses what does not belong: keys, headers, 
 Deno.test("train: a silo whose training fails tells the aggregator nothing of it: no text, no code, no scores", async () => {
   await heardRun();
   const port = freePort();
-  const flags = ["--rounds", "1", "--size", "32", "--init", "random", "--lr", "10", "--batch", "4"];
-  const listen = ["--listen", `127.0.0.1:${port}`, "--tls", "tls-hub", "--state", "wild-hub"];
+  const wait = "60s", hub = "--silos a --rounds 1 --lr 10 --batch 4".split(" ");
   await using tap = await Wiretap.open({ server: `${dir}/tls-proxy`, client: `${dir}/tls-a`, port });
-  const aggregator = await start(["aggregate", "--silos", "a", ...flags, ...listen], { cwd: dir });
+  const aggregator = await start(commandOf("hub", { port, state: "wild-hub", wait, hub }), { cwd: dir });
   try {
-    const server = `https://127.0.0.1:${tap.port}`;
-    const silo = [
-      "--silo",
-      "a",
-      "--server",
-      server,
-      "--tls",
-      "tls-a",
-      "--shard",
-      "shard-a",
-      "--state",
-      "wild-a",
-    ];
-    const ended = await run(["train", ...silo, "--threads", "1", "--wait", "60s"], { cwd: dir });
+    const ended = await run(commandOf("a", { port: tap.port, state: "wild-a", wait, hub }), { cwd: dir });
     assertRefused(ended, /training has diverged.*lower --lr/);
     const kinds = new Set<string>();
     for (const { sent, received } of tap.transcripts.filter(({ sent }) => sent.length > 0)) {

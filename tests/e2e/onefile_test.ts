@@ -96,17 +96,7 @@ Deno.test("one file: a run from films to scores, its aggregator without libtorch
     first.kill("SIGTERM");
     assertEquals((await finish(first)).code, 0, "SIGTERM reaches the runtime, which stops in order");
     const aggregator = json(spawn(place, ["aggregate", ...aggregate], bare));
-    const silo = [
-      "--silo",
-      "a",
-      "--server",
-      `https://${hub}`,
-      "--tls",
-      "tls-a",
-      "--shard",
-      "shard-a",
-      "--json",
-    ];
+    const silo = `--silo a --server https://${hub} --tls tls-a --shard shard-a --json`.split(" ");
     const trained = await json(spawn(place, ["train", ...silo], torch));
     assertEquals((await aggregator).sha256, trained.sha256);
     const predict = ["--model", String(trained.model), "--images", "films-a/images", "--out", "scores.csv"];

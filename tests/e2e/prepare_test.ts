@@ -5,6 +5,8 @@ import { inFolder } from "../folder.ts";
 import { drawFilms } from "./hospitals.ts";
 import { run, runJson, start } from "./program.ts";
 
+const PREPARE = "prepare --images films-a/images --labels films-a/labels.csv --size 32".split(" ");
+
 /** Lines of a labels file and the folder of its images. */
 interface Films {
   images: string;
@@ -72,16 +74,13 @@ Deno.test("prepare counts over twenty rows of every reason exactly and lists the
     const rows = made.lines.length - 1;
     const { counts, lost } = await spoil(made);
     await Deno.writeTextFile(`${dir}/films-a/labels.csv`, made.lines.join("\n") + "\n");
-    const command = ["prepare", "--images", "films-a/images", "--labels", "films-a/labels.csv"];
-    const refused = await run([...command, "--size", "32", "--out", "s"], { cwd: dir });
+    const refused = await run([...PREPARE, "--out", "s"], { cwd: dir });
     assertEquals([refused.code, refused.stdout], [1, ""]);
     const last = refused.stderr.trim().split("\n").at(-1)!;
     assertMatch(last, /^Cannot make the shard: at least \d+ of \d+ rows are unusable \(bad_label \d+/);
     assertMatch(last, /mend those listed in .*s\.quarantine\.csv or raise --max-quarantine$/);
     assertEquals((await list(dir)).filter((name) => /^s/.test(name)), ["s.quarantine.csv"]);
-    const result = await runJson([...command, "--size", "32", "--out", "s", "--max-quarantine", "1"], {
-      cwd: dir,
-    });
+    const result = await runJson([...PREPARE, "--out", "s", "--max-quarantine", "1"], { cwd: dir });
     assertEquals(result.quarantined, counts);
     assertEquals(result.images, rows - lost);
     const listed = (await Deno.readTextFile(String(result.quarantine))).trim().split("\n").slice(1);
@@ -92,21 +91,8 @@ Deno.test("prepare counts over twenty rows of every reason exactly and lists the
       found[reason] = (found[reason] ?? 0) + 1;
     }
     assertEquals(found, counts);
-    const trained = await runJson([
-      ...[
-        "local",
-        "--shard",
-        "s",
-        "--rounds",
-        "1",
-        "--batch",
-        "16",
-        "--init",
-        "random",
-        "--out",
-        "m.safetensors",
-      ],
-    ], { cwd: dir });
+    const local = "local --shard s --rounds 1 --batch 16 --init random --out m.safetensors";
+    const trained = await runJson(local.split(" "), { cwd: dir });
     const { silos } = trained.test as { silos: Record<string, { images: number; auroc: number }> };
     assertEquals([silos.s.images, silos.s.auroc > 0], [40, true]);
   }));
@@ -143,16 +129,7 @@ Deno.test("prepare killed twice goes on from what is there; its shard has the by
     }
     await Deno.remove(`${images}/${nameOf(lines[5])}`);
     await Deno.writeTextFile(`${dir}/films-a/labels.csv`, lines.join("\n"));
-    const command = [
-      "prepare",
-      "--images",
-      "films-a/images",
-      "--labels",
-      "films-a/labels.csv",
-      "--size",
-      "32",
-      "--out",
-    ];
+    const command = [...PREPARE, "--out"];
     assertEquals((await run([...command, "whole"], { cwd: dir })).code, 0);
     await killAfter(20, [...command, "s"], dir);
     await killAfter(40, [...command, "s"], dir);

@@ -13,6 +13,7 @@ import { assertRefused, type Finished, run } from "./program.ts";
 const dir = await fileFolder();
 let made: Promise<void> | undefined;
 const hospitals = () => made ??= makeHospitals(dir);
+const LOCAL = "local --shard shard-a --rounds 1 --init random --out m.safetensors".split(" ");
 
 /** Runs `prepare` on the films of hospital a with other labels. */
 async function prepareWith(change: (lines: string[]) => string[], more: string[] = []): Promise<Finished> {
@@ -68,21 +69,7 @@ Deno.test("prepare refuses more unusable rows than --max-quarantine", async () =
 
 Deno.test("local refuses fewer training images than a batch", async () => {
   await hospitals();
-  const finished = await run([
-    "local",
-    ...[
-      "--shard",
-      "shard-a",
-      "--rounds",
-      "1",
-      "--batch",
-      "128",
-      "--init",
-      "random",
-      "--out",
-      "m.safetensors",
-    ],
-  ], { cwd: dir });
+  const finished = await run([...LOCAL, "--batch", "128"], { cwd: dir });
   assertRefused(
     finished,
     /at least 128 training images, one batch, got 64 .*`fedx prepare` from more training images, or lower --batch/,
@@ -91,10 +78,8 @@ Deno.test("local refuses fewer training images than a batch", async () => {
 
 Deno.test("local refuses --device cuda where no GPU is visible, naming what to look at and what to choose", async () => {
   await hospitals();
-  const finished = await run([
-    ...["local", "--shard", "shard-a", "--rounds", "1", "--init", "random", "--out", "m.safetensors"],
-    ...["--device", "cuda"],
-  ], { cwd: dir, env: { CUDA_VISIBLE_DEVICES: "" } });
+  const env = { CUDA_VISIBLE_DEVICES: "" };
+  const finished = await run([...LOCAL, "--device", "cuda"], { cwd: dir, env });
   assertRefused(
     finished,
     /Cannot use device "cuda": expected a GPU, got .*, or choose device "cpu" or "auto"$/,
@@ -106,9 +91,7 @@ Deno.test("local refuses another libtorch than the shim's, naming both versions 
   await Deno.mkdir(`${dir}/torch-2.12`);
   await Deno.symlink(`${await libtorchDir()}/lib`, `${dir}/torch-2.12/lib`);
   await Deno.writeTextFile(`${dir}/torch-2.12/version.py`, "__version__ = '2.12.0'\n");
-  const finished = await run([
-    ...["local", "--shard", "shard-a", "--rounds", "1", "--init", "random", "--out", "m.safetensors"],
-  ], { cwd: dir, env: { FEDX_LIBTORCH: `${dir}/torch-2.12` } });
+  const finished = await run(LOCAL, { cwd: dir, env: { FEDX_LIBTORCH: `${dir}/torch-2.12` } });
   assertRefused(
     finished,
     /built for libtorch 2\.\d+\.\d+, got 2\.12\.0; build it again: every deno task does, and rebuild\.sh of the archive$/,
@@ -126,32 +109,12 @@ Deno.test("aggregate and train refuse the state of a newer fedx and leave it as 
     state[Symbol.dispose]();
   }
   const commands = {
-    "newer-hub": [
-      "aggregate",
-      "--silos",
-      "a,b,c",
-      "--tls",
-      "tls-hub",
-      "--listen",
-      "127.0.0.1:0",
-      "--rounds",
-      "1",
-    ],
-    "newer-a": [
-      "train",
-      "--silo",
-      "a",
-      "--server",
-      "https://127.0.0.1:1",
-      "--tls",
-      "tls-a",
-      "--shard",
-      "shard-a",
-    ],
+    "newer-hub": "aggregate --silos a,b,c --tls tls-hub --listen 127.0.0.1:0 --rounds 1",
+    "newer-a": "train --silo a --server https://127.0.0.1:1 --tls tls-a --shard shard-a",
   };
   for (const [state, command] of Object.entries(commands)) {
     const before = await Deno.readFile(`${dir}/${state}/run.sqlite`);
-    const finished = await run([...command, "--state", state], { cwd: dir });
+    const finished = await run([...command.split(" "), "--state", state], { cwd: dir });
     assertRefused(
       finished,
       /^Cannot read the state of a newer fedx: .*use the fedx that wrote it, or a fresh --state\)$/,
@@ -225,17 +188,7 @@ Deno.test("train, local, evaluate and predict refuse a shard with a flipped bit,
   } as const;
   await saveModel(`${dir}/model.safetensors`, randomWeights(layout, 1), layout, metadata);
   await Deno.writeTextFile(`${dir}/scores.csv`, "older");
-  const train = [
-    "train",
-    "--silo",
-    "a",
-    "--server",
-    "https://127.0.0.1:1",
-    "--tls",
-    "tls-a",
-    "--state",
-    "state-a",
-  ];
+  const train = "train --silo a --server https://127.0.0.1:1 --tls tls-a --state state-a".split(" ");
   const scored = ["--model", "model.safetensors", "--shard"];
   const refusals: [string[], RegExp][] = [
     [[...train, "--shard", "shard-pixel"], /block 0 of images\.u8 is damaged/],

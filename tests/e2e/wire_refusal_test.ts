@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { readEvents, waitForEvent } from "../../src/cli/history.ts";
 import { fileFolder } from "../folder.ts";
 import { OTHER_BASE } from "./faulty_wire.ts";
-import { Federation, type Results } from "./federation.ts";
+import { commandOf, Federation, type Results } from "./federation.ts";
 import { makeHospitals, SILOS } from "./hospitals.ts";
 import { assertRefused, run, start } from "./program.ts";
 import { freePort } from "../free_port.ts";
@@ -96,19 +96,12 @@ Deno.test("train: after every refusal each silo's own update counts once, traine
 Deno.test("train: training that diverges ends it with exit 1 before anything is sent; the aggregator can go on", async () => {
   await hospitals();
   const port = freePort();
-  const aggregator = await start([
-    "aggregate",
-    ...["--silos", "a", "--listen", `127.0.0.1:${port}`, "--tls", "tls-hub", "--state", "wild-hub"],
-    ...["--rounds", "1", "--size", "32", "--init", "random", "--lr", "10", "--batch", "4"],
-  ], { cwd: dir });
+  const wait = "20s", hub = "--silos a --rounds 1 --lr 10 --batch 4".split(" ");
+  const aggregator = await start(commandOf("hub", { port, state: "wild-hub", wait, hub }), { cwd: dir });
   try {
     const events = `${dir}/wild-hub/events.jsonl`;
     await waitForEvent(events, { type: "listening", signal: AbortSignal.timeout(60_000) });
-    const silo = await run([
-      "train",
-      ...["--silo", "a", "--server", `https://127.0.0.1:${port}`, "--tls", "tls-a", "--shard", "shard-a"],
-      ...["--state", "wild-a", "--threads", "1", "--wait", "20s"],
-    ], { cwd: dir });
+    const silo = await run(commandOf("a", { port, state: "wild-a", wait, hub }), { cwd: dir });
     assertRefused(silo, /expected changes below \d+ in features\.\d.*training has diverged.*lower --lr/);
     const types = (await readEvents(events)).map(({ type }) => type);
     assert(types.includes("row") && !types.includes("upload_started") && !types.includes("refused"));

@@ -12,31 +12,17 @@ Deno.test("any role killed with SIGKILL at any point and restarted ends with the
   });
   await withFederation(async (dir) => {
     const spec = { dir, port: freePort(), rounds: 5 };
+    const later = ["before_fold", "folded", "renamed", "committed", "closing", "selected", "result"];
     const [aggregator, a, b, c] = await Promise.all([
       runKilled<AggregatorResult>({ ...spec, role: "aggregator" }, [
         at("receiving", 2),
-        at("before_fold"),
-        at("folded"),
-        at("renamed"),
-        at("committed"),
-        at("closing"),
-        at("selected"),
-        at("result"),
+        ...later.map((point) => at(point)),
       ]),
       runKilled<SiloResult>({ ...spec, role: "a" }, [at("training"), at("update_written"), at("scoring", 2)]),
       runKilled<SiloResult>({ ...spec, role: "b" }, [at("pulled", 2), at("uploading")]),
       runKilled<SiloResult>({ ...spec, role: "c" }, [at("uploaded")]),
     ]);
-    assertEquals(aggregator.killed, [
-      "receiving",
-      "before_fold",
-      "folded",
-      "renamed",
-      "committed",
-      "closing",
-      "selected",
-      "result",
-    ]);
+    assertEquals(aggregator.killed, ["receiving", ...later]);
     assertEquals(a.killed, ["training", "update_written", "scoring"]);
     assertEquals(b.killed, ["pulled", "uploading"]);
     assertEquals(c.killed, ["uploaded"]);

@@ -16,6 +16,8 @@ import { campaign, cases } from "./mutate.ts";
 
 const COUNTS = { plain: 3000, broken: 1500, foreign: 300, garbage: 1200, requests: 6000 };
 const ANSWER = 5000;
+/** A client's first bytes in HTTP/2. */
+const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
 /** The start of a TLS 1.3 handshake, as far as lengths go; the rest is mutated anyway. */
@@ -78,7 +80,7 @@ Deno.test(
       });
       await listening.promise;
 
-      const plain = ["GET / HTTP/1.1\r\nhost: x\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\0".repeat(64)]
+      const plain = ["GET / HTTP/1.1\r\nhost: x\r\n\r\n", PREFACE, "\0".repeat(64)]
         .map(utf8);
       await campaign(plain, async (bytes) => {
         await throwBytes(port, bytes);
@@ -88,31 +90,12 @@ Deno.test(
       }, { count: COUNTS.broken });
       const { cert, key } = await readIdentity(`${dir}/tls-foreign`);
       const { ca, ...own } = await readIdentity(`${dir}/tls-a`);
-      await campaign([utf8("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")], async (bytes) => {
+      await campaign([utf8(PREFACE)], async (bytes) => {
         assertEquals(await throwInside(port, { ca, cert, key }, bytes), "closed");
         assertEquals(await throwInside(port, { ca }, bytes), "closed");
       }, { count: COUNTS.foreign });
-      const preface = [
-        ...utf8("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
-        0,
-        0,
-        0,
-        4,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        8,
-        1,
-        5,
-        0,
-        0,
-        0,
-        1,
-      ];
+      const start = "000000040000000000" + "000008010500000001"; // SETTINGS, the head of HEADERS
+      const preface = [...utf8(PREFACE), ...Uint8Array.fromHex(start)];
       await campaign([Uint8Array.from(preface), Uint8Array.from([...preface, ...preface])], async (bytes) => {
         await throwInside(port, { ca, ...own }, bytes);
       }, { count: COUNTS.garbage });

@@ -14,17 +14,9 @@ Deno.test("reasonOf: only a denort out of reach leads to the other way; an error
 Deno.test("PERMISSIONS: no network but for a run's two roles and the doctor, no native library for those that need none", () => {
   const having = (flag: string) =>
     Object.keys(PERMISSIONS).filter((word) => PERMISSIONS[word].some((one) => one.startsWith(flag))).sort();
-  assertEquals(having("--allow-net"), ["aggregate", "doctor", "train"]);
-  assertEquals(having("--allow-ffi"), ["demo", "doctor", "evaluate", "local", "predict", "prepare", "train"]);
-  assertEquals(having("--allow-run"), [
-    "aggregate",
-    "demo",
-    "doctor",
-    "evaluate",
-    "local",
-    "predict",
-    "train",
-  ]);
+  assertEquals(having("--allow-net").join(" "), "aggregate doctor train");
+  assertEquals(having("--allow-ffi").join(" "), "demo doctor evaluate local predict prepare train");
+  assertEquals(having("--allow-run").join(" "), "aggregate demo doctor evaluate local predict train");
   const whole = /^(-A|--allow-(all|ffi|run|import))$/;
   assertEquals(Object.values(PERMISSIONS).flat().filter((flag) => whole.test(flag)), []);
 });
