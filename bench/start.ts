@@ -3,8 +3,9 @@
  *
  *     npx -y deno@2.9.3 run -A bench/start.ts [FEDX]
  *
- * FEDX is what `task compile` made, ./fedx until a task that runs from source takes its place. First start: with an empty cache, so it unpacks, hashes and syncs every part.
- * Later starts: `--version`, median of 5. Baseline: the carried runtime with a program of one line, median of 5.
+ * FEDX is what `task compile` made, ./fedx until a task that runs from source takes its place. First start: with an
+ * empty cache, so it unpacks, hashes and syncs every part. Later starts: `--version`, median of 5. Baseline: the
+ * carried runtime with a program of one line, median of 5.
  */
 import { fileURLToPath } from "node:url";
 import { median } from "./median.ts";
