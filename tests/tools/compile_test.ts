@@ -1,4 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import type { Check } from "../../src/cli/doctor/check.ts";
+import { childFlags } from "../child.ts";
+import { inFolder } from "../folder.ts";
 import { reasonOf } from "../../tools/compile.ts";
 import { PERMISSIONS } from "../../tools/permissions.ts";
 
@@ -20,3 +23,28 @@ Deno.test("PERMISSIONS: no network but for a run's two roles and the doctor, no 
   const whole = /^(-A|--allow-(all|ffi|run|import))$/;
   assertEquals(Object.values(PERMISSIONS).flat().filter((flag) => whole.test(flag)), []);
 });
+
+Deno.test("PERMISSIONS: the doctor may look at all that it looks at", () =>
+  inFolder(async (cwd) => {
+    const flags = PERMISSIONS.doctor.filter((flag) => !flag.includes("{")); // no engine here
+    const program = new URL("../../mod.ts", import.meta.url).href;
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "--quiet",
+        "--no-prompt",
+        ...flags,
+        ...await childFlags(),
+        program,
+        "doctor",
+        "--aggregator",
+        "--json",
+      ],
+      cwd,
+      env: { DENO_NO_UPDATE_CHECK: "1" },
+      stdin: "null",
+    }).output();
+    const { checks } = JSON.parse(new TextDecoder().decode(stdout)) as { checks: Check[] };
+    assertEquals(checks.filter(({ detail }) => detail.includes("run again with")), []);
+    assertEquals(checks.some(({ name, ok }) => name === "disk" && ok === true), true);
+  }));
