@@ -1,5 +1,6 @@
 // Why: a run of twenty minutes must not end at a folder that is not there, nor replace a file of the operator's.
 import { dirname } from "node:path";
+import { writeDurably } from "../model/checkpoint.ts";
 
 /** The first line of `predict --out`; a shard's rows have a column more. */
 export const SCORES_HEADER = "Image Index,logit,probability";
@@ -32,7 +33,17 @@ export async function checkOutput(
         cause,
       },
     );
-  const found = await Deno.stat(path).catch(() => null);
+  const found = await Deno.stat(path).catch((cause) => {
+    if (!(cause instanceof Deno.errors.NotCapable)) return null;
+    throw refuse(
+      "a place that fedx may write to",
+      "one in /dev, /proc or /sys",
+      "name a file elsewhere",
+      cause,
+    );
+  });
+  const link = found === null && await Deno.lstat(path).then(({ isSymlink }) => isSymlink, () => false);
+  if (link) throw refuse("a file", "a link that leads nowhere", "remove it");
   if (found?.isDirectory || path.endsWith("/")) throw refuse("a file", "a folder", "name a file in it");
   if (found && !found.isFile && kind !== "model") return;
   if (found && !found.isFile) throw refuse("a file", "a device", "name a file");
@@ -40,7 +51,7 @@ export async function checkOutput(
     throw refuse(`no file or ${KINDS[kind].what}`, "another file", "replace it with --force");
   }
   const folder = dirname(path);
-  // A file that is there is written in place, but for a model: that is renamed into place.
+  // A file that is there can be written in place, but for a model: that is renamed into place.
   const inFolder = kind === "model" || found === null;
   const parent = await Deno.stat(folder).catch(() => null);
   if (parent === null) throw refuse(`the folder ${folder}`, "none", "make it (mkdir -p)");
@@ -49,6 +60,23 @@ export async function checkOutput(
     const got = cause.code ?? cause.message;
     throw refuse("a place that this user may write to", got, "change its permissions", cause);
   });
+}
+
+/**
+ * Writes a command's text. A plain file is replaced as a whole, so that a full disk leaves the old one; what a link
+ * leads to, what is no file, and a file whose folder this user may not write to, is written in place.
+ */
+export async function writeOutput(path: string, text: string): Promise<void> {
+  const found = await Deno.lstat(path).catch(() => null);
+  if (found !== null && !(found.isFile && await mayReplace(path))) {
+    return await Deno.writeTextFile(path, text);
+  }
+  await writeDurably(path, new TextEncoder().encode(text), { mode: (found?.mode ?? 0o666) & 0o777 });
+}
+
+async function mayReplace(path: string): Promise<boolean> {
+  return await tryToWrite(path, { file: false, folder: dirname(path) })
+    .then(() => true, (error) => !(error instanceof Deno.errors.PermissionDenied));
 }
 
 /** Opens the file and makes one in the folder, where each is asked for. */

@@ -1,7 +1,7 @@
 import { Shard, type Split } from "../data/shard.ts";
 import { operatingPoint, rocCurve, siteOnly } from "../model/metrics.ts";
 import { rocChart } from "./chart.ts";
-import { checkOutput } from "./check_output.ts";
+import { checkOutput, writeOutput } from "./check_output.ts";
 import type { Values } from "./commands.ts";
 import type { Context } from "./main.ts";
 import { pooledScore, type Score, type Scored, scoreOf, Scorer, stratifiedScore } from "./score.ts";
@@ -56,7 +56,7 @@ export async function run({ values, output, signal }: Context<Values<"evaluate">
     ].join("\n"),
   );
   if (!values.plot) return;
-  await Deno.writeTextFile(values.plot, drawn(parts, shards));
+  await writeOutput(values.plot, drawn(parts, shards));
   output.line(`ROC curves: ${values.plot}`);
 }
 

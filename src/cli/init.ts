@@ -1,3 +1,4 @@
+import { writeOutput } from "./check_output.ts";
 import type { Values } from "./commands.ts";
 import { hasSection } from "./config.ts";
 import type { Context } from "./main.ts";
@@ -75,7 +76,7 @@ export async function run({ values, output }: Context<Values<"init">>): Promise<
   }
   const text = before === "" ? own : `${before.trimEnd()}\n\n${own}`;
   hasSection(text, { file: values.out }); // an inline `silo = {…}` takes no further section
-  await Deno.writeTextFile(values.out, text);
+  await writeOutput(values.out, text);
   const next = silo === undefined ? "fedx aggregate" : `fedx train --silo ${silo}`;
   output.result({ file: values.out }, `${values.out} written; fill it in, then run: ${next}`);
 }

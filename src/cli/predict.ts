@@ -1,7 +1,7 @@
 import { csvCell } from "../data/csv.ts";
 import { DataError, decodeImage } from "../data/decode.ts";
 import { Shard, SPLITS } from "../data/shard.ts";
-import { checkOutput, SCORES_HEADER } from "./check_output.ts";
+import { checkOutput, SCORES_HEADER, writeOutput } from "./check_output.ts";
 import type { Values } from "./commands.ts";
 import type { Context } from "./main.ts";
 import { Scorer } from "./score.ts";
@@ -18,7 +18,7 @@ export async function run(context: Context<Values<"predict">>): Promise<number> 
   const started = performance.now();
   using scorer = await Scorer.open(values.model, values);
   const written = values.shard ? await fromShard(scorer, context) : await fromFolder(scorer, context);
-  await Deno.writeTextFile(values.out, written.lines.join("\n") + "\n");
+  await writeOutput(values.out, written.lines.join("\n") + "\n");
   const images = written.lines.length - 1;
   const seconds = (performance.now() - started) / 1000;
   output.result(

@@ -10,6 +10,10 @@ const TEXTS: Record<string, [what: string, remedy: string]> = {
   EISDIR: ["expected a file, got a folder", "name a file"],
   EEXIST: ["there is one already", "remove it, or name another place"],
   ENOSPC: ["the disk is full", "free some space and run the same command again"],
+  EFBIG: [
+    "a file may be no larger here (ulimit -f, or the file system's limit)",
+    "raise it, or name another place",
+  ],
   EDQUOT: ["this user's share of the disk is full", "free some space and run the same command again"],
 };
 

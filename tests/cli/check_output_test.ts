@@ -1,11 +1,13 @@
-import { assertEquals, assertRejects } from "@std/assert";
-import { checkOutput } from "../../src/cli/check_output.ts";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { checkOutput, writeOutput } from "../../src/cli/check_output.ts";
 import { lineChart } from "../../src/cli/chart.ts";
 import { run as evaluate } from "../../src/cli/evaluate.ts";
 import { run as local } from "../../src/cli/local.ts";
 import { run as predict } from "../../src/cli/predict.ts";
 import { layoutOf } from "../../src/model/layout.ts";
 import { preprocessingOf, saveModel } from "../../src/model/checkpoint.ts";
+import { PERMISSIONS } from "../../tools/permissions.ts";
+import { childFlags } from "../child.ts";
 import { inFolder } from "../folder.ts";
 
 const names = async (dir: string) => (await Array.fromAsync(Deno.readDir(dir))).map(({ name }) => name);
@@ -78,3 +80,66 @@ Deno.test("local, predict and evaluate check their output before anything else",
     const labels = context({ model: "nothing", images: dir, out: `${dir}/labels.csv` });
     await assertRejects(() => predict(labels), Error, "--force");
   }));
+
+Deno.test("checkOutput: a link that leads nowhere, and in the one file a device, are refused before any work", () =>
+  inFolder(async (dir) => {
+    await Deno.symlink(`${dir}/none`, `${dir}/link`);
+    const check = checkOutput(`${dir}/link`, { flag: "--out", kind: "scores", force: true });
+    await assertRejects(
+      () => check,
+      Error,
+      "got a link that leads nowhere; remove it or choose another --out.",
+    );
+    const { stderr } = await program(["predict", "--model", "m", "--images", dir, "--out", "/dev/stdout"], {
+      cwd: dir,
+    });
+    assertMatch(stderr, /^Cannot write \/dev\/stdout: .*, got one in \/dev, .* choose another --out\.\n$/);
+  }));
+
+Deno.test("writeOutput replaces a plain file as a whole and writes through a link", () =>
+  inFolder(async (dir) => {
+    await Deno.writeTextFile(`${dir}/file`, "a longer text", { mode: 0o600 });
+    await Deno.symlink(`${dir}/file`, `${dir}/link`);
+    using old = await Deno.open(`${dir}/file`);
+    await writeOutput(`${dir}/file`, "new");
+    assertEquals(await new Response(old.readable).text(), "a longer text");
+    assertEquals((await Deno.stat(`${dir}/file`)).mode! & 0o777, 0o600);
+    await writeOutput(`${dir}/link`, "through");
+    assertEquals([await Deno.readTextFile(`${dir}/file`), (await Deno.lstat(`${dir}/link`)).isSymlink], [
+      "through",
+      true,
+    ]);
+    await writeOutput(`${dir}/fresh`, "x");
+    assertEquals((await names(dir)).sort(), ["file", "fresh", "link"]);
+  }));
+
+Deno.test("init: a file-size limit is named with its remedy and leaves the settings file whole", () =>
+  inFolder(async (cwd) => {
+    await program(["init"], { cwd });
+    const before = await Deno.readTextFile(`${cwd}/fedx.toml`);
+    const { code, stderr } = await program(["init", "--silo", "a"], { cwd, blocks: 1 });
+    assertEquals([code, await Deno.readTextFile(`${cwd}/fedx.toml`)], [1, before]);
+    assertMatch(
+      stderr,
+      /^Cannot use [^\n]*: a file may be no larger here [^\n]*; raise it, or name another place\.\n$/,
+    );
+    assertEquals(await names(cwd), ["fedx.toml"]);
+  }));
+
+/** Runs the program with files only, as in the one file; `blocks` of 512 or 1024 bytes are the most that a file may have. */
+async function program(
+  args: string[],
+  { cwd, blocks }: { cwd: string; blocks?: number },
+): Promise<{ code: number; stderr: string }> {
+  const main = new URL("../../mod.ts", import.meta.url).href;
+  const flags = ["--quiet", "--no-prompt", ...PERMISSIONS.init, ...await childFlags()];
+  // SIGXFSZ, which would end the process, stays ignored across exec.
+  const limit = blocks === undefined ? "" : `trap '' XFSZ; ulimit -f ${blocks}; `;
+  const { code, stderr } = await new Deno.Command("sh", {
+    args: ["-c", `${limit}exec "$@"`, "sh", Deno.execPath(), "run", ...flags, main, ...args],
+    cwd,
+    env: { DENO_NO_UPDATE_CHECK: "1" },
+    stdin: "null",
+  }).output();
+  return { code, stderr: new TextDecoder().decode(stderr) };
+}
