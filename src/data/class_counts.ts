@@ -36,9 +36,12 @@ export class ClassCounts {
     for (const split of ["train", "val"] as const) {
       const { positives, negatives } = this.#counts[split];
       if (positives > 0 && negatives > 0) continue;
+      const images = positives + negatives;
       const missing = positives === 0 ? "with a finding" : "with No Finding";
       throw new Error(
-        `Cannot make the shard: ${split} has ${positives + negatives} images but none ${missing}; ` +
+        `Cannot make the shard: ${split} has ${
+          images === 0 ? "no images" : `${images} images but none ${missing}`
+        }; ` +
           `both classes are needed: add such images or correct "Finding Labels" and "split"`,
       );
     }

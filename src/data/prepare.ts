@@ -80,15 +80,19 @@ export async function prepareShard(options: PrepareOptions): Promise<PrepareResu
   const limit = options.maxQuarantine ?? 0.05;
   const quarantine = new Quarantine({ rows: rows.length, limit, file: target.quarantine });
   sources.quarantined = quarantine.counts;
+  const list = () => target.list(quarantine.size > 0 ? quarantine.toCsv() : null);
   try {
     const manifest = await buildShard(target, { ...options, rows, sources, quarantine, folder });
     await target.place();
+    await list();
     return summary(manifest, {
       quarantined: quarantine.counts,
       quarantine: quarantine.size > 0 ? target.quarantine : null,
     });
-  } finally {
-    await target.list(quarantine.size > 0 ? quarantine.toCsv() : null);
+  } catch (error) {
+    // The list of a shard that stays gives way only to the one that the error names.
+    if (quarantine.exceeded || !await target.replaces()) await list();
+    throw error;
   }
 }
 

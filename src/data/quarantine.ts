@@ -61,12 +61,17 @@ export class Quarantine {
     return this.#out.length;
   }
 
+  /** Whether more rows are out than may be. */
+  get exceeded(): boolean {
+    return this.size > this.#options.limit * this.#options.rows;
+  }
+
   /** @throws {Error} as soon as too many rows are out, however the rest turn out */
   add({ line, image }: QuarantinedRow, error: DataError): void {
     this.counts[error.reason]++;
     this.#out.push({ line, image, error });
     const { rows, limit, file } = this.#options;
-    if (this.size <= limit * rows) return;
+    if (!this.exceeded) return;
     throw new Error(
       `Cannot make the shard: at least ${this.size} of ${rows} rows are unusable (${this.#list()}), ` +
         `at most ${limit} of them may be; mend those listed in ${file} or raise --max-quarantine`,

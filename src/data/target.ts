@@ -95,6 +95,11 @@ export class Target implements AsyncDisposable {
     await Deno.rename(path, this.quarantine);
   }
 
+  /** Whether there is a shard, or an empty folder, in the target's place. */
+  async replaces(): Promise<boolean> {
+    return await exists(this.#path);
+  }
+
   /** Where the unfinished shard is. */
   get folder(): string {
     return this.#work;

@@ -109,6 +109,10 @@ Deno.test("prepareShard: an empty class in train or val is refused by name", asy
       await assertRejects(() => prepare(), Error, `none with ${missing}`);
     });
   }
+  await withHospital(60, async ({ lines, prepare }) => {
+    lines.forEach((line, i) => lines[i] = line.replace(",train", ",test"));
+    await assertRejects(() => prepare(), Error, "train has no images; both classes are needed");
+  });
 });
 
 Deno.test("prepareShard: a missing column is refused before any image is read", () =>
@@ -128,6 +132,25 @@ Deno.test("prepareShard: an existing shard is kept; force replaces it only by a 
     const { digest: other } = await prepare({ force: true });
     assertEquals((await Shard.open(`${dir}/out/shard`, { verify: true })).manifest.digest, other);
     assertEquals(await list(`${dir}/out`), ["shard"]);
+  }));
+
+Deno.test("prepareShard: a run that fails or is stopped leaves the list of the shard that stays", () =>
+  withHospital(60, async ({ dir, lines, prepare }) => {
+    const read = () => Deno.readTextFile(`${dir}/out/shard.quarantine.csv`);
+    const good = [...lines];
+    lines.push("gone.png,Mass,99,train");
+    await prepare();
+    const before = await read();
+    lines.splice(0, 62, ...good.map((line) => line.replace("Mass", "No Finding")));
+    await assertRejects(() => prepare({ force: true }), Error, "none with a finding");
+    assertEquals(await read(), before);
+    lines.splice(0, 62, good[0], "away.png,Mass,98,train", ...good.slice(1));
+    const stop = new AbortController();
+    const onProgress = (done: number) => done === 9 && stop.abort();
+    await assertRejects(() => prepare({ force: true, onProgress, signal: stop.signal }), DOMException);
+    assertEquals(await read(), before);
+    await assertRejects(() => prepare({ force: true, maxQuarantine: 0 }), Error, "missing_file 1");
+    assertEquals((await read()).includes("away.png"), true);
   }));
 
 Deno.test("prepareShard: force replaces nothing but a shard or an empty folder, before any film is decoded", () =>
