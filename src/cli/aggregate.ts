@@ -1,7 +1,10 @@
 import { runAggregator } from "../fed/aggregator.ts";
+import { checkCertificate } from "../fed/certificate.ts";
+import { checkProposal } from "../fed/proposal.ts";
 import { readRecording, type Recorded } from "../fed/replay.ts";
 import { AGGREGATOR } from "../fed/state.ts";
 import type { AggregatorResult } from "../fed/result.ts";
+import { layoutOf, type NetworkName } from "../model/layout.ts";
 import type { Values } from "./commands.ts";
 import { formatDuration } from "./duration.ts";
 import { degradedLine } from "./degraded.ts";
@@ -37,10 +40,20 @@ export async function run({ values, output, signal, faultPoint }: Context<Aggreg
   output.result(result, describe(result));
 }
 
-/** What a new run begins with: the settings are this operator's. */
+/** What a new run begins with: the settings are this operator's, and looked at before any weights are fetched. */
 async function fresh(values: AggregateValues): Promise<Omit<Recorded, "recording">> {
+  const options = { ...values, silos: values.silos! };
+  const layout = layoutOf(values.network as NetworkName, { channels: values.channels as 1 | 3 });
+  const none = {
+    kind: "random",
+    source: "none yet",
+    sha256: "0".repeat(64),
+    vector: new Float32Array(),
+  } as const;
+  checkProposal(proposalOf(options, { ...none, layout }));
+  await checkCertificate(values.tls, { role: "aggregator" });
   const start = await startOf(values);
-  return { proposal: proposalOf({ ...values, silos: values.silos! }, start), start: start.vector };
+  return { proposal: proposalOf(options, start), start: start.vector };
 }
 
 /** `HOST:PORT`, `[::1]:PORT`; port 0 lets the system choose. */

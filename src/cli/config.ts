@@ -33,7 +33,7 @@ const inFile = (command: Command) =>
   Object.entries(command.options).filter(([name]) => !FLAGS_ONLY.includes(name));
 
 function sectionEntries(command: Command) {
-  const scalar = v.union([v.string(), v.number(), v.boolean(), v.array(v.string())]);
+  const scalar = v.union([v.string(), v.number(), v.boolean(), v.array(v.union([v.string(), v.number()]))]);
   return Object.fromEntries(inFile(command).map(([name]) => [key(name), v.optional(scalar)]));
 }
 

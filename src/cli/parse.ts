@@ -110,9 +110,9 @@ export function readValue(label: string, option: Option, raw: unknown): unknown 
   if (option.kind === "paths" || option.kind === "texts") return [raw].flat().map(String);
   if (option.kind === "list") {
     const items = (Array.isArray(raw) ? raw.map(String) : String(raw).split(",")).map((item) => item.trim());
-    return items.length > 0 && items.every((item) => item !== "")
+    return items.length > 0 && items.every((item, at) => item !== "" && items.indexOf(item) === at)
       ? items
-      : refuse("names with commas between");
+      : refuse("names with commas between, each once");
   }
   if (option.kind === "duration") {
     try {

@@ -89,6 +89,17 @@ async function readState(
     const got = cause.code ?? cause.message;
     throw new Error(`Cannot read weights: expected a file at ${path}, got ${got}; ${remedy}`, { cause });
   });
+  try {
+    return await parseState(bytes);
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
+    const text = cause.message.replace(/^Cannot read (weights|safetensors): /, "");
+    const end = text.includes("; ") ? "" : `; ${remedy}`;
+    throw new SyntaxError(`Cannot read weights ${path}: ${text}${end}`, { cause });
+  }
+}
+
+async function parseState(bytes: Uint8Array): Promise<{ state: Map<string, NamedTensor>; licence: string }> {
   if (!looksLikeSafetensors(bytes)) {
     return { state: await readTorchFile(bytes), licence: licenceOf(undefined) };
   }

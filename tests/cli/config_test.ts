@@ -26,6 +26,10 @@ Deno.test("readSection reads the file that init writes, paths relative to it", (
   });
 });
 
+Deno.test("readSection takes numbers for names", () => {
+  assertEquals(run("[run]\nsilos = [1, 2]").values.silos, ["1", "2"]);
+});
+
 Deno.test("readSection takes init for a path relative to the file, unless it is a word", () => {
   const init = (value: string) => run(`[run]\ninit = "${value}"`).values.init;
   assertEquals(["start.pth", "/y/start.pth", "imagenet", "random"].map(init), [

@@ -51,6 +51,14 @@ Deno.test("parse keeps only what was given, in the program's own form", () => {
   });
 });
 
+Deno.test("parse refuses a name that stands twice in a list", () => {
+  const error = assertThrows(() => parse("aggregate", ["--silos", "a,b,a"]), UsageError);
+  assertEquals(
+    error.message,
+    'Cannot read --silos: expected names with commas between, each once, got "a,b,a".',
+  );
+});
+
 Deno.test("parse collects a repeated option and takes the positional argument", () => {
   assertEquals(
     parse("evaluate", ["--model", "m", "--shard", "1", "--shard", "2"]).given.shard,

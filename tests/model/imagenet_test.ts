@@ -94,6 +94,24 @@ Deno.test("startVector refuses a misspelt --init with what may stand there", asy
   );
 });
 
+Deno.test("startVector names a damaged file and what to do", () =>
+  inFolder(async (dir) => {
+    const [torch, tensors] = [`${dir}/a.pth`, `${dir}/a.safetensors`];
+    await Deno.writeTextFile(torch, "Image Index,Finding Labels");
+    const whole = writeSafetensors(new Map([["x", { shape: [4], data: new Float32Array(4) }]]), {});
+    await Deno.writeFile(tensors, whole.subarray(0, -4));
+    const start = (options: { init: string; weights?: string }) =>
+      startVector(layout, { seed: 0, cache: dir, ...options });
+    const text = `Cannot read weights ${torch}: expected a file written by torch.save, got other bytes; mend`;
+    await assertRejects(() => start({ init: "imagenet", weights: torch }), SyntaxError, text);
+    const cut = await assertRejects(
+      () => start({ init: tensors }),
+      SyntaxError,
+      `Cannot read weights ${tensors}: `,
+    );
+    assert(cut.message.endsWith("; give imagenet, random or a file"), cut.message);
+  }));
+
 Deno.test("startVector refuses a .pth that wants to run code", () =>
   inFolder(async (folder) => {
     const weights = join(folder, "evil.pth");
