@@ -32,7 +32,7 @@ export async function main(
   args: readonly string[],
   options: { faultPoint?: FaultPoint } = {},
 ): Promise<number> {
-  const output = await Output.create({ json: args.includes("--json") });
+  const output = await Output.create({ json: args.includes("--json") || args.includes("--json=true") });
   const stop = stopOnSignals(output);
   guardExit((reason) => output.line(explain(reason)));
   try {
@@ -59,6 +59,10 @@ async function dispatch(
   const { output } = rest;
   const found = findCommand(args[0] === "--version" ? ["version"] : args);
   if (!found) {
+    const strange = args.find((arg) => !["--help", "-h", "--json"].includes(arg));
+    if (strange !== undefined) {
+      throw new UsageError(`Cannot run \`${strange}\`: expected a command first; see \`fedx --help\`.`);
+    }
     output.result({ commands: Object.keys(COMMANDS) }, overview());
     return args.includes("--help") || args.includes("-h") ? 0 : 2;
   }

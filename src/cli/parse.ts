@@ -60,6 +60,13 @@ export function parse(name: CommandName, args: readonly string[]): Parsed {
       );
     },
   }) as Record<string, unknown>;
+  const once = named((option) => option.kind !== "flag").filter((key) => !repeated.includes(key));
+  const twice = once.find((key) => args.filter((arg) => arg.split("=", 1)[0] === `--${key}`).length > 1);
+  if (twice !== undefined) {
+    throw new UsageError(
+      `Cannot read --${twice}: expected it once, got it more than once; leave one of them.`,
+    );
+  }
   const mentioned = new Set(args.map((arg) => arg.replace(/^--(no-)?/, "").replace(/=.*$/s, "")));
   const given: Record<string, unknown> = {};
   for (const [key, option] of Object.entries(command.options)) {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { open } from "node:fs/promises";
-import { explain } from "../../src/cli/main.ts";
+import { explain, main } from "../../src/cli/main.ts";
 
 const failed = (act: () => unknown): Promise<unknown> =>
   Promise.resolve().then(act).then(() => assert(false, "expected an error"), (error) => error);
@@ -22,4 +22,16 @@ Deno.test("explain: our own sentences stay as they are", () => {
   const own = new Deno.errors.AlreadyExists("Cannot make a CA: expected no ca.pem, got one; choose another");
   assertEquals(explain(own), own.message);
   assertEquals(explain(new RangeError("Cannot x: expected 1, got 2\n")), "Cannot x: expected 1, got 2");
+});
+
+Deno.test("main: an option before any command is named, exit 2", async () => {
+  const lines: string[] = [];
+  const write = Deno.stderr.writeSync;
+  Deno.stderr.writeSync = (bytes) => (lines.push(new TextDecoder().decode(bytes)), bytes.length);
+  try {
+    assertEquals(await main(["--silo", "a", "train"]), 2);
+  } finally {
+    Deno.stderr.writeSync = write;
+  }
+  assertEquals(lines, ["Cannot run `--silo`: expected a command first; see `fedx --help`.\n"]);
 });

@@ -59,6 +59,13 @@ Deno.test("parse refuses a name that stands twice in a list", () => {
   );
 });
 
+Deno.test("parse refuses an option given twice where one value counts", () => {
+  for (const twice of [["--images", "a", "--images", "b"], ["--images=a", "--images=b"]]) {
+    assertThrows(() => parse("prepare", [...twice, "--out", "s"]), UsageError, "--images: expected it once");
+  }
+  assertEquals(parse("prepare", ["--images", "a", "--force", "--force"]).given, { images: "a", force: true });
+});
+
 Deno.test("parse collects a repeated option and takes the positional argument", () => {
   assertEquals(
     parse("evaluate", ["--model", "m", "--shard", "1", "--shard", "2"]).given.shard,
