@@ -33,6 +33,7 @@ Deno.test("README's walk-through runs word for word, on drawn films of 32 px", (
     };
     await shell("certificates");
     assertStringIncludes(await shell("prepare"), "shard-c: 144 images");
+    assertStringIncludes(await shell("doctor"), "nothing wrong");
     const [hub] = await Promise.all(["hub", ...SILOS].map(shell));
     assertStringIncludes(hub, "2 rounds in");
     assertStringIncludes(await shell("after"), "scores.csv: 144 images");
