@@ -20,7 +20,8 @@ const TEXTS: Record<string, [what: string, remedy: string]> = {
 /** One sentence with path and remedy for a bare error of the file system; undefined for every other error. */
 export function describeSystemError(error: Error): string | undefined {
   const { code, message, path } = error as Error & { code?: string; path?: string };
-  const known = TEXTS[code ?? ""];
+  // Deno gives a write that a file's limit stops no code.
+  const known = TEXTS[code ?? (message.includes("(os error 27)") ? "EFBIG" : "")];
   if (known === undefined || message.startsWith("Cannot ")) return undefined;
   const quoted = /'(.+?)'(?: -> '.*')?$/.exec(message)?.[1];
   const subject = path ?? quoted ?? (message.endsWith("tmpdir") ? "the folder of TMPDIR" : "a file");

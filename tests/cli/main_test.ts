@@ -14,6 +14,10 @@ Deno.test("explain: bare errors of the file system become one sentence with path
     [() => Deno.mkdir("/tmp"), /^Cannot use \/tmp: there is one already/],
     [() => Deno.rename("/no/x", "/no/y"), /^Cannot use \/no\/x: there is no such/],
     [() => Deno.writeTextFile("/dev/full", "x"), /^Cannot use \/dev\/full: the disk is full; free some/],
+    [
+      () => Promise.reject(new Error("File too large (os error 27)")),
+      /^Cannot use a file: a file may be no larger/,
+    ],
   ];
   for (const [act, text] of cases) assertMatch(explain(await failed(act)), text);
 });
