@@ -218,3 +218,15 @@ Deno.test("launcher: where cache and temporary folder are mounted noexec it says
       /^Cannot unpack fedx: expected a folder that may hold programs, got [^\n]*mounted noexec/,
     );
   }));
+
+Deno.test("launcher: a working folder that is gone is told in one sentence", () =>
+  inFolder(async (folder) => {
+    const { file } = await packIn(folder);
+    const script = `mkdir ${folder}/gone && cd ${folder}/gone && rmdir ${folder}/gone && exec ${file} plain`;
+    const { code, stderr } = await start("/bin/sh", ["-c", script], { XDG_CACHE_HOME: `${folder}/cache` });
+    assertEquals(code, 1);
+    assertMatch(
+      stderr,
+      /^Cannot start fedx: expected a folder to work in, got [^\n]*; change to another one \(cd\)\.$/,
+    );
+  }));

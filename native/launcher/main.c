@@ -65,7 +65,10 @@ static void become_runtime(const struct payload *payload, const char *app, int a
 
 int main(int argc, char **argv) {
     static struct payload payload;
-    char app[PATH_MAX];
+    char app[PATH_MAX], here[PATH_MAX];
+    if (!getcwd(here, sizeof here)) {
+        fail("Cannot start fedx: expected a folder to work in, got %s; change to another one (cd).", strerror(errno));
+    }
     read_payload(&payload);
     ensure_unpacked(&payload, app);
     if (argc == 2 && strcmp(argv[1], "--unpack") == 0) return puts(app) < 0;

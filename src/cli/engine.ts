@@ -7,7 +7,7 @@ import { findLibtorch, rememberLibtorch, TORCH_VERSION } from "../shim/libtorch.
 /** How a user gets what the engine needs: the one file carries the shim, a clone fetches and builds. */
 export const REMEDY = Deno.build.standalone || import.meta.url.endsWith(".js")
   ? `name a libtorch in FEDX_LIBTORCH, or install one: python3 -m pip install torch==${TORCH_VERSION}`
-  : "run `npx -y deno@2.9.3 task build` once";
+  : "run `npx -y deno@2.9.3 task build` once, or name a libtorch in FEDX_LIBTORCH";
 
 /** The most threads that the engine takes. */
 const MOST_THREADS = 256;

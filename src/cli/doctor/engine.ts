@@ -34,7 +34,7 @@ export async function checkEngine(
   }
   if (found === null) {
     const places = "none in FEDX_LIBTORCH, the cache or python3";
-    return stop(bad("libtorch", places, `${REMEDY}, or name one in FEDX_LIBTORCH`));
+    return stop(bad("libtorch", places, REMEDY));
   }
   checks.push(good("libtorch", `${found.version} from ${found.source} (${found.dir})`));
   try {
