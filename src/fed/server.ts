@@ -4,19 +4,23 @@
  * Why so little: everything that decides lives in the handlers, which tests call without a socket.
  */
 import * as http2 from "node:http2";
+import type { Socket } from "node:net";
 import type { Admission, Peer } from "./admission.ts";
 import type { Identity } from "./certificate.ts";
 import { ProtocolError } from "./errors.ts";
 import type { OnEvent } from "./event.ts";
-import { sendRange } from "./ranges.ts";
+import { expectReader, sendRange } from "./ranges.ts";
 import { ASK_AGAIN } from "./slots.ts";
 import { peerOf, SESSION_WINDOW, SETTINGS } from "./tls.ts";
 import { answerOf, type Handler, splitPath, type WireAnswer } from "./wire.ts";
 
-/** Seconds between pings that keep a connection through firewalls and notice a peer that vanished. */
+/** Seconds between pings that keep a connection through firewalls and notice a peer that vanished or reads nothing. */
 const PING = 20;
 
-/** Seconds that answers under way get when the server stops. */
+/** Most requests of a connection at a time; a silo has one, its heartbeats and its question for the next stage. */
+const REQUESTS = 128;
+
+/** Seconds that answers under way get when the server stops, and then those that were written to leave. */
 const FLUSH = 1;
 
 /** Where to listen and what to do with what arrives. */
@@ -25,6 +29,8 @@ export interface ServeOptions {
   /** 0 chooses a free port. */
   port: number;
   identity: Identity;
+  /** Seconds between pings. @default 20 */
+  ping?: number;
   /** Asked before each request, and before each answer. */
   admission: Pick<Admission, "check">;
   handler: Handler;
@@ -42,20 +48,32 @@ export interface Server extends AsyncDisposable {
  * Starts to listen. @throws {ProtocolError} `port_in_use`, `cannot_listen`.
  */
 export async function serve(options: ServeOptions): Promise<Server> {
-  const { identity, onEvent } = options;
+  const { identity, onEvent, ping: period = PING } = options;
   const server = http2.createSecureServer({
     ...identity,
     requestCert: true,
     rejectUnauthorized: true,
     minVersion: "TLSv1.3",
-    settings: SETTINGS,
+    settings: { ...SETTINGS, maxConcurrentStreams: REQUESTS },
   });
   const sessions = new Set<http2.ServerHttp2Session>();
+  // A session that is destroyed waits until its peer has read what was written: only its socket ends it at once.
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+  });
+  let below: Socket; // comes just before its session
+  server.prependListener("secureConnection", (socket: Socket) => below = socket);
   server.on("session", (session) => {
+    const socket = below;
     sessions.add(session);
     session.setLocalWindowSize?.(SESSION_WINDOW);
     const silo = peerOf(session.socket)?.silo ?? null;
-    const ping = setInterval(() => session.destroyed || session.ping(() => {}), PING * 1000);
+    const ping = setInterval(
+      () => session.destroyed ? socket.destroy() : session.ping(() => {}),
+      period * 1000,
+    );
     session.on("error", () => {});
     session.on("close", () => {
       clearInterval(ping);
@@ -85,7 +103,8 @@ export async function serve(options: ServeOptions): Promise<Server> {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       await flushed(answering);
       for (const session of sessions) session.destroy();
-      await closed;
+      const late = setTimeout(() => sockets.forEach((socket) => socket.destroy()), FLUSH * 1000);
+      await closed.finally(() => clearTimeout(late));
     },
   };
 }
@@ -137,7 +156,7 @@ async function serveStream(
   // Whichever comes first: what a broken body does to a handler is then no failure of the handler.
   for (const end of ["aborted", "error", "close"]) stream.once(end, () => gone.abort());
   const answer = await ask(stream, headers, { ...options, signal: gone.signal });
-  if (stream.destroyed) return;
+  if (stream.destroyed || !expectReader(stream.session)) return;
   options.onAnswer();
   // Answered before the whole body came: the rest must be read away, or the stream never closes.
   stream.resume();

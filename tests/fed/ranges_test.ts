@@ -58,3 +58,30 @@ Deno.test("sendRange: one range at a time per connection, others do not wait, a 
     await Promise.all(sending);
     assertEquals([gone.sent, three.sent], [null, [5, 6]]);
   }));
+
+Deno.test("sendRange: a range whose stream closes while it is read is not sent, and none is read meanwhile", () =>
+  inFolder(async (dir) => {
+    const path = `${dir}/model`;
+    await Deno.writeFile(path, Uint8Array.of(1, 2, 3, 4));
+    const session = {};
+    const [one, two] = [new FakeStream(session), new FakeStream(session)];
+    const send = (stream: FakeStream, first: number) => {
+      const file = { path, first, length: 2, total: 4, sha256: "x" };
+      return sendRange(stream as unknown as ServerHttp2Stream, { status: 206, file });
+    };
+    const { open } = Deno;
+    const slow = Promise.withResolvers<void>();
+    Deno.open = async (...args) => {
+      Deno.open = open;
+      await slow.promise;
+      return await open(...args);
+    };
+    const sending = [send(one, 0), send(two, 2)];
+    await settle();
+    one.close();
+    await settle();
+    assertEquals(two.sent, null);
+    slow.resolve();
+    await Promise.all(sending);
+    assertEquals([one.sent, two.sent], [null, [3, 4]]);
+  }));

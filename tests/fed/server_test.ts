@@ -3,6 +3,7 @@ import { readIdentity } from "../../src/fed/certificate.ts";
 import { Connection } from "../../src/fed/connection.ts";
 import type { FedEvent } from "../../src/fed/event.ts";
 import { serve, type ServeOptions } from "../../src/fed/server.ts";
+import { inFolder } from "../folder.ts";
 import { withFederation } from "./fake_federation.ts";
 
 /** A server whose requests are admitted by `check`, and a silo's connection to it. */
@@ -72,3 +73,105 @@ Deno.test("serve: a handler whose request's body breaks knows that the silo is g
     assert(await broken.promise);
   });
 });
+
+/** An HTTP/2 frame: u24 length, u8 type, u8 flags, u32 stream, payload. */
+function frame(type: number, flags: number, stream: number, payload: number[] = []): Uint8Array {
+  return Uint8Array.of(0, 0, payload.length, type, flags, 0, 0, stream >> 8, stream & 255, ...payload);
+}
+
+/** A peer that asks so many times at once, grants all windows there are, and says and reads no more. */
+async function mutePeer(options: { dir: string; port: number; requests: number }): Promise<Deno.TlsConn> {
+  const { ca, cert, key } = await readIdentity(`${options.dir}/tls-a`);
+  const { port } = options;
+  const to = { hostname: "127.0.0.1", port, caCerts: [ca], cert, key, alpnProtocols: ["h2"] };
+  const peer = await Deno.connectTls(to);
+  const frames = [
+    new TextEncoder().encode("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    frame(4, 0, 0, [0, 4, 0x7f, 0xff, 0xff, 0xff]), // SETTINGS: a stream's window
+    frame(8, 0, 0, [0x7f, 0xff, 0, 0]), // WINDOW_UPDATE: the connection's
+  ];
+  // HEADERS that end their stream: GET, https, path /, authority x.
+  const get = [0x82, 0x87, 0x84, 0x01, 1, 0x78];
+  for (let k = 0; k < options.requests; k++) frames.push(frame(1, 5, 2 * k + 1, get));
+  for (const bytes of frames) await peer.write(bytes);
+  return peer;
+}
+
+/** @throws {Error} when it takes longer than so many seconds. */
+async function within(seconds: number, promise: PromiseLike<void>): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`not within ${seconds} s`)), seconds * 1000);
+  await Promise.race([promise, late.promise]).finally(() => clearTimeout(timer));
+}
+
+/** Serves a mute peer's requests with `handler`; `closed` resolves with the end of its connection. */
+async function withMutePeer(
+  options: Pick<ServeOptions, "handler" | "ping"> & { requests: number },
+  body: (peer: Deno.TlsConn, closed: Promise<void>) => Promise<void>,
+): Promise<void> {
+  const closed = Promise.withResolvers<void>();
+  await withFederation(async (dir) => {
+    await using server = await serve({
+      host: "127.0.0.1",
+      port: 0,
+      identity: await readIdentity(`${dir}/tls-aggregator`),
+      admission: { check: () => Promise.resolve() },
+      onEvent: () => {},
+      onSession: (_silo, _session, open) => open || closed.resolve(),
+      ...options,
+    });
+    using peer = await mutePeer({ dir, port: server.port, requests: options.requests });
+    await body(peer, closed.promise);
+  });
+}
+
+Deno.test("serve: a peer that leaves its answers unread is cut off, whatever windows it grants", () =>
+  inFolder(async (dir) => {
+    const size = 8 << 20, path = `${dir}/model`;
+    await Deno.writeFile(path, new Uint8Array(size));
+    const file = { path, first: 0, length: size, total: size, sha256: "x" };
+    for (const answer of [{ status: 206 as const, file }, { status: 200, json: "x".repeat(size) }]) {
+      const pauses: Promise<void>[] = [];
+      const handler = async () => {
+        pauses.push(new Promise((resolve) => setTimeout(resolve, 50 * pauses.length)));
+        await pauses.at(-1);
+        return answer;
+      };
+      await withMutePeer({ handler, requests: 8, ping: 0.1 }, (_peer, closed) => within(5, closed));
+      await Promise.all(pauses);
+    }
+  }));
+
+Deno.test("serve: a connection has at most 128 requests at a time", async () => {
+  const over = Promise.withResolvers<void>();
+  let asked = 0;
+  const handler = () => (asked++, over.promise.then(() => ({ status: 200, json: {} })));
+  await withMutePeer({ handler, requests: 200 }, async () => {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    over.resolve();
+  });
+  assertEquals(asked, 128);
+});
+
+Deno.test("serve: stops although a peer has not read its answer, and another not begun its handshake", () =>
+  inFolder(async (folder) => {
+    const size = 8 << 20, path = `${folder}/model`;
+    await Deno.writeFile(path, new Uint8Array(size));
+    const file = { path, first: 0, length: size, total: size, sha256: "x" };
+    await withFederation(async (dir) => {
+      const server = await serve({
+        host: "127.0.0.1",
+        port: 0,
+        identity: await readIdentity(`${dir}/tls-aggregator`),
+        admission: { check: () => Promise.resolve() },
+        handler: () => Promise.resolve({ status: 206, file }),
+        onEvent: () => {},
+        onSession: () => {},
+      });
+      const { port } = server;
+      using _idle = await Deno.connect({ hostname: "127.0.0.1", port });
+      using _mute = await mutePeer({ dir, port, requests: 1 });
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      await within(5, server[Symbol.asyncDispose]());
+    });
+  }));
