@@ -17,6 +17,12 @@ import { answerOf, type Handler, splitPath, type WireAnswer } from "./wire.ts";
 /** Seconds between pings that keep a connection through firewalls and notice a peer that vanished or reads nothing. */
 const PING = 20;
 
+/**
+ * Pings that may be unanswered: a silo's answers to them wait behind what it uploads, and they are all that it hears
+ * until its part is through. With ten, the default, they end after 200 s, and the silo takes the silence for a loss.
+ */
+const UNANSWERED = 64;
+
 /** Most requests of a connection at a time; a silo has one, its heartbeats and its question for the next stage. */
 const REQUESTS = 128;
 
@@ -55,6 +61,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
     rejectUnauthorized: true,
     minVersion: "TLSv1.3",
     settings: { ...SETTINGS, maxConcurrentStreams: REQUESTS },
+    maxOutstandingPings: UNANSWERED,
   });
   const sessions = new Set<http2.ServerHttp2Session>();
   // A session that is destroyed waits until its peer has read what was written: only its socket ends it at once.
