@@ -54,7 +54,7 @@ export interface Server extends AsyncDisposable {
  * Starts to listen. @throws {ProtocolError} `port_in_use`, `cannot_listen`.
  */
 export async function serve(options: ServeOptions): Promise<Server> {
-  const { identity, onEvent, ping: period = PING } = options;
+  const { identity, onEvent } = options;
   const server = http2.createSecureServer({
     ...identity,
     requestCert: true,
@@ -63,32 +63,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
     settings: { ...SETTINGS, maxConcurrentStreams: REQUESTS },
     maxOutstandingPings: UNANSWERED,
   });
-  const sessions = new Set<http2.ServerHttp2Session>();
-  // A session that is destroyed waits until its peer has read what was written: only its socket ends it at once.
-  const sockets = new Set<Socket>();
-  server.on("connection", (socket: Socket) => {
-    sockets.add(socket);
-    socket.on("close", () => sockets.delete(socket));
-  });
-  let below: Socket; // comes just before its session
-  server.prependListener("secureConnection", (socket: Socket) => below = socket);
-  server.on("session", (session) => {
-    const socket = below;
-    sessions.add(session);
-    session.setLocalWindowSize?.(SESSION_WINDOW);
-    const silo = peerOf(session.socket)?.silo ?? null;
-    const ping = setInterval(
-      () => session.destroyed ? socket.destroy() : session.ping(() => {}),
-      period * 1000,
-    );
-    session.on("error", () => {});
-    session.on("close", () => {
-      clearInterval(ping);
-      sessions.delete(session);
-      if (silo !== null) options.onSession(silo, session, false);
-    });
-    if (silo !== null) options.onSession(silo, session, true);
-  });
+  const { sessions, sockets } = follow(server, options);
   const answering = new Set<http2.ServerHttp2Stream>();
   server.on("stream", (stream, headers) => {
     stream.on("error", () => {});
@@ -114,6 +89,40 @@ export async function serve(options: ServeOptions): Promise<Server> {
       await closed.finally(() => clearTimeout(late));
     },
   };
+}
+
+/** Keeps what is connected: tells of the silos that come and go, and pings them. */
+function follow(
+  server: http2.Http2SecureServer,
+  { onSession, ping: period = PING }: Pick<ServeOptions, "onSession" | "ping">,
+): { sessions: ReadonlySet<http2.ServerHttp2Session>; sockets: ReadonlySet<Socket> } {
+  const sessions = new Set<http2.ServerHttp2Session>();
+  // A session that is destroyed waits until its peer has read what was written: only its socket ends it at once.
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+  });
+  let below: Socket; // comes just before its session
+  server.prependListener("secureConnection", (socket: Socket) => below = socket);
+  server.on("session", (session) => {
+    const socket = below;
+    sessions.add(session);
+    session.setLocalWindowSize?.(SESSION_WINDOW);
+    const silo = peerOf(session.socket)?.silo ?? null;
+    const ping = setInterval(
+      () => session.destroyed ? socket.destroy() : session.ping(() => {}),
+      period * 1000,
+    );
+    session.on("error", () => {});
+    session.on("close", () => {
+      clearInterval(ping);
+      sessions.delete(session);
+      if (silo !== null) onSession(silo, session, false);
+    });
+    if (silo !== null) onSession(silo, session, true);
+  });
+  return { sessions, sockets };
 }
 
 /** Waits until no answer is under way, those included that are about to be given; `FLUSH` seconds at most. */
