@@ -89,7 +89,7 @@ Deno.test("one that comes after the plan uses it unchanged and enters the next r
 
 Deno.test("a late update counts no more: the row closes at its timeout, the silo goes on and keeps its place", () =>
   withFederation(async (dir) => {
-    const run = new Federation(dir, { rounds: 3, proposal: { quorum: 2, roundTimeout: 2 } });
+    const run = new Federation(dir, { rounds: 3, proposal: { quorum: 2, roundTimeout: 4 } });
     // From its second turn on c trains until its round is over.
     const c = run.silo("c", { stuckFrom: 3 });
     const [result, , , stuck] = await Promise.all([run.hub(), run.silo("a"), run.silo("b"), c]);
@@ -124,7 +124,7 @@ Deno.test("a lost one is waited for no longer, drops out of later rows and enter
 
 Deno.test("below the quorum the same row opens again: what counted stays counted, and one that is back ends it", () =>
   withFederation(async (dir) => {
-    const proposal = { quorum: 2, roundTimeout: 1.5, joinTimeout: 30 };
+    const proposal = { quorum: 2, roundTimeout: 4, joinTimeout: 60 };
     const run = new Federation(dir, { rounds: 2, silence: 2, proposal });
     const leave = new AbortController();
     const hub = run.hub();
@@ -147,7 +147,7 @@ Deno.test("below the quorum the same row opens again: what counted stays counted
 
 Deno.test("below the quorum until the join timeout: the run fails, names the absent and keeps the best model", () =>
   withFederation(async (dir) => {
-    const run = new Federation(dir, { rounds: 3, proposal: { quorum: 2, roundTimeout: 1, joinTimeout: 5 } });
+    const run = new Federation(dir, { rounds: 3, proposal: { quorum: 2, roundTimeout: 3, joinTimeout: 10 } });
     const leave = new AbortController();
     const hub = run.hub().catch(failure);
     const a = run.silo("a").catch(failure);
@@ -182,7 +182,7 @@ Deno.test("one lost in the closing phase is left out: of the models those count 
 
 Deno.test("a budget ends a row that has a quorum by closing it, not by abandoning it", () =>
   withFederation(async (dir) => {
-    const budget = 6;
+    const budget = 12;
     const run = new Federation(dir, { proposal: { rounds: null, budget, quorum: 2 } });
     const silos = [run.silo("a"), run.silo("b"), run.silo("c", { stuckFrom: 6 })];
     const [result] = await Promise.all([run.hub(), ...silos]);
