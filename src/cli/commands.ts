@@ -150,7 +150,8 @@ export const COMMANDS = {
     summary: "the aggregator of one run",
     usage:
       "fedx aggregate [--silos a,b,c --listen HOST:PORT --tls DIR --state DIR --rounds N \\| --budget 20m " +
-      "--local-epochs N --network NAME --size 128 --recipe NAME --lr X --init imagenet\\|random\\|FILE --seed N]",
+      "--quorum N --local-epochs N --network NAME --size 128 --recipe NAME --lr X --init imagenet\\|random\\|FILE " +
+      "--seed N \\| --replay STATE] [--new]",
     example: "fedx aggregate --silos a,b,c --listen 0.0.0.0:8443 --tls tls-hub --budget 20m",
     section: "run",
     either: [["silos", "replay"], ["rounds", "budget", "replay"]],
