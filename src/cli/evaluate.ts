@@ -1,10 +1,11 @@
-import { Shard, type Split } from "../data/shard.ts";
+import type { Shard, Split } from "../data/shard.ts";
 import { operatingPoint, rocCurve, siteOnly } from "../model/metrics.ts";
 import { rocChart } from "./chart.ts";
 import { checkOutput, writeOutput } from "./check_output.ts";
 import type { Values } from "./commands.ts";
 import type { Context } from "./main.ts";
 import { pooledScore, type Score, type Scored, scoreOf, Scorer, stratifiedScore } from "./score.ts";
+import { openShards } from "./shards.ts";
 import { interval, score, table } from "./table.ts";
 
 /** Sensitivity and specificity on the scored films, at a threshold fixed on `val`. */
@@ -18,10 +19,10 @@ export async function run({ values, output, signal }: Context<Values<"evaluate">
   using scorer = await Scorer.open(values.model, values);
   const parts: Scored[] = [];
   const validated: Scored[] = [];
-  for (const [index, name] of values.shard.entries()) {
+  for (const [index, shard] of (await openShards(values.shard, { signal })).entries()) {
+    const name = values.shard[index];
     signal.throwIfAborted();
     output.progress("evaluate", index, values.shard.length);
-    const shard = await Shard.open(name, { verify: true });
     using loaded = await scorer.load(shard, name);
     parts.push(await loaded.score(rowsOf(shard, values.split), { signal }));
     if (values.split === "test") validated.push(await loaded.score(shard.rows("val"), { signal }));

@@ -1,5 +1,4 @@
 import { basename } from "node:path";
-import { Shard } from "../data/shard.ts";
 import { EngineTrainer } from "../fed/engine_trainer.ts";
 import { runLocal } from "../fed/local.ts";
 import type { LocalResult } from "../fed/result.ts";
@@ -10,14 +9,14 @@ import { cores, libraries } from "./engine.ts";
 import { describe as describeEvent } from "./event_log.ts";
 import type { Context } from "./main.ts";
 import { proposalOf } from "./proposal.ts";
+import { openShards } from "./shards.ts";
 import { startOf } from "./start.ts";
 import { interval, score, table } from "./table.ts";
 
 /** Trains on one shard, or on several pooled, without federation. */
 export async function run({ values, output, signal }: Context<Values<"local">>): Promise<void> {
   await checkOutput(values.out, { flag: "--out", kind: "model", force: values.force ?? false });
-  const shards: Shard[] = [];
-  for (const dir of values.shard) shards.push(await Shard.open(dir, { verify: true }));
+  const shards = await openShards(values.shard, { signal });
   const start = await startOf(values);
   output.line(`start: ${start.source}`);
   const rounds = values.epochs === undefined

@@ -206,6 +206,17 @@ Deno.test("train, local, evaluate and predict refuse a shard with a flipped bit,
   assertEquals(await Deno.readTextFile(`${dir}/scores.csv`), "older");
 });
 
+Deno.test("evaluate and local refuse a shard given twice, under whatever name: its patients would count double", async () => {
+  await hospitals();
+  await Deno.symlink(`${dir}/shard-a`, `${dir}/shard-again`);
+  const twice = ["--shard", "shard-a", "--shard", "shard-again"];
+  const local = ["local", "--rounds", "1", "--out", "m.safetensors"];
+  for (const command of [["evaluate", "--model", "model.safetensors"], local]) {
+    const finished = await run([...command, ...twice], { cwd: dir });
+    assertRefused(finished, /^Cannot take shard-again beside shard-a: .*; leave out one --shard\.$/);
+  }
+});
+
 Deno.test("demo refuses a folder with other files in it and leaves them", async () => {
   await Deno.mkdir(`${dir}/thesis`);
   await Deno.writeTextFile(`${dir}/thesis/chapter.txt`, "words");
