@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { createHash } from "node:crypto";
 import { type Flavour, flavourOf, shimFile } from "../src/shim/flavour.ts";
 import { readVersion } from "../src/shim/libtorch.ts";
-import { cudaHeaders, cudaOf } from "./cuda_headers.ts";
+import { cudaHeaders, cudaOf } from "./cuda.ts";
 
 /** Which libtorch to build against: `dir` holds lib/, include/ and version.py. */
 export interface NativeOptions {

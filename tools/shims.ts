@@ -6,7 +6,7 @@
 import { readVersion } from "../src/shim/libtorch.ts";
 import { isCudaBuild } from "../src/shim/flavour.ts";
 import { makeEngine } from "./bootstrap.ts";
-import { cudaLibtorch } from "./check_cuda.ts";
+import { cudaLibtorch } from "./cuda.ts";
 import { buildShim, type NativeBuild } from "./native.ts";
 import type { Progress } from "./progress.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { cudaOf, intoCache } from "../../tools/cuda_headers.ts";
+import { cudaOf, intoCache } from "../../tools/cuda.ts";
 import { inFolder } from "../folder.ts";
 
 Deno.test("cudaOf: CUDA 13 is taken, another CUDA and none are refused with the remedy", () =>

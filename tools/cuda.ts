@@ -1,10 +1,11 @@
 /**
- * CUDA's headers and its runtime library, to compile and link native/cuda.cpp without nvcc: three wheels of 6 MB,
- * fetched once into the cache.
+ * What compiling and linking native/cuda.cpp takes where there is no nvcc, fetched once into the cache: CUDA's headers
+ * and its runtime library (three wheels of 6 MB), and a PyTorch with its CUDA libraries.
  */
 import { cacheDir, cudaVersion } from "../src/shim/libtorch.ts";
 import { pipDownload } from "../src/shim/pip.ts";
 import { type UnpackRules, unpackWheel } from "../src/shim/wheel.ts";
+import type { Progress } from "./progress.ts";
 
 /** The one CUDA that the GPU build is made for; PyTorch 2.11 to 2.13 on the default index are built with it. */
 const MAJOR = 13;
@@ -14,6 +15,13 @@ const WHEELS: Record<string, UnpackRules> = {
   "nvidia-cuda-runtime==13.0.96": { ...INCLUDE, "nvidia/cu13/lib/libcudart.so.13": "lib/libcudart.so.13" },
   "nvidia-cuda-crt==13.0.88": INCLUDE,
   "nvidia-cuda-cccl==13.0.85": INCLUDE,
+};
+
+const LIBRARIES = ["libc10.so", "libc10_cuda.so", "libtorch_cpu.so", "libtorch_cuda.so", "libgomp.so.1"];
+const TORCH_FILES: UnpackRules = {
+  ...Object.fromEntries(LIBRARIES.map((name) => [`torch/lib/${name}`, `lib/${name}`])),
+  "torch/version.py": "version.py",
+  "torch/include/": "include/",
 };
 
 /** What the compiler and the linker need. */
@@ -38,6 +46,20 @@ export async function cudaHeaders(): Promise<CudaHeaders> {
 }
 
 /**
+ * Folder of a PyTorch to link against, found or fetched: about 1 GB, libtorch_cuda.so and libtorch_cpu.so and the
+ * headers. @throws {Error} as pipDownload
+ */
+export async function cudaLibtorch(version: string, progress: Progress): Promise<string> {
+  const libtorch = `${cacheDir()}/libtorch-cuda/${version}`;
+  const fetched = await intoCache(
+    libtorch,
+    (tree, work) => fetchWheel(`torch==${version}`, { tree, work, rules: TORCH_FILES }),
+  );
+  progress.line(`torch ${version} for CUDA: ${fetched ? "fetched through pip" : "in the cache"}`);
+  return libtorch;
+}
+
+/**
  * The CUDA that a libtorch was built with, such as "13.0".
  *
  * @throws {Error} one sentence with the remedy: not one that the GPU build can be linked with
@@ -55,7 +77,7 @@ export async function cudaOf(libtorch: string): Promise<string> {
 }
 
 /** Downloads a wheel, unpacks what `rules` name into `tree`, and removes it. */
-export async function fetchWheel(
+async function fetchWheel(
   spec: string,
   { tree, work, rules }: { tree: string; work: string; rules: UnpackRules },
 ): Promise<void> {
