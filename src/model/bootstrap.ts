@@ -50,20 +50,12 @@ export function bootstrap(
     replicates?: number;
   } = {},
 ): { auroc: number; se: number; ci95: [number, number] } {
-  const { seed = 0, replicates = 1000 } = options;
   const { scores, labels } = input;
   const order = rankOrder(scores, labels);
   const area = weightedAuroc(order, scores, labels);
   if (Number.isNaN(area)) return { auroc: NaN, se: NaN, ci95: [NaN, NaN] };
   if (area === 0 || area === 1) return atTheEnd(area, labels);
-  const clusters = clustersOf(input);
-  const areas: number[] = [];
-  for (let replicate = 0; replicate < replicates; replicate++) {
-    const drawn = resample(clusters, { seed, replicate });
-    const value = weightedAuroc(order, scores, labels, (film) => drawn[clusters.of[film]]);
-    if (!Number.isNaN(value)) areas.push(value);
-  }
-  areas.sort((a, b) => a - b);
+  const areas = resampled(input, (weight) => weightedAuroc(order, scores, labels, weight), options);
   return { auroc: area, se: deviation(areas), ci95: [quantile(areas, 0.025), quantile(areas, 0.975)] };
 }
 
@@ -85,20 +77,12 @@ export function pairedDifference(
     replicates?: number;
   } = {},
 ): { difference: number; ci95: [number, number] } {
-  const { seed = 0, replicates = 1000 } = options;
   const sides = [first, second].map((side) => side.map((scores) => stratifiedAuroc(scores, films)));
   const between = (weight: (film: number) => number) => {
     const [a, b] = sides.map((side) => side.reduce((sum, auroc) => sum + auroc(weight), 0) / side.length);
     return a - b;
   };
-  const clusters = clustersOf(films);
-  const values: number[] = [];
-  for (let replicate = 0; replicate < replicates; replicate++) {
-    const drawn = resample(clusters, { seed, replicate });
-    const value = between((film) => drawn[clusters.of[film]]);
-    if (!Number.isNaN(value)) values.push(value);
-  }
-  values.sort((a, b) => a - b);
+  const values = resampled(films, between, options);
   return { difference: between(() => 1), ci95: [quantile(values, 0.025), quantile(values, 0.975)] };
 }
 
@@ -157,6 +141,22 @@ function clustersOf({ patients, strata }: Omit<Clustered, "scores">): Clusters {
     }
   }
   return { of, count: next, strata: ranges };
+}
+
+/** A figure of each resample, ascending; one that lacks a class has none. `weight(film)`: how often it was drawn. */
+function resampled(
+  films: Omit<Clustered, "scores">,
+  figure: (weight: (film: number) => number) => number,
+  { seed = 0, replicates = 1000 }: { seed?: number; replicates?: number },
+): number[] {
+  const clusters = clustersOf(films);
+  const values: number[] = [];
+  for (let replicate = 0; replicate < replicates; replicate++) {
+    const drawn = resample(clusters, { seed, replicate });
+    const value = figure((film) => drawn[clusters.of[film]]);
+    if (!Number.isNaN(value)) values.push(value);
+  }
+  return values.sort((a, b) => a - b);
 }
 
 /** How often each patient is drawn, with replacement, as many draws in each stratum as it has patients. */
