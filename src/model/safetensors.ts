@@ -15,21 +15,6 @@ const MAX_HEADER = 16 << 20;
 
 const SIZES: Record<string, number> = { F32: 4, I64: 8 };
 
-/** The whole file of `safetensorsParts`. */
-export function writeSafetensors(
-  tensors: Map<string, FileTensor>,
-  metadata: Record<string, string> = {},
-): Uint8Array<ArrayBuffer> {
-  const parts = safetensorsParts(tensors, metadata);
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
-}
-
 /**
  * A file's parts in order: the header, padded so that data starts at a multiple of 8 bytes, then views of the tensors
  * in map order.

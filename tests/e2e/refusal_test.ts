@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { preprocessingOf, saveModel } from "../../src/model/checkpoint.ts";
 import { randomWeights } from "../../src/model/init.ts";
 import { layoutOf } from "../../src/model/layout.ts";
-import { writeSafetensors } from "../../src/model/safetensors.ts";
+import { safetensorsFile } from "../safetensors_file.ts";
 import { AggregatorState } from "../../src/fed/aggregator_state.ts";
 import { SiloState } from "../../src/fed/silo_state.ts";
 import { fileFolder } from "../folder.ts";
@@ -134,7 +134,7 @@ async function aggregateFrom(init: string): Promise<Finished> {
 }
 
 Deno.test("aggregate refuses a checkpoint of another shape, naming the tensor", async () => {
-  const bytes = writeSafetensors(
+  const bytes = safetensorsFile(
     new Map([["features.0.0.weight", { shape: [8, 3, 3, 3], data: new Float32Array(216) }]]),
     {},
   );

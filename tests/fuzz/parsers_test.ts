@@ -7,7 +7,8 @@ import { ProtocolError } from "../../src/fed/errors.ts";
 import { encodeFrames, FRAME_PAYLOAD, FrameReader } from "../../src/fed/frame.ts";
 import { planOf } from "../../src/fed/join.ts";
 import { parseMessage, PlanSchema, ProposalSchema, UpdateStartSchema } from "../../src/fed/schema.ts";
-import { readSafetensors, writeSafetensors } from "../../src/model/safetensors.ts";
+import { readSafetensors } from "../../src/model/safetensors.ts";
+import { safetensorsFile } from "../safetensors_file.ts";
 import { readTorchFile } from "../../src/model/torch_file.ts";
 import torch from "../golden/torch_files.json" with { type: "json" };
 import { proposalOf } from "../fed/fake_federation.ts";
@@ -94,7 +95,7 @@ Deno.test(`parseLabels: ${cases(COUNTS.csv)} mutated labels files`, () => {
 });
 
 Deno.test(`readSafetensors: ${cases(COUNTS.safetensors)} mutated files, never more values than bytes`, () => {
-  const file = writeSafetensors(
+  const file = safetensorsFile(
     new Map<string, { shape: number[]; data: Float32Array | BigInt64Array }>([
       ["a.weight", { shape: [2, 3], data: new Float32Array(6) }],
       ["b.num_batches_tracked", { shape: [], data: new BigInt64Array(1) }],

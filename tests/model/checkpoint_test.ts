@@ -12,7 +12,8 @@ import {
 } from "../../src/model/checkpoint.ts";
 import { randomWeights } from "../../src/model/init.ts";
 import { layoutOf } from "../../src/model/layout.ts";
-import { readSafetensors, writeSafetensors } from "../../src/model/safetensors.ts";
+import { readSafetensors } from "../../src/model/safetensors.ts";
+import { safetensorsFile } from "../safetensors_file.ts";
 import { inFolder } from "../folder.ts";
 
 const layout = layoutOf("efficientnet_b0", { channels: 1 });
@@ -57,9 +58,9 @@ Deno.test("loadModel refuses a wrong-shape checkpoint, naming the tensor", () =>
     await saveModel(path, randomWeights(layout, 1), layout, metadata);
     const { tensors, metadata: strings } = readSafetensors(await readFile(path));
     tensors.set("features.8.0.weight", { shape: [1280, 1, 1, 1], data: new Float32Array(1280) });
-    await writeFile(path, writeSafetensors(tensors, strings));
+    await writeFile(path, safetensorsFile(tensors, strings));
     await assertRejects(() => loadModel(path), SyntaxError, "features.8.0.weight of shape [1280,320,1,1]");
-    await writeFile(path, writeSafetensors(tensors));
+    await writeFile(path, safetensorsFile(tensors));
     await assertRejects(() => loadModel(path), SyntaxError, "fedx metadata");
   }));
 

@@ -8,7 +8,7 @@ import { LITE0, startVector } from "../../src/model/imagenet.ts";
 import { randomWeights } from "../../src/model/init.ts";
 import { layoutOf } from "../../src/model/layout.ts";
 import { liteToB0 } from "../../src/model/lite0.ts";
-import { writeSafetensors } from "../../src/model/safetensors.ts";
+import { safetensorsFile } from "../safetensors_file.ts";
 import { fromTorchvision, type NamedTensor } from "../../src/model/torchvision.ts";
 import { inFolder } from "../folder.ts";
 import golden from "../golden/torch_files.json" with { type: "json" };
@@ -55,7 +55,7 @@ Deno.test("startVector refuses a wrong-shape checkpoint, naming the tensor and t
     const state = torchvisionState();
     state.set("features.8.0.weight", { shape: [2], data: new Float32Array(2) });
     const path = join(folder, "b0.safetensors");
-    await writeFile(path, writeSafetensors(state as Map<string, { shape: number[]; data: Float32Array }>));
+    await writeFile(path, safetensorsFile(state as Map<string, { shape: number[]; data: Float32Array }>));
     await assertRejects(
       () => startVector(layout, { init: path, seed: 1, cache: folder }),
       RangeError,
@@ -98,7 +98,7 @@ Deno.test("startVector names a damaged file and what to do", () =>
   inFolder(async (dir) => {
     const [torch, tensors] = [`${dir}/a.pth`, `${dir}/a.safetensors`];
     await Deno.writeTextFile(torch, "Image Index,Finding Labels");
-    const whole = writeSafetensors(new Map([["x", { shape: [4], data: new Float32Array(4) }]]), {});
+    const whole = safetensorsFile(new Map([["x", { shape: [4], data: new Float32Array(4) }]]), {});
     await Deno.writeFile(tensors, whole.subarray(0, -4));
     const start = (options: { init: string; weights?: string }) =>
       startVector(layout, { seed: 0, cache: dir, ...options });

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { type FileTensor, readSafetensors, writeSafetensors } from "../../src/model/safetensors.ts";
+import { type FileTensor, readSafetensors } from "../../src/model/safetensors.ts";
+import { safetensorsFile } from "../safetensors_file.ts";
 
 const tensors = new Map<string, FileTensor>([
   ["a", { shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, -0) }],
@@ -16,8 +17,8 @@ function file(header: unknown, size: number): Uint8Array {
   return bytes;
 }
 
-Deno.test("readSafetensors returns what writeSafetensors wrote, bit for bit, without copying", () => {
-  const bytes = writeSafetensors(tensors, { format: "pt" });
+Deno.test("readSafetensors returns what safetensorsParts wrote, bit for bit, without copying", () => {
+  const bytes = safetensorsFile(tensors, { format: "pt" });
   const read = readSafetensors(bytes);
   assertEquals(read.metadata, { format: "pt" });
   for (const [name, { shape, data }] of tensors) assertEquals(read.tensors.get(name), { shape, data });
@@ -25,14 +26,14 @@ Deno.test("readSafetensors returns what writeSafetensors wrote, bit for bit, wit
 });
 
 Deno.test("readSafetensors reads bytes that start at an odd offset", () => {
-  const bytes = writeSafetensors(tensors);
+  const bytes = safetensorsFile(tensors);
   const shifted = new Uint8Array(bytes.length + 1);
   shifted.set(bytes, 1);
   assertEquals(readSafetensors(shifted.subarray(1)).tensors.get("a")!.data, tensors.get("a")!.data);
 });
 
 Deno.test("readSafetensors refuses every cut of a file", () => {
-  const bytes = writeSafetensors(tensors);
+  const bytes = safetensorsFile(tensors);
   for (let n = 0; n < bytes.length; n++) {
     assertThrows(() => readSafetensors(bytes.subarray(0, n)), SyntaxError);
   }
@@ -55,9 +56,9 @@ Deno.test("readSafetensors refuses overlaps, gaps, wrong sizes and huge lengths"
   assertThrows(() => readSafetensors(huge), SyntaxError, "header");
 });
 
-Deno.test("writeSafetensors refuses a shape that does not fit", () => {
+Deno.test("safetensorsParts refuses a shape that does not fit", () => {
   assertThrows(
-    () => writeSafetensors(new Map([["a", { shape: [2], data: new Float32Array(3) }]])),
+    () => safetensorsFile(new Map([["a", { shape: [2], data: new Float32Array(3) }]])),
     RangeError,
     "tensor a",
   );
