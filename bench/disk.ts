@@ -1,4 +1,5 @@
 /** What the disk takes for the writing of a round, measured beside it. */
+import { writeAll } from "../src/fed/files.ts";
 
 /** Seconds to write and sync so many files of `bytes` each, one after the other, in the folder for temporary files. */
 export async function writeSeconds(bytes: number, options: { files: number }): Promise<number> {
@@ -11,7 +12,7 @@ export async function writeSeconds(bytes: number, options: { files: number }): P
       using file = await Deno.open(`${dir}/${k}`, { write: true, create: true });
       for (let left = bytes; left > 0; left -= block.length) {
         const part = block.subarray(0, Math.min(left, block.length));
-        for (let done = 0; done < part.length;) done += await file.write(part.subarray(done));
+        await writeAll(file, part);
       }
       await file.sync();
     }

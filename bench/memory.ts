@@ -33,9 +33,8 @@ async function grow(values: number, repeats: number): Promise<void> {
   const peaks: Record<number, number[]> = { 4: [], 30: [] };
   for (let k = 0; k < repeats; k++) {
     for (const silos of k % 2 === 0 ? [4, 30] : [30, 4]) {
-      const { aggregator } = await measureSilos(silos, {
-        ...{ values, rounds: 1, uploadOnly: values > FULL.length },
-      });
+      const uploadOnly = values > FULL.length;
+      const { aggregator } = await measureSilos(silos, { values, rounds: 1, uploadOnly });
       peaks[silos].push(aggregator);
     }
   }

@@ -6,7 +6,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { createHash } from "node:crypto";
-import { type Flavour, flavourOf, shimFile } from "../src/shim/flavour.ts";
+import { aboutShim, type Flavour, flavourOf, shimFile } from "../src/shim/flavour.ts";
 import { readVersion } from "../src/shim/libtorch.ts";
 import { cudaHeaders, cudaOf } from "./cuda.ts";
 
@@ -79,11 +79,6 @@ export interface ShimOptions extends NativeOptions {
   flavour?: Flavour;
   /** @default "native/build/libfedx-FLAVOUR.so" */
   path?: string;
-}
-
-/** The file beside a shim with what `fedx --version` says about it. */
-export function aboutShim(path: string): string {
-  return path.replace(/\.so$/, ".json");
 }
 
 /** Builds a shim if a source, a flag, the compiler or libtorch changed. */

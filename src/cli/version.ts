@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { WIRE_VERSION } from "../fed/protocol.ts";
-import { shimFile } from "../shim/flavour.ts";
+import { aboutShim, shimFile } from "../shim/flavour.ts";
 import { lastLibtorch, type Libtorch, readText } from "../shim/libtorch.ts";
 import type { Values } from "./commands.ts";
 import type { Context } from "./main.ts";
@@ -40,7 +40,7 @@ function describe(found: Libtorch | null): string {
 
 async function builtShims(): Promise<Shim[]> {
   const texts = (["cpu", "cuda"] as const).map((flavour) => {
-    const name = shimFile(flavour).replace(/\.so$/, ".json");
+    const name = aboutShim(shimFile(flavour));
     return readText(fileURLToPath(new URL(`../../native/build/${name}`, import.meta.url)));
   });
   return (await Promise.all(texts)).filter((text) => text !== "").map((text) => JSON.parse(text) as Shim);

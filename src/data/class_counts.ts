@@ -38,10 +38,9 @@ export class ClassCounts {
       if (positives > 0 && negatives > 0) continue;
       const images = positives + negatives;
       const missing = positives === 0 ? "with a finding" : "with No Finding";
+      const got = images === 0 ? "no images" : `${images} images but none ${missing}`;
       throw new Error(
-        `Cannot make the shard: ${split} has ${
-          images === 0 ? "no images" : `${images} images but none ${missing}`
-        }; ` +
+        `Cannot make the shard: ${split} has ${got}; ` +
           `both classes are needed: add such images or correct "Finding Labels" and "split"`,
       );
     }

@@ -10,10 +10,18 @@ export type Flavour = "cpu" | "cuda";
 
 /** Where the dynamic linker looks for the driver's library beside its cache; containers mount it in the fourth. */
 const FOLDERS = [
-  ...["/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib"],
-  ...["/usr/local/nvidia/lib64", "/usr/lib/wsl/lib"],
+  "/usr/lib/x86_64-linux-gnu",
+  "/usr/lib64",
+  "/usr/lib",
+  "/usr/local/nvidia/lib64",
+  "/usr/lib/wsl/lib",
 ];
 const DRIVER = "libcuda.so.1";
+
+/** The file beside a shim with what `fedx --version` says about it. */
+export function aboutShim(shim: string): string {
+  return shim.replace(/\.so$/, ".json");
+}
 
 /** File name of the shim. */
 export function shimFile(flavour: Flavour): string {
