@@ -1,7 +1,10 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { MIN_CELL } from "../../src/fed/histogram.ts";
 import type { AggregatorResult } from "../../src/fed/result.ts";
+import type { SplitScores } from "../../src/fed/trainer.ts";
 import { freePort } from "../free_port.ts";
-import { runFederation, runRole, withFederation } from "./fake_federation.ts";
+import { proposalOf, runFederation, runRole, withFederation } from "./fake_federation.ts";
+import { FakeTrainer, startVector, TINY } from "./fake_trainer.ts";
 
 Deno.test("runAggregator and runSilo: a whole run over mutual TLS ends with one model everywhere", () =>
   withFederation(async (dir) => {
@@ -19,6 +22,35 @@ Deno.test("runAggregator and runSilo: a whole run over mutual TLS ends with one 
     }
     assertEquals(result.images, { trained: 4 * 3 * 96, scored: 3 * 96 * 6 });
     assertEquals(events.filter((e) => e.type === "committed").length, 4);
+  }));
+
+/** Films of a class in the bins from `from` to before `to`. */
+function filmsIn({ logits, labels }: SplitScores, label: number, [from, to]: number[]): number {
+  const binOf = (logit: number) => Math.min(63, Math.max(0, 1 + Math.floor((logit + 8) / 16 * 62)));
+  const bins = [...logits].map(binOf);
+  return bins.filter((bin, film) => labels[film] === label && bin >= from && bin < to).length;
+}
+
+Deno.test("runSilo: the histogram that is sent holds the silo's own fixed scores, in cells of 5 films and more", () =>
+  withFederation(async (dir) => {
+    const { result } = await runFederation({ dir, rounds: 1 });
+    const model = await Deno.readFile(`${dir}/state-aggregator/models/${result.selection.round}.f32`);
+    for (const [index, silo] of ["a", "b", "c"].entries()) {
+      using trainer = new FakeTrainer({ layout: TINY, silo });
+      const { recipe } = proposalOf(startVector(TINY));
+      await trainer.configure({ recipe, classWeights: [1, 1], seed: 7, silo: index + 1 });
+      await trainer.load(new Float32Array(model.buffer));
+      const split = await trainer.score();
+      const { first, positives, negatives } = result.test.silos[silo].histogram!;
+      assert(first.length > 3, `${first.length} intervals prove little`);
+      for (const [i, from] of first.entries()) {
+        const interval = [from, first[i + 1] ?? 64];
+        assertEquals([1, 0].map((label) => filmsIn(split, label, interval)), [positives[i], negatives[i]]);
+        for (const sent of [positives[i], negatives[i]]) {
+          assert(sent === 0 || sent >= MIN_CELL, `${sent} films`);
+        }
+      }
+    }
   }));
 
 /** The digests of a run whose silos start one after the other. */
