@@ -19,7 +19,7 @@ const SHORTEST_SHARE = 1e-3;
 /** “The last row is the one after which less than 1.5 rows of time would be left.” */
 const ROWS_LEFT = 1.5;
 /** No row is longer than this many full ones. */
-const LONGEST_SHARE = 2.5;
+export const LONGEST_SHARE = 2.5;
 /** Silos that may share one machine although each measured its speed alone. */
 const SHARING = 4;
 /** The first row, unmeasured, takes at most this part of the time, all its silos sharing one machine. */

@@ -1,9 +1,16 @@
 import { assert, assertAlmostEquals, assertEquals, assertGreaterOrEqual, assertThrows } from "@std/assert";
-import { advance, planRow, type RowRequest } from "../../src/fed/budget.ts";
+import { planRow, type RowPlan, type RowRequest } from "../../src/fed/budget.ts";
 import { abandonAt, closingTime, rowCost } from "../../src/fed/pace.ts";
+import { stepsOf } from "../../src/fed/stretch.ts";
 import { seeded } from "../random.ts";
 
-const silo = (train: number, stepsPerSecond = 4) => ({ train, stepsPerSecond, step: 0, carry: 0 });
+const silo = (train: number, stepsPerSecond = 4) => ({ train, stepsPerSecond, from: 0 });
+
+/** Steps of a silo with so many training images in batches of 32. */
+const steps = ({ silos }: RowPlan, name: string, train: number) =>
+  stepsOf(silos[name], { train, batch: 32 }).steps;
+/** The part of a full pass that each silo takes. */
+const share = ({ silos: { a } }: RowPlan) => a.to - a.from;
 
 function request(change: Partial<RowRequest> = {}): RowRequest {
   return {
@@ -23,41 +30,48 @@ Deno.test("planRow: with rounds, row r has [(r−1)/R, r/R] and full steps, then
   for (const round of [1, 2, 3]) {
     const plan = planRow(request({ clock: null, rounds: 3, round }))!;
     assertEquals([plan.p0, plan.p1, plan.last], [(round - 1) / 3, round / 3, round === 3]);
-    assertEquals(plan.silos.a.steps, 50);
+    assertEquals(steps(plan, "a", 1600), 50);
   }
   assertEquals(planRow(request({ clock: null, rounds: 3, round: 4 })), null);
   assertThrows(() => planRow(request({ clock: null })), RangeError);
   assertThrows(() => planRow(request({ silos: {} })), RangeError);
 });
 
-Deno.test("planRow: floor((carry + n·E)/B) steps; fractions of a batch are carried, none is lost", () => {
+Deno.test("planRow: rows of E passes; fractions of a batch are carried, none is lost", () => {
   let silos: RowRequest["silos"] = { a: silo(1000), b: silo(777) };
+  const taken = { a: 0, b: 0 };
   for (let round = 1; round <= 32; round++) {
     const plan = planRow(request({ clock: null, rounds: 32, round, silos, localEpochs: 1.5 }))!;
-    const moved = advance(silos, plan.after, ["a", "b"]);
-    silos = { a: { ...silos.a, ...moved.a }, b: { ...silos.b, ...moved.b } };
+    for (const name of ["a", "b"] as const) {
+      const { firstStep, steps } = stepsOf(plan.silos[name], { train: silos[name].train, batch: 32 });
+      assertEquals(firstStep, taken[name]);
+      taken[name] += steps;
+    }
+    silos = { a: { ...silos.a, from: plan.silos.a.to }, b: { ...silos.b, from: plan.silos.b.to } };
   }
-  assertEquals([silos.a.step, silos.a.carry], [1500, 0]);
-  assertEquals(silos.b.step * 32 + silos.b.carry, 777 * 1.5 * 32);
+  assertEquals(taken, { a: 1500, b: Math.floor(777 * 1.5) });
 });
 
-Deno.test("advance: first_step and carry move by counted updates only", () => {
-  const silos = { a: silo(1010), b: silo(1010) };
-  const plan = planRow(request({ clock: null, rounds: 2, silos }))!;
-  const moved = advance(silos, plan.after, ["b"]);
-  assertEquals(moved, { a: { step: 0, carry: 0 }, b: { step: 31, carry: 18 } });
+Deno.test("planRow: every silo of a row takes as many passes, wherever it stands, and at least one step", () => {
+  const silos = { a: { ...silo(1600), from: 3.2 }, b: { ...silo(40), from: 0 } };
+  const timings = [{ share: 1, wall: 40, train: 30 }];
+  const clock = { budget: 1200, elapsed: 1132, closing: 20 };
+  const plan = planRow(request({ round: 9, p0: 0.9, timings, clock, silos }))!;
+  assert(plan.last && share(plan) > 0.8, "a full batch of b is most of a pass");
+  assertAlmostEquals(share(plan), plan.silos.b.to - plan.silos.b.from, 1e-12);
+  assertEquals(steps(plan, "b", 40), 1);
 });
 
 Deno.test("planRow: row 1 under a budget is full, its progress from the measured speed alone", () => {
   const plan = planRow(request())!;
-  assertEquals([plan.silos.a.steps, plan.silos.b.steps, plan.last], [50, 31, false]);
+  assertEquals([steps(plan, "a", 1600), steps(plan, "b", 1000), plan.last], [50, 31, false]);
   assertAlmostEquals(plan.p1, 12.5 / (1200 * 0.975 - 15), 1e-12);
 });
 
 Deno.test("planRow: row 1 is cut when silos that share a machine could spend much of the budget on it", () => {
   const plan = planRow(request({ clock: { budget: 60, elapsed: 0, closing: 5 } }))!;
-  assert(plan.share < 1 && !plan.last);
-  assert(plan.silos.a.steps / 4 * 2 <= 60 / 8);
+  assert(share(plan) < 1 && !plan.last);
+  assert(steps(plan, "a", 1600) / 4 * 2 <= 60 / 8);
   assertEquals(plan.warnings.length, 2);
 });
 
@@ -65,7 +79,7 @@ Deno.test("planRow: from row 2 on the measured wall plans p1 = p0 + (1 − p0)·
   const clock = { budget: 1200, elapsed: 300, closing: 20 };
   const timings = [{ share: 1, wall: 70, train: 60 }];
   const plan = planRow(request({ round: 2, p0: 0.1, clock, timings }))!;
-  assertEquals([plan.share, plan.last], [1, false]);
+  assertEquals([share(plan), plan.last], [1, false]);
   assertAlmostEquals(plan.p1, 0.1 + 0.9 * 70 / (1200 * 0.975 - 320), 1e-12);
 });
 
@@ -75,7 +89,7 @@ Deno.test("planRow: less than 1.5 rows left makes the last: p1 = 1, steps fill w
     request({ round: 9, p0: 0.9, timings, clock: { budget: 1200, elapsed: 1100, closing: 20 } }),
   )!;
   assertEquals([plan.p1, plan.last], [1, true]);
-  assertAlmostEquals(plan.share, (1200 * 0.975 - 1120 - 10) / 30, 1e-9);
+  assertAlmostEquals(share(plan), (1200 * 0.975 - 1120 - 10) / 30, 1e-9);
   const late = request({ round: 9, p0: 0.9, timings, clock: { budget: 1200, elapsed: 1145, closing: 20 } });
   assertEquals(planRow(late), null);
 });
@@ -94,7 +108,7 @@ Deno.test("planRow: a limit of rounds beside the budget still ends at p1 = 1", (
 Deno.test("planRow: fewer than 20 steps where the data have no more is a warning of round 1", () => {
   const small = { a: silo(1600), b: silo(320) };
   const plan = planRow(request({ silos: small }))!;
-  assertEquals(plan.silos.b.steps, 10);
+  assertEquals(steps(plan, "b", 320), 10);
   assertEquals(plan.warnings, ["round 1: 10 steps at b, fewer than 20"]);
 });
 
@@ -155,7 +169,7 @@ function simulate(world: World, random: () => number): End {
     };
     if (plan === null) return ended(false, round - 1);
     const slow = round === 1 ? world.slowStart : 1;
-    const training = noisy(plan.silos.s0.steps / (train(0) / 32) * world.full) * slow;
+    const training = noisy(steps(plan, "s0", train(0)) / (train(0) / 32) * world.full) * slow;
     const wall = training + noisy(world.overhead) * slow;
     const latest = abandonAt({ budget: world.budget, closing });
     if (elapsed + wall > latest) {
@@ -164,9 +178,8 @@ function simulate(world: World, random: () => number): End {
     }
     elapsed += wall;
     measured = noisy(score);
-    timings.push({ share: plan.share, wall, train: training });
-    const moved = advance(silos, plan.after, names);
-    silos = Object.fromEntries(names.map((name) => [name, { ...silos[name], ...moved[name] }]));
+    timings.push({ share: plan.silos.s0.to - plan.silos.s0.from, wall, train: training });
+    silos = Object.fromEntries(names.map((name) => [name, { ...silos[name], from: plan.silos[name].to }]));
     p0 = plan.p1;
     if (plan.last) return ended(false, round);
   }
@@ -208,5 +221,5 @@ Deno.test("planRow: a run of 20 min with rows of a minute has at least 8 rounds"
 Deno.test("planRow: an engine that takes no time never gets an endless row", () => {
   const timings = [{ share: 1, wall: 0.2, train: 0 }];
   const plan = planRow(request({ round: 2, timings, clock: { budget: 60, elapsed: 55, closing: 3.3 } }))!;
-  assert(plan.share <= 2.5);
+  assert(share(plan) <= 2.5);
 });
