@@ -90,6 +90,7 @@ export async function runRole(
     ready?: () => Promise<void>;
     /** Called at every fault point; what it throws ends the role there. */
     onFault?: (name: string) => void;
+    onScore?: (split: "train" | "val" | "test") => void;
   } = {},
 ) {
   const layout = spec.full ? FULL : TINY;
@@ -130,7 +131,13 @@ export async function runRole(
     ready: options.ready,
     trainer: () =>
       Promise.resolve(
-        new FakeTrainer({ ...spec, layout, silo: spec.role, broken: options.broken }),
+        new FakeTrainer({
+          ...spec,
+          layout,
+          silo: spec.role,
+          broken: options.broken,
+          onScore: options.onScore,
+        }),
       ),
   });
 }

@@ -1,5 +1,6 @@
 /** A trainer without an engine: it draws its deltas, and scores with a dot product. */
 import type { ShardFacts, SplitScores, Trainer, TrainerSettings, TrainRow } from "../../src/fed/trainer.ts";
+import type { Split } from "../../src/data/shard.ts";
 import { digest, preprocessingOf } from "../../src/model/checkpoint.ts";
 import { type Layout, layoutOf } from "../../src/model/layout.ts";
 import { PURPOSE, uniforms } from "../../src/model/philox.ts";
@@ -36,6 +37,8 @@ export interface FakeOptions {
   /** From this step on it trains until it is aborted. */
   stuckFrom?: number;
   size?: number;
+  /** Hears of every scoring. */
+  onScore?: (split: Split) => void;
 }
 
 /** Draws deltas from (seed, silo, first step, vector) and scores with a dot product; trains nothing. */
@@ -100,7 +103,8 @@ export class FakeTrainer implements Trainer {
     return { vector, images: row.steps * this.#settings!.recipe.batch };
   }
 
-  score(): Promise<SplitScores> {
+  score(split: Split = "val"): Promise<SplitScores> {
+    this.#options.onScore?.(split);
     const key = { seed: 3, silo: this.#settings!.silo };
     const logits = new Float32Array(IMAGES),
       labels = new Uint8Array(IMAGES),
