@@ -8,6 +8,7 @@ import { digest, writeDurably } from "../model/checkpoint.ts";
 import { type Layout, layoutOf } from "../model/layout.ts";
 import { Admission } from "./admission.ts";
 import { SILENCE } from "./attendance.ts";
+import { ascii } from "./ascii.ts";
 import { AggregatorState } from "./aggregator_state.ts";
 import { checkCertificate, readIdentity } from "./certificate.ts";
 import { absent, closeRun } from "./closing.ts";
@@ -187,7 +188,7 @@ function abandon(run: Run, wanted: Wanted): number {
 /** Tells the silos that are there until they have left, for a few seconds; what is committed stays, so a restart goes on. */
 async function fail(run: Run, error: ProtocolError, signal?: AbortSignal): Promise<void> {
   run.phase = "failed";
-  run.message = error.message.slice(0, 2000);
+  run.message = ascii(error.message).slice(0, 2000);
   run.onEvent({ type: "failed", message: error.message });
   run.notify();
   const left = () => run.attendance.connected.length === 0;

@@ -3,6 +3,7 @@
  * branch on. `status` is the HTTP status, 0 for failures that stay on one machine; `retryable` says whether the same
  * request may succeed later without anybody's help.
  */
+import { ascii } from "./ascii.ts";
 import type { ErrorBody } from "./protocol.ts";
 
 interface Failure {
@@ -258,20 +259,24 @@ export class ProtocolError extends Error {
   ) {
     const failure = FAILURES[code];
     const remedy = values.remedy ?? failure.remedy;
-    super(`${failure.text}: expected ${values.expected}, got ${values.got} (remedy: ${remedy})`, {
+    // What a peer sent may stand in them: no control character of it reaches a terminal.
+    const [expected, got] = [values.expected, values.got].map((text) =>
+      text.replaceAll(/\p{Control}/gu, "?")
+    );
+    super(`${failure.text}: expected ${expected}, got ${got} (remedy: ${remedy})`, {
       cause: values.cause,
     });
     this.code = code;
     this.status = failure.status;
     this.retryable = failure.retryable;
-    this.expected = values.expected;
-    this.got = values.got;
+    this.expected = expected;
+    this.got = got;
     this.remedy = remedy;
   }
 
-  /** The body of the answer; texts are cut to what the schema lets through. */
+  /** The body of the answer; texts are made what the schema lets through. */
   toBody(): ErrorBody {
-    const cut = (text: string) => text.length > 400 ? text.slice(0, 399) + "…" : text;
+    const cut = (text: string) => ascii(text).replace(/^(.{397}).{4,}$/, "$1...");
     return { code: this.code, expected: cut(this.expected), got: cut(this.got), remedy: cut(this.remedy) };
   }
 

@@ -5,6 +5,7 @@
  * else it is told anew.
  */
 import { saveModel } from "../model/checkpoint.ts";
+import { ascii } from "./ascii.ts";
 import { type Accept, checkAccepted, checkPatients } from "./accept.ts";
 import { checkClosing, checkPlan, checkRow, checkSelected, checkView } from "./agreement.ts";
 import { checkCertificate, readIdentity } from "./certificate.ts";
@@ -107,7 +108,9 @@ export async function runSilo(options: SiloOptions): Promise<SiloResult> {
 }
 
 function registrationOf(silo: string, trainer: Trainer, stepsPerSecond: number): Registration {
-  return { silo, ...trainer.shard, ...trainer.info, stepsPerSecond, wire: WIRE_VERSION };
+  const { device, build, threads } = trainer.info;
+  const info = { device: ascii(device), build: ascii(build), threads };
+  return { silo, ...trainer.shard, ...info, stepsPerSecond, wire: WIRE_VERSION };
 }
 
 /** The plan, checked once against what was accepted and kept from then on. */
