@@ -22,6 +22,7 @@ import type { AggregatorResult } from "./result.ts";
 import { abandonTime, closeRow, openRow } from "./rounds.ts";
 import { type FaultPoint, Run } from "./run.ts";
 import type { Recording } from "./replay.ts";
+import { type Clock, MACHINE } from "./run_clock.ts";
 import { serve, type Server } from "./server.ts";
 import { requirePinnedDeno } from "./tls.ts";
 
@@ -52,6 +53,8 @@ export interface AggregatorOptions {
   silence?: number;
   /** Awaited at named moments. @default none */
   faultPoint?: FaultPoint;
+  /** Where time comes from. @default this machine's clocks */
+  clock?: Clock;
   /** Stops the aggregator after the write under way; the promise rejects with its reason, the run can be resumed. */
   signal?: AbortSignal;
 }
@@ -75,15 +78,19 @@ export async function runAggregator(options: AggregatorOptions): Promise<Aggrega
   if (finished !== null && state.folder.get("served") !== null) return finished;
   const layout = options.layout ??
     layoutOf(options.proposal.network, { channels: options.proposal.channels });
-  const { allowSameShard, silence = SILENCE, faultPoint = () => {} } = options;
-  const run = new Run(state, { layout, onEvent, faultPoint, silence, allowSameShard });
+  const { allowSameShard, silence = SILENCE, faultPoint = () => {}, clock } = options;
+  const run = new Run(state, { layout, onEvent, faultPoint, silence, allowSameShard, clock });
+  run.remember();
   if (run.open !== null) run.phase = "round";
   if (finished !== null) run.phase = "finished";
   await using server = await listen(run, options);
   onEvent({ type: "listening", host: options.listen.host, port: server.port, run: run.id });
   onEvent({ type: "proposal", proposal: run.proposal });
   if (resumed) onEvent({ type: "resumed", run: run.id, state: run.phase, round: run.view().round });
-  const watch = setInterval(() => run.attendance.look(), silence * 1000 / LOOKS);
+  const watch = setInterval(() => {
+    run.attendance.look();
+    run.remember();
+  }, silence * 1000 / LOOKS);
   try {
     const result = finished ?? await train(run, options);
     await serveFinished(run, result, options.signal);
@@ -134,7 +141,7 @@ async function serveFinished(run: Run, result: AggregatorResult, signal?: AbortS
 
 /** Begins the run, or checks that the one in the state folder has the same proposal. Returns whether it was there. */
 async function prepare(state: AggregatorState, options: AggregatorOptions): Promise<boolean> {
-  const { proposal, start, recording = null } = options;
+  const { proposal, start, recording = null, clock = MACHINE } = options;
   if (state.proposal !== null) {
     checkSame(state.proposal, proposal);
     if (JSON.stringify(state.recording) !== JSON.stringify(recording)) {
@@ -151,7 +158,7 @@ async function prepare(state: AggregatorState, options: AggregatorOptions): Prom
     );
   }
   await writeDurably(state.modelPath(0), new Uint8Array(start.buffer, start.byteOffset, start.byteLength));
-  state.begin(newRunId(), proposal, { now: Date.now() / 1000, recording });
+  state.begin(newRunId(), proposal, { now: clock.wall(), recording });
   return false;
 }
 

@@ -34,7 +34,7 @@ export interface RowExtra {
   before: Record<string, Position>;
 }
 
-/** A committed row; `opened` is wall-clock seconds since 1970 at its first opening. */
+/** A committed row; `opened` is seconds by the run's clock at its first opening. */
 export interface StoredRow {
   row: Row;
   extra: RowExtra;
@@ -238,7 +238,7 @@ export class AggregatorState implements Disposable {
     return new Map(rows.map((row) => [row.round as number, row.sha256 as string]));
   }
 
-  /** Wall-clock seconds at which the model of `round` was committed. */
+  /** When the model of `round` was committed, seconds by the run's clock. */
   committedAt(round: number): number | null {
     const row = this.folder.db.prepare("SELECT committed FROM models WHERE round = ?").get(round);
     return row === undefined ? null : row.committed as number;

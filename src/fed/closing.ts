@@ -121,7 +121,7 @@ export async function absent(run: Run, wanted: Wanted): Promise<ProtocolError> {
 }
 
 /**
- * Until when to wait, wall-clock seconds: for silos that are gone, shortly before the budget's end, which leaves time to
+ * Until when to wait, as the run counts time: for silos that are gone, shortly before the budget's end, which leaves time to
  * store the model, and, with test scores, the closing reserve after it (a restarted aggregator gives them time to find
  * it); for those still at work, the round's timeout.
  */

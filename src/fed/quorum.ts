@@ -26,7 +26,7 @@ export interface Wanted {
   roster: () => string[];
   /** Whether it came from this silo. */
   has: (silo: string) => boolean;
-  /** Wall-clock second at which waiting ends whatever has come. @default Infinity */
+  /** When waiting ends whatever has come, as the run counts time. @default Infinity */
   giveUp?: number;
   signal?: AbortSignal;
 }
@@ -87,7 +87,7 @@ export async function gather(run: Run, wanted: Wanted): Promise<"enough" | "give
   }
 }
 
-/** Wall-clock second at which what opened or opened again at `opened` times out. */
+/** When what opened or opened again at `opened` times out. */
 export function timeoutAt(run: Run, opened: number): number {
   const { roundTimeout } = run.proposal;
   if (roundTimeout !== null) return opened + roundTimeout;
