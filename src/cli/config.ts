@@ -2,6 +2,8 @@
 import { dirname, isAbsolute, join } from "node:path";
 import { parse as parseToml, TomlError } from "smol-toml";
 import * as v from "valibot";
+import type { Accept, AcceptedRecipe } from "../fed/accept.ts";
+import { preset } from "../model/recipe.ts";
 import { COMMANDS } from "./commands.ts";
 import type { Command, Option } from "./option.ts";
 import { nearest } from "./nearest.ts";
@@ -10,17 +12,9 @@ import { readValue, UsageError } from "./parse.ts";
 /** The settings file that a command reads when `--config` names no other. */
 export const CONFIG_FILE = "fedx.toml";
 
-/** What a silo's operator lets a proposal ask for; each field may be missing. */
-export interface Accept {
-  recipes?: string[];
-  networks?: string[];
-  maxRounds?: number;
-  minTrainPatients?: number;
-}
-
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const acceptSchema = v.strictObject({
-  recipes: v.optional(v.array(v.string())),
+  recipes: v.optional(v.array(v.union([v.string(), v.looseObject({ name: v.string() })]))),
   networks: v.optional(v.array(v.string())),
   max_rounds: v.optional(count),
   min_train_patients: v.optional(count),
@@ -84,7 +78,7 @@ export function readSection(
     silos,
     ...accept && {
       accept: {
-        recipes: accept.recipes,
+        recipes: accept.recipes?.map((one) => recipeOf(one, `${label}.accept.recipes in ${file}`)),
         networks: accept.networks,
         maxRounds: accept.max_rounds,
         minTrainPatients: accept.min_train_patients,
@@ -138,6 +132,25 @@ function keysAt(path: string[]): string[] {
   if (path[0] === "run") return inFile(COMMANDS.aggregate).map(([name]) => key(name));
   if (path[2] === "accept" && path.length > 3) return Object.keys(acceptSchema.entries);
   return [...inFile(COMMANDS.train).map(([name]) => key(name)), "accept"];
+}
+
+/** A preset's name, or a table of its name and the numbers that differ; keys as in the recipe, with `_`. */
+function recipeOf(one: string | { name: string }, where: string): AcceptedRecipe {
+  const { name, ...numbers } = typeof one === "string" ? { name: one } : one;
+  const camel = (key: string) => key.replaceAll(/_([a-z])/g, (_, letter) => letter.toUpperCase());
+  const accepted = Object.fromEntries(Object.entries(numbers).map(([key, value]) => [camel(key), value]));
+  try {
+    const known = preset(name as "default" | "deck");
+    const other = Object.keys(accepted).find((key) => !Object.hasOwn(known, key));
+    if (other !== undefined) {
+      throw new RangeError(`expected one of ${Object.keys(known).join(", ")}, got ${other}`);
+    }
+    preset(name as "default" | "deck", accepted);
+  } catch (cause) {
+    const text = (cause as Error).message.replace(/^Cannot [^:]*: /, "");
+    throw new UsageError(`Cannot read ${where}: ${text}.`, { cause });
+  }
+  return { name, ...accepted };
 }
 
 /** Paths in a file are relative to the file. */

@@ -154,16 +154,8 @@ async function watch(path: string, output: Output, signal: AbortSignal): Promise
 
 /** Mean passes over a hospital's training images in the federation, at least 1. */
 function passesOf(events: readonly FedEvent[]): number {
-  const plan = events.find((event) => event.type === "plan")?.plan;
-  if (!plan) return 1;
-  const steps: Record<string, number> = {};
-  for (const event of events) {
-    if (event.type !== "row") continue;
-    for (const [silo, row] of Object.entries(event.row.silos)) steps[silo] = (steps[silo] ?? 0) + row.steps;
-  }
-  const passes = Object.entries(steps).map(([silo, count]) =>
-    count * plan.recipe.batch / plan.roster[silo].train
-  );
+  const last = events.findLast((event) => event.type === "row");
+  const passes = Object.values(last?.row.silos ?? {}).map(({ to }) => to);
   return Math.max(1, Math.round(passes.reduce((sum, one) => sum + one, 0) / Math.max(1, passes.length)));
 }
 

@@ -17,7 +17,7 @@ import { checkPort } from "./doctor/port.ts";
 import { checkBandwidth, checkRound, measureSteps } from "./doctor/round.ts";
 import { roleSettings } from "./doctor/settings.ts";
 import { checkShard, openShard } from "./doctor/shard.ts";
-import type { Accept } from "./config.ts";
+import type { Accept } from "../fed/accept.ts";
 import type { Context } from "./main.ts";
 import { requireName } from "./names.ts";
 import { serverOf } from "./train.ts";

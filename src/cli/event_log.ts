@@ -97,11 +97,9 @@ export function describe(event: FedEvent): string | undefined {
       return `${event.silo} joined: ${event.registration.splits.train.images} training images, ` +
         `${event.registration.device}, ${event.registration.threads} threads`;
     case "plan":
-      return `plan ${event.planId.slice(0, 12)}: ${Object.keys(event.plan.roster).join(", ")}`;
+      return `plan ${event.planId.slice(0, 12)}: ${event.plan.roster.join(", ")}`;
     case "row":
-      return `round ${event.row.round} opens: ${
-        event.row.roster.map((silo) => `${silo} ${event.row.silos[silo].steps} steps`).join(", ")
-      }`;
+      return `round ${event.row.round} opens for ${event.row.roster.join(", ")}`;
     case "scored":
       return `${event.silo} scored model ${event.scores.round - 1} on val: AUROC ${
         score(event.scores.auroc)

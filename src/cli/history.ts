@@ -10,7 +10,6 @@ export interface RoundRecord {
   /** Per silo: AUROC and mean loss on `val` of the model that this round made. */
   auroc: Record<string, number | null>;
   loss: Record<string, number | null>;
-  steps: Record<string, number>;
 }
 
 /** Reads a growing file of events: each call gives those that were added since the one before. */
@@ -53,7 +52,7 @@ export async function readEvents(path: string): Promise<LoggedEvent[]> {
 export function roundsOf(events: readonly FedEvent[]): RoundRecord[] {
   const records = new Map<number, RoundRecord>();
   const at = (round: number) => {
-    const record = records.get(round) ?? { round, seconds: NaN, auroc: {}, loss: {}, steps: {} };
+    const record = records.get(round) ?? { round, seconds: NaN, auroc: {}, loss: {} };
     records.set(round, record);
     return record;
   };
@@ -62,10 +61,6 @@ export function roundsOf(events: readonly FedEvent[]): RoundRecord[] {
       const record = at(event.round - 1);
       record.auroc[event.silo] = event.scores.auroc;
       record.loss[event.silo] = event.scores.loss;
-    } else if (event.type === "row") {
-      for (const [silo, { steps }] of Object.entries(event.row.silos)) {
-        at(event.row.round).steps[silo] = steps;
-      }
     } else if (event.type === "committed") {
       at(event.round).seconds = event.seconds;
     }

@@ -2,7 +2,7 @@ import { ProtocolError } from "../fed/errors.ts";
 import type { FaultPoint } from "../fed/run.ts";
 import { guardExit, shutdown } from "../model/exit.ts";
 import { type CommandName, COMMANDS } from "./commands.ts";
-import type { Accept } from "./config.ts";
+import type { Accept } from "../fed/accept.ts";
 import { commandHelp, overview } from "./help.ts";
 import { Output } from "./output.ts";
 import { findCommand, parse, UsageError } from "./parse.ts";

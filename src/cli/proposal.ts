@@ -23,7 +23,7 @@ export function proposalOf(options: ProposalOptions, start: Started): Proposal {
   const { channels } = start.layout;
   const recipe = recipeOf(options);
   return {
-    version: 1,
+    version: 2,
     wire: WIRE_VERSION,
     network: options.network as NetworkName,
     size: options.size,

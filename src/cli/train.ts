@@ -4,7 +4,6 @@ import { siloRole } from "../fed/state.ts";
 import { EngineTrainer } from "../fed/engine_trainer.ts";
 import { Shard } from "../data/shard.ts";
 import type { Libraries } from "../model/model.ts";
-import { checkAccepted } from "./accept.ts";
 import type { Values } from "./commands.ts";
 import { formatDuration } from "./duration.ts";
 import { cores, libraries } from "./engine.ts";
@@ -30,6 +29,7 @@ export async function run(context: Context<Values<"train">>): Promise<void> {
     tls: values.tls,
     state,
     wait: values.wait,
+    accept,
     async ready() {
       const shard = await Shard.open(values.shard, { verify: true, signal });
       opened = { shard, libraries: await libraries() };
@@ -37,7 +37,6 @@ export async function run(context: Context<Values<"train">>): Promise<void> {
     async trainer(proposal: Proposal) {
       const { shard, libraries } = opened;
       output.line(describe(proposal));
-      checkAccepted(proposal, accept, shard.manifest);
       const threads = values.threads ?? cores();
       return await EngineTrainer.create({
         ...engineOf(values, proposal),

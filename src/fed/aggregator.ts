@@ -109,7 +109,8 @@ async function train(run: Run, options: AggregatorOptions): Promise<AggregatorRe
   const { signal } = options;
   if (run.plan === null) await freezePlan(run, signal);
   let abandoned = run.state.folder.get<number>("abandoned");
-  while (abandoned === null && (run.open !== null || run.rows.at(-1)?.row.last !== true)) {
+  const closing = run.state.folder.get("closing") !== null; // once told of it, silos take no more rows
+  while (!closing && abandoned === null && (run.open !== null || run.rows.at(-1)?.row.last !== true)) {
     const stored = run.open ?? openRow(run);
     if (stored === null) break;
     const { row } = stored;

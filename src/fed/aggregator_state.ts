@@ -12,14 +12,13 @@ import {
   RowSchema,
   ScoresSchema,
 } from "./schema.ts";
-import type { Position } from "./budget.ts";
 import type { Plan, Proposal, Receipt, Registration, Row, Scores, UpdateStart } from "./protocol.ts";
 import type { Recording } from "./replay.ts";
 import { AGGREGATOR, StateFolder, UNFINISHED_MODEL } from "./state.ts";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS registrations(silo TEXT PRIMARY KEY, json TEXT NOT NULL);
-  CREATE TABLE IF NOT EXISTS rows(round INTEGER PRIMARY KEY, json TEXT NOT NULL, extra TEXT NOT NULL, opened REAL NOT NULL);
+  CREATE TABLE IF NOT EXISTS rows(round INTEGER PRIMARY KEY, json TEXT NOT NULL, opened REAL NOT NULL);
   CREATE TABLE IF NOT EXISTS models(round INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, committed REAL NOT NULL);
   CREATE TABLE IF NOT EXISTS uploads(round INTEGER, silo TEXT, json TEXT NOT NULL, PRIMARY KEY(round, silo));
   CREATE TABLE IF NOT EXISTS receipts(round INTEGER, silo TEXT, json TEXT NOT NULL, PRIMARY KEY(round, silo));
@@ -27,17 +26,9 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS tests(silo TEXT PRIMARY KEY, json TEXT NOT NULL);
 `;
 
-/** What is kept with a row but is not part of it: how it was planned, and where the silos stand after it. */
-export interface RowExtra {
-  share: number;
-  after: Record<string, Position>;
-  before: Record<string, Position>;
-}
-
 /** A committed row; `opened` is seconds by the run's clock at its first opening. */
 export interface StoredRow {
   row: Row;
-  extra: RowExtra;
   opened: number;
 }
 
@@ -133,16 +124,15 @@ export class AggregatorState implements Disposable {
   }
 
   commitRow(stored: StoredRow): void {
-    const { row, extra, opened } = stored;
-    const values = [row.round, JSON.stringify(row), JSON.stringify(extra), opened] as const;
-    this.folder.db.prepare("INSERT INTO rows(round, json, extra, opened) VALUES (?, ?, ?, ?)").run(...values);
+    const { row, opened } = stored;
+    const values = [row.round, JSON.stringify(row), opened] as const;
+    this.folder.db.prepare("INSERT INTO rows(round, json, opened) VALUES (?, ?, ?)").run(...values);
   }
 
   /** All rows, oldest first. */
   rows(): StoredRow[] {
-    return this.#all("SELECT json, extra, opened FROM rows ORDER BY round").map((stored) => ({
+    return this.#all("SELECT json, opened FROM rows ORDER BY round").map((stored) => ({
       row: parseMessage(RowSchema, stored.json as string, { what: "a stored row" }),
-      extra: JSON.parse(stored.extra as string) as RowExtra,
       opened: stored.opened as number,
     }));
   }

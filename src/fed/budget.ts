@@ -7,22 +7,15 @@
  */
 import { type CostPerRow, firstShare, rowCost, type RowTiming, shareLeft } from "./pace.ts";
 import type { Row } from "./protocol.ts";
+import { stepsOf } from "./stretch.ts";
 
 /** Fewest steps per silo and row, where its data allow. */
 export const FEWEST_STEPS = 20;
-/** Smallest part of a full row, where a full row is less than a step. */
-const SHORTEST_SHARE = 1e-3;
-
-/** Where a silo stands in its endless stream of images; moved by counted updates only. */
-export interface Position {
-  /** First step of its next row. */
-  step: number;
-  /** Images that earlier rows owed it and that did not fill a batch, 0 … batch. */
-  carry: number;
-}
 
 /** A silo of the row's roster. */
-export interface RowSilo extends Position {
+export interface RowSilo {
+  /** Passes over its images so far. */
+  from: number;
   /** Training images n. */
   train: number;
   /** From its registration, measured alone. */
@@ -54,16 +47,12 @@ export interface RowRequest {
   timings: readonly RowTiming[];
 }
 
-/** What `planRow` decides; the caller adds run, base and scale, and keeps `after` and `share` with the row. */
+/** What `planRow` decides; the caller adds run, base and scale. */
 export interface RowPlan {
   silos: Row["silos"];
   p0: number;
   p1: number;
   last: boolean;
-  /** Of n·E images per silo; 1 = a full row. */
-  share: number;
-  /** Position of each silo once its update has counted. */
-  after: Record<string, Position>;
   warnings: string[];
 }
 
@@ -100,11 +89,7 @@ export function planRow(request: RowRequest): RowPlan | null {
 
 /** Share of a full row, part of the time left that it takes, and whether it is the last. */
 function planTime(request: RowRequest, clock: Clock): { share: number; part: number; last: boolean } | null {
-  const time = {
-    ...clock,
-    fewest: shareOf(FEWEST_STEPS, request),
-    least: Math.max(SHORTEST_SHARE, shareOf(1, request)),
-  };
+  const time = { ...clock, fewest: fewestShare(request) };
   if (request.timings.length > 0) return shareLeft(rowCost(request.timings), time);
   const alone = Math.max(
     ...Object.values(request.silos).map(({ train, stepsPerSecond }) => {
@@ -115,11 +100,11 @@ function planTime(request: RowRequest, clock: Clock): { share: number; part: num
   return firstShare(alone, { ...time, silos: Object.keys(request.silos).length });
 }
 
-/** Smallest share that gives so many steps to each silo whose full row has as many. */
-function shareOf(steps: number, { silos, batch, localEpochs }: RowRequest): number {
+/** Smallest share that gives `FEWEST_STEPS` to each silo whose full row has as many. */
+function fewestShare({ silos, batch, localEpochs }: RowRequest): number {
   let share = 0;
   for (const { train } of Object.values(silos)) {
-    const needed = steps * batch / (train * localEpochs);
+    const needed = FEWEST_STEPS * batch / (train * localEpochs);
     if (needed <= 1) share = Math.max(share, needed);
   }
   return share;
@@ -129,13 +114,12 @@ function fill(
   request: RowRequest,
   { share, p0, p1, last }: { share: number; p0: number; p1: number; last: boolean },
 ): RowPlan {
-  const plan: RowPlan = { silos: {}, p0, p1, last, share, after: {}, warnings: [] };
+  const plan: RowPlan = { silos: {}, p0, p1, last, warnings: [] };
   const { batch, localEpochs, round } = request;
-  for (const [name, { train, step, carry }] of Object.entries(request.silos)) {
-    const images = carry + train * localEpochs * share;
-    const steps = Math.max(1, Math.floor(images / batch));
-    plan.silos[name] = { firstStep: step, steps };
-    plan.after[name] = { step: step + steps, carry: Math.max(0, images - steps * batch) };
+  const passes = share < 1 ? Math.max(localEpochs * share, leastPasses(request)) : localEpochs * share;
+  for (const [name, { train, from }] of Object.entries(request.silos)) {
+    plan.silos[name] = { from, to: from + passes };
+    const { steps } = stepsOf(plan.silos[name], { train, batch });
     const full = train * localEpochs / batch;
     if (steps < FEWEST_STEPS && (round === 1 || full >= FEWEST_STEPS + 1)) {
       plan.warnings.push(`round ${round}: ${steps} steps at ${name}, fewer than ${FEWEST_STEPS}`);
@@ -144,17 +128,9 @@ function fill(
   return plan;
 }
 
-/** Positions after a round: advanced for the silos that counted, unchanged for the others. */
-export function advance(
-  before: Readonly<Record<string, Position>>,
-  after: Readonly<Record<string, Position>>,
-  counted: readonly string[],
-): Record<string, Position> {
-  const positions: Record<string, Position> = {};
-  for (const [name, { step, carry }] of Object.entries(before)) {
-    positions[name] = counted.includes(name) ? after[name] : { step, carry };
-  }
-  return positions;
+/** Passes in which the smallest silo takes a step; a little more, or rounding could leave it none. */
+function leastPasses({ silos, batch }: RowRequest): number {
+  return batch * (1 + 1e-9) / Math.min(...Object.values(silos).map(({ train }) => train));
 }
 
 export type { CostPerRow, RowTiming };

@@ -11,6 +11,8 @@ import { gather, lacking, quorumOf, settled, timeoutAt, type Wanted } from "./qu
 import { type AggregatorResult, roundResult, testResult } from "./result.ts";
 import { closingSeconds, selectNow } from "./rounds.ts";
 import type { Run } from "./run.ts";
+import { planId } from "./protocol.ts";
+import { stepsOf } from "./stretch.ts";
 
 /** Longest that a silo needs to find a restarted aggregator: twice its longest pause between attempts, seconds. */
 const RECONNECT = 10;
@@ -27,6 +29,7 @@ export async function closeRun(
   options: { abandoned: number | null; signal?: AbortSignal },
 ): Promise<AggregatorResult> {
   run.phase = "closing";
+  run.state.folder.set("closing", true);
   run.onEvent({ type: "closing", rounds: run.rounds });
   run.notify();
   await run.faultPoint("closing");
@@ -79,10 +82,13 @@ function wantedScores(run: Run, signal?: AbortSignal): Wanted {
   return { what: "scores", round, roster: () => roster, has, signal };
 }
 
-/** The test scores of everybody who ever joined. */
+/** The test scores of everybody who ever trained: a silo that did not answers nothing. */
 function wantedTests(run: Run, signal?: AbortSignal): Wanted {
   const has = (silo: string) => run.state.tests()[silo] !== undefined;
-  return { what: "test scores", round: run.rounds + 1, roster: () => [...run.joined.keys()], has, signal };
+  const trained = [...run.joined.keys()].filter((silo) =>
+    run.rows.some(({ row }) => row.roster.includes(silo))
+  );
+  return { what: "test scores", round: run.rounds + 1, roster: () => trained, has, signal };
 }
 
 /** Waits for the silos; returns who was left out. */
@@ -149,7 +155,8 @@ export async function keepModels(run: Run, best: number): Promise<void> {
       channels,
       size,
       preprocessing,
-      plan: run.plan ?? run.proposal,
+      proposal: run.proposal,
+      ...run.plan === null ? {} : { planId: planId(run.plan) },
       round,
       source: init.source,
     });
@@ -163,12 +170,13 @@ async function readVector(path: string, into: Float32Array): Promise<void> {
 
 /** Trained: whole batches of counted updates. Scored: every film of every scores message. */
 function imagesOf(run: Run): { trained: number; scored: number } {
+  const { batch } = run.proposal.recipe;
   let trained = 0, scored = 0;
   const counted = run.state.countedSilos();
   for (const { row } of run.rows) {
     if (row.round > run.rounds) continue;
     for (const silo of counted.get(row.round) ?? []) {
-      trained += row.silos[silo].steps * run.proposal.recipe.batch;
+      trained += stepsOf(row.silos[silo], { train: run.examples(silo), batch }).steps * batch;
     }
   }
   for (const scores of run.state.scores().values()) {

@@ -101,6 +101,17 @@ export const FAILURES = {
     "Cannot go on with another build or thread count",
     "start the silo with the build, --device and --threads it joined with",
   ),
+  not_accepted: fatal(
+    0,
+    "Cannot take part",
+    "change it in this silo's settings, or ask the aggregator's operator for another proposal",
+  ),
+  not_agreed: fatal(
+    0,
+    "Cannot go on with this aggregator: it asks for what was not agreed",
+    "ask its operator what was changed; this silo has answered nothing of it, and the same command goes on " +
+      "once the aggregator keeps to the plan",
+  ),
   join_timeout: fatal(0, "Cannot start the run", "start the missing silos, or raise --join-timeout"),
   // Rounds
   other_run: fatal(
@@ -194,6 +205,11 @@ export const FAILURES = {
     0,
     "Cannot read the state of a newer fedx",
     "use the fedx that wrote it, or a fresh --state",
+  ),
+  older_state: fatal(
+    0,
+    "Cannot go on with the state of an older fedx",
+    "finish that run with the fedx that began it, or begin another with --new",
   ),
   no_recording: fatal(0, "Cannot replay a run", "name the --state folder of an aggregator that has run"),
   own_recording: fatal(0, "Cannot replay a run into its own state", "name another --state"),

@@ -1,6 +1,6 @@
 /** Who takes part: what a registration must satisfy, and the plan that freezes when all have joined. */
 import { ProtocolError } from "./errors.ts";
-import type { Plan, Proposal, Registration, RosterEntry } from "./protocol.ts";
+import type { Plan, Proposal, Registration } from "./protocol.ts";
 import type { Run } from "./run.ts";
 
 /** The registered fields that must stay the same for a whole run, and the code that says so. */
@@ -77,9 +77,10 @@ export function checkRegistration(
       got: `${positives} positive of ${images} images`,
     });
   }
-  if (shard.splits.train.images < proposal.recipe.batch) {
+  const fewest = Math.ceil(proposal.recipe.batch / Math.min(1, proposal.localEpochs));
+  if (shard.splits.train.images < fewest) {
     throw new ProtocolError("too_few_images", {
-      expected: `at least ${proposal.recipe.batch} training images, one batch`,
+      expected: `at least ${fewest} training images, one batch a round`,
       got: `${shard.splits.train.images}`,
     });
   }
@@ -87,34 +88,21 @@ export function checkRegistration(
 
 /** The plan of those who joined: class weights come from the pooled training counts, w_c = N / (2 N_c). */
 export function planOf(proposal: Proposal, registrations: Iterable<Registration>): Plan {
-  const byName = new Map([...registrations].map((r) => [r.silo, r]));
-  const roster: Record<string, RosterEntry> = {};
-  for (const silo of proposal.silos) {
-    const registration = byName.get(silo);
-    if (registration === undefined) continue;
-    const { shard, build, threads, device, splits } = registration;
-    roster[silo] = {
-      shard,
-      train: splits.train.images,
-      positives: splits.train.positives,
-      build,
-      threads,
-      device,
-    };
+  const joined = [...registrations];
+  const roster = proposal.silos.filter((silo) => joined.some((one) => one.silo === silo));
+  const pooled = { images: 0, positives: 0 };
+  for (const { splits: { train } } of joined) {
+    pooled.images += train.images;
+    pooled.positives += train.positives;
   }
-  return { ...proposal, roster, classWeights: classWeightsOf(proposal, Object.values(roster)) };
+  return { ...proposal, roster, pooled, classWeights: classWeightsOf(proposal, pooled) };
 }
 
 /** [w0, w1] of the pooled counts, or [1, 1] when the recipe uses none. */
 export function classWeightsOf(
   proposal: Pick<Proposal, "recipe">,
-  counts: Iterable<{ train: number; positives: number }>,
+  { images, positives }: Plan["pooled"],
 ): [number, number] {
   if (!proposal.recipe.loss.classWeights) return [1, 1];
-  let images = 0, positives = 0;
-  for (const count of counts) {
-    images += count.train;
-    positives += count.positives;
-  }
   return [images / (2 * (images - positives)), images / (2 * positives)];
 }

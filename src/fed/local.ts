@@ -7,7 +7,7 @@
 import { digest, saveModel } from "../model/checkpoint.ts";
 import type { Layout } from "../model/layout.ts";
 import { delta, fold, scaleFor } from "./aggregate.ts";
-import { planRow, type Position, type RowTiming } from "./budget.ts";
+import { planRow, type RowTiming } from "./budget.ts";
 import type { OnEvent } from "./event.ts";
 import { checkRegistration, classWeightsOf } from "./join.ts";
 import { closingTime, plausibleSpeed, recentMedian } from "./pace.ts";
@@ -15,6 +15,7 @@ import { newRunId, type Proposal, type Scores } from "./protocol.ts";
 import { type LocalResult, type RoundResult, roundResult, testResult } from "./result.ts";
 import { byStratum, testScores, valScores } from "./scoring.ts";
 import { type ScoredModel, select } from "./selection.ts";
+import { stepsOf, type Stretch } from "./stretch.ts";
 import type { Trainer } from "./trainer.ts";
 
 export interface LocalOptions {
@@ -57,10 +58,10 @@ class Local {
   readonly #scorings: number[] = [];
 
   constructor(options: LocalOptions) {
-    const { images, positives } = options.trainer.shard.splits.train;
+    const { train } = options.trainer.shard.splits;
     this.#options = options;
     this.#onEvent = options.onEvent ?? (() => {});
-    this.#weights = classWeightsOf(options.proposal, [{ train: images, positives }]);
+    this.#weights = classWeightsOf(options.proposal, train);
     this.#vector = options.start;
     this.#best = { round: 0, vector: options.start };
   }
@@ -83,19 +84,18 @@ class Local {
 
   /** Row after row, as the aggregator writes them. */
   async train(): Promise<void> {
-    let position: Position = { step: 0, carry: 0 };
-    for (let p0 = 0;;) {
-      const planned = this.#plan(position, p0);
+    for (let p0 = 0, from = 0;;) {
+      const planned = this.#plan(from, p0);
       if (planned === null) return;
       for (const text of planned.warnings) this.#onEvent({ type: "warning", text });
       await this.#row(planned.silos.local, planned);
-      position = planned.after.local;
+      from = planned.silos.local.to;
       p0 = planned.p1;
       if (planned.last) return;
     }
   }
 
-  #plan(position: Position, p0: number) {
+  #plan(from: number, p0: number) {
     const { proposal, trainer } = this.#options;
     const now = performance.now() / 1000;
     const { val, test, train } = trainer.shard.splits;
@@ -114,17 +114,19 @@ class Local {
       clock: proposal.budget === null ? null : { budget: proposal.budget, elapsed, closing },
       batch: proposal.recipe.batch,
       localEpochs: proposal.localEpochs,
-      silos: { local: { ...position, train: train.images, stepsPerSecond: this.#speed } },
+      silos: { local: { from, train: train.images, stepsPerSecond: this.#speed } },
       p0,
       timings: this.#timings,
     });
   }
 
   async #row(
-    turn: { firstStep: number; steps: number },
-    row: { p0: number; p1: number; share: number },
+    stretch: Stretch,
+    row: { p0: number; p1: number },
   ): Promise<void> {
-    const { trainer, signal } = this.#options;
+    const { trainer, signal, proposal: { recipe: { batch }, localEpochs } } = this.#options;
+    const { images: examples } = trainer.shard.splits.train;
+    const turn = stepsOf(stretch, { train: examples, batch });
     const round = this.#rounds + 1;
     const opened = performance.now() / 1000;
     const base = this.#vector;
@@ -132,16 +134,16 @@ class Local {
     const scores = await this.#scoreVal(round);
     this.#onEvent({ type: "training", round, ...turn });
     const began = performance.now() / 1000;
-    const { p0, p1, share } = row;
+    const { p0, p1 } = row;
     const { vector, images } = await trainer.train({ ...turn, p0, p1 }, {
       signal,
       onStep: (k, loss) => this.#onEvent({ type: "step", round, k, K: turn.steps, loss }),
     });
     const now = performance.now() / 1000;
-    const examples = trainer.shard.splits.train.images;
     const updates = [{ values: delta(vector, base, this.#layout), examples }];
     this.#vector = fold(base, updates, { layout: this.#layout, scale: scaleFor(examples) });
     this.#images.trained += images;
+    const share = (stretch.to - stretch.from) / localEpochs;
     this.#timings.push({ share, wall: now - opened, train: now - began, opened });
     this.#history.push(roundResult(round, scores, now - opened));
     this.#onEvent({ type: "committed", round, sha256: digest(this.#vector), seconds: now - opened });
@@ -178,7 +180,7 @@ class Local {
     const selection = this.#select();
     const { vector } = selection.round === this.#rounds ? { vector: this.#vector } : this.#best;
     const { network, channels, size, preprocessing, init } = proposal;
-    const metadata = { network, channels, size, preprocessing, plan: proposal, round: selection.round };
+    const metadata = { network, channels, size, preprocessing, proposal, round: selection.round };
     await saveModel(out, vector, this.#layout, { ...metadata, source: init.source });
     const seconds = this.#rounds === 0 ? 0 : performance.now() / 1000 - this.#timings[0].opened;
     await trainer.load(vector);

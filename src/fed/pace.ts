@@ -23,6 +23,8 @@ const LATE = 0.012;
  * or one lie. The next row is a bet then, and abandoned where it is lost.
  */
 const DOUBT = 1 / 8;
+/** Smallest part of a full row; a row has a step of each silo anyhow. */
+const SHORTEST_SHARE = 1e-3;
 /** Least part of what is left of the schedule that a row covers: progress moves with each. */
 const LEAST_PART = 1e-6;
 /** Least seconds of a full row: an engine that takes no time divides by nothing. */
@@ -30,7 +32,7 @@ const LEAST_FULL = 1e-6;
 /** “The last row is the one after which less than 1.5 rows of time would be left.” */
 const ROWS_LEFT = 1.5;
 /** No row is longer than this many full ones. */
-const LONGEST_SHARE = 2.5;
+export const LONGEST_SHARE = 2.5;
 /** Silos that may share one machine although each measured its speed alone. */
 const SHARING = 4;
 /** The first row, unmeasured, takes at most this part of the time, all its silos sharing one machine. */
@@ -91,8 +93,6 @@ interface TimeLeft {
   closing: number;
   /** Share that gives every silo its fewest steps. */
   fewest: number;
-  /** Smallest share, above 0: a step of each silo, since a row has no less. */
-  least: number;
 }
 
 /** Time for rows before the aim. */
@@ -113,7 +113,8 @@ export function shareLeft(
   const shortest = overhead +
     Math.min(full * time.fewest, Math.max(LONGEST_FEWEST * time.budget - overhead, overhead / 2));
   const final = Math.min(whole, Math.max(shortest, FINAL * time.budget));
-  const share = (seconds: number) => Math.max(time.least, (seconds - overhead) / Math.max(LEAST_FULL, full));
+  const share = (seconds: number) =>
+    Math.max(SHORTEST_SHARE, (seconds - overhead) / Math.max(LEAST_FULL, full));
   const lastBelow = Math.max(ROWS_LEFT * final, Math.min(final + EARLY * time.budget, LONGEST_SHARE * final));
   if (left < lastBelow) {
     const useful = left >= shortest || left > EARLY * time.budget;
@@ -137,7 +138,7 @@ export function firstShare(
 ): { share: number; part: number; last: boolean } {
   const left = Math.max(available(time), FIRST * time.budget);
   const worst = alone * Math.min(time.silos, SHARING);
-  const share = worst > 0 ? Math.min(1, Math.max(time.least, FIRST * left / worst)) : 1;
+  const share = worst > 0 ? Math.min(1, Math.max(SHORTEST_SHARE, FIRST * left / worst)) : 1;
   return { share, part: Math.max(LEAST_PART, Math.min(FIRST, alone * share / left)), last: false };
 }
 

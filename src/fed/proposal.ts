@@ -28,7 +28,7 @@ export function checkSame(stored: Proposal, given: Proposal): void {
 }
 
 /** `[dot path, value in a, value in b]` of every leaf that differs. */
-function differences(a: unknown, b: unknown, path = ""): [string, unknown, unknown][] {
+export function differences(a: unknown, b: unknown, path = ""): [string, unknown, unknown][] {
   const keys = [a, b].flatMap((value) => isRecord(value) ? Object.keys(value) : []);
   if (!isRecord(a) || !isRecord(b)) {
     return JSON.stringify(a) === JSON.stringify(b) ? [] : [[path, a, b]];

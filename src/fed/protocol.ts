@@ -11,14 +11,15 @@ import type { Preprocessing } from "../model/checkpoint.ts";
 import type { NetworkName } from "../model/layout.ts";
 import type { Recipe } from "../model/recipe.ts";
 import { canonicalDigest } from "./canonical.ts";
+import type { Stretch } from "./stretch.ts";
 
 /** Version of the frames, paths and messages; peers with another one refuse each other. */
-export const WIRE_VERSION = 1;
+export const WIRE_VERSION = 2;
 
 /** Everything the aggregator's operator decides; silos fill in no defaults. */
 export interface Proposal {
-  version: 1;
-  wire: 1;
+  version: 2;
+  wire: 2;
   network: NetworkName;
   /** Edge of the square input, pixels. */
   size: number;
@@ -66,23 +67,18 @@ export interface Registration {
   kernel: string;
   fit: string;
   labelRule: string;
-  wire: 1;
+  wire: 2;
 }
 
-/** What the plan keeps of a silo's registration. */
-export interface RosterEntry {
-  shard: string;
-  /** Training images n: the silo's weight in the sum. */
-  train: number;
-  positives: number;
-  build: string;
-  threads: number;
-  device: string;
-}
-
-/** The proposal, frozen when the silos have joined; its canonical SHA-256 is the plan id. */
+/**
+ * The proposal, frozen when the silos have joined; its canonical SHA-256 is the plan id. Every silo reads it, so it
+ * names no silo's own counts, shard or machine.
+ */
 export interface Plan extends Proposal {
-  roster: Record<string, RosterEntry>;
+  /** Names of those who had joined, in the proposal's order. */
+  roster: string[];
+  /** Training images of the roster together, and those with a finding. */
+  pooled: { images: number; positives: number };
   /** [w0, w1], w_c = N / (2 N_c) over the pooled training counts. */
   classWeights: [number, number];
 }
@@ -97,7 +93,7 @@ export interface Scale {
 
 /** One round's settings, committed before any silo hears of the round; holds no times. */
 export interface Row {
-  version: 1;
+  version: 2;
   /** Run id, 32 hex digits. */
   run: string;
   /** From 1. */
@@ -105,7 +101,8 @@ export interface Row {
   /** SHA-256 of the base vector g(round − 1). */
   base: string;
   roster: string[];
-  silos: Record<string, { firstStep: number; steps: number }>;
+  /** By silo of the roster; all of one length. */
+  silos: Record<string, Stretch>;
   /** The schedule's interval [p0, p1] within [0, 1]. */
   p0: number;
   p1: number;
@@ -117,7 +114,7 @@ export type RunState = "joining" | "round" | "closing" | "finished" | "failed";
 
 /** `GET /v1/run`, and the answer to `POST /v1/join`. */
 export interface RunView {
-  version: 1;
+  version: 2;
   run: string;
   state: RunState;
   proposal: Proposal;
@@ -146,7 +143,7 @@ export interface UpdateStart {
   sha256: string;
   /** 1 = f32 Δ; 2 is kept for masked int64. */
   encoding: 1;
-  wire: 1;
+  wire: 2;
 }
 
 /** The aggregator's word that an update counts. */

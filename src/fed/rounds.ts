@@ -6,7 +6,7 @@
  */
 import { scaleFor } from "./aggregate.ts";
 import type { StoredRow } from "./aggregator_state.ts";
-import { advance, planRow, type Position, type RowTiming } from "./budget.ts";
+import { planRow, type RowTiming } from "./budget.ts";
 import { removeIfThere, renameDurable } from "./files.ts";
 import { foldFiles } from "./fold_files.ts";
 import { abandonAt, closingTime, recentMedian } from "./pace.ts";
@@ -33,7 +33,7 @@ function repeatedRow(run: Run, recording: Recording): StoredRow | null {
     const text = `round ${round} began from another model when it was recorded: the runs differ from here on`;
     run.onEvent({ type: "warning", text });
   }
-  return { row: found.row, extra: { share: 1, before: {}, after: {} }, opened: run.now() };
+  return { row: found.row, opened: run.now() };
 }
 
 function nextRow(run: Run): StoredRow | null {
@@ -41,7 +41,6 @@ function nextRow(run: Run): StoredRow | null {
   const previous = run.rows.at(-1);
   const now = run.now();
   const roster = run.attendance.roster();
-  const before = positionsNow(run);
   const scores = run.state.scores();
   const planned = planRow({
     round: run.rounds + 1,
@@ -56,7 +55,7 @@ function nextRow(run: Run): StoredRow | null {
     silos: Object.fromEntries(
       roster.map((silo) => {
         const { stepsPerSecond } = run.joined.get(silo)!;
-        return [silo, { ...before[silo], train: run.examples(silo), stepsPerSecond }];
+        return [silo, { from: passesOf(run, silo), train: run.examples(silo), stepsPerSecond }];
       }),
     ),
     p0: previous?.row.p1 ?? 0,
@@ -64,11 +63,11 @@ function nextRow(run: Run): StoredRow | null {
   });
   if (planned === null) return null;
   for (const text of planned.warnings) run.onEvent({ type: "warning", text });
-  const { silos, p0, p1, last, share, after } = planned;
+  const { silos, p0, p1, last } = planned;
   const total = roster.reduce((sum, silo) => sum + run.examples(silo), 0);
   return {
     row: {
-      version: 1,
+      version: 2,
       run: run.id,
       round: run.rounds + 1,
       base: run.models.get(run.rounds)!,
@@ -79,7 +78,6 @@ function nextRow(run: Run): StoredRow | null {
       scale: scaleFor(total),
       last,
     },
-    extra: { share, before, after },
     opened: now,
   };
 }
@@ -176,22 +174,21 @@ export function closingSeconds(run: Run): number {
   return closingTime(turns, { batch: run.proposal.recipe.batch, budget: run.budget });
 }
 
-/** Where every silo that joined stands after the rows that are done; moved by its counted updates only. */
-function positionsNow(run: Run): Record<string, Position> {
-  const fresh = Object.fromEntries([...run.joined.keys()].map((silo) => [silo, { step: 0, carry: 0 }]));
-  const previous = run.rows.at(-1);
-  if (previous === undefined) return fresh;
-  const { row: { round, roster }, extra: { before, after } } = previous;
-  const counted = roster.filter((silo) => run.state.receipt(round, silo) !== null);
-  return { ...fresh, ...advance(before, after, counted) };
+/** Passes of a silo over its images in the rows that are done: where its last counted update ended. */
+function passesOf(run: Run, silo: string): number {
+  const last = run.rows.findLast(({ row }) =>
+    row.roster.includes(silo) && run.state.receipt(row.round, silo)
+  );
+  return last?.row.silos[silo].to ?? 0;
 }
 
 function timingsOf(run: Run, scores: Map<number, Record<string, Scores>>, now: number): RowTiming[] {
-  return run.rows.map(({ row, extra, opened }, index) => {
+  return run.rows.map(({ row, opened }, index) => {
     const trained = Object.values(scores.get(row.round) ?? {}).map((s) => s.seconds?.train ?? null);
     const known = trained.filter((seconds) => seconds !== null);
+    const [{ from, to }] = Object.values(row.silos);
     return {
-      share: extra.share,
+      share: (to - from) / run.proposal.localEpochs,
       wall: (run.rows[index + 1]?.opened ?? now) - opened,
       train: known.length === 0 ? null : Math.max(...known),
     };

@@ -109,7 +109,7 @@ export class Run {
 
   /** Whom the newest row is for; before the first, whom the plan knows. */
   get roster(): string[] {
-    return this.rows.at(-1)?.row.roster ?? Object.keys(this.plan?.roster ?? {});
+    return this.rows.at(-1)?.row.roster ?? this.plan?.roster ?? [];
   }
 
   /** Training images n of a silo that joined: its weight in the sum. */
@@ -137,7 +137,7 @@ export class Run {
   view(): RunView {
     const open = this.phase === "round" ? this.open : null;
     return {
-      version: 1,
+      version: 2,
       run: this.id,
       state: this.phase,
       proposal: this.proposal,

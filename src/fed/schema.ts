@@ -16,6 +16,7 @@ const COUNT = 2 ** 40;
 const count = integer(0, COUNT);
 const seconds = number(0, 1e9);
 const fraction = number(0, 1);
+const passes = number(0, 1e9);
 const score = v.nullable(fraction);
 
 /** Silo names become keys and parts of file names. `constructor` and `prototype` are refused as record keys. */
@@ -75,8 +76,8 @@ const RecipeSchema = v.pipe(
 );
 
 const proposal = {
-  version: v.literal(1),
-  wire: v.literal(1),
+  version: v.literal(2),
+  wire: v.literal(2),
   network: v.literal("efficientnet_b0"),
   size: integer(32, 4096),
   channels: v.picklist([1, 3]),
@@ -114,30 +115,24 @@ export const RegistrationSchema: Schema<p.Registration> = v.strictObject({
   kernel: text(32),
   fit: text(32),
   labelRule: text(64),
-  wire: v.literal(1),
+  wire: v.literal(2),
 });
 
-const RosterEntry = v.strictObject({
-  shard: Digest,
-  train: count,
-  positives: count,
-  build: text(128),
-  threads: integer(1, 65536),
-  device: text(128),
-});
+const names = v.pipe(v.array(SiloName), v.maxLength(1024));
 export const PlanSchema: Schema<p.Plan> = v.strictObject({
   ...proposal,
-  roster: v.record(SiloName, RosterEntry),
+  roster: names,
+  pooled: v.strictObject({ images: count, positives: count }),
   classWeights: v.strictTuple([number(0, 1e9), number(0, 1e9)]),
 });
 
 export const RowSchema: Schema<p.Row> = v.strictObject({
-  version: v.literal(1),
+  version: v.literal(2),
   run: RunId,
   round: integer(1, 1e9),
   base: Digest,
-  roster: v.pipe(v.array(SiloName), v.maxLength(1024)),
-  silos: v.record(SiloName, v.strictObject({ firstStep: count, steps: count })),
+  roster: names,
+  silos: v.record(SiloName, v.strictObject({ from: passes, to: passes })),
   p0: fraction,
   p1: fraction,
   scale: v.strictObject({ weights: integer(0, 32), statistics: integer(0, 32) }),
@@ -146,7 +141,7 @@ export const RowSchema: Schema<p.Row> = v.strictObject({
 
 const RunStateSchema = v.picklist(["joining", "round", "closing", "finished", "failed"]);
 export const RunViewSchema: Schema<p.RunView> = v.strictObject({
-  version: v.literal(1),
+  version: v.literal(2),
   run: RunId,
   state: RunStateSchema,
   proposal: ProposalSchema,
@@ -167,7 +162,7 @@ export const UpdateStartSchema: Schema<p.UpdateStart> = v.strictObject({
   examples: integer(1, COUNT),
   sha256: Digest,
   encoding: v.literal(1),
-  wire: v.literal(1),
+  wire: v.literal(2),
 });
 
 export const ReceiptSchema: Schema<p.Receipt> = v.strictObject({

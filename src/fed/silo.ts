@@ -5,6 +5,8 @@
  * else it is told anew.
  */
 import { saveModel } from "../model/checkpoint.ts";
+import { type Accept, checkAccepted, checkPatients } from "./accept.ts";
+import { checkClosing, checkPlan, checkRow, checkSelected, checkView } from "./agreement.ts";
 import { checkCertificate, readIdentity } from "./certificate.ts";
 import { Client, sleep } from "./client.ts";
 import { ProtocolError } from "./errors.ts";
@@ -15,6 +17,7 @@ import { Pulse, RoundOver } from "./heartbeat.ts";
 import { checkRegistration } from "./join.ts";
 import {
   type Plan,
+  planId,
   type Proposal,
   type Registration,
   type Row,
@@ -44,6 +47,8 @@ export interface SiloOptions {
   state: string;
   /** Awaited before the silo connects: checks that need no proposal. A finished run skips it. @default none */
   ready?: () => Promise<void>;
+  /** What the silo's operator lets the proposal ask for. @default at least 50 training patients */
+  accept?: Accept;
   /** Makes the trainer once the proposal is known; disposed of at the end. */
   trainer: (proposal: Proposal, context: { number: number }) => Promise<Trainer>;
   /** Seconds to wait for an aggregator that does not answer. @default 3600 */
@@ -76,19 +81,24 @@ export async function runSilo(options: SiloOptions): Promise<SiloResult> {
   const server = new URL(options.server);
   using client = new Client({ server, identity: await readIdentity(options.tls), wait, onEvent, signal });
   const view = await client.view();
-  if (state.run !== null && state.run !== view.run) {
-    throw new ProtocolError("other_run", { expected: `run ${state.run} of this state`, got: view.run });
+  const before = state.joined;
+  if (before !== null && before.run !== view.run) {
+    throw new ProtocolError("other_run", { expected: `run ${before.run} of this state`, got: view.run });
   }
-  onEvent({ type: "proposal", proposal: view.proposal });
-  const number = view.proposal.silos.indexOf(options.silo) + 1;
-  using trainer = await options.trainer(view.proposal, { number });
-  checkRegistration(view.proposal, trainer.shard);
+  const { proposal } = before ?? view;
+  checkView(view, { run: view.run, proposal, plan: state.plan });
+  onEvent({ type: "proposal", proposal });
+  checkAccepted(proposal, options.accept);
+  const number = proposal.silos.indexOf(options.silo) + 1;
+  using trainer = await options.trainer(proposal, { number });
+  checkRegistration(proposal, trainer.shard);
+  checkPatients(trainer.shard.splits.train, options.accept);
   const speed = plausibleSpeed(await trainer.stepsPerSecond());
   const joined = await client.join(registrationOf(options.silo, trainer, speed));
-  state.run = view.run;
+  if (before === null) state.joined = { run: view.run, proposal, late: joined.plan !== null };
   const doing = { run: view.run, round: 0, phase: "waiting" as const, step: 0, steps: 0 };
   using pulse = new Pulse(client, doing, { period: options.heartbeat });
-  const plan = await waitForPlan(client, joined);
+  const plan = await waitForPlan({ client, state, silo: options.silo, trainer }, joined);
   const { recipe, classWeights, seed } = plan;
   await trainer.configure({ recipe, classWeights, seed, silo: number });
   const faultPoint = options.faultPoint ?? (() => {});
@@ -102,39 +112,58 @@ function registrationOf(silo: string, trainer: Trainer, stepsPerSecond: number):
   return { silo, ...trainer.shard, ...trainer.info, stepsPerSecond, wire: WIRE_VERSION };
 }
 
-async function waitForPlan(client: Client, joined: RunView): Promise<Plan> {
+/** The plan, checked once against what was accepted and kept from then on. */
+async function waitForPlan(
+  context: Pick<TurnContext, "client" | "state" | "silo" | "trainer">,
+  joined: RunView,
+): Promise<Plan> {
+  const { client, state, silo, trainer } = context;
+  const { run, proposal, late } = state.joined!;
   let view = joined;
-  while (view.plan === null) {
+  for (;; view = await client.view({ seen: stageOf(view) })) {
     refuseFailed(view);
-    view = await client.view({ seen: stageOf(view) });
+    checkView(view, { run, proposal, plan: state.plan });
+    if (view.plan !== null) break;
+  }
+  if (state.plan === null) {
+    checkPlan(view, { proposal, silo, own: trainer.shard.splits.train, late });
+    state.plan = view.plan;
   }
   return view.plan;
 }
 
 /** Turn after turn until the run is closed. */
 async function takePart(context: TurnContext): Promise<SiloResult> {
-  const { client, state, silo, pulse } = context;
+  const { client, state, silo, pulse, plan } = context;
+  const { run, proposal } = state.joined!;
   const { since } = state.tally;
   const clock = new RunClock(since === null ? null : { run: since, wall: since });
   let test: SiloTest | null = null;
   let view = await client.view();
   for (let done = "";; view = await client.view({ seen: done })) {
     refuseFailed(view);
+    checkView(view, { run, proposal, plan });
     done = stageOf(view);
     const { state: phase, row, selected } = view;
+    // A silo that has trained nothing of this run answers nothing about its films.
+    const asked = phase === "closing" && state.past.row !== null;
     if (phase === "round" && row?.roster.includes(silo)) {
+      checkRow(row, { run, silo, plan, past: state.past });
+      state.acceptRow(row);
       if (state.tally.since === null) state.tally = { ...state.tally, since: clock.now() };
       const over = pulse.follow(done);
       if (!await step(context, row.round, () => turn({ ...context, over }, row))) done = "";
-    } else if (phase === "closing" && selected === null) {
+    } else if (asked && selected === null) {
       if (!await step(context, view.round + 1, () => scoreLast(context, view))) done = "";
-    } else if (selected !== null && (phase === "closing" || test === null)) {
+    } else if (selected !== null && (asked || (phase === "finished" && test === null))) {
       const tested = await step(context, view.round + 1, () => testSelected(context, view, selected));
       if (tested) test = tested.value;
       else done = "";
     }
     pulse.doing = { run: view.run, round: view.round, phase: "waiting", step: 0, steps: 0 };
-    if (view.state === "finished" && test !== null) return await finish(context, view, { test, now: clock.now() });
+    if (view.state === "finished" && test !== null) {
+      return await finish(context, view, { test, now: clock.now() });
+    }
   }
 }
 
@@ -173,11 +202,15 @@ async function step<T>(
 
 /** Scores the last model on `val`. */
 async function scoreLast(context: TurnContext, view: RunView): Promise<void> {
-  const { client, trainer, state } = context;
+  const { client, trainer, state, plan } = context;
   const { run } = view;
+  const { past } = state;
+  checkClosing(view, { plan, past, asked: state.closing });
   const round = view.round + 1;
-  const { vector } = await client.pull(view.round, { length: trainer.layout.length, sha256: null });
-  const { val, scored } = await scoreVal(context, { run, round, vector, steps: 0 });
+  const known = past.models.get(view.round) ?? null;
+  const { vector, sha256 } = await client.pull(view.round, { length: trainer.layout.length, sha256: known });
+  state.close(view.round, sha256);
+  const { val, scored } = await scoreVal(context, { run, round, vector, sha256, steps: 0 });
   await client.scores({ run, round, ...val });
   state.tally = { ...state.tally, scored: state.tally.scored + scored };
 }
@@ -192,19 +225,27 @@ async function testSelected(
   const { run } = view;
   context.pulse.doing = { run, round: view.round, phase: "closing", step: 0, steps: 0 };
   const { sha256 } = selected;
+  checkSelected(view, { plan, past: state.past, tested: state.tested });
   const { vector } = await client.pull(selected.round, { length: trainer.layout.length, sha256 });
-  const { network, channels, size, preprocessing, init: { source } } = plan;
-  const metadata = { network, channels, size, preprocessing, plan, round: selected.round, source };
+  const { proposal } = state.joined!;
+  const { network, channels, size, preprocessing, init: { source } } = proposal;
+  const settings = { network, channels, size, preprocessing, source, proposal, planId: planId(plan) };
+  const metadata = { ...settings, round: selected.round };
   await saveModel(state.modelPath, vector, trainer.layout, metadata);
   onEvent({ type: "model_stored", path: state.modelPath, sha256 });
   await trainer.load(vector);
-  const test = testScores(await trainer.score("test"), { seed: plan.seed, bins: plan.histogram });
+  const known = state.answered<SiloTest>("test", sha256);
+  const test = known ??
+    testScores(await trainer.score("test"), { seed: plan.seed, bins: plan.histogram });
+  if (known === null) {
+    state.answer("test", sha256, test);
+    state.tally = { ...state.tally, scored: state.tally.scored + test.images };
+  }
   onEvent({ type: "tested", silo, auroc: test.auroc, images: test.images });
   if (view.state === "closing") {
     const round = view.round + 1;
     const { positives, negatives } = test;
     await client.scores({ run, round, auroc: null, loss: null, positives, negatives, test });
-    state.tally = { ...state.tally, scored: state.tally.scored + test.images };
   }
   await context.faultPoint("tested");
   return test;

@@ -1,13 +1,20 @@
 /**
- * What a silo must not forget: the run it belongs to, the update of the round under way, what it has done.
+ * What a silo must not forget: the run it belongs to, what it agreed to and has answered, the update of the round
+ * under way, what it has done.
  *
- * A silo is stateless between rounds; the one update it keeps is what spares a restarted silo the training
- * and makes it send the very same bytes again.
+ * Of its training it keeps the one update, which spares a restarted silo the work and makes it send the very same
+ * bytes again.
  */
 import { fileDigest } from "./files.ts";
-import type { Scores } from "./protocol.ts";
+import type { Past } from "./agreement.ts";
+import type { Plan, Proposal, Row, Scores } from "./protocol.ts";
 import type { SiloResult } from "./result.ts";
 import { siloRole, StateFolder, UNFINISHED_MODEL } from "./state.ts";
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS models(round INTEGER PRIMARY KEY, sha256 TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS answers(split TEXT, sha256 TEXT, json TEXT NOT NULL, PRIMARY KEY(split, sha256));
+`;
 
 /** Name of the update's file in `staged`. */
 const UPDATE = "update.f32";
@@ -19,6 +26,14 @@ export interface StoredUpdate {
   base: string;
   sha256: string;
   scores: Scores;
+}
+
+/** The run that a silo takes part in. */
+export interface Joined {
+  run: string;
+  proposal: Proposal;
+  /** Whether its plan was frozen before this silo came. */
+  late: boolean;
 }
 
 /** Images and rounds so far. */
@@ -42,7 +57,7 @@ export class SiloState implements Disposable {
 
   /** @throws {ProtocolError} as `StateFolder.open`. */
   static async open(dir: string, options: { silo: string }): Promise<SiloState> {
-    const folder = await StateFolder.open(dir, { role: siloRole(options.silo) });
+    const folder = await StateFolder.open(dir, { role: siloRole(options.silo), schema: SCHEMA });
     await folder.sweep({
       ".": (name) => UNFINISHED_MODEL.test(name),
       staged: (name) => /^update\.f32\.[\da-f-]+\.tmp$/.test(name),
@@ -50,12 +65,73 @@ export class SiloState implements Disposable {
     return new SiloState(folder);
   }
 
-  get run(): string | null {
-    return this.folder.get("run");
+  /** The run that this silo has joined, null before that; the proposal is the one that it accepted then. */
+  get joined(): Joined | null {
+    return this.folder.get("joined");
   }
 
-  set run(run: string) {
-    this.folder.set("run", run);
+  set joined(joined: Joined) {
+    this.folder.set("joined", joined);
+  }
+
+  /** The plan that was checked against the proposal, null before that. */
+  get plan(): Plan | null {
+    return this.folder.get("plan");
+  }
+
+  set plan(plan: Plan) {
+    this.folder.set("plan", plan);
+  }
+
+  /** What a row is checked against. */
+  get past(): Past {
+    const shown = this.folder.db.prepare("SELECT round, sha256 FROM models").all();
+    const models = new Map(shown.map(({ round, sha256 }) => [round as number, sha256 as string]));
+    return { row: this.folder.get<Row>("row"), models, closed: this.closing !== null };
+  }
+
+  /** Accepts a row, and with it the model that it begins from. */
+  acceptRow(row: Row): void {
+    this.folder.transaction(() => {
+      this.folder.set("row", row);
+      this.#show(row.round - 1, row.base);
+    });
+  }
+
+  /** The round of the closing question for `val` scores, null before it. */
+  get closing(): number | null {
+    return this.folder.get("closing");
+  }
+
+  /** Takes the closing question: no row follows, and no other model is scored for it. */
+  close(round: number, sha256: string): void {
+    this.folder.transaction(() => {
+      this.folder.set("closing", round);
+      this.#show(round, sha256);
+    });
+  }
+
+  #show(round: number, sha256: string): void {
+    this.folder.db.prepare("INSERT OR REPLACE INTO models(round, sha256) VALUES (?, ?)").run(round, sha256);
+  }
+
+  /** Keeps an answer before it is sent: what was once said of a model is said again, never worked out anew. */
+  answer(split: "val" | "test", sha256: string, figures: unknown): void {
+    this.folder.db.prepare("INSERT INTO answers(split, sha256, json) VALUES (?, ?, ?)")
+      .run(split, sha256, JSON.stringify(figures));
+  }
+
+  /** What was said of a model, null for nothing. */
+  answered<T>(split: "val" | "test", sha256: string): T | null {
+    const row = this.folder.db.prepare("SELECT json FROM answers WHERE split = ? AND sha256 = ?")
+      .get(split, sha256);
+    return row === undefined ? null : JSON.parse(row.json as string);
+  }
+
+  /** The model that `test` was scored with, null for none. */
+  get tested(): string | null {
+    const row = this.folder.db.prepare("SELECT sha256 FROM answers WHERE split = 'test'").get();
+    return row === undefined ? null : row.sha256 as string;
   }
 
   /** The update's f32 file. */

@@ -8,8 +8,8 @@
 import { DatabaseSync } from "node:sqlite";
 import { ProtocolError } from "./errors.ts";
 
-/** Version of the folder's content; a newer one is refused. */
-const VERSION = 1;
+/** Version of the folder's content; every other one is refused. */
+const VERSION = 2;
 /** A model as `saveModel` writes it, under its temporary name. */
 export const UNFINISHED_MODEL = /^(model|last|init)\.safetensors\.[\da-f-]+\.tmp$/;
 
@@ -32,11 +32,14 @@ export class StateFolder implements Disposable {
   /**
    * Opens or makes the folder of one role and runs `schema` (CREATE TABLE IF NOT EXISTS …).
    *
-   * @param options.role Whose it is; it never changes.
+   * @param options.role Whose it is; it never changes. `anyAge`: an older version is taken too.
    * @throws {ProtocolError} `state_locked` when another process has it, `damaged_state` when SQLite cannot read it,
-   * `other_role` when it is somebody else's, `newer_state` when a newer fedx wrote it.
+   * `other_role` when it is somebody else's, `newer_state` or `older_state` when another fedx wrote it.
    */
-  static async open(dir: string, options: { role: string; schema?: string }): Promise<StateFolder> {
+  static async open(
+    dir: string,
+    options: { role: string; schema?: string; anyAge?: boolean },
+  ): Promise<StateFolder> {
     await Deno.mkdir(`${dir}/staged`, { recursive: true });
     await Deno.mkdir(`${dir}/models`, { recursive: true });
     const lock = await Deno.open(`${dir}/lock`, { create: true, write: true });
@@ -50,7 +53,7 @@ export class StateFolder implements Disposable {
       }
       db = openDatabase(`${dir}/run.sqlite`);
       const state = new StateFolder(dir, db, lock);
-      state.#claim(options.role);
+      state.#claim(options);
       db.exec(options.schema ?? "");
       return state;
     } catch (error) {
@@ -67,7 +70,7 @@ export class StateFolder implements Disposable {
    */
   static async setAside(dir: string, options: { role: string }): Promise<string | null> {
     if (await Deno.stat(`${dir}/run.sqlite`).then(() => false, () => true)) return null;
-    const state = await StateFolder.open(dir, options);
+    const state = await StateFolder.open(dir, { ...options, anyAge: true });
     state.db.close();
     const aside = `${dir.replace(/\/+$/, "")}.${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")}`;
     try {
@@ -79,12 +82,18 @@ export class StateFolder implements Disposable {
   }
 
   /** Notes whose folder this is, or refuses another's before anything in it is touched. */
-  #claim(role: string): void {
+  #claim({ role, ...options }: { role: string; anyAge?: boolean }): void {
     const found = this.get<{ version: number; role: string }>("state");
     if (found === null) return this.set("state", { version: VERSION, role });
     if (found.version > VERSION) {
       throw new ProtocolError("newer_state", {
         expected: `version ${VERSION} at most in ${this.dir}`,
+        got: String(found.version),
+      });
+    }
+    if (found.version < VERSION && !options.anyAge) {
+      throw new ProtocolError("older_state", {
+        expected: `version ${VERSION} in ${this.dir}`,
         got: String(found.version),
       });
     }

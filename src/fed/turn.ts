@@ -15,6 +15,7 @@ import { type Plan, type Row, type Scores, WIRE_VERSION } from "./protocol.ts";
 import type { FaultPoint } from "./run.ts";
 import { valScores } from "./scoring.ts";
 import type { SiloState, StoredUpdate } from "./silo_state.ts";
+import { stepsOf } from "./stretch.ts";
 import type { Trainer } from "./trainer.ts";
 
 /** What a silo's turn needs. */
@@ -46,14 +47,15 @@ export async function takeTurn(context: TurnContext, row: Row): Promise<void> {
 /** Holds two vectors, the model and what training made of it: the change takes the second one's place. */
 async function makeUpdate(context: TurnContext, row: Row): Promise<StoredUpdate> {
   const { client, trainer, state, onEvent, faultPoint, silo } = context;
-  const { round, run, base, silos: { [silo]: { steps } } } = row;
+  const { round, run, base } = row;
+  const { steps } = turnOf(context, row);
   const clock = stopwatch();
   context.pulse.doing = { run, round, phase: "pulling", step: 0, steps };
   const { vector } = await client.pull(round - 1, { length: trainer.layout.length, sha256: base });
   const pull = clock();
   onEvent({ type: "pulled", round, bytes: vector.byteLength, seconds: pull });
   await faultPoint("pulled");
-  const { val, scored } = await scoreVal(context, { run, round, vector, steps });
+  const { val, scored } = await scoreVal(context, { run, round, vector, sha256: base, steps });
   const score = clock();
   const trained = await train(context, row);
   const seconds: Scores["seconds"] = { pull, score, train: clock() };
@@ -69,26 +71,32 @@ async function makeUpdate(context: TurnContext, row: Row): Promise<StoredUpdate>
   return update;
 }
 
-/** Loads a vector and scores `val` with it. */
+/** This silo's steps of a row. */
+function turnOf({ silo, trainer, plan }: TurnContext, row: Row): { firstStep: number; steps: number } {
+  return stepsOf(row.silos[silo], { train: trainer.shard.splits.train.images, batch: plan.recipe.batch });
+}
+
+/** Loads a vector and scores `val` with it, once for each model: asked again, it says the same. */
 export async function scoreVal(
   context: TurnContext,
-  turn: { run: string; round: number; vector: Float32Array; steps: number },
+  turn: { run: string; round: number; vector: Float32Array; sha256: string; steps: number },
 ): Promise<{ val: ReturnType<typeof valScores>; scored: number }> {
-  const { trainer, plan, onEvent, silo } = context;
-  const { run, round, steps } = turn;
+  const { trainer, plan, state, onEvent, silo } = context;
+  const { run, round, sha256, steps } = turn;
   context.pulse.doing = { run, round, phase: "scoring", step: 0, steps };
   await trainer.load(turn.vector);
-  const split = await trainer.score("val");
-  const val = valScores(split, plan);
+  const known = state.answered<ReturnType<typeof valScores>>("val", sha256);
+  const val = known ?? valScores(await trainer.score("val"), plan);
+  if (known === null) state.answer("val", sha256, val);
   onEvent({ type: "scored", silo, round, scores: { run, round, ...val } });
   await context.faultPoint("scoring");
-  return { val, scored: split.labels.length };
+  return { val, scored: known === null ? val.positives + val.negatives : 0 };
 }
 
 async function train(context: TurnContext, row: Row): ReturnType<Trainer["train"]> {
   const { pulse, onEvent, signal, over } = context;
   const { round, run, p0, p1 } = row;
-  const { firstStep, steps } = row.silos[context.silo];
+  const { firstStep, steps } = turnOf(context, row);
   context.pulse.doing = { run, round, phase: "training", step: 0, steps };
   onEvent({ type: "training", round, firstStep, steps });
   await context.faultPoint("training");
@@ -116,7 +124,7 @@ function stopwatch(): () => number {
 async function send(context: TurnContext, row: Row, update: StoredUpdate): Promise<number> {
   const { client, state, trainer, onEvent, faultPoint, silo } = context;
   const { round, run, base } = row;
-  const { steps } = row.silos[silo];
+  const { steps } = turnOf(context, row);
   context.pulse.doing = { run, round, phase: "uploading", step: steps, steps };
   await client.scores(update.scores);
   const size = trainer.layout.length * 4;

@@ -1,5 +1,5 @@
 /**
- * Models on disk: safetensors with torchvision's names, preprocessing and plan in the metadata.
+ * Models on disk: safetensors with torchvision's names, preprocessing and settings in the metadata.
  *
  * Why these files load anywhere: names, shapes and element order are torchvision's and `num_batches_tracked` is
  * written as 0, so `load_state_dict(strict=True)` takes them. Published digests are of the flat vector, never of a
@@ -28,7 +28,9 @@ export interface ModelMetadata {
   /** Input side in pixels. */
   size: number;
   preprocessing: Preprocessing;
-  plan?: unknown;
+  /** The settings of the run, and the digest of its plan; nothing of any one silo. */
+  proposal?: unknown;
+  planId?: string;
   round?: number;
   /** Which weights training started from, from where. */
   source?: string;

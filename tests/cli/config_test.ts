@@ -50,12 +50,28 @@ Deno.test("init's files name every key of the table, and every key in them is kn
     if (command === COMMANDS.aggregate) run(on);
     else {
       assertEquals(silo(on).accept, {
-        recipes: ["default"],
+        recipes: [{ name: "default" }],
         networks: ["efficientnet_b0"],
         maxRounds: 100,
         minTrainPatients: 50,
       });
     }
+  }
+});
+
+Deno.test("readSection: an accepted recipe is a preset's name, or a table with the numbers that differ", () => {
+  const recipes = (list: string) => silo(`[silo.b]\naccept = { recipes = [${list}] }`).accept?.recipes;
+  assertEquals(recipes('"deck", { name = "default", batch = 11, weight_decay = 0.01 }'), [
+    { name: "deck" },
+    { name: "default", batch: 11, weightDecay: 0.01 },
+  ]);
+  const cases: [string, RegExp][] = [
+    ['"best"', /accept\.recipes in .*: expected deck or default, got best/],
+    ['{ name = "deck", bach = 3 }', /accept\.recipes in .*: expected one of .*batch.*, got bach/],
+    ['{ name = "deck", batch = 0 }', /expected batch in \[1, 4096\], got 0/],
+  ];
+  for (const [list, text] of cases) {
+    assertMatch(assertThrows(() => recipes(list), UsageError).message, text);
   }
 });
 

@@ -26,7 +26,7 @@ Deno.test("EventLog's status line says where every silo stands", () =>
     let status = "";
     const output = { status: (text: string) => status = text, line: () => {} } as unknown as Output;
     using log = await EventLog.open(folder, output);
-    const silos = Object.fromEntries(["a", "b", "c"].map((silo) => [silo, { firstStep: 0, steps: 9 }]));
+    const silos = Object.fromEntries(["a", "b", "c"].map((silo) => [silo, { from: 0, to: 1 }]));
     const progress = { type: "progress", round: 2, step: 0, steps: 9 } as const;
     const events = [
       { type: "row", row: { round: 2, roster: ["a", "b", "c"], silos } },

@@ -1,10 +1,17 @@
 import { assert, assertAlmostEquals, assertEquals, assertGreaterOrEqual, assertThrows } from "@std/assert";
-import { advance, planRow, type RowRequest } from "../../src/fed/budget.ts";
-import { abandonAt, closingTime, plausibleSpeed, recentMedian, rowCost } from "../../src/fed/pace.ts";
 import fc from "fast-check";
+import { planRow, type RowPlan, type RowRequest } from "../../src/fed/budget.ts";
+import { abandonAt, closingTime, plausibleSpeed, recentMedian, rowCost } from "../../src/fed/pace.ts";
+import { stepsOf } from "../../src/fed/stretch.ts";
 import { seeded } from "../random.ts";
 
-const silo = (train: number, stepsPerSecond = 4) => ({ train, stepsPerSecond, step: 0, carry: 0 });
+const silo = (train: number, stepsPerSecond = 4) => ({ train, stepsPerSecond, from: 0 });
+
+/** Steps of a silo with so many training images in batches of 32. */
+const steps = ({ silos }: RowPlan, name: string, train: number) =>
+  stepsOf(silos[name], { train, batch: 32 }).steps;
+/** The part of a full pass that each silo takes. */
+const share = ({ silos: { a } }: RowPlan) => a.to - a.from;
 
 function request(change: Partial<RowRequest> = {}): RowRequest {
   return {
@@ -24,41 +31,48 @@ Deno.test("planRow: with rounds, row r has [(r−1)/R, r/R] and full steps, then
   for (const round of [1, 2, 3]) {
     const plan = planRow(request({ clock: null, rounds: 3, round }))!;
     assertEquals([plan.p0, plan.p1, plan.last], [(round - 1) / 3, round / 3, round === 3]);
-    assertEquals(plan.silos.a.steps, 50);
+    assertEquals(steps(plan, "a", 1600), 50);
   }
   assertEquals(planRow(request({ clock: null, rounds: 3, round: 4 })), null);
   assertThrows(() => planRow(request({ clock: null })), RangeError);
   assertThrows(() => planRow(request({ silos: {} })), RangeError);
 });
 
-Deno.test("planRow: floor((carry + n·E)/B) steps; fractions of a batch are carried, none is lost", () => {
+Deno.test("planRow: rows of E passes; fractions of a batch are carried, none is lost", () => {
   let silos: RowRequest["silos"] = { a: silo(1000), b: silo(777) };
+  const taken = { a: 0, b: 0 };
   for (let round = 1; round <= 32; round++) {
     const plan = planRow(request({ clock: null, rounds: 32, round, silos, localEpochs: 1.5 }))!;
-    const moved = advance(silos, plan.after, ["a", "b"]);
-    silos = { a: { ...silos.a, ...moved.a }, b: { ...silos.b, ...moved.b } };
+    for (const name of ["a", "b"] as const) {
+      const { firstStep, steps } = stepsOf(plan.silos[name], { train: silos[name].train, batch: 32 });
+      assertEquals(firstStep, taken[name]);
+      taken[name] += steps;
+    }
+    silos = { a: { ...silos.a, from: plan.silos.a.to }, b: { ...silos.b, from: plan.silos.b.to } };
   }
-  assertEquals([silos.a.step, silos.a.carry], [1500, 0]);
-  assertEquals(silos.b.step * 32 + silos.b.carry, 777 * 1.5 * 32);
+  assertEquals(taken, { a: 1500, b: Math.floor(777 * 1.5) });
 });
 
-Deno.test("advance: first_step and carry move by counted updates only", () => {
-  const silos = { a: silo(1010), b: silo(1010) };
-  const plan = planRow(request({ clock: null, rounds: 2, silos }))!;
-  const moved = advance(silos, plan.after, ["b"]);
-  assertEquals(moved, { a: { step: 0, carry: 0 }, b: { step: 31, carry: 18 } });
+Deno.test("planRow: every silo of a row takes as many passes, wherever it stands, and at least one step", () => {
+  const silos = { a: { ...silo(1600), from: 3.2 }, b: { ...silo(40), from: 0 } };
+  const timings = [{ share: 1, wall: 40, train: 30 }];
+  const clock = { budget: 1200, elapsed: 1127, closing: 20 };
+  const plan = planRow(request({ round: 9, p0: 0.9, timings, clock, silos }))!;
+  assert(plan.last && share(plan) >= 0.8, "a full batch of b is most of a pass");
+  assertAlmostEquals(share(plan), plan.silos.b.to - plan.silos.b.from, 1e-12);
+  assertEquals(steps(plan, "b", 40), 1);
 });
 
 Deno.test("planRow: row 1 under a budget is full, its progress from the measured speed alone", () => {
   const plan = planRow(request())!;
-  assertEquals([plan.silos.a.steps, plan.silos.b.steps, plan.last], [50, 31, false]);
+  assertEquals([steps(plan, "a", 1600), steps(plan, "b", 1000), plan.last], [50, 31, false]);
   assertAlmostEquals(plan.p1, 12.5 / (1200 * 0.975 - 15), 1e-12);
 });
 
 Deno.test("planRow: row 1 is cut when silos that share a machine could spend much of the budget on it", () => {
   const plan = planRow(request({ clock: { budget: 60, elapsed: 0, closing: 5 } }))!;
-  assert(plan.share < 1 && !plan.last);
-  assert(plan.silos.a.steps / 4 * 2 <= 60 / 8);
+  assert(share(plan) < 1 && !plan.last);
+  assert(steps(plan, "a", 1600) / 4 * 2 <= 60 / 8);
   assertEquals(plan.warnings.length, 2);
 });
 
@@ -66,7 +80,7 @@ Deno.test("planRow: from row 2 on the measured wall plans p1 = p0 + (1 − p0)·
   const clock = { budget: 1200, elapsed: 300, closing: 20 };
   const timings = [{ share: 1, wall: 70, train: 60 }];
   const plan = planRow(request({ round: 2, p0: 0.1, clock, timings }))!;
-  assertEquals([plan.share, plan.last], [1, false]);
+  assertEquals([share(plan), plan.last], [1, false]);
   assertAlmostEquals(plan.p1, 0.1 + 0.9 * 70 / (1200 * 0.975 - 320), 1e-12);
 });
 
@@ -76,7 +90,7 @@ Deno.test("planRow: less than 1.5 rows left makes the last: p1 = 1, steps fill w
     request({ round: 9, p0: 0.9, timings, clock: { budget: 1200, elapsed: 1100, closing: 20 } }),
   )!;
   assertEquals([plan.p1, plan.last], [1, true]);
-  assertAlmostEquals(plan.share, (1200 * 0.975 - 1120 - 10) / 30, 1e-9);
+  assertAlmostEquals(share(plan), (1200 * 0.975 - 1120 - 10) / 30, 1e-9);
   const late = request({ round: 9, p0: 0.9, timings, clock: { budget: 1200, elapsed: 1145, closing: 20 } });
   assertEquals(planRow(late), null);
 });
@@ -95,7 +109,7 @@ Deno.test("planRow: a limit of rounds beside the budget still ends at p1 = 1", (
 Deno.test("planRow: fewer than 20 steps where the data have no more is a warning of round 1", () => {
   const small = { a: silo(1600), b: silo(320) };
   const plan = planRow(request({ silos: small }))!;
-  assertEquals(plan.silos.b.steps, 10);
+  assertEquals(steps(plan, "b", 320), 10);
   assertEquals(plan.warnings, ["round 1: 10 steps at b, fewer than 20"]);
 });
 
@@ -109,14 +123,20 @@ Deno.test("rowCost: the median of three rows survives a slow start and a restart
 
 Deno.test("closingTime: from the measured scoring; before that from the speed of training", () => {
   const turn = { val: 100, test: 150, score: 4, pull: 0.5, stepsPerSecond: 3 };
-  assertAlmostEquals(closingTime([turn, { ...turn, score: 2 }], { batch: 32, budget: 1200 }), 1 + 4 * 2.5 + 1, 1e-9);
+  assertAlmostEquals(
+    closingTime([turn, { ...turn, score: 2 }], { batch: 32, budget: 1200 }),
+    1 + 4 * 2.5 + 1,
+    1e-9,
+  );
   const guess = closingTime([{ ...turn, score: null, pull: null }], { batch: 32, budget: null });
   assertAlmostEquals(guess, 1 + 250 / (32 * 9), 1e-9);
 });
 
 Deno.test("closingTime keeps a quarter of the budget at most, whatever a silo says of its speed and scoring", () => {
   const turn = { val: 100, test: 150, score: null, pull: null, stepsPerSecond: 3 };
-  for (const change of [{ stepsPerSecond: 5e-324 }, { stepsPerSecond: 1e-6 }, { score: 540 }, { pull: 1e7 }]) {
+  for (
+    const change of [{ stepsPerSecond: 5e-324 }, { stepsPerSecond: 1e-6 }, { score: 540 }, { pull: 1e7 }]
+  ) {
     assertEquals(closingTime([turn, { ...turn, ...change }], { batch: 32, budget: 1200 }), 300);
   }
 });
@@ -130,7 +150,8 @@ Deno.test("planRow: one silo that claims to be slow gets the first row opened, w
     for (const budget of [5, 60, 1200]) {
       const closing = closingTime(turns, { batch: 32, budget });
       const plan = planRow(request({ silos, clock: { budget, elapsed: 0, closing } }))!;
-      assertEquals([plan.last, Object.values(plan.silos).every(({ steps }) => steps >= 1)], [false, true]);
+      for (const [name, { train }] of Object.entries(silos)) assert(steps(plan, name, train) >= 1);
+      assert(!plan.last);
       assert(plan.p1 > 0 && plan.p1 <= 1 / 8, `p1 ${plan.p1}`);
     }
   }
@@ -139,14 +160,14 @@ Deno.test("planRow: one silo that claims to be slow gets the first row opened, w
 Deno.test("planRow: a long stop in the only finished row is not taken for its overhead", () => {
   const clock = { budget: 1200, elapsed: 600, closing: 300 };
   const plan = planRow(request({ round: 2, p0: 0.05, clock, timings: [{ share: 1, wall: 600, train: 12 }] }));
-  assert(plan !== null && !plan.last && plan.share > 0);
+  assert(plan !== null && !plan.last && share(plan) > 0);
 });
 
 /** Any number that a silo or a clock may give: huge, tiny, denormal, none. */
 const hostile = (max: number) =>
   fc.oneof(fc.constantFrom(0, 5e-324, 1e-300, 1e-6, max), fc.double({ min: 0, max, noNaN: true }));
 
-Deno.test("planRow: whatever the silos claim, 0 ≤ p0 < p1 ≤ 1, the share is finite and above 0, steps are whole", () => {
+Deno.test("planRow: whatever the silos claim, 0 ≤ p0 < p1 ≤ 1 and each stretch is finite and above 0", () => {
   const silos = fc.array(fc.record({ train: fc.integer({ min: 1, max: 2 ** 22 }), speed: hostile(1e308) }), {
     minLength: 1,
     maxLength: 5,
@@ -163,7 +184,10 @@ Deno.test("planRow: whatever the silos claim, 0 ≤ p0 < p1 ≤ 1, the share is 
       budget: fc.double({ min: 1, max: 1e8, noNaN: true }),
       elapsed: hostile(1e8),
       closing: hostile(1e12),
-      p0: fc.oneof(fc.constantFrom(0, 1 - 2 ** -53), fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true })),
+      p0: fc.oneof(
+        fc.constantFrom(0, 1 - 2 ** -53),
+        fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }),
+      ),
       batch: fc.integer({ min: 1, max: 65536 }),
       localEpochs: fc.double({ min: 1e-6, max: 1e4, noNaN: true }),
       rounds: fc.option(fc.integer({ min: 5, max: 9 })),
@@ -180,8 +204,11 @@ Deno.test("planRow: whatever the silos claim, 0 ≤ p0 < p1 ≤ 1, the share is 
       if (plan === null) return assert(!first);
       assert(rest.p0 <= plan.p0 && plan.p0 < plan.p1 && plan.p1 <= 1, `p ${plan.p0} … ${plan.p1}`);
       assertEquals(plan.last, plan.p1 === 1);
-      assert(plan.share > 0 && plan.share <= 2.5, `share ${plan.share}`);
-      for (const { steps } of Object.values(plan.silos)) assert(Number.isSafeInteger(steps) && steps >= 1);
+      const fewest = rest.batch * 1.001 / Math.min(...silos.map(({ train }) => train));
+      for (const { from, to } of Object.values(plan.silos)) {
+        const passes = to - from;
+        assert(passes > 0 && passes <= Math.max(2.5 * rest.localEpochs, fewest), `${passes} passes`);
+      }
     },
   );
   fc.assert(property, { seed: 5, numRuns: 3000 });
@@ -240,7 +267,8 @@ function simulate(world: World, random: () => number): End {
     const slow = round === 1 ? world.slowStart : 1;
     const stopped = world.stop?.round === round ? world.stop.seconds : 0;
     const inScoring = world.stop?.scoring ? stopped : 0;
-    const training = noisy(plan.silos.s0.steps / (train(0) / 32) * world.full) * slow + stopped - inScoring;
+    const training = noisy(steps(plan, "s0", train(0)) / (train(0) / 32) * world.full) * slow + stopped -
+      inScoring;
     const wall = training + noisy(world.overhead) * slow + inScoring;
     const latest = abandonAt({ budget: world.budget, closing });
     if (elapsed + wall > latest) {
@@ -249,9 +277,8 @@ function simulate(world: World, random: () => number): End {
     }
     elapsed += wall;
     scorings.push(noisy(score) + inScoring);
-    timings.push({ share: plan.share, wall, train: training });
-    const moved = advance(silos, plan.after, names);
-    silos = Object.fromEntries(names.map((name) => [name, { ...silos[name], ...moved[name] }]));
+    timings.push({ share: plan.silos.s0.to - plan.silos.s0.from, wall, train: training });
+    silos = Object.fromEntries(names.map((name) => [name, { ...silos[name], from: plan.silos[name].to }]));
     p0 = plan.p1;
     if (plan.last) return ended(false, round);
   }
@@ -296,7 +323,10 @@ Deno.test("planRow: one stop of 540 s in a run of 20 min, in any round, leaves i
   for (const round of [1, 2, 3, 4, 5, 6]) {
     for (const scoring of [false, true]) {
       const { end, rows, p1 } = simulate({ ...world, stop: { round, seconds: 540, scoring } }, random);
-      assert(end >= 0.95 && end <= 1 && rows >= 3, `stopped in round ${round}: ${end}, ${rows} rows, p1 ${p1}`);
+      assert(
+        end >= 0.95 && end <= 1 && rows >= 3,
+        `stopped in round ${round}: ${end}, ${rows} rows, p1 ${p1}`,
+      );
     }
   }
 });
@@ -304,5 +334,5 @@ Deno.test("planRow: one stop of 540 s in a run of 20 min, in any round, leaves i
 Deno.test("planRow: an engine that takes no time never gets an endless row", () => {
   const timings = [{ share: 1, wall: 0.2, train: 0 }];
   const plan = planRow(request({ round: 2, timings, clock: { budget: 60, elapsed: 55, closing: 3.3 } }))!;
-  assert(plan.share <= 2.5);
+  assert(share(plan) <= 2.5);
 });

@@ -20,8 +20,8 @@ import { FakeTrainer, FULL, startVector, TINY } from "./fake_trainer.ts";
 
 export function proposalOf(start: Float32Array, changes: Partial<Proposal> = {}): Proposal {
   return {
-    version: 1,
-    wire: 1,
+    version: 2,
+    wire: 2,
     network: "efficientnet_b0",
     size: 32,
     channels: 1,

@@ -104,7 +104,7 @@ export function lose(run: Run, silo: string): void {
 
 export function registration(silo: string): Registration {
   using trainer = new FakeTrainer({ layout: TINY, silo });
-  return { silo, ...trainer.shard, ...trainer.info, stepsPerSecond: 10, wire: 1 };
+  return { silo, ...trainer.shard, ...trainer.info, stepsPerSecond: 10, wire: 2 };
 }
 
 export function update(
@@ -122,7 +122,7 @@ export function update(
     examples: 96,
     sha256: createHash("sha256").update(bytes).digest("hex"),
     encoding: 1,
-    wire: 1,
+    wire: 2,
     ...change,
   };
   return { start, bytes };

@@ -24,8 +24,8 @@ const RUN = "0f".repeat(16);
 
 function proposal(): Proposal {
   return {
-    version: 1,
-    wire: 1,
+    version: 2,
+    wire: 2,
     network: "efficientnet_b0",
     size: 128,
     channels: 1,
@@ -46,18 +46,18 @@ function proposal(): Proposal {
 }
 
 function plan(): Plan {
-  const entry = { shard: DIGEST, train: 100, positives: 40, build: "b", threads: 2, device: "cpu" };
-  return { ...proposal(), roster: { a: entry, b: { ...entry, train: 90 } }, classWeights: [0.8, 1.3] };
+  const pooled = { images: 190, positives: 80 };
+  return { ...proposal(), roster: ["a", "b"], pooled, classWeights: [0.8, 1.3] };
 }
 
 function row(): Row {
   return {
-    version: 1,
+    version: 2,
     run: RUN,
     round: 1,
     base: DIGEST,
     roster: ["a", "b"],
-    silos: { a: { firstStep: 0, steps: 3 }, b: { firstStep: 0, steps: 2 } },
+    silos: { a: { from: 0, to: 1 }, b: { from: 0, to: 1 } },
     p0: 0,
     p1: 0.5,
     scale: { weights: 32, statistics: 20 },
@@ -67,7 +67,7 @@ function row(): Row {
 
 function view(): RunView {
   return {
-    version: 1,
+    version: 2,
     run: RUN,
     state: "round",
     proposal: proposal(),
@@ -92,8 +92,8 @@ Deno.test("parseMessage: refusals name the field by its dot path", () => {
   const cases: [(v: ReturnType<typeof view>) => unknown, RegExp][] = [
     [(v) => ({ ...v, extra: 1 }), /without the key extra/],
     [
-      (v) => ({ ...v, row: { ...v.row, silos: { a: { firstStep: 0, steps: 1, x: 1 } } } }),
-      /row\.silos\.a\.x/,
+      (v) => ({ ...v, row: { ...v.row, silos: { a: { from: 0, to: 1, steps: 9 } } } }),
+      /row\.silos\.a\.steps/,
     ],
     [(v) => ({ ...v, run: "zz" }), /16 bytes in lower-case hex at run/],
     [(v) => ({ ...v, round: -1 }), />=0 at round.*got -1/],
@@ -101,7 +101,8 @@ Deno.test("parseMessage: refusals name the field by its dot path", () => {
     [(v) => ({ ...v, message: "x".repeat(2001) }), /at message/],
     [(v) => ({ ...v, proposal: { ...v.proposal, silos: ["a", "../b"] } }), /proposal\.silos\.1/],
     [(v) => ({ ...v, proposal: { ...v.proposal, seed: undefined } }), /with the key proposal\.seed/],
-    [(v) => ({ ...v, plan: { ...v.plan, roster: { "x y": v.plan!.roster.a } } }), /plan\.roster/],
+    [(v) => ({ ...v, plan: { ...v.plan, roster: ["x y"] } }), /plan\.roster/],
+    [(v) => ({ ...v, row: { ...v.row, p1: 1.01 } }), /<=1 at row\.p1.*got 1\.01/],
   ];
   for (const [change, text] of cases) {
     const error = assertThrows(() => read(change(view())), ProtocolError);
@@ -142,7 +143,7 @@ Deno.test("schemas: every message a silo sends passes as it is specified and fai
       kernel: "lanczos3",
       fit: "fill",
       labelRule: "any-finding",
-      wire: 1,
+      wire: 2,
     },
     UpdateStartSchema: {
       run: RUN,
@@ -153,7 +154,7 @@ Deno.test("schemas: every message a silo sends passes as it is specified and fai
       examples: 9,
       sha256: DIGEST,
       encoding: 1,
-      wire: 1,
+      wire: 2,
     },
     ScoresSchema: {
       run: RUN,

@@ -22,7 +22,7 @@ const metadata: ModelMetadata = {
   channels: 1,
   size: 64,
   preprocessing: preprocessingOf(1),
-  plan: { seed: 3 },
+  proposal: { seed: 3 },
   round: 4,
 };
 const python = Deno.env.get("FEDX_PYTHON");

@@ -3,8 +3,7 @@ import { Shard, SPLITS } from "../../data/shard.ts";
 import { factsOf } from "../../fed/engine_trainer.ts";
 import { checkRegistration } from "../../fed/join.ts";
 import type { Proposal } from "../../fed/protocol.ts";
-import { checkAccepted } from "../accept.ts";
-import type { Accept } from "../config.ts";
+import { type Accept, checkAccepted, checkPatients } from "../../fed/accept.ts";
 import { type Check, failed, good, open } from "./check.ts";
 
 const PREPARE = "prepare it again with `fedx prepare`";
@@ -50,8 +49,13 @@ export function checkShard(
     compare("proposal", `the shard suits it: ${asked}`, () => checkRegistration(proposal, facts)),
     compare(
       "veto",
-      accept === undefined ? "no accept in the settings: everything is allowed" : "accept allows it",
-      () => checkAccepted(proposal, accept, shard.manifest),
+      accept === undefined
+        ? "no accept in the settings: everything but too few patients"
+        : "accept allows it",
+      () => {
+        checkAccepted(proposal, accept);
+        checkPatients(facts.splits.train, accept);
+      },
     ),
   ];
 }

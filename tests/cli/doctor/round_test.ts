@@ -63,7 +63,7 @@ Deno.test("checkShard fails on another size, kernel or label rule, on less than 
     assertStringIncludes(check.detail, detail);
     assertStringIncludes(check.remedy!, "fedx prepare");
   }
-  assertStringIncludes(look(shardOf({}, 20))[0].detail, "one batch, got 20");
+  assertStringIncludes(look(shardOf({}, 20))[0].detail, "one batch a round, got 20");
   const [, veto] = look(shardOf(), { minTrainPatients: 500 });
   assertEquals(veto.ok, false);
   assertStringIncludes(veto.detail, "at least 500 training patients");

@@ -1,0 +1,23 @@
+/**
+ * A silo's part of a row: from where to where in its endless stream of passes over its own training images.
+ *
+ * Why passes and not steps: steps times batch would tell every hospital how many images each other one has.
+ */
+
+/** Passes over a silo's training images since the run began; moved by counted updates only. */
+export interface Stretch {
+  from: number;
+  to: number;
+}
+
+/**
+ * The steps of a stretch: those whose last image lies in it, floor(to·n/B) − floor(from·n/B).
+ * @param options.train training images n of the silo · `batch` B
+ */
+export function stepsOf(
+  { from, to }: Stretch,
+  { train, batch }: { train: number; batch: number },
+): { firstStep: number; steps: number } {
+  const firstStep = Math.floor(from * train / batch);
+  return { firstStep, steps: Math.floor(to * train / batch) - firstStep };
+}
