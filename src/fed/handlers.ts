@@ -59,7 +59,7 @@ export function handlerOf(run: Run): Handler {
         return await endpoint(request, Number(match[1] ?? 0));
       }
       throw new ProtocolError("unknown_path", {
-        expected: "a path of wire version 1",
+        expected: "a path of this wire version",
         got: request.path.slice(0, 80),
       });
     } catch (cause) {

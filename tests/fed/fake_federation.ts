@@ -88,12 +88,15 @@ export async function runRole(
     broken?: boolean;
     wait?: number;
     ready?: () => Promise<void>;
+    /** Called at every fault point; what it throws ends the role there. */
+    onFault?: (name: string) => void;
   } = {},
 ) {
   const layout = spec.full ? FULL : TINY;
   const start = startVector(layout);
   let passed = 0;
   const faultPoint = (name: string) => {
+    options.onFault?.(name);
     if (name !== spec.kill?.point || ++passed !== spec.kill.nth) return;
     console.log(`killed at ${name}`);
     Deno.kill(Deno.pid, "SIGKILL");

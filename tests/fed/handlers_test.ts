@@ -201,9 +201,9 @@ Deno.test("handlerOf takes test scores only of a selected model in the closing p
 Deno.test("handlerOf answers another wire version with 409 and both values, whatever else the message holds", () =>
   withRound(async ({ send }) => {
     for (const path of ["/v1/join", "/v1/rounds/1/update"]) {
-      const { status, json } = await send("a", "POST", path, { wire: 2, field_of_the_future: true });
+      const { status, json } = await send("a", "POST", path, { wire: 3, field_of_the_future: true });
       assertEquals([status, json.code], [409, "other_wire"]);
-      assertEquals([json.expected, json.got], ["wire version 1", "2"]);
+      assertEquals([json.expected, json.got], ["wire version 2", "3"]);
     }
   }));
 

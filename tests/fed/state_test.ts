@@ -94,7 +94,7 @@ Deno.test("SiloState.open and AggregatorState.open remove what a killed process 
     assert(files("a").includes("model.safetensors") && !files("a").includes("model.safetensors.1.tmp"));
   }));
 
-Deno.test("StateFolder.open refuses another role's folder and a newer version's, and leaves both as they are", () =>
+Deno.test("StateFolder.open refuses another role's folder, a newer version's and an older one's, and leaves both as they are", () =>
   inFolder(async (dir) => {
     {
       using state = await AggregatorState.open(dir);
@@ -106,12 +106,18 @@ Deno.test("StateFolder.open refuses another role's folder and a newer version's,
     assertEquals(other.code, "other_role");
     assertMatch(other.message, /silo a.*aggregator.*--state/);
     assertEquals(await Deno.readTextFile(`${dir}/staged/1-a.f32.partial`), "half");
-    {
-      using state = await AggregatorState.open(dir);
-      state.folder.set("state", { version: 2, role: "aggregator" });
+    for (const [version, code] of [[1, "older_state"], [3, "newer_state"]] as const) {
+      {
+        using folder = await StateFolder.open(dir, { role: "aggregator", anyAge: true });
+        folder.set("state", { version, role: "aggregator" });
+      }
+      const error = await assertRejects(() => AggregatorState.open(dir), ProtocolError);
+      assertEquals(error.code, code);
+      assertMatch(error.message, version === 1 ? /got 1 .*--new/ : /got 3 .*fresh --state/);
+      if (version === 1) {
+        assertMatch((await StateFolder.setAside(`${dir}`, { role: "aggregator" }))!, /T\d+Z$/);
+      }
     }
-    const newer = await assertRejects(() => AggregatorState.open(dir), ProtocolError);
-    assertEquals(newer.code, "newer_state");
   }));
 
 Deno.test("SiloState.open refuses another silo's folder", () =>
