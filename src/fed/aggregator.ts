@@ -24,6 +24,7 @@ import { type FaultPoint, Run } from "./run.ts";
 import type { Recording } from "./replay.ts";
 import { type Clock, MACHINE } from "./run_clock.ts";
 import { serve, type Server } from "./server.ts";
+import { maxShareOf } from "./share.ts";
 import { requirePinnedDeno } from "./tls.ts";
 
 /** Seconds for which the finished run is served to silos that do not hold its model yet. */
@@ -48,6 +49,8 @@ export interface AggregatorOptions {
   recording?: Recording;
   /** Lets two silos join with one shard, for experiments. @default false */
   allowSameShard?: boolean;
+  /** Largest part of all training images that one silo may have. @default 0.8 for three silos or more, else 1 */
+  maxShare?: number;
   onEvent?: OnEvent;
   /** Seconds without a word after which a silo counts as lost. @default SILENCE */
   silence?: number;
@@ -63,11 +66,12 @@ export interface AggregatorOptions {
  * Runs one federation to its end, or goes on with the one in `state`; a finished one only returns its result.
  *
  * @throws {ProtocolError} `bad_proposal`, `other_proposal`, `state_locked`, `port_in_use`, `cannot_listen`,
- * `wrong_runtime`, `join_timeout`, `round_timeout`, `disk_full` · the signal's reason.
+ * `wrong_runtime`, `join_timeout`, `share_too_large`, `round_timeout`, `budget_over`, `damaged_state`, `disk_full` · the signal's reason.
  */
 export async function runAggregator(options: AggregatorOptions): Promise<AggregatorResult> {
   requirePinnedDeno();
   checkProposal(options.proposal);
+  const maxShare = maxShareOf(options.proposal, options.maxShare);
   const onEvent = options.onEvent ?? (() => {});
   const checked = await checkCertificate(options.tls, { role: "aggregator" });
   onEvent({ type: "certificate", name: "aggregator", ...checked });
@@ -79,7 +83,7 @@ export async function runAggregator(options: AggregatorOptions): Promise<Aggrega
   const layout = options.layout ??
     layoutOf(options.proposal.network, { channels: options.proposal.channels });
   const { allowSameShard, silence = SILENCE, faultPoint = () => {}, clock } = options;
-  const run = new Run(state, { layout, onEvent, faultPoint, silence, allowSameShard, clock });
+  const run = new Run(state, { layout, onEvent, faultPoint, silence, allowSameShard, maxShare, clock });
   run.remember();
   if (run.open !== null) run.phase = "round";
   if (finished !== null) run.phase = "finished";

@@ -9,6 +9,7 @@ import { planOf } from "./join.ts";
 import { planId } from "./protocol.ts";
 import { wallTimes } from "./rounds.ts";
 import type { Run } from "./run.ts";
+import { checkShares } from "./share.ts";
 
 /** Seconds a first round may take. */
 const FIRST_ROUND = 3600;
@@ -31,7 +32,10 @@ export interface Wanted {
   signal?: AbortSignal;
 }
 
-/** Waits until the invited silos have joined, or a quorum of them at the join timeout; then freezes the plan. */
+/**
+ * Waits until the invited silos have joined, or a quorum of them at the join timeout; then freezes the plan.
+ * @throws {ProtocolError} `join_timeout`, `share_too_large`.
+ */
 export async function freezePlan(run: Run, signal?: AbortSignal): Promise<void> {
   const { silos, joinTimeout, quorum } = run.proposal;
   const missing = () => silos.filter((silo) => !run.joined.has(silo));
@@ -42,6 +46,7 @@ export async function freezePlan(run: Run, signal?: AbortSignal): Promise<void> 
       got: `nothing from ${missing().join(", ")}`,
     });
   }
+  checkShares(run);
   run.plan = planOf(run.proposal, run.joined.values());
   run.state.freeze(run.plan);
   run.onEvent({ type: "plan", planId: planId(run.plan), plan: run.plan });

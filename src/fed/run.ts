@@ -11,6 +11,7 @@ import { Attendance } from "./attendance.ts";
 import type { OnEvent } from "./event.ts";
 import type { Recording } from "./replay.ts";
 import { type Clock, RunClock } from "./run_clock.ts";
+import { maxShareOf } from "./share.ts";
 import {
   type Plan,
   planId,
@@ -37,6 +38,8 @@ export class Run {
   readonly faultPoint: FaultPoint;
   /** Two silos may join with one shard: for experiments. */
   readonly allowSameShard: boolean;
+  /** Largest part of all training images that one silo may have. */
+  readonly maxShare: number;
   /** When this process took up a run that had rows (`now`); 0 for one that it began. */
   readonly resumed: number;
   /** The rows to run again, null for a run of its own. */
@@ -67,6 +70,7 @@ export class Run {
       faultPoint: FaultPoint;
       silence?: number;
       allowSameShard?: boolean;
+      maxShare?: number;
       clock?: Clock;
     },
   ) {
@@ -78,6 +82,7 @@ export class Run {
     this.onEvent = options.onEvent;
     this.faultPoint = options.faultPoint;
     this.allowSameShard = options.allowSameShard ?? false;
+    this.maxShare = options.maxShare ?? maxShareOf(this.proposal);
     this.recording = state.recording;
     this.plan = state.plan;
     this.#clock = new RunClock(state.folder.get("clock"), { longest: this.budget, clock: options.clock });
