@@ -10,7 +10,7 @@ import { Admission } from "./admission.ts";
 import { SILENCE } from "./attendance.ts";
 import { AggregatorState } from "./aggregator_state.ts";
 import { checkCertificate, readIdentity } from "./certificate.ts";
-import { absent, closeRun } from "./closing.ts";
+import { absent, closeRun, unfinished } from "./closing.ts";
 import { ProtocolError } from "./errors.ts";
 import type { OnEvent } from "./event.ts";
 import { nameFullDisk } from "./files.ts";
@@ -127,6 +127,7 @@ async function train(run: Run, options: AggregatorOptions): Promise<AggregatorRe
     else if (outcome === "given_up") abandoned = abandon(run, wanted);
     else throw await absent(run, wanted);
   }
+  if (run.rounds === 0) throw await unfinished(run);
   return await closeRun(run, { abandoned, signal });
 }
 

@@ -94,12 +94,17 @@ export async function closeRow(run: Run, stored: StoredRow): Promise<void> {
     const receipt = run.state.receipt(row.round, silo);
     if (receipt === null) return [];
     const { examples, sha256 } = receipt;
-    return [{ path: run.state.stagedPath(row.round, silo).whole, examples, sha256 }];
+    const what = `the update of ${silo} in round ${row.round}`;
+    return [{ path: run.state.stagedPath(row.round, silo).whole, examples, sha256, what }];
   });
   await run.faultPoint("before_fold");
   const path = run.state.modelPath(row.round);
   const { sha256 } = await foldFiles(updates, {
-    base: run.state.modelPath(row.round - 1),
+    base: {
+      path: run.state.modelPath(row.round - 1),
+      sha256: row.base,
+      what: `the model of round ${row.round - 1}`,
+    },
     layout: run.layout,
     scale: row.scale,
     out: `${path}.partial`,
