@@ -3,6 +3,7 @@
  * (`fold`), from staged files to a synced file with its digest (`foldFiles`), beside the same mean in plain float64,
  * which is neither exact nor independent of the order of arrival.
  */
+import { digest } from "../src/model/checkpoint.ts";
 import { delta, fold, scaleFor } from "../src/fed/aggregate.ts";
 import { foldFiles } from "../src/fed/fold_files.ts";
 import { layoutOf } from "../src/model/layout.ts";
@@ -42,7 +43,7 @@ Deno.bench("foldFiles, to a synced file with its digest", { group }, async (b) =
     for (const [k, { values, examples }] of updates.entries()) {
       const path = `${dir}/${k}.f32`;
       await Deno.writeFile(path, new Uint8Array(values.buffer));
-      staged.push({ path, examples });
+      staged.push({ path, examples, sha256: digest(values) });
     }
     b.start();
     await foldFiles(staged, { base, layout, scale, out: `${dir}/new` });

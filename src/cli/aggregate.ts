@@ -33,6 +33,7 @@ export async function run({ values, output, signal, faultPoint }: Context<Aggreg
     tls: values.tls,
     state: values.state,
     allowSameShard: values["allow-same-shard"],
+    maxShare: values["max-share"],
     onEvent: log.onEvent,
     faultPoint,
     signal,

@@ -199,6 +199,13 @@ export const COMMANDS = {
         help: "longest wait for the silos to join, and to come back below the quorum",
         default: "1h",
       },
+      "max-share": {
+        kind: "number",
+        value: "F",
+        help:
+          "most of all training images that one silo may have (default: 0.8 for three silos or more, else 1)",
+        range: [0.001, 1],
+      },
       "allow-same-shard": { kind: "flag", help: "let two silos join with one shard, for experiments" },
     },
     json:

@@ -28,6 +28,7 @@ size = 128                     # side of the images in pixels: \`fedx prepare --
 # bn = "average"               # or "frozen"
 # seed = 0
 
+# max_share = 0.8              # most of all training images that one hospital may have; default with three or more
 # quorum = 2                   # hospitals that are enough at a timeout; default: all
 # round_timeout = "1h"         # default: 3 times the median round, at least 10m; the first round 1h
 # join_timeout = "1h"          # for joining, and for coming back below the quorum

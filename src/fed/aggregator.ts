@@ -11,7 +11,7 @@ import { SILENCE } from "./attendance.ts";
 import { ascii } from "./ascii.ts";
 import { AggregatorState } from "./aggregator_state.ts";
 import { checkCertificate, readIdentity } from "./certificate.ts";
-import { absent, closeRun } from "./closing.ts";
+import { absent, closeRun, unfinished } from "./closing.ts";
 import { ProtocolError } from "./errors.ts";
 import type { OnEvent } from "./event.ts";
 import { nameFullDisk } from "./files.ts";
@@ -23,7 +23,9 @@ import type { AggregatorResult } from "./result.ts";
 import { abandonTime, closeRow, openRow } from "./rounds.ts";
 import { type FaultPoint, Run } from "./run.ts";
 import type { Recording } from "./replay.ts";
+import { type Clock, MACHINE } from "./run_clock.ts";
 import { serve, type Server } from "./server.ts";
+import { maxShareOf } from "./share.ts";
 import { requirePinnedDeno } from "./tls.ts";
 
 /** Seconds for which the finished run is served to silos that do not hold its model yet. */
@@ -48,11 +50,15 @@ export interface AggregatorOptions {
   recording?: Recording;
   /** Lets two silos join with one shard, for experiments. @default false */
   allowSameShard?: boolean;
+  /** Largest part of all training images that one silo may have. @default 0.8 for three silos or more, else 1 */
+  maxShare?: number;
   onEvent?: OnEvent;
   /** Seconds without a word after which a silo counts as lost. @default SILENCE */
   silence?: number;
   /** Awaited at named moments. @default none */
   faultPoint?: FaultPoint;
+  /** Where time comes from. @default this machine's clocks */
+  clock?: Clock;
   /** Stops the aggregator after the write under way; the promise rejects with its reason, the run can be resumed. */
   signal?: AbortSignal;
 }
@@ -61,11 +67,12 @@ export interface AggregatorOptions {
  * Runs one federation to its end, or goes on with the one in `state`; a finished one only returns its result.
  *
  * @throws {ProtocolError} `bad_proposal`, `other_proposal`, `state_locked`, `port_in_use`, `cannot_listen`,
- * `wrong_runtime`, `join_timeout`, `round_timeout`, `disk_full` · the signal's reason.
+ * `wrong_runtime`, `join_timeout`, `share_too_large`, `round_timeout`, `budget_over`, `damaged_state`, `disk_full` · the signal's reason.
  */
 export async function runAggregator(options: AggregatorOptions): Promise<AggregatorResult> {
   requirePinnedDeno();
   checkProposal(options.proposal);
+  const maxShare = maxShareOf(options.proposal, options.maxShare);
   const onEvent = options.onEvent ?? (() => {});
   const checked = await checkCertificate(options.tls, { role: "aggregator" });
   onEvent({ type: "certificate", name: "aggregator", ...checked });
@@ -76,15 +83,19 @@ export async function runAggregator(options: AggregatorOptions): Promise<Aggrega
   if (finished !== null && state.folder.get("served") !== null) return finished;
   const layout = options.layout ??
     layoutOf(options.proposal.network, { channels: options.proposal.channels });
-  const { allowSameShard, silence = SILENCE, faultPoint = () => {} } = options;
-  const run = new Run(state, { layout, onEvent, faultPoint, silence, allowSameShard });
+  const { allowSameShard, silence = SILENCE, faultPoint = () => {}, clock } = options;
+  const run = new Run(state, { layout, onEvent, faultPoint, silence, allowSameShard, maxShare, clock });
+  run.remember();
   if (run.open !== null) run.phase = "round";
   if (finished !== null) run.phase = "finished";
   await using server = await listen(run, options);
   onEvent({ type: "listening", host: options.listen.host, port: server.port, run: run.id });
   onEvent({ type: "proposal", proposal: run.proposal });
   if (resumed) onEvent({ type: "resumed", run: run.id, state: run.phase, round: run.view().round });
-  const watch = setInterval(() => run.attendance.look(), silence * 1000 / LOOKS);
+  const watch = setInterval(() => {
+    run.attendance.look();
+    run.remember();
+  }, silence * 1000 / LOOKS);
   try {
     const result = finished ?? await train(run, options);
     await serveFinished(run, result, options.signal);
@@ -117,6 +128,7 @@ async function train(run: Run, options: AggregatorOptions): Promise<AggregatorRe
     else if (outcome === "given_up") abandoned = abandon(run, wanted);
     else throw await absent(run, wanted);
   }
+  if (run.rounds === 0) throw await unfinished(run);
   return await closeRun(run, { abandoned, signal });
 }
 
@@ -136,7 +148,7 @@ async function serveFinished(run: Run, result: AggregatorResult, signal?: AbortS
 
 /** Begins the run, or checks that the one in the state folder has the same proposal. Returns whether it was there. */
 async function prepare(state: AggregatorState, options: AggregatorOptions): Promise<boolean> {
-  const { proposal, start, recording = null } = options;
+  const { proposal, start, recording = null, clock = MACHINE } = options;
   if (state.proposal !== null) {
     checkSame(state.proposal, proposal);
     if (JSON.stringify(state.recording) !== JSON.stringify(recording)) {
@@ -153,7 +165,7 @@ async function prepare(state: AggregatorState, options: AggregatorOptions): Prom
     );
   }
   await writeDurably(state.modelPath(0), new Uint8Array(start.buffer, start.byteOffset, start.byteLength));
-  state.begin(newRunId(), proposal, { now: Date.now() / 1000, recording });
+  state.begin(newRunId(), proposal, { now: clock.wall(), recording });
   return false;
 }
 

@@ -4,6 +4,8 @@
  *
  * Each method is one durable step; a restart reads them back and goes on from the last.
  */
+import type * as v from "valibot";
+import { ProtocolError } from "./errors.ts";
 import {
   parseMessage,
   PlanSchema,
@@ -26,7 +28,7 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS tests(silo TEXT PRIMARY KEY, json TEXT NOT NULL);
 `;
 
-/** A committed row; `opened` is wall-clock seconds since 1970 at its first opening. */
+/** A committed row; `opened` is seconds by the run's clock at its first opening. */
 export interface StoredRow {
   row: Row;
   opened: number;
@@ -80,16 +82,12 @@ export class AggregatorState implements Disposable {
 
   get proposal(): Proposal | null {
     const value = this.folder.get("proposal");
-    return value === null
-      ? null
-      : parseMessage(ProposalSchema, JSON.stringify(value), { what: "the stored proposal" });
+    return value === null ? null : parseStored(ProposalSchema, JSON.stringify(value), "the proposal");
   }
 
   get plan(): Plan | null {
     const value = this.folder.get("plan");
-    return value === null
-      ? null
-      : parseMessage(PlanSchema, JSON.stringify(value), { what: "the stored plan" });
+    return value === null ? null : parseStored(PlanSchema, JSON.stringify(value), "the plan");
   }
 
   /** The rows that this run repeats, null for a run of its own. */
@@ -117,9 +115,13 @@ export class AggregatorState implements Disposable {
     this.#put("registrations(silo, json) VALUES (?, ?)", registration.silo, JSON.stringify(registration));
   }
 
+  forgetRegistration(silo: string): void {
+    this.folder.db.prepare("DELETE FROM registrations WHERE silo = ?").run(silo);
+  }
+
   registrations(): Registration[] {
-    return this.#all("SELECT json FROM registrations").map((row) =>
-      parseMessage(RegistrationSchema, row.json as string, { what: "a stored registration" })
+    return this.#all("SELECT silo, json FROM registrations").map(({ silo, json }) =>
+      parseStored(RegistrationSchema, json as string, `the registration of ${silo}`)
     );
   }
 
@@ -132,7 +134,7 @@ export class AggregatorState implements Disposable {
   /** All rows, oldest first. */
   rows(): StoredRow[] {
     return this.#all("SELECT json, opened FROM rows ORDER BY round").map((stored) => ({
-      row: parseMessage(RowSchema, stored.json as string, { what: "a stored row" }),
+      row: parseStored(RowSchema, stored.json as string, "a row"),
       opened: stored.opened as number,
     }));
   }
@@ -184,7 +186,7 @@ export class AggregatorState implements Disposable {
     for (
       const { round, silo, json } of this.#all("SELECT round, silo, json FROM scores ORDER BY round, silo")
     ) {
-      const scores = parseMessage(ScoresSchema, json as string, { what: "stored scores" });
+      const scores = parseStored(ScoresSchema, json as string, "scores");
       const record = byRound.get(round as number) ?? {};
       record[silo as string] = scores;
       byRound.set(round as number, record);
@@ -199,7 +201,7 @@ export class AggregatorState implements Disposable {
   tests(): Record<string, Scores> {
     const tests: Record<string, Scores> = {};
     for (const { silo, json } of this.#all("SELECT silo, json FROM tests ORDER BY silo")) {
-      tests[silo as string] = parseMessage(ScoresSchema, json as string, { what: "stored test scores" });
+      tests[silo as string] = parseStored(ScoresSchema, json as string, "test scores");
     }
     return tests;
   }
@@ -228,7 +230,7 @@ export class AggregatorState implements Disposable {
     return new Map(rows.map((row) => [row.round as number, row.sha256 as string]));
   }
 
-  /** Wall-clock seconds at which the model of `round` was committed. */
+  /** When the model of `round` was committed, seconds by the run's clock. */
   committedAt(round: number): number | null {
     const row = this.folder.db.prepare("SELECT committed FROM models WHERE round = ?").get(round);
     return row === undefined ? null : row.committed as number;
@@ -249,5 +251,16 @@ export class AggregatorState implements Disposable {
   #one<T>(sql: string, ...values: (string | number)[]): T | null {
     const row = this.folder.db.prepare(sql).get(...values);
     return row === undefined ? null : JSON.parse(row.json as string) as T;
+  }
+}
+
+/** @throws {ProtocolError} `damaged_state` for what this fedx would never have stored. */
+function parseStored<T>(schema: v.GenericSchema<unknown, T>, json: string, what: string): T {
+  try {
+    return parseMessage(schema, json, { what });
+  } catch (cause) {
+    if (!(cause instanceof ProtocolError) || cause.code !== "bad_request") throw cause;
+    const { expected, got } = cause;
+    throw new ProtocolError("damaged_state", { expected: `${expected} in ${what}`, got, cause });
   }
 }

@@ -22,7 +22,7 @@ export interface Standing {
 interface Seen {
   /** Its open connection. */
   session: object | null;
-  /** Wall-clock seconds of its last word. */
+  /** When it last said something, as the run counts time. */
   heard: number;
   beat: Heartbeat | null;
   lost: boolean;
@@ -33,7 +33,7 @@ export class Attendance {
   readonly #run: Run;
   readonly #silence: number;
   readonly #seen = new Map<string, Seen>();
-  /** Wall-clock seconds of the last `look`. */
+  /** When `look` was last called. */
   #looked: number;
 
   /** @param options.silence seconds without a word after which a silo counts as lost @default SILENCE */

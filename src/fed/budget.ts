@@ -79,25 +79,25 @@ export function planRow(request: RowRequest): RowPlan | null {
   }
   const pace = planTime(request, clock);
   if (pace === null || p0 >= 1) return null;
-  const last = pace.last || round === rounds;
   const byRounds = rounds === null ? 0 : 1 / (rounds - round + 1);
-  const p1 = last ? 1 : p0 + (1 - p0) * Math.min(1, Math.max(pace.part, byRounds));
+  const next = p0 + (1 - p0) * Math.min(1, Math.max(pace.part, byRounds));
+  // So near the end a step too small to be told from none is the last one.
+  const last = pace.last || round === rounds || next <= p0 || next >= 1;
+  const p1 = last ? 1 : next;
   return fill(request, { share: pace.share, p0, p1, last });
 }
 
 /** Share of a full row, part of the time left that it takes, and whether it is the last. */
 function planTime(request: RowRequest, clock: Clock): { share: number; part: number; last: boolean } | null {
-  const fewest = fewestShare(request);
-  if (request.timings.length > 0) {
-    return shareLeft(rowCost(request.timings), { ...clock, fewest });
-  }
+  const time = { ...clock, fewest: fewestShare(request) };
+  if (request.timings.length > 0) return shareLeft(rowCost(request.timings), time);
   const alone = Math.max(
     ...Object.values(request.silos).map(({ train, stepsPerSecond }) => {
       const steps = Math.floor(train * request.localEpochs / request.batch);
       return stepsPerSecond > 0 ? steps / stepsPerSecond : 0;
     }),
   );
-  return firstShare(alone, { ...clock, fewest, silos: Object.keys(request.silos).length });
+  return firstShare(alone, { ...time, silos: Object.keys(request.silos).length });
 }
 
 /** Smallest share that gives `FEWEST_STEPS` to each silo whose full row has as many. */

@@ -4,7 +4,7 @@
 import { saveModel } from "../model/checkpoint.ts";
 import { ProtocolError } from "./errors.ts";
 import { leaveOutAt } from "./pace.ts";
-import { readAt } from "./files.ts";
+import { fileDigest, readAt } from "./files.ts";
 import { freeGarbage } from "./garbage.ts";
 import { missingRounds } from "./missing.ts";
 import { gather, lacking, quorumOf, settled, timeoutAt, type Wanted } from "./quorum.ts";
@@ -126,10 +126,28 @@ export async function absent(run: Run, wanted: Wanted): Promise<ProtocolError> {
   });
 }
 
+/** The failure of a run whose budget ended before its first round: nothing is trained, so only the start is kept. */
+export async function unfinished(run: Run): Promise<ProtocolError> {
+  await keep(run, { init: 0 });
+  const { row: { round, roster } } = run.rows[0];
+  const late = roster.filter((silo) => run.state.receipt(round, silo) === null);
+  const speed = (silo: string) => run.joined.get(silo)!.stepsPerSecond;
+  const slowest = roster.reduce((a, b) => speed(b) < speed(a) ? b : a);
+  return new ProtocolError("budget_over", {
+    expected:
+      `an update of ${quorumOf(run, roster)} in round ${round} before the closing phase of a budget of ` +
+      `${run.budget} s`,
+    got: `none from ${late.join(", ")}; the slowest by its own measure is ${slowest} with ` +
+      `${
+        Number(speed(slowest).toPrecision(3))
+      } steps a second; the start is ${run.state.folder.dir}/init.safetensors`,
+  });
+}
+
 /**
- * Until when to wait, wall-clock seconds: for silos that are gone, shortly before the budget's end, which leaves time to
- * store the model, and, with test scores, the closing reserve after it (a restarted aggregator gives them time to find
- * it); for those still at work, the round's timeout.
+ * Until when to wait, as the run counts time: for silos that are gone, shortly before the budget's end, which leaves
+ * time to store the model, and, with test scores, the closing reserve after it (a restarted aggregator gives them time
+ * to find it); for those still at work, the round's timeout.
  */
 function deadlinesOf(run: Run, { what }: Wanted): { lost: number; latest: number } {
   const latest = timeoutAt(run, run.now());
@@ -143,11 +161,19 @@ function deadlinesOf(run: Run, { what }: Wanted): { lost: number; latest: number
   return { lost, latest: Math.max(lost, latest) };
 }
 
-/** Writes best, last and init as files that load anywhere. */
-export async function keepModels(run: Run, best: number): Promise<void> {
-  const names: [string, number][] = [["model", best], ["last", run.rounds], ["init", 0]];
+/** Writes best, last and init. @throws {ProtocolError} `damaged_state` */
+async function keepModels(run: Run, best: number): Promise<void> {
+  await keep(run, { model: best, last: run.rounds, init: 0 });
+}
+
+/**
+ * Writes the models of these rounds as files that load anywhere.
+ * @throws {ProtocolError} `damaged_state` when one of them is not what was committed; nothing is written then.
+ */
+async function keep(run: Run, rounds: Record<string, number>): Promise<void> {
+  for (const round of new Set(Object.values(rounds))) await checkModel(run, round);
   const vector = new Float32Array(run.layout.length);
-  for (const [name, round] of names) {
+  for (const [name, round] of Object.entries(rounds)) {
     const { network, channels, size, preprocessing, init } = run.proposal;
     await readVector(run.state.modelPath(round), vector);
     await saveModel(`${run.state.folder.dir}/${name}.safetensors`, vector, run.layout, {
@@ -161,6 +187,16 @@ export async function keepModels(run: Run, best: number): Promise<void> {
       source: init.source,
     });
   }
+}
+
+async function checkModel(run: Run, round: number): Promise<void> {
+  const expected = run.models.get(round)!;
+  const got = await fileDigest(run.state.modelPath(round));
+  if (got === expected) return;
+  throw new ProtocolError("damaged_state", {
+    expected: `SHA-256 ${expected} of the model of round ${round}`,
+    got: got ?? "no file",
+  });
 }
 
 async function readVector(path: string, into: Float32Array): Promise<void> {

@@ -13,6 +13,8 @@ import { Order } from "../model/order.ts";
 import { scheduleOf } from "../model/recipe.ts";
 import type { ShardFacts, SplitScores, Trainer, TrainerSettings, TrainRow } from "./trainer.ts";
 
+/** Steps whose median tells the speed: a stop of the machine in one or two of them changes nothing. */
+const TIMED = 5;
 /** Seconds of training per native call: long enough to cost nothing, short enough to cancel. */
 const CHUNK = 0.2;
 const MOST_STEPS = 64;
@@ -27,6 +29,8 @@ export interface EngineTrainerOptions extends TrainerSettings {
   device: "auto" | "cpu" | "cuda";
   threads: number;
   libraries: Libraries;
+  /** Milliseconds that only grow. @default performance.now */
+  clock?: () => number;
 }
 
 /** Trains on shards with the native engine. */
@@ -41,6 +45,7 @@ export class EngineTrainer implements Trainer {
   #engine: Engine;
   #settings: TrainerSettings;
   #order: Order;
+  readonly #clock: () => number;
   #chunk = 1;
 
   private constructor(options: EngineTrainerOptions, data: DataSet, engine: Engine) {
@@ -48,6 +53,7 @@ export class EngineTrainer implements Trainer {
     this.#data = data;
     this.#engine = engine;
     this.#settings = options;
+    this.#clock = options.clock ?? (() => performance.now());
     const pooled = pool(options.shards);
     this.#rows = pooled.rows;
     this.#labels = pooled.labels;
@@ -103,11 +109,14 @@ export class EngineTrainer implements Trainer {
   async stepsPerSecond(): Promise<number> {
     await this.load(randomWeights(this.layout, this.#settings.seed));
     await this.#steps({ firstStep: 0, steps: 1, p0: 0, p1: 0 });
-    const started = performance.now();
-    const steps = 3;
-    await this.#steps({ firstStep: 1, steps, p0: 0, p1: 0 });
-    const speed = steps * 1000 / (performance.now() - started);
-    this.#chunk = Math.max(1, Math.min(MOST_STEPS, Math.round(CHUNK * speed)));
+    const took: number[] = [];
+    for (let firstStep = 1; firstStep <= TIMED; firstStep++) {
+      const started = this.#clock();
+      await this.#steps({ firstStep, steps: 1, p0: 0, p1: 0 });
+      took.push(this.#clock() - started);
+    }
+    const speed = 1000 / took.sort((a, b) => a - b)[TIMED >> 1];
+    this.#chunk = chunkOf(speed);
     return speed;
   }
 
@@ -149,7 +158,7 @@ export class EngineTrainer implements Trainer {
     const { lr, clip } = scheduleOf(recipe, row);
     for (let done = 0; done < row.steps;) {
       options.signal?.throwIfAborted();
-      const started = performance.now();
+      const started = this.#clock();
       const steps = Math.min(this.#chunk, row.steps - done);
       const firstStep = row.firstStep + done;
       const { losses } = await this.#engine.train(this.#data, {
@@ -160,10 +169,14 @@ export class EngineTrainer implements Trainer {
       });
       done += steps;
       options.onStep?.(done, losses.reduce((a, b) => a + b, 0) / steps);
-      const speed = steps * 1000 / (performance.now() - started);
-      this.#chunk = Math.max(1, Math.min(MOST_STEPS, Math.round(CHUNK * speed)));
+      this.#chunk = chunkOf(steps * 1000 / (this.#clock() - started));
     }
   }
+}
+
+/** Steps of a native call at this speed, steps per second. */
+function chunkOf(speed: number): number {
+  return Math.max(1, Math.min(MOST_STEPS, Math.round(CHUNK * speed)));
 }
 
 /** Only the settings, so that two of them compare. */

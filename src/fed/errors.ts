@@ -87,6 +87,16 @@ export const FAILURES = {
     "Cannot train on this shard",
     "make one with `fedx prepare` from more training images, or lower --batch (of the aggregator, where there is one)",
   ),
+  impossible_counts: fatal(
+    409,
+    "Cannot join with these counts",
+    "make the shard again with `fedx prepare`; a larger set needs several shards, one a silo",
+  ),
+  share_too_large: fatal(
+    409,
+    "Cannot let one silo outweigh the others",
+    "look at that silo's shard; if its counts are right, start the aggregator again with --max-share 1",
+  ),
   shard_changed: fatal(
     409,
     "Cannot change the shard in a run",
@@ -186,6 +196,11 @@ export const FAILURES = {
     0,
     "Cannot close the round in time",
     "bring the missing silos back and start the aggregator again, or raise --round-timeout",
+  ),
+  budget_over: fatal(
+    0,
+    "Cannot finish a round within the budget",
+    "bring the silos that are named up to speed, or raise --budget, then begin again with --new",
   ),
   model_missing: fatal(
     404,

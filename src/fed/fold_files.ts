@@ -15,19 +15,25 @@ const STRETCH = 1 << 18;
 /** Most f32 values of all updates that are folded at a time, 8 MiB; as many are read ahead. */
 const HELD = 1 << 21;
 
-/** A whole staged update: a raw little-endian f32 file in layout order. */
-export interface StagedUpdate {
+/** A raw little-endian f32 file in layout order. */
+export interface VectorFile {
   path: string;
+  /** Checked on the way. */
+  sha256: string;
+  /** For people. @default "a vector" */
+  what?: string;
+}
+
+/** A whole staged update, with the digest that it was counted with. */
+export interface StagedUpdate extends VectorFile {
   /** Training images n ≥ 1. */
   examples: number;
-  /** Digest it was counted with; checked on the way when given. */
-  sha256?: string;
 }
 
 /**
  * Folds staged files into a new vector file, synced but not renamed: the caller renames it when it commits.
  * @param updates Staged whole updates, in any order.
- * @param options `base` is g(r − 1), in memory or a raw f32 file; `out` is the file to write, replaced if it exists;
+ * @param options `base` is g(r − 1), in memory or a file; `out` is the file to write, replaced if it exists;
  * `onStretch` is awaited after each stretch of it.
  * @returns SHA-256 hex of the new vector's bytes.
  * @throws {ProtocolError} `out_of_range` naming the tensor; `damaged_state` when a file has another size or digest.
@@ -35,7 +41,7 @@ export interface StagedUpdate {
 export async function foldFiles(
   updates: readonly StagedUpdate[],
   options: {
-    base: Float32Array | string;
+    base: Float32Array | VectorFile;
     layout: Layout;
     scale: Scale;
     out: string;
@@ -45,8 +51,8 @@ export async function foldFiles(
   const { layout, scale } = options;
   const stretch = stretchOf(updates.length);
   const sources: Source[] = [];
-  const open = async (path: string, sha256?: string) => {
-    const source = await Source.open(path, { length: layout.length, stretch, sha256 });
+  const open = async (file: VectorFile) => {
+    const source = await Source.open(file, { length: layout.length, stretch });
     sources.push(source);
     return source;
   };
@@ -54,8 +60,8 @@ export async function foldFiles(
   using out = await Deno.open(options.out, { write: true, create: true, truncate: true });
   try {
     const read = [];
-    for (const { path, sha256 } of updates) read.push(await open(path, sha256));
-    const base = typeof options.base === "string" ? await open(options.base) : options.base;
+    for (const update of updates) read.push(await open(update));
+    const base = options.base instanceof Float32Array ? options.base : await open(options.base);
     const digest = createHash("sha256");
     const results = [new Float32Array(stretch), new Float32Array(stretch)];
     for (let first = 0; first < layout.length; first += stretch) {
@@ -93,48 +99,54 @@ function stretchOf(files: number): number {
 class Source {
   readonly #file: FileHandle;
   readonly #length: number;
-  readonly #expected: string | undefined;
-  readonly #digest: Hash | null;
+  readonly #what: string;
+  readonly #expected: string;
+  readonly #digest: Hash = createHash("sha256");
   readonly #buffers: Float32Array<ArrayBuffer>[];
   /** Values that were begun to read. */
   #begun = 0;
   #ahead: Promise<Float32Array<ArrayBuffer>>;
 
-  private constructor(file: FileHandle, options: { length: number; stretch: number; sha256?: string }) {
-    const { length, stretch, sha256 } = options;
+  private constructor(
+    file: FileHandle,
+    options: { length: number; stretch: number; what: string; sha256: string },
+  ) {
+    const { length, stretch, what, sha256 } = options;
     this.#file = file;
     this.#length = length;
+    this.#what = what;
     this.#expected = sha256;
-    this.#digest = sha256 === undefined ? null : createHash("sha256");
     this.#buffers = [new Float32Array(stretch), new Float32Array(stretch)];
     this.#ahead = this.#begin();
   }
 
   /** @throws {ProtocolError} `damaged_state` when the file does not hold `length` values. */
   static async open(
-    path: string,
-    options: { length: number; stretch: number; sha256?: string },
+    { path, sha256, what = "a vector" }: VectorFile,
+    options: { length: number; stretch: number },
   ): Promise<Source> {
-    const file = await open(path, "r");
+    const file = await open(path, "r").catch((cause) => {
+      throw cause.code === "ENOENT" ? damaged(what, "no file") : cause;
+    });
     const { size } = await file.stat();
     const expected = options.length * 4;
-    if (size === expected) return new Source(file, options);
+    if (size === expected) return new Source(file, { ...options, what, sha256 });
     await file.close();
-    throw damaged(`a vector of ${expected} bytes`, `${size}`);
+    throw damaged(`${what} of ${expected} bytes`, `${size}`);
   }
 
   /** The next stretch, shorter at the end; valid until the next call. */
   async next(): Promise<Float32Array> {
     const values = await this.#ahead;
-    this.#digest?.update(new Uint8Array(values.buffer, 0, values.byteLength));
+    this.#digest.update(new Uint8Array(values.buffer, 0, values.byteLength));
     this.#ahead = this.#begin();
     return values;
   }
 
-  /** Compares the digest of all that was read with the expected one, if any. */
+  /** Compares the digest of all that was read with the expected one. */
   verify(): void {
-    const got = this.#digest?.digest("hex");
-    if (got !== this.#expected) throw damaged(`SHA-256 ${this.#expected}`, String(got));
+    const got = this.#digest.digest("hex");
+    if (got !== this.#expected) throw damaged(`SHA-256 ${this.#expected} of ${this.#what}`, got);
   }
 
   async close(): Promise<void> {

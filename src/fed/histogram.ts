@@ -14,6 +14,9 @@ export const MIN_CELL = 5;
 /** Fewest test patients of each class of a silo that sends a histogram. */
 const MIN_PATIENTS = 20;
 
+/** An AUROC is a quotient of pairs in doubles. */
+const ROUNDING = 1e-9;
+
 /** The bins that the plan fixes: `bins` equal ones on [low, high), and an open end on either side. */
 type Bins = Proposal["histogram"];
 /** Films by class in merged bins; interval i covers the bins from `first[i]` to before `first[i + 1]`. */
@@ -102,10 +105,28 @@ function filmsByBin({ logits }: SplitScores, bins: Bins): number[][] {
 }
 
 /**
- * Whether a histogram is one that `mergedHistogram` may give for these counts.
+ * Whether a histogram is one that `mergedHistogram` may give for these counts, and the AUROC one that its films may have.
  * @throws {ProtocolError} `wrong_counts`.
  */
 export function checkHistogram(
+  histogram: MergedHistogram,
+  expected: { positives: number; negatives: number; auroc: number | null; bins: Bins },
+): void {
+  checkCells(histogram, expected);
+  const { positives, negatives, auroc } = expected;
+  const pairs = positives * negatives;
+  const own = sureOrder([histogram]);
+  const lower = own.wins / pairs, upper = 1 - own.losses / pairs;
+  if (auroc !== null && auroc >= lower - ROUNDING && auroc <= upper + ROUNDING) return;
+  throw new ProtocolError("wrong_counts", {
+    expected: `a test AUROC of ${lower.toFixed(6)} … ${upper.toFixed(6)}, as its own histogram says`,
+    got: String(auroc),
+    remedy: "ask that silo how it comes by figures that contradict each other",
+  });
+}
+
+/** @throws {ProtocolError} `wrong_counts`. */
+function checkCells(
   histogram: MergedHistogram,
   expected: { positives: number; negatives: number; bins: Bins },
 ): void {

@@ -1,7 +1,9 @@
 /** Who takes part: what a registration must satisfy, and the plan that freezes when all have joined. */
+import { MOST_IMAGES } from "./aggregate.ts";
 import { ProtocolError } from "./errors.ts";
-import type { Plan, Proposal, Registration } from "./protocol.ts";
+import type { Plan, Proposal, Registration, SplitCounts } from "./protocol.ts";
 import type { Run } from "./run.ts";
+import { checkShare } from "./share.ts";
 
 /** The registered fields that must stay the same for a whole run, and the code that says so. */
 const KEPT = [["shard", "shard_changed"], ["splits", "shard_changed"], ["build", "other_device"], [
@@ -24,6 +26,8 @@ export function join(run: Run, silo: string, registration: Registration): void {
     });
   }
   checkRegistration(run.proposal, registration);
+  // Whom the plan is without: those in it were weighed when it froze.
+  if (run.plan !== null && !run.plan.roster.includes(silo)) checkShare(run, registration);
   for (const [name, other] of run.joined) {
     if (name !== silo && other.shard === registration.shard && !run.allowSameShard) {
       throw new ProtocolError("same_shard", { expected: "a shard of its own", got: `the shard of ${name}` });
@@ -49,12 +53,13 @@ function checkKept(run: Run, registration: Registration): void {
 
 /**
  * Whether a shard suits a proposal; both sides ask, the silo before it connects its engine.
- * @throws {ProtocolError} `other_data`, `empty_class`, `too_few_images`.
+ * @throws {ProtocolError} `impossible_counts`, `other_data`, `empty_class`, `too_few_images`.
  */
 export function checkRegistration(
   proposal: Proposal,
   shard: Pick<Registration, "size" | "kernel" | "fit" | "labelRule" | "splits">,
 ): void {
+  for (const [split, counts] of Object.entries(shard.splits)) checkCounts(split, counts);
   const wanted = {
     size: proposal.size,
     kernel: proposal.preprocessing.kernel,
@@ -84,6 +89,16 @@ export function checkRegistration(
       got: `${shard.splits.train.images}`,
     });
   }
+}
+
+/** @throws {ProtocolError} `impossible_counts` */
+function checkCounts(split: string, { images, patients, positives }: SplitCounts): void {
+  const sound = images <= MOST_IMAGES && patients <= images && positives <= images;
+  if (sound) return;
+  throw new ProtocolError("impossible_counts", {
+    expected: `at most ${MOST_IMAGES} images in ${split}, and no more patients or positives than images`,
+    got: `${images} images of ${patients} patients, ${positives} positive`,
+  });
 }
 
 /** The plan of those who joined: class weights come from the pooled training counts, w_c = N / (2 N_c). */

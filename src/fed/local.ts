@@ -10,7 +10,7 @@ import { delta, fold, scaleFor } from "./aggregate.ts";
 import { planRow, type RowTiming } from "./budget.ts";
 import type { OnEvent } from "./event.ts";
 import { checkRegistration, classWeightsOf } from "./join.ts";
-import { closingTime } from "./pace.ts";
+import { closingTime, plausibleSpeed, recentMedian } from "./pace.ts";
 import { newRunId, type Proposal, type Scores } from "./protocol.ts";
 import { type LocalResult, type RoundResult, roundResult, testResult } from "./result.ts";
 import { byStratum, testScores, valScores } from "./scoring.ts";
@@ -54,7 +54,8 @@ class Local {
   #vector: Float32Array;
   #best: { round: number; vector: Float32Array };
   #speed = 0;
-  #score: number | null = null;
+  /** Seconds that each scoring of `val` took. */
+  readonly #scorings: number[] = [];
 
   constructor(options: LocalOptions) {
     const { train } = options.trainer.shard.splits;
@@ -78,7 +79,7 @@ class Local {
     const { trainer, proposal, silo = 0 } = this.#options;
     const { recipe, seed } = proposal;
     await trainer.configure({ recipe, classWeights: this.#weights, seed, silo });
-    if (proposal.budget !== null) this.#speed = await trainer.stepsPerSecond();
+    if (proposal.budget !== null) this.#speed = plausibleSpeed(await trainer.stepsPerSecond());
   }
 
   /** Row after row, as the aggregator writes them. */
@@ -101,11 +102,11 @@ class Local {
     const turn = {
       val: val.images,
       test: test.images,
-      score: this.#score,
+      score: recentMedian(this.#scorings),
       pull: null,
       stepsPerSecond: this.#speed,
     };
-    const closing = closingTime([turn], { batch: proposal.recipe.batch });
+    const closing = closingTime([turn], { batch: proposal.recipe.batch, budget: proposal.budget });
     const elapsed = this.#rounds === 0 ? 0 : now - this.#timings[0].opened;
     return planRow({
       round: this.#rounds + 1,
@@ -153,7 +154,7 @@ class Local {
     const { trainer, proposal } = this.#options;
     const began = performance.now();
     const split = await trainer.score("val");
-    this.#score = (performance.now() - began) / 1000;
+    this.#scorings.push((performance.now() - began) / 1000);
     this.#images.scored += split.labels.length;
     const scores: Record<string, Scores> = {};
     for (const [index, part] of byStratum(split, proposal.silos.length).entries()) {

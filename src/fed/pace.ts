@@ -1,6 +1,9 @@
 /**
  * How much of a full row fits the time: from measured rows, from the silos' own speed before the first, and the
  * reserve that the closing phase needs. Durations are seconds, shares parts of a full row (n·E images per silo).
+ *
+ * Why medians and bounds: speeds and durations are what silos say of themselves. One that lies, and one that was
+ * stopped for minutes, may cost the run some of its rows, but neither ends it.
  */
 
 /** Where in the budget a run is meant to end: the middle of its last 5 %. */
@@ -15,7 +18,17 @@ const LONGEST_FEWEST = 0.06;
 const EARLY = 0.02;
 /** A last row of a step or two may end this part of the budget after the aim. */
 const LATE = 0.012;
+/**
+ * An overhead beyond half the time left is not believed while more than this part of the budget is left: it is one stop,
+ * or one lie. The next row is a bet then, and abandoned where it is lost.
+ */
+const DOUBT = 1 / 8;
+/** Smallest part of a full row; a row has a step of each silo anyhow. */
 const SHORTEST_SHARE = 1e-3;
+/** Least part of what is left of the schedule that a row covers: progress moves with each. */
+const LEAST_PART = 1e-6;
+/** Least seconds of a full row: an engine that takes no time divides by nothing. */
+const LEAST_FULL = 1e-6;
 /** “The last row is the one after which less than 1.5 rows of time would be left.” */
 const ROWS_LEFT = 1.5;
 /** No row is longer than this many full ones. */
@@ -26,10 +39,20 @@ const SHARING = 4;
 const FIRST = 1 / 8;
 /** Finished rows that an estimate looks back on: a median over three survives one slow start or restart. */
 const MEMORY = 3;
+/** Largest part of the budget that is kept for the closing phase, whatever the silos say of their scoring. */
+const MOST_CLOSING = 1 / 4;
 /** Committing, selecting and polling in the closing phase, whatever the data. */
 const CLOSING_OVERHEAD = 1;
 /** Scoring is about this much faster than training, used before the first scores only. */
 const SCORING_SPEEDUP = 3;
+
+/** Steps per second that a silo may claim. */
+export const SPEEDS = { lowest: 1e-3, highest: 1e6 } as const;
+
+/** A measured speed within `SPEEDS`: a clock that stood still, or a machine that did, gives any number. */
+export function plausibleSpeed(measured: number): number {
+  return Math.min(SPEEDS.highest, Math.max(SPEEDS.lowest, Number.isNaN(measured) ? 0 : measured));
+}
 
 /** A finished row. */
 export interface RowTiming {
@@ -51,13 +74,17 @@ export interface CostPerRow {
 
 /** Cost of a row from the last finished ones (at least one). */
 export function rowCost(timings: readonly RowTiming[]): CostPerRow {
-  const recent = timings.slice(-MEMORY);
-  return {
-    overhead: median(recent.map(({ wall, train }) => train === null ? 0 : Math.max(0, wall - train))),
-    full: median(
-      recent.map(({ wall, train, share }) => (train === null ? wall : Math.min(wall, train)) / share),
-    ),
-  };
+  const overheads = timings.map(({ wall, train }) => train === null ? 0 : Math.max(0, wall - train));
+  const fulls = timings.map(({ wall, train, share }) =>
+    (train === null ? wall : Math.min(wall, train)) / share
+  );
+  return { overhead: recentMedian(overheads)!, full: recentMedian(fulls)! };
+}
+
+/** Median of the last few values, the lower one of two; null for none. One stop among three moves it little. */
+export function recentMedian(values: readonly number[]): number | null {
+  const sorted = values.slice(-MEMORY).sort((a, b) => a - b);
+  return sorted.length === 0 ? null : sorted[(sorted.length - 1) >> 1];
 }
 
 interface TimeLeft {
@@ -79,37 +106,40 @@ export function shareLeft(
   time: TimeLeft,
 ): { share: number; part: number; last: boolean } | null {
   const left = available(time);
-  const { overhead, full } = cost;
+  const { full } = cost;
+  const doubted = left > DOUBT * time.budget && cost.overhead > left / 2;
+  const overhead = doubted ? left / 4 : cost.overhead;
   const whole = overhead + full;
   const shortest = overhead +
     Math.min(full * time.fewest, Math.max(LONGEST_FEWEST * time.budget - overhead, overhead / 2));
   const final = Math.min(whole, Math.max(shortest, FINAL * time.budget));
-  const share = (seconds: number) => (seconds - overhead) / full;
+  const share = (seconds: number) =>
+    Math.max(SHORTEST_SHARE, (seconds - overhead) / Math.max(LEAST_FULL, full));
   const lastBelow = Math.max(ROWS_LEFT * final, Math.min(final + EARLY * time.budget, LONGEST_SHARE * final));
   if (left < lastBelow) {
     const useful = left >= shortest || left > EARLY * time.budget;
     if (!useful || left + LATE * time.budget < overhead) return null;
-    return { share: Math.min(LONGEST_SHARE, Math.max(SHORTEST_SHARE, share(left))), part: 1, last: true };
+    return { share: Math.min(LONGEST_SHARE, share(left)), part: 1, last: true };
   }
   // Leave a last row of about `final`, and never bet more than two thirds of the time on one row.
   const length = Math.max(shortest, Math.min(whole, left / ROWS_LEFT, Math.max(left - final, left / 2)));
-  return { share: Math.min(1, share(length)), part: length / left, last: false };
+  return { share: Math.min(1, share(length)), part: Math.max(LEAST_PART, length / left), last: false };
 }
 
 /**
- * The first row: a full one, unless silos that share a machine could then spend much of the budget on it.
+ * The first row: a full one, unless silos that share a machine could then spend much of the budget on it. There always
+ * is one, since nothing is measured yet and a row too long is abandoned: no silo's word alone may end a run.
  * @param alone Seconds of training of the slowest silo, each measured alone; 0 when unknown. The progress is planned
  * from it and thus too small where silos share a machine; later rows make up for that.
  */
 export function firstShare(
   alone: number,
   time: TimeLeft & { silos: number },
-): { share: number; part: number; last: boolean } | null {
-  const left = available(time);
-  if (left <= 0) return null;
+): { share: number; part: number; last: boolean } {
+  const left = Math.max(available(time), FIRST * time.budget);
   const worst = alone * Math.min(time.silos, SHARING);
-  const share = worst > 0 ? Math.min(1, FIRST * left / worst) : 1;
-  return { share, part: Math.min(0.5, alone * share / left), last: false };
+  const share = worst > 0 ? Math.min(1, Math.max(SHORTEST_SHARE, FIRST * left / worst)) : 1;
+  return { share, part: Math.max(LEAST_PART, Math.min(FIRST, alone * share / left)), last: false };
 }
 
 /** When an open row is abandoned, seconds after round 1 opened. */
@@ -126,15 +156,22 @@ export function leaveOutAt(clock: { budget: number }): number {
 export interface ClosingTurn {
   val: number;
   test: number;
-  /** Seconds its last scoring of `val` took, null before the first. */
+  /** Seconds its scoring of `val` takes (`recentMedian`), null before the first. */
   score: number | null;
-  /** Seconds its last pull of a model took, null before the first. */
+  /** Seconds its pull of a model takes, null before the first. */
   pull: number | null;
   stepsPerSecond: number;
 }
 
-/** Expected length of the closing phase: pull and score g(R) on val, then score the selected model on test. */
-export function closingTime(turns: readonly ClosingTurn[], options: { batch: number }): number {
+/**
+ * Expected length of the closing phase: pull and score g(R) on val, then score the selected model on test; a quarter of
+ * the budget at most.
+ * @param options.budget null for none
+ */
+export function closingTime(
+  turns: readonly ClosingTurn[],
+  options: { batch: number; budget: number | null },
+): number {
   const longest = Math.max(
     0,
     ...turns.map(({ val, test, score, pull, stepsPerSecond }) => {
@@ -143,11 +180,5 @@ export function closingTime(turns: readonly ClosingTurn[], options: { batch: num
       return measured * (1 + test / Math.max(1, val)) + 2 * (pull ?? 0);
     }),
   );
-  return CLOSING_OVERHEAD + longest;
-}
-
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  return Math.min(CLOSING_OVERHEAD + longest, MOST_CLOSING * (options.budget ?? Infinity));
 }

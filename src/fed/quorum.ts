@@ -9,6 +9,7 @@ import { planOf } from "./join.ts";
 import { planId } from "./protocol.ts";
 import { wallTimes } from "./rounds.ts";
 import type { Run } from "./run.ts";
+import { checkShares } from "./share.ts";
 
 /** Seconds a first round may take. */
 const FIRST_ROUND = 3600;
@@ -26,12 +27,15 @@ export interface Wanted {
   roster: () => string[];
   /** Whether it came from this silo. */
   has: (silo: string) => boolean;
-  /** Wall-clock second at which waiting ends whatever has come. @default Infinity */
+  /** When waiting ends whatever has come, as the run counts time. @default Infinity */
   giveUp?: number;
   signal?: AbortSignal;
 }
 
-/** Waits until the invited silos have joined, or a quorum of them at the join timeout; then freezes the plan. */
+/**
+ * Waits until the invited silos have joined, or a quorum of them at the join timeout; then freezes the plan.
+ * @throws {ProtocolError} `join_timeout`, `share_too_large`.
+ */
 export async function freezePlan(run: Run, signal?: AbortSignal): Promise<void> {
   const { silos, joinTimeout, quorum } = run.proposal;
   const missing = () => silos.filter((silo) => !run.joined.has(silo));
@@ -42,6 +46,7 @@ export async function freezePlan(run: Run, signal?: AbortSignal): Promise<void> 
       got: `nothing from ${missing().join(", ")}`,
     });
   }
+  checkShares(run);
   run.plan = planOf(run.proposal, run.joined.values());
   run.state.freeze(run.plan);
   run.onEvent({ type: "plan", planId: planId(run.plan), plan: run.plan });
@@ -87,7 +92,7 @@ export async function gather(run: Run, wanted: Wanted): Promise<"enough" | "give
   }
 }
 
-/** Wall-clock second at which what opened or opened again at `opened` times out. */
+/** When what opened or opened again at `opened` times out. */
 export function timeoutAt(run: Run, opened: number): number {
   const { roundTimeout } = run.proposal;
   if (roundTimeout !== null) return opened + roundTimeout;

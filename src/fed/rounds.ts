@@ -9,7 +9,7 @@ import type { StoredRow } from "./aggregator_state.ts";
 import { planRow, type RowTiming } from "./budget.ts";
 import { removeIfThere, renameDurable } from "./files.ts";
 import { foldFiles } from "./fold_files.ts";
-import { abandonAt, closingTime } from "./pace.ts";
+import { abandonAt, closingTime, recentMedian } from "./pace.ts";
 import type { Row, Scores } from "./protocol.ts";
 import { recordedRow, type Recording } from "./replay.ts";
 import type { Run } from "./run.ts";
@@ -94,12 +94,17 @@ export async function closeRow(run: Run, stored: StoredRow): Promise<void> {
     const receipt = run.state.receipt(row.round, silo);
     if (receipt === null) return [];
     const { examples, sha256 } = receipt;
-    return [{ path: run.state.stagedPath(row.round, silo).whole, examples, sha256 }];
+    const what = `the update of ${silo} in round ${row.round}`;
+    return [{ path: run.state.stagedPath(row.round, silo).whole, examples, sha256, what }];
   });
   await run.faultPoint("before_fold");
   const path = run.state.modelPath(row.round);
   const { sha256 } = await foldFiles(updates, {
-    base: run.state.modelPath(row.round - 1),
+    base: {
+      path: run.state.modelPath(row.round - 1),
+      sha256: row.base,
+      what: `the model of round ${row.round - 1}`,
+    },
     layout: run.layout,
     scale: row.scale,
     out: `${path}.partial`,
@@ -149,28 +154,29 @@ export function wallTimes(run: Run): number[] {
   return timingsOf(run, run.state.scores(), run.now()).slice(0, run.rounds).map(({ wall }) => wall);
 }
 
-/** Wall-clock second at which an open row is abandoned so that the run ends within its budget. */
+/** When an open row is abandoned so that the run ends within its budget, as the run counts time. */
 export function abandonTime(run: Run): number {
   const { budget } = run;
   if (budget === null || run.rows.length === 0) return Infinity;
   return run.rows[0].opened + abandonAt({ budget, closing: closingSeconds(run) });
 }
 
-/** Expected length of the closing phase from the silos' last turns, seconds. */
+/** Expected length of the closing phase from the silos' last few turns, seconds. */
 export function closingSeconds(run: Run): number {
-  const latest = run.state.scores().get(run.rounds) ?? {};
+  const scores = [...run.state.scores().values()];
   const turns = run.roster.map((silo) => {
     const { splits, stepsPerSecond } = run.joined.get(silo)!;
-    const seconds = latest[silo]?.seconds;
+    const recent = (part: "score" | "pull") =>
+      recentMedian(scores.flatMap((round) => round[silo]?.seconds?.[part] ?? []));
     return {
       val: splits.val.images,
       test: splits.test.images,
-      score: seconds?.score ?? null,
-      pull: seconds?.pull ?? null,
+      score: recent("score"),
+      pull: recent("pull"),
       stepsPerSecond,
     };
   });
-  return closingTime(turns, { batch: run.proposal.recipe.batch });
+  return closingTime(turns, { batch: run.proposal.recipe.batch, budget: run.budget });
 }
 
 /** Passes of a silo over its images in the rows that are done: where its last counted update ended. */

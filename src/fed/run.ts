@@ -10,6 +10,8 @@ import type { AggregatorState, StoredRow } from "./aggregator_state.ts";
 import { Attendance } from "./attendance.ts";
 import type { OnEvent } from "./event.ts";
 import type { Recording } from "./replay.ts";
+import { type Clock, RunClock } from "./run_clock.ts";
+import { maxShareOf } from "./share.ts";
 import {
   type Plan,
   planId,
@@ -18,6 +20,9 @@ import {
   type RunState,
   type RunView,
 } from "./protocol.ts";
+
+/** Seconds between two notes of the time. */
+const REMEMBER = 5;
 
 /** Awaited at named moments; tests kill or delay a role there. */
 export type FaultPoint = (name: string) => void | Promise<void>;
@@ -33,7 +38,9 @@ export class Run {
   readonly faultPoint: FaultPoint;
   /** Two silos may join with one shard: for experiments. */
   readonly allowSameShard: boolean;
-  /** Wall-clock seconds at which this process took up a run that had rows; 0 for one that it began. */
+  /** Largest part of all training images that one silo may have. */
+  readonly maxShare: number;
+  /** When this process took up a run that had rows (`now`); 0 for one that it began. */
   readonly resumed: number;
   /** The rows to run again, null for a run of its own. */
   readonly recording: Recording | null;
@@ -51,6 +58,8 @@ export class Run {
   folding = 0;
   /** Bytes of models and updates moved so far. */
   bytes: number;
+  readonly #clock: RunClock;
+  #remembered = -Infinity;
   #change = Promise.withResolvers<void>();
 
   constructor(
@@ -61,6 +70,8 @@ export class Run {
       faultPoint: FaultPoint;
       silence?: number;
       allowSameShard?: boolean;
+      maxShare?: number;
+      clock?: Clock;
     },
   ) {
     this.state = state;
@@ -71,8 +82,10 @@ export class Run {
     this.onEvent = options.onEvent;
     this.faultPoint = options.faultPoint;
     this.allowSameShard = options.allowSameShard ?? false;
+    this.maxShare = options.maxShare ?? maxShareOf(this.proposal);
     this.recording = state.recording;
     this.plan = state.plan;
+    this.#clock = new RunClock(state.folder.get("clock"), { longest: this.budget, clock: options.clock });
     this.rows = state.rows();
     this.resumed = this.rows.length === 0 ? 0 : this.now();
     this.models = state.models();
@@ -109,9 +122,20 @@ export class Run {
     return this.joined.get(silo)!.splits.train.images;
   }
 
-  /** Wall-clock seconds. */
+  /** Seconds by the run's own clock, which never jumps. */
   now(): number {
-    return Date.now() / 1000;
+    return this.#clock.now();
+  }
+
+  /** Stores the time every few seconds, so that a restart goes on from there: to be called more often than that. */
+  remember(): void {
+    if (this.now() - this.#remembered < REMEMBER) return;
+    this.#remembered = this.now();
+    try {
+      this.state.folder.set("clock", this.#clock.moment());
+    } catch {
+      // A full disk: the next thing that must be stored says so.
+    }
   }
 
   /** What silos are told. */
@@ -144,7 +168,7 @@ export class Run {
   }
 
   /**
-   * Waits until `ready()` or the deadline (wall-clock seconds); returns whether it is ready.
+   * Waits until `ready()` or the deadline (as `now` counts); returns whether it is ready.
    * @throws the signal's reason when aborted.
    */
   async until(

@@ -4,7 +4,9 @@
  */
 import * as v from "valibot";
 import { checkRecipe } from "../model/recipe.ts";
+import { MOST_IMAGES } from "./aggregate.ts";
 import { ProtocolError } from "./errors.ts";
+import { SPEEDS } from "./pace.ts";
 import * as p from "./protocol.ts";
 
 type Schema<T> = v.GenericSchema<unknown, T>;
@@ -16,7 +18,11 @@ const number = (min: number, max: number) => v.pipe(v.number(), v.finite(), v.mi
 const integer = (min: number, max: number) => v.pipe(number(min, max), v.integer());
 const COUNT = 2 ** 40;
 const count = integer(0, COUNT);
-const seconds = number(0, 1e9);
+/** Images of one silo. */
+const images = integer(0, MOST_IMAGES);
+const examples = integer(1, MOST_IMAGES);
+/** How long a part of a turn took. */
+const seconds = number(0, 1e7);
 const fraction = number(0, 1);
 const passes = number(0, 1e9);
 const score = v.nullable(fraction);
@@ -98,13 +104,13 @@ const proposal = {
   ),
   quorum: integer(1, 1024),
   roundTimeout: v.nullable(number(0.1, 1e9)),
-  joinTimeout: seconds,
+  joinTimeout: number(0, 1e9),
   init: v.strictObject({ kind: text(32), source: text(400), sha256: Digest }),
   histogram: v.strictObject({ bins: v.literal(62), low: v.literal(-8), high: v.literal(8) }),
 };
 export const ProposalSchema: Schema<p.Proposal> = v.strictObject(proposal);
 
-const splitCounts = v.strictObject({ images: count, patients: count, positives: count });
+const splitCounts = v.strictObject({ images, patients: images, positives: images });
 export const RegistrationSchema: Schema<p.Registration> = v.strictObject({
   silo: SiloName,
   shard: Digest,
@@ -112,7 +118,7 @@ export const RegistrationSchema: Schema<p.Registration> = v.strictObject({
   device: text(128),
   threads: integer(1, 65536),
   build: text(128),
-  stepsPerSecond: number(0, 1e9),
+  stepsPerSecond: number(SPEEDS.lowest, SPEEDS.highest),
   size: integer(1, 65536),
   kernel: text(32),
   fit: text(32),
@@ -161,7 +167,7 @@ export const UpdateStartSchema: Schema<p.UpdateStart> = v.strictObject({
   base: Digest,
   layout: Digest,
   bytes: integer(4, 2 ** 36),
-  examples: integer(1, COUNT),
+  examples,
   sha256: Digest,
   encoding: v.literal(1),
   wire: v.literal(2),
@@ -172,7 +178,7 @@ export const ReceiptSchema: Schema<p.Receipt> = v.strictObject({
   round,
   silo: SiloName,
   sha256: Digest,
-  examples: integer(1, COUNT),
+  examples,
 });
 export const UpdateProgressSchema: Schema<p.UpdateProgress> = v.strictObject({
   offset: integer(0, 2 ** 36),
@@ -192,7 +198,8 @@ export const ScoresSchema: Schema<p.Scores> = v.strictObject({
   test: v.exactOptional(
     v.strictObject({
       auroc: score,
-      se: score,
+      // The deviation of values in [0, 1] is no larger.
+      se: v.nullable(number(0, 0.5)),
       positives: count,
       negatives: count,
       images: count,

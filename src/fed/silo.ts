@@ -26,7 +26,9 @@ import {
   WIRE_VERSION,
 } from "./protocol.ts";
 import type { SiloResult, SiloTest } from "./result.ts";
+import { plausibleSpeed } from "./pace.ts";
 import type { FaultPoint } from "./run.ts";
+import { RunClock } from "./run_clock.ts";
 import { testScores } from "./scoring.ts";
 import { SiloState } from "./silo_state.ts";
 import { requirePinnedDeno } from "./tls.ts";
@@ -92,7 +94,7 @@ export async function runSilo(options: SiloOptions): Promise<SiloResult> {
   using trainer = await options.trainer(proposal, { number });
   checkRegistration(proposal, trainer.shard);
   checkPatients(trainer.shard.splits.train, options.accept);
-  const speed = await trainer.stepsPerSecond();
+  const speed = plausibleSpeed(await trainer.stepsPerSecond());
   const joined = await client.join(registrationOf(options.silo, trainer, speed));
   if (before === null) state.joined = { run: view.run, proposal, late: joined.plan !== null };
   const doing = { run: view.run, round: 0, phase: "waiting" as const, step: 0, steps: 0 };
@@ -137,6 +139,8 @@ async function waitForPlan(
 async function takePart(context: TurnContext): Promise<SiloResult> {
   const { client, state, silo, pulse, plan } = context;
   const { run, proposal } = state.joined!;
+  const { since } = state.tally;
+  const clock = new RunClock(since === null ? null : { run: since, wall: since });
   let test: SiloTest | null = null;
   let view = await client.view();
   for (let done = "";; view = await client.view({ seen: done })) {
@@ -149,7 +153,7 @@ async function takePart(context: TurnContext): Promise<SiloResult> {
     if (phase === "round" && row?.roster.includes(silo)) {
       checkRow(row, { run, silo, plan, past: state.past });
       state.acceptRow(row);
-      if (state.tally.since === null) state.tally = { ...state.tally, since: Date.now() / 1000 };
+      if (state.tally.since === null) state.tally = { ...state.tally, since: clock.now() };
       const over = pulse.follow(done);
       if (!await step(context, row.round, () => turn({ ...context, over }, row))) done = "";
     } else if (asked && selected === null) {
@@ -160,7 +164,9 @@ async function takePart(context: TurnContext): Promise<SiloResult> {
       else done = "";
     }
     pulse.doing = { run: view.run, round: view.round, phase: "waiting", step: 0, steps: 0 };
-    if (view.state === "finished" && test !== null) return await finish(context, view, test);
+    if (view.state === "finished" && test !== null) {
+      return await finish(context, view, { test, now: clock.now() });
+    }
   }
 }
 
@@ -249,14 +255,18 @@ async function testSelected(
 }
 
 /** Stores the result, then lets the aggregator go. */
-async function finish(context: TurnContext, view: RunView, test: SiloTest): Promise<SiloResult> {
+async function finish(
+  context: TurnContext,
+  view: RunView,
+  { test, now }: { test: SiloTest; now: number },
+): Promise<SiloResult> {
   const { state, trainer, onEvent } = context;
   const { rounds, latest, trained, scored, since } = state.tally;
   const result: SiloResult = {
     // The last one may have been abandoned after this silo's update had counted.
     rounds: latest > view.round ? rounds - 1 : rounds,
     examples: trainer.shard.splits.train.images,
-    seconds: since === null ? 0 : Date.now() / 1000 - since,
+    seconds: since === null ? 0 : now - since,
     images: { trained, scored },
     model: state.modelPath,
     sha256: view.selected!.sha256,

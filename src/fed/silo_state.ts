@@ -43,7 +43,7 @@ export interface Tally {
   latest: number;
   trained: number;
   scored: number;
-  /** Wall-clock seconds of the first turn's start. */
+  /** When the first turn began, seconds by the run's clock. */
   since: number | null;
 }
 

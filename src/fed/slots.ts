@@ -12,7 +12,7 @@ export const IDLE = 60;
 /** Seconds after which a silo that got no slot asks again. */
 export const ASK_AGAIN = 1;
 
-/** Who may send, and when each was last heard, wall-clock seconds. */
+/** Who may send, and when each was last heard, seconds. */
 export class Slots {
   readonly #heard = new Map<string, number>();
 

@@ -1,6 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertGreaterOrEqual, assertThrows } from "@std/assert";
+import fc from "fast-check";
 import { planRow, type RowPlan, type RowRequest } from "../../src/fed/budget.ts";
-import { abandonAt, closingTime, rowCost } from "../../src/fed/pace.ts";
+import { abandonAt, closingTime, plausibleSpeed, recentMedian, rowCost } from "../../src/fed/pace.ts";
 import { stepsOf } from "../../src/fed/stretch.ts";
 import { seeded } from "../random.ts";
 
@@ -116,14 +117,106 @@ Deno.test("rowCost: the median of three rows survives a slow start and a restart
   const row = (wall: number, share = 1) => ({ wall, train: wall - 5, share });
   assertEquals(rowCost([row(500), row(45), row(47), row(46)]), { overhead: 5, full: 41 });
   assertEquals(rowCost([row(45), row(900), row(25, 0.5)]), { overhead: 5, full: 40 });
+  assertEquals(rowCost([row(500), row(45)]), { overhead: 5, full: 40 });
   assertEquals(rowCost([{ wall: 30, train: null, share: 0.5 }]), { overhead: 0, full: 60 });
 });
 
 Deno.test("closingTime: from the measured scoring; before that from the speed of training", () => {
   const turn = { val: 100, test: 150, score: 4, pull: 0.5, stepsPerSecond: 3 };
-  assertAlmostEquals(closingTime([turn, { ...turn, score: 2 }], { batch: 32 }), 1 + 4 * 2.5 + 1, 1e-9);
-  const guess = closingTime([{ ...turn, score: null, pull: null }], { batch: 32 });
+  assertAlmostEquals(
+    closingTime([turn, { ...turn, score: 2 }], { batch: 32, budget: 1200 }),
+    1 + 4 * 2.5 + 1,
+    1e-9,
+  );
+  const guess = closingTime([{ ...turn, score: null, pull: null }], { batch: 32, budget: null });
   assertAlmostEquals(guess, 1 + 250 / (32 * 9), 1e-9);
+});
+
+Deno.test("closingTime keeps a quarter of the budget at most, whatever a silo says of its speed and scoring", () => {
+  const turn = { val: 100, test: 150, score: null, pull: null, stepsPerSecond: 3 };
+  for (
+    const change of [{ stepsPerSecond: 5e-324 }, { stepsPerSecond: 1e-6 }, { score: 540 }, { pull: 1e7 }]
+  ) {
+    assertEquals(closingTime([turn, { ...turn, ...change }], { batch: 32, budget: 1200 }), 300);
+  }
+});
+
+Deno.test("planRow: one silo that claims to be slow gets the first row opened, with a step of each at least", () => {
+  for (const claimed of [5e-324, 1e-6, 1e-3]) {
+    const silos = { a: silo(1600), b: silo(1000), c: silo(1200, claimed) };
+    const turns = Object.values(silos).map(({ train, stepsPerSecond }) => {
+      return { val: train / 8, test: train / 8, score: null, pull: null, stepsPerSecond };
+    });
+    for (const budget of [5, 60, 1200]) {
+      const closing = closingTime(turns, { batch: 32, budget });
+      const plan = planRow(request({ silos, clock: { budget, elapsed: 0, closing } }))!;
+      for (const [name, { train }] of Object.entries(silos)) assert(steps(plan, name, train) >= 1);
+      assert(!plan.last);
+      assert(plan.p1 > 0 && plan.p1 <= 1 / 8, `p1 ${plan.p1}`);
+    }
+  }
+});
+
+Deno.test("planRow: a long stop in the only finished row is not taken for its overhead", () => {
+  const clock = { budget: 1200, elapsed: 600, closing: 300 };
+  const plan = planRow(request({ round: 2, p0: 0.05, clock, timings: [{ share: 1, wall: 600, train: 12 }] }));
+  assert(plan !== null && !plan.last && share(plan) > 0);
+});
+
+/** Any number that a silo or a clock may give: huge, tiny, denormal, none. */
+const hostile = (max: number) =>
+  fc.oneof(fc.constantFrom(0, 5e-324, 1e-300, 1e-6, max), fc.double({ min: 0, max, noNaN: true }));
+
+Deno.test("planRow: whatever the silos claim, 0 ≤ p0 < p1 ≤ 1 and each stretch is finite and above 0", () => {
+  const silos = fc.array(fc.record({ train: fc.integer({ min: 1, max: 2 ** 22 }), speed: hostile(1e308) }), {
+    minLength: 1,
+    maxLength: 5,
+  });
+  const share = fc.double({ min: 1e-3, max: 2.5, noNaN: true });
+  const timings = fc.array(
+    fc.record({ share, wall: hostile(1e9), train: fc.option(hostile(1e9)) }),
+    { maxLength: 4 },
+  );
+  const property = fc.property(
+    fc.record({
+      silos,
+      timings,
+      budget: fc.double({ min: 1, max: 1e8, noNaN: true }),
+      elapsed: hostile(1e8),
+      closing: hostile(1e12),
+      p0: fc.oneof(
+        fc.constantFrom(0, 1 - 2 ** -53),
+        fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }),
+      ),
+      batch: fc.integer({ min: 1, max: 65536 }),
+      localEpochs: fc.double({ min: 1e-6, max: 1e4, noNaN: true }),
+      rounds: fc.option(fc.integer({ min: 5, max: 9 })),
+    }),
+    ({ silos, timings, budget, elapsed, closing, ...rest }) => {
+      const first = timings.length === 0;
+      const plan = planRow({
+        ...rest,
+        timings,
+        round: timings.length + 1,
+        clock: { budget, elapsed: first ? 0 : elapsed, closing },
+        silos: Object.fromEntries(silos.map(({ train, speed }, k) => [`s${k}`, silo(train, speed)])),
+      });
+      if (plan === null) return assert(!first);
+      assert(rest.p0 <= plan.p0 && plan.p0 < plan.p1 && plan.p1 <= 1, `p ${plan.p0} … ${plan.p1}`);
+      assertEquals(plan.last, plan.p1 === 1);
+      const fewest = rest.batch * 1.001 / Math.min(...silos.map(({ train }) => train));
+      for (const { from, to } of Object.values(plan.silos)) {
+        const passes = to - from;
+        assert(passes > 0 && passes <= Math.max(2.5 * rest.localEpochs, fewest), `${passes} passes`);
+      }
+    },
+  );
+  fc.assert(property, { seed: 5, numRuns: 3000 });
+});
+
+Deno.test("plausibleSpeed is a finite number above 0 for any measurement", () => {
+  const measured = [NaN, -1, 0, 5e-324, 1e-6, 3.5, 1e9, Infinity];
+  assertEquals(measured.map(plausibleSpeed), [1e-3, 1e-3, 1e-3, 1e-3, 1e-3, 3.5, 1e6, 1e6]);
 });
 
 // ---- A federation with a noisy clock --------------------------------------------------------------------
@@ -138,6 +231,8 @@ interface World {
   wobble: number;
   /** Row 1 takes this many times as long. */
   slowStart: number;
+  /** A silo is stopped once, while it scores or trains. */
+  stop?: { round: number; seconds: number; scoring: boolean };
 }
 
 interface End {
@@ -156,10 +251,11 @@ function simulate(world: World, random: () => number): End {
   let silos: RowRequest["silos"] = Object.fromEntries(names.map((name, k) => [name, silo(train(k), alone)]));
   const timings: { share: number; wall: number; train: number }[] = [];
   const score = world.overhead * 0.7;
-  let elapsed = 0, p0 = 0, measured: number | null = null;
+  const scorings: number[] = [];
+  let elapsed = 0, p0 = 0;
   for (let round = 1;; round++) {
-    const turn = { val: 100, test: 150, score: measured, pull: null, stepsPerSecond: alone };
-    const closing = closingTime(names.map(() => turn), { batch: 32 });
+    const turn = { val: 100, test: 150, score: recentMedian(scorings), pull: null, stepsPerSecond: alone };
+    const closing = closingTime(names.map(() => turn), { batch: 32, budget: world.budget });
     const plan = planRow(
       request({ round, p0, silos, timings, clock: { budget: world.budget, elapsed, closing } }),
     );
@@ -169,15 +265,18 @@ function simulate(world: World, random: () => number): End {
     };
     if (plan === null) return ended(false, round - 1);
     const slow = round === 1 ? world.slowStart : 1;
-    const training = noisy(steps(plan, "s0", train(0)) / (train(0) / 32) * world.full) * slow;
-    const wall = training + noisy(world.overhead) * slow;
+    const stopped = world.stop?.round === round ? world.stop.seconds : 0;
+    const inScoring = world.stop?.scoring ? stopped : 0;
+    const training = noisy(steps(plan, "s0", train(0)) / (train(0) / 32) * world.full) * slow + stopped -
+      inScoring;
+    const wall = training + noisy(world.overhead) * slow + inScoring;
     const latest = abandonAt({ budget: world.budget, closing });
     if (elapsed + wall > latest) {
       elapsed = Math.max(elapsed, latest);
       return ended(true, round - 1);
     }
     elapsed += wall;
-    measured = noisy(score);
+    scorings.push(noisy(score) + inScoring);
     timings.push({ share: plan.silos.s0.to - plan.silos.s0.from, wall, train: training });
     silos = Object.fromEntries(names.map((name) => [name, { ...silos[name], from: plan.silos[name].to }]));
     p0 = plan.p1;
@@ -216,6 +315,20 @@ Deno.test("planRow: a run of 20 min with rows of a minute has at least 8 rounds"
   const random = seeded(3);
   const world = { budget: 1200, full: 60, overhead: 8, silos: 3, wobble: 0.15, slowStart: 1.5 };
   for (let run = 0; run < 200; run++) assertGreaterOrEqual(simulate(world, random).rows, 8);
+});
+
+Deno.test("planRow: one stop of 540 s in a run of 20 min, in any round, leaves it to end in its last 5 %", () => {
+  const random = seeded(5);
+  const world = { budget: 1200, full: 60, overhead: 8, silos: 3, wobble: 0.15, slowStart: 1.5 };
+  for (const round of [1, 2, 3, 4, 5, 6]) {
+    for (const scoring of [false, true]) {
+      const { end, rows, p1 } = simulate({ ...world, stop: { round, seconds: 540, scoring } }, random);
+      assert(
+        end >= 0.95 && end <= 1 && rows >= 3,
+        `stopped in round ${round}: ${end}, ${rows} rows, p1 ${p1}`,
+      );
+    }
+  }
 });
 
 Deno.test("planRow: an engine that takes no time never gets an endless row", () => {

@@ -68,6 +68,11 @@ export interface RoleSpec {
   rounds?: number;
   delay?: number;
   stuckFrom?: number;
+  /** A silo's training images, and the steps per second that it claims. */
+  images?: number;
+  speed?: number;
+  /** Largest part of all training images that the aggregator lets one silo have. */
+  maxShare?: number;
   /** Seconds after which a silent silo counts as lost; with it a silo's heart beats five times in them. */
   silence?: number;
   /** Fault point, or `event:TYPE`, at which the process kills itself, and at which passing of it (from 1). */
@@ -116,11 +121,11 @@ export async function runRole(
   if (spec.role === "aggregator") {
     const changes = { seed: spec.seed ?? 7, rounds: spec.rounds ?? 4, ...spec.proposal };
     const listen = { host: "127.0.0.1", port: spec.port };
-    const { silence } = spec;
+    const { silence, maxShare } = spec;
     const origin = spec.replay === undefined
       ? { proposal: proposalOf(start, changes), start }
       : await readRecording(spec.replay, { into: common.state });
-    return await runAggregator({ ...common, ...origin, listen, layout, silence });
+    return await runAggregator({ ...common, ...origin, listen, layout, silence, maxShare });
   }
   return await runSilo({
     ...common,

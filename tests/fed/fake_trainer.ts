@@ -39,6 +39,10 @@ export interface FakeOptions {
   size?: number;
   /** Hears of every scoring. */
   onScore?: (split: Split) => void;
+  /** Training images that it has. @default 96 */
+  images?: number;
+  /** Steps per second that it claims. @default 100 */
+  speed?: number;
 }
 
 /** Draws deltas from (seed, silo, first step, vector) and scores with a dot product; trains nothing. */
@@ -58,7 +62,7 @@ export class FakeTrainer implements Trainer {
     const split = { images: IMAGES, patients: IMAGES, positives: IMAGES / 2 };
     this.shard = {
       shard: digest(Float32Array.from(new TextEncoder().encode(options.silo))),
-      splits: { train: split, val: split, test: split },
+      splits: { train: { ...split, images: options.images ?? IMAGES }, val: split, test: split },
       size: options.size ?? 32,
       kernel: preprocessingOf(1).kernel,
       fit: "fill",
@@ -74,7 +78,7 @@ export class FakeTrainer implements Trainer {
   }
 
   stepsPerSecond(): Promise<number> {
-    return Promise.resolve(100);
+    return Promise.resolve(this.#options.speed ?? 100);
   }
 
   load(vector: Float32Array): Promise<void> {

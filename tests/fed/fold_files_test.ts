@@ -42,7 +42,8 @@ Deno.test("foldFiles: equals fold() in memory bit for bit, in any order, from a 
     assertEquals(result.sha256, sha256(expected));
     const written = await Deno.readFile(options.out);
     assertEquals(createHash("sha256").update(written).digest("hex"), result.sha256);
-    const again = await foldFiles(staged.toReversed(), { ...options, base: `${dir}/0.f32` });
+    const baseFile = { path: `${dir}/0.f32`, sha256: sha256(base) };
+    const again = await foldFiles(staged.toReversed(), { ...options, base: baseFile });
     assertEquals(again, result);
   });
 });
@@ -84,7 +85,24 @@ Deno.test("foldFiles: a damaged, short or missing file is refused", async () => 
     await Deno.truncate(staged[1].path, 100);
     await assertRejects(() => foldFiles(staged, options), ProtocolError, "got 100");
     await Deno.remove(staged[1].path);
-    await assertRejects(() => foldFiles(staged, options), Error, "no such file");
+    await assertRejects(() => foldFiles(staged, options), ProtocolError, "got no file");
+  });
+});
+
+Deno.test("foldFiles: a base that is not the one agreed on is refused, naming it", async () => {
+  await inFolder(async (dir) => {
+    const { base, staged, options } = await stage(dir);
+    const path = `${dir}/0.f32`;
+    const file = { path, sha256: sha256(base), what: "the model of round 3" };
+    using bytes = await Deno.open(path, { write: true });
+    await bytes.seek(4 * 1000, Deno.SeekMode.Start);
+    await bytes.write(Uint8Array.of(1));
+    const error = await assertRejects(
+      () => foldFiles(staged, { ...options, base: file }),
+      ProtocolError,
+      "of the model of round 3",
+    );
+    assertEquals(error.code, "damaged_state");
   });
 });
 

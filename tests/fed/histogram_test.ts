@@ -47,7 +47,12 @@ Deno.test("mergedHistogram: every class cell has no patient or at least 5, and n
       }
     }
     const { positives: p, negatives: n } = figures(split);
-    checkHistogram({ first, positives, negatives }, { positives: p, negatives: n, bins });
+    checkHistogram({ first, positives, negatives }, {
+      positives: p,
+      negatives: n,
+      auroc: figures(split).auroc,
+      bins,
+    });
   }
 });
 
@@ -110,7 +115,7 @@ Deno.test("testResult: pooled is null with a reason that names the small silo", 
 
 Deno.test("checkHistogram refuses small cells, other sums, bins that do not rise, cells that are missing", () => {
   const good = { first: [0, 20, 40], positives: [0, 10, 20], negatives: [30, 5, 0] };
-  const expected = { positives: 30, negatives: 35, bins };
+  const expected = { positives: 30, negatives: 35, auroc: 0.97, bins };
   checkHistogram(good, expected);
   for (
     const [change, message] of [
@@ -127,5 +132,16 @@ Deno.test("checkHistogram refuses small cells, other sums, bins that do not rise
       ProtocolError,
     );
     assertEquals([error.code, error.message.includes(message)], ["wrong_counts", true], error.message);
+  }
+});
+
+Deno.test("checkHistogram refuses an AUROC that its own films cannot have, and none at all", () => {
+  const histogram = { first: [0, 20, 40], positives: [0, 10, 20], negatives: [30, 5, 0] };
+  const expected = { positives: 30, negatives: 35, bins };
+  // 1,000 of 1,050 pairs lie apart, each with the positive film above.
+  for (const auroc of [1000 / 1050, 0.97, 1]) checkHistogram(histogram, { ...expected, auroc });
+  for (const auroc of [0, 0.5, 1000 / 1050 - 1e-6, null]) {
+    const error = assertThrows(() => checkHistogram(histogram, { ...expected, auroc }), ProtocolError);
+    assertEquals([error.code, error.message.includes("0.952381 … 1.000000")], ["wrong_counts", true]);
   }
 });

@@ -128,57 +128,87 @@ Deno.test("parseMessage: names of Object.prototype never become keys of a record
   }
 });
 
+const COUNTS = { images: 10, patients: 9, positives: 4 };
+/** One of each message that a silo sends or is answered. */
+const MESSAGES = {
+  RegistrationSchema: {
+    silo: "a",
+    shard: DIGEST,
+    splits: { train: COUNTS, val: COUNTS, test: COUNTS },
+    device: "cpu",
+    threads: 2,
+    build: "x",
+    stepsPerSecond: 3.5,
+    size: 128,
+    kernel: "lanczos3",
+    fit: "fill",
+    labelRule: "any-finding",
+    wire: 2,
+  },
+  UpdateStartSchema: {
+    run: RUN,
+    round: 1,
+    base: DIGEST,
+    layout: DIGEST,
+    bytes: 16,
+    examples: 9,
+    sha256: DIGEST,
+    encoding: 1,
+    wire: 2,
+  },
+  ScoresSchema: {
+    run: RUN,
+    round: 2,
+    auroc: null,
+    loss: 0.5,
+    positives: 3,
+    negatives: 4,
+    test: { auroc: 0.9, se: 0.01, positives: 20, negatives: 30, images: 50 },
+    seconds: { train: 1.5 },
+    images: 12,
+  },
+  HeartbeatSchema: { run: RUN, round: 1, phase: "training", step: 3, steps: 9 },
+  ReceiptSchema: { run: RUN, round: 1, silo: "a", sha256: DIGEST, examples: 9 },
+  UpdateProgressSchema: { offset: 4 },
+  HeartbeatAnswerSchema: { run: RUN, state: "round", round: 1 },
+  ReceivedSchema: { received: true },
+} as const;
+
 Deno.test("schemas: every message a silo sends passes as it is specified and fails with one field more", () => {
-  const counts = { images: 10, patients: 9, positives: 4 };
-  const messages = {
-    RegistrationSchema: {
-      silo: "a",
-      shard: DIGEST,
-      splits: { train: counts, val: counts, test: counts },
-      device: "cpu",
-      threads: 2,
-      build: "x",
-      stepsPerSecond: 3.5,
-      size: 128,
-      kernel: "lanczos3",
-      fit: "fill",
-      labelRule: "any-finding",
-      wire: 2,
-    },
-    UpdateStartSchema: {
-      run: RUN,
-      round: 1,
-      base: DIGEST,
-      layout: DIGEST,
-      bytes: 16,
-      examples: 9,
-      sha256: DIGEST,
-      encoding: 1,
-      wire: 2,
-    },
-    ScoresSchema: {
-      run: RUN,
-      round: 2,
-      auroc: null,
-      loss: 0.5,
-      positives: 3,
-      negatives: 4,
-      test: { auroc: 0.9, se: 0.01, positives: 20, negatives: 30, images: 50 },
-      seconds: { train: 1.5 },
-      images: 12,
-    },
-    HeartbeatSchema: { run: RUN, round: 1, phase: "training", step: 3, steps: 9 },
-    ReceiptSchema: { run: RUN, round: 1, silo: "a", sha256: DIGEST, examples: 9 },
-    UpdateProgressSchema: { offset: 4 },
-    HeartbeatAnswerSchema: { run: RUN, state: "round", round: 1 },
-    ReceivedSchema: { received: true },
-  } as const;
-  for (const [name, message] of Object.entries(messages)) {
-    const one = schema[name as keyof typeof messages] as Parameters<typeof schema.parseMessage>[0];
+  for (const [name, message] of Object.entries(MESSAGES)) {
+    const one = schema[name as keyof typeof MESSAGES] as Parameters<typeof schema.parseMessage>[0];
     assertEquals(schema.parseMessage(one, JSON.stringify(message), { what: "it" }), message);
     const more = JSON.stringify({ ...message, pixel: 1 });
     assertThrows(() => schema.parseMessage(one, more, { what: "it" }), ProtocolError, "pixel");
   }
+});
+
+Deno.test("schemas: a silo's counts, speed and durations are bounded, and no deviation is above one half", () => {
+  const read = (
+    name: "RegistrationSchema" | "UpdateStartSchema" | "ScoresSchema",
+    change: Record<string, unknown>,
+  ) => {
+    const message = { ...MESSAGES[name], ...change };
+    return schema.parseMessage<unknown>(schema[name], JSON.stringify(message), { what: "it" });
+  };
+  const counts = (images: number) => {
+    const split = { images, patients: 9, positives: 4 };
+    return { splits: { train: split, val: split, test: split } };
+  };
+  const { test } = MESSAGES.ScoresSchema;
+  read("RegistrationSchema", counts(2 ** 22));
+  read("ScoresSchema", { seconds: { score: 1e7 }, test: { ...test, se: 0.5 } });
+  for (const stepsPerSecond of [1e-3, 1e6]) read("RegistrationSchema", { stepsPerSecond });
+  const refused = [
+    ...[2 ** 22 + 1, 2 ** 32 - 1, 2 ** 33].map((n) => ["RegistrationSchema", counts(n), "images"] as const),
+    ...[0, 5e-324, 1e-6, 1e7].map((stepsPerSecond) =>
+      ["RegistrationSchema", { stepsPerSecond }, "stepsPerSecond"] as const
+    ),
+    ["UpdateStartSchema", { examples: 2 ** 22 + 1 }, "examples"],
+    ["ScoresSchema", { seconds: { score: 1e8 } }, "seconds.score"],
+    ["ScoresSchema", { test: { ...test, se: 0.51 } }, "test.se"],
+  ] as const;
+  for (const [name, change, field] of refused) assertThrows(() => read(name, change), ProtocolError, field);
 });
 
 Deno.test("ScoresSchema: of losses, one alone leaves a silo", () => {

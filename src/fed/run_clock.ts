@@ -1,0 +1,57 @@
+/**
+ * The time of a run: seconds that never jump.
+ *
+ * Why not the wall clock: somebody, or NTP, may set it while a run goes on, and a day more or less would end its budget,
+ * extend it, or make every silo look lost. So time goes on as a monotonic clock counts it. Between two processes only
+ * the wall clock knows how long nobody ran: that counts, but never backwards, and never more than the whole budget.
+ */
+
+/** Where time comes from. */
+export interface Clock {
+  /** Seconds since 1970, as the machine's clock says; it may be set at any moment. */
+  wall(): number;
+  /** Seconds since some moment of this process. */
+  monotonic(): number;
+}
+
+/** This machine's. */
+export const MACHINE: Clock = {
+  wall: () => Date.now() / 1000,
+  monotonic: () => performance.now() / 1000,
+};
+
+/** One moment, for the next process: what the run's clock said, and what the wall clock did. */
+export interface Moment {
+  run: number;
+  wall: number;
+}
+
+/** A run's clock in one process; it begins with the wall clock's seconds since 1970. */
+export class RunClock {
+  readonly #clock: Clock;
+  /** What to add to the monotonic clock. */
+  readonly #offset: number;
+
+  /**
+   * @param stored the last moment that an earlier process stored, null for none
+   * @param options.longest most seconds that count between it and now, null for any number of them @default null
+   * @param options.clock @default MACHINE
+   */
+  constructor(stored: Moment | null, options: { longest?: number | null; clock?: Clock } = {}) {
+    const { longest = null, clock = MACHINE } = options;
+    const wall = clock.wall();
+    const { run, wall: before } = stored ?? { run: wall, wall };
+    const away = Math.min(Math.max(wall - before, 0), longest ?? Infinity);
+    this.#clock = clock;
+    this.#offset = run + away - clock.monotonic();
+  }
+
+  now(): number {
+    return this.#offset + this.#clock.monotonic();
+  }
+
+  /** What to store of this moment. */
+  moment(): Moment {
+    return { run: this.now(), wall: this.#clock.wall() };
+  }
+}

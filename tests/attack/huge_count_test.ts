@@ -1,0 +1,96 @@
+/** What a silo gains by claiming more training images than it has: it neither owns the average nor ends the run. */
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { readIdentity } from "../../src/fed/certificate.ts";
+import { Client } from "../../src/fed/client.ts";
+import { ProtocolError } from "../../src/fed/errors.ts";
+import type { FedEvent } from "../../src/fed/event.ts";
+import type { AggregatorResult } from "../../src/fed/result.ts";
+import { freePort } from "../free_port.ts";
+import { runRole, withFederation } from "../fed/fake_federation.ts";
+import { withAggregator } from "../fed/listening.ts";
+import { registration } from "../fed/open_round.ts";
+
+Deno.test("counts that no shard has are refused at join, and the run goes on with the honest silo", () =>
+  withFederation(async (dir) => {
+    const { splits } = registration("c");
+    const lies: [Partial<typeof splits.train>, string][] = [
+      [{ images: 2 ** 33 }, "bad_request"],
+      [{ images: 2 ** 32 - 1 }, "bad_request"],
+      [{ images: 2 ** 22 + 1 }, "bad_request"],
+      [{ positives: 97 }, "impossible_counts"],
+      [{ patients: 97 }, "impossible_counts"],
+    ];
+    const result = await withAggregator(dir, async (spec) => {
+      {
+        using client = new Client({
+          server: new URL(`https://127.0.0.1:${spec.port}`),
+          identity: await readIdentity(`${dir}/tls-c`),
+          wait: 5,
+          onEvent: () => {},
+        });
+        for (const split of ["train", "val", "test"] as const) {
+          for (const [lie, code] of lies) {
+            const forged = { ...splits, [split]: { ...splits[split], ...lie } };
+            const join = () => client.join({ ...registration("c"), splits: forged });
+            const error = await assertRejects(join, ProtocolError);
+            assertEquals([error.code, error.message.includes(split)], [code, true], error.message);
+          }
+        }
+      }
+      await Promise.all(["a", "b", "c"].map((role) => runRole({ ...spec, role, rounds: 1 })));
+    }, { rounds: 1 });
+    assertEquals((result as AggregatorResult).rounds, 1);
+  }));
+
+const failure = (error: unknown) => error as ProtocolError;
+
+Deno.test("a silo with nine tenths of all images: the plan is not frozen, silo and flag are named, either side may mend it", () =>
+  withFederation(async (dir) => {
+    const spec = { dir, port: freePort(), rounds: 1 };
+    const run = (images: number, maxShare?: number) => {
+      const all = [{ role: "aggregator", maxShare }, { role: "a" }, { role: "b" }, { role: "c", images }];
+      return Promise.all(all.map((one) => runRole({ ...spec, ...one }).catch(failure)));
+    };
+    const [hub, ...silos] = await run(1728) as ProtocolError[];
+    assertEquals(hub.code, "share_too_large");
+    assertMatch(
+      hub.message,
+      /at most 0\.8 of all training images .*0\.900 from c, 1728 of 1920.*--max-share 1\)/,
+    );
+    for (const { code, message } of silos) assertMatch(`${code} ${message}`, /^run_failed .*from c, 1728/);
+    assertEquals((await run(1728) as ProtocolError[])[0].code, "share_too_large");
+    // Once the operator has said that it may; nothing was lost meanwhile.
+    const [allowed] = await run(1728, 1) as AggregatorResult[];
+    assertEquals([allowed.rounds, allowed.degraded], [1, false]);
+  }));
+
+Deno.test("the same silo back with the shard that it has: the same command goes on", () =>
+  withFederation(async (dir) => {
+    const spec = { dir, port: freePort(), rounds: 1 };
+    const run = (images: number) => {
+      const all = [{ role: "aggregator" }, { role: "a" }, { role: "b" }, { role: "c", images }];
+      return Promise.all(all.map((one) => runRole({ ...spec, ...one }).catch(failure)));
+    };
+    assertEquals((await run(1728) as ProtocolError[])[0].code, "share_too_large");
+    assertEquals((await run(192) as AggregatorResult[])[0].rounds, 1);
+  }));
+
+Deno.test("a silo that comes after the plan with most of all images is refused, and the others go on", () =>
+  withFederation(async (dir) => {
+    const proposal = { quorum: 2, joinTimeout: 0.5 };
+    const spec = { dir, port: freePort(), rounds: 6, proposal };
+    const frozen = Promise.withResolvers<void>();
+    const events: FedEvent[] = [];
+    const onEvent = (event: FedEvent) => {
+      events.push(event);
+      if (event.type === "row") frozen.resolve();
+    };
+    const hub = runRole({ ...spec, role: "aggregator" }, { onEvent });
+    const others = ["a", "b"].map((role) => runRole({ ...spec, role, delay: 0.05 }));
+    await frozen.promise;
+    const late = await runRole({ ...spec, role: "c", images: 1728 }).catch(failure) as ProtocolError;
+    assertEquals(late.code, "share_too_large");
+    const [result] = await Promise.all([hub, ...others]) as [AggregatorResult, ...unknown[]];
+    assertEquals([result.degraded, Object.keys(result.missing)], [true, ["c"]]);
+    assert(events.some((event) => event.type === "refused" && event.peer === "c"));
+  }));
