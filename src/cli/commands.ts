@@ -121,10 +121,17 @@ export const COMMANDS = {
   },
   "ca sign": {
     summary: "certificate for a request: DIR gets cert.pem and ca.pem, FILE the certificate alone",
-    usage: "fedx ca sign REQUEST --ca CA --out FILE\\|DIR",
-    example: "fedx ca sign request.pem --ca ca --out signed-b",
+    usage: "fedx ca sign REQUEST --name NAME --role silo\\|aggregator --ca CA --out FILE\\|DIR",
+    example: "fedx ca sign request.pem --name b --role silo --ca ca --out signed-b",
     positional: ["REQUEST"],
     options: {
+      name: {
+        kind: "text",
+        value: "NAME",
+        help: "whom you sign for; the request must ask for that name",
+        required: true,
+      },
+      role: { ...ROLE, help: "silo or aggregator; the request must ask for that role" },
       ca: CA,
       out: { kind: "path", value: "FILE.pem|DIR", help: "what to send back to the site", required: true },
     },

@@ -1,5 +1,6 @@
 // Why: roles report events and print nothing; here they become lines for people and a file for programs.
 import type { FedEvent } from "../fed/event.ts";
+import { makePrivateFolder, PRIVATE_FILE } from "../fed/private_folder.ts";
 import { formatDuration } from "./duration.ts";
 import type { Output } from "./output.ts";
 import { score } from "./table.ts";
@@ -20,8 +21,8 @@ export class EventLog implements Disposable {
 
   /** Opens `<state>/events.jsonl` to append to. */
   static async open(state: string, output: Output): Promise<EventLog> {
-    await Deno.mkdir(state, { recursive: true });
-    const file = await Deno.open(`${state}/events.jsonl`, { create: true, append: true });
+    await makePrivateFolder(state);
+    const file = await Deno.open(`${state}/events.jsonl`, { create: true, append: true, mode: PRIVATE_FILE });
     return new EventLog(file, output);
   }
 

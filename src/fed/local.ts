@@ -181,7 +181,7 @@ class Local {
     const { vector } = selection.round === this.#rounds ? { vector: this.#vector } : this.#best;
     const { network, channels, size, preprocessing, init } = proposal;
     const metadata = { network, channels, size, preprocessing, proposal, round: selection.round };
-    await saveModel(out, vector, this.#layout, { ...metadata, source: init.source });
+    await saveModel(out, vector, this.#layout, { ...metadata, source: init.source }, { mode: 0o644 });
     const seconds = this.#rounds === 0 ? 0 : performance.now() / 1000 - this.#timings[0].opened;
     await trainer.load(vector);
     const split = await trainer.score("test");

@@ -7,6 +7,7 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import { ProtocolError } from "./errors.ts";
+import { makePrivateFolder, PRIVATE_DIR, PRIVATE_FILE } from "./private_folder.ts";
 
 /** Version of the folder's content; every other one is refused. */
 const VERSION = 2;
@@ -34,15 +35,18 @@ export class StateFolder implements Disposable {
    *
    * @param options.role Whose it is; it never changes. `anyAge`: an older version is taken too.
    * @throws {ProtocolError} `state_locked` when another process has it, `damaged_state` when SQLite cannot read it,
-   * `other_role` when it is somebody else's, `newer_state` or `older_state` when another fedx wrote it.
+   * `other_role` when it is somebody else's, `newer_state` or `older_state` when another fedx wrote it · {Error} others
+   * may look into it.
    */
   static async open(
     dir: string,
     options: { role: string; schema?: string; anyAge?: boolean },
   ): Promise<StateFolder> {
-    await Deno.mkdir(`${dir}/staged`, { recursive: true });
-    await Deno.mkdir(`${dir}/models`, { recursive: true });
-    const lock = await Deno.open(`${dir}/lock`, { create: true, write: true });
+    await makePrivateFolder(dir);
+    for (const name of ["staged", "models"]) {
+      await Deno.mkdir(`${dir}/${name}`, { recursive: true, mode: PRIVATE_DIR });
+    }
+    const lock = await Deno.open(`${dir}/lock`, { create: true, write: true, mode: PRIVATE_FILE });
     let db: DatabaseSync | undefined;
     try {
       if (!await lock.tryLock(true)) {
@@ -150,6 +154,8 @@ export class StateFolder implements Disposable {
 function openDatabase(path: string): DatabaseSync {
   let db: DatabaseSync | undefined;
   try {
+    // SQLite would make it as the umask says; its log beside it gets the mode of the database.
+    Deno.openSync(path, { create: true, write: true, mode: PRIVATE_FILE }).close();
     db = new DatabaseSync(path);
     db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
     db.exec("CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL)");

@@ -13,7 +13,18 @@ Deno.test("processes: request, sign and revoke carry a silo in and out again; ex
     const ca = ["--ca", "ca"];
     // The way of real sites: the key never leaves tls-a2.
     const made = await runJson(["ca", "request", "a", "--role", "silo", "--out", "tls-a2"], cwd);
-    const signed = await runJson(["ca", "sign", "tls-a2/request.pem", ...ca, "--out", "back"], cwd);
+    const signed = await runJson([
+      "ca",
+      "sign",
+      "tls-a2/request.pem",
+      "--name",
+      "a",
+      "--role",
+      "silo",
+      ...ca,
+      "--out",
+      "back",
+    ], cwd);
     assertEquals([signed.name, signed.role, signed.key], ["a", "silo", made.key]);
     for (const name of ["cert.pem", "ca.pem"]) {
       await Deno.copyFile(`${dir}/back/${name}`, `${dir}/tls-a2/${name}`);

@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { checkName, initCa, issue } from "../../src/fed/ca.ts";
 import { checkCertificate, siloName } from "../../src/fed/certificate.ts";
+import { makeRequest, signRequest } from "../../src/fed/request.ts";
+import { revoke } from "../../src/fed/revoke.ts";
 import { inFolder } from "../folder.ts";
 
 async function withCa(body: (dir: string) => Promise<void>): Promise<void> {
@@ -51,6 +53,25 @@ Deno.test("issue writes over no other CA's ca.pem and into no CA's folder", () =
     assertEquals(await Deno.readTextFile(`${dir}/foreign/ca.pem`), before);
     await Deno.copyFile(`${dir}/ca/ca.pem`, `${dir}/b/ca.pem`);
     await issue({ name: "b", role: "silo", ca: `${dir}/ca`, out: `${dir}/b` });
+  }));
+
+Deno.test("a CA whose key others may read issues, signs and revokes nothing, and the remedy names a new CA", () =>
+  withCa(async (dir) => {
+    const ca = `${dir}/ca`;
+    const { request } = await makeRequest({ name: "b", role: "silo", out: `${dir}/b` });
+    await issue({ name: "a", role: "silo", ca, out: `${dir}/a` });
+    const uses = [
+      () => issue({ name: "c", role: "silo", ca, out: `${dir}/c` }),
+      () => signRequest({ request, name: "b", role: "silo", ca, out: `${dir}/back` }),
+      () => revoke({ name: "a", ca, tls: `${dir}/tls` }),
+    ];
+    await Deno.chmod(`${ca}/ca-key.pem`, 0o640);
+    for (const use of uses) {
+      const { message } = await assertRejects(use, Error, "expected mode 0600, got 0640");
+      assertStringIncludes(message, `chmod 600 ${ca}/ca-key.pem (and make a new CA and new certificates if`);
+    }
+    await Deno.chmod(`${ca}/ca-key.pem`, 0o600);
+    for (const use of uses) await use();
   }));
 
 Deno.test("issue without a CA names fedx ca init", async () => {
