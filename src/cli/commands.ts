@@ -157,7 +157,7 @@ export const COMMANDS = {
     summary: "the aggregator of one run",
     usage:
       "fedx aggregate [--silos a,b,c --listen HOST:PORT --tls DIR --state DIR --rounds N \\| --budget 20m " +
-      "--quorum N --local-epochs N --network NAME --size 128 --recipe NAME --lr X --init imagenet\\|random\\|FILE " +
+      "--quorum N --local-epochs N --network NAME --size 128 --recipe NAME --lr X --max-share .8 --init imagenet\\|random\\|FILE " +
       "--seed N \\| --replay STATE] [--new]",
     example: "fedx aggregate --silos a,b,c --listen 0.0.0.0:8443 --tls tls-hub --budget 20m",
     section: "run",
