@@ -5,7 +5,6 @@
  * else it is told anew.
  */
 import { saveModel } from "../model/checkpoint.ts";
-import { checkCertificate, readIdentity } from "./certificate.ts";
 import { Client, sleep } from "./client.ts";
 import { ProtocolError } from "./errors.ts";
 import type { OnEvent } from "./event.ts";
@@ -21,11 +20,12 @@ import {
   type RunView,
   WIRE_VERSION,
 } from "./protocol.ts";
+import { Credentials } from "./renewal.ts";
 import type { SiloResult, SiloTest } from "./result.ts";
 import type { FaultPoint } from "./run.ts";
 import { testScores } from "./scoring.ts";
 import { SiloState } from "./silo_state.ts";
-import { requirePinnedDeno } from "./tls.ts";
+import { requireCheckedTls, requirePinnedDeno } from "./tls.ts";
 import type { Trainer } from "./trainer.ts";
 import { scoreVal, takeTurn, type TurnContext } from "./turn.ts";
 
@@ -63,16 +63,16 @@ export interface SiloOptions {
  */
 export async function runSilo(options: SiloOptions): Promise<SiloResult> {
   requirePinnedDeno();
+  requireCheckedTls();
   const onEvent = options.onEvent ?? (() => {});
-  const checked = await checkCertificate(options.tls, { role: "silo", name: options.silo });
-  onEvent({ type: "certificate", name: options.silo, ...checked });
-  if (checked.warning !== undefined) onEvent({ type: "warning", text: checked.warning });
+  const credentials = await Credentials.open(options.tls, { role: "silo", name: options.silo, onEvent });
   using state = await SiloState.open(options.state, { silo: options.silo });
   if (state.result !== null) return state.result;
   await options.ready?.();
   const { wait = 3600, signal } = options;
   const server = new URL(options.server);
-  using client = new Client({ server, identity: await readIdentity(options.tls), wait, onEvent, signal });
+  const identity = () => credentials.refresh();
+  using client = new Client({ server, identity, wait, onEvent, signal });
   const view = await client.view();
   if (state.run !== null && state.run !== view.run) {
     throw new ProtocolError("other_run", { expected: `run ${state.run} of this state`, got: view.run });
