@@ -75,6 +75,7 @@ export interface Subject {
 export async function certify(authority: Authority, subject: Subject): Promise<x509.X509Certificate> {
   const lib = await library();
   const { name, role, publicKey } = subject;
+  const names = alternativeNames(role, subject);
   const serialNumber = serial();
   const dates = validity(subject.lifetime ?? LEAF_DAYS * DAY, subject.from);
   const record: IssuedRecord = {
@@ -98,7 +99,7 @@ export async function certify(authority: Authority, subject: Subject): Promise<x
       new lib.BasicConstraintsExtension(false, undefined, true),
       new lib.KeyUsagesExtension(lib.KeyUsageFlags.digitalSignature, true),
       new lib.ExtendedKeyUsageExtension([EKU[role]]),
-      new lib.SubjectAlternativeNameExtension(alternativeNames(role, subject)),
+      new lib.SubjectAlternativeNameExtension(names),
       await lib.SubjectKeyIdentifierExtension.create(publicKey),
       await lib.AuthorityKeyIdentifierExtension.create(authority.cert.publicKey),
     ],

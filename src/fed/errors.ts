@@ -47,6 +47,21 @@ export const FAILURES = {
     "Cannot trust the aggregator's certificate",
     "use the ca.pem of the CA that issued it, and connect to a host that it names",
   ),
+  damaged_ca: fatal(
+    0,
+    "Cannot tell whose certificates are good",
+    "copy ca.pem from the certificate authority's folder again",
+  ),
+  certificate_expired: fatal(
+    403,
+    "Cannot serve this certificate any longer",
+    "get another: fedx ca request and fedx ca sign; a silo that runs takes it from its --tls without a restart",
+  ),
+  unchecked_tls: fatal(
+    0,
+    "Cannot open network connections",
+    "unset NODE_TLS_REJECT_UNAUTHORIZED; a proxy that inspects TLS must let fedx's connections through as they are",
+  ),
   not_a_silo: fatal(403, "Cannot serve this certificate", "use a certificate with the role silo"),
   certificate_revoked: fatal(
     403,

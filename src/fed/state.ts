@@ -18,6 +18,9 @@ export const UNFINISHED_MODEL = /^(model|last|init)\.safetensors\.[\da-f-]+\.tmp
 export const AGGREGATOR = "aggregator";
 export const siloRole = (silo: string) => `silo ${silo}`;
 
+/** The key of what an aggregator knows of revoked certificates, which no new run may forget. */
+export const REVOCATIONS = "revocations";
+
 /** An open, locked state folder. Disposing of it closes the database and frees the lock. */
 export class StateFolder implements Disposable {
   readonly dir: string;
@@ -69,18 +72,28 @@ export class StateFolder implements Disposable {
 
   /**
    * Moves the folder aside, so that a new run can begin in its place; nothing of it is lost.
+   * @param options.keep keys of `meta` that the new folder begins with @default none
    * @returns where it lies now, null when there was none.
    * @throws {ProtocolError} as `open`.
    */
-  static async setAside(dir: string, options: { role: string }): Promise<string | null> {
+  static async setAside(
+    dir: string,
+    options: { role: string; keep?: readonly string[] },
+  ): Promise<string | null> {
     if (await Deno.stat(`${dir}/run.sqlite`).then(() => false, () => true)) return null;
-    const state = await StateFolder.open(dir, { ...options, anyAge: true });
+    const { role, keep = [] } = options;
+    const state = await StateFolder.open(dir, { role, anyAge: true });
+    const kept = keep.map((key) => [key, state.get(key)] as const).filter(([, value]) => value !== null);
     state.db.close();
     const aside = `${dir.replace(/\/+$/, "")}.${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")}`;
     try {
       await Deno.rename(dir, aside);
     } finally {
       state.#lock.close();
+    }
+    if (kept.length > 0) {
+      using fresh = await StateFolder.open(dir, { role });
+      for (const [key, value] of kept) fresh.set(key, value);
     }
     return aside;
   }

@@ -46,7 +46,7 @@ export async function takeTurn(context: TurnContext, row: Row): Promise<void> {
 
 /** Holds two vectors, the model and what training made of it: the change takes the second one's place. */
 async function makeUpdate(context: TurnContext, row: Row): Promise<StoredUpdate> {
-  const { client, trainer, state, onEvent, faultPoint, silo } = context;
+  const { client, trainer, state, onEvent, faultPoint } = context;
   const { round, run, base } = row;
   const { steps } = turnOf(context, row);
   const clock = stopwatch();
