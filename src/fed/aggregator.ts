@@ -12,7 +12,7 @@ import { ascii } from "./ascii.ts";
 import { AggregatorState } from "./aggregator_state.ts";
 import { absent, closeRun, unfinished } from "./closing.ts";
 import { ProtocolError } from "./errors.ts";
-import type { OnEvent } from "./event.ts";
+import { type OnEvent, safely } from "./event.ts";
 import { nameFullDisk } from "./files.ts";
 import { handlerOf } from "./handlers.ts";
 import { checkProposal, checkSame } from "./proposal.ts";
@@ -76,7 +76,7 @@ export async function runAggregator(options: AggregatorOptions): Promise<Aggrega
   requireCheckedTls();
   checkProposal(options.proposal);
   const maxShare = maxShareOf(options.proposal, options.maxShare);
-  const onEvent = options.onEvent ?? (() => {});
+  const onEvent = safely(options.onEvent);
   const credentials = await Credentials.open(options.tls, { role: "aggregator", onEvent });
   using state = await AggregatorState.open(options.state);
   const resumed = await prepare(state, options);

@@ -8,7 +8,7 @@ import { digest, saveModel } from "../model/checkpoint.ts";
 import type { Layout } from "../model/layout.ts";
 import { delta, fold, scaleFor } from "./aggregate.ts";
 import { planRow, type RowTiming } from "./budget.ts";
-import type { OnEvent } from "./event.ts";
+import { type OnEvent, safely } from "./event.ts";
 import { checkRegistration, classWeightsOf } from "./join.ts";
 import { closingTime, plausibleSpeed, recentMedian } from "./pace.ts";
 import { newRunId, type Proposal, type Scores } from "./protocol.ts";
@@ -60,7 +60,7 @@ class Local {
   constructor(options: LocalOptions) {
     const { train } = options.trainer.shard.splits;
     this.#options = options;
-    this.#onEvent = options.onEvent ?? (() => {});
+    this.#onEvent = safely(options.onEvent);
     this.#weights = classWeightsOf(options.proposal, train);
     this.#vector = options.start;
     this.#best = { round: 0, vector: options.start };

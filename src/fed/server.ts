@@ -11,6 +11,8 @@ import type { Admission } from "./admission.ts";
 import type { Identity } from "./certificate.ts";
 import { addressOf, denialOf, judgeFirst, reasonOf, type Refused } from "./entrance.ts";
 import { ProtocolError } from "./errors.ts";
+import { Handshakes } from "./handshakes.ts";
+import { quietly } from "./quietly.ts";
 import type { OnEvent } from "./event.ts";
 import { checkTime, type SiloPeer } from "./peer.ts";
 import { expectReader, sendRange } from "./ranges.ts";
@@ -30,6 +32,9 @@ const UNANSWERED = 64;
 /** Most requests of a connection at a time; a silo has one, its heartbeats and its question for the next stage. */
 const REQUESTS = 128;
 
+/** Most connections of one silo at a time, its oldest go first: it has one, and another while that one is dying. */
+const SESSIONS = 4;
+
 /** Refusals of a certificate that was good when its connection began. */
 const OVER: ReadonlySet<string> = new Set(["certificate_revoked", "certificate_expired"]);
 
@@ -44,6 +49,8 @@ export interface ServeOptions {
   identity: Identity;
   /** Seconds between pings. @default 20 */
   ping?: number;
+  /** Bounds on unfinished handshakes. @default those of Handshakes */
+  handshakes?: { most?: number; longest?: number };
   /** Asked before each request, and before each answer. */
   admission: Pick<Admission, "check">;
   /** The clock that certificates' dates are held against. @default this machine's */
@@ -64,7 +71,8 @@ export interface Server extends AsyncDisposable {
 /**
  * Starts to listen. @throws {ProtocolError} `port_in_use`, `cannot_listen`, `damaged_ca`.
  */
-export async function serve(options: ServeOptions): Promise<Server> {
+export async function serve(given: ServeOptions): Promise<Server> {
+  const options = { ...given, onEvent: quietly(given.onEvent) };
   const { identity, onEvent } = options;
   const server = http2.createSecureServer({
     ...secureContext(identity),
@@ -108,7 +116,7 @@ const secureContext = (identity: Identity) => ({ ...identity, minVersion: "TLSv1
 /** Keeps what is connected: tells of the silos that come and go, and pings them. */
 function follow(
   server: http2.Http2SecureServer,
-  options: Pick<ServeOptions, "identity" | "now" | "onEvent" | "onSession" | "ping">,
+  options: Pick<ServeOptions, "handshakes" | "identity" | "now" | "onEvent" | "onSession" | "ping">,
 ): {
   sessions: ReadonlySet<http2.ServerHttp2Session>;
   sockets: ReadonlySet<Socket>;
@@ -120,15 +128,23 @@ function follow(
   const peers = new WeakMap<object, SiloPeer>();
   // A session that is destroyed waits until its peer has read what was written: only its socket ends it at once.
   const sockets = new Set<Socket>();
+  const handshakes = new Handshakes<Socket>(options.handshakes);
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);
-    socket.on("close", () => sockets.delete(socket));
+    handshakes.begin(socket);
+    socket.on("close", () => {
+      sockets.delete(socket);
+      handshakes.end(socket);
+    });
   });
   const entering = judgeFirst(server, options);
+  server.on("secureConnection", (socket: { _parent?: Socket }) => handshakes.end(socket._parent!));
   server.on("session", (session) => {
     const { socket, peer } = entering()!;
     sessions.add(session);
     peers.set(session, peer);
+    const own = [...sessions].filter((one) => peers.get(one)?.silo === peer.silo);
+    if (own.length > SESSIONS) own[0].destroy();
     session.setLocalWindowSize?.(SESSION_WINDOW);
     const ping = setInterval(
       () => session.destroyed ? socket.destroy() : session.ping(() => {}),

@@ -10,7 +10,7 @@ import { checkClosing, checkPlan, checkRow, checkSelected, checkView } from "./a
 import { ascii } from "./ascii.ts";
 import { Client, sleep } from "./client.ts";
 import { ProtocolError } from "./errors.ts";
-import type { OnEvent } from "./event.ts";
+import { type OnEvent, safely } from "./event.ts";
 import { nameFullDisk } from "./files.ts";
 import { stageOf } from "./handlers.ts";
 import { Pulse, RoundOver } from "./heartbeat.ts";
@@ -72,7 +72,7 @@ export interface SiloOptions {
 export async function runSilo(options: SiloOptions): Promise<SiloResult> {
   requirePinnedDeno();
   requireCheckedTls();
-  const onEvent = options.onEvent ?? (() => {});
+  const onEvent = safely(options.onEvent);
   const credentials = await Credentials.open(options.tls, { role: "silo", name: options.silo, onEvent });
   using state = await SiloState.open(options.state, { silo: options.silo });
   if (state.result !== null) return state.result;
