@@ -136,7 +136,10 @@ export function describe(event: FedEvent): string | undefined {
       return `${event.silo} scored model ${event.scores.round - 1} on val: AUROC ${
         score(event.scores.auroc)
       }, ` +
-        `loss ${score(event.scores.loss)}`;
+        `loss ${score(event.scores.loss)}` +
+        (event.scores.skipped
+          ? `; ${event.scores.skipped} steps of round ${event.scores.round} skipped`
+          : "");
     case "update_counted":
       return `${event.silo} counted in round ${event.round} (${event.examples} examples)`;
     case "committed":

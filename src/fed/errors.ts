@@ -200,6 +200,11 @@ export const FAILURES = {
     "Cannot count the update",
     "training has diverged or the file is damaged; lower --lr, or look at the silo's data",
   ),
+  steps_skipped: fatal(
+    0,
+    "Cannot send the update",
+    "training has diverged: lower --lr (of the aggregator), look at the silo's data, or train with --device cpu",
+  ),
   slots_taken: passing(503, "Cannot receive now", "wait; the silo asks again by itself"),
   // The run
   run_failed: fatal(

@@ -14,6 +14,7 @@ import { closingTime, plausibleSpeed, recentMedian } from "./pace.ts";
 import { newRunId, type Proposal, type Scores } from "./protocol.ts";
 import { type LocalResult, type RoundResult, roundResult, testResult } from "./result.ts";
 import { byStratum, testScores, valScores } from "./scoring.ts";
+import { checkSkipped } from "./skipped.ts";
 import { type ScoredModel, select } from "./selection.ts";
 import { stepsOf, type Stretch } from "./stretch.ts";
 import type { Trainer } from "./trainer.ts";
@@ -135,11 +136,12 @@ class Local {
     this.#onEvent({ type: "training", round, ...turn });
     const began = performance.now() / 1000;
     const { p0, p1 } = row;
-    const { vector, images } = await trainer.train({ ...turn, p0, p1 }, {
+    const { vector, images, skipped } = await trainer.train({ ...turn, p0, p1 }, {
       signal,
       onStep: (k, loss) => this.#onEvent({ type: "step", round, k, K: turn.steps, loss }),
     });
     const now = performance.now() / 1000;
+    checkSkipped(skipped);
     const updates = [{ values: delta(vector, base, this.#layout), examples }];
     this.#vector = fold(base, updates, { layout: this.#layout, scale: scaleFor(examples) });
     this.#images.trained += images;

@@ -189,6 +189,8 @@ export interface Scores {
   seconds?: { pull?: number; score?: number; train?: number; write?: number };
   /** Images trained and scored in the turn. */
   images?: number;
+  /** Steps of the turn whose gradient was not finite: they changed nothing. */
+  skipped?: number;
 }
 
 export type SiloPhase = "waiting" | "pulling" | "scoring" | "training" | "uploading" | "closing";

@@ -213,6 +213,7 @@ export const ScoresSchema: Schema<p.Scores> = v.strictObject({
     write: v.exactOptional(seconds),
   })),
   images: v.exactOptional(count),
+  skipped: v.exactOptional(count),
 });
 
 export const HeartbeatSchema: Schema<p.Heartbeat> = v.strictObject({

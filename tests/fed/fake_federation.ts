@@ -95,6 +95,7 @@ export async function runRole(
     ready?: () => Promise<void>;
     /** Called at every fault point; what it throws ends the role there. */
     onFault?: (name: string) => void;
+    skips?: (step: number) => boolean;
     onScore?: (split: "train" | "val" | "test") => void;
   } = {},
 ) {
@@ -142,6 +143,7 @@ export async function runRole(
           silo: spec.role,
           broken: options.broken,
           onScore: options.onScore,
+          skips: options.skips,
         }),
       ),
   });

@@ -37,6 +37,8 @@ export interface FakeOptions {
   /** From this step on it trains until it is aborted. */
   stuckFrom?: number;
   size?: number;
+  /** Which of a turn's steps are skipped, counted from 0. @default none */
+  skips?: (step: number) => boolean;
   /** Hears of every scoring. */
   onScore?: (split: Split) => void;
   /** Training images that it has. @default 96 */
@@ -104,7 +106,9 @@ export class FakeTrainer implements Trainer {
       vector[i] += (noise[j] - 0.5) * 0.02;
     }
     if (this.#options.broken) vector[0] = NaN;
-    return { vector, images: row.steps * this.#settings!.recipe.batch };
+    const { skips = () => false } = this.#options;
+    const skipped = Array.from({ length: row.steps }, (_, step) => skips(step));
+    return { vector, images: row.steps * this.#settings!.recipe.batch, skipped };
   }
 
   score(split: Split = "val"): Promise<SplitScores> {
