@@ -114,7 +114,8 @@ export class Admission {
       this.#seen = { stamp, number, revoked, fault: null };
     } catch (error) {
       const fault = error as ProtocolError;
-      this.#seen = { ...this.#seen, stamp, fault };
+      // What is wrong with the disk and not with the list is tried again with the next request.
+      this.#seen = { ...this.#seen, stamp: error instanceof ProtocolError ? stamp : "unread", fault };
       this.#onEvent({ type: "warning", text: `no silo is served: ${fault.message}` });
     }
   }

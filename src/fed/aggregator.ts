@@ -11,7 +11,7 @@ import { SILENCE } from "./attendance.ts";
 import { ascii } from "./ascii.ts";
 import { AggregatorState } from "./aggregator_state.ts";
 import { absent, closeRun, unfinished } from "./closing.ts";
-import { ProtocolError } from "./errors.ts";
+import { FAILURES, ProtocolError } from "./errors.ts";
 import { type OnEvent, safely } from "./event.ts";
 import { nameFullDisk } from "./files.ts";
 import { handlerOf } from "./handlers.ts";
@@ -203,10 +203,15 @@ function abandon(run: Run, wanted: Wanted): number {
   return round;
 }
 
+/** Failures whose values are one hospital's counts or speed: the others are told without them. */
+const NUMBERS: ReadonlySet<string> = new Set(["share_too_large", "budget_over"]);
+
+const withoutNumbers = ({ code, remedy }: ProtocolError) => `${FAILURES[code].text} (remedy: ${remedy})`;
+
 /** Tells the silos that are there until they have left, for a few seconds; what is committed stays, so a restart goes on. */
 async function fail(run: Run, error: ProtocolError, signal?: AbortSignal): Promise<void> {
   run.phase = "failed";
-  run.message = ascii(error.message).slice(0, 2000);
+  run.message = ascii(NUMBERS.has(error.code) ? withoutNumbers(error) : error.message).slice(0, 2000);
   run.onEvent({ type: "failed", message: error.message });
   run.notify();
   const left = () => run.attendance.connected.length === 0;

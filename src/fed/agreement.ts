@@ -81,7 +81,7 @@ export interface Past {
   row: Row | null;
   /** Digests of the models that it has been shown, by round. */
   models: ReadonlyMap<number, string>;
-  /** Whether it has answered the closing phase. */
+  /** Whether it has answered in the closing phase. */
   closed: boolean;
 }
 
@@ -158,8 +158,9 @@ function checkProgress({ round, p0, p1, last }: Row, options: { plan: Plan; past
 }
 
 /**
- * Checks the closing phase's question for `val` scores of the last model.
- * @param options.asked the round of the closing question that was answered before, null for none
+ * Checks that the rounds are over as the plan has it: before the last model is scored, and before one is tested or kept
+ * as the result.
+ * @param options.asked the round after which this silo was told so before, null for never
  * @throws {ProtocolError} `not_agreed`
  */
 export function checkClosing(
@@ -169,7 +170,8 @@ export function checkClosing(
   const { plan: { rounds, budget }, past: { row }, asked } = options;
   if (budget === null) expect(view.round === rounds, `the closing phase after ${rounds} rounds`, view.round);
   if (asked !== null) expect(view.round === asked, `the closing phase after ${asked} rounds`, view.round);
-  expect(view.round >= row!.round - 1, `the closing phase of round ${row!.round} or later`, view.round);
+  if (row === null) return;
+  expect(view.round >= row.round - 1, `the closing phase of round ${row.round} or later`, view.round);
 }
 
 /**

@@ -105,7 +105,7 @@ function fewestShare({ silos, batch, localEpochs }: RowRequest): number {
   let share = 0;
   for (const { train } of Object.values(silos)) {
     const needed = FEWEST_STEPS * batch / (train * localEpochs);
-    if (needed <= 1) share = Math.max(share, needed);
+    if (needed <= 1) share = Math.max(share, Math.min(1, coarse(needed)));
   }
   return share;
 }
@@ -128,9 +128,14 @@ function fill(
   return plan;
 }
 
-/** Passes in which the smallest silo takes a step; a little more, or rounding could leave it none. */
+/** Passes in which the smallest silo takes a step. */
 function leastPasses({ silos, batch }: RowRequest): number {
-  return batch * (1 + 1e-9) / Math.min(...Object.values(silos).map(({ train }) => train));
+  return coarse(batch / Math.min(...Object.values(silos).map(({ train }) => train)));
+}
+
+/** The next power of 2^¼ from x on: every silo reads a row's passes, which are not to tell one silo's images. */
+function coarse(x: number): number {
+  return 2 ** (Math.ceil(4 * Math.log2(x)) / 4);
 }
 
 export type { CostPerRow, RowTiming };

@@ -77,7 +77,8 @@ export async function closeRun(
 /** The scores of the last model: selection asks for those of the newest row's roster. */
 function wantedScores(run: Run, signal?: AbortSignal): Wanted {
   const round = run.rounds + 1;
-  const { roster } = run;
+  const answered = trained(run);
+  const roster = run.roster.filter((silo) => answered.has(silo));
   const has = (silo: string) => run.state.scores().get(round)?.[silo] !== undefined;
   return { what: "scores", round, roster: () => roster, has, signal };
 }
@@ -85,10 +86,13 @@ function wantedScores(run: Run, signal?: AbortSignal): Wanted {
 /** The test scores of everybody who ever trained: a silo that did not answers nothing. */
 function wantedTests(run: Run, signal?: AbortSignal): Wanted {
   const has = (silo: string) => run.state.tests()[silo] !== undefined;
-  const trained = [...run.joined.keys()].filter((silo) =>
-    run.rows.some(({ row }) => row.roster.includes(silo))
-  );
-  return { what: "test scores", round: run.rounds + 1, roster: () => trained, has, signal };
+  return { what: "test scores", round: run.rounds + 1, roster: () => [...trained(run)], has, signal };
+}
+
+/** Who has answered in a round: a silo that has not heard of its row yet will not answer in the closing phase. */
+function trained(run: Run): Set<string> {
+  const scored = [...run.state.scores().values()].flatMap((scores) => Object.keys(scores));
+  return new Set([...scored, ...run.state.countedSilos().values()].flat());
 }
 
 /** Waits for the silos; returns who was left out. */

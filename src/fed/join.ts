@@ -27,7 +27,8 @@ export function join(run: Run, silo: string, registration: Registration): void {
   }
   checkRegistration(run.proposal, registration);
   // Whom the plan is without: those in it were weighed when it froze.
-  if (run.plan !== null && !run.plan.roster.includes(silo)) checkShare(run, registration);
+  const late = run.plan !== null && !run.plan.roster.includes(silo);
+  if (late && run.recording === null) checkShare(run, registration);
   for (const [name, other] of run.joined) {
     if (name !== silo && other.shard === registration.shard && !run.allowSameShard) {
       throw new ProtocolError("same_shard", { expected: "a shard of its own", got: `the shard of ${name}` });

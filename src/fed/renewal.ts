@@ -94,7 +94,7 @@ export function watchRenewal(
   const timer = setInterval(async () => {
     // One that has expired is shown on: silos say so with the remedy.
     const identity = await credentials.refresh().catch(() => credentials.identity);
-    if (identity !== shown) onRenewed(shown = identity);
+    if (identity !== shown) onRenewed(shown = identity); // checked: the server can show it
   }, period * 1000);
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }

@@ -48,6 +48,10 @@ export async function readRecording(dir: string, options: { into: string }): Pro
       counted: row.roster.filter((silo) => counted.get(row.round)?.includes(silo)),
     }));
   if (proposal === null || plan === null || rows.length === 0) return refuse("no closed round");
+  // Silos close a run of so many rounds after so many.
+  if (proposal.budget === null && rows.length < proposal.rounds!) {
+    return refuse(`${rows.length} of ${proposal.rounds} rounds; let that run end first`);
+  }
   const bytes = await Deno.readFile(state.modelPath(0));
   const start = new Float32Array(bytes.buffer);
   return { proposal, start, recording: { plan, rows } };

@@ -30,6 +30,7 @@ export function takeScores(run: Run, silo: string, scores: Scores): void {
     run.onEvent({ type: "scored", silo, round, scores });
   } else {
     checkCounts("test", tested, test);
+    checkError(test);
     if (test.histogram !== undefined) {
       checkHistogram(test.histogram, { ...test, bins: run.proposal.histogram });
     }
@@ -52,6 +53,16 @@ function checkTime(run: Run, silo: string, { round, test }: Scores): void {
   throw new ProtocolError(later ? "no_round" : "round_closed", {
     expected: test === undefined ? `val scores of round ${rounds + 1}` : "test scores in the closing phase",
     got: `${test === undefined ? "val" : "test"} scores of round ${round} in the phase ${phase}`,
+  });
+}
+
+/** An AUROC comes with its error, and not even 0 or 1 is certain. */
+function checkError({ auroc, se }: NonNullable<Scores["test"]>): void {
+  const certain = se === 0 && (auroc === 0 || auroc === 1);
+  if ((auroc === null) === (se === null) && !certain) return;
+  throw new ProtocolError("wrong_counts", {
+    expected: "an AUROC with a standard error above 0, or neither",
+    got: `${auroc} with ${se}`,
   });
 }
 

@@ -96,7 +96,7 @@ export async function runSilo(options: SiloOptions): Promise<SiloResult> {
   checkPatients(trainer.shard.splits.train, options.accept);
   const speed = plausibleSpeed(await trainer.stepsPerSecond());
   const joined = await client.join(registrationOf(options.silo, trainer, speed));
-  if (before === null) state.joined = { run: view.run, proposal, late: joined.plan !== null };
+  if (state.plan === null) state.joined = { run: view.run, proposal, late: joined.plan !== null };
   const doing = { run: view.run, round: 0, phase: "waiting" as const, step: 0, steps: 0 };
   using pulse = new Pulse(client, doing, { period: options.heartbeat });
   const plan = await waitForPlan({ client, state, silo: options.silo, trainer }, joined);
@@ -228,7 +228,9 @@ async function testSelected(
   const { run } = view;
   context.pulse.doing = { run, round: view.round, phase: "closing", step: 0, steps: 0 };
   const { sha256 } = selected;
-  checkSelected(view, { plan, past: state.past, tested: state.tested });
+  const { past, closing } = state;
+  checkClosing(view, { plan, past, asked: closing });
+  checkSelected(view, { plan, past, tested: state.tested });
   const { vector } = await client.pull(selected.round, { length: trainer.layout.length, sha256 });
   const { proposal } = state.joined!;
   const { network, channels, size, preprocessing, init: { source } } = proposal;
@@ -241,6 +243,7 @@ async function testSelected(
   const test = known ??
     testScores(await trainer.score("test"), { seed: plan.seed, bins: plan.histogram });
   if (known === null) {
+    state.close(view.round);
     state.answer("test", sha256, test);
     state.tally = { ...state.tally, scored: state.tally.scored + test.images };
   }

@@ -98,16 +98,16 @@ export class SiloState implements Disposable {
     });
   }
 
-  /** The round of the closing question for `val` scores, null before it. */
+  /** The round after which this silo was asked in the closing phase, null before it. */
   get closing(): number | null {
     return this.folder.get("closing");
   }
 
-  /** Takes the closing question: no row follows, and no other model is scored for it. */
-  close(round: number, sha256: string): void {
+  /** Takes the closing phase for granted: no row follows, and `val` is scored with no other last model. */
+  close(round: number, sha256?: string): void {
     this.folder.transaction(() => {
       this.folder.set("closing", round);
-      this.#show(round, sha256);
+      if (sha256 !== undefined) this.#show(round, sha256);
     });
   }
 

@@ -10,6 +10,9 @@ export interface Stretch {
   to: number;
 }
 
+/** Passes are added up in doubles: a sum may fall so much short of a whole step. */
+const ROUNDING = 1e-9;
+
 /**
  * The steps of a stretch: those whose last image lies in it, floor(to·n/B) − floor(from·n/B).
  * @param options.train training images n of the silo · `batch` B
@@ -18,6 +21,6 @@ export function stepsOf(
   { from, to }: Stretch,
   { train, batch }: { train: number; batch: number },
 ): { firstStep: number; steps: number } {
-  const firstStep = Math.floor(from * train / batch);
-  return { firstStep, steps: Math.floor(to * train / batch) - firstStep };
+  const step = (passes: number) => Math.floor(passes * train / batch + ROUNDING);
+  return { firstStep: step(from), steps: step(to) - step(from) };
 }

@@ -154,6 +154,22 @@ const DEVIATIONS: Record<string, Deviation> = {
     refusal: /not agreed.*a stretch from 2, or again from 1, got 0/,
     scores: 1,
   },
+  "a test of the right model before its time": {
+    lie: (view) =>
+      view.round === 3 && view.row !== null
+        ? { ...view, state: "closing", row: null, round: 2, selected: { round: 1, sha256: models.get(1)! } }
+        : view,
+    refusal: /not agreed.*the closing phase after 3 rounds, got 2/,
+    scores: 0,
+  },
+  "a run that is finished before its time": {
+    lie: (view) =>
+      view.round === 3 && view.row !== null
+        ? { ...view, state: "finished", row: null, round: 2, selected: { round: 1, sha256: models.get(1)! } }
+        : view,
+    refusal: /not agreed.*the closing phase after 3 rounds, got 2/,
+    scores: 0,
+  },
   "a round number that falls": {
     lie: (view) => view.row?.round === 3 ? { ...view, round: 1, row: { ...view.row, round: 1 } } : view,
     refusal: /not agreed.*a round after 2, got 1/,

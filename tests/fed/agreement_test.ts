@@ -109,6 +109,7 @@ Deno.test("checkClosing and checkSelected: after the rows, once, and of models t
   const view = (round: number) => ({ round }) as RunView;
   checkClosing(view(3), { plan, past, asked: null });
   checkClosing(view(2), { plan, past, asked: null }); // round 3 was abandoned
+  checkClosing(view(3), { plan, past: fresh, asked: null });
   assertMatch(message(() => checkClosing(view(1), { plan, past, asked: null })), /round 3 or later, got 1/);
   assertMatch(message(() => checkClosing(view(4), { plan, past, asked: 3 })), /after 3 rounds, got 4/);
   const select = (round: number, sha256: string, tested: string | null = null) => () =>
