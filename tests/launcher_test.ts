@@ -2,7 +2,11 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { buildLauncher } from "../tools/compile.ts";
 import { pack, unpackTable } from "../tools/pack.ts";
+import { findLibtorch } from "../src/shim/libtorch.ts";
+import { withEnv, workingIn } from "./environment.ts";
 import { inFolder } from "./folder.ts";
+import { makeUserPython, makeVenv } from "./python.ts";
+import { fakeLibtorch } from "./shim/fake_libtorch.ts";
 
 const ROLES = {
   plain: ["--allow-read"],
@@ -44,8 +48,18 @@ interface Started {
   stderr: string;
 }
 
-async function start(file: string, args: string[], env: Record<string, string>): Promise<Started> {
-  const command = new Deno.Command(file, { args, env: { PATH: "/usr/bin:/bin", ...env }, clearEnv: true });
+async function start(
+  file: string,
+  args: string[],
+  env: Record<string, string>,
+  cwd?: string,
+): Promise<Started> {
+  const command = new Deno.Command(file, {
+    args,
+    env: { PATH: "/usr/bin:/bin", ...env },
+    clearEnv: true,
+    cwd,
+  });
   const { code, stdout, stderr } = await command.output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   return { code, lines: text(stdout).trim().split("\n"), stderr: text(stderr).trim() };
@@ -110,6 +124,58 @@ Deno.test("launcher: a role that uses the engine may open libtorch where it is l
     assertEquals((await names(folder)).includes("asked"), false);
     const { lines } = await start(file, ["engine"], env);
     assert(lines.includes(`--allow-run=${file},python3`));
+  }));
+
+Deno.test("launcher: the torch of a venv or of `pip install --user` is python3's, one on PYTHONPATH alone is not", () =>
+  inFolder(async (folder) => {
+    const { file, build } = await packIn(folder);
+    const ffi = async (path: string, more: Record<string, string> = {}) => {
+      const env = { XDG_CACHE_HOME: `${folder}/cache`, PATH: `${path}:/usr/bin:/bin`, ...more };
+      const { lines } = await start(file, ["engine"], env, folder);
+      const own = `--allow-ffi=${folder}/cache/fedx/app/${build},${folder}/cache/fedx/libtorch`;
+      return lines.find((line) => line.startsWith("--allow-ffi"))!.replace(own, "");
+    };
+    const { site } = await makeVenv(`${folder}/venv`);
+    assertEquals(await ffi("venv/bin"), "");
+    const torch = await fakeLibtorch(`${site}/torch`, "2.13.0", { headers: false });
+    for (const path of ["venv/bin", "./venv/bin", `${folder}/venv/bin`]) {
+      assertEquals(await ffi(path), `,${torch},${torch}/../nvidia`);
+    }
+    const user = await makeUserPython(`${folder}/bin`, `${folder}/user`);
+    const variables = { PYTHONUSERBASE: `${folder}/user`, PYTHONPATH: `${folder}/modules` };
+    await fakeLibtorch(`${folder}/modules/torch`, "2.13.0", { headers: false });
+    assertEquals((await ffi("bin", variables)).includes(folder), false);
+    const own = await fakeLibtorch(`${user.site}/torch`, "2.13.0", { headers: false });
+    assertEquals(await ffi("bin", variables), `,${own},${own}/../nvidia`);
+  }));
+
+Deno.test("launcher: it asks python3 what src/shim asks, in an empty folder of mode 0700, and leaves nothing of it", () =>
+  inFolder(async (folder) => {
+    const { file } = await packIn(folder);
+    await Deno.mkdir(`${folder}/bin`);
+    await Deno.mkdir(`${folder}/tmp`);
+    const script =
+      `#!/bin/sh\nprintf '%s\\n' "$PATH" "$(ls -A | wc -l)" "$(stat -c %a .)" "$@" >${folder}/asked\n` +
+      `pwd >${folder}/where\n`;
+    await Deno.writeTextFile(`${folder}/bin/python3`, script, { mode: 0o755 });
+    const env = { XDG_CACHE_HOME: `${folder}/cache`, TMPDIR: `${folder}/tmp`, PATH: "bin:/usr/bin:/bin" };
+    const heard = async () => {
+      assertMatch(
+        await Deno.readTextFile(`${folder}/where`),
+        new RegExp(`^${folder}/tmp/fedx-python-\\w+\n$`),
+      );
+      assertEquals(await names(`${folder}/tmp`), []);
+      return (await Deno.readTextFile(`${folder}/asked`)).split("\n");
+    };
+    await start(file, ["engine"], env, folder);
+    const [path, entries, mode, ...question] = await heard();
+    assertEquals([path, entries, mode], [`${folder}/bin:/usr/bin:/bin`, "0", "700"]);
+    assertEquals([question[0], question.length], ["-c", 3]);
+    await workingIn(folder, () =>
+      withEnv({ ...env, FEDX_LIBTORCH: null }, async () => {
+        await findLibtorch();
+        assertEquals(await heard(), [path, entries, mode, ...question]);
+      }));
   }));
 
 Deno.test("launcher: six first starts at once all run, and leave one folder", () =>

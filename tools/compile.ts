@@ -15,7 +15,7 @@ import { COMPILED, PERMISSIONS } from "./permissions.ts";
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
 /** The files of native/launcher. */
-const LAUNCHER = ["main", "payload", "unpack", "place", "permissions", "sha256"];
+const LAUNCHER = ["main", "payload", "unpack", "place", "permissions", "python", "sha256"];
 
 /** How long `deno compile` may take: most of it is the fetch of denort, which some firewalls leave unanswered. */
 const COMPILE_MS = 180_000;

@@ -62,11 +62,16 @@ void choose_place(char *base);
 int cache_dir(char *path);
 /* Makes a folder (mode 0700) and its parents; 0 or -1 with errno. */
 int make_folders(const char *path);
+/* `$TMPDIR` where it is an absolute path, else /tmp. */
+const char *temporary_dir(void);
 
 /* permissions.c: the runtime's permission flags for `word`, appended to argv from `count`; returns the new count. */
 size_t add_permissions(const struct payload *payload, const char *app, const char *word, const char **argv, size_t count);
 /* Whether `word` may open shared libraries of ours. */
 int opens_libraries(const struct payload *payload, const char *word);
+
+/* python.c: the folder of the torch that is installed for python3 (PATH_MAX bytes); "" when there is none. */
+void python_torch(char *path);
 
 /* sha256.c */
 struct sha256 {

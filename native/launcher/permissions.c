@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "launcher.h"
@@ -37,31 +36,6 @@ static void append_path(char *flag, const char *path) {
         if (*path == ',') append_letter(flag, ',');
         append_letter(flag, *path);
     }
-}
-
-/* The folder of python3's torch, found without importing it; "" when there is none. */
-static void python_torch(char path[PATH_MAX]) {
-    static const char *code =
-        "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0])";
-    int ends[2];
-    path[0] = 0;
-    if (pipe(ends) != 0) return;
-    pid_t child = fork();
-    if (child == 0) {
-        if (!freopen("/dev/null", "r", stdin) || !freopen("/dev/null", "w", stderr)) _exit(127);
-        dup2(ends[1], 1), close(ends[0]), close(ends[1]);
-        execlp("python3", "python3", "-c", code, (char *)NULL);
-        _exit(127);
-    }
-    close(ends[1]);
-    size_t have = 0;
-    for (ssize_t got; have < PATH_MAX - 1 && (got = read(ends[0], path + have, PATH_MAX - 1 - have)) > 0;)
-        have += (size_t)got;
-    path[have] = 0;
-    path[strcspn(path, "\n")] = 0;
-    close(ends[0]);
-    if (child > 0) waitpid(child, NULL, 0);
-    if (path[0] != '/') path[0] = 0;
 }
 
 /*

@@ -22,6 +22,11 @@ int cache_dir(char *path) {
     return path[0] == '/';
 }
 
+const char *temporary_dir(void) {
+    const char *tmp = variable("TMPDIR");
+    return tmp && tmp[0] == '/' ? tmp : "/tmp";
+}
+
 int make_folders(const char *path) {
     char part[PATH_MAX];
     path_of(part, "%s", path);
@@ -56,8 +61,7 @@ void choose_place(char *base) {
         char *kept = strdup(first);
         first = kept ? kept : "no memory";
     }
-    const char *tmp = variable("TMPDIR");
-    path_of(temporary, "%s/fedx-%u", tmp && tmp[0] == '/' ? tmp : "/tmp", (unsigned)geteuid());
+    path_of(temporary, "%s/fedx-%u", temporary_dir(), (unsigned)geteuid());
     path_of(base, "%s", temporary);
     const char *second = refusal(base);
     if (second)

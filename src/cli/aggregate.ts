@@ -2,7 +2,7 @@ import { runAggregator } from "../fed/aggregator.ts";
 import { checkCertificate } from "../fed/certificate.ts";
 import { checkProposal } from "../fed/proposal.ts";
 import { readRecording, type Recorded } from "../fed/replay.ts";
-import { AGGREGATOR } from "../fed/state.ts";
+import { AGGREGATOR, REVOCATIONS } from "../fed/state.ts";
 import type { AggregatorResult } from "../fed/result.ts";
 import { layoutOf, type NetworkName } from "../model/layout.ts";
 import type { Values } from "./commands.ts";
@@ -25,7 +25,7 @@ export async function run({ values, output, signal, faultPoint }: Context<Aggreg
     ? await fresh(values)
     : await readRecording(values.replay, { into: values.state });
   output.line(`start: ${origin.proposal.init.source}`);
-  if (values.new) await setAside(values.state, { role: AGGREGATOR, output });
+  if (values.new) await setAside(values.state, { role: AGGREGATOR, keep: [REVOCATIONS], output });
   using log = await EventLog.open(values.state, output);
   const result = await runAggregator({
     ...origin,

@@ -1,11 +1,15 @@
 import { signRequest } from "../fed/request.ts";
+import type { CertificateRole } from "../fed/x509.ts";
 import type { Values } from "./commands.ts";
 import type { Context } from "./main.ts";
+import { requireName } from "./names.ts";
 
-/** Makes the certificate that a site's request asks for, and says what it holds. */
+/** Makes the certificate that a site's request asks for, if it asks for what the signer says. */
 export async function run(context: Context<Values<"ca sign"> & { REQUEST: string }>): Promise<void> {
   const { values, output } = context;
-  const made = await signRequest({ request: values.REQUEST, ca: values.ca, out: values.out });
+  const { REQUEST: request, name, ca, out } = values;
+  requireName(name);
+  const made = await signRequest({ request, name, role: values.role as CertificateRole, ca, out });
   if (made.ignored.length > 0) output.line(`not taken from the request: ${made.ignored.join(", ")}`);
   if (made.other !== null) {
     output.line(

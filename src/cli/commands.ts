@@ -121,10 +121,17 @@ export const COMMANDS = {
   },
   "ca sign": {
     summary: "certificate for a request: DIR gets cert.pem and ca.pem, FILE the certificate alone",
-    usage: "fedx ca sign REQUEST --ca CA --out FILE\\|DIR",
-    example: "fedx ca sign request.pem --ca ca --out signed-b",
+    usage: "fedx ca sign REQUEST --name NAME --role silo\\|aggregator --ca CA --out FILE\\|DIR",
+    example: "fedx ca sign request.pem --name b --role silo --ca ca --out signed-b",
     positional: ["REQUEST"],
     options: {
+      name: {
+        kind: "text",
+        value: "NAME",
+        help: "whom you sign for; the request must ask for that name",
+        required: true,
+      },
+      role: { ...ROLE, help: "silo or aggregator; the request must ask for that role" },
       ca: CA,
       out: { kind: "path", value: "FILE.pem|DIR", help: "what to send back to the site", required: true },
     },
@@ -150,7 +157,7 @@ export const COMMANDS = {
     summary: "the aggregator of one run",
     usage:
       "fedx aggregate [--silos a,b,c --listen HOST:PORT --tls DIR --state DIR --rounds N \\| --budget 20m " +
-      "--quorum N --local-epochs N --network NAME --size 128 --recipe NAME --lr X --init imagenet\\|random\\|FILE " +
+      "--quorum N --local-epochs N --network NAME --size 128 --recipe NAME --lr X --max-share .8 --init imagenet\\|random\\|FILE " +
       "--seed N \\| --replay STATE] [--new]",
     example: "fedx aggregate --silos a,b,c --listen 0.0.0.0:8443 --tls tls-hub --budget 20m",
     section: "run",

@@ -1,4 +1,5 @@
 import type { FedEvent } from "../fed/event.ts";
+import { PRIVATE_DIR } from "../fed/private_folder.ts";
 import type { Values } from "./commands.ts";
 import { type DemoHospitals, makeHospitals, SILOS } from "./demo_hospitals.ts";
 import { formatDuration } from "./duration.ts";
@@ -71,7 +72,7 @@ class Clock {
 
 /** An empty folder of the demo: an older demo is removed, anybody else's folder is refused. */
 async function emptyFolder(dir: string): Promise<string> {
-  await Deno.mkdir(dir, { recursive: true });
+  await Deno.mkdir(dir, { recursive: true, mode: PRIVATE_DIR });
   const names: string[] = [];
   for await (const entry of Deno.readDir(dir)) names.push(entry.name);
   if (names.length > 0 && !names.includes(MARKER)) {
@@ -81,7 +82,7 @@ async function emptyFolder(dir: string): Promise<string> {
   }
   for (const name of names) if (name !== MARKER) await Deno.remove(`${dir}/${name}`, { recursive: true });
   await Deno.writeTextFile(`${dir}/${MARKER}`, "Made by `fedx demo`, which empties this folder.\n");
-  await Deno.mkdir(`${dir}/logs`);
+  await Deno.mkdir(`${dir}/logs`, { mode: PRIVATE_DIR });
   return dir;
 }
 

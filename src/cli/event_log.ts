@@ -1,5 +1,7 @@
 // Why: roles report events and print nothing; here they become lines for people and a file for programs.
 import type { FedEvent } from "../fed/event.ts";
+import { nameFullDisk } from "../fed/files.ts";
+import { makePrivateFolder, PRIVATE_FILE } from "../fed/private_folder.ts";
 import { formatDuration } from "./duration.ts";
 import type { Output } from "./output.ts";
 import { score } from "./table.ts";
@@ -12,25 +14,55 @@ export class EventLog implements Disposable {
   readonly #file: Deno.FsFile;
   readonly #output: Output;
   readonly #standings = new Standings();
+  /** Bytes of whole lines. */
+  #size: number;
+  /** Events that could not be written since the last that could. */
+  #lost = 0;
 
   private constructor(file: Deno.FsFile, output: Output) {
     this.#file = file;
     this.#output = output;
+    this.#size = file.statSync().size;
   }
 
   /** Opens `<state>/events.jsonl` to append to. */
   static async open(state: string, output: Output): Promise<EventLog> {
-    await Deno.mkdir(state, { recursive: true });
-    const file = await Deno.open(`${state}/events.jsonl`, { create: true, append: true });
+    await makePrivateFolder(state);
+    const file = await Deno.open(`${state}/events.jsonl`, { create: true, append: true, mode: PRIVATE_FILE });
     return new EventLog(file, output);
   }
 
   /** The `onEvent` of a role. */
   readonly onEvent = (event: FedEvent): void => {
-    const line = JSON.stringify({ time: new Date().toISOString(), ...event }) + "\n";
-    this.#file.writeSync(new TextEncoder().encode(line));
+    this.#append(JSON.stringify({ time: new Date().toISOString(), ...event }) + "\n");
     this.#show(event);
   };
+
+  /** Writes a line, whole or not at all: a full disk costs lines of the log and nothing else, and is told once. */
+  #append(line: string): void {
+    const bytes = new TextEncoder().encode(line);
+    try {
+      for (let done = 0; done < bytes.length;) done += this.#file.writeSync(bytes.subarray(done));
+      this.#size += bytes.length;
+      if (this.#lost > 0) this.#output.line(`events.jsonl is written again; ${this.#lost} lines are missing`);
+      this.#lost = 0;
+    } catch (error) {
+      if (this.#lost++ === 0) {
+        const text = (nameFullDisk(error, { folder: "events.jsonl" }) as Error).message;
+        this.#output.line(`warning: events are not written for now, the run goes on: ${text}`);
+      }
+      this.#cut();
+    }
+  }
+
+  /** Takes away what was written of a line. */
+  #cut(): void {
+    try {
+      this.#file.truncateSync(this.#size);
+    } catch {
+      // A device, in place of a file.
+    }
+  }
 
   #show(event: FedEvent): void {
     if (event.type === "step") {
@@ -104,7 +136,10 @@ export function describe(event: FedEvent): string | undefined {
       return `${event.silo} scored model ${event.scores.round - 1} on val: AUROC ${
         score(event.scores.auroc)
       }, ` +
-        `loss ${score(event.scores.loss)}`;
+        `loss ${score(event.scores.loss)}` +
+        (event.scores.skipped
+          ? `; ${event.scores.skipped} steps of round ${event.scores.round} skipped`
+          : "");
     case "update_counted":
       return `${event.silo} counted in round ${event.round} (${event.examples} examples)`;
     case "committed":

@@ -1,6 +1,6 @@
 // Why: a name that cannot stand in a certificate is a mistake in the command line, found before anything is made.
-import { isIP } from "node:net";
 import { checkName } from "../fed/ca.ts";
+import { isHost } from "../fed/request.ts";
 import type { CertificateRole } from "../fed/x509.ts";
 import { UsageError } from "./parse.ts";
 
@@ -13,9 +13,6 @@ export function requireName(name: string): void {
   }
 }
 
-const LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?";
-const DNS = new RegExp(`^(?=.{1,253}$)(${LABEL}\\.)*${LABEL}$`, "i");
-
 /** Whom a certificate is for, as `fedx ca` is told. @throws {UsageError} unless name and hosts may stand in one. */
 export function requireSubject(
   { NAME: name, role, host: hosts }: { NAME: string; role: string; host?: string[] },
@@ -27,8 +24,7 @@ export function requireSubject(
 
 /** @throws {UsageError} unless `host` is a DNS name or an address, without scheme, brackets and port. */
 export function requireHost(host: string): void {
-  const fits = isIP(host) !== 0 || (DNS.test(host) && !/^[\d.]+$/.test(host));
-  if (fits) return;
+  if (isHost(host)) return;
   throw new UsageError(
     `Cannot read --host: expected a DNS name or an address such as hub.example or 10.0.0.7, without scheme ` +
       `and port, got ${JSON.stringify(host)}.`,

@@ -1,3 +1,4 @@
+import { ascii } from "../fed/ascii.ts";
 import { type Proposal, WIRE_VERSION } from "../fed/protocol.ts";
 import { preprocessingOf } from "../model/checkpoint.ts";
 import type { NetworkName } from "../model/layout.ts";
@@ -39,7 +40,7 @@ export function proposalOf(options: ProposalOptions, start: Started): Proposal {
     quorum: options.quorum ?? options.silos.length,
     roundTimeout: options["round-timeout"] ?? null,
     joinTimeout: options["join-timeout"] ?? 3600,
-    init: { kind: start.kind, source: start.source, sha256: start.sha256 },
+    init: { kind: start.kind, source: ascii(start.source), sha256: start.sha256 },
     histogram: { bins: 62, low: -8, high: 8 },
   };
 }

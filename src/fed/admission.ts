@@ -4,18 +4,14 @@
  * Why it fails closed: a list that is damaged, forged, older than one seen before, or gone may be hiding a name. Then
  * nobody is served, and silos wait with a retryable answer until the operator has put the list right; an aggregator
  * that starts with such a list ends with the same sentence. No list at all, from the start, means that none is revoked.
+ * The highest number seen is kept in the aggregator's state: to take the list away and start again hides nothing.
  */
+import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { ProtocolError } from "./errors.ts";
 import type { OnEvent } from "./event.ts";
+import type { SiloPeer } from "./peer.ts";
 import { LIST_NAME, readList, type Revoked } from "./revocation.ts";
-
-/** Who speaks, from the peer's certificate and nothing else. */
-export interface Peer {
-  silo: string;
-  /** Serial number of the certificate, lower-case hex. */
-  serial: string;
-}
 
 /** What is known of the list's file since it was last read. */
 interface Seen {
@@ -26,27 +22,52 @@ interface Seen {
   fault: ProtocolError | null;
 }
 
+/** The newest list that was ever seen, of which CA (SHA-256 of its certificate as PEM). */
+export interface SeenList {
+  ca: string;
+  number: number;
+}
+
+/** Where that is kept over a restart. */
+export interface ListMemory {
+  get(): SeenList | null;
+  set(seen: SeenList): void;
+}
+
+/** What `Admission.open` is told. */
+export interface AdmissionOptions {
+  /** The CA's certificate, PEM. */
+  ca: string;
+  onEvent?: OnEvent;
+  /** @default none: a restart forgets */
+  memory?: ListMemory;
+}
+
 /** Reads `revoked.json` again whenever its file changes. */
 export class Admission {
   readonly #dir: string;
   readonly #ca: string;
   readonly #onEvent: OnEvent;
-  #seen: Seen = { stamp: "", number: 0, revoked: new Map(), fault: null };
+  readonly #memory: ListMemory | null;
+  #seen: Seen = { stamp: "unread", number: 0, revoked: new Map(), fault: null };
   #reading: Promise<void> | null = null;
 
-  private constructor(dir: string, ca: string, onEvent: OnEvent) {
+  private constructor(dir: string, options: AdmissionOptions) {
+    const { ca, onEvent = () => {}, memory = null } = options;
     this.#dir = dir;
     this.#ca = ca;
     this.#onEvent = onEvent;
+    this.#memory = memory;
+    const kept = memory?.get() ?? null;
+    if (kept?.ca === digestOf(ca)) this.#seen.number = kept.number;
   }
 
   /**
    * Reads the list of the folder `dir`.
-   * @param options.ca the CA's certificate, PEM
    * @throws {ProtocolError} `damaged_revocations`.
    */
-  static async open(dir: string, options: { ca: string; onEvent?: OnEvent }): Promise<Admission> {
-    const admission = new Admission(dir, options.ca, options.onEvent ?? (() => {}));
+  static async open(dir: string, options: AdmissionOptions): Promise<Admission> {
+    const admission = new Admission(dir, options);
     await admission.#refresh();
     if (admission.#seen.fault !== null) throw admission.#seen.fault;
     return admission;
@@ -58,7 +79,7 @@ export class Admission {
   }
 
   /** @throws {ProtocolError} `certificate_revoked`, or `damaged_revocations` while the list cannot be trusted. */
-  async check(peer: Peer): Promise<void> {
+  async check(peer: Pick<SiloPeer, "silo" | "serial">): Promise<void> {
     await this.#refresh();
     if (this.#seen.fault !== null) throw this.#seen.fault;
     const revoked = this.#seen.revoked.get(peer.serial);
@@ -87,6 +108,8 @@ export class Admission {
           got: number === 0 ? "none" : `list ${number}`,
         });
       }
+      // Kept before it holds: a process that ends in between has not let anybody in by it.
+      if (number > this.#seen.number) this.#memory?.set({ ca: digestOf(this.#ca), number });
       const revoked = new Map(found?.list.revoked.map((one) => [one.serial, one]));
       this.#seen = { stamp, number, revoked, fault: null };
     } catch (error) {
@@ -106,3 +129,5 @@ export class Admission {
     }
   }
 }
+
+const digestOf = (pem: string) => createHash("sha256").update(pem).digest("hex");

@@ -6,13 +6,13 @@
  */
 import { digest, writeDurably } from "../model/checkpoint.ts";
 import { type Layout, layoutOf } from "../model/layout.ts";
-import { Admission } from "./admission.ts";
+import { Admission, type ListMemory, type SeenList } from "./admission.ts";
 import { SILENCE } from "./attendance.ts";
+import { ascii } from "./ascii.ts";
 import { AggregatorState } from "./aggregator_state.ts";
-import { checkCertificate, readIdentity } from "./certificate.ts";
 import { absent, closeRun, unfinished } from "./closing.ts";
 import { ProtocolError } from "./errors.ts";
-import type { OnEvent } from "./event.ts";
+import { type OnEvent, safely } from "./event.ts";
 import { nameFullDisk } from "./files.ts";
 import { handlerOf } from "./handlers.ts";
 import { checkProposal, checkSame } from "./proposal.ts";
@@ -21,11 +21,13 @@ import { freezePlan, gather, lacking, type Wanted } from "./quorum.ts";
 import type { AggregatorResult } from "./result.ts";
 import { abandonTime, closeRow, openRow } from "./rounds.ts";
 import { type FaultPoint, Run } from "./run.ts";
+import { Credentials, watchRenewal } from "./renewal.ts";
 import type { Recording } from "./replay.ts";
 import { type Clock, MACHINE } from "./run_clock.ts";
 import { serve, type Server } from "./server.ts";
 import { maxShareOf } from "./share.ts";
-import { requirePinnedDeno } from "./tls.ts";
+import { REVOCATIONS } from "./state.ts";
+import { requireCheckedTls, requirePinnedDeno } from "./tls.ts";
 
 /** Seconds for which the finished run is served to silos that do not hold its model yet. */
 const LINGER = 60;
@@ -66,16 +68,16 @@ export interface AggregatorOptions {
  * Runs one federation to its end, or goes on with the one in `state`; a finished one only returns its result.
  *
  * @throws {ProtocolError} `bad_proposal`, `other_proposal`, `state_locked`, `port_in_use`, `cannot_listen`,
- * `wrong_runtime`, `join_timeout`, `share_too_large`, `round_timeout`, `budget_over`, `damaged_state`, `disk_full` · the signal's reason.
+ * `wrong_runtime`, `unchecked_tls`, `join_timeout`, `share_too_large`, `round_timeout`, `budget_over`, `damaged_state`,
+ * `disk_full` · the signal's reason.
  */
 export async function runAggregator(options: AggregatorOptions): Promise<AggregatorResult> {
   requirePinnedDeno();
+  requireCheckedTls();
   checkProposal(options.proposal);
   const maxShare = maxShareOf(options.proposal, options.maxShare);
-  const onEvent = options.onEvent ?? (() => {});
-  const checked = await checkCertificate(options.tls, { role: "aggregator" });
-  onEvent({ type: "certificate", name: "aggregator", ...checked });
-  if (checked.warning !== undefined) onEvent({ type: "warning", text: checked.warning });
+  const onEvent = safely(options.onEvent);
+  const credentials = await Credentials.open(options.tls, { role: "aggregator", onEvent });
   using state = await AggregatorState.open(options.state);
   const resumed = await prepare(state, options);
   const finished = state.folder.get<AggregatorResult>("result");
@@ -87,7 +89,8 @@ export async function runAggregator(options: AggregatorOptions): Promise<Aggrega
   run.remember();
   if (run.open !== null) run.phase = "round";
   if (finished !== null) run.phase = "finished";
-  await using server = await listen(run, options);
+  await using server = await listen(run, credentials, options);
+  using _renewal = watchRenewal(credentials, { onRenewed: server.renew });
   onEvent({ type: "listening", host: options.listen.host, port: server.port, run: run.id });
   onEvent({ type: "proposal", proposal: run.proposal });
   if (resumed) onEvent({ type: "resumed", run: run.id, state: run.phase, round: run.view().round });
@@ -168,12 +171,16 @@ async function prepare(state: AggregatorState, options: AggregatorOptions): Prom
   return false;
 }
 
-async function listen(run: Run, options: AggregatorOptions): Promise<Server> {
-  const identity = await readIdentity(options.tls);
+async function listen(run: Run, { identity }: Credentials, options: AggregatorOptions): Promise<Server> {
+  const { folder } = run.state;
+  const memory: ListMemory = {
+    get: () => folder.get<SeenList>(REVOCATIONS),
+    set: (seen) => folder.set(REVOCATIONS, seen),
+  };
   return await serve({
     ...options.listen,
     identity,
-    admission: await Admission.open(options.tls, { ca: identity.ca, onEvent: run.onEvent }),
+    admission: await Admission.open(options.tls, { ca: identity.ca, onEvent: run.onEvent, memory }),
     handler: handlerOf(run),
     onEvent: run.onEvent,
     onSession(silo, session, open) {
@@ -199,7 +206,7 @@ function abandon(run: Run, wanted: Wanted): number {
 /** Tells the silos that are there until they have left, for a few seconds; what is committed stays, so a restart goes on. */
 async function fail(run: Run, error: ProtocolError, signal?: AbortSignal): Promise<void> {
   run.phase = "failed";
-  run.message = error.message.slice(0, 2000);
+  run.message = ascii(error.message).slice(0, 2000);
   run.onEvent({ type: "failed", message: error.message });
   run.notify();
   const left = () => run.attendance.connected.length === 0;

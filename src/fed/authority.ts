@@ -6,6 +6,7 @@
  */
 import type * as x509 from "@peculiar/x509";
 import * as v from "valibot";
+import { refuseReadableKey } from "./key_files.ts";
 import { alternativeNames, type CertificateRole, CURVE, EKU, fingerprintOf, library } from "./x509.ts";
 
 const DAY = 86_400;
@@ -36,10 +37,11 @@ const IssuedSchema = v.object({
 /** A certificate that this CA has made. */
 export type IssuedRecord = v.InferOutput<typeof IssuedSchema>;
 
-/** @throws {Deno.errors.NotFound} there is no CA in `dir`; `what` completes “Cannot …”. */
+/** @throws {Deno.errors.NotFound} there is no CA in `dir`; `what` completes “Cannot …” · {Error} others may read its key. */
 export async function openAuthority(dir: string, what: string): Promise<Authority> {
   const lib = await library();
   try {
+    await refuseReadableKey(`${dir}/ca-key.pem`, { lost: "make a new CA and new certificates" });
     const cert = new lib.X509Certificate(await Deno.readTextFile(`${dir}/ca.pem`));
     const der = lib.PemConverter.decodeFirst(await Deno.readTextFile(`${dir}/ca-key.pem`));
     const key = await crypto.subtle.importKey("pkcs8", der, CURVE, false, ["sign"]);
@@ -73,6 +75,7 @@ export interface Subject {
 export async function certify(authority: Authority, subject: Subject): Promise<x509.X509Certificate> {
   const lib = await library();
   const { name, role, publicKey } = subject;
+  const names = alternativeNames(role, subject);
   const serialNumber = serial();
   const dates = validity(subject.lifetime ?? LEAF_DAYS * DAY, subject.from);
   const record: IssuedRecord = {
@@ -96,7 +99,7 @@ export async function certify(authority: Authority, subject: Subject): Promise<x
       new lib.BasicConstraintsExtension(false, undefined, true),
       new lib.KeyUsagesExtension(lib.KeyUsageFlags.digitalSignature, true),
       new lib.ExtendedKeyUsageExtension([EKU[role]]),
-      new lib.SubjectAlternativeNameExtension(alternativeNames(role, subject)),
+      new lib.SubjectAlternativeNameExtension(names),
       await lib.SubjectKeyIdentifierExtension.create(publicKey),
       await lib.AuthorityKeyIdentifierExtension.create(authority.cert.publicKey),
     ],

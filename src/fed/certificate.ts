@@ -1,14 +1,16 @@
 /**
- * What a role checks about its own certificate before it connects or listens.
+ * What a role checks about its own certificate before it connects or listens: what its peers will judge, and its key.
  *
  * Why before: under TLS 1.3 a refused client certificate looks like a lost connection, so every fault
  * that can be seen from here is told here, with its remedy.
  */
-import { createPrivateKey, createPublicKey, X509Certificate } from "node:crypto";
-import * as v from "valibot";
+import { createHash, createPrivateKey, createPublicKey } from "node:crypto";
+import { keyOf, readCertificate } from "./der_certificate.ts";
+import { ProtocolError } from "./errors.ts";
+import { type Issuer, issuerOf, onlyCertificate } from "./issuer.ts";
 import { refuseReadableKey } from "./key_files.ts";
-import { SiloName } from "./schema.ts";
-import { type CertificateRole, EKU, library, siloUri } from "./x509.ts";
+import { CLOCK, judge, type Peer } from "./peer.ts";
+import type { CertificateRole } from "./x509.ts";
 
 const WARN_DAYS = 30;
 
@@ -42,107 +44,92 @@ export async function readIdentity(dir: string): Promise<Identity> {
   return identity;
 }
 
+/** What is looked for: the role, the silo's name where it is known, and when. */
+export interface Own {
+  role: CertificateRole;
+  name?: string;
+  /** @default new Date() */
+  now?: Date;
+}
+
 /**
- * Checks chain, dates, extended key usage, key and (for a silo) name.
+ * Checks the certificate of a `--tls` folder as the other side will: chain, form, dates, role, names; then that the key
+ * is its own and (for a silo) the name the wanted one.
  *
  * @throws {Error} one sentence that names what is wrong and the remedy.
  */
-export async function checkCertificate(
-  dir: string,
-  options: { role: CertificateRole; name?: string; now?: Date },
-): Promise<Checked> {
-  const identity = await readIdentity(dir);
-  const cert = parse(`${dir}/cert.pem`, identity.cert);
-  const ca = parse(`${dir}/ca.pem`, identity.ca);
-  const refuse = (expected: string, got: string, remedy: string): never => {
-    throw new Error(`Cannot use ${dir}/cert.pem: expected ${expected}, got ${got}; ${remedy}`);
-  };
-  const named = `${options.name ?? "NAME"} --role ${options.role}`;
+export async function checkCertificate(dir: string, own: Own): Promise<Checked> {
+  return checkIdentity(await readIdentity(dir), { dir, ...own });
+}
+
+/** The same for files that were read; `dir` names them in the error. */
+export function checkIdentity(identity: Identity, options: Own & { dir: string }): Checked {
+  const { dir, role, name, now = new Date() } = options;
+  const named = `${name ?? "NAME"} --role ${role}`;
   const again = `get another of the federation's CA: fedx ca request ${named} --out DIR and fedx ca sign, ` +
     `or fedx ca issue ${named} --ca CA --out DIR`;
-  if (cert.issuer !== ca.subject || !cert.verify(ca.publicKey)) {
-    refuse("a certificate signed by the ca.pem beside it", `one issued by ${cert.issuer}`, again);
-  }
-  if (!keyMatches(cert, identity.key)) refuse("the certificate of key.pem", "another key's", again);
-  const now = options.now ?? new Date();
-  checkDates(ca, now, refuse, "make a new CA with fedx ca init, and new certificates with it");
-  checkDates(cert, now, refuse, again);
-  const usage = await extendedKeyUsage(identity.cert);
-  if (!usage.includes(EKU[options.role])) {
-    refuse(`the role ${options.role}`, usage.includes(EKU.silo) ? "a silo's" : "an aggregator's", again);
-  }
-  if (options.role === "silo") {
-    const name = siloName(cert.subjectAltName);
-    if (options.name !== undefined && name !== options.name) {
-      refuse(
-        `the name ${options.name} (--silo)`,
-        `the name ${name ?? "none"}`,
-        `point --tls at ${options.name}'s folder or pass --silo ${name ?? options.name}`,
-      );
-    }
-  }
-  return report(cert, now);
-}
-
-/**
- * The silo a certificate names: the one SAN `URI:urn:fedx:silo:NAME`, else null.
- * A certificate with any other SAN names nobody.
- */
-export function siloName(subjectAltName: string | undefined): string | null {
-  const prefix = `URI:${siloUri("")}`;
-  if (!subjectAltName?.startsWith(prefix)) return null;
-  const name = subjectAltName.slice(prefix.length);
-  return v.is(SiloName, name) ? name : null;
-}
-
-/** OIDs of the extended key usage; node:crypto's X509Certificate of Deno 2.9.3 does not tell them. */
-async function extendedKeyUsage(pem: string): Promise<string[]> {
-  const lib = await library();
-  return (new lib.X509Certificate(pem).getExtension(lib.ExtendedKeyUsageExtension)?.usages ?? []).map(String);
-}
-
-function parse(path: string, pem: string): X509Certificate {
+  const refuse: Refuse = (file, { expected, got, remedy }) => {
+    throw new Error(`Cannot use ${dir}/${file}: expected ${expected}, got ${got}; ${remedy}`);
+  };
+  const ca = issuerIn(identity.ca, now, refuse);
+  let raw: Uint8Array;
   try {
-    return new X509Certificate(pem);
+    raw = onlyCertificate(identity.cert);
   } catch (cause) {
-    throw new SyntaxError(
-      `Cannot read ${path}: expected a PEM certificate; get another with: fedx ca sign or fedx ca issue`,
-      { cause },
-    );
+    const got = (cause as Error).message;
+    return refuse("cert.pem", { expected: "one PEM certificate", got, remedy: again });
+  }
+  const wanted = { role, ca, now };
+  const peer = attempt(() => judge(raw, wanted), ({ expected, got, remedy }) => {
+    return refuse("cert.pem", { expected, got, remedy: remedy === CLOCK ? CLOCK : again });
+  });
+  if (!keyMatches(raw, identity.key)) {
+    refuse("cert.pem", { expected: "the certificate of key.pem", got: "another key's", remedy: again });
+  }
+  if (name !== undefined && "silo" in peer && peer.silo !== name) {
+    const remedy = `point --tls at ${name}'s folder or pass --silo ${peer.silo}`;
+    refuse("cert.pem", { expected: `the name ${name} (--silo)`, got: `the name ${peer.silo}`, remedy });
+  }
+  return report(raw, peer, now);
+}
+
+type Refuse = (file: string, texts: { expected: string; got: string; remedy: string }) => never;
+
+function issuerIn(pem: string, now: Date, refuse: Refuse): Issuer {
+  const ca = attempt(() => issuerOf(pem), (error) => refuse("ca.pem", error));
+  const { notBefore, notAfter } = ca;
+  if (now >= notBefore && now <= notAfter) return ca;
+  return refuse("ca.pem", {
+    expected: `a certificate that is good on ${now.toISOString()}`,
+    got: `one that is good from ${notBefore.toISOString()} to ${notAfter.toISOString()}`,
+    remedy: now < notBefore ? CLOCK : "make a new CA with fedx ca init, and new certificates with it",
+  });
+}
+
+/** What `body` gives; its refusal goes to `refuse`. */
+function attempt<T>(body: () => T, refuse: (error: ProtocolError) => never): T {
+  try {
+    return body();
+  } catch (error) {
+    if (error instanceof ProtocolError) return refuse(error);
+    throw error;
   }
 }
 
-function keyMatches(cert: X509Certificate, key: string): boolean {
-  const spki = (k: ReturnType<typeof createPublicKey>) =>
-    k.export({ type: "spki", format: "der" }).toString("hex");
+function keyMatches(raw: Uint8Array, key: string): boolean {
   try {
     // deno-lint-ignore no-explicit-any -- node's types accept a KeyObject here, Deno's lag behind
-    return spki(createPublicKey(createPrivateKey(key) as any)) === spki(cert.publicKey);
+    const own = createPublicKey(createPrivateKey(key) as any).export({ type: "spki", format: "der" });
+    return own.toString("hex") === keyOf(readCertificate(raw)).toHex();
   } catch {
     return false; // no key at all
   }
 }
 
-function checkDates(
-  cert: X509Certificate,
-  now: Date,
-  refuse: (expected: string, got: string, remedy: string) => never,
-  again: string,
-): void {
-  const [from, to] = [new Date(cert.validFrom), new Date(cert.validTo)];
-  if (now < from) {
-    refuse(`the date after ${from.toISOString()}`, now.toISOString(), "set this machine's clock");
-  }
-  if (now > to) refuse(`the date before ${to.toISOString()}`, now.toISOString(), again);
-}
-
-function report(cert: X509Certificate, now: Date): Checked {
-  const expires = new Date(cert.validTo);
-  const days = Math.floor((expires.getTime() - now.getTime()) / 86_400_000);
-  const checked: Checked = {
-    fingerprint: cert.fingerprint256.replaceAll(":", "").toLowerCase(),
-    expires: expires.toISOString(),
-  };
+function report(raw: Uint8Array, { notAfter }: Peer, now: Date): Checked {
+  const days = Math.floor((notAfter.getTime() - now.getTime()) / 86_400_000);
+  const fingerprint = createHash("sha256").update(raw).digest("hex");
+  const checked: Checked = { fingerprint, expires: notAfter.toISOString() };
   if (days < WARN_DAYS) {
     checked.warning = `the certificate expires in ${days} days; ` +
       "get another in time with: fedx ca request and fedx ca sign, or fedx ca issue";

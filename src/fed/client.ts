@@ -49,7 +49,8 @@ const QUIET = 60;
 
 export interface ClientOptions {
   server: URL;
-  identity: Identity;
+  /** Asked for each connection where it is a function: a certificate may have been renewed. */
+  identity: Identity | (() => Promise<Identity>);
   /** Seconds without a good answer after which the silo gives up. */
   wait: number;
   onEvent: OnEvent;
@@ -60,6 +61,8 @@ export interface ClientOptions {
 export class Client implements Disposable {
   readonly #options: ClientOptions;
   #connection: Connection | null = null;
+  /** What the connection was opened with. */
+  #shown: Identity | null = null;
   /** The attempt under way, shared by all requests that wait for it. */
   #attempt: Promise<Connection> | null = null;
   #accepted = false;
@@ -217,9 +220,23 @@ export class Client implements Disposable {
       this.#failing = null;
       return answer;
     }
-    throw ProtocolError.fromBody(
+    const refusal = ProtocolError.fromBody(
       parseMessage(ErrorBodySchema, answer.body, { what: "the refusal", code: "bad_answer" }),
     );
+    if (refusal.code === "certificate_expired") await this.#showRenewed();
+    throw refusal;
+  }
+
+  /** Ends the connection whose certificate has expired. @throws {ConnectionLost} there is a renewed one to go on with. */
+  async #showRenewed(): Promise<void> {
+    this.#connection?.[Symbol.dispose]();
+    const { cert } = await this.#identity();
+    if (cert !== this.#shown?.cert) throw new ConnectionLost("the certificate has expired and was renewed");
+  }
+
+  async #identity(): Promise<Identity> {
+    const { identity } = this.#options;
+    return typeof identity === "function" ? await identity() : identity;
   }
 
   /** Once: the first answer is the quickest, since a later one may have waited for a change. */
@@ -238,8 +255,9 @@ export class Client implements Disposable {
   }
 
   async #open(): Promise<Connection> {
-    const { server, identity, onEvent } = this.#options;
+    const { server, onEvent } = this.#options;
     this.#connection?.[Symbol.dispose]();
+    const identity = await this.#identity();
     const connection = await Connection.open(server, identity).catch((error) => {
       throw this.#countRefusals(error);
     });
@@ -249,6 +267,7 @@ export class Client implements Disposable {
     }
     this.#accepted = true;
     this.#connection = connection;
+    this.#shown = identity;
     onEvent({ type: "connected", server: server.host });
     return connection;
   }

@@ -1,16 +1,19 @@
 /**
  * One HTTP/2 connection from a silo to the aggregator: requests out, whole answers back.
  *
- * Two traps of Deno 2.9.3 shape it. Under TLS 1.3 a refused client certificate shows only as 'connect'
+ * The aggregator is judged (peer.ts) before a byte of HTTP/2 is sent. Two traps of Deno 2.9.3 shape the rest. Under TLS 1.3 a refused client certificate shows only as 'connect'
  * followed by 'close' without the peer's settings, so a connection counts as open when the settings have
  * come. And a `data` listener attached before 'response' would see bytes before the status.
  */
 import * as http2 from "node:http2";
+import { connect, type TLSSocket } from "node:tls";
 import type { Identity } from "./certificate.ts";
 import { ProtocolError } from "./errors.ts";
-import { explainServer } from "./server_certificate.ts";
 import { countSent } from "./garbage.ts";
-import { SESSION_WINDOW, SETTINGS } from "./tls.ts";
+import { type Issuer, issuerOf } from "./issuer.ts";
+import { checkTime, type Peer } from "./peer.ts";
+import { explainServer } from "./server_certificate.ts";
+import { peerOf, SESSION_WINDOW, SETTINGS } from "./tls.ts";
 import { joinChunks } from "./wire.ts";
 
 /** Seconds until a connection attempt is given up. */
@@ -57,47 +60,59 @@ export class ConnectionLost extends Error {
 /** An open connection; disposing of it closes it. */
 export class Connection implements Disposable {
   readonly #session: http2.ClientHttp2Session;
+  readonly #peer: Peer;
+  readonly #now: () => Date;
 
-  private constructor(session: http2.ClientHttp2Session) {
+  private constructor(session: http2.ClientHttp2Session, options: { peer: Peer; now: () => Date }) {
     this.#session = session;
+    this.#peer = options.peer;
+    this.#now = options.now;
   }
 
-  /** Whether requests can still be sent. */
+  /** Whether requests can still be sent: it is closed once the aggregator's certificate is no longer good. */
   get open(): boolean {
-    return !this.#session.destroyed && !this.#session.closed;
+    if (this.#session.destroyed || this.#session.closed) return false;
+    try {
+      checkTime(this.#peer, { role: "aggregator", now: this.#now() });
+      return true;
+    } catch {
+      this.#session.destroy();
+      return false;
+    }
   }
 
   /**
-   * Connects and waits for the aggregator's settings.
+   * Connects, judges the aggregator's certificate and waits for its settings.
    *
+   * @param options.now the clock that certificates' dates are held against
+   * @default options.now of this machine
    * @throws {ConnectionLost} · {ProtocolError} `server_certificate`, which no retry cures.
    */
-  static async open(server: URL, identity: Identity): Promise<Connection> {
-    const session = http2.connect(server, { ...identity, minVersion: "TLSv1.3", settings: SETTINGS });
-    let connected = false;
+  static async open(
+    server: URL,
+    identity: Identity,
+    options: { now?: () => Date } = {},
+  ): Promise<Connection> {
+    const { now = () => new Date() } = options;
+    const ca = issuerOf(identity.ca);
+    const host = server.hostname.replace(/^\[|\]$/g, "");
+    const socket = secure(server, { host, identity });
     const timer = Promise.withResolvers<never>();
     const timeout = setTimeout(
       () => timer.reject(new ConnectionLost(`no answer within ${CONNECT_TIMEOUT} s`)),
       CONNECT_TIMEOUT * 1000,
     );
-    const opened = new Promise<void>((resolve, reject) => {
-      session.on("connect", () => {
-        connected = true;
-        session.setLocalWindowSize?.(SESSION_WINDOW);
-      });
-      session.on("remoteSettings", () => resolve());
-      session.on("error", (error: Error & { code?: string }) => reject(classify(error)));
-      session.on(
-        "close",
-        () => reject(new ConnectionLost("the aggregator closed the connection", { unanswered: connected })),
-      );
-    });
     try {
-      await Promise.race([opened, timer.promise]);
-      return new Connection(session);
+      await Promise.race([connected(socket), timer.promise]).catch(async (error) => {
+        throw await explained(error, server, { ca, host });
+      });
+      const peer = peerOf(socket, { role: "aggregator", ca, host, now: now() });
+      const session = http2.connect(server, { createConnection: () => socket, settings: SETTINGS });
+      await Promise.race([settled(session), timer.promise]);
+      return new Connection(session, { peer, now });
     } catch (error) {
-      session.destroy();
-      throw await explained(error, server, identity);
+      socket.destroy();
+      throw error;
     } finally {
       clearTimeout(timeout);
     }
@@ -167,11 +182,48 @@ export class Connection implements Disposable {
   }
 }
 
-/** A refused certificate of the aggregator with its reason. */
-async function explained(error: unknown, server: URL, { ca }: Identity): Promise<unknown> {
-  if (!(error instanceof ProtocolError) || error.code !== "server_certificate") return error;
-  const why = await explainServer(server, { ca, fallback: error.got });
-  return new ProtocolError("server_certificate", { ...why, cause: error.cause });
+/** Begins a TLS connection. */
+function secure(server: URL, { host, identity }: { host: string; identity: Identity }): TLSSocket {
+  return connect({
+    ...identity,
+    host,
+    port: Number(server.port || 443),
+    ALPNProtocols: ["h2"],
+    minVersion: "TLSv1.3",
+    // Whatever the environment says.
+    rejectUnauthorized: true,
+  });
+}
+
+/** The handshake's end on this side; a refusal of this silo's certificate would come after it. */
+function connected(socket: TLSSocket): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.on("secureConnect", () => resolve());
+    socket.on("error", (error: Error & { code?: string }) => reject(classify(error)));
+    socket.on("close", () => reject(new ConnectionLost("the aggregator closed the connection")));
+  });
+}
+
+/** The aggregator's settings: with them it has taken this silo's certificate. */
+function settled(session: http2.ClientHttp2Session): Promise<void> {
+  return new Promise((resolve, reject) => {
+    session.on("connect", () => session.setLocalWindowSize?.(SESSION_WINDOW));
+    session.on("remoteSettings", () => resolve());
+    session.on("error", (error: Error & { code?: string }) => reject(classify(error)));
+    session.on(
+      "close",
+      () => reject(new ConnectionLost("the aggregator closed the connection", { unanswered: true })),
+    );
+  });
+}
+
+/** Deno's own refusal of the aggregator's certificate with its reason. */
+async function explained(
+  error: unknown,
+  server: URL,
+  options: { ca: Issuer; host: string },
+): Promise<unknown> {
+  return error instanceof ProtocolError ? await explainServer(server, { ...options, error }) : error;
 }
 
 /** Puts a body's chunks together, in `into` when a body of the wanted length fits. */

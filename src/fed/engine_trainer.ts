@@ -127,10 +127,11 @@ export class EngineTrainer implements Trainer {
   async train(
     row: TrainRow,
     options: { onStep?: (done: number, loss: number) => void; signal?: AbortSignal } = {},
-  ): Promise<{ vector: Float32Array; images: number }> {
+  ): Promise<{ vector: Float32Array; images: number; skipped: boolean[] }> {
     await this.#engine.resetOptimizer();
-    await this.#steps(row, options);
-    return { vector: await this.#engine.readVector(), images: row.steps * this.#settings.recipe.batch };
+    const skipped = await this.#steps(row, options);
+    const images = row.steps * this.#settings.recipe.batch;
+    return { vector: await this.#engine.readVector(), images, skipped };
   }
 
   async score(split: Split): Promise<SplitScores> {
@@ -149,28 +150,31 @@ export class EngineTrainer implements Trainer {
     this.#data[Symbol.dispose]();
   }
 
-  /** Chunks of steps. */
+  /** Chunks of steps; returns which of them were skipped. */
   async #steps(
     row: TrainRow,
     options: { onStep?: (done: number, loss: number) => void; signal?: AbortSignal } = {},
-  ): Promise<void> {
+  ): Promise<boolean[]> {
     const { recipe } = this.#settings;
     const { lr, clip } = scheduleOf(recipe, row);
+    const skipped: boolean[] = [];
     for (let done = 0; done < row.steps;) {
       options.signal?.throwIfAborted();
       const started = this.#clock();
       const steps = Math.min(this.#chunk, row.steps - done);
       const firstStep = row.firstStep + done;
-      const { losses } = await this.#engine.train(this.#data, {
+      const { losses, norms } = await this.#engine.train(this.#data, {
         firstStep,
         lr: lr.subarray(done, done + steps),
         clip: clip.subarray(done, done + steps),
         indices: this.#order.take(firstStep * recipe.batch, steps * recipe.batch),
       });
       done += steps;
+      for (const norm of norms) skipped.push(!Number.isFinite(norm));
       options.onStep?.(done, losses.reduce((a, b) => a + b, 0) / steps);
       this.#chunk = chunkOf(steps * 1000 / (this.#clock() - started));
     }
+    return skipped;
   }
 }
 

@@ -3,6 +3,7 @@
  * branch on. `status` is the HTTP status, 0 for failures that stay on one machine; `retryable` says whether the same
  * request may succeed later without anybody's help.
  */
+import { ascii } from "./ascii.ts";
 import type { ErrorBody } from "./protocol.ts";
 
 interface Failure {
@@ -45,6 +46,21 @@ export const FAILURES = {
     0,
     "Cannot trust the aggregator's certificate",
     "use the ca.pem of the CA that issued it, and connect to a host that it names",
+  ),
+  damaged_ca: fatal(
+    0,
+    "Cannot tell whose certificates are good",
+    "copy ca.pem from the certificate authority's folder again",
+  ),
+  certificate_expired: fatal(
+    403,
+    "Cannot serve this certificate any longer",
+    "get another: fedx ca request and fedx ca sign; a silo that runs takes it from its --tls without a restart",
+  ),
+  unchecked_tls: fatal(
+    0,
+    "Cannot open network connections",
+    "unset NODE_TLS_REJECT_UNAUTHORIZED; a proxy that inspects TLS must let fedx's connections through as they are",
   ),
   not_a_silo: fatal(403, "Cannot serve this certificate", "use a certificate with the role silo"),
   certificate_revoked: fatal(
@@ -184,6 +200,11 @@ export const FAILURES = {
     "Cannot count the update",
     "training has diverged or the file is damaged; lower --lr, or look at the silo's data",
   ),
+  steps_skipped: fatal(
+    0,
+    "Cannot send the update",
+    "training has diverged: lower --lr (of the aggregator), look at the silo's data, or train with --device cpu",
+  ),
   slots_taken: passing(503, "Cannot receive now", "wait; the silo asks again by itself"),
   // The run
   run_failed: fatal(
@@ -273,20 +294,24 @@ export class ProtocolError extends Error {
   ) {
     const failure = FAILURES[code];
     const remedy = values.remedy ?? failure.remedy;
-    super(`${failure.text}: expected ${values.expected}, got ${values.got} (remedy: ${remedy})`, {
+    // What a peer sent may stand in them: no control character of it reaches a terminal.
+    const [expected, got] = [values.expected, values.got].map((text) =>
+      text.replaceAll(/\p{Control}/gu, "?")
+    );
+    super(`${failure.text}: expected ${expected}, got ${got} (remedy: ${remedy})`, {
       cause: values.cause,
     });
     this.code = code;
     this.status = failure.status;
     this.retryable = failure.retryable;
-    this.expected = values.expected;
-    this.got = values.got;
+    this.expected = expected;
+    this.got = got;
     this.remedy = remedy;
   }
 
-  /** The body of the answer; texts are cut to what the schema lets through. */
+  /** The body of the answer; texts are made what the schema lets through. */
   toBody(): ErrorBody {
-    const cut = (text: string) => text.length > 400 ? text.slice(0, 399) + "…" : text;
+    const cut = (text: string) => ascii(text).replace(/^(.{397}).{4,}$/, "$1...");
     return { code: this.code, expected: cut(this.expected), got: cut(this.got), remedy: cut(this.remedy) };
   }
 

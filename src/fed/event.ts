@@ -47,5 +47,16 @@ export type FedEvent =
   | { type: "refused"; peer: string; code: string; expected?: string; got?: string }
   | { type: "warning"; text: string };
 
-/** Receives every event, synchronously; must not throw. */
+/** Receives every event, synchronously. */
 export type OnEvent = (event: FedEvent) => void;
+
+/** A listener whose failures end nothing: it is called where a connection or a timer would take the role with it. */
+export function safely(onEvent: OnEvent = () => {}): OnEvent {
+  return (event) => {
+    try {
+      onEvent(event);
+    } catch {
+      // Whoever listens says what is wrong with it; the next event is told again.
+    }
+  };
+}

@@ -8,6 +8,7 @@ import type { Layout } from "../model/layout.ts";
 import { foldStretch, type WeightedDelta } from "./aggregate.ts";
 import { ProtocolError } from "./errors.ts";
 import { writeAll } from "./files.ts";
+import { PRIVATE_FILE } from "./private_folder.ts";
 import type { Scale } from "./protocol.ts";
 
 /** Most f32 values read from a file at a time: 1 MiB. */
@@ -57,7 +58,12 @@ export async function foldFiles(
     return source;
   };
   let written = Promise.resolve();
-  using out = await Deno.open(options.out, { write: true, create: true, truncate: true });
+  using out = await Deno.open(options.out, {
+    write: true,
+    create: true,
+    truncate: true,
+    mode: PRIVATE_FILE,
+  });
   try {
     const read = [];
     for (const update of updates) read.push(await open(update));

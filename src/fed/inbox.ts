@@ -11,6 +11,7 @@ import { checkDelta } from "./aggregate.ts";
 import { ProtocolError } from "./errors.ts";
 import { readAt, removeIfThere, renameDurable, syncFile, writeAll } from "./files.ts";
 import { FrameReader } from "./frame.ts";
+import { PRIVATE_FILE } from "./private_folder.ts";
 import type { Receipt, Row, UpdateProgress, UpdateStart } from "./protocol.ts";
 import type { Run } from "./run.ts";
 import { SLOTS, Slots } from "./slots.ts";
@@ -192,7 +193,7 @@ export class Inbox {
   async #receive(silo: string, upload: Upload, body: AsyncIterable<Uint8Array>): Promise<void> {
     const { partial } = this.#run.state.stagedPath(upload.start.round, silo);
     const reader = new FrameReader({ total: upload.start.bytes, offset: upload.offset });
-    using file = await Deno.open(partial, { write: true, create: true });
+    using file = await Deno.open(partial, { write: true, create: true, mode: PRIVATE_FILE });
     await file.seek(upload.offset, Deno.SeekMode.Start);
     let taken = 0;
     for await (const chunk of body) {

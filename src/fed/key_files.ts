@@ -41,12 +41,16 @@ export async function refuseOtherCa(
   );
 }
 
-/** @throws {Error} when others than its owner may read or write the key. */
-export async function refuseReadableKey(path: string): Promise<void> {
+/**
+ * @param options.lost What to do where others had the key. @default "make a new key and certificate"
+ * @throws {Error} when others than its owner may read or write the key.
+ */
+export async function refuseReadableKey(path: string, options: { lost?: string } = {}): Promise<void> {
+  const { lost = "make a new key and certificate" } = options;
   const mode = (await Deno.stat(path)).mode ?? 0o600;
   if ((mode & 0o077) === 0) return;
   throw new Error(
     `Cannot use ${path}: expected mode 0600, got 0${(mode & 0o777).toString(8)}, which others may read; ` +
-      `run: chmod 600 ${path} (and make a new key and certificate if others had access)`,
+      `run: chmod 600 ${path} (and ${lost} if others had access)`,
   );
 }

@@ -8,12 +8,13 @@ import { digest, saveModel } from "../model/checkpoint.ts";
 import type { Layout } from "../model/layout.ts";
 import { delta, fold, scaleFor } from "./aggregate.ts";
 import { planRow, type RowTiming } from "./budget.ts";
-import type { OnEvent } from "./event.ts";
+import { type OnEvent, safely } from "./event.ts";
 import { checkRegistration, classWeightsOf } from "./join.ts";
 import { closingTime, plausibleSpeed, recentMedian } from "./pace.ts";
 import { newRunId, type Proposal, type Scores } from "./protocol.ts";
 import { type LocalResult, type RoundResult, roundResult, testResult } from "./result.ts";
 import { byStratum, testScores, valScores } from "./scoring.ts";
+import { checkSkipped } from "./skipped.ts";
 import { type ScoredModel, select } from "./selection.ts";
 import { stepsOf, type Stretch } from "./stretch.ts";
 import type { Trainer } from "./trainer.ts";
@@ -60,7 +61,7 @@ class Local {
   constructor(options: LocalOptions) {
     const { train } = options.trainer.shard.splits;
     this.#options = options;
-    this.#onEvent = options.onEvent ?? (() => {});
+    this.#onEvent = safely(options.onEvent);
     this.#weights = classWeightsOf(options.proposal, train);
     this.#vector = options.start;
     this.#best = { round: 0, vector: options.start };
@@ -135,11 +136,12 @@ class Local {
     this.#onEvent({ type: "training", round, ...turn });
     const began = performance.now() / 1000;
     const { p0, p1 } = row;
-    const { vector, images } = await trainer.train({ ...turn, p0, p1 }, {
+    const { vector, images, skipped } = await trainer.train({ ...turn, p0, p1 }, {
       signal,
       onStep: (k, loss) => this.#onEvent({ type: "step", round, k, K: turn.steps, loss }),
     });
     const now = performance.now() / 1000;
+    checkSkipped(skipped);
     const updates = [{ values: delta(vector, base, this.#layout), examples }];
     this.#vector = fold(base, updates, { layout: this.#layout, scale: scaleFor(examples) });
     this.#images.trained += images;
@@ -181,7 +183,7 @@ class Local {
     const { vector } = selection.round === this.#rounds ? { vector: this.#vector } : this.#best;
     const { network, channels, size, preprocessing, init } = proposal;
     const metadata = { network, channels, size, preprocessing, proposal, round: selection.round };
-    await saveModel(out, vector, this.#layout, { ...metadata, source: init.source });
+    await saveModel(out, vector, this.#layout, { ...metadata, source: init.source }, { mode: 0o644 });
     const seconds = this.#rounds === 0 ? 0 : performance.now() / 1000 - this.#timings[0].opened;
     await trainer.load(vector);
     const split = await trainer.score("test");

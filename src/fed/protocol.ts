@@ -168,10 +168,12 @@ export interface UpdateProgress {
 export interface Scores {
   run: string;
   round: number;
-  /** Exact AUROC; null when fewer than 10 of either class. */
+  /** Exact AUROC; null with fewer than 10 patients of either class, or where it cannot be told. */
   auroc: number | null;
-  /** Mean loss on `val`, the only loss that leaves. */
+  /** Mean loss on `val`, the only loss that leaves; null with fewer than 10 patients of either class. */
   loss: number | null;
+  /** The model gives no numbers on this silo's films. */
+  diverged?: true;
   positives: number;
   negatives: number;
   test?: {
@@ -187,6 +189,8 @@ export interface Scores {
   seconds?: { pull?: number; score?: number; train?: number; write?: number };
   /** Images trained and scored in the turn. */
   images?: number;
+  /** Steps of the turn whose gradient was not finite: they changed nothing. */
+  skipped?: number;
 }
 
 export type SiloPhase = "waiting" | "pulling" | "scoring" | "training" | "uploading" | "closing";

@@ -5,6 +5,7 @@
  * What a request asks for is checked, and only name, role, hosts and public key are taken from it: the certificate's
  * other fields are the CA's own, whatever else was asked.
  */
+import { isIP } from "node:net";
 import type * as x509 from "@peculiar/x509";
 import { type Authority, certify, issuedBy, keyDigest, openAuthority } from "./authority.ts";
 import { checkName, DEFAULT_HOSTS } from "./ca.ts";
@@ -22,6 +23,17 @@ import {
 
 /** Bytes of the longest request that is read. */
 const LIMIT = 64 << 10;
+
+/** What a site is told whose request cannot be signed. */
+const AGAIN = "have the site make another with: fedx ca request";
+
+const LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?";
+const DNS = new RegExp(`^(?=.{1,253}$)(${LABEL}\\.)*${LABEL}$`, "i");
+
+/** True for a DNS name or an address, without scheme, brackets and port. */
+export function isHost(text: string): boolean {
+  return isIP(text) !== 0 || (DNS.test(text) && !/^[\d.]+$/.test(text));
+}
 
 /** What a request asks for. `key` is the SHA-256 of its public key: the two sites compare it by another way. */
 export interface Asked {
@@ -106,19 +118,28 @@ export interface Signed extends Asked {
 }
 
 /**
- * Makes the certificate that a request asks for.
+ * Makes the certificate that a request asks for, if that is what the signer means: a request can ask to be anybody.
  *
+ * @param options.name whom the signer gives the certificate to, as `options.role`
  * @param options.out a file `….pem` for the certificate alone, or a folder for `cert.pem` and `ca.pem`
  * @throws {Error} one sentence: the request is damaged, not signed by its own key, or asks for what no role has ·
  * {Deno.errors.NotFound} no CA in `options.ca` · {Deno.errors.AlreadyExists} nothing is written over.
  */
 export async function signRequest(
-  options: { request: string; ca: string; out: string; lifetime?: number },
+  options: {
+    request: string;
+    name: string;
+    role: CertificateRole;
+    ca: string;
+    out: string;
+    lifetime?: number;
+  },
 ): Promise<Signed> {
   const { request, ca, out, lifetime } = options;
   const what = `sign ${request}`, remedy = "choose another --out";
   const authority = await openAuthority(ca, what);
   const asked = await readRequest(request);
+  refuseOther(asked, options);
   const file = out.endsWith(".pem");
   const paths = { cert: file ? out : `${out}/cert.pem`, ca: file ? null : `${out}/ca.pem` };
   await refuseExisting(what, file ? [out] : [paths.cert, `${out}/ca-key.pem`], remedy);
@@ -135,6 +156,19 @@ export async function signRequest(
     ...paths,
     expires: cert.notAfter.toISOString(),
   };
+}
+
+/** @throws {Error} the request asks to be somebody else than the signer means. */
+function refuseOther(
+  asked: Asked,
+  { request, name, role }: { request: string; name: string; role: CertificateRole },
+): void {
+  if (asked.name === name && asked.role === role) return;
+  throw new Error(
+    `Cannot sign ${request}: expected a request of ${name}, role ${role} (--name and --role), ` +
+      `got one of ${asked.name}, role ${asked.role}; ${AGAIN} ${name} --role ${role}, ` +
+      "or name whom you mean to sign for",
+  );
 }
 
 async function otherKey(authority: Authority, asked: Asked): Promise<string | null> {
@@ -154,9 +188,7 @@ export interface CheckedRequest extends Asked {
 /** Reads and checks a request file. @throws {Error} one sentence with the remedy. */
 export async function readRequest(path: string): Promise<CheckedRequest> {
   const refuse = (expected: string, got: string): never => {
-    throw new Error(
-      `Cannot sign ${path}: expected ${expected}, got ${got}; have the site make another with: fedx ca request`,
-    );
+    throw new Error(`Cannot sign ${path}: expected ${expected}, got ${plain(got)}; ${AGAIN}`);
   };
   const { size } = await Deno.stat(path);
   if (size > LIMIT) refuse(`a request of at most ${LIMIT} bytes`, `${size}`);
@@ -168,8 +200,7 @@ export async function readRequest(path: string): Promise<CheckedRequest> {
     own = await csr.verify();
   } catch (cause) {
     throw new SyntaxError(
-      `Cannot sign ${path}: expected a PEM certificate request, got something else; ` +
-        "have the site make another with: fedx ca request",
+      `Cannot sign ${path}: expected a PEM certificate request, got something else; ${AGAIN}`,
       { cause },
     );
   }
@@ -183,6 +214,11 @@ export async function readRequest(path: string): Promise<CheckedRequest> {
     !known.includes(type)
   );
   return { name, role, hosts, publicKey, key: await keyDigest(publicKey), ignored };
+}
+
+/** What a request holds, fit for a terminal: no control character, and not for ever. */
+function plain(text: string): string {
+  return text.slice(0, 300).replaceAll(/[^\x20-\x7e]/g, (c) => `\\x${c.codePointAt(0)!.toString(16)}`);
 }
 
 type Refuse = (expected: string, got: string) => never;
@@ -215,6 +251,8 @@ function namesOf(
       names.length === 0 ? "no names" : names.map(({ type, value }) => `${type} ${value}`).join(", "),
     );
   }
+  const odd = hosts.find((host) => !isHost(host));
+  if (odd !== undefined) refuse("DNS names and addresses as hosts", JSON.stringify(odd));
   if (silo && uris[0].value !== siloUri(common)) {
     refuse(`the URI ${siloUri(common)} of its common name`, uris[0].value);
   }

@@ -11,7 +11,9 @@ import * as p from "./protocol.ts";
 
 type Schema<T> = v.GenericSchema<unknown, T>;
 
-const text = (max: number) => v.pipe(v.string(), v.maxLength(max));
+/** Shown on the other side's terminal: printable ASCII alone. */
+const text = (max: number) =>
+  v.pipe(v.string(), v.maxLength(max), v.regex(/^[\x20-\x7e]*$/, "printable ASCII"));
 const number = (min: number, max: number) => v.pipe(v.number(), v.finite(), v.minValue(min), v.maxValue(max));
 const integer = (min: number, max: number) => v.pipe(number(min, max), v.integer());
 const COUNT = 2 ** 40;
@@ -190,6 +192,7 @@ export const ScoresSchema: Schema<p.Scores> = v.strictObject({
   round: integer(1, 1e9),
   auroc: score,
   loss: v.nullable(number(0, 1e12)),
+  diverged: v.exactOptional(v.literal(true)),
   positives: count,
   negatives: count,
   test: v.exactOptional(
@@ -210,6 +213,7 @@ export const ScoresSchema: Schema<p.Scores> = v.strictObject({
     write: v.exactOptional(seconds),
   })),
   images: v.exactOptional(count),
+  skipped: v.exactOptional(count),
 });
 
 export const HeartbeatSchema: Schema<p.Heartbeat> = v.strictObject({

@@ -3,6 +3,7 @@ import { ProtocolError } from "./errors.ts";
 import { checkHistogram } from "./histogram.ts";
 import type { Scores, SplitCounts } from "./protocol.ts";
 import type { Run } from "./run.ts";
+import { stepsOf } from "./stretch.ts";
 
 /**
  * Keeps a silo's `val` scores of the open round or the closing phase, or its `test` scores of the selected model. The
@@ -24,6 +25,7 @@ export function takeScores(run: Run, silo: string, scores: Scores): void {
   if (test === undefined) {
     const { positives, negatives } = scores;
     checkCounts("val", val, { positives, negatives, images: positives + negatives });
+    checkSteps(run, silo, scores);
     run.state.saveScores(silo, scores);
     run.onEvent({ type: "scored", silo, round, scores });
   } else {
@@ -50,6 +52,18 @@ function checkTime(run: Run, silo: string, { round, test }: Scores): void {
   throw new ProtocolError(later ? "no_round" : "round_closed", {
     expected: test === undefined ? `val scores of round ${rounds + 1}` : "test scores in the closing phase",
     got: `${test === undefined ? "val" : "test"} scores of round ${round} in the phase ${phase}`,
+  });
+}
+
+/** A silo whose every step was skipped has no update to send. */
+function checkSteps(run: Run, silo: string, { skipped = 0 }: Scores): void {
+  if (skipped === 0) return;
+  const stretch = run.open?.row.silos[silo] ?? { from: 0, to: 0 };
+  const { steps } = stepsOf(stretch, { train: run.examples(silo), batch: run.proposal.recipe.batch });
+  if (skipped < steps) return;
+  throw new ProtocolError("wrong_counts", {
+    expected: `fewer skipped steps than ${steps}`,
+    got: `${skipped}`,
   });
 }
 

@@ -12,31 +12,32 @@ function counts(labels: Uint8Array): { positives: number; negatives: number } {
   return { positives, negatives: labels.length - positives };
 }
 
-/** Whether an AUROC may leave the silo: enough films of each class, and every logit a number (NaN: it diverged). */
-function ratable({ logits, labels }: SplitScores): boolean {
-  const { positives, negatives } = counts(labels);
-  return Math.min(positives, negatives) >= MIN_PER_CLASS && !logits.some(Number.isNaN);
+/** Whether figures may leave the silo: what is said of the films of two patients is said of two patients. */
+function enough({ labels, patients }: SplitScores): boolean {
+  const classes = [new Set<number>(), new Set<number>()];
+  for (const [film, label] of labels.entries()) classes[label].add(patients[film]);
+  return classes.every(({ size }) => size >= MIN_PER_CLASS);
 }
 
-/** Exact AUROC and mean loss on `val`; null where they cannot be told. */
+/** Whether the model gave something that is no number. */
+const diverged = ({ logits }: SplitScores) => logits.some(Number.isNaN);
+
+/** Exact AUROC and mean loss on `val`, from 10 patients of either class on; null where they cannot be told. */
 export function valScores(
   split: SplitScores,
   options: { recipe: Recipe; classWeights: [number, number] },
-): Pick<Scores, "auroc" | "loss" | "positives" | "negatives"> {
+): Pick<Scores, "auroc" | "loss" | "diverged" | "positives" | "negatives"> {
   const { logits, labels } = split;
   const { positives, negatives } = counts(labels);
+  if (diverged(split)) return { auroc: null, loss: null, diverged: true, positives, negatives };
+  if (!enough(split)) return { auroc: null, loss: null, positives, negatives };
   const loss = meanLoss(logits, labels, options.recipe, options.classWeights);
-  return {
-    auroc: ratable(split) ? finite(auroc(logits, labels)) : null,
-    loss: finite(loss),
-    positives,
-    negatives,
-  };
+  return { auroc: finite(auroc(logits, labels)), loss: finite(loss), positives, negatives };
 }
 
 /**
- * Exact AUROC on `test` with the standard error of a bootstrap over patients, and the merged histogram where the set
- * is large enough.
+ * Exact AUROC on `test` with the standard error of a bootstrap over patients, from 10 patients of either class on, and
+ * the merged histogram where the set is large enough.
  */
 export function testScores(
   split: SplitScores,
@@ -45,7 +46,7 @@ export function testScores(
   const { logits, labels, patients } = split;
   const { positives, negatives } = counts(labels);
   const images = labels.length;
-  if (!ratable(split)) return { auroc: null, se: null, positives, negatives, images };
+  if (diverged(split) || !enough(split)) return { auroc: null, se: null, positives, negatives, images };
   const result = bootstrap({ scores: logits, labels, patients }, { seed: options.seed });
   const histogram = mergedHistogram(split, options.bins);
   return {

@@ -3,14 +3,14 @@
  * the newest row's roster has scored. Ties, which small sets that saturate at 1.000 produce, go to the lower mean
  * loss, then to the earlier round.
  */
-import { MIN_PER_CLASS, stratified } from "../model/metrics.ts";
+import { stratified } from "../model/metrics.ts";
 import type { Scores } from "./protocol.ts";
 
 /** A model and what the silos say of it on their own `val`. */
 export interface ScoredModel {
   /** The round that made it; 0 is the start. Its scores came in round + 1. */
   round: number;
-  scores: Readonly<Record<string, Pick<Scores, "auroc" | "loss" | "positives" | "negatives">>>;
+  scores: Readonly<Record<string, Pick<Scores, "auroc" | "loss" | "diverged" | "positives" | "negatives">>>;
 }
 
 export interface Selection {
@@ -42,7 +42,7 @@ export function select(
   if (candidates.length === 0) {
     const reason = rated.length > 0
       ? "the last: no model that was scored by every silo is held any more"
-      : "the last: no model could be rated on 10 val images of either class";
+      : "the last: no model could be rated on 10 val patients of either class";
     return { round: options.last, auroc: null, reason };
   }
   const highest = (models: Rated[]) => models.reduce((a, b) => better(b, a) ? b : a);
@@ -64,18 +64,16 @@ interface Rated {
 function rate(model: ScoredModel, roster: readonly string[]): Rated {
   const scores = roster.map((silo) => model.scores[silo]);
   let images = 0, sum = 0;
-  for (const { loss, positives, negatives } of scores) {
+  for (const { auroc, loss, positives, negatives } of scores) {
+    if (auroc === null && loss === null) continue; // of too few patients to be told
     images += positives + negatives;
     sum += (loss ?? Infinity) * (positives + negatives);
   }
   const { auroc } = stratified(
     scores.map(({ auroc, positives, negatives }) => ({ auroc, positives, negatives })),
   );
-  // A silo with films enough that could not be rated: the model diverged there, whatever the others say.
-  const diverged = scores.some((s) =>
-    s.auroc === null && Math.min(s.positives, s.negatives) >= MIN_PER_CLASS
-  );
-  if (diverged) return { round: model.round, auroc: null, loss: Infinity };
+  // Whatever the others say of it.
+  if (scores.some(({ diverged }) => diverged)) return { round: model.round, auroc: null, loss: Infinity };
   return { round: model.round, auroc, loss: Number.isNaN(sum) ? Infinity : sum / images };
 }
 

@@ -1,17 +1,23 @@
 /**
  * Carries requests over HTTP/2 with mutual TLS to a handler and its answers back.
  *
+ * A peer is judged (peer.ts) when its handshake is done; what is refused, HTTP/2 never sees.
+ *
  * Why so little: everything that decides lives in the handlers, which tests call without a socket.
  */
 import * as http2 from "node:http2";
 import type { Socket } from "node:net";
-import type { Admission, Peer } from "./admission.ts";
+import type { Admission } from "./admission.ts";
 import type { Identity } from "./certificate.ts";
+import { addressOf, denialOf, judgeFirst, reasonOf, type Refused } from "./entrance.ts";
 import { ProtocolError } from "./errors.ts";
+import { Handshakes } from "./handshakes.ts";
+import { quietly } from "./quietly.ts";
 import type { OnEvent } from "./event.ts";
+import { checkTime, type SiloPeer } from "./peer.ts";
 import { expectReader, sendRange } from "./ranges.ts";
 import { ASK_AGAIN } from "./slots.ts";
-import { peerOf, SESSION_WINDOW, SETTINGS } from "./tls.ts";
+import { SESSION_WINDOW, SETTINGS } from "./tls.ts";
 import { answerOf, type Handler, splitPath, type WireAnswer } from "./wire.ts";
 
 /** Seconds between pings that keep a connection through firewalls and notice a peer that vanished or reads nothing. */
@@ -26,6 +32,12 @@ const UNANSWERED = 64;
 /** Most requests of a connection at a time; a silo has one, its heartbeats and its question for the next stage. */
 const REQUESTS = 128;
 
+/** Most connections of one silo at a time, its oldest go first: it has one, and another while that one is dying. */
+const SESSIONS = 4;
+
+/** Refusals of a certificate that was good when its connection began. */
+const OVER: ReadonlySet<string> = new Set(["certificate_revoked", "certificate_expired"]);
+
 /** Seconds that answers under way get when the server stops, and then those that were written to leave. */
 const FLUSH = 1;
 
@@ -37,8 +49,12 @@ export interface ServeOptions {
   identity: Identity;
   /** Seconds between pings. @default 20 */
   ping?: number;
+  /** Bounds on unfinished handshakes. @default those of Handshakes */
+  handshakes?: { most?: number; longest?: number };
   /** Asked before each request, and before each answer. */
   admission: Pick<Admission, "check">;
+  /** The clock that certificates' dates are held against. @default this machine's */
+  now?: () => Date;
   handler: Handler;
   onEvent: OnEvent;
   /** A connection of this silo opened (true) or closed (false). */
@@ -48,39 +64,42 @@ export interface ServeOptions {
 /** A listening server; disposing of it lets answers under way out, then closes every connection. */
 export interface Server extends AsyncDisposable {
   port: number;
+  /** Shows another certificate from the next handshake on. */
+  renew(identity: Identity): void;
 }
 
 /**
- * Starts to listen. @throws {ProtocolError} `port_in_use`, `cannot_listen`.
+ * Starts to listen. @throws {ProtocolError} `port_in_use`, `cannot_listen`, `damaged_ca`.
  */
-export async function serve(options: ServeOptions): Promise<Server> {
+export async function serve(given: ServeOptions): Promise<Server> {
+  const options = { ...given, onEvent: quietly(given.onEvent) };
   const { identity, onEvent } = options;
   const server = http2.createSecureServer({
-    ...identity,
+    ...secureContext(identity),
     requestCert: true,
     rejectUnauthorized: true,
-    minVersion: "TLSv1.3",
     settings: { ...SETTINGS, maxConcurrentStreams: REQUESTS },
     maxOutstandingPings: UNANSWERED,
   });
-  const { sessions, sockets } = follow(server, options);
+  const { sessions, sockets, peers } = follow(server, options);
   const answering = new Set<http2.ServerHttp2Stream>();
   server.on("stream", (stream, headers) => {
     stream.on("error", () => {});
     stream.on("close", () => answering.delete(stream));
     const { session } = stream;
     const isOpen = () => session !== undefined && sessions.has(session as http2.ServerHttp2Session);
-    serveStream(stream, headers, { ...options, isOpen, onAnswer: () => answering.add(stream) })
+    const peer = peers.get(session!);
+    serveStream(stream, headers, { ...options, peer, isOpen, onAnswer: () => answering.add(stream) })
       .catch(() => stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR));
   });
   server.on("tlsClientError", (error: Error & { code?: string }, socket?: Refused) => {
-    const peer = socket?.remoteAddress ?? socket?._parent?.remoteAddress ?? "unknown";
-    onEvent({ type: "refused", peer, code: error.code ?? error.message });
+    onEvent({ type: "refused", peer: addressOf(socket), ...denialOf(error, socket) });
   });
   const port = await listen(server, options);
   server.on("error", (error) => onEvent({ type: "warning", text: `the listening socket: ${error.message}` }));
   return {
     port,
+    renew: (identity) => server.setSecureContext(secureContext(identity)),
     async [Symbol.asyncDispose]() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       await flushed(answering);
@@ -91,25 +110,42 @@ export async function serve(options: ServeOptions): Promise<Server> {
   };
 }
 
+/** The part of a server's options that a renewal replaces. */
+const secureContext = (identity: Identity) => ({ ...identity, minVersion: "TLSv1.3" } as const);
+
 /** Keeps what is connected: tells of the silos that come and go, and pings them. */
 function follow(
   server: http2.Http2SecureServer,
-  { onSession, ping: period = PING }: Pick<ServeOptions, "onSession" | "ping">,
-): { sessions: ReadonlySet<http2.ServerHttp2Session>; sockets: ReadonlySet<Socket> } {
+  options: Pick<ServeOptions, "handshakes" | "identity" | "now" | "onEvent" | "onSession" | "ping">,
+): {
+  sessions: ReadonlySet<http2.ServerHttp2Session>;
+  sockets: ReadonlySet<Socket>;
+  /** Who speaks in a session: all that a request is known by. */
+  peers: Pick<WeakMap<object, SiloPeer>, "get">;
+} {
+  const { onSession, ping: period = PING } = options;
   const sessions = new Set<http2.ServerHttp2Session>();
+  const peers = new WeakMap<object, SiloPeer>();
   // A session that is destroyed waits until its peer has read what was written: only its socket ends it at once.
   const sockets = new Set<Socket>();
+  const handshakes = new Handshakes<Socket>(options.handshakes);
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);
-    socket.on("close", () => sockets.delete(socket));
+    handshakes.begin(socket);
+    socket.on("close", () => {
+      sockets.delete(socket);
+      handshakes.end(socket);
+    });
   });
-  let below: Socket; // comes just before its session
-  server.prependListener("secureConnection", (socket: Socket) => below = socket);
+  const entering = judgeFirst(server, options);
+  server.on("secureConnection", (socket: { _parent?: Socket }) => handshakes.end(socket._parent!));
   server.on("session", (session) => {
-    const socket = below;
+    const { socket, peer } = entering()!;
     sessions.add(session);
+    peers.set(session, peer);
+    const own = [...sessions].filter((one) => peers.get(one)?.silo === peer.silo);
+    if (own.length > SESSIONS) own[0].destroy();
     session.setLocalWindowSize?.(SESSION_WINDOW);
-    const silo = peerOf(session.socket)?.silo ?? null;
     const ping = setInterval(
       () => session.destroyed ? socket.destroy() : session.ping(() => {}),
       period * 1000,
@@ -118,11 +154,11 @@ function follow(
     session.on("close", () => {
       clearInterval(ping);
       sessions.delete(session);
-      if (silo !== null) onSession(silo, session, false);
+      onSession(peer.silo, session, false);
     });
-    if (silo !== null) onSession(silo, session, true);
+    onSession(peer.silo, session, true);
   });
-  return { sessions, sockets };
+  return { sessions, sockets, peers };
 }
 
 /** Waits until no answer is under way, those included that are about to be given; `FLUSH` seconds at most. */
@@ -132,9 +168,6 @@ async function flushed(answering: ReadonlySet<unknown>): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 5));
   } while (answering.size > 0 && performance.now() < until);
 }
-
-/** A TLS socket whose handshake failed; in Deno 2.9.3 only the socket below it still knows the peer. */
-type Refused = { remoteAddress?: string; _parent?: { remoteAddress?: string } };
 
 function listen(server: http2.Http2SecureServer, options: { host: string; port: number }): Promise<number> {
   const { host, port } = options;
@@ -161,7 +194,10 @@ function listenError(address: string, cause: Error & { code?: string }): Protoco
 }
 
 /** What a request needs. `isOpen`: whether its connection is, which `onSession` has not been told the end of. */
-type Service = Pick<ServeOptions, "admission" | "handler" | "onEvent"> & { isOpen: () => boolean };
+type Service = Pick<ServeOptions, "admission" | "handler" | "onEvent" | "now"> & {
+  peer: SiloPeer | undefined;
+  isOpen: () => boolean;
+};
 
 async function serveStream(
   stream: http2.ServerHttp2Stream,
@@ -196,15 +232,11 @@ async function ask(
   context: Service & { signal: AbortSignal },
 ): Promise<WireAnswer> {
   const { session } = stream;
-  let peer: Peer | null = null;
+  const { peer, now = () => new Date() } = context;
   try {
-    peer = peerOf(session?.socket);
-    if (peer === null) {
-      throw new ProtocolError("not_a_silo", {
-        expected: "a certificate with one silo's name",
-        got: "another one",
-      });
-    }
+    if (peer === undefined) throw new Error("a request of nobody who was judged");
+    const check = () => checkTime(peer, { role: "silo", now: now() });
+    check();
     await context.admission.check(peer);
     // Or the handler would take a connection that is gone for the silo's, and refuse the one that follows it.
     if (!context.isOpen()) throw new Error("the connection closed before its request was looked at");
@@ -215,16 +247,25 @@ async function ask(
       silo: peer.silo,
       session: session!,
       // A handler that refuses in the middle of the body still has its answer to give on this stream.
-      body: stream.iterator({ destroyOnReturn: false }),
+      body: whileGood(stream.iterator({ destroyOnReturn: false }), check),
       signal: context.signal,
     });
-    await context.admission.check(peer); // an answer may be half a minute later
+    check(); // an answer may be half a minute later
+    await context.admission.check(peer);
     return answer;
   } catch (error) {
-    if (error instanceof ProtocolError && error.code === "certificate_revoked") {
-      const { code, expected, got } = error;
-      context.onEvent({ type: "refused", peer: peer!.silo, code, expected, got });
+    if (error instanceof ProtocolError && OVER.has(error.code)) {
+      context.onEvent({ type: "refused", peer: peer!.silo, ...reasonOf(error) });
     }
     return answerOf(error);
   }
+}
+
+/** A request's body for as long as its certificate is good: what came whole after that does not count. */
+async function* whileGood(body: AsyncIterable<Uint8Array>, check: () => void): AsyncIterable<Uint8Array> {
+  for await (const chunk of body) {
+    check();
+    yield chunk;
+  }
+  check();
 }

@@ -7,10 +7,10 @@
 import { saveModel } from "../model/checkpoint.ts";
 import { type Accept, checkAccepted, checkPatients } from "./accept.ts";
 import { checkClosing, checkPlan, checkRow, checkSelected, checkView } from "./agreement.ts";
-import { checkCertificate, readIdentity } from "./certificate.ts";
+import { ascii } from "./ascii.ts";
 import { Client, sleep } from "./client.ts";
 import { ProtocolError } from "./errors.ts";
-import type { OnEvent } from "./event.ts";
+import { type OnEvent, safely } from "./event.ts";
 import { nameFullDisk } from "./files.ts";
 import { stageOf } from "./handlers.ts";
 import { Pulse, RoundOver } from "./heartbeat.ts";
@@ -24,13 +24,14 @@ import {
   type RunView,
   WIRE_VERSION,
 } from "./protocol.ts";
+import { Credentials } from "./renewal.ts";
 import type { SiloResult, SiloTest } from "./result.ts";
 import { plausibleSpeed } from "./pace.ts";
 import type { FaultPoint } from "./run.ts";
 import { RunClock } from "./run_clock.ts";
 import { testScores } from "./scoring.ts";
 import { SiloState } from "./silo_state.ts";
-import { requirePinnedDeno } from "./tls.ts";
+import { requireCheckedTls, requirePinnedDeno } from "./tls.ts";
 import type { Trainer } from "./trainer.ts";
 import { scoreVal, takeTurn, type TurnContext } from "./turn.ts";
 
@@ -70,16 +71,16 @@ export interface SiloOptions {
  */
 export async function runSilo(options: SiloOptions): Promise<SiloResult> {
   requirePinnedDeno();
-  const onEvent = options.onEvent ?? (() => {});
-  const checked = await checkCertificate(options.tls, { role: "silo", name: options.silo });
-  onEvent({ type: "certificate", name: options.silo, ...checked });
-  if (checked.warning !== undefined) onEvent({ type: "warning", text: checked.warning });
+  requireCheckedTls();
+  const onEvent = safely(options.onEvent);
+  const credentials = await Credentials.open(options.tls, { role: "silo", name: options.silo, onEvent });
   using state = await SiloState.open(options.state, { silo: options.silo });
   if (state.result !== null) return state.result;
   await options.ready?.();
   const { wait = 3600, signal } = options;
   const server = new URL(options.server);
-  using client = new Client({ server, identity: await readIdentity(options.tls), wait, onEvent, signal });
+  const identity = () => credentials.refresh();
+  using client = new Client({ server, identity, wait, onEvent, signal });
   const view = await client.view();
   const before = state.joined;
   if (before !== null && before.run !== view.run) {
@@ -109,7 +110,9 @@ export async function runSilo(options: SiloOptions): Promise<SiloResult> {
 }
 
 function registrationOf(silo: string, trainer: Trainer, stepsPerSecond: number): Registration {
-  return { silo, ...trainer.shard, ...trainer.info, stepsPerSecond, wire: WIRE_VERSION };
+  const { device, build, threads } = trainer.info;
+  const info = { device: ascii(device), build: ascii(build), threads };
+  return { silo, ...trainer.shard, ...info, stepsPerSecond, wire: WIRE_VERSION };
 }
 
 /** The plan, checked once against what was accepted and kept from then on. */

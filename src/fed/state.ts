@@ -7,6 +7,7 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import { ProtocolError } from "./errors.ts";
+import { makePrivateFolder, PRIVATE_DIR, PRIVATE_FILE } from "./private_folder.ts";
 
 /** Version of the folder's content; every other one is refused. */
 const VERSION = 2;
@@ -16,6 +17,9 @@ export const UNFINISHED_MODEL = /^(model|last|init)\.safetensors\.[\da-f-]+\.tmp
 /** Whose a state folder is. */
 export const AGGREGATOR = "aggregator";
 export const siloRole = (silo: string) => `silo ${silo}`;
+
+/** The key of what an aggregator knows of revoked certificates, which no new run may forget. */
+export const REVOCATIONS = "revocations";
 
 /** An open, locked state folder. Disposing of it closes the database and frees the lock. */
 export class StateFolder implements Disposable {
@@ -34,15 +38,18 @@ export class StateFolder implements Disposable {
    *
    * @param options.role Whose it is; it never changes. `anyAge`: an older version is taken too.
    * @throws {ProtocolError} `state_locked` when another process has it, `damaged_state` when SQLite cannot read it,
-   * `other_role` when it is somebody else's, `newer_state` or `older_state` when another fedx wrote it.
+   * `other_role` when it is somebody else's, `newer_state` or `older_state` when another fedx wrote it · {Error} others
+   * may look into it.
    */
   static async open(
     dir: string,
     options: { role: string; schema?: string; anyAge?: boolean },
   ): Promise<StateFolder> {
-    await Deno.mkdir(`${dir}/staged`, { recursive: true });
-    await Deno.mkdir(`${dir}/models`, { recursive: true });
-    const lock = await Deno.open(`${dir}/lock`, { create: true, write: true });
+    await makePrivateFolder(dir);
+    for (const name of ["staged", "models"]) {
+      await Deno.mkdir(`${dir}/${name}`, { recursive: true, mode: PRIVATE_DIR });
+    }
+    const lock = await Deno.open(`${dir}/lock`, { create: true, write: true, mode: PRIVATE_FILE });
     let db: DatabaseSync | undefined;
     try {
       if (!await lock.tryLock(true)) {
@@ -65,18 +72,28 @@ export class StateFolder implements Disposable {
 
   /**
    * Moves the folder aside, so that a new run can begin in its place; nothing of it is lost.
+   * @param options.keep keys of `meta` that the new folder begins with @default none
    * @returns where it lies now, null when there was none.
    * @throws {ProtocolError} as `open`.
    */
-  static async setAside(dir: string, options: { role: string }): Promise<string | null> {
+  static async setAside(
+    dir: string,
+    options: { role: string; keep?: readonly string[] },
+  ): Promise<string | null> {
     if (await Deno.stat(`${dir}/run.sqlite`).then(() => false, () => true)) return null;
-    const state = await StateFolder.open(dir, { ...options, anyAge: true });
+    const { role, keep = [] } = options;
+    const state = await StateFolder.open(dir, { role, anyAge: true });
+    const kept = keep.map((key) => [key, state.get(key)] as const).filter(([, value]) => value !== null);
     state.db.close();
     const aside = `${dir.replace(/\/+$/, "")}.${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")}`;
     try {
       await Deno.rename(dir, aside);
     } finally {
       state.#lock.close();
+    }
+    if (kept.length > 0) {
+      using fresh = await StateFolder.open(dir, { role });
+      for (const [key, value] of kept) fresh.set(key, value);
     }
     return aside;
   }
@@ -150,6 +167,8 @@ export class StateFolder implements Disposable {
 function openDatabase(path: string): DatabaseSync {
   let db: DatabaseSync | undefined;
   try {
+    // SQLite would make it as the umask says; its log beside it gets the mode of the database.
+    Deno.openSync(path, { create: true, write: true, mode: PRIVATE_FILE }).close();
     db = new DatabaseSync(path);
     db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
     db.exec("CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL)");

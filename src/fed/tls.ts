@@ -5,9 +5,8 @@
  * 2.9.6 a peer's polite goodbye (GOAWAY) kills the process (denoland/deno#36788).
  */
 import type { TLSSocket } from "node:tls";
-import type { Peer } from "./admission.ts";
-import { siloName } from "./certificate.ts";
 import { ProtocolError } from "./errors.ts";
+import { judge, type Peer, refusal, type SiloPeer, type Wanted } from "./peer.ts";
 
 /** Bytes of one stream in flight before its reader must answer. */
 export const STREAM_WINDOW = 8 << 20;
@@ -30,9 +29,34 @@ export function requirePinnedDeno(version: string = Deno.version.deno): void {
   });
 }
 
-/** Whom the peer's certificate names, or null; the certificate was verified in the handshake. */
-export function peerOf(socket: unknown): Peer | null {
-  const certificate = (socket as Partial<TLSSocket>).getPeerCertificate?.();
-  const silo = siloName(certificate?.subjectaltname);
-  return silo === null ? null : { silo, serial: certificate!.serialNumber.toLowerCase() };
+/** The variable of the environment whose 0 makes Deno trust every server. */
+export const TLS_SWITCH = "NODE_TLS_REJECT_UNAUTHORIZED";
+
+/** @throws {ProtocolError} `unchecked_tls` where the environment turns certificate checks off. */
+export function requireCheckedTls(value: string | undefined = Deno.env.get(TLS_SWITCH)): void {
+  if (value !== "0") return;
+  throw new ProtocolError("unchecked_tls", {
+    expected: "a Deno that checks certificates",
+    got: `${TLS_SWITCH}=0 in the environment, which turns that off`,
+  });
+}
+
+/**
+ * Whom the peer of a connection is whose handshake is done.
+ *
+ * Why no resumed session: what shows then is the certificate of the handshake that the ticket comes from, which nobody
+ * may have accepted, and no key is proven. No silo of ours resumes.
+ * @throws {ProtocolError} as `judge`.
+ */
+export function peerOf(socket: TLSSocket, wanted: Wanted & { role: "silo" }): SiloPeer;
+export function peerOf(socket: TLSSocket, wanted: Wanted): Peer;
+export function peerOf(socket: TLSSocket, wanted: Wanted): Peer {
+  if (socket.isSessionReused()) {
+    throw refusal(wanted.role, { expected: "a handshake of its own", got: "a resumed session" });
+  }
+  const raw: Uint8Array | undefined = socket.getPeerCertificate()?.raw;
+  if (raw === undefined) {
+    throw refusal(wanted.role, { expected: "a certificate", got: "none that can be read" });
+  }
+  return judge(raw, wanted);
 }

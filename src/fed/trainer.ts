@@ -53,13 +53,14 @@ export interface Trainer extends Disposable {
   load(vector: Float32Array): Promise<void>;
   /**
    * Trains a turn from the loaded vector with fresh optimizer moments. `onStep` hears steps done and the mean loss
-   * of the latest. `images` counts the films trained on; `vector` is the caller's, who may overwrite it.
+   * of the latest. `images` counts the films trained on; `vector` is the caller's, who may overwrite it; `skipped` says
+   * of each step whether its gradient was not finite, so that it changed nothing.
    * @throws the signal's reason when aborted.
    */
   train(
     row: TrainRow,
     options?: { onStep?: (done: number, loss: number) => void; signal?: AbortSignal },
-  ): Promise<{ vector: Float32Array; images: number }>;
+  ): Promise<{ vector: Float32Array; images: number; skipped: boolean[] }>;
   /** Scores a split with the loaded vector. */
   score(split: Split): Promise<SplitScores>;
 }

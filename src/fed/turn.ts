@@ -14,6 +14,7 @@ import type { Pulse } from "./heartbeat.ts";
 import { type Plan, type Row, type Scores, WIRE_VERSION } from "./protocol.ts";
 import type { FaultPoint } from "./run.ts";
 import { valScores } from "./scoring.ts";
+import { checkSkipped } from "./skipped.ts";
 import type { SiloState, StoredUpdate } from "./silo_state.ts";
 import { stepsOf } from "./stretch.ts";
 import type { Trainer } from "./trainer.ts";
@@ -46,7 +47,7 @@ export async function takeTurn(context: TurnContext, row: Row): Promise<void> {
 
 /** Holds two vectors, the model and what training made of it: the change takes the second one's place. */
 async function makeUpdate(context: TurnContext, row: Row): Promise<StoredUpdate> {
-  const { client, trainer, state, onEvent, faultPoint, silo } = context;
+  const { client, trainer, state, onEvent, faultPoint } = context;
   const { round, run, base } = row;
   const { steps } = turnOf(context, row);
   const clock = stopwatch();
@@ -58,12 +59,18 @@ async function makeUpdate(context: TurnContext, row: Row): Promise<StoredUpdate>
   const { val, scored } = await scoreVal(context, { run, round, vector, sha256: base, steps });
   const score = clock();
   const trained = await train(context, row);
+  checkSkipped(trained.skipped);
   const seconds: Scores["seconds"] = { pull, score, train: clock() };
   const change = delta(trained.vector, vector, trainer.layout, trained.vector);
   const bytes = new Uint8Array(change.buffer, change.byteOffset, change.byteLength);
   await writeDurably(state.updatePath, bytes);
   seconds.write = clock();
-  const scores: Scores = { run, round, ...val, seconds, images: trained.images + scored };
+  const skipped = trained.skipped.filter(Boolean).length;
+  if (skipped > 0) {
+    const text = `${skipped} of ${steps} steps of round ${round} were skipped: their gradient was not finite`;
+    onEvent({ type: "warning", text });
+  }
+  const scores: Scores = { run, round, ...val, seconds, images: trained.images + scored, skipped };
   const update: StoredUpdate = { run, round, base, sha256: digest(change), scores };
   state.commitUpdate(update, { trained: trained.images, scored });
   onEvent({ type: "update_written", round, sha256: update.sha256, bytes: bytes.length });

@@ -1,4 +1,5 @@
 /** The X.509 library and the few numbers of it that this federation uses; keys are EC P-256. */
+import { isIP } from "node:net";
 import type * as x509 from "@peculiar/x509";
 
 /** Keys and signatures of certificates, requests and the list of revoked certificates. */
@@ -13,8 +14,15 @@ export const EKU: Record<CertificateRole, string> = {
   silo: "1.3.6.1.5.5.7.3.2",
 };
 
-/** OIDs of the extensions that a request may ask for. */
-export const OID = { alternativeName: "2.5.29.17", extendedKeyUsage: "2.5.29.37" } as const;
+/** OIDs of the extensions that certificates of this federation have; a request may ask for names and extended usage. */
+export const OID = {
+  keyIdentifier: "2.5.29.14",
+  keyUsage: "2.5.29.15",
+  alternativeName: "2.5.29.17",
+  basicConstraints: "2.5.29.19",
+  authorityKeyIdentifier: "2.5.29.35",
+  extendedKeyUsage: "2.5.29.37",
+} as const;
 
 /** The URI that names a silo in its certificate. */
 export const siloUri = (name: string): string => `urn:fedx:silo:${name}`;
@@ -25,10 +33,27 @@ export async function library(): Promise<typeof x509> {
   return await import("@peculiar/x509");
 }
 
-/** A DNS name or an address as a SAN holds it. */
+/** Whether it is a DNS name without wildcards, and not an address. */
+export function isDnsName(host: string): boolean {
+  const label = "[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?";
+  return host.length <= 253 && new RegExp(`^${label}(\\.${label})*$`, "i").test(host) && isIP(host) === 0;
+}
+
+/** An IPv6 address in its only short form without dots (RFC 5952 but for those), another host as it is. */
+export function canonicalHost(host: string): string {
+  return isIP(host) === 6 ? new URL(`http://[${host}]`).hostname.slice(1, -1) : host;
+}
+
+/** A DNS name or an address as a SAN holds it. @throws {RangeError} it is neither, or a wildcard. */
 export function hostName(host: string): x509.JsonGeneralName {
-  const ip = host.includes(":") || /^\d+(\.\d+){3}$/.test(host);
-  return { type: ip ? "ip" : "dns", value: host };
+  // An address with a zone (fe80::1%eth0) means something on one machine only.
+  if (isIP(host) !== 0 && !host.includes("%")) return { type: "ip", value: canonicalHost(host) };
+  if (isDnsName(host)) return { type: "dns", value: host };
+  throw new RangeError(
+    `Cannot make a certificate for ${
+      JSON.stringify(host)
+    }: expected a DNS name without wildcards or an IP address`,
+  );
 }
 
 /** SANs of a certificate, or of a request for one. */

@@ -83,6 +83,7 @@ function stateNames(layout: Layout): string[] {
 /**
  * Writes the model durably: temporary name beside it, sync, rename, sync of the folder; parents must exist.
  *
+ * @param options.mode as of `writeDurably`
  * @throws {RangeError} when the vector does not fit the layout.
  */
 export async function saveModel(
@@ -90,18 +91,19 @@ export async function saveModel(
   vector: Float32Array,
   layout: Layout,
   metadata: ModelMetadata,
+  options: { mode?: number } = {},
 ): Promise<void> {
   const parts = safetensorsParts(stateDict(vector, layout), {
     format: "pt",
     fedx: JSON.stringify({ version: 1, ...metadata }),
   });
-  await writeDurably(path, parts);
+  await writeDurably(path, parts, options);
 }
 
 /**
  * Writes `bytes`, or parts that follow each other, so that a crash at any moment leaves the old file or the whole new one.
  *
- * @param options.mode permission bits of the file from its first byte on @default {0o644}
+ * @param options.mode permission bits of the file from its first byte on; the umask may narrow them @default {0o600}
  */
 export async function writeDurably(
   path: string,
@@ -110,7 +112,7 @@ export async function writeDurably(
 ): Promise<void> {
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
-    const file = await open(temporary, "wx", options.mode ?? 0o644);
+    const file = await open(temporary, "wx", options.mode ?? 0o600);
     try {
       for (const part of bytes instanceof Uint8Array ? [bytes] : bytes) await file.writeFile(part);
       await file.sync();

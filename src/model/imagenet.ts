@@ -129,7 +129,7 @@ async function lite0Bytes(options: StartOptions): Promise<Uint8Array> {
   if (cached !== null && isLite0(cached)) return cached;
   const bytes = await unpackLite0(await fetchLite0(options));
   await mkdir(folder, { recursive: true });
-  await writeDurably(path, bytes);
+  await writeDurably(path, bytes, { mode: 0o644 });
   return bytes;
 }
 

@@ -10,7 +10,7 @@ import type { Recipe } from "./recipe.ts";
 export { bootstrap, hanleyMcNeil, pairedDifference } from "./bootstrap.ts";
 export { auroc, operatingPoint, rocCurve } from "./roc.ts";
 
-/** Fewest films of each class with which a silo's AUROC counts. */
+/** Fewest of each class with which a silo's figures count: patients where they are known, else films. */
 export const MIN_PER_CLASS = 10;
 
 /**

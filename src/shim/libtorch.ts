@@ -1,8 +1,9 @@
 /**
  * Where libtorch lies on this machine: FEDX_LIBTORCH, else the project's cache (fetch_libtorch.ts fills it), else
- * a `torch` that python3 can import. Opens no library. What was used last is remembered in one line, so that
+ * a `torch` that is installed for python3. Opens no library. What was used last is remembered in one line, so that
  * `fedx --version` can name it without starting python3.
  */
+import { runPython } from "./python.ts";
 
 /** The version that is fetched, and that the golden values were made with. */
 export const TORCH_VERSION = "2.13.0";
@@ -154,15 +155,26 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** The folder of python3's torch, found without importing it; null when there is none. */
+/**
+ * Prints the folder of the first torch in python3's site directories, in the order in which it looks through them;
+ * fails where there is none. native/launcher/python.c has the same text.
+ */
+const FIND_TORCH = "import os, site; " +
+  "dirs = ([site.getusersitepackages()] if site.ENABLE_USER_SITE else []) + site.getsitepackages(); " +
+  "print(next(d for d in dirs if os.path.isfile(d + '/torch/lib/libtorch_cpu.so')) + '/torch')";
+
+/**
+ * The folder of python3's torch, found without importing it; null when there is none.
+ *
+ * Why site directories alone: what is found is opened as a program, so it must be something that was installed. A
+ * folder named `torch` in the working folder or on PYTHONPATH may be anything.
+ */
 async function pythonTorch(): Promise<string | null> {
-  const code = "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0])";
   try {
-    const python = new Deno.Command("python3", { args: ["-c", code], stdin: "null", stderr: "null" });
-    const { success, stdout } = await python.output();
-    return success ? new TextDecoder().decode(stdout).trim() : null;
+    const { code, stdout } = await runPython(["-c", FIND_TORCH]);
+    return code === 0 && stdout.startsWith("/") ? stdout : null;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
+    if (error instanceof Error && error.cause instanceof Deno.errors.NotFound) return null;
     throw error;
   }
 }

@@ -4,17 +4,14 @@
  * Why pip: it is on every machine that has the compiler too, and its own settings (index, mirror, proxy,
  * certificates) already say where packages come from.
  */
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { type PythonOptions, runPython } from "./python.ts";
 
-/** How to fetch; `python` and `env` exist for machines with another interpreter, and for tests. */
-export interface PipOptions {
+/** How to fetch. */
+export interface PipOptions extends PythonOptions {
   /** Folder that receives the file; must exist. pip's own temporary files lie there too. */
   to: string;
-  /** Called with each line that pip prints. */
-  onLine?: (line: string) => void;
-  /** @default "python3" */
-  python?: string;
-  /** Added to the environment of pip. @default {} */
-  env?: Record<string, string>;
 }
 
 /**
@@ -28,12 +25,35 @@ export async function pipDownload(spec: string, options: PipOptions): Promise<st
   const args = ["-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-cache-dir"];
   const flags = ["--progress-bar=off", "--retries=2", "--disable-pip-version-check", "--no-input"];
   const before = new Set(await wheels(options.to));
-  const env = { TMPDIR: options.to, PYTHONUNBUFFERED: "1", ...options.env };
-  const run = await runPython([...args, ...flags, "--dest", options.to, spec], { ...options, env });
+  const to = resolve(options.to);
+  const env = { ...absoluteSettings(), TMPDIR: to, PYTHONUNBUFFERED: "1", ...options.env };
+  const run = await runPython([...args, ...flags, "--dest", to, spec], { ...options, env });
   if (run.code !== 0) throw new Error(explain(spec, run.text), { cause: run.text });
   const [wheel] = (await wheels(options.to)).filter((name) => !before.has(name));
   if (wheel === undefined) throw new Error(`Cannot fetch ${spec}: expected pip to leave a wheel, got none`);
   return `${options.to}/${wheel}`;
+}
+
+/** pip's settings that name a file. */
+const FILE_SETTINGS = ["PIP_CONFIG_FILE", "PIP_CERT", "PIP_CLIENT_CERT"];
+/** pip's settings that name files, folders and addresses with spaces between. */
+const LIST_SETTINGS = ["PIP_FIND_LINKS", "PIP_CONSTRAINT"];
+
+/** Those settings of the environment with relative paths made absolute, since pip runs in another folder. */
+function absoluteSettings(): Record<string, string> {
+  const isRelative = (word: string) => !/^([a-z+]+:|[/~])/i.test(word);
+  // As a URL it holds no space, whatever the folder is called.
+  const url = (word: string) => isRelative(word) ? pathToFileURL(resolve(word)).href : word;
+  const settings: Record<string, string> = {};
+  for (const name of FILE_SETTINGS) {
+    const value = Deno.env.get(name);
+    if (value) settings[name] = isRelative(value) ? resolve(value) : value;
+  }
+  for (const name of LIST_SETTINGS) {
+    const value = Deno.env.get(name);
+    if (value) settings[name] = value.replaceAll(/\S+/g, url);
+  }
+  return settings;
 }
 
 async function wheels(folder: string): Promise<string[]> {
@@ -61,43 +81,4 @@ export function explain(spec: string, text: string): string {
       `Use 64-bit Linux with Python 3.10 to 3.14, or another index (PIP_INDEX_URL).`;
   }
   return `${start} pip failed: ${text.trim().split("\n").at(-1) ?? "no output"}`;
-}
-
-/** Runs Python and gathers what it prints on both streams. */
-export async function runPython(
-  args: string[],
-  options: Omit<PipOptions, "to">,
-): Promise<{ code: number; text: string }> {
-  const python = options.python ?? "python3";
-  let child: Deno.ChildProcess;
-  try {
-    child = new Deno.Command(python, {
-      args,
-      env: options.env,
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    })
-      .spawn();
-  } catch (cause) {
-    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
-    const remedy = "Install Python 3 with pip (Debian: apt install python3 python3-pip) and run again.";
-    throw new Error(`Cannot run ${python}: it was not found. ${remedy}`, { cause });
-  }
-  const lines: string[] = [];
-  const read = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {
-    let rest = "";
-    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-      const parts = (rest + text).split("\n");
-      rest = parts.pop()!;
-      for (const line of parts) take(line);
-    }
-    if (rest !== "") take(rest);
-  };
-  const take = (line: string) => {
-    lines.push(line);
-    options.onLine?.(line);
-  };
-  await Promise.all([read(child.stdout), read(child.stderr)]);
-  return { code: (await child.status).code, text: lines.join("\n") };
 }

@@ -5,7 +5,8 @@
  * checks sizes and CRCs.
  */
 import { createHash } from "node:crypto";
-import { runPython } from "./pip.ts";
+import { resolve } from "node:path";
+import { runPython } from "./python.ts";
 
 /** Which members of a wheel go where: a name, or a prefix that ends in "/". */
 export type UnpackRules = Record<string, string>;
@@ -26,7 +27,7 @@ export async function unpackWheel(
     python?: string;
   },
 ): Promise<number> {
-  const request = JSON.stringify({ wheel, to: options.to, rules: options.rules });
+  const request = JSON.stringify({ wheel: resolve(wheel), to: resolve(options.to), rules: options.rules });
   let files = 0;
   const onLine = (line: string) => {
     const [word, done, total] = line.split(" ");

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { describe, EventLog } from "../../src/cli/event_log.ts";
 import type { Output } from "../../src/cli/output.ts";
 import type { FedEvent } from "../../src/fed/event.ts";
@@ -20,6 +20,18 @@ Deno.test("describe says who is late, lost, back, missing from a round, and wait
     "round 3 is open again, below the quorum: waiting for b, c, at most 60:00 min",
   ]);
 });
+
+Deno.test("EventLog: a disk without room is told once, costs lines of the log, and ends nothing", () =>
+  inFolder(async (folder) => {
+    await Deno.symlink("/dev/full", `${folder}/events.jsonl`);
+    const lines: string[] = [];
+    const output = { status: () => {}, line: (text: string) => lines.push(text) } as unknown as Output;
+    using log = await EventLog.open(folder, output);
+    for (let i = 0; i < 30; i++) log.onEvent({ type: "refused", peer: "10.0.0.1", code: `X${i}` });
+    const told = lines.filter((line) => line.includes("events are not written"));
+    assertEquals([told.length, lines.length], [1, 31]);
+    assertMatch(told[0], /the run goes on: .*space on the disk of events\.jsonl, got none left/);
+  }));
 
 Deno.test("EventLog's status line says where every silo stands", () =>
   inFolder(async (folder) => {

@@ -3,7 +3,7 @@ import { SILOS } from "./hospitals.ts";
 import { type Finished, objectOf, type Running, start } from "./program.ts";
 import { freePort } from "../free_port.ts";
 
-/** Four rounds of two steps unless said otherwise. */
+/** Four rounds of three steps unless said otherwise. */
 export interface FederationOptions {
   /** The folder that `makeHospitals` filled. */
   dir: string;

@@ -6,8 +6,8 @@ import { generator } from "../../src/cli/demo_hospitals.ts";
 import { run } from "./program.ts";
 
 export const SILOS = ["a", "b", "c"] as const;
-/** Two batches of 32 a round, and enough of both classes to be scored. */
-const FILMS = { train: 64, val: 40, test: 40 };
+/** Three batches of 32 a round from 50 patients and more, and enough of both classes to be scored. */
+const FILMS = { train: 96, val: 40, test: 40 };
 type Films = Partial<typeof FILMS>;
 
 /** Draws `films-a` … `films-c` in `dir`; `films`: how many in a split, where it is not the usual number. */

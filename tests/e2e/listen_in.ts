@@ -34,7 +34,7 @@ export async function listenIn(
   dir: string,
   rounds: number,
 ): Promise<{ federation: Federation; heard: Record<string, Heard> }> {
-  await makeHospitals(dir, { train: 80, test: 120 });
+  await makeHospitals(dir, { train: 96, test: 120 });
   const port = freePort();
   const taps = await openTaps(dir, port);
   try {

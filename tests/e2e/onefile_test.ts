@@ -101,7 +101,7 @@ Deno.test("one file: a run from films to scores, its aggregator without libtorch
     assertEquals((await aggregator).sha256, trained.sha256);
     const predict = ["--model", String(trained.model), "--images", "films-a/images", "--out", "scores.csv"];
     const scored = await json(spawn(place, ["predict", ...predict, "--json"], torch));
-    assertEquals([scored.images, scored.failed], [144, 0]);
+    assertEquals([scored.images, scored.failed], [176, 0]);
     const version = await json(spawn(place, ["--version", "--json"], env));
     assertEquals((version.libtorch as { folder: string }).folder, libtorch);
     const refused = await finish(spawn(place, ["predict", ...predict, "--force"], { ...bare, HOME: folder }));

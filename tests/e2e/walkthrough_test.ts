@@ -32,11 +32,11 @@ Deno.test("README's walk-through runs word for word, on drawn films of 32 px", (
       return new TextDecoder().decode(output.stdout);
     };
     await shell("certificates");
-    assertStringIncludes(await shell("prepare"), "shard-c: 144 images");
+    assertStringIncludes(await shell("prepare"), "shard-c: 176 images");
     assertStringIncludes(await shell("doctor"), "nothing wrong");
     const [hub] = await Promise.all(["hub", ...SILOS].map(shell));
     assertStringIncludes(hub, "2 rounds in");
-    assertStringIncludes(await shell("after"), "scores.csv: 144 images");
+    assertStringIncludes(await shell("after"), "scores.csv: 176 images");
     assertStringIncludes(await Deno.readTextFile(`${dir}/roc.svg`), "<svg");
-    assertEquals((await Deno.readTextFile(`${dir}/scores.csv`)).trim().split("\n").length, 145);
+    assertEquals((await Deno.readTextFile(`${dir}/scores.csv`)).trim().split("\n").length, 177);
   }));

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { Admission } from "../../src/fed/admission.ts";
+import { Admission, type ListMemory, type SeenList } from "../../src/fed/admission.ts";
 import { issuedBy } from "../../src/fed/authority.ts";
 import { initCa, issue } from "../../src/fed/ca.ts";
 import { ProtocolError } from "../../src/fed/errors.ts";
@@ -54,4 +54,30 @@ Deno.test("Admission serves nobody while the list is damaged, older or gone, say
       await code(Admission.open(tls, { ca: pem }) as unknown as Promise<void>),
       "damaged_revocations",
     );
+  }));
+
+Deno.test("Admission knows after a restart which list was the newest, of this CA and of no other", () =>
+  inFolder(async (dir) => {
+    const [ca, tls] = [`${dir}/ca`, `${dir}/hub`];
+    await initCa(ca);
+    await issue({ name: "a", role: "silo", ca, out: `${dir}/a` });
+    await revoke({ name: "a", ca, tls });
+    const first = await Deno.readTextFile(`${tls}/revoked.json`);
+    await revoke({ name: "a", ca, tls });
+    let kept: SeenList | null = null;
+    const memory: ListMemory = { get: () => kept, set: (seen) => void (kept = seen) };
+    const open = async (from = ca) => {
+      return await Admission.open(tls, { ca: await Deno.readTextFile(`${from}/ca.pem`), memory });
+    };
+    await open();
+    assertEquals(kept!.number, 2);
+    for (const text of [first, null]) {
+      if (text === null) await Deno.remove(`${tls}/revoked.json`);
+      else await Deno.writeTextFile(`${tls}/revoked.json`, text);
+      const error = await assertRejects(() => open(), ProtocolError, "list 2 or a later one");
+      assertEquals(error.code, "damaged_revocations");
+    }
+    await initCa(`${dir}/other`);
+    await (await open(`${dir}/other`)).check({ silo: "a", serial: "41" });
+    assertEquals(kept!.number, 2, "a CA without a list has nothing to remember");
   }));

@@ -1,6 +1,9 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { issuedBy } from "../../src/fed/authority.ts";
 import { checkName, initCa, issue } from "../../src/fed/ca.ts";
-import { checkCertificate, siloName } from "../../src/fed/certificate.ts";
+import { checkCertificate } from "../../src/fed/certificate.ts";
+import { makeRequest, signRequest } from "../../src/fed/request.ts";
+import { revoke } from "../../src/fed/revoke.ts";
 import { inFolder } from "../folder.ts";
 
 async function withCa(body: (dir: string) => Promise<void>): Promise<void> {
@@ -53,6 +56,25 @@ Deno.test("issue writes over no other CA's ca.pem and into no CA's folder", () =
     await issue({ name: "b", role: "silo", ca: `${dir}/ca`, out: `${dir}/b` });
   }));
 
+Deno.test("a CA whose key others may read issues, signs and revokes nothing, and the remedy names a new CA", () =>
+  withCa(async (dir) => {
+    const ca = `${dir}/ca`;
+    const { request } = await makeRequest({ name: "b", role: "silo", out: `${dir}/b` });
+    await issue({ name: "a", role: "silo", ca, out: `${dir}/a` });
+    const uses = [
+      () => issue({ name: "c", role: "silo", ca, out: `${dir}/c` }),
+      () => signRequest({ request, name: "b", role: "silo", ca, out: `${dir}/back` }),
+      () => revoke({ name: "a", ca, tls: `${dir}/tls` }),
+    ];
+    await Deno.chmod(`${ca}/ca-key.pem`, 0o640);
+    for (const use of uses) {
+      const { message } = await assertRejects(use, Error, "expected mode 0600, got 0640");
+      assertStringIncludes(message, `chmod 600 ${ca}/ca-key.pem (and make a new CA and new certificates if`);
+    }
+    await Deno.chmod(`${ca}/ca-key.pem`, 0o600);
+    for (const use of uses) await use();
+  }));
+
 Deno.test("issue without a CA names fedx ca init", async () => {
   const error = await assertRejects(
     () => issue({ name: "b", role: "silo", ca: "/nonexistent", out: "/nonexistent/b" }),
@@ -77,7 +99,7 @@ Deno.test("checkCertificate refuses another name, role, CA, an expired one, a re
     await Deno.chmod(`${dir}/b/key.pem`, 0o644);
     assertStringIncludes((await check("b")).message, "chmod 600");
     await Deno.copyFile(`${dir}/foreign/ca.pem`, `${dir}/c/ca.pem`);
-    assertStringIncludes((await check("c")).message, "signed by the ca.pem beside it");
+    assertStringIncludes((await check("c")).message, "expected a certificate of this CA");
   }));
 
 Deno.test("checkCertificate refuses a clock before and after the certificate's time, and no key", () =>
@@ -90,7 +112,7 @@ Deno.test("checkCertificate refuses a clock before and after the certificate's t
     await at(2.5);
     const early = await assertRejects(() => at(1), Error);
     assertStringIncludes(early.message, "set this machine's clock");
-    await assertRejects(() => at(4), Error, "expected the date before");
+    await assertRejects(() => at(4), Error, "one that expired on");
     await assertRejects(() => at(4000), Error, "fedx ca init"); // the CA's own time is over, too
     await Deno.writeTextFile(`${dir}/b/key.pem`, "no key");
     await assertRejects(() => at(2.5), Error, "expected the certificate of key.pem");
@@ -103,21 +125,37 @@ Deno.test("checkCertificate warns 30 days before expiry", () =>
     assert(checked.warning?.includes("28 days"), checked.warning);
   }));
 
-Deno.test("siloName takes exactly one fedx URI and nothing beside it", () => {
-  assertEquals(siloName("URI:urn:fedx:silo:b"), "b");
-  for (
-    const bad of [
-      undefined,
-      "",
-      "DNS:b",
-      "URI:urn:fedx:silo:",
-      "URI:urn:fedx:silo:b, DNS:x",
-      "DNS:x, URI:urn:fedx:silo:b",
-    ]
-  ) {
-    assertEquals(siloName(bad), null);
-  }
-});
+Deno.test("checkCertificate refuses several authorities in ca.pem, and certificates in cert.pem", () =>
+  withCa(async (dir) => {
+    const b = `${dir}/b`;
+    await issue({ name: "b", role: "silo", ca: `${dir}/ca`, out: b });
+    await initCa(`${dir}/foreign`);
+    const check = () => checkCertificate(b, { role: "silo", name: "b" });
+    const [own, foreign] = [`${b}/ca.pem`, `${dir}/foreign/ca.pem`].map((path) =>
+      Deno.readTextFileSync(path)
+    );
+    await Deno.writeTextFile(`${b}/ca.pem`, own + foreign);
+    const bundle = await assertRejects(check, Error, "got 2 certificates");
+    assertStringIncludes(bundle.message, "copy ca.pem from the certificate authority's folder");
+    await Deno.writeTextFile(`${b}/ca.pem`, own);
+    await Deno.writeTextFile(`${b}/cert.pem`, await Deno.readTextFile(`${b}/cert.pem`) + own);
+    await assertRejects(check, Error, "expected one PEM certificate, got 2 certificates");
+  }));
+
+Deno.test("issue refuses hosts that no peer would take: wildcards and what is no name", () =>
+  withCa(async (dir) => {
+    for (const host of ["*.example", "*", "hub example", "hub.", "-hub", "", "fe80::1%eth0"]) {
+      const hub = {
+        name: "hub",
+        role: "aggregator",
+        hosts: [host],
+        ca: `${dir}/ca`,
+        out: `${dir}/hub`,
+      } as const;
+      await assertRejects(() => issue(hub), RangeError, "without wildcards");
+    }
+    assertEquals(await issuedBy(`${dir}/ca`), []);
+  }));
 
 Deno.test("checkName refuses what would not be safe in a URI or file name", () => {
   checkName("clinic-7");

@@ -95,6 +95,8 @@ export async function runRole(
     ready?: () => Promise<void>;
     /** Called at every fault point; what it throws ends the role there. */
     onFault?: (name: string) => void;
+    skips?: (step: number) => boolean;
+    onScore?: (split: "train" | "val" | "test") => void;
   } = {},
 ) {
   const layout = spec.full ? FULL : TINY;
@@ -135,7 +137,14 @@ export async function runRole(
     ready: options.ready,
     trainer: () =>
       Promise.resolve(
-        new FakeTrainer({ ...spec, layout, silo: spec.role, broken: options.broken }),
+        new FakeTrainer({
+          ...spec,
+          layout,
+          silo: spec.role,
+          broken: options.broken,
+          onScore: options.onScore,
+          skips: options.skips,
+        }),
       ),
   });
 }

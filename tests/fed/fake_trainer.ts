@@ -1,5 +1,6 @@
 /** A trainer without an engine: it draws its deltas, and scores with a dot product. */
 import type { ShardFacts, SplitScores, Trainer, TrainerSettings, TrainRow } from "../../src/fed/trainer.ts";
+import type { Split } from "../../src/data/shard.ts";
 import { digest, preprocessingOf } from "../../src/model/checkpoint.ts";
 import { type Layout, layoutOf } from "../../src/model/layout.ts";
 import { PURPOSE, uniforms } from "../../src/model/philox.ts";
@@ -36,6 +37,10 @@ export interface FakeOptions {
   /** From this step on it trains until it is aborted. */
   stuckFrom?: number;
   size?: number;
+  /** Which of a turn's steps are skipped, counted from 0. @default none */
+  skips?: (step: number) => boolean;
+  /** Hears of every scoring. */
+  onScore?: (split: Split) => void;
   /** Training images that it has. @default 96 */
   images?: number;
   /** Steps per second that it claims. @default 100 */
@@ -101,10 +106,13 @@ export class FakeTrainer implements Trainer {
       vector[i] += (noise[j] - 0.5) * 0.02;
     }
     if (this.#options.broken) vector[0] = NaN;
-    return { vector, images: row.steps * this.#settings!.recipe.batch };
+    const { skips = () => false } = this.#options;
+    const skipped = Array.from({ length: row.steps }, (_, step) => skips(step));
+    return { vector, images: row.steps * this.#settings!.recipe.batch, skipped };
   }
 
-  score(): Promise<SplitScores> {
+  score(split: Split = "val"): Promise<SplitScores> {
+    this.#options.onScore?.(split);
     const key = { seed: 3, silo: this.#settings!.silo };
     const logits = new Float32Array(IMAGES),
       labels = new Uint8Array(IMAGES),

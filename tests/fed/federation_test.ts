@@ -2,6 +2,7 @@ import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { MIN_CELL } from "../../src/fed/histogram.ts";
 import type { AggregatorResult } from "../../src/fed/result.ts";
 import type { SplitScores } from "../../src/fed/trainer.ts";
+import { readSafetensors } from "../../src/model/safetensors.ts";
 import { freePort } from "../free_port.ts";
 import { proposalOf, runFederation, runRole, withFederation } from "./fake_federation.ts";
 import { FakeTrainer, startVector, TINY } from "./fake_trainer.ts";
@@ -22,6 +23,20 @@ Deno.test("runAggregator and runSilo: a whole run over mutual TLS ends with one 
     }
     assertEquals(result.images, { trained: 4 * 3 * 96, scored: 3 * 96 * 6 });
     assertEquals(events.filter((e) => e.type === "committed").length, 4);
+  }));
+
+Deno.test("a model's file says what it was trained by, and nothing of any one hospital", () =>
+  withFederation(async (dir) => {
+    const { result, silos, events } = await runFederation({ dir, rounds: 1 });
+    const plan = events.find((event) => event.type === "plan")!;
+    for (const path of [result.model, ...silos.map(({ model }) => model)]) {
+      const { metadata } = readSafetensors(await Deno.readFile(path));
+      const { proposal, planId, ...rest } = JSON.parse(metadata.fedx);
+      assertEquals(planId, plan.planId);
+      assertEquals(proposal, proposalOf(startVector(TINY), { seed: 7, rounds: 1 }));
+      const settings = ["channels", "network", "preprocessing", "round", "size", "source", "version"];
+      assertEquals(Object.keys(rest).toSorted(), settings);
+    }
   }));
 
 /** Films of a class in the bins from `from` to before `to`. */

@@ -198,6 +198,21 @@ Deno.test("handlerOf takes test scores only of a selected model in the closing p
     assertEquals((await send("b", "POST", SCORES, message)).json.code, "round_closed");
   }));
 
+Deno.test("handlerOf tells no silo another's shard, counts or machine: of them all together, names and sums", () =>
+  withRound(async ({ run, send }) => {
+    for (const [silo, path] of [["a", "/v1/run"], ["b", "/v1/join"]] as const) {
+      const { json } = await send(silo, silo === "a" ? "GET" : "POST", path, registration(silo));
+      const text = JSON.stringify(json);
+      for (const { shard, build } of run.joined.values()) {
+        assertEquals([text.includes(shard), text.includes(`"${build}"`)], [false, false]);
+      }
+      assertEquals(/"(splits|patients|device|threads|build|shard|train|steps|firstStep)":/.exec(text), null);
+      const { roster, pooled } = json.plan;
+      assertEquals([roster, pooled], [["a", "b", "c"], { images: 288, positives: 144 }]);
+      assertEquals(json.row.silos, { a: { from: 0, to: 1 }, b: { from: 0, to: 1 }, c: { from: 0, to: 1 } });
+    }
+  }));
+
 Deno.test("handlerOf answers another wire version with 409 and both values, whatever else the message holds", () =>
   withRound(async ({ send }) => {
     for (const path of ["/v1/join", "/v1/rounds/1/update"]) {

@@ -35,6 +35,7 @@ Deno.test("an expired certificate and the aggregator's own are refused in the ha
       }
       const refused = events.filter((event) => event.type === "refused");
       assertEquals(refused.length, 9, "three attempts each");
+      for (const { expected } of refused) assertStringIncludes(expected!, "this CA for the role silo");
       assertEquals(events.some((event) => event.type === "session" || event.type === "pulled"), false);
     });
   }));
@@ -54,7 +55,7 @@ Deno.test("a server with an expired certificate, a silo's, another CA's or anoth
       ["hub-early", "is good from", "clock"],
       ["hub-host", "one for hub.example", "--host 127.0.0.1"],
       ["hub-foreign", "one issued by CN=fedx CA", "ca.pem"],
-      ["tls-b", "a silo's", "--tls"],
+      ["tls-b", "one of the role silo", "--tls"],
     ];
     for (const [tls, got, remedy] of cases) {
       const server = createSecureServer({ ...await readIdentity(`${dir}/${tls}`), requestCert: true });

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import type * as x509 from "@peculiar/x509";
 import { issuedBy } from "../../src/fed/authority.ts";
 import { initCa } from "../../src/fed/ca.ts";
@@ -6,6 +6,9 @@ import { checkCertificate } from "../../src/fed/certificate.ts";
 import { makeRequest, signRequest } from "../../src/fed/request.ts";
 import { alternativeNames, CURVE, EKU, library } from "../../src/fed/x509.ts";
 import { inFolder } from "../folder.ts";
+
+/** Whom the signer means. */
+const AS_B = { name: "b", role: "silo" } as const;
 
 const withCa = (body: (dir: string) => Promise<void>) =>
   inFolder(async (dir) => {
@@ -43,6 +46,8 @@ Deno.test("makeRequest and signRequest: the site's own key with the certificate 
       assertEquals((await Deno.stat(made.keyFile)).mode! & 0o777, 0o600);
       const signed = await signRequest({
         request: made.request,
+        name: "b",
+        role,
         ca: `${dir}/ca`,
         out: `${dir}/back-${role}`,
       });
@@ -74,7 +79,7 @@ Deno.test("makeRequest uses the folder's key again for a renewal, and refuses on
 Deno.test("signRequest writes the certificate alone to a .pem file, and over nothing", () =>
   withCa(async (dir) => {
     const { request } = await makeRequest({ name: "b", role: "silo", out: `${dir}/b` });
-    const options = { request, ca: `${dir}/ca`, out: `${dir}/cert-b.pem` };
+    const options = { request, ...AS_B, ca: `${dir}/ca`, out: `${dir}/cert-b.pem` };
     const signed = await signRequest(options);
     assertEquals([signed.cert, signed.ca], [options.out, null]);
     const before = await issuedBy(`${dir}/ca`);
@@ -88,7 +93,7 @@ Deno.test("signRequest tells when another key holds a certificate of the name", 
   withCa(async (dir) => {
     const sign = async (site: string, out: string) => {
       const { request } = await makeRequest({ name: "b", role: "silo", out: `${dir}/${site}` });
-      return await signRequest({ request, ca: `${dir}/ca`, out: `${dir}/${out}.pem` });
+      return await signRequest({ request, ...AS_B, ca: `${dir}/ca`, out: `${dir}/${out}.pem` });
     };
     assertEquals((await sign("first", "1")).other, null);
     assertEquals((await sign("first", "2")).other, null, "a renewal");
@@ -106,7 +111,7 @@ Deno.test("signRequest takes nothing else from a request: no CA, no key usage, n
         new lib.KeyUsagesExtension(lib.KeyUsageFlags.keyCertSign, true),
       ],
     });
-    const signed = await signRequest({ request, ca: `${dir}/ca`, out: `${dir}/c.pem` });
+    const signed = await signRequest({ request, ...AS_B, ca: `${dir}/ca`, out: `${dir}/c.pem` });
     assertEquals(signed.ignored, ["2.5.29.19", "2.5.29.15"]);
     const cert = new lib.X509Certificate(await Deno.readTextFile(signed.cert));
     assertEquals(cert.getExtension(lib.BasicConstraintsExtension)?.ca, false);
@@ -130,6 +135,9 @@ Deno.test("signRequest refuses a name, a role, a key or a signature that is not 
       [{ extensions: [await names({ type: "email", value: "b@hub.example" })] }, "email"],
       [{ cn: "c", extensions: [await names(uri)] }, "urn:fedx:silo:c of its common name"],
       [{ cn: "b/../c", extensions: [await names(dns)] }, "letters, digits"],
+      [{ cn: "b\x1b[2K", extensions: [await names(uri)] }, "letters, digits"],
+      [{ extensions: [await names({ type: "url", value: "urn:fedx:silo:\x1b[2K" })] }, "silo:\\x1b[2K"],
+      [{ extensions: [await names(dns, { type: "dns", value: "hub\x1b[2K" })] }, "DNS names and addresses"],
       [{ extensions: [await names(uri), new lib.ExtendedKeyUsageExtension([EKU.aggregator])] }, EKU.silo],
       [
         { extensions: [await names(dns), new lib.ExtendedKeyUsageExtension([EKU.silo, EKU.aggregator])] },
@@ -141,12 +149,13 @@ Deno.test("signRequest refuses a name, a role, a key or a signature that is not 
         algorithm: P384,
       }, "EC P-256"],
     ];
-    const sign = (request: string) => signRequest({ request, ca: `${dir}/ca`, out: `${dir}/c.pem` });
+    const sign = (request: string) => signRequest({ request, ...AS_B, ca: `${dir}/ca`, out: `${dir}/c.pem` });
     for (const [options, text] of cases) {
       const request = await handMade(`${dir}/r.pem`, options);
       const error = await assertRejects(() => sign(request), Error);
       assertStringIncludes(error.message, text);
       assertStringIncludes(error.message, "fedx ca request");
+      assertMatch(error.message, /^[\x20-\x7e]+$/, "nothing that a terminal acts on");
     }
     // Every byte of a good request is under its signature, or is the signature.
     const good = new lib.Pkcs10CertificateRequest(

@@ -45,13 +45,22 @@ Deno.test("select: the last with a reason when none qualifies", () => {
   assertStringIncludes(absent.reason, "scored by every silo");
   const small = select([model(1, { a: [null, 1, 2, 2] })], { roster: ["a"], last: 1 });
   assertEquals([small.round, small.auroc], [1, null]);
-  assertStringIncludes(small.reason, "10 val images");
+  assertStringIncludes(small.reason, "10 val patients");
   assertEquals(select([], { roster: [], last: 0 }).round, 0);
 });
 
-Deno.test("select: a model that one silo with films enough could not rate is not taken", () => {
-  const models = [model(1, { a: [0.7, 1], b: [0.7, 1] }), model(2, { a: [0.99, 1], b: [null, null] })];
-  assertEquals(select(models, { roster: ["a", "b"], last: 2 }).round, 1);
+Deno.test("select: a model that diverged at one silo is not taken, however many films that silo has", () => {
+  const models = [model(1, { a: [0.7, 1], b: [0.7, 1] }), model(2, { a: [0.99, 1], b: [null, null, 3, 3] })];
+  const { a, b } = models[1].scores;
+  const roster = ["a", "b"];
+  const wild = { round: 2, scores: { a, b: { ...b, diverged: true as const } } };
+  assertEquals(select([models[0], wild], { roster, last: 2 }).round, 1);
+  assertEquals(select(models, { roster, last: 2 }).round, 2);
+});
+
+Deno.test("select: a silo of too few patients weighs nothing in the loss that breaks ties", () => {
+  const tie = (round: number, loss: number) => model(round, { a: [1, loss], b: [null, null, 90, 90] });
+  assertEquals(select([tie(1, 0.5), tie(2, 0.4)], { roster: ["a", "b"], last: 2 }).round, 2);
 });
 
 Deno.test("select: of models that are no longer held none is taken, and the reason says so", () => {

@@ -190,3 +190,44 @@ Deno.test("serve: stops although a peer has not read its answer, and another not
       await within(20, server[Symbol.asyncDispose]());
     });
   }));
+
+Deno.test("serve closes handshakes that do not end, and leaves a connection that is through alone", () =>
+  withFederation(async (dir) => {
+    await using server = await serve({
+      ...{ host: "127.0.0.1", port: 0, identity: await readIdentity(`${dir}/tls-aggregator`) },
+      admission: { check: () => Promise.resolve() },
+      handshakes: { longest: 0.3 },
+      handler: () => Promise.resolve({ status: 200, json: {} }),
+      onEvent: () => {},
+      onSession: () => {},
+    });
+    const url = new URL(`https://127.0.0.1:${server.port}`);
+    const tls = await readIdentity(`${dir}/tls-a`);
+    using connection = await Connection.open(url, tls);
+    const silent = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+    assertEquals(await silent.read(new Uint8Array(9)), null); // closed by the server
+    silent.close();
+    assertEquals((await connection.send({ method: "GET", path: "/" })).status, 200);
+  }));
+
+Deno.test("serve: of a fifth connection of one silo the first goes, so that a silo may always come back", () =>
+  withFederation(async (dir) => {
+    const closed = Promise.withResolvers<void>();
+    await using server = await serve({
+      ...{ host: "127.0.0.1", port: 0, identity: await readIdentity(`${dir}/tls-aggregator`) },
+      admission: { check: () => Promise.resolve() },
+      handler: () => Promise.resolve({ status: 200, json: {} }),
+      onEvent: () => {},
+      onSession: (silo, _session, open) => open || silo !== "a" || closed.resolve(),
+    });
+    const url = new URL(`https://127.0.0.1:${server.port}`);
+    const open = async (silo: string) => await Connection.open(url, await readIdentity(`${dir}/tls-${silo}`));
+    using other = await open("b");
+    const own: Connection[] = [];
+    for (let i = 0; i < 5; i++) own.push(await open("a"));
+    await closed.promise;
+    const call = { method: "GET", path: "/" } as const;
+    const answers = await Promise.allSettled([...own, other].map((one) => one.send(call)));
+    assertEquals(answers.map(({ status }) => status === "fulfilled"), [false, true, true, true, true, true]);
+    for (const one of own) one[Symbol.dispose]();
+  }));

@@ -1,11 +1,18 @@
-import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { AggregatorState } from "../../src/fed/aggregator_state.ts";
 import { ProtocolError } from "../../src/fed/errors.ts";
 import { nameFullDisk, readAt } from "../../src/fed/files.ts";
 import type { UpdateStart } from "../../src/fed/protocol.ts";
 import { SiloState } from "../../src/fed/silo_state.ts";
-import { StateFolder } from "../../src/fed/state.ts";
-import { requirePinnedDeno } from "../../src/fed/tls.ts";
+import { REVOCATIONS, StateFolder } from "../../src/fed/state.ts";
+import { requireCheckedTls, requirePinnedDeno } from "../../src/fed/tls.ts";
 import { digest, writeDurably } from "../../src/model/checkpoint.ts";
 import { inFolder } from "../folder.ts";
 import { proposalOf } from "./fake_federation.ts";
@@ -191,4 +198,25 @@ Deno.test("AggregatorState: what this fedx would never have stored is damaged_st
     const error = assertThrows(() => state.registrations(), ProtocolError);
     assertEquals(error.code, "damaged_state");
     assertMatch(error.message, /4194304 at splits\.train\.images in the registration of b, got 8589934592/);
+  }));
+
+Deno.test("requireCheckedTls refuses NODE_TLS_REJECT_UNAUTHORIZED=0, naming it, and nothing else", () => {
+  for (const value of [undefined, "", "1"]) requireCheckedTls(value);
+  const error = assertThrows(() => requireCheckedTls("0"), ProtocolError);
+  assertEquals(error.code, "unchecked_tls");
+  assertStringIncludes(error.message, "NODE_TLS_REJECT_UNAUTHORIZED=0");
+});
+
+Deno.test("StateFolder.setAside: what is to be kept stands in the new folder, and nothing else", () =>
+  inFolder(async (parent) => {
+    const dir = `${parent}/hub`;
+    {
+      using state = await AggregatorState.open(dir);
+      state.begin("r".repeat(32), proposalOf(startVector(TINY)), { now: 0 });
+      state.folder.set(REVOCATIONS, { ca: "x", number: 3 });
+    }
+    await StateFolder.setAside(dir, { role: "aggregator", keep: [REVOCATIONS, "absent"] });
+    using fresh = await AggregatorState.open(dir);
+    assertEquals([fresh.run, fresh.folder.get("absent")], [null, null]);
+    assertEquals(fresh.folder.get(REVOCATIONS), { ca: "x", number: 3 });
   }));

@@ -7,32 +7,10 @@ import {
   rememberLibtorch,
   TORCH_VERSION,
 } from "../../src/shim/libtorch.ts";
+import { withEnv, workingIn } from "../environment.ts";
 import { inFolder } from "../folder.ts";
-
-/** Runs with other environment variables (null removes one), and puts the old ones back. */
-async function withEnv(
-  values: Record<string, string | null>,
-  work: () => Promise<void> | void,
-): Promise<void> {
-  const set = (name: string, value: string | null | undefined) =>
-    value === null || value === undefined ? Deno.env.delete(name) : Deno.env.set(name, value);
-  const before = Object.keys(values).map((name) => [name, Deno.env.get(name)] as const);
-  for (const [name, value] of Object.entries(values)) set(name, value);
-  try {
-    await work();
-  } finally {
-    for (const [name, value] of before) set(name, value);
-  }
-}
-
-/** A folder that looks like libtorch. */
-async function fake(dir: string, version: string, options: { headers: boolean }): Promise<string> {
-  await Deno.mkdir(`${dir}/lib`, { recursive: true });
-  await Deno.writeTextFile(`${dir}/lib/libtorch_cpu.so`, "");
-  await Deno.writeTextFile(`${dir}/version.py`, `from typing import Optional\n__version__ = '${version}'\n`);
-  if (options.headers) await Deno.mkdir(`${dir}/include/torch/csrc/api`, { recursive: true });
-  return dir;
-}
+import { makeUserPython, makeVenv } from "../python.ts";
+import { fakeLibtorch as fake } from "./fake_libtorch.ts";
 
 Deno.test("findLibtorch: FEDX_LIBTORCH wins, then the cache, then python3's torch, then nothing", () =>
   inFolder(async (folder) => {
@@ -40,9 +18,10 @@ Deno.test("findLibtorch: FEDX_LIBTORCH wins, then the cache, then python3's torc
     const cached = await fake(`${folder}/cache/fedx/libtorch/${TORCH_VERSION}`, "2.13.0+cu130", {
       headers: true,
     });
-    const installed = await fake(`${folder}/site/torch`, "2.12.1", { headers: true });
+    const { bin, site } = await makeVenv(`${folder}/venv`);
+    const installed = await fake(`${site}/torch`, "2.12.1", { headers: true });
     await Deno.writeTextFile(`${installed}/__init__.py`, "raise SystemExit('must not be imported')\n");
-    const env = { XDG_CACHE_HOME: `${folder}/cache`, PYTHONPATH: `${folder}/site` };
+    const env = { XDG_CACHE_HOME: `${folder}/cache`, PATH: `${bin}:${Deno.env.get("PATH")}` };
     const found = async () => (await findLibtorch({ headers: true })) ?? null;
     await withEnv({ ...env, FEDX_LIBTORCH: named }, async () => {
       const headers = true;
@@ -72,10 +51,43 @@ Deno.test("findLibtorch: a FEDX_LIBTORCH that cannot be used is refused with the
 
 Deno.test("findLibtorch: another version in python3 is not used", () =>
   inFolder(async (folder) => {
-    await fake(`${folder}/site/torch`, "2.4.0", { headers: true });
-    await Deno.writeTextFile(`${folder}/site/torch/__init__.py`, "");
-    const env = { XDG_CACHE_HOME: `${folder}/cache`, PYTHONPATH: `${folder}/site`, FEDX_LIBTORCH: null };
+    const { bin, site } = await makeVenv(`${folder}/venv`);
+    await fake(`${site}/torch`, "2.4.0", { headers: true });
+    const env = { XDG_CACHE_HOME: `${folder}/cache`, PATH: `${bin}:/usr/bin:/bin`, FEDX_LIBTORCH: null };
     await withEnv(env, async () => assertEquals(await findLibtorch(), null));
+  }));
+
+Deno.test("findLibtorch: the torch of ./venv is found where its python3 is in use, by a relative entry of PATH too", () =>
+  inFolder(async (folder) => {
+    const { site } = await makeVenv(`${folder}/venv`);
+    const installed = await fake(`${site}/torch`, "2.12.1", { headers: false });
+    const found = async (path: string) => {
+      const env = { XDG_CACHE_HOME: `${folder}/cache`, PATH: path, FEDX_LIBTORCH: null };
+      await withEnv(env, async () => assertEquals((await findLibtorch())?.dir, installed, path));
+    };
+    await workingIn(folder, async () => {
+      await found("venv/bin:/usr/bin:/bin");
+      await found(`/nowhere:./venv/bin:/usr/bin:/bin`);
+    });
+    await workingIn(`${folder}/venv/bin`, () => found(":/usr/bin:/bin"));
+  }));
+
+Deno.test("findLibtorch: a torch of `pip install --user` is found; one that only PYTHONPATH names is not", () =>
+  inFolder(async (folder) => {
+    const { bin, site } = await makeUserPython(`${folder}/bin`, `${folder}/user`);
+    const env = {
+      XDG_CACHE_HOME: `${folder}/cache`,
+      FEDX_LIBTORCH: null,
+      PATH: `${bin}:/usr/bin:/bin`,
+      PYTHONUSERBASE: `${folder}/user`,
+      PYTHONPATH: `${folder}/modules`,
+    };
+    await fake(`${folder}/modules/torch`, "2.12.1", { headers: false });
+    await withEnv(env, async () => {
+      assertEquals((await findLibtorch())?.dir.startsWith(folder) ?? false, false);
+      const installed = await fake(`${site}/torch`, "2.12.1", { headers: false });
+      assertEquals((await findLibtorch())?.dir, installed);
+    });
   }));
 
 Deno.test("fits: 2.11 to 2.13", () => {
@@ -95,7 +107,7 @@ Deno.test("lastLibtorch: the one used last while it is there, FEDX_LIBTORCH befo
   inFolder(async (folder) => {
     const installed = await fake(`${folder}/site/torch`, "2.12.1", { headers: false });
     const named = await fake(`${folder}/named`, "2.13.0+cpu", { headers: false });
-    const env = { XDG_CACHE_HOME: `${folder}/cache`, FEDX_LIBTORCH: null, PYTHONPATH: `${folder}/site` };
+    const env = { XDG_CACHE_HOME: `${folder}/cache`, FEDX_LIBTORCH: null };
     await withEnv(env, async () => {
       assertEquals(await lastLibtorch(), null);
       await rememberLibtorch({ dir: installed, version: "2.12.1", source: "python3", headers: false });

@@ -1,33 +1,9 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { explain, pipDownload } from "../../src/shim/pip.ts";
 import { fileDigest, unpackWheel } from "../../src/shim/wheel.ts";
+import { withEnv, workingIn } from "../environment.ts";
 import { inFolder } from "../folder.ts";
-
-/** Makes `probe-1.0-py3-none-any.whl` in a folder; `break` spoils one file after its digest was recorded. */
-async function makeWheel(
-  folder: string,
-  options: { spoil?: boolean; escape?: boolean } = {},
-): Promise<string> {
-  const code = `
-import base64, hashlib, sys, zipfile
-folder, spoil, escape = sys.argv[1], sys.argv[2] == "true", sys.argv[3] == "true"
-files = {"probe/lib/a.so": b"a" * 3_000_000, "probe/include/x/y.h": b"int y;", "probe/other.py": b"pass",
-         "probe-1.0.dist-info/METADATA": b"Metadata-Version: 2.1\\nName: probe\\nVersion: 1.0\\n",
-         "probe-1.0.dist-info/WHEEL": b"Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"}
-if escape: files["probe/include/../../../out.h"] = b"int out;"
-digest = lambda b: "sha256=" + base64.urlsafe_b64encode(hashlib.sha256(b).digest()).rstrip(b"=").decode()
-record = "".join(f"{name},{digest(data)},{len(data)}\\n" for name, data in files.items())
-if spoil: files["probe/include/x/y.h"] = b"int z;"
-with zipfile.ZipFile(folder + "/probe-1.0-py3-none-any.whl", "w") as wheel:
-    wheel.writestr("probe/include/", b"")
-    for name, data in files.items(): wheel.writestr(name, data)
-    wheel.writestr("probe-1.0.dist-info/RECORD", record)
-`;
-  const args = ["-c", code, folder, String(options.spoil ?? false), String(options.escape ?? false)];
-  const { success, stderr } = await new Deno.Command("python3", { args }).output();
-  assert(success, new TextDecoder().decode(stderr));
-  return `${folder}/probe-1.0-py3-none-any.whl`;
-}
+import { makeWheel } from "../probe_wheel.ts";
 
 Deno.test("pipDownload: leaves exactly the wheel and returns its path; nothing in it is run", () =>
   inFolder(async (folder) => {
@@ -46,6 +22,32 @@ Deno.test("pipDownload: leaves exactly the wheel and returns its path; nothing i
       "probe-1.0-py3-none-any.whl",
     ]);
     assert(lines.some((line) => line.includes("downloaded probe")), lines.join("\n"));
+  }));
+
+Deno.test("pipDownload: relative paths mean the working folder, in its options and in pip's settings", () =>
+  inFolder(async (parent) => {
+    const folder = `${parent}/two words`;
+    await Deno.mkdir(`${folder}/wheels`, { recursive: true });
+    await Deno.mkdir(`${folder}/to`);
+    await makeWheel(`${folder}/wheels`);
+    await Deno.writeTextFile(`${folder}/pins.txt`, "probe==1.0\n");
+    await Deno.writeTextFile(`${folder}/pip.conf`, "[global]\nno-index = true\n");
+    const settings = {
+      PIP_CONFIG_FILE: "pip.conf",
+      PIP_FIND_LINKS: "/nowhere ./wheels",
+      PIP_CONSTRAINT: "pins.txt",
+    };
+    await workingIn(folder, () =>
+      withEnv(settings, async () => {
+        assertEquals(await pipDownload("probe", { to: "to" }), "to/probe-1.0-py3-none-any.whl");
+        assertEquals(
+          await unpackWheel("to/probe-1.0-py3-none-any.whl", { to: "tree", rules: { "probe/": "" } }),
+          3,
+        );
+        assertEquals((await Deno.stat("tree/lib/a.so")).size, 3_000_000);
+        await Deno.writeTextFile("pins.txt", "probe==2.0\n");
+        await assertRejects(() => pipDownload("probe", { to: "to" }), Error, "Cannot fetch probe");
+      }));
   }));
 
 Deno.test("pipDownload: a package that is not there is one sentence with the remedy", () =>

@@ -1,6 +1,6 @@
 // Why: a wheel of libtorch asks for a system of a certain age, and the roles for one Deno; both show before anything is opened.
 import { constrainedMemory } from "node:process";
-import { PINNED_DENO } from "../../fed/tls.ts";
+import { PINNED_DENO, TLS_SWITCH } from "../../fed/tls.ts";
 import { cores } from "../engine.ts";
 import { bad, bytes, type Check, good, open } from "./check.ts";
 
@@ -22,6 +22,8 @@ export interface MachineFacts {
   /** Such as "2.36"; "musl" where there is another C library; null when none was found. */
   glibc: string | null;
   deno: string;
+  /** Whether the environment leaves certificate checks on. */
+  checkedTls: boolean;
   /** Cores this process may use. */
   cores: number;
   /** Bytes. */
@@ -42,6 +44,7 @@ export async function readMachine(): Promise<MachineFacts> {
     kernel: Deno.osRelease(),
     glibc: await readGlibc(),
     deno: Deno.version.deno,
+    checkedTls: Deno.env.get(TLS_SWITCH) !== "0",
     cores: cores(),
     memory: total,
     available: Math.min(available, limit),
@@ -65,7 +68,10 @@ function system({ os, arch, kernel, glibc }: MachineFacts): Check {
     : bad("system", detail, `use a Linux with glibc ${OLDEST_GLIBC.join(".")} or newer; libtorch needs it`);
 }
 
-function runtime({ deno }: MachineFacts): Check {
+function runtime({ deno, checkedTls }: MachineFacts): Check {
+  if (!checkedTls) {
+    return bad("runtime", `${TLS_SWITCH}=0 turns certificate checks off`, `unset ${TLS_SWITCH}`);
+  }
   return deno === PINNED_DENO
     ? good("runtime", `Deno ${deno}`)
     : bad("runtime", `Deno ${deno}, expected ${PINNED_DENO}`, `run \`npx -y deno@${PINNED_DENO}\``);

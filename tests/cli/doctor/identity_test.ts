@@ -26,8 +26,8 @@ Deno.test("checkIdentity: good, soon over, expired, foreign CA, wrong role, othe
     assertStringIncludes(soon.detail, "expires in 9 days");
     assertStringIncludes(soon.remedy!, "fedx ca request");
     const cases = [
-      ["old", "expected the date before", "fedx ca request"],
-      ["mixed", "signed by the ca.pem beside it", "fedx ca sign"],
+      ["old", "one that expired on", "fedx ca request"],
+      ["mixed", "expected a certificate of this CA", "fedx ca sign"],
       ["hub", "role silo", "fedx ca request b"],
       ["c", "the name c", "--silo c"],
       ["open", "mode 0600", "chmod 600"],

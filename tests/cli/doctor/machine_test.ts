@@ -10,6 +10,7 @@ const FACTS: MachineFacts = {
   kernel: "6.1",
   glibc: "2.36",
   deno: PINNED_DENO,
+  checkedTls: true,
   cores: 2,
   memory: 8 * 2 ** 30,
   available: 4 * 2 ** 30,
@@ -28,6 +29,7 @@ Deno.test("checkMachine refuses another system, an old C library, musl and anoth
   assertEquals(one({ glibc: "2.28" }, "system").ok, true);
   assertEquals(one({ glibc: null }, "system").ok, null);
   assertStringIncludes(one({ deno: "2.9.5" }, "runtime").remedy!, `deno@${PINNED_DENO}`);
+  assertStringIncludes(one({ checkedTls: false }, "runtime").remedy!, "unset NODE_TLS_REJECT_UNAUTHORIZED");
   assertStringIncludes(one({ limited: true }, "memory").detail, "4.0 GiB the cgroup allows");
 });
 

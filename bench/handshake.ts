@@ -1,0 +1,76 @@
+/**
+ * What does judging the peers cost a handshake? Both sides judge: read the other's certificate and check its signature.
+ *
+ *     npx -y deno@2.9.3 task bench bench/handshake.ts
+ *
+ * A handshake is TCP, TLS 1.3 with both certificates and HTTP/2's settings, on one machine and in one process. With:
+ * `serve` and `Connection.open`. Baseline: node:http2's own server and client with the same settings, which trust Deno
+ * alone. In turn, 200 times each; medians.
+ */
+import * as http2 from "node:http2";
+import { initCa, issue } from "../src/fed/ca.ts";
+import { type Identity, readIdentity } from "../src/fed/certificate.ts";
+import { Connection } from "../src/fed/connection.ts";
+import { serve } from "../src/fed/server.ts";
+import { SESSION_WINDOW, SETTINGS } from "../src/fed/tls.ts";
+import { median } from "./median.ts";
+
+const TIMES = 200;
+const WAYS = ["plain", "judging"] as const;
+
+/** Milliseconds of one handshake; it is over when the client has the server's settings. */
+async function time(open: () => Promise<Disposable>): Promise<number> {
+  const began = performance.now();
+  using _ = await open();
+  return performance.now() - began;
+}
+
+function openPlain(url: URL, identity: Identity): Promise<Disposable> {
+  return new Promise((resolve, reject) => {
+    const session = http2.connect(url, { ...identity, minVersion: "TLSv1.3", settings: SETTINGS });
+    session.on("connect", () => session.setLocalWindowSize(SESSION_WINDOW));
+    session.on("remoteSettings", () => resolve({ [Symbol.dispose]: () => session.destroy() }));
+    session.on("error", reject);
+  });
+}
+
+const dir = await Deno.makeTempDir();
+try {
+  await initCa(`${dir}/ca`);
+  await issue({ name: "hub", role: "aggregator", ca: `${dir}/ca`, out: `${dir}/hub` });
+  await issue({ name: "a", role: "silo", ca: `${dir}/ca`, out: `${dir}/a` });
+  const [hub, silo] = [await readIdentity(`${dir}/hub`), await readIdentity(`${dir}/a`)];
+  const common = {
+    requestCert: true,
+    rejectUnauthorized: true,
+    minVersion: "TLSv1.3",
+    settings: SETTINGS,
+  } as const;
+  const plain = http2.createSecureServer({ ...hub, ...common });
+  plain.on("session", (session) => session.setLocalWindowSize(SESSION_WINDOW));
+  await new Promise<void>((resolve) => plain.listen(0, "127.0.0.1", resolve));
+  await using judging = await serve({
+    ...{ host: "127.0.0.1", port: 0, identity: hub, onEvent() {}, onSession() {} },
+    admission: { check: () => Promise.resolve() },
+    handler: () => Promise.resolve({ status: 200, json: {} }),
+  });
+  const url = (port: number) => new URL(`https://127.0.0.1:${port}`);
+  const to = { plain: url((plain.address() as { port: number }).port), judging: url(judging.port) };
+  const times: Record<typeof WAYS[number], number[]> = { plain: [], judging: [] };
+  for (let i = -20; i < TIMES; i++) {
+    // The first is another one each time; of the first twenty nothing is counted, since code is compiled.
+    for (const way of i % 2 === 0 ? WAYS : WAYS.toReversed()) {
+      const took = await time(() =>
+        way === "plain" ? openPlain(to.plain, silo) : Connection.open(to.judging, silo)
+      );
+      if (i >= 0) times[way].push(took);
+    }
+  }
+  const [without, with_] = [median(times.plain), median(times.judging)];
+  console.log(`without judging   ${without.toFixed(2)} ms`);
+  console.log(`with judging      ${with_.toFixed(2)} ms`);
+  console.log(`more              ${(with_ - without).toFixed(2)} ms`);
+  plain.close();
+} finally {
+  await Deno.remove(dir, { recursive: true });
+}

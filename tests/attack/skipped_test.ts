@@ -1,0 +1,54 @@
+/** A silo whose steps change nothing: it sends no update, and says how many it skipped. */
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { ProtocolError } from "../../src/fed/errors.ts";
+import type { FedEvent } from "../../src/fed/event.ts";
+import type { AggregatorResult } from "../../src/fed/result.ts";
+import { runRole, withFederation } from "../fed/fake_federation.ts";
+import { freePort } from "../free_port.ts";
+import { registration, withRound } from "../fed/open_round.ts";
+
+Deno.test("a silo whose every step was skipped refuses to send, and the others' run ends without it", () =>
+  withFederation(async (dir) => {
+    const events: FedEvent[] = [];
+    const spec = { dir, port: freePort(), rounds: 1, silence: 2, proposal: { quorum: 2 } };
+    const others = ["aggregator", "a", "b"].map((role) =>
+      runRole({ ...spec, role }, role === "aggregator" ? { onEvent: (event) => events.push(event) } : {})
+    );
+    const error = await assertRejects(
+      () => runRole({ ...spec, role: "c" }, { skips: () => true }),
+      ProtocolError,
+    );
+    assertEquals(error.code, "steps_skipped");
+    assertMatch(error.message, /not finite in all 3 .*lower --lr/);
+    const [result] = await Promise.all(others) as [AggregatorResult];
+    assertEquals([result.degraded, result.missing], [true, { c: [1, 2] }]);
+    assert(!events.some((event) => event.type === "update_counted" && event.silo === "c"));
+  }));
+
+Deno.test("some skipped steps are told to both operators, and the update counts", () =>
+  withFederation(async (dir) => {
+    const events: FedEvent[] = [], own: FedEvent[] = [];
+    const spec = { dir, port: freePort(), rounds: 1 };
+    const roles = ["aggregator", "a", "b", "c"].map((role) =>
+      runRole({ ...spec, role }, {
+        ...role === "aggregator" && { onEvent: (event) => events.push(event) },
+        ...role === "c" && { onEvent: (event) => own.push(event), skips: (step) => step === 0 },
+      })
+    );
+    await Promise.all(roles);
+    const scored = events.filter((event) => event.type === "scored" && event.scores.round === 1);
+    const skipped = scored.map((event) => event.type === "scored" && [event.silo, event.scores.skipped]);
+    assertEquals(skipped.toSorted(), [["a", 0], ["b", 0], ["c", 1]]);
+    assert(own.some((event) => event.type === "warning" && event.text.startsWith("1 of 3 steps of round 1")));
+  }));
+
+Deno.test("scores that say that every step was skipped, or more, are refused", () =>
+  withRound(async ({ run, send }) => {
+    const { positives, images } = registration("c").splits.val;
+    const scores = { run: run.id, round: 1, auroc: 0.5, loss: 1, positives, negatives: images - positives };
+    for (const skipped of [3, 900]) {
+      const { status, json } = await send("c", "POST", "/v1/rounds/1/scores", { ...scores, skipped });
+      assertEquals([status, json.code, json.expected], [409, "wrong_counts", "fewer skipped steps than 3"]);
+    }
+    assertEquals((await send("c", "POST", "/v1/rounds/1/scores", { ...scores, skipped: 2 })).status, 200);
+  }));

@@ -1,0 +1,223 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { type Identity, readIdentity } from "../../src/fed/certificate.ts";
+import { issue } from "../../src/fed/ca.ts";
+import { Client } from "../../src/fed/client.ts";
+import { Connection, ConnectionLost } from "../../src/fed/connection.ts";
+import { ProtocolError } from "../../src/fed/errors.ts";
+import type { FedEvent } from "../../src/fed/event.ts";
+import { Credentials, watchRenewal } from "../../src/fed/renewal.ts";
+import { serve, type ServeOptions } from "../../src/fed/server.ts";
+import { revoke } from "../../src/fed/revoke.ts";
+import type { SiloResult } from "../../src/fed/result.ts";
+import { readBody } from "../../src/fed/wire.ts";
+import { freePort } from "../free_port.ts";
+import { runRole, withFederation } from "./fake_federation.ts";
+import { withAggregator } from "./listening.ts";
+
+const DAY = 86_400_000;
+const YEARS = 3 * 365 * DAY;
+
+/** Runs `body` with a server of the federation in `dir`. */
+async function withServer(
+  dir: string,
+  options: Partial<ServeOptions>,
+  body: (server: Awaited<ReturnType<typeof serve>>, url: URL) => Promise<void>,
+): Promise<void> {
+  await using server = await serve({
+    host: "127.0.0.1",
+    port: 0,
+    identity: await readIdentity(`${dir}/tls-aggregator`),
+    admission: { check: () => Promise.resolve() },
+    handler: () => Promise.resolve({ status: 200, json: {} }),
+    onEvent() {},
+    onSession() {},
+    ...options,
+  });
+  await body(server, new URL(`https://127.0.0.1:${server.port}`));
+}
+
+const errorIn = (body: Uint8Array) =>
+  JSON.parse(new TextDecoder().decode(body)) as { code: string; got: string };
+
+Deno.test("serve: a live connection is refused with its own code from the moment its certificate has expired", () =>
+  withFederation(async (dir) => {
+    const events: FedEvent[] = [];
+    let now = Date.now(), handled = 0;
+    const options: Partial<ServeOptions> = {
+      now: () => new Date(now),
+      handler: () => (handled++, Promise.resolve({ status: 200, json: {} })),
+      onEvent: (event) => events.push(event),
+    };
+    await withServer(dir, options, async (_, url) => {
+      using connection = await Connection.open(url, await readIdentity(`${dir}/tls-a`));
+      assertEquals((await connection.send({ method: "GET", path: "/v1/run" })).status, 200);
+      now += YEARS;
+      const { status, body } = await connection.send({ method: "GET", path: "/v1/run" });
+      assertEquals([status, errorIn(body).code, handled], [403, "certificate_expired", 1]);
+      const refused = events.filter((event) => event.type === "refused");
+      assertEquals(refused.map(({ peer, code }) => [peer, code]), [["a", "certificate_expired"]]);
+      assertStringIncludes(refused[0].got!, "one that expired on");
+    });
+  }));
+
+Deno.test("serve: what arrives whole after its certificate has expired does not count", () =>
+  withFederation(async (dir) => {
+    let now = Date.now(), counted = 0;
+    const begun = Promise.withResolvers<void>(), expired = Promise.withResolvers<void>();
+    const options: Partial<ServeOptions> = {
+      now: () => new Date(now),
+      async handler(request) {
+        begun.resolve();
+        await expired.promise;
+        await readBody(request);
+        counted++;
+        return { status: 200, json: {} };
+      },
+    };
+    await withServer(dir, options, async (_, url) => {
+      using connection = await Connection.open(url, await readIdentity(`${dir}/tls-a`));
+      const answer = connection.send({ method: "PUT", path: "/v1/x", body: [new Uint8Array(1000)] });
+      await begun.promise;
+      now += YEARS;
+      expired.resolve();
+      const { status, body } = await answer;
+      assertEquals([status, errorIn(body).code, counted], [403, "certificate_expired", 0]);
+    });
+  }));
+
+Deno.test("Connection: nothing is sent to an aggregator whose certificate has expired, on a live connection or a new one", () =>
+  withFederation(async (dir) => {
+    let now = Date.now(), handled = 0;
+    const handler = () => (handled++, Promise.resolve({ status: 200, json: {} }));
+    await withServer(dir, { handler }, async (_, url) => {
+      const identity = await readIdentity(`${dir}/tls-a`);
+      const clock = { now: () => new Date(now) };
+      using connection = await Connection.open(url, identity, clock);
+      await connection.send({ method: "GET", path: "/" });
+      now += YEARS;
+      assertEquals(connection.open, false);
+      await assertRejects(() => connection.send({ method: "GET", path: "/" }), ConnectionLost);
+      const error = await assertRejects(() => Connection.open(url, identity, clock), ProtocolError);
+      assertEquals([error.code, handled], ["server_certificate", 1]);
+      assertStringIncludes(error.message, "one that expired on");
+    });
+  }));
+
+Deno.test("Client goes on with a renewed certificate when its own has expired, and gives up without one", () =>
+  withFederation(async (dir) => {
+    const start = Date.now();
+    await issue({
+      name: "a",
+      role: "silo",
+      ca: `${dir}/ca`,
+      out: `${dir}/tls-new`,
+      lifetime: 2 * YEARS / 1000,
+    });
+    const [old, renewed] = [await readIdentity(`${dir}/tls-a`), await readIdentity(`${dir}/tls-new`)];
+    for (const next of [renewed, old]) {
+      let now = start;
+      let identity: Identity = old;
+      const handler: ServeOptions["handler"] = () => Promise.resolve({ status: 200, json: { round: 1 } });
+      await withServer(dir, { now: () => new Date(now), handler }, async (_, server) => {
+        const options = { server, identity: () => Promise.resolve(identity), wait: 20, onEvent() {} };
+        using client = new Client(options);
+        const beat = () =>
+          client.heartbeat({ run: "0".repeat(32), round: 1, phase: "waiting", step: 0, steps: 0 });
+        // The answer is no heartbeat's: it came, which is what counts here.
+        const code = (error: Error) => error instanceof ProtocolError ? error.code : error.message;
+        assertEquals(code(await assertRejects(beat, Error)), "bad_answer");
+        now += YEARS;
+        identity = next;
+        const said = code(await assertRejects(beat, Error));
+        assertEquals(
+          said,
+          next === old ? "certificate_expired" : "the certificate has expired and was renewed",
+        );
+        if (next === renewed) assertEquals(code(await assertRejects(beat, Error)), "bad_answer");
+      });
+    }
+  }));
+
+/** Replaces the certificate and key of a folder by those of another. */
+async function replace(folder: string, by: string): Promise<void> {
+  for (const name of ["key.pem", "cert.pem"]) await Deno.copyFile(`${by}/${name}`, `${folder}/${name}`);
+}
+
+Deno.test("Credentials: a renewed certificate is used; a bad one is told once and the old one used while it is good", () =>
+  withFederation(async (dir) => {
+    const ca = `${dir}/ca`, tls = `${dir}/tls-a`;
+    const events: FedEvent[] = [];
+    const credentials = await Credentials.open(tls, {
+      role: "silo",
+      name: "a",
+      onEvent: (event) => events.push(event),
+    });
+    const types = () => events.splice(0).map(({ type }) => type);
+    assertEquals(types(), ["certificate"]);
+    const first = await credentials.refresh();
+    assertEquals(types(), []);
+    await issue({ name: "a", role: "silo", ca, out: `${dir}/new` });
+    await replace(tls, `${dir}/new`);
+    const second = await credentials.refresh();
+    assert(second.cert !== first.cert && second === credentials.identity);
+    assertEquals(types(), ["certificate"]);
+    for (const bad of [`${dir}/tls-b`, `${dir}/tls-aggregator`]) {
+      await replace(tls, bad);
+      for (let i = 0; i < 3; i++) assertEquals(await credentials.refresh(), second);
+      assertEquals(types(), ["warning"], bad);
+    }
+    await Deno.remove(`${tls}/cert.pem`);
+    for (let i = 0; i < 3; i++) assertEquals(await credentials.refresh(), second);
+    assertEquals(types(), ["warning"]);
+    const later = new Date(Date.now() + YEARS);
+    const old = await Credentials.open(`${dir}/tls-c`, { role: "silo", name: "c", onEvent() {} });
+    await assertRejects(() => old.refresh(later), Error, "one that expired on");
+  }));
+
+Deno.test("a silo that runs takes a renewed certificate from its folder at its next connection", () =>
+  withFederation(async (dir) => {
+    const joined = Promise.withResolvers<void>();
+    const port = freePort();
+    let a: Promise<unknown> = Promise.resolve();
+    await withAggregator(dir, async () => {
+      a = runRole({ dir, port, role: "a" }, {
+        onEvent: ({ type }) => type === "connected" && joined.resolve(),
+      });
+      await joined.promise;
+    }, { port });
+    // While nobody answers: the old one is worth nothing from here on.
+    await revoke({ name: "a", ca: `${dir}/ca`, tls: `${dir}/tls-aggregator` });
+    await issue({ name: "a", role: "silo", ca: `${dir}/ca`, out: `${dir}/new` });
+    await replace(`${dir}/tls-a`, `${dir}/new`);
+    await withAggregator(dir, async () => {
+      const silos = await Promise.all([a, ...["b", "c"].map((role) => runRole({ dir, port, role }))]);
+      assertEquals(silos.map((one) => (one as SiloResult).rounds), [4, 4, 4]);
+    }, { port });
+  }));
+
+Deno.test("serve shows a renewed certificate from the next connection on, without a restart", () =>
+  withFederation(async (dir) => {
+    const tls = `${dir}/tls-aggregator`;
+    const credentials = await Credentials.open(tls, { role: "aggregator", onEvent() {} });
+    await issue({
+      name: "hub",
+      role: "aggregator",
+      ca: `${dir}/ca`,
+      out: `${dir}/new`,
+      lifetime: 2 * YEARS / 1000,
+    });
+    await withServer(dir, { identity: credentials.identity }, async (server, url) => {
+      const taken = Promise.withResolvers<void>();
+      const onRenewed = (identity: Identity) => (server.renew(identity), taken.resolve());
+      using _watch = watchRenewal(credentials, { onRenewed, period: 0.02 });
+      const identity = await readIdentity(`${dir}/tls-a`);
+      // A clock by which the first certificate has expired, and only that.
+      const later = { now: () => new Date(Date.now() + YEARS / 2) };
+      const opened = () => Connection.open(url, identity, later);
+      await assertRejects(opened, ProtocolError, "one that expired on");
+      await replace(tls, `${dir}/new`);
+      await taken.promise;
+      using connection = await opened();
+      assertEquals((await connection.send({ method: "GET", path: "/" })).status, 200);
+    });
+  }));
