@@ -7,7 +7,7 @@
  */
 
 /** Most unfinished handshakes at a time; a process may often have 256 open files. */
-const MOST = 96;
+const MOST = 128;
 /** Longest that a handshake may take, seconds. */
 const LONGEST = 10;
 
@@ -22,7 +22,7 @@ export class Handshakes<S extends Closable> {
   readonly #most: number;
   readonly #longest: number;
 
-  /** @param options.most at a time @default 96 · `longest` seconds of one @default 10 */
+  /** @param options.most at a time @default 128 · `longest` seconds of one @default 10 */
   constructor(options: { most?: number; longest?: number } = {}) {
     this.#most = options.most ?? MOST;
     this.#longest = options.longest ?? LONGEST;
