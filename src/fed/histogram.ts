@@ -119,7 +119,7 @@ export function checkHistogram(
   const lower = own.wins / pairs, upper = 1 - own.losses / pairs;
   if (auroc !== null && auroc >= lower - ROUNDING && auroc <= upper + ROUNDING) return;
   throw new ProtocolError("wrong_counts", {
-    expected: `a test AUROC of ${lower.toFixed(6)} … ${upper.toFixed(6)}, as its own histogram says`,
+    expected: `a test AUROC of ${lower.toFixed(6)} to ${upper.toFixed(6)}, as its own histogram says`,
     got: String(auroc),
     remedy: "ask that silo how it comes by figures that contradict each other",
   });

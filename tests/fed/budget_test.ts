@@ -178,6 +178,11 @@ Deno.test("planRow: one silo that claims to be slow gets the first row opened, w
   }
 });
 
+Deno.test("planRow: a reserve beyond the whole budget leaves the first row an eighth of it", () => {
+  const plan = planRow(request({ clock: { budget: 1200, elapsed: 0, closing: 5000 } }))!;
+  assertAlmostEquals(share(plan), 1200 / 8 / 8 / (12.5 * 2), 1e-9);
+});
+
 Deno.test("planRow: a long stop in the only finished row is not taken for its overhead", () => {
   const clock = { budget: 1200, elapsed: 600, closing: 300 };
   const plan = planRow(request({ round: 2, p0: 0.05, clock, timings: [{ share: 1, wall: 600, train: 12 }] }));

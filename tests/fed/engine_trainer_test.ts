@@ -82,6 +82,19 @@ Deno.test("EngineTrainer.train: same settings, vector and row give the same bits
     assertNotEquals(await train(), first);
   }));
 
+Deno.test("EngineTrainer.stepsPerSecond: a machine that stops for minutes in one step, or two, is as fast as before", () =>
+  withShards(async (shards) => {
+    const speeds: number[] = [];
+    for (const stops of [[], [9], [9, 13]]) {
+      let calls = 0, now = 0;
+      // Each look at the clock finds 10 ms more; a timed step takes three.
+      const clock = () => now += stops.includes(++calls) ? 200_000 : 10;
+      using trainer = await EngineTrainer.create({ ...optionsOf([shards[0]]), clock });
+      speeds.push(await trainer.stepsPerSecond());
+    }
+    assertEquals(speeds, [1000 / 30, 1000 / 30, 1000 / 30]);
+  }));
+
 Deno.test("EngineTrainer.train says of each step whether its gradient was not finite", () =>
   withShards(async (shards) => {
     using trainer = await EngineTrainer.create(optionsOf([shards[0]]));

@@ -142,6 +142,6 @@ Deno.test("checkHistogram refuses an AUROC that its own films cannot have, and n
   for (const auroc of [1000 / 1050, 0.97, 1]) checkHistogram(histogram, { ...expected, auroc });
   for (const auroc of [0, 0.5, 1000 / 1050 - 1e-6, null]) {
     const error = assertThrows(() => checkHistogram(histogram, { ...expected, auroc }), ProtocolError);
-    assertEquals([error.code, error.message.includes("0.952381 … 1.000000")], ["wrong_counts", true]);
+    assertEquals([error.code, error.message.includes("0.952381 to 1.000000")], ["wrong_counts", true]);
   }
 });

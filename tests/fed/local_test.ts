@@ -60,3 +60,14 @@ Deno.test("runLocal with a budget ends within its last 5 % and stores the model"
     assert(result.seconds > 0.6 * budget && result.seconds <= budget, `${result.seconds} s`);
     assertEquals((await loadModel(result.model)).layout.length, FULL.length);
   }));
+
+Deno.test("runLocal with a budget runs its rounds at any speed that was measured", () =>
+  inFolder(async (dir) => {
+    const start = startVector(TINY);
+    const proposal = proposalOf(start, { silos: ["a"], quorum: 1, rounds: 2, budget: 60 });
+    for (const speed of [5e-324, 1e-6, 0, NaN, Infinity]) {
+      using trainer = new FakeTrainer({ layout: TINY, silo: "a", speed });
+      const { rounds } = await runLocal({ trainer, proposal, start, out: `${dir}/m.safetensors` });
+      assertEquals(rounds, 2, `${speed} steps a second`);
+    }
+  }));

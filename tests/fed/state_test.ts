@@ -17,6 +17,7 @@ import { digest, writeDurably } from "../../src/model/checkpoint.ts";
 import { inFolder } from "../folder.ts";
 import { proposalOf } from "./fake_federation.ts";
 import { startVector, TINY } from "./fake_trainer.ts";
+import { registration } from "./open_round.ts";
 
 Deno.test("StateFolder.open refuses a second holder and frees the lock when disposed", () =>
   inFolder(async (dir) => {
@@ -187,6 +188,17 @@ Deno.test("requirePinnedDeno refuses every other Deno and says why", () => {
   const error = assertThrows(() => requirePinnedDeno("2.9.4"), ProtocolError);
   assert(error.message.includes("2.9.3"), error.message);
 });
+
+Deno.test("AggregatorState: what this fedx would never have stored is damaged_state, named with its silo, not a crash", () =>
+  inFolder(async (dir) => {
+    using state = await AggregatorState.open(dir);
+    const joined = registration("b");
+    const { train } = joined.splits;
+    state.saveRegistration({ ...joined, splits: { ...joined.splits, train: { ...train, images: 2 ** 33 } } });
+    const error = assertThrows(() => state.registrations(), ProtocolError);
+    assertEquals(error.code, "damaged_state");
+    assertMatch(error.message, /4194304 at splits\.train\.images in the registration of b, got 8589934592/);
+  }));
 
 Deno.test("requireCheckedTls refuses NODE_TLS_REJECT_UNAUTHORIZED=0, naming it, and nothing else", () => {
   for (const value of [undefined, "", "1"]) requireCheckedTls(value);
