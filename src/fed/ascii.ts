@@ -18,6 +18,7 @@ const SIGNS: Readonly<Record<string, string>> = {
   "·": "*",
   "±": "+-",
   "→": "->",
+  "ß": "ss",
 };
 
 /** The text as printable ASCII: accents are dropped, what has no counterpart becomes `?`. */

@@ -277,6 +277,9 @@ export function isFailureCode(code: string): code is FailureCode {
   return Object.hasOwn(FAILURES, code);
 }
 
+/** What acts on a terminal or is not to be seen there: control characters, directions, line separators. */
+const HIDDEN = /[\p{Control}\p{Format}\p{Line_Separator}\p{Paragraph_Separator}]/gu;
+
 /** A refusal with both values and the remedy; reads “Cannot <do>: expected X, got Y (remedy: …)”. */
 export class ProtocolError extends Error {
   override readonly name = "ProtocolError";
@@ -294,10 +297,8 @@ export class ProtocolError extends Error {
   ) {
     const failure = FAILURES[code];
     const remedy = values.remedy ?? failure.remedy;
-    // What a peer sent may stand in them: no control character of it reaches a terminal.
-    const [expected, got] = [values.expected, values.got].map((text) =>
-      text.replaceAll(/\p{Control}/gu, "?")
-    );
+    // What a peer sent may stand in them: none of it acts on a terminal.
+    const [expected, got] = [values.expected, values.got].map((text) => text.replaceAll(HIDDEN, "?"));
     super(`${failure.text}: expected ${expected}, got ${got} (remedy: ${remedy})`, {
       cause: values.cause,
     });

@@ -16,6 +16,8 @@ export interface Clustered extends Scored {
 
 /** The normal quantile of a two-sided 95 % interval. */
 const Z95 = 1.959964;
+/** Areas closer than this differ by the order in which their pairs were summed. */
+const ROUNDING = 1e-9;
 
 /**
  * Standard error of an AUROC after Hanley and McNeil (1982).
@@ -38,8 +40,9 @@ export function normalInterval(area: number, se: number): [number, number] {
 
 /**
  * Exact AUROC with the standard error and percentile interval of a patient-clustered bootstrap; the same seed gives
- * the same numbers. At an AUROC of 0 or 1, where every resample agrees, Hanley and McNeil's error at half a pair from
- * the end is used instead. NaN throughout when a class is missing.
+ * the same numbers. Where every resample agrees (an AUROC of 0 or 1, one patient of a class, a model that gives one
+ * score) that says nothing of the error, and Hanley and McNeil's is used instead, at an AUROC of 0 or 1 half a pair from
+ * the end. NaN throughout when a class is missing.
  */
 export function bootstrap(
   input: Clustered,
@@ -54,8 +57,9 @@ export function bootstrap(
   const order = rankOrder(scores, labels);
   const area = weightedAuroc(order, scores, labels);
   if (Number.isNaN(area)) return { auroc: NaN, se: NaN, ci95: [NaN, NaN] };
-  if (area === 0 || area === 1) return atTheEnd(area, labels);
+  if (area === 0 || area === 1) return withoutSpread(area, labels);
   const areas = resampled(input, (weight) => weightedAuroc(order, scores, labels, weight), options);
+  if (areas.length === 0 || areas.at(-1)! - areas[0] < ROUNDING) return withoutSpread(area, labels);
   return { auroc: area, se: deviation(areas), ci95: [quantile(areas, 0.025), quantile(areas, 0.975)] };
 }
 
@@ -105,12 +109,12 @@ function stratifiedAuroc(
   };
 }
 
-function atTheEnd(area: number, labels: ArrayLike<number>): ReturnType<typeof bootstrap> {
+function withoutSpread(area: number, labels: ArrayLike<number>): ReturnType<typeof bootstrap> {
   let positives = 0;
   for (let i = 0; i < labels.length; i++) positives += labels[i] ? 1 : 0;
   const negatives = labels.length - positives;
   const half = 0.5 / (positives * negatives);
-  const se = hanleyMcNeil(area === 1 ? 1 - half : half, { positives, negatives });
+  const se = hanleyMcNeil(Math.min(1 - half, Math.max(half, area)), { positives, negatives });
   return { auroc: area, se, ci95: normalInterval(area, se) };
 }
 

@@ -57,6 +57,17 @@ Deno.test("bootstrap falls back to Hanley and McNeil at an AUROC of 0 and 1", ()
   assert(top.se > 0);
 });
 
+Deno.test("bootstrap: where no resample differs the error is Hanley and McNeil's, not a rounding's", () => {
+  const labels = Array.from({ length: 60 }, (_, i) => i % 2);
+  const expected = (area: number) => hanleyMcNeil(area, { positives: 30, negatives: 30 });
+  const scores = films(60, 1).scores;
+  const two = bootstrap({ scores, labels, patients: labels });
+  assertAlmostEquals(two.se, expected(two.auroc), 1e-12);
+  const flat = bootstrap({ scores: scores.map(() => 0.1), labels, patients: [...labels.keys()] });
+  assertEquals(flat.auroc, 0.5);
+  assertAlmostEquals(flat.se, expected(0.5), 1e-12);
+});
+
 Deno.test("bootstrap of one class is NaN", () => {
   assert(Number.isNaN(bootstrap({ scores: [1, 2], labels: [1, 1], patients: [0, 1] }).se));
 });
