@@ -189,7 +189,7 @@ export interface Scores {
   seconds?: { pull?: number; score?: number; train?: number; write?: number };
   /** Images trained and scored in the turn. */
   images?: number;
-  /** Steps of the turn whose gradient was not finite: they changed nothing. */
+  /** Steps of the turn whose loss or gradient was not finite: they changed nothing. */
   skipped?: number;
 }
 

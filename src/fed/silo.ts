@@ -149,7 +149,7 @@ async function takePart(context: TurnContext): Promise<SiloResult> {
     done = stageOf(view);
     const { state: phase, row, selected } = view;
     // A silo that has trained nothing of this run answers nothing about its films.
-    const asked = phase === "closing" && state.past.row !== null;
+    const asked = phase === "closing" && state.row !== null;
     if (phase === "round" && row?.roster.includes(silo)) {
       checkRow(row, { run, silo, plan, past: state.past });
       state.acceptRow(row);

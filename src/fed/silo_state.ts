@@ -83,11 +83,16 @@ export class SiloState implements Disposable {
     this.folder.set("plan", plan);
   }
 
+  /** The row that this silo accepted last, null before the first. */
+  get row(): Row | null {
+    return this.folder.get("row");
+  }
+
   /** What a row is checked against. */
   get past(): Past {
     const shown = this.folder.db.prepare("SELECT round, sha256 FROM models").all();
     const models = new Map(shown.map(({ round, sha256 }) => [round as number, sha256 as string]));
-    return { row: this.folder.get<Row>("row"), models, closed: this.closing !== null };
+    return { row: this.row, models, closed: this.closing !== null };
   }
 
   /** Accepts a row, and with it the model that it begins from. */

@@ -54,7 +54,7 @@ export interface Trainer extends Disposable {
   /**
    * Trains a turn from the loaded vector with fresh optimizer moments. `onStep` hears steps done and the mean loss
    * of the latest. `images` counts the films trained on; `vector` is the caller's, who may overwrite it; `skipped` says
-   * of each step whether its gradient was not finite, so that it changed nothing.
+   * of each step whether its loss or gradient was not finite, so that it changed nothing.
    * @throws the signal's reason when aborted.
    */
   train(

@@ -7,7 +7,7 @@ import { ProtocolError } from "../../src/fed/errors.ts";
 import { type Plan, planId, type Row, type RunView } from "../../src/fed/protocol.ts";
 import type { AggregatorResult } from "../../src/fed/result.ts";
 import { freePort } from "../free_port.ts";
-import { runFederation, runRole, withFederation } from "../fed/fake_federation.ts";
+import { killAt, Killed, runFederation, runRole, withFederation } from "../fed/fake_federation.ts";
 import { type Lie, startLiar } from "./liar.ts";
 
 const ROUNDS = 3;
@@ -218,21 +218,13 @@ const DEVIATIONS: Record<string, Deviation> = {
   },
 };
 
-/** An error at a fault point: nothing after it is done, what is committed stays. */
-class Killed extends Error {}
-
 Deno.test("a lying aggregator learns nothing, and does not end the run", async (t) => {
   await withFederation(async (dir) => {
     const plain = await runFederation({ dir, rounds: ROUNDS, suffix: "-plain" });
     for (const event of plain.events) if (event.type === "committed") models.set(event.round, event.sha256);
     const spec = { dir, port: freePort(), rounds: ROUNDS };
     const others = ["aggregator", "b", "c"].map((role) => runRole({ ...spec, role }));
-    const a = (port: number, at?: string) =>
-      runRole({ ...spec, port, role: "a" }, {
-        onFault: (name) => {
-          if (name === at) throw new Killed();
-        },
-      });
+    const a = (port: number, at?: string) => runRole({ ...spec, port, role: "a" }, { onFault: killAt(at) });
     for (const [what, { lie, refusal, scores, killedAt }] of Object.entries(DEVIATIONS)) {
       await t.step(what, async () => {
         if (killedAt !== undefined) await assertRejects(() => a(spec.port, killedAt), Killed);

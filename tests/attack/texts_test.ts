@@ -4,7 +4,6 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { describe } from "../../src/cli/event_log.ts";
 import { proposalOf as proposalOfOptions } from "../../src/cli/proposal.ts";
-import { runAggregator } from "../../src/fed/aggregator.ts";
 import { readIdentity } from "../../src/fed/certificate.ts";
 import { Connection } from "../../src/fed/connection.ts";
 import type { FedEvent } from "../../src/fed/event.ts";
@@ -13,7 +12,7 @@ import type { Registration, RunView } from "../../src/fed/protocol.ts";
 import { serve } from "../../src/fed/server.ts";
 import type { WireAnswer } from "../../src/fed/wire.ts";
 import { freePort } from "../free_port.ts";
-import { proposalOf, runRole, withFederation } from "../fed/fake_federation.ts";
+import { fullAt, proposalOf, runRole, withFederation } from "../fed/fake_federation.ts";
 import { startVector, TINY } from "../fed/fake_trainer.ts";
 import { withAggregator } from "../fed/listening.ts";
 import { registration } from "../fed/open_round.ts";
@@ -141,19 +140,10 @@ Deno.test("a run whose message or proposal holds escape codes is refused before 
 Deno.test("an honest failure whose sentence names a folder such as Müller’s reaches the silos in ASCII", () =>
   withFederation(async (dir) => {
     const port = freePort();
-    const full = Object.assign(new Error("No space left on device (os error 28)"), { code: "ENOSPC" });
-    const start = startVector(TINY);
-    const aggregator = runAggregator({
-      proposal: proposalOf(start),
-      start,
-      listen: { host: "127.0.0.1", port },
-      tls: `${dir}/tls-aggregator`,
-      state: `${dir}/Müller’s`,
-      layout: TINY,
-      faultPoint(name) {
-        if (name === "before_fold") throw full;
-      },
-    }).catch((error) => error);
+    const aggregator = runRole({ dir, port, role: "aggregator", suffix: "-Müller’s" }, {
+      onFault: fullAt("before_fold"),
+    })
+      .catch((error) => error);
     const silos = ["a", "b", "c"].map((role) => runRole({ dir, port, role }).catch((error) => error));
     assertStringIncludes((await aggregator).message, "Müller’s");
     for (const silo of await Promise.all(silos)) {

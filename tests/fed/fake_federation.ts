@@ -84,6 +84,25 @@ export interface RoleSpec {
   suffix?: string;
 }
 
+/** An error at a fault point: nothing after it is done, what is committed stays. */
+export class Killed extends Error {}
+
+/** For `onFault`: ends the role at the nth passing of a fault point, as a kill would. */
+export function killAt(point: string | undefined, nth = 1): (name: string) => void {
+  let passed = 0;
+  return (name) => {
+    if (name === point && ++passed === nth) throw new Killed();
+  };
+}
+
+/** For `onFault`: what the disk says at a fault point once it is full. */
+export function fullAt(point: string): (name: string) => void {
+  return (name) => {
+    if (name !== point) return;
+    throw Object.assign(new Error("No space left on device (os error 28)"), { code: "ENOSPC" });
+  };
+}
+
 /** Runs the role in this process. */
 export async function runRole(
   spec: RoleSpec,

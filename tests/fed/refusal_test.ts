@@ -7,7 +7,7 @@ import type { Proposal } from "../../src/fed/protocol.ts";
 import { runSilo } from "../../src/fed/silo.ts";
 import { preset } from "../../src/model/recipe.ts";
 import { freePort } from "../free_port.ts";
-import { proposalOf, type RoleSpec, runRole, withFederation } from "./fake_federation.ts";
+import { fullAt, proposalOf, type RoleSpec, runRole, withFederation } from "./fake_federation.ts";
 import { FakeTrainer, startVector, TINY } from "./fake_trainer.ts";
 import { withAggregator } from "./listening.ts";
 
@@ -166,19 +166,8 @@ Deno.test("runAggregator names an address it cannot have, and does not call it a
 Deno.test("a full disk in the fold ends the run in one sentence, and the silos are told", () =>
   withFederation(async (dir) => {
     const port = freePort();
-    const full = Object.assign(new Error("No space left on device (os error 28)"), { code: "ENOSPC" });
-    const start = startVector(TINY);
-    const aggregator = runAggregator({
-      proposal: proposalOf(start),
-      start,
-      listen: { host: "127.0.0.1", port },
-      tls: `${dir}/tls-aggregator`,
-      state: `${dir}/state`,
-      layout: TINY,
-      faultPoint(name) {
-        if (name === "before_fold") throw full;
-      },
-    }).catch((error) => error);
+    const aggregator = runRole({ dir, port, role: "aggregator" }, { onFault: fullAt("before_fold") })
+      .catch((error) => error);
     const silos = ["a", "b", "c"].map((role) => runRole({ dir, port, role }).catch((error) => error));
     assertEquals((await aggregator).code, "disk_full");
     for (const silo of await Promise.all(silos)) {

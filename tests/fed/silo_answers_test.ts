@@ -1,10 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { freePort } from "../free_port.ts";
-import { runRole, withFederation } from "./fake_federation.ts";
-
-/** An error at a fault point: nothing after it is done, what is committed stays. */
-class Killed extends Error {}
+import { killAt, Killed, runRole, withFederation } from "./fake_federation.ts";
 
 const answersOf = (state: string) => {
   using db = new DatabaseSync(`${state}/run.sqlite`);
@@ -16,15 +13,11 @@ Deno.test("runSilo scores a model once, however often it is killed: what was sai
     const spec = { dir, port: freePort(), rounds: 2 };
     const others = ["aggregator", "b", "c"].map((role) => runRole({ ...spec, role }));
     const scored: string[] = [];
-    const a = (at?: string, nth = 1) => {
-      let passed = 0;
-      return runRole({ ...spec, role: "a" }, {
+    const a = (at?: string, nth = 1) =>
+      runRole({ ...spec, role: "a" }, {
         onScore: (split) => scored.push(split),
-        onFault: (name) => {
-          if (name === at && ++passed === nth) throw new Killed();
-        },
+        onFault: killAt(at, nth),
       });
-    };
     // After the val scores of round 1 and before its training; in the closing phase; after the test.
     await assertRejects(() => a("scoring"), Killed);
     const first = answersOf(`${dir}/state-a`);
