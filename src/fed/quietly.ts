@@ -16,7 +16,10 @@ const STRETCH = 60;
  * @param options.silos those of this run
  * @param options.now seconds of a clock that only rises @default the process's
  */
-export function quietly(onEvent: OnEvent, options: { silos: readonly string[]; now?: () => number }): OnEvent {
+export function quietly(
+  onEvent: OnEvent,
+  options: { silos: readonly string[]; now?: () => number },
+): OnEvent {
   const { silos, now = () => performance.now() / 1000 } = options;
   const stretches = new Map<string | null, { since: number; told: number; untold: number }>();
   const close = () => {

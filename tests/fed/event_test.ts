@@ -30,6 +30,15 @@ Deno.test("a run whose listeners fail at every event ends as one whose listeners
     const roles = ["aggregator", "a", "b", "c"];
     const [result] = await Promise.all(roles.map((role) => runRole({ ...spec, role }, { onEvent })));
     assertEquals(result.sha256, quiet.sha256);
-    const seen = ["certificate", "listening", "session", "joined", "row", "training", "committed", "finished"];
+    const seen = [
+      "certificate",
+      "listening",
+      "session",
+      "joined",
+      "row",
+      "training",
+      "committed",
+      "finished",
+    ];
     assertEquals(seen.filter((type) => !types.has(type)), []);
   }));

@@ -266,7 +266,11 @@ Deno.test("serve: a silo's certificate without HTTP/2 is refused, and the connec
   withFederation(async (dir) => {
     const refused = Promise.withResolvers<FedEvent>();
     await using server = await idle(dir, refused.resolve);
-    const socket = connectTls({ ...await readIdentity(`${dir}/tls-a`), host: "127.0.0.1", port: server.port });
+    const socket = connectTls({
+      ...await readIdentity(`${dir}/tls-a`),
+      host: "127.0.0.1",
+      port: server.port,
+    });
     const closed = new Promise<void>((resolve) => socket.on("close", () => resolve()));
     socket.on("error", () => {}).resume();
     const event = await refused.promise;
