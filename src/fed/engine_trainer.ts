@@ -170,7 +170,7 @@ export class EngineTrainer implements Trainer {
         indices: this.#order.take(firstStep * recipe.batch, steps * recipe.batch),
       });
       done += steps;
-      for (const norm of norms) skipped.push(!Number.isFinite(norm));
+      losses.forEach((loss, k) => skipped.push(!Number.isFinite(loss) || !Number.isFinite(norms[k])));
       options.onStep?.(done, losses.reduce((a, b) => a + b, 0) / steps);
       this.#chunk = chunkOf(steps * 1000 / (this.#clock() - started));
     }

@@ -95,13 +95,16 @@ Deno.test("EngineTrainer.stepsPerSecond: a machine that stops for minutes in one
     assertEquals(speeds, [1000 / 30, 1000 / 30, 1000 / 30]);
   }));
 
-Deno.test("EngineTrainer.train says of each step whether its gradient was not finite", () =>
+Deno.test("EngineTrainer.train says of each step whether its loss or gradient was not finite", () =>
   withShards(async (shards) => {
     using trainer = await EngineTrainer.create(optionsOf([shards[0]]));
     const row = { firstStep: 0, steps: 3, p0: 0.2, p1: 0.4 };
     await trainer.load(start);
     assertEquals((await trainer.train(row)).skipped, [false, false, false]);
     await trainer.load(start.map((x) => x * 1e30));
+    assertEquals((await trainer.train(row)).skipped, [true, true, true]);
+    // The classifier's bias: the loss alone is not finite.
+    await trainer.load(start.with(trainer.layout.weights - 1, Infinity));
     assertEquals((await trainer.train(row)).skipped, [true, true, true]);
   }));
 
