@@ -36,10 +36,14 @@ export class Output {
     write(Deno.stdout, (this.json ? JSON.stringify(data) : text) + "\n");
   }
 
-  /** One line on stderr that stays. */
+  /** One line on stderr that stays. Where stderr takes none, a full disk say, work goes on without. */
   line(text: string): void {
     this.#live?.clear();
-    write(Deno.stderr, text + "\n");
+    try {
+      write(Deno.stderr, text + "\n");
+    } catch {
+      // There is nowhere left to say so.
+    }
     if (this.#status !== "") this.#live?.(this.#status);
   }
 

@@ -22,6 +22,7 @@ import type { AggregatorResult } from "./result.ts";
 import { abandonTime, closeRow, openRow } from "./rounds.ts";
 import { type FaultPoint, Run } from "./run.ts";
 import { Credentials, watchRenewal } from "./renewal.ts";
+import { quietly } from "./quietly.ts";
 import type { Recording } from "./replay.ts";
 import { type Clock, MACHINE } from "./run_clock.ts";
 import { serve, type Server } from "./server.ts";
@@ -76,7 +77,7 @@ export async function runAggregator(options: AggregatorOptions): Promise<Aggrega
   requireCheckedTls();
   checkProposal(options.proposal);
   const maxShare = maxShareOf(options.proposal, options.maxShare);
-  const onEvent = safely(options.onEvent);
+  const onEvent = quietly(safely(options.onEvent), { silos: options.proposal.silos });
   const credentials = await Credentials.open(options.tls, { role: "aggregator", onEvent });
   using state = await AggregatorState.open(options.state);
   const resumed = await prepare(state, options);

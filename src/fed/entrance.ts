@@ -10,7 +10,7 @@ import type { Identity } from "./certificate.ts";
 import { ProtocolError } from "./errors.ts";
 import type { OnEvent } from "./event.ts";
 import { issuerOf } from "./issuer.ts";
-import type { SiloPeer } from "./peer.ts";
+import { refusal, type SiloPeer } from "./peer.ts";
 import { peerOf } from "./tls.ts";
 
 /** A connection whose peer was judged and is good. */
@@ -36,7 +36,11 @@ export function judgeFirst(
   let entering: Judged | null = null;
   server.on("secureConnection", (socket: TLSSocket) => {
     try {
-      entering = { socket, peer: peerOf(socket, { role: "silo", ca, now: now() }) };
+      const peer = peerOf(socket, { role: "silo", ca, now: now() });
+      if (socket.alpnProtocol !== "h2") {
+        throw refusal("silo", { expected: "one that speaks HTTP/2", got: "one that does not" });
+      }
+      entering = { socket, peer };
       takeOver.call(server, socket);
     } catch (error) {
       const peer = addressOf(socket); // which a destroyed socket has forgotten

@@ -54,7 +54,9 @@ export type OnEvent = (event: FedEvent) => void;
 export function safely(onEvent: OnEvent = () => {}): OnEvent {
   return (event) => {
     try {
-      onEvent(event);
+      const taken: unknown = onEvent(event);
+      // One may be async all the same, and its rejection would end the process.
+      if (taken instanceof Promise) taken.catch(() => {});
     } catch {
       // Whoever listens says what is wrong with it; the next event is told again.
     }

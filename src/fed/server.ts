@@ -12,7 +12,7 @@ import type { Identity } from "./certificate.ts";
 import { addressOf, denialOf, judgeFirst, reasonOf, type Refused } from "./entrance.ts";
 import { ProtocolError } from "./errors.ts";
 import { Handshakes } from "./handshakes.ts";
-import { quietly } from "./quietly.ts";
+import { keepListening, listen } from "./listener.ts";
 import type { OnEvent } from "./event.ts";
 import { checkTime, type SiloPeer } from "./peer.ts";
 import { expectReader, sendRange } from "./ranges.ts";
@@ -71,13 +71,14 @@ export interface Server extends AsyncDisposable {
 /**
  * Starts to listen. @throws {ProtocolError} `port_in_use`, `cannot_listen`, `damaged_ca`.
  */
-export async function serve(given: ServeOptions): Promise<Server> {
-  const options = { ...given, onEvent: quietly(given.onEvent) };
+export async function serve(options: ServeOptions): Promise<Server> {
   const { identity, onEvent } = options;
   const server = http2.createSecureServer({
     ...secureContext(identity),
     requestCert: true,
     rejectUnauthorized: true,
+    // None: in Deno 2.9.3 its timer holds in memory what is long gone, for two minutes. `Handshakes` has its own.
+    handshakeTimeout: -1,
     settings: { ...SETTINGS, maxConcurrentStreams: REQUESTS },
     maxOutstandingPings: UNANSWERED,
   });
@@ -96,6 +97,7 @@ export async function serve(given: ServeOptions): Promise<Server> {
     onEvent({ type: "refused", peer: addressOf(socket), ...denialOf(error, socket) });
   });
   const port = await listen(server, options);
+  keepListening(server);
   server.on("error", (error) => onEvent({ type: "warning", text: `the listening socket: ${error.message}` }));
   return {
     port,
@@ -167,30 +169,6 @@ async function flushed(answering: ReadonlySet<unknown>): Promise<void> {
   do {
     await new Promise((resolve) => setTimeout(resolve, 5));
   } while (answering.size > 0 && performance.now() < until);
-}
-
-function listen(server: http2.Http2SecureServer, options: { host: string; port: number }): Promise<number> {
-  const { host, port } = options;
-  return new Promise((resolve, reject) => {
-    const refuse = (cause: Error & { code?: string }) => reject(listenError(`${host}:${port}`, cause));
-    server.once("error", refuse);
-    server.listen(port, host, () => {
-      server.off("error", refuse);
-      resolve((server.address() as { port: number }).port);
-    });
-  });
-}
-
-function listenError(address: string, cause: Error & { code?: string }): ProtocolError {
-  if (cause.code === "EADDRINUSE") {
-    return new ProtocolError("port_in_use", {
-      expected: `${address} to be free`,
-      got: "another process on it",
-      cause,
-    });
-  }
-  const got = cause.code === "EACCES" ? "no permission for that port" : cause.message;
-  return new ProtocolError("cannot_listen", { expected: `to listen on ${address}`, got, cause });
 }
 
 /** What a request needs. `isOpen`: whether its connection is, which `onSession` has not been told the end of. */

@@ -4,88 +4,73 @@ import { fileURLToPath } from "node:url";
 import type { FedEvent } from "../../src/fed/event.ts";
 import type { AggregatorResult } from "../../src/fed/result.ts";
 import { childFlags, linesOf } from "../child.ts";
-import { runRole, withFederation } from "../fed/fake_federation.ts";
+import { type RoleSpec, runRole, withFederation } from "../fed/fake_federation.ts";
 import { freePort } from "../free_port.ts";
+import { Distant } from "./distant.ts";
 
-const PROGRAM = fileURLToPath(new URL("../fed/fake_federation.ts", import.meta.url));
+const ROLE = fileURLToPath(new URL("../fed/fake_federation.ts", import.meta.url));
+const STRANGERS = fileURLToPath(new URL("./hostile_sockets.ts", import.meta.url));
 const HOSTILE = 1000;
-/** The first bytes of a TLS ClientHello of 512 bytes, which never come. */
-const HALF = Uint8Array.from([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]);
+/** Seconds to a hospital, one way. */
+const DISTANCE = 0.04;
 
-/** Opens connections until stopped, each again soon after it is closed: half of them silent, half in mid-handshake. */
-class Strangers {
-  readonly #port: number;
-  readonly #sockets = new Set<Deno.TcpConn>();
-  #stopped = false;
-  opened = 0;
-
-  constructor(port: number) {
-    this.#port = port;
-  }
-
-  async hold(count: number): Promise<void> {
-    await Promise.all(Array.from({ length: count }, (_, index) => this.#keep(index)));
-  }
-
-  async #keep(index: number): Promise<void> {
-    while (!this.#stopped) {
-      try {
-        const socket = await Deno.connect({ hostname: "127.0.0.1", port: this.#port });
-        this.#sockets.add(socket);
-        this.opened++;
-        if (index % 2 === 1) await socket.write(HALF);
-        await socket.read(new Uint8Array(64)).finally(() => {
-          if (this.#sockets.delete(socket)) socket.close();
-        });
-      } catch {
-        // Refused or reset: again.
-      }
-      await new Promise((resolve) => setTimeout(resolve, 2000 * Math.random()));
-    }
-  }
-
-  stop(): void {
-    this.#stopped = true;
-    for (const socket of this.#sockets) socket.close();
-    this.#sockets.clear();
+/** Waits until somebody listens. */
+async function listening(port: number): Promise<void> {
+  for (;;) {
+    const socket = await Deno.connect({ hostname: "127.0.0.1", port }).catch(() => null);
+    if (socket !== null) return socket.close();
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 
-Deno.test("a run completes while 1,000 strangers hold on to a hub that may open 300 files", () =>
+async function end(child: Deno.ChildProcess): Promise<void> {
+  try {
+    child.kill("SIGKILL");
+  } catch {
+    // It has ended.
+  }
+  await child.status;
+}
+
+/** A role as a process that may open so many files. */
+async function confined(spec: RoleSpec, files: number): Promise<Deno.ChildProcess> {
+  const program = [Deno.execPath(), "run", "-A", ...await childFlags(), ROLE, JSON.stringify(spec)];
+  const args = ["-c", 'ulimit -n "$0"; exec "$@"', String(files), ...program];
+  return new Deno.Command("sh", { args, stdout: "piped", stderr: "inherit" }).spawn();
+}
+
+/** A thousand strangers who hold on to a port until disposed of, once each of them has tried to. */
+async function strangers(port: number): Promise<AsyncDisposable> {
+  const args = ["run", "--no-config", "--allow-net", STRANGERS, String(port), String(HOSTILE)];
+  const child = new Deno.Command(Deno.execPath(), { args, stdout: "piped", stderr: "inherit" }).spawn();
+  const lines = linesOf(child.stdout);
+  await lines.next();
+  return {
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await child.status;
+      await lines.next();
+    },
+  };
+}
+
+Deno.test("a run of distant silos completes while 1,000 strangers hold on to a hub of 300 files, and come back at once", () =>
   withFederation(async (dir) => {
     const port = freePort();
-    const spec = JSON.stringify({ dir, port, role: "aggregator", rounds: 2 });
-    const command = [Deno.execPath(), "run", "-A", ...await childFlags(), PROGRAM, spec];
-    const hub = new Deno.Command("sh", {
-      args: ["-c", 'ulimit -n 300; exec "$@"', "sh", ...command],
-      stdout: "piped",
-      stderr: "inherit",
-    }).spawn();
-    const strangers = new Strangers(port);
-    let held = Promise.resolve();
+    const hub = await confined({ dir, port, role: "aggregator", rounds: 2 }, 300);
+    const output = new Response(hub.stdout).text();
     try {
-      const lines = linesOf(hub.stdout);
-      held = strangers.hold(HOSTILE);
-      while (strangers.opened < HOSTILE) await new Promise((resolve) => setTimeout(resolve, 50));
-      const silos = Promise.all(
-        ["a", "b", "c"].map((role) => runRole({ dir, port, role, rounds: 2 }, { wait: 300 })),
-      );
-      silos.catch(() => {}); // awaited below, once the hub has ended
-      let result: AggregatorResult | undefined;
-      for await (const line of lines) {
-        if (line.includes('"result"')) result = JSON.parse(line).result;
-      }
-      await silos;
-      assertEquals([result?.rounds, result?.degraded], [2, false]);
+      await listening(port);
+      await using _strangers = await strangers(port);
+      await using line = new Distant(port, DISTANCE);
+      const spec = { dir, port: line.port, rounds: 2 };
+      await Promise.all(["a", "b", "c"].map((role) => runRole({ ...spec, role }, { wait: 300 })));
       assertEquals((await hub.status).code, 0);
+      const { result } = JSON.parse((await output).trim().split("\n").at(-1)!);
+      assertEquals([result.rounds, result.degraded], [2, false]);
     } finally {
-      strangers.stop();
-      await held;
-      try {
-        hub.kill("SIGKILL");
-      } catch {
-        // It has ended.
-      }
+      await end(hub);
+      await output;
     }
   }));
 

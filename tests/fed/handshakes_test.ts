@@ -1,7 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { FedEvent } from "../../src/fed/event.ts";
-import { Handshakes } from "../../src/fed/handshakes.ts";
-import { quietly } from "../../src/fed/quietly.ts";
+import { Handshakes, type Stranger } from "../../src/fed/handshakes.ts";
 
 function sockets(count: number) {
   return Array.from({ length: count }, () => ({
@@ -22,25 +20,42 @@ Deno.test("Handshakes closes the oldest unfinished one where there are too many,
   for (const socket of all) handshakes.end(socket);
 });
 
-Deno.test("Handshakes closes one that takes too long", async () => {
-  const handshakes = new Handshakes<{ destroy(): void }>({ longest: 0.01 });
-  const closed = Promise.withResolvers<void>();
-  handshakes.begin({ destroy: closed.resolve });
-  await closed.promise;
+/** Four unfinished handshakes at a time; `gone` names those that were closed. */
+function crowd() {
+  const handshakes = new Handshakes({ most: 4 });
+  const gone: string[] = [], open = new Set<Stranger>();
+  const begin = (name: string, remoteAddress: string, bytesRead: number) => {
+    const socket = { remoteAddress, bytesRead, destroy: () => void gone.push(name) };
+    open.add(socket);
+    handshakes.begin(socket);
+  };
+  return { begin, gone, [Symbol.dispose]: () => open.forEach((socket) => handshakes.end(socket)) };
+}
+
+Deno.test("Handshakes: a flood from one address pushes out its own connections, not another address's", () => {
+  using standing = crowd();
+  standing.begin("honest", "198.51.100.7", 0);
+  for (let k = 0; k < 100; k++) standing.begin(`flood ${k}`, "192.0.2.1", 500);
+  assertEquals([standing.gone.length, standing.gone.includes("honest")], [97, false]);
 });
 
-Deno.test("quietly tells 20 refusals a minute, then how many there were more; other events always", () => {
-  let now = 0;
-  const told: FedEvent[] = [];
-  const tell = quietly((event) => told.push(event), () => now);
-  const refused: FedEvent = { type: "refused", peer: "10.0.0.1", code: "X" };
-  for (let i = 0; i < 1000; i++) tell(refused);
-  tell({ type: "closing", rounds: 3 });
-  assertEquals(told.length, 21);
-  now = 61;
-  tell(refused);
-  assertEquals(told.slice(21), [
-    { type: "warning", text: "980 more connections were refused before" },
-    refused,
-  ]);
+Deno.test("Handshakes: of one address, those that have said next to nothing go before one that has spoken", () => {
+  using standing = crowd();
+  standing.begin("honest", "192.0.2.1", 231);
+  for (let k = 0; k < 100; k++) standing.begin(`flood ${k}`, "192.0.2.1", k % 12);
+  assertEquals([standing.gone.length, standing.gone.includes("honest")], [97, false]);
+});
+
+Deno.test("Handshakes: when all have spoken, the oldest goes and a new one gets in", () => {
+  using standing = crowd();
+  for (let k = 0; k < 6; k++) standing.begin(`flood ${k}`, "192.0.2.1", 500);
+  standing.begin("honest", "192.0.2.1", 0);
+  assertEquals(standing.gone, ["flood 0", "flood 1", "flood 2"]);
+});
+
+Deno.test("Handshakes closes one that takes too long, and says why", async () => {
+  const handshakes = new Handshakes({ longest: 0.01 });
+  const closed = Promise.withResolvers<Error>();
+  handshakes.begin({ destroy: closed.resolve });
+  assertEquals((await closed.promise).message, "no handshake within 0.01 s");
 });

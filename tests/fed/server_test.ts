@@ -1,7 +1,9 @@
+import { connect as connectTls } from "node:tls";
 import { assert, assertEquals } from "@std/assert";
 import { readIdentity } from "../../src/fed/certificate.ts";
 import { Connection } from "../../src/fed/connection.ts";
 import type { FedEvent } from "../../src/fed/event.ts";
+import { freeGarbage } from "../../src/fed/garbage.ts";
 import { serve, type ServeOptions } from "../../src/fed/server.ts";
 import { inFolder } from "../folder.ts";
 import { withFederation } from "./fake_federation.ts";
@@ -230,4 +232,51 @@ Deno.test("serve: of a fifth connection of one silo the first goes, so that a si
     const answers = await Promise.allSettled([...own, other].map((one) => one.send(call)));
     assertEquals(answers.map(({ status }) => status === "fulfilled"), [false, true, true, true, true, true]);
     for (const one of own) one[Symbol.dispose]();
+  }));
+
+/** A server for the tests that never get as far as a request. */
+const idle = async (dir: string, onEvent: ServeOptions["onEvent"] = () => {}) =>
+  await serve({
+    ...{ host: "127.0.0.1", port: 0, identity: await readIdentity(`${dir}/tls-aggregator`) },
+    admission: { check: () => Promise.resolve() },
+    handler: () => Promise.resolve({ status: 200, json: {} }),
+    onEvent,
+    onSession: () => {},
+  });
+
+Deno.test("serve: nothing of a handshake that failed stays in memory", () =>
+  withFederation(async (dir) => {
+    await using server = await idle(dir);
+    const fail = async (times: number) => {
+      for (let k = 0; k < times; k++) {
+        using stranger = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+        await stranger.write(new TextEncoder().encode("no TLS"));
+        await stranger.read(new Uint8Array(64)).catch(() => {}); // until the server has closed it
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      freeGarbage();
+      return Deno.memoryUsage().heapUsed;
+    };
+    const before = await fail(100);
+    const grown = (await fail(500) - before) / 500;
+    assert(grown < 1000, `${grown} bytes a connection`);
+  }));
+
+Deno.test("serve: a silo's certificate without HTTP/2 is refused, and the connection closed", () =>
+  withFederation(async (dir) => {
+    const refused = Promise.withResolvers<FedEvent>();
+    await using server = await idle(dir, refused.resolve);
+    const socket = connectTls({
+      ...await readIdentity(`${dir}/tls-a`),
+      host: "127.0.0.1",
+      port: server.port,
+    });
+    const closed = new Promise<void>((resolve) => socket.on("close", () => resolve()));
+    socket.on("error", () => {}).resume();
+    const event = await refused.promise;
+    assertEquals(event.type === "refused" && [event.code, event.expected], [
+      "not_a_silo",
+      "one that speaks HTTP/2",
+    ]);
+    await closed;
   }));
