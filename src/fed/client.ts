@@ -42,8 +42,11 @@ const PART = 7 << 20;
  * every attempt sends it up to a part.
  */
 const BACKOFF = { first: 0.1, last: 5, full: 60 };
-/** Connections closed before the peer's settings, in a row, that mean: certificate refused. */
-const REFUSALS = 3;
+/**
+ * Connections closed before the peer's settings, in a row and over so many seconds, that mean: certificate refused. A
+ * few of them say nothing: an aggregator whose port strangers crowd closes handshakes that are good.
+ */
+const REFUSED = { times: 3, seconds: 30 };
 /** Seconds between two `retry` events for the same kind of reason. */
 const QUIET = 60;
 
@@ -66,7 +69,8 @@ export class Client implements Disposable {
   /** The attempt under way, shared by all requests that wait for it. */
   #attempt: Promise<Connection> | null = null;
   #accepted = false;
-  #refusals = 0;
+  /** Connections in a row that were closed so, and when the first of them was; null where it was not. */
+  #refusals: { times: number; since: number } | null = null;
   /** When requests began to fail in a row; null after a good answer. A process that was stopped begins anew. */
   #failing: number | null = null;
   /** When a `retry` event was last given, seconds, and for what. */
@@ -272,14 +276,20 @@ export class Client implements Disposable {
     return connection;
   }
 
-  /** Handshakes that end before the settings, one after another, become a refusal. */
+  /** Handshakes that end before the settings, one after another for long enough, become a refusal. */
   #countRefusals(error: unknown): unknown {
-    const unanswered = error instanceof ConnectionLost && error.unanswered;
-    this.#refusals = unanswered && !this.#accepted ? this.#refusals + 1 : 0;
-    if (this.#refusals < REFUSALS) return error;
+    if (!(error instanceof ConnectionLost && error.unanswered) || this.#accepted) {
+      this.#refusals = null;
+      return error;
+    }
+    const now = performance.now();
+    this.#refusals ??= { times: 0, since: now };
+    const times = ++this.#refusals.times;
+    const seconds = (now - this.#refusals.since) / 1000;
+    if (times < REFUSED.times || seconds < Math.min(REFUSED.seconds, this.#options.wait)) return error;
     return new ProtocolError("certificate_refused", {
       expected: "the handshake to end with the aggregator's settings",
-      got: `${REFUSALS} connections closed before them`,
+      got: `${times} connections closed before them in ${Math.round(seconds)} s`,
       cause: error,
     });
   }

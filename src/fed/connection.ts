@@ -22,6 +22,9 @@ const CONNECT_TIMEOUT = 15;
 /** Seconds until an answer counts as lost however much comes over the connection: a range of 8 MiB at 112 kbit/s. */
 const LONGEST = 600;
 
+/** How a refused certificate looks, and an aggregator with more connections than it can hold. */
+const CLOSED_UNANSWERED = "the aggregator closed the connection before it answered, as where it refuses a certificate";
+
 /** Times in a silence that somebody looks whether it is one. */
 const LOOKS = 10;
 
@@ -212,7 +215,7 @@ function settled(session: http2.ClientHttp2Session): Promise<void> {
     session.on("error", (error: Error & { code?: string }) => reject(classify(error)));
     session.on(
       "close",
-      () => reject(new ConnectionLost("the aggregator closed the connection", { unanswered: true })),
+      () => reject(new ConnectionLost(CLOSED_UNANSWERED, { unanswered: true })),
     );
   });
 }

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Admission } from "../../src/fed/admission.ts";
-import { readIdentity } from "../../src/fed/certificate.ts";
+import { createSecureServer } from "node:http2";
+import { type Identity, readIdentity } from "../../src/fed/certificate.ts";
 import { Client } from "../../src/fed/client.ts";
 import { ProtocolError } from "../../src/fed/errors.ts";
 import { serve } from "../../src/fed/server.ts";
@@ -47,6 +48,39 @@ Deno.test("Client makes one attempt at a time, shared by all requests that wait 
     await server.taking;
     assert(server.seen.all >= 2, `${server.seen.all} attempts`);
     assertEquals(server.seen.most, 1);
+  }));
+
+/** An aggregator that closes the first connections when their handshakes are done, as one that is crowded may. */
+async function closingServer(identity: Identity, closed: number) {
+  const server = createSecureServer({ ...identity, requestCert: true });
+  let count = 0;
+  server.prependListener("secureConnection", (socket) => {
+    if (count++ < closed) socket.destroy();
+  });
+  server.on("stream", (stream) => {
+    stream.respond({ ":status": 200, "content-length": 4 });
+    stream.end("good");
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  return { port, close: () => new Promise((resolve) => server.close(resolve)) };
+}
+
+Deno.test("Client takes a few closed connections for what they may be, and many over its time for a refusal", () =>
+  withFederation(async (dir) => {
+    const identity = await readIdentity(`${dir}/tls-a`);
+    for (const { closed, wait } of [{ closed: 5, wait: 30 }, { closed: Infinity, wait: 0.5 }]) {
+      const server = await closingServer(await readIdentity(`${dir}/tls-aggregator`), closed);
+      const client = new Client({
+        server: new URL(`https://127.0.0.1:${server.port}`),
+        ...{ identity, wait, onEvent() {} },
+      });
+      const sample = client.sample(0, 4);
+      if (closed === 5) assertEquals(await sample, 4);
+      else assertEquals((await assertRejects(() => sample, ProtocolError)).code, "certificate_refused");
+      client[Symbol.dispose]();
+      await server.close();
+    }
   }));
 
 Deno.test("Client.pull takes ranges that are shorter than asked for, and the whole model's digest decides", () =>
