@@ -8,7 +8,7 @@
  */
 
 /** Most unfinished handshakes at a time; a process may often have 256 open files. */
-const MOST = 128;
+const MOST = 64;
 /** Longest that a handshake may take, seconds. */
 const LONGEST = 10;
 /** Bytes that the first words of an honest peer have at least. */

@@ -2,8 +2,11 @@
 import type { Server } from "node:net";
 import { ProtocolError } from "./errors.ts";
 
-/** Connections that the system holds for a process that is busy. */
-const BACKLOG = 511;
+/**
+ * Connections that the system holds for a process that is busy. Deno 2.9.3 takes all of them at once and closes those
+ * that are one too many only after that, so a longer queue would be as many more open files.
+ */
+const BACKLOG = 32;
 
 /** Milliseconds between two looks. */
 const LOOK = 1000;

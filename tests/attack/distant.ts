@@ -14,12 +14,14 @@ async function carry(from: Deno.Conn, to: Deno.Conn | Promise<Deno.Conn>, delay:
     const before = last;
     last = due.then(() => before).then(async () => {
       const conn = await to;
-      if (size === null) return conn.close();
+      if (size === null) return;
       for (let done = 0; done < size;) done += await conn.write(chunk.subarray(done, size));
     });
     last.catch(() => {}); // awaited below
   }
   await last.catch(() => {}); // the other side has closed
+  const conn = await Promise.resolve(to).catch(() => null);
+  conn?.close();
 }
 
 /** Listens until disposed of; its connections live until one of their ends closes. */
