@@ -110,6 +110,8 @@ export interface Signed extends Asked {
   cert: string;
   ca: string | null;
   expires: string;
+  /** Whether that is its CA's end, before its usual time. */
+  shortened: boolean;
   fingerprint: string;
   /** Extensions (OIDs) that the request asked for and did not get. */
   ignored: string[];
@@ -145,14 +147,14 @@ export async function signRequest(
   await refuseExisting(what, file ? [out] : [paths.cert, `${out}/ca-key.pem`], remedy);
   if (paths.ca !== null) await refuseOtherCa(paths.ca, { pem: authority.pem, what, remedy });
   const other = await otherKey(authority, asked);
-  const cert = await certify(authority, { ...asked, lifetime });
+  const { cert, shortened } = await certify(authority, { ...asked, lifetime });
   if (!file) await Deno.mkdir(out, { recursive: true });
   await writeText(paths.cert, cert.toString("pem") + "\n");
   if (paths.ca !== null) await writeText(paths.ca, authority.pem);
   const { name, role, hosts, key, ignored } = asked;
   const fingerprint = await fingerprintOf(cert);
   return {
-    ...{ name, role, hosts, key, ignored, other, fingerprint },
+    ...{ name, role, hosts, key, ignored, other, fingerprint, shortened },
     ...paths,
     expires: cert.notAfter.toISOString(),
   };
