@@ -5,7 +5,6 @@
  * What a request asks for is checked, and only name, role, hosts and public key are taken from it: the certificate's
  * other fields are the CA's own, whatever else was asked.
  */
-import { isIP } from "node:net";
 import type * as x509 from "@peculiar/x509";
 import { type Authority, certify, issuedBy, keyDigest, openAuthority } from "./authority.ts";
 import { checkName, DEFAULT_HOSTS } from "./ca.ts";
@@ -16,6 +15,7 @@ import {
   CURVE,
   EKU,
   fingerprintOf,
+  isHost,
   library,
   OID,
   siloUri,
@@ -26,14 +26,6 @@ const LIMIT = 64 << 10;
 
 /** What a site is told whose request cannot be signed. */
 const AGAIN = "have the site make another with: fedx ca request";
-
-const LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?";
-const DNS = new RegExp(`^(?=.{1,253}$)(${LABEL}\\.)*${LABEL}$`, "i");
-
-/** True for a DNS name or an address, without scheme, brackets and port. */
-export function isHost(text: string): boolean {
-  return isIP(text) !== 0 || (DNS.test(text) && !/^[\d.]+$/.test(text));
-}
 
 /** What a request asks for. `key` is the SHA-256 of its public key: the two sites compare it by another way. */
 export interface Asked {
