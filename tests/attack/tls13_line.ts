@@ -1,5 +1,5 @@
 /** One end of a TLS 1.3 connection: handshake messages and data in records, and the tickets that came. */
-import { concat, expand, RECORD, Records, vector } from "./tls13_keys.ts";
+import { concat, expand, RECORD, type Records, vector } from "./tls13_keys.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
