@@ -1,5 +1,6 @@
 import { runAggregator } from "../fed/aggregator.ts";
 import { checkCertificate } from "../fed/certificate.ts";
+import { requireOpenFiles } from "../fed/open_files.ts";
 import { checkProposal } from "../fed/proposal.ts";
 import { readRecording, type Recorded } from "../fed/replay.ts";
 import { AGGREGATOR, REVOCATIONS } from "../fed/state.ts";
@@ -21,6 +22,7 @@ type AggregateValues = Values<"aggregate">;
 /** Runs the aggregator to the end of the run. */
 export async function run({ values, output, signal, faultPoint }: Context<AggregateValues>): Promise<void> {
   const listen = addressOf(values.listen);
+  requireOpenFiles(); // before anything is fetched or set aside
   const origin = values.replay === undefined
     ? await fresh(values)
     : await readRecording(values.replay, { into: values.state });

@@ -8,9 +8,14 @@ export async function run(context: Context<Values<"ca issue"> & { NAME: string }
   const { values, output } = context;
   const made = await issue({ ...requireSubject(values), ca: values.ca, out: values.out });
   output.result(
-    { ca: made.ca, cert: made.cert, key: made.key, expires: made.expires, fingerprint: made.fingerprint },
+    made,
     `${values.out}: ca.pem, cert.pem, key.pem of the ${values.role} ${values.NAME}, valid until ${
-      made.expires.slice(0, 10)
+      lastDay(made)
     }`,
   );
+}
+
+/** A certificate's last day, and why it comes so soon. */
+export function lastDay({ expires, shortened }: { expires: string; shortened: boolean }): string {
+  return expires.slice(0, 10) + (shortened ? ", with its CA (make a new CA with fedx ca init before)" : "");
 }

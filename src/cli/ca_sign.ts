@@ -1,5 +1,6 @@
 import { signRequest } from "../fed/request.ts";
 import type { CertificateRole } from "../fed/x509.ts";
+import { lastDay } from "./ca_issue.ts";
 import type { Values } from "./commands.ts";
 import type { Context } from "./main.ts";
 import { requireName } from "./names.ts";
@@ -22,9 +23,7 @@ export async function run(context: Context<Values<"ca sign"> & { REQUEST: string
     made,
     [
       `${made.cert}: signed for ${made.name}, role ${made.role}` +
-      `${made.hosts.length > 0 ? `, hosts ${made.hosts.join(", ")}` : ""}, until ${
-        made.expires.slice(0, 10)
-      }`,
+      `${made.hosts.length > 0 ? `, hosts ${made.hosts.join(", ")}` : ""}, until ${lastDay(made)}`,
       `key ${made.key} (is it the one that the site reads out?)`,
       `certificate ${made.fingerprint}`,
     ].join("\n"),

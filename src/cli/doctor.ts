@@ -1,6 +1,7 @@
 // Why: what a hospital's IT department is asked on the day of the run is asked the week before, with the remedy beside it.
 import type { Shard } from "../data/shard.ts";
 import { readIdentity } from "../fed/certificate.ts";
+import { openFiles } from "../fed/open_files.ts";
 import type { Proposal } from "../fed/protocol.ts";
 import { type Layout, layoutOf, type NetworkName } from "../model/layout.ts";
 import { preset } from "../model/recipe.ts";
@@ -10,7 +11,7 @@ import { type Check, failed, open } from "./doctor/check.ts";
 import { checkDisk, diskNeed, readDisk } from "./doctor/disk.ts";
 import { checkEngine, checkGpu, readGpu } from "./doctor/engine.ts";
 import { checkClock, checkIdentity, checkRevocations } from "./doctor/identity.ts";
-import { checkMachine, type MachineFacts, readMachine } from "./doctor/machine.ts";
+import { checkMachine, checkOpenFiles, type MachineFacts, readMachine } from "./doctor/machine.ts";
 import { aggregatorNeed, checkMemory, trainingNeed } from "./doctor/memory.ts";
 import { reach, type Reached } from "./doctor/network.ts";
 import { checkPort } from "./doctor/port.ts";
@@ -49,7 +50,7 @@ async function aggregator(
 ): Promise<void> {
   add(await checkIdentity(values.tls, { role: "aggregator" }), await checkRevocations(values.tls));
   add(checkClock(new Date(), null));
-  add(checkPort(addressOf(values.listen!)));
+  add(checkPort(addressOf(values.listen!)), checkOpenFiles(openFiles()));
   const layout = layoutOf(values.network as NetworkName, { channels: values.channels === 3 ? 3 : 1 });
   const silos = values.silos?.length ?? 3;
   add(...await disk(values.state!, diskNeed("aggregator", { vector: layout.length * 4, silos })));

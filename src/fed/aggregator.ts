@@ -15,6 +15,7 @@ import { FAILURES, ProtocolError } from "./errors.ts";
 import { type OnEvent, safely } from "./event.ts";
 import { nameFullDisk } from "./files.ts";
 import { handlerOf } from "./handlers.ts";
+import { requireOpenFiles } from "./open_files.ts";
 import { checkProposal, checkSame } from "./proposal.ts";
 import { newRunId, type Proposal, type Row } from "./protocol.ts";
 import { freezePlan, gather, lacking, type Wanted } from "./quorum.ts";
@@ -69,12 +70,13 @@ export interface AggregatorOptions {
  * Runs one federation to its end, or goes on with the one in `state`; a finished one only returns its result.
  *
  * @throws {ProtocolError} `bad_proposal`, `other_proposal`, `state_locked`, `port_in_use`, `cannot_listen`,
- * `wrong_runtime`, `unchecked_tls`, `join_timeout`, `share_too_large`, `round_timeout`, `budget_over`, `damaged_state`,
- * `disk_full` · the signal's reason.
+ * `wrong_runtime`, `unchecked_tls`, `too_few_files`, `join_timeout`, `share_too_large`, `round_timeout`, `budget_over`,
+ * `damaged_state`, `disk_full` · the signal's reason.
  */
 export async function runAggregator(options: AggregatorOptions): Promise<AggregatorResult> {
   requirePinnedDeno();
   requireCheckedTls();
+  requireOpenFiles();
   checkProposal(options.proposal);
   const maxShare = maxShareOf(options.proposal, options.maxShare);
   const onEvent = quietly(safely(options.onEvent), { silos: options.proposal.silos });

@@ -6,7 +6,11 @@
  */
 import type * as x509 from "@peculiar/x509";
 import * as v from "valibot";
+import { keyMatches } from "./certificate.ts";
+import { ProtocolError } from "./errors.ts";
+import { type Issuer, issuerOf, onlyCertificate } from "./issuer.ts";
 import { refuseReadableKey } from "./key_files.ts";
+import { CLOCK } from "./peer.ts";
 import { alternativeNames, type CertificateRole, CURVE, EKU, fingerprintOf, library } from "./x509.ts";
 
 const DAY = 86_400;
@@ -37,21 +41,68 @@ const IssuedSchema = v.object({
 /** A certificate that this CA has made. */
 export type IssuedRecord = v.InferOutput<typeof IssuedSchema>;
 
-/** @throws {Deno.errors.NotFound} there is no CA in `dir`; `what` completes “Cannot …” · {Error} others may read its key. */
+/**
+ * Opens the CA in `dir`; `what` completes “Cannot …”.
+ *
+ * @throws {Deno.errors.NotFound} there is none · {Error} others may read its key, its two files do not belong together,
+ * or its time is over: nobody would take what it makes.
+ */
 export async function openAuthority(dir: string, what: string): Promise<Authority> {
   const lib = await library();
   try {
     await refuseReadableKey(`${dir}/ca-key.pem`, { lost: "make a new CA and new certificates" });
-    const cert = new lib.X509Certificate(await Deno.readTextFile(`${dir}/ca.pem`));
-    const der = lib.PemConverter.decodeFirst(await Deno.readTextFile(`${dir}/ca-key.pem`));
-    const key = await crypto.subtle.importKey("pkcs8", der, CURVE, false, ["sign"]);
-    return { dir, cert, key, pem: cert.toString("pem") + "\n" };
+    const cert = await Deno.readTextFile(`${dir}/ca.pem`), key = await Deno.readTextFile(`${dir}/ca-key.pem`);
+    checkAuthority({ cert, key }, `Cannot ${what} with the CA in ${dir}`);
+    const read = new lib.X509Certificate(cert);
+    const der = lib.PemConverter.decodeFirst(key);
+    return {
+      dir,
+      cert: read,
+      key: await crypto.subtle.importKey("pkcs8", der, CURVE, false, ["sign"]),
+      pem: read.toString("pem") + "\n",
+    };
   } catch (cause) {
     if (!(cause instanceof Deno.errors.NotFound)) throw cause;
     throw new Deno.errors.NotFound(
       `Cannot ${what}: expected ca.pem and ca-key.pem in ${dir}; make a CA with: fedx ca init --out ${dir}`,
       { cause },
     );
+  }
+}
+
+/** @throws {Error} a sentence that begins with `cannot`: peers would refuse what these files make. */
+function checkAuthority({ cert, key }: { cert: string; key: string }, cannot: string): void {
+  const refuse = (expected: string, got: string, remedy: string): never => {
+    throw new Error(`${cannot}: expected ${expected}, got ${got}; ${remedy}`);
+  };
+  let issuer: Issuer;
+  try {
+    issuer = issuerOf(cert);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    return refuse(
+      error.expected,
+      error.got,
+      "put back the ca.pem that its certificates were handed out with",
+    );
+  }
+  if (!keyMatches(onlyCertificate(cert), key)) {
+    const remedy =
+      "put both files of one CA there, or make a new CA with fedx ca init, and new certificates with it";
+    refuse("the key of its ca.pem in ca-key.pem", "another key or none", remedy);
+  }
+  const { notBefore, notAfter } = issuer, now = new Date();
+  if (now > notAfter) {
+    const remedy = `make a new CA with fedx ca init, and new certificates with it, or ${CLOCK}`;
+    refuse(
+      `a CA that is good on ${now.toISOString()}`,
+      `one that expired on ${notAfter.toISOString()}`,
+      remedy,
+    );
+  }
+  if (now < notBefore) {
+    const got = `one that is good from ${notBefore.toISOString()} on`;
+    refuse(`a CA that is good on ${now.toISOString()}`, got, CLOCK);
   }
 }
 
@@ -62,22 +113,31 @@ export interface Subject {
   /** DNS names and IP addresses of an aggregator. */
   hosts: readonly string[];
   publicKey: CryptoKey;
-  /** Seconds until it expires, negative for an expired one (tests). @default 398 days */
+  /** Seconds until it expires, at most until the CA does; negative for an expired one (tests). @default 398 days */
   lifetime?: number;
   /** When its time begins, less an hour (tests). @default now */
   from?: Date;
+}
+
+/** A certificate that was made; `shortened`: it would have outlived its CA, and ends with it. */
+export interface Certified {
+  cert: x509.X509Certificate;
+  shortened: boolean;
 }
 
 /**
  * Records and makes a certificate: serverAuth with the hosts as SANs for an aggregator, clientAuth only with the SAN
  * `urn:fedx:silo:NAME` for a silo, so that a silo's certificate cannot act as a server.
  */
-export async function certify(authority: Authority, subject: Subject): Promise<x509.X509Certificate> {
+export async function certify(authority: Authority, subject: Subject): Promise<Certified> {
   const lib = await library();
   const { name, role, publicKey } = subject;
   const names = alternativeNames(role, subject);
   const serialNumber = serial();
   const dates = validity(subject.lifetime ?? LEAF_DAYS * DAY, subject.from);
+  const end = authority.cert.notAfter;
+  const shortened = dates.notAfter > end;
+  if (shortened) dates.notAfter = end;
   const record: IssuedRecord = {
     version: 1,
     serial: serialNumber,
@@ -87,10 +147,10 @@ export async function certify(authority: Authority, subject: Subject): Promise<x
     expires: dates.notAfter.toISOString(),
   };
   await appendRecord(`${authority.dir}/issued.jsonl`, record);
-  return await lib.X509CertificateGenerator.create({
+  const cert = await lib.X509CertificateGenerator.create({
     serialNumber,
     subject: `CN=${name}`,
-    issuer: authority.cert.subject,
+    issuer: authority.cert.subjectName, // in its very encoding: peers compare bytes
     ...dates,
     signingAlgorithm: CURVE,
     publicKey,
@@ -104,6 +164,7 @@ export async function certify(authority: Authority, subject: Subject): Promise<x
       await lib.AuthorityKeyIdentifierExtension.create(authority.cert.publicKey),
     ],
   });
+  return { cert, shortened };
 }
 
 /** Every certificate that this CA has made, oldest first. @throws {SyntaxError} a line is damaged. */

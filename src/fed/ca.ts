@@ -27,6 +27,11 @@ export interface Issued {
   fingerprint: string;
 }
 
+/** What `issue` wrote; `shortened`: the certificate ends with its CA, before its usual time. */
+export interface IssuedLeaf extends Issued {
+  shortened: boolean;
+}
+
 /** @throws {RangeError} the name could not stand in a URI, a file name and a record key. */
 export function checkName(name: string): void {
   if (!v.is(SiloName, name)) {
@@ -79,7 +84,7 @@ export interface IssueOptions {
   ca: string;
   /** Folder to write `ca.pem`, `cert.pem` and `key.pem` into. */
   out: string;
-  /** Seconds until it expires, negative for an expired one (tests). @default 398 days */
+  /** Seconds until it expires, at most until the CA does; negative for an expired one (tests). @default 398 days */
   lifetime?: number;
   /** When its time begins, less an hour (tests). @default now */
   from?: Date;
@@ -88,10 +93,10 @@ export interface IssueOptions {
 /**
  * Makes a key and issues its certificate.
  *
- * @throws {Deno.errors.NotFound} no CA in `options.ca` · {Deno.errors.AlreadyExists} `out` holds a certificate, a
- * CA's key or another CA's `ca.pem`.
+ * @throws {Deno.errors.NotFound} no CA in `options.ca` · {Error} that CA makes nothing that peers would take ·
+ * {Deno.errors.AlreadyExists} `out` holds a certificate, a CA's key or another CA's `ca.pem`.
  */
-export async function issue(options: IssueOptions): Promise<Issued> {
+export async function issue(options: IssueOptions): Promise<IssuedLeaf> {
   checkName(options.name);
   const what = "issue a certificate";
   const lib = await library();
@@ -102,10 +107,12 @@ export async function issue(options: IssueOptions): Promise<Issued> {
   await refuseExisting(what, [paths.cert, paths.key, `${out}/ca-key.pem`], remedy);
   await refuseOtherCa(paths.ca, { pem: authority.pem, what, remedy });
   const keys = await crypto.subtle.generateKey(CURVE, true, ["sign", "verify"]);
-  const cert = await certify(authority, { name, role, hosts, publicKey: keys.publicKey, lifetime, from });
+  const subject = { name, role, hosts, publicKey: keys.publicKey, lifetime, from };
+  const { cert, shortened } = await certify(authority, subject);
   await Deno.mkdir(out, { recursive: true });
   await writeKey(lib, paths.key, keys.privateKey);
   await writeText(paths.cert, cert.toString("pem") + "\n");
   await writeText(paths.ca, authority.pem);
-  return { ...paths, expires: cert.notAfter.toISOString(), fingerprint: await fingerprintOf(cert) };
+  const fingerprint = await fingerprintOf(cert);
+  return { ...paths, expires: cert.notAfter.toISOString(), fingerprint, shortened };
 }

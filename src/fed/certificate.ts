@@ -116,7 +116,8 @@ function attempt<T>(body: () => T, refuse: (error: ProtocolError) => never): T {
   }
 }
 
-function keyMatches(raw: Uint8Array, key: string): boolean {
+/** Whether `key`, PEM, is the private key of the certificate `raw`, DER. */
+export function keyMatches(raw: Uint8Array, key: string): boolean {
   try {
     // deno-lint-ignore no-explicit-any -- node's types accept a KeyObject here, Deno's lag behind
     const own = createPublicKey(createPrivateKey(key) as any).export({ type: "spki", format: "der" });

@@ -15,6 +15,7 @@ import { checkTime, type Peer } from "./peer.ts";
 import { explainServer } from "./server_certificate.ts";
 import { peerOf, SESSION_WINDOW, SETTINGS } from "./tls.ts";
 import { joinChunks } from "./wire.ts";
+import { hostOf } from "./x509.ts";
 
 /** Seconds until a connection attempt is given up. */
 const CONNECT_TIMEOUT = 15;
@@ -98,7 +99,7 @@ export class Connection implements Disposable {
   ): Promise<Connection> {
     const { now = () => new Date() } = options;
     const ca = issuerOf(identity.ca);
-    const host = server.hostname.replace(/^\[|\]$/g, "");
+    const host = hostOf(server);
     const socket = secure(server, { host, identity });
     const timer = Promise.withResolvers<never>();
     const timeout = setTimeout(

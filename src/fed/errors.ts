@@ -267,6 +267,11 @@ export const FAILURES = {
     "Cannot listen",
     "name a host of this machine and a port that you may use with --listen",
   ),
+  too_few_files: fatal(
+    0,
+    "Cannot start the aggregator",
+    "raise the limit: `ulimit -n 1024` before the command, or LimitNOFILE=1024 in its service",
+  ),
   wrong_runtime: fatal(0, "Cannot open network connections with this Deno", "run `npx -y deno@2.9.3`"),
 } as const satisfies Record<string, Failure>;
 

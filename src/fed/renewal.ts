@@ -44,14 +44,16 @@ export class Credentials {
 
   /**
    * Looks at the folder again; what is new and good there is used from now on.
+   * @param show puts it to use, and throws where that cannot be done @default nothing
    * @throws {Error} as `checkCertificate`: neither what lies there is good nor, any longer, what is in use.
    */
-  async refresh(now: Date = new Date()): Promise<Identity> {
+  async refresh(now: Date = new Date(), show: (identity: Identity) => void = () => {}): Promise<Identity> {
     try {
       const found = { ...await readIdentity(this.#dir), ca: this.#identity.ca };
       if (!same(found, this.#seen)) {
         this.#seen = found;
         const checked = this.#check(found, now);
+        this.#show(found, show);
         this.#identity = found;
         this.#complaint = "";
         this.#use(checked);
@@ -69,6 +71,18 @@ export class Credentials {
     return checkIdentity(identity, { dir: this.#dir, ...this.#own, now });
   }
 
+  #show(identity: Identity, show: (identity: Identity) => void): void {
+    try {
+      show(identity);
+    } catch (cause) {
+      const got = (cause as Error).message;
+      throw new Error(
+        `Cannot show the certificate in ${this.#dir}: expected to use it from now on, got ${got}`,
+        { cause },
+      );
+    }
+  }
+
   #use(checked: Checked): void {
     const { fingerprint, expires, warning } = checked;
     this.#expires = new Date(expires);
@@ -82,7 +96,8 @@ function same(a: Identity, b: Identity): boolean {
 }
 
 /**
- * Looks at the folder every so often until disposed of.
+ * Looks at the folder every so often until disposed of. Where `onRenewed` throws, that is told, and the certificate in
+ * use is used on.
  * @param options.period seconds @default 10
  */
 export function watchRenewal(
@@ -90,11 +105,8 @@ export function watchRenewal(
   options: { onRenewed: (identity: Identity) => void; period?: number },
 ): Disposable {
   const { onRenewed, period = PERIOD } = options;
-  let shown = credentials.identity;
-  const timer = setInterval(async () => {
-    // One that has expired is shown on: silos say so with the remedy.
-    const identity = await credentials.refresh().catch(() => credentials.identity);
-    if (identity !== shown) onRenewed(shown = identity); // checked: the server can show it
-  }, period * 1000);
+  const look = () => credentials.refresh(new Date(), onRenewed);
+  // One that has expired is shown on: silos say so with the remedy.
+  const timer = setInterval(() => void look().catch(() => {}), period * 1000);
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }

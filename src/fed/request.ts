@@ -5,7 +5,6 @@
  * What a request asks for is checked, and only name, role, hosts and public key are taken from it: the certificate's
  * other fields are the CA's own, whatever else was asked.
  */
-import { isIP } from "node:net";
 import type * as x509 from "@peculiar/x509";
 import { type Authority, certify, issuedBy, keyDigest, openAuthority } from "./authority.ts";
 import { checkName, DEFAULT_HOSTS } from "./ca.ts";
@@ -16,6 +15,7 @@ import {
   CURVE,
   EKU,
   fingerprintOf,
+  isHost,
   library,
   OID,
   siloUri,
@@ -26,14 +26,6 @@ const LIMIT = 64 << 10;
 
 /** What a site is told whose request cannot be signed. */
 const AGAIN = "have the site make another with: fedx ca request";
-
-const LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?";
-const DNS = new RegExp(`^(?=.{1,253}$)(${LABEL}\\.)*${LABEL}$`, "i");
-
-/** True for a DNS name or an address, without scheme, brackets and port. */
-export function isHost(text: string): boolean {
-  return isIP(text) !== 0 || (DNS.test(text) && !/^[\d.]+$/.test(text));
-}
 
 /** What a request asks for. `key` is the SHA-256 of its public key: the two sites compare it by another way. */
 export interface Asked {
@@ -110,6 +102,8 @@ export interface Signed extends Asked {
   cert: string;
   ca: string | null;
   expires: string;
+  /** Whether that is its CA's end, before its usual time. */
+  shortened: boolean;
   fingerprint: string;
   /** Extensions (OIDs) that the request asked for and did not get. */
   ignored: string[];
@@ -145,14 +139,14 @@ export async function signRequest(
   await refuseExisting(what, file ? [out] : [paths.cert, `${out}/ca-key.pem`], remedy);
   if (paths.ca !== null) await refuseOtherCa(paths.ca, { pem: authority.pem, what, remedy });
   const other = await otherKey(authority, asked);
-  const cert = await certify(authority, { ...asked, lifetime });
+  const { cert, shortened } = await certify(authority, { ...asked, lifetime });
   if (!file) await Deno.mkdir(out, { recursive: true });
   await writeText(paths.cert, cert.toString("pem") + "\n");
   if (paths.ca !== null) await writeText(paths.ca, authority.pem);
   const { name, role, hosts, key, ignored } = asked;
   const fingerprint = await fingerprintOf(cert);
   return {
-    ...{ name, role, hosts, key, ignored, other, fingerprint },
+    ...{ name, role, hosts, key, ignored, other, fingerprint, shortened },
     ...paths,
     expires: cert.notAfter.toISOString(),
   };

@@ -7,6 +7,7 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import { ProtocolError } from "./errors.ts";
+import { dropKept, keepFor, keptFor } from "./kept.ts";
 import { makePrivateFolder, PRIVATE_DIR, PRIVATE_FILE } from "./private_folder.ts";
 
 /** Version of the folder's content; every other one is refused. */
@@ -60,7 +61,7 @@ export class StateFolder implements Disposable {
       }
       db = openDatabase(`${dir}/run.sqlite`);
       const state = new StateFolder(dir, db, lock);
-      state.#claim(options);
+      if (state.#claim(options)) await dropKept(dir);
       db.exec(options.schema ?? "");
       return state;
     } catch (error) {
@@ -72,36 +73,47 @@ export class StateFolder implements Disposable {
 
   /**
    * Moves the folder aside, so that a new run can begin in its place; nothing of it is lost.
-   * @param options.keep keys of `meta` that the new folder begins with @default none
+   * @param options.keep keys of `meta` that the new folder begins with, whoever opens it first @default none
+   * @param options.faultPoint awaited at named moments @default none
    * @returns where it lies now, null when there was none.
    * @throws {ProtocolError} as `open`.
    */
   static async setAside(
     dir: string,
-    options: { role: string; keep?: readonly string[] },
+    options: { role: string; keep?: readonly string[]; faultPoint?: (name: string) => void | Promise<void> },
   ): Promise<string | null> {
     if (await Deno.stat(`${dir}/run.sqlite`).then(() => false, () => true)) return null;
-    const { role, keep = [] } = options;
+    const { role, keep = [], faultPoint = () => {} } = options;
     const state = await StateFolder.open(dir, { role, anyAge: true });
     const kept = keep.map((key) => [key, state.get(key)] as const).filter(([, value]) => value !== null);
     state.db.close();
     const aside = `${dir.replace(/\/+$/, "")}.${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")}`;
     try {
+      if (kept.length > 0) await keepFor(dir, role, Object.fromEntries(kept));
+      await faultPoint("kept");
       await Deno.rename(dir, aside);
+      await faultPoint("set_aside");
     } finally {
       state.#lock.close();
-    }
-    if (kept.length > 0) {
-      using fresh = await StateFolder.open(dir, { role });
-      for (const [key, value] of kept) fresh.set(key, value);
     }
     return aside;
   }
 
-  /** Notes whose folder this is, or refuses another's before anything in it is touched. */
-  #claim({ role, ...options }: { role: string; anyAge?: boolean }): void {
+  /**
+   * Notes whose folder this is, or refuses another's before anything in it is touched.
+   * @returns whether it is new.
+   */
+  #claim({ role, ...options }: { role: string; anyAge?: boolean }): boolean {
     const found = this.get<{ version: number; role: string }>("state");
-    if (found === null) return this.set("state", { version: VERSION, role });
+    if (found === null) {
+      const kept = Object.entries(keptFor(this.dir, role));
+      this.transaction(() => {
+        for (const [key, value] of [["state", { version: VERSION, role }], ...kept] as const) {
+          this.set(key, value);
+        }
+      });
+      return true;
+    }
     if (found.version > VERSION) {
       throw new ProtocolError("newer_state", {
         expected: `version ${VERSION} at most in ${this.dir}`,
@@ -120,6 +132,7 @@ export class StateFolder implements Disposable {
         got: found.role,
       });
     }
+    return false;
   }
 
   /**

@@ -33,10 +33,25 @@ export async function library(): Promise<typeof x509> {
   return await import("@peculiar/x509");
 }
 
+const LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?";
+/** As URLs read it, what ends in a number is an address. */
+const NUMBER = "(\\d+|0x[\\da-f]*)$";
+const DNS = new RegExp(`^(?=.{1,253}$)(${LABEL}\\.)*(?!${NUMBER})${LABEL}$`, "i");
+
 /** Whether it is a DNS name without wildcards, and not an address. */
 export function isDnsName(host: string): boolean {
-  const label = "[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?";
-  return host.length <= 253 && new RegExp(`^${label}(\\.${label})*$`, "i").test(host) && isIP(host) === 0;
+  return DNS.test(host);
+}
+
+/** Whether it is a DNS name or an address, without scheme, brackets, port and zone: what certificates name. */
+export function isHost(host: string): boolean {
+  // An address with a zone (fe80::1%eth0) means something on one machine only.
+  return isDnsName(host) || (isIP(host) !== 0 && !host.includes("%"));
+}
+
+/** The host of a URL as certificates name it: without brackets, and without the dot that may end a DNS name. */
+export function hostOf(url: URL): string {
+  return url.hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "");
 }
 
 /** An IPv6 address in its only short form without dots (RFC 5952 but for those), another host as it is. */
@@ -46,9 +61,9 @@ export function canonicalHost(host: string): string {
 
 /** A DNS name or an address as a SAN holds it. @throws {RangeError} it is neither, or a wildcard. */
 export function hostName(host: string): x509.JsonGeneralName {
-  // An address with a zone (fe80::1%eth0) means something on one machine only.
-  if (isIP(host) !== 0 && !host.includes("%")) return { type: "ip", value: canonicalHost(host) };
-  if (isDnsName(host)) return { type: "dns", value: host };
+  if (isHost(host)) {
+    return isIP(host) === 0 ? { type: "dns", value: host } : { type: "ip", value: canonicalHost(host) };
+  }
   throw new RangeError(
     `Cannot make a certificate for ${
       JSON.stringify(host)

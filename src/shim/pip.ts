@@ -34,8 +34,18 @@ export async function pipDownload(spec: string, options: PipOptions): Promise<st
   return `${options.to}/${wheel}`;
 }
 
-/** pip's settings that name a file. */
-const FILE_SETTINGS = ["PIP_CONFIG_FILE", "PIP_CERT", "PIP_CLIENT_CERT"];
+/** Settings of pip, and of the libraries that it fetches with, that name a file. */
+const FILE_SETTINGS = [
+  "PIP_CONFIG_FILE",
+  "PIP_CERT",
+  "PIP_CLIENT_CERT",
+  "REQUESTS_CA_BUNDLE",
+  "CURL_CA_BUNDLE",
+  "SSL_CERT_FILE",
+  "NETRC",
+];
+/** OpenSSL's setting that names folders with colons between. */
+const FOLDERS_SETTING = "SSL_CERT_DIR";
 /** pip's settings that name files, folders and addresses with spaces between. */
 const LIST_SETTINGS = ["PIP_FIND_LINKS", "PIP_CONSTRAINT"];
 
@@ -49,6 +59,8 @@ function absoluteSettings(): Record<string, string> {
     const value = Deno.env.get(name);
     if (value) settings[name] = isRelative(value) ? resolve(value) : value;
   }
+  const folders = Deno.env.get(FOLDERS_SETTING);
+  if (folders) settings[FOLDERS_SETTING] = folders.replaceAll(/[^:]+/g, (folder) => resolve(folder));
   for (const name of LIST_SETTINGS) {
     const value = Deno.env.get(name);
     if (value) settings[name] = value.replaceAll(/\S+/g, url);

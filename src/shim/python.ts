@@ -35,7 +35,8 @@ export async function runPython(args: string[], options: PythonOptions = {}): Pr
   try {
     return await gather(spawn(args, { ...options, cwd: folder }), options.onLine);
   } finally {
-    await Deno.remove(folder, { recursive: true });
+    // What the run gave counts, not an empty folder that stays behind.
+    await Deno.remove(folder, { recursive: true }).catch(() => {});
   }
 }
 

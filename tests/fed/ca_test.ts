@@ -2,8 +2,21 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { issuedBy } from "../../src/fed/authority.ts";
 import { checkName, initCa, issue } from "../../src/fed/ca.ts";
 import { checkCertificate } from "../../src/fed/certificate.ts";
+import { issuerOf } from "../../src/fed/issuer.ts";
 import { makeRequest, signRequest } from "../../src/fed/request.ts";
 import { revoke } from "../../src/fed/revoke.ts";
+import {
+  bits,
+  boolean,
+  draft,
+  extension,
+  integer,
+  keys,
+  make,
+  nameOf,
+  sequence,
+  utcTime,
+} from "../attack/certificates.ts";
 import { inFolder } from "../folder.ts";
 
 async function withCa(body: (dir: string) => Promise<void>): Promise<void> {
@@ -73,6 +86,75 @@ Deno.test("a CA whose key others may read issues, signs and revokes nothing, and
     }
     await Deno.chmod(`${ca}/ca-key.pem`, 0o600);
     for (const use of uses) await use();
+  }));
+
+/** Writes a CA by hand that is good from `from` to `to`, in days from now. */
+async function handMadeCa(dir: string, from: number, to: number): Promise<void> {
+  const name = nameOf("the CA"), { publicKey, privateKey } = keys();
+  const [start, end] = [from, to].map((days) => utcTime(new Date(Date.now() + days * 86_400_000)));
+  const own = make(draft("silo", { name, key: privateKey }, {
+    subject: name,
+    key: publicKey,
+    validity: sequence(start, end),
+    extensions: [
+      extension("2.5.29.19", sequence(boolean(0xff), integer(0)), true),
+      extension("2.5.29.15", bits(1, Uint8Array.of(0x06)), true),
+    ],
+  }));
+  await Deno.mkdir(dir);
+  const pem = `-----BEGIN CERTIFICATE-----\n${own.toBase64()}\n-----END CERTIFICATE-----\n`;
+  await Deno.writeTextFile(`${dir}/ca.pem`, pem);
+  const key = privateKey.export({ type: "pkcs8", format: "pem" });
+  await Deno.writeTextFile(`${dir}/ca-key.pem`, key.toString(), { mode: 0o600 });
+}
+
+Deno.test("a CA of two halves, a bundle or an expired CA issues, signs and revokes nothing, and says what to do", () =>
+  withCa(async (dir) => {
+    await initCa(`${dir}/other`);
+    await handMadeCa(`${dir}/old`, -20, -1);
+    await handMadeCa(`${dir}/early`, 1, 20);
+    const [own, other] = ["ca", "other"].map((ca) => Deno.readTextFileSync(`${dir}/${ca}/ca.pem`));
+    const { request } = await makeRequest({ name: "b", role: "silo", out: `${dir}/b` });
+    const cases: [string, string, string, string][] = [
+      ["other", own, "expected the key of its ca.pem in ca-key.pem, got another key", "of one CA"],
+      ["other", own + other, "got 2 certificates", "put back the ca.pem"],
+      ["other", "", "got 0 certificates", "put back the ca.pem"],
+      ["old", "", "got one that expired on", "fedx ca init"],
+      ["early", "", "got one that is good from", "set this machine's clock"],
+    ];
+    for (const [folder, pem, got, remedy] of cases) {
+      const ca = `${dir}/${folder}`;
+      if (folder === "other") await Deno.writeTextFile(`${ca}/ca.pem`, pem);
+      for (
+        const use of [
+          () => issue({ name: "c", role: "silo", ca, out: `${dir}/c` }),
+          () => signRequest({ request, name: "b", role: "silo", ca, out: `${dir}/back` }),
+          () => revoke({ name: "a", ca, tls: `${dir}/tls` }),
+        ]
+      ) {
+        const { message } = await assertRejects(use, Error, got);
+        assertStringIncludes(message, ` with the CA in ${ca}: expected `);
+        assertStringIncludes(message, remedy);
+      }
+      assertEquals(await issuedBy(ca), []);
+    }
+  }));
+
+Deno.test("a certificate ends with its CA at the latest, and says that it was shortened", () =>
+  inFolder(async (dir) => {
+    await handMadeCa(`${dir}/ca`, -1, 20);
+    const ca = `${dir}/ca`;
+    const end = issuerOf(await Deno.readTextFile(`${ca}/ca.pem`)).notAfter.toISOString();
+    const issued = await issue({ name: "a", role: "silo", ca, out: `${dir}/a` });
+    assertEquals([issued.expires, issued.shortened], [end, true]);
+    const { expires } = await checkCertificate(`${dir}/a`, { role: "silo", name: "a" });
+    assertEquals(expires, end);
+    const { request } = await makeRequest({ name: "b", role: "silo", out: `${dir}/b` });
+    const signed = await signRequest({ request, name: "b", role: "silo", ca, out: `${dir}/back` });
+    assertEquals([signed.expires, signed.shortened], [end, true]);
+    assertEquals((await issuedBy(ca)).map((one) => one.expires), [end, end]);
+    const short = await issue({ name: "c", role: "silo", ca, out: `${dir}/c`, lifetime: 86_400 });
+    assertEquals(short.shortened, false);
   }));
 
 Deno.test("issue without a CA names fedx ca init", async () => {

@@ -79,3 +79,17 @@ Deno.test("serve tells a silo that finds no slot when to ask again", () =>
     const { status, headers } = await connection.send({ method: "POST", path: "/" });
     assertEquals([status, headers["retry-after"]], [503, "1"]);
   }));
+
+Deno.test("Connection.open reaches a host whose name ends in a dot, which no certificate has", () =>
+  withFederation(async (dir) => {
+    const hub = await readIdentity(`${dir}/tls-aggregator`);
+    await using server = await serve({
+      ...{ host: "127.0.0.1", port: 0, onEvent() {}, onSession() {} },
+      identity: hub,
+      admission: await Admission.open(`${dir}/tls-aggregator`, { ca: hub.ca }),
+      handler: () => Promise.resolve(answerOf(new ProtocolError("slots_taken", { expected: "4", got: "5" }))),
+    });
+    const url = new URL(`https://localhost.:${server.port}`);
+    using connection = await Connection.open(url, await readIdentity(`${dir}/tls-a`));
+    assertEquals((await connection.send({ method: "GET", path: "/" })).status, 503);
+  }));

@@ -221,3 +221,38 @@ Deno.test("serve shows a renewed certificate from the next connection on, withou
       assertEquals((await connection.send({ method: "GET", path: "/" })).status, 200);
     });
   }));
+
+Deno.test("watchRenewal: a certificate that cannot be shown is told once, and the one in use is used on until another comes", () =>
+  withFederation(async (dir) => {
+    const ca = `${dir}/ca`, tls = `${dir}/tls-aggregator`;
+    const texts: string[] = [];
+    const told = Promise.withResolvers<void>();
+    const credentials = await Credentials.open(tls, {
+      role: "aggregator",
+      onEvent(event) {
+        // A look in the middle of copying tells of that.
+        if (event.type !== "warning" || !event.text.includes("takes none")) return;
+        texts.push(event.text);
+        told.resolve();
+      },
+    });
+    const first = credentials.identity;
+    const shown: Identity[] = [];
+    const taken = Promise.withResolvers<void>();
+    const onRenewed = (identity: Identity) => {
+      shown.push(identity);
+      if (shown.length === 1) throw new Error("the server takes none");
+      taken.resolve();
+    };
+    for (const out of ["1", "2"]) await issue({ name: "hub", role: "aggregator", ca, out: `${dir}/${out}` });
+    using _watch = watchRenewal(credentials, { onRenewed, period: 0.02 });
+    await replace(tls, `${dir}/1`);
+    await told.promise;
+    assertEquals(credentials.identity, first);
+    await replace(tls, `${dir}/2`);
+    await taken.promise;
+    assertEquals(credentials.identity, await readIdentity(tls));
+    assertEquals([shown.length, shown.at(-1)], [2, credentials.identity]);
+    assertEquals(texts.length, 1);
+    assertStringIncludes(texts[0], "got the server takes none; the certificate in use is used on");
+  }));

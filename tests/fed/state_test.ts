@@ -15,7 +15,7 @@ import { REVOCATIONS, StateFolder } from "../../src/fed/state.ts";
 import { requireCheckedTls, requirePinnedDeno } from "../../src/fed/tls.ts";
 import { digest, writeDurably } from "../../src/model/checkpoint.ts";
 import { inFolder } from "../folder.ts";
-import { proposalOf } from "./fake_federation.ts";
+import { killAt, Killed, proposalOf } from "./fake_federation.ts";
 import { startVector, TINY } from "./fake_trainer.ts";
 import { registration } from "./open_round.ts";
 
@@ -207,16 +207,73 @@ Deno.test("requireCheckedTls refuses NODE_TLS_REJECT_UNAUTHORIZED=0, naming it, 
   assertStringIncludes(error.message, "NODE_TLS_REJECT_UNAUTHORIZED=0");
 });
 
+/** A folder of a run that knows a list of revoked certificates. */
+async function knowing(dir: string, number: number): Promise<void> {
+  using state = await AggregatorState.open(dir);
+  if (state.run === null) state.begin("r".repeat(32), proposalOf(startVector(TINY)), { now: 0 });
+  state.folder.set(REVOCATIONS, { number });
+}
+
 Deno.test("StateFolder.setAside: what is to be kept stands in the new folder, and nothing else", () =>
   inFolder(async (parent) => {
     const dir = `${parent}/hub`;
-    {
-      using state = await AggregatorState.open(dir);
-      state.begin("r".repeat(32), proposalOf(startVector(TINY)), { now: 0 });
-      state.folder.set(REVOCATIONS, { ca: "x", number: 3 });
-    }
+    await knowing(dir, 3);
     await StateFolder.setAside(dir, { role: "aggregator", keep: [REVOCATIONS, "absent"] });
-    using fresh = await AggregatorState.open(dir);
-    assertEquals([fresh.run, fresh.folder.get("absent")], [null, null]);
-    assertEquals(fresh.folder.get(REVOCATIONS), { ca: "x", number: 3 });
+    {
+      using fresh = await AggregatorState.open(dir);
+      assertEquals([fresh.run, fresh.folder.get("absent")], [null, null]);
+      assertEquals(fresh.folder.get(REVOCATIONS), { number: 3 });
+    }
+    const names = (await Array.fromAsync(Deno.readDir(parent))).map(({ name }) => name).toSorted();
+    assertMatch(names.join(), /^hub,hub\.\d{8}T\d{6}Z$/);
+  }));
+
+Deno.test("StateFolder.setAside: no kill on the way loses what is to be kept, whatever is done next", async () => {
+  const role = "aggregator", keep = [REVOCATIONS];
+  const again = (dir: string) => StateFolder.setAside(dir, { role, keep });
+  /** The start of `fedx aggregate` makes the folder for its log first. */
+  const logged = (dir: string) => Deno.mkdir(dir, { recursive: true, mode: 0o700 }).then(() => null);
+  for (const point of ["kept", "set_aside"]) {
+    for (const next of [() => Promise.resolve(null), again, logged]) {
+      await inFolder(async (parent) => {
+        const dir = `${parent}/hub`;
+        await knowing(dir, 3);
+        const killed = () => StateFolder.setAside(`${dir}/`, { role, keep, faultPoint: killAt(point) });
+        await assertRejects(killed, Killed);
+        await next(dir);
+        using state = await AggregatorState.open(dir);
+        assertEquals(state.folder.get(REVOCATIONS), { number: 3 }, point);
+        assertEquals(state.run === null, point === "set_aside" || next === again);
+      });
+    }
+  }
+});
+
+Deno.test("StateFolder.setAside keeps the newest values, not those of a time when it was killed", () =>
+  inFolder(async (parent) => {
+    const dir = `${parent}/hub`, role = "aggregator", keep = [REVOCATIONS];
+    await knowing(dir, 3);
+    await assertRejects(() => StateFolder.setAside(dir, { role, keep, faultPoint: killAt("kept") }), Killed);
+    await knowing(dir, 4);
+    const { mode } = await Deno.stat(`${dir}.kept.json`);
+    assertEquals(mode! & 0o777, 0o600);
+    await StateFolder.setAside(dir, { role, keep });
+    using state = await AggregatorState.open(dir);
+    assertEquals(state.folder.get(REVOCATIONS), { number: 4 });
+  }));
+
+Deno.test("StateFolder.open begins no folder in place of one whose kept values are damaged", () =>
+  inFolder(async (parent) => {
+    const dir = `${parent}/hub`, role = "aggregator", keep = [REVOCATIONS];
+    await knowing(dir, 3);
+    const killed = () => StateFolder.setAside(dir, { role, keep, faultPoint: killAt("set_aside") });
+    await assertRejects(killed, Killed);
+    const whole = await Deno.readTextFile(`${dir}.kept.json`);
+    await Deno.writeTextFile(`${dir}.kept.json`, whole.slice(0, -5));
+    const error = await assertRejects(() => AggregatorState.open(dir), ProtocolError);
+    assertEquals(error.code, "damaged_state");
+    assertMatch(error.message, /hub\.kept\.json.*newest revoked\.json/);
+    await Deno.writeTextFile(`${dir}.kept.json`, whole);
+    using state = await AggregatorState.open(dir);
+    assertEquals(state.folder.get(REVOCATIONS), { number: 3 });
   }));

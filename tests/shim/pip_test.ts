@@ -50,6 +50,31 @@ Deno.test("pipDownload: relative paths mean the working folder, in its options a
       }));
   }));
 
+Deno.test("pipDownload: certificates that the environment names by relative paths are the working folder's", () =>
+  inFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/python`, "#!/bin/sh\nenv\n", { mode: 0o755 });
+    const files = ["PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "NETRC"];
+    const settings = {
+      ...Object.fromEntries(files.map((name) => [name, `certs/${name}.pem`])),
+      PIP_CLIENT_CERT: "/etc/client.pem",
+      SSL_CERT_DIR: "certs:/etc/ssl/certs:./more",
+    };
+    const seen: string[] = [];
+    const onLine = (line: string) => void seen.push(line);
+    await workingIn(folder, () =>
+      withEnv(settings, async () => {
+        const run = () => pipDownload("probe", { to: folder, python: "./python", onLine });
+        await assertRejects(run, Error, "expected pip to leave a wheel");
+        const here = Deno.cwd();
+        const wanted = [
+          ...files.map((name) => `${name}=${here}/certs/${name}.pem`),
+          "PIP_CLIENT_CERT=/etc/client.pem",
+          `SSL_CERT_DIR=${here}/certs:/etc/ssl/certs:${here}/more`,
+        ];
+        for (const line of wanted) assert(seen.includes(line), line);
+      }));
+  }));
+
 Deno.test("pipDownload: a package that is not there is one sentence with the remedy", () =>
   inFolder(async (folder) => {
     const env = { PIP_NO_INDEX: "1", PIP_FIND_LINKS: folder };

@@ -1,8 +1,9 @@
 // Why: a wheel of libtorch asks for a system of a certain age, and the roles for one Deno; both show before anything is opened.
 import { constrainedMemory } from "node:process";
+import { LEAST_FILES, requireOpenFiles } from "../../fed/open_files.ts";
 import { PINNED_DENO, TLS_SWITCH } from "../../fed/tls.ts";
 import { cores } from "../engine.ts";
-import { bad, bytes, type Check, good, open } from "./check.ts";
+import { bad, bytes, type Check, failed, good, open } from "./check.ts";
 
 /** The oldest C library that PyTorch's wheels run on (manylinux_2_28). */
 const OLDEST_GLIBC = [2, 28] as const;
@@ -80,6 +81,18 @@ function runtime({ deno, checkedTls }: MachineFacts): Check {
 function memory({ memory, available, limited }: MachineFacts): Check {
   const where = limited ? "the cgroup allows" : "can be had";
   return good("memory", `${bytes(memory)}, of which ${bytes(available)} ${where}`);
+}
+
+/** Whether an aggregator may have enough files open; `limit` as `openFiles` finds it. */
+export function checkOpenFiles(limit: number | null): Check {
+  const name = "open files", enough = `at least ${LEAST_FILES} for this process`;
+  if (limit === null) return open(name, "no limit could be found out", `see that it is ${enough}: ulimit -n`);
+  try {
+    requireOpenFiles(limit);
+    return good(name, enough);
+  } catch (error) {
+    return failed(name, error, "");
+  }
 }
 
 async function readGlibc(): Promise<string | null> {

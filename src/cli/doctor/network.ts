@@ -5,6 +5,7 @@ import type { Identity } from "../../fed/certificate.ts";
 import { Client } from "../../fed/client.ts";
 import { ProtocolError } from "../../fed/errors.ts";
 import type { RunView } from "../../fed/protocol.ts";
+import { hostOf } from "../../fed/x509.ts";
 import { bad, type Check, failed, good, open } from "./check.ts";
 
 /** Seconds that one step may take. */
@@ -52,7 +53,7 @@ export const STEPS: Steps = {
 export async function reach(server: URL, identity: Identity, steps: Steps = STEPS): Promise<Reached> {
   const reached: Reached = { checks: [], view: null, clockAhead: null, bandwidth: null };
   const { checks } = reached;
-  const host = server.hostname.replace(/^\[|\]$/g, ""), port = Number(server.port || 443);
+  const host = hostOf(server), port = Number(server.port || 443);
   const give = (check: Check): Reached => {
     checks.push(check);
     const left = ["address", "connection", "handshake", "answer"].slice(checks.length);

@@ -1,6 +1,11 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Check } from "../../../src/cli/doctor/check.ts";
-import { checkMachine, type MachineFacts, readMachine } from "../../../src/cli/doctor/machine.ts";
+import {
+  checkMachine,
+  checkOpenFiles,
+  type MachineFacts,
+  readMachine,
+} from "../../../src/cli/doctor/machine.ts";
 import { aggregatorNeed, checkMemory, trainingNeed } from "../../../src/cli/doctor/memory.ts";
 import { PINNED_DENO } from "../../../src/fed/tls.ts";
 
@@ -54,4 +59,11 @@ Deno.test("checkMemory compares the need with what can be had", () => {
   const check = checkMemory(3 * 2 ** 30, 2 ** 30, options);
   assertEquals([check.ok, check.remedy], [false, "a smaller --batch"]);
   assertStringIncludes(check.detail, "3.0 GiB, 1.0 GiB can be had");
+});
+
+Deno.test("checkOpenFiles asks for 256 files of an aggregator, with the remedy; no limit that is known is no fault", () => {
+  assertEquals([255, 256, null].map((limit) => checkOpenFiles(limit).ok), [false, true, null]);
+  const { detail, remedy } = checkOpenFiles(128);
+  assertStringIncludes(detail, "expected at least 256 open files for this process, got 128");
+  assertStringIncludes(remedy!, "LimitNOFILE");
 });
