@@ -10,6 +10,7 @@ import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { ProtocolError } from "./errors.ts";
 import type { OnEvent } from "./event.ts";
+import { issuerOf } from "./issuer.ts";
 import type { SiloPeer } from "./peer.ts";
 import { LIST_NAME, readList, type Revoked } from "./revocation.ts";
 
@@ -22,16 +23,13 @@ interface Seen {
   fault: ProtocolError | null;
 }
 
-/** The newest list that was ever seen, of which CA (SHA-256 of its certificate as PEM). */
-export interface SeenList {
-  ca: string;
-  number: number;
-}
+/** The number of the newest list that was ever seen, by CA: SHA-256 of its public key, however its file is written. */
+export type SeenLists = Readonly<Record<string, number>>;
 
 /** Where that is kept over a restart. */
 export interface ListMemory {
-  get(): SeenList | null;
-  set(seen: SeenList): void;
+  get(): SeenLists | null;
+  set(seen: SeenLists): void;
 }
 
 /** What `Admission.open` is told. */
@@ -58,13 +56,12 @@ export class Admission {
     this.#ca = ca;
     this.#onEvent = onEvent;
     this.#memory = memory;
-    const kept = memory?.get() ?? null;
-    if (kept?.ca === digestOf(ca)) this.#seen.number = kept.number;
+    this.#seen.number = memory?.get()?.[digestOf(ca)] ?? 0;
   }
 
   /**
    * Reads the list of the folder `dir`.
-   * @throws {ProtocolError} `damaged_revocations`.
+   * @throws {ProtocolError} `damaged_revocations`, `damaged_ca`.
    */
   static async open(dir: string, options: AdmissionOptions): Promise<Admission> {
     const admission = new Admission(dir, options);
@@ -109,7 +106,9 @@ export class Admission {
         });
       }
       // Kept before it holds: a process that ends in between has not let anybody in by it.
-      if (number > this.#seen.number) this.#memory?.set({ ca: digestOf(this.#ca), number });
+      if (number > this.#seen.number) {
+        this.#memory?.set({ ...this.#memory.get(), [digestOf(this.#ca)]: number });
+      }
       const revoked = new Map(found?.list.revoked.map((one) => [one.serial, one]));
       this.#seen = { stamp, number, revoked, fault: null };
     } catch (error) {
@@ -131,4 +130,7 @@ export class Admission {
   }
 }
 
-const digestOf = (pem: string) => createHash("sha256").update(pem).digest("hex");
+function digestOf(pem: string): string {
+  const key = issuerOf(pem).key.export({ type: "spki", format: "der" });
+  return createHash("sha256").update(key).digest("hex");
+}

@@ -6,7 +6,7 @@
  */
 import { digest, writeDurably } from "../model/checkpoint.ts";
 import { type Layout, layoutOf } from "../model/layout.ts";
-import { Admission, type ListMemory, type SeenList } from "./admission.ts";
+import { Admission, type ListMemory, type SeenLists } from "./admission.ts";
 import { SILENCE } from "./attendance.ts";
 import { ascii } from "./ascii.ts";
 import { AggregatorState } from "./aggregator_state.ts";
@@ -177,7 +177,7 @@ async function prepare(state: AggregatorState, options: AggregatorOptions): Prom
 async function listen(run: Run, { identity }: Credentials, options: AggregatorOptions): Promise<Server> {
   const { folder } = run.state;
   const memory: ListMemory = {
-    get: () => folder.get<SeenList>(REVOCATIONS),
+    get: () => folder.get<SeenLists>(REVOCATIONS),
     set: (seen) => folder.set(REVOCATIONS, seen),
   };
   return await serve({

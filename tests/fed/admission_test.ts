@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { Admission, type ListMemory, type SeenList } from "../../src/fed/admission.ts";
+import { Admission, type ListMemory, type SeenLists } from "../../src/fed/admission.ts";
 import { issuedBy } from "../../src/fed/authority.ts";
 import { initCa, issue } from "../../src/fed/ca.ts";
 import { ProtocolError } from "../../src/fed/errors.ts";
@@ -56,7 +56,7 @@ Deno.test("Admission serves nobody while the list is damaged, older or gone, say
     );
   }));
 
-Deno.test("Admission knows after a restart which list was the newest, of this CA and of no other", () =>
+Deno.test("Admission knows after a restart which list was the newest, by CA, however ca.pem is written", () =>
   inFolder(async (dir) => {
     const [ca, tls] = [`${dir}/ca`, `${dir}/hub`];
     await initCa(ca);
@@ -64,20 +64,31 @@ Deno.test("Admission knows after a restart which list was the newest, of this CA
     await revoke({ name: "a", ca, tls });
     const first = await Deno.readTextFile(`${tls}/revoked.json`);
     await revoke({ name: "a", ca, tls });
-    let kept: SeenList | null = null;
+    let kept: SeenLists | null = null;
     const memory: ListMemory = { get: () => kept, set: (seen) => void (kept = seen) };
-    const open = async (from = ca) => {
-      return await Admission.open(tls, { ca: await Deno.readTextFile(`${from}/ca.pem`), memory });
+    const numbers = () => Object.values(kept ?? {});
+    const open = async (from = ca, written = (pem: string) => pem) => {
+      return await Admission.open(tls, { ca: written(await Deno.readTextFile(`${from}/ca.pem`)), memory });
     };
     await open();
-    assertEquals(kept!.number, 2);
+    assertEquals(numbers(), [2]);
+    const same = [(pem: string) => pem.replaceAll("\n", "\r\n"), (pem: string) => `the CA\n${pem}\n`];
     for (const text of [first, null]) {
       if (text === null) await Deno.remove(`${tls}/revoked.json`);
       else await Deno.writeTextFile(`${tls}/revoked.json`, text);
-      const error = await assertRejects(() => open(), ProtocolError, "list 2 or a later one");
-      assertEquals(error.code, "damaged_revocations");
+      for (const written of [undefined, ...same]) {
+        const error = await assertRejects(() => open(ca, written), ProtocolError, "list 2 or a later one");
+        assertEquals(error.code, "damaged_revocations");
+      }
     }
-    await initCa(`${dir}/other`);
-    await (await open(`${dir}/other`)).check({ silo: "a", serial: "41" });
-    assertEquals(kept!.number, 2, "a CA without a list has nothing to remember");
+    const other = `${dir}/other`;
+    await initCa(other);
+    await (await open(other)).check({ silo: "a", serial: "41" });
+    assertEquals(numbers(), [2], "a CA without a list has nothing to remember");
+    await issue({ name: "a", role: "silo", ca: other, out: `${dir}/other-a` });
+    await revoke({ name: "a", ca: other, tls });
+    await open(other);
+    assertEquals(numbers(), [2, 1]);
+    await Deno.remove(`${tls}/revoked.json`);
+    for (const from of [ca, other]) await assertRejects(() => open(from), ProtocolError, "or a later one");
   }));
