@@ -213,9 +213,12 @@ async function ask(
   const { peer, now = () => new Date() } = context;
   try {
     if (peer === undefined) throw new Error("a request of nobody who was judged");
-    const check = () => checkTime(peer, { role: "silo", now: now() });
-    check();
-    await context.admission.check(peer);
+    const checkDates = () => checkTime(peer, { role: "silo", now: now() });
+    const checkAll = async () => {
+      checkDates();
+      await context.admission.check(peer);
+    };
+    await checkAll();
     // Or the handler would take a connection that is gone for the silo's, and refuse the one that follows it.
     if (!context.isOpen()) throw new Error("the connection closed before its request was looked at");
     const answer = await context.handler({
@@ -225,11 +228,10 @@ async function ask(
       silo: peer.silo,
       session: session!,
       // A handler that refuses in the middle of the body still has its answer to give on this stream.
-      body: whileGood(stream.iterator({ destroyOnReturn: false }), check),
+      body: whileGood(stream.iterator({ destroyOnReturn: false }), { checkDates, checkAll }),
       signal: context.signal,
     });
-    check(); // an answer may be half a minute later
-    await context.admission.check(peer);
+    await checkAll(); // an answer may be half a minute later
     return answer;
   } catch (error) {
     if (error instanceof ProtocolError && OVER.has(error.code)) {
@@ -240,10 +242,13 @@ async function ask(
 }
 
 /** A request's body for as long as its certificate is good: what came whole after that does not count. */
-async function* whileGood(body: AsyncIterable<Uint8Array>, check: () => void): AsyncIterable<Uint8Array> {
+async function* whileGood(
+  body: AsyncIterable<Uint8Array>,
+  { checkDates, checkAll }: { checkDates: () => void; checkAll: () => Promise<void> },
+): AsyncIterable<Uint8Array> {
   for await (const chunk of body) {
-    check();
+    checkDates();
     yield chunk;
   }
-  check();
+  await checkAll();
 }

@@ -60,29 +60,37 @@ Deno.test("serve: a live connection is refused with its own code from the moment
     });
   }));
 
-Deno.test("serve: what arrives whole after its certificate has expired does not count", () =>
+Deno.test("serve: what arrives whole after its certificate has expired, or was revoked, does not count", () =>
   withFederation(async (dir) => {
-    let now = Date.now(), counted = 0;
-    const begun = Promise.withResolvers<void>(), expired = Promise.withResolvers<void>();
-    const options: Partial<ServeOptions> = {
-      now: () => new Date(now),
-      async handler(request) {
-        begun.resolve();
-        await expired.promise;
-        await readBody(request);
-        counted++;
-        return { status: 200, json: {} };
-      },
-    };
-    await withServer(dir, options, async (_, url) => {
-      using connection = await Connection.open(url, await readIdentity(`${dir}/tls-a`));
-      const answer = connection.send({ method: "PUT", path: "/v1/x", body: [new Uint8Array(1000)] });
-      await begun.promise;
-      now += YEARS;
-      expired.resolve();
-      const { status, body } = await answer;
-      assertEquals([status, errorIn(body).code, counted], [403, "certificate_expired", 0]);
-    });
+    for (const code of ["certificate_expired", "certificate_revoked"] as const) {
+      let now = Date.now(), counted = 0, revoked = false;
+      const begun = Promise.withResolvers<void>(), over = Promise.withResolvers<void>();
+      const options: Partial<ServeOptions> = {
+        now: () => new Date(now),
+        admission: {
+          async check() {
+            if (revoked) throw new ProtocolError("certificate_revoked", { expected: "good", got: "revoked" });
+          },
+        },
+        async handler(request) {
+          begun.resolve();
+          await over.promise;
+          await readBody(request);
+          counted++;
+          return { status: 200, json: {} };
+        },
+      };
+      await withServer(dir, options, async (_, url) => {
+        using connection = await Connection.open(url, await readIdentity(`${dir}/tls-a`));
+        const answer = connection.send({ method: "PUT", path: "/v1/x", body: [new Uint8Array(1000)] });
+        await begun.promise;
+        if (code === "certificate_expired") now += YEARS;
+        else revoked = true;
+        over.resolve();
+        const { status, body } = await answer;
+        assertEquals([status, errorIn(body).code, counted], [403, code, 0]);
+      });
+    }
   }));
 
 Deno.test("Connection: nothing is sent to an aggregator whose certificate has expired, on a live connection or a new one", () =>
