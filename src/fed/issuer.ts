@@ -12,6 +12,11 @@ export interface Issuer {
   key: KeyObject;
   notBefore: Date;
   notAfter: Date;
+  /**
+   * Certificates whose signature was found to be by this key: what is signed and the signature, hex. To find out takes
+   * 0.7 ms, and a peer comes back with the same. Only the key's holder adds to it.
+   */
+  proven: Set<string>;
 }
 
 /** The last one that was read: a silo has the same for each of its connections, and to check it takes 0.6 ms. */
@@ -38,7 +43,7 @@ function readIssuer(pem: string): Issuer {
     if (!isAuthority(extensions) || (keyUsage(extensions) & KEY_USAGE.keyCertSign) === 0) {
       throw new SyntaxError("one that may not make certificates");
     }
-    return { subject, key, notBefore, notAfter };
+    return { subject, key, notBefore, notAfter, proven: new Set() };
   } catch (cause) {
     const expected = "the one certificate of an authority made with `fedx ca init` in ca.pem";
     const got = cause instanceof SyntaxError ? cause.message : "a key that cannot be used";
