@@ -1,9 +1,10 @@
 /**
  * One HTTP/2 connection from a silo to the aggregator: requests out, whole answers back.
  *
- * The aggregator is judged (peer.ts) before a byte of HTTP/2 is sent. Two traps of Deno 2.9.3 shape the rest. Under TLS 1.3 a refused client certificate shows only as 'connect'
- * followed by 'close' without the peer's settings, so a connection counts as open when the settings have
- * come. And a `data` listener attached before 'response' would see bytes before the status.
+ * The aggregator is judged (peer.ts) before a byte of HTTP/2 is sent. Two traps of Deno 2.9.3 shape the rest. Under TLS
+ * 1.3 a refused client certificate shows only as 'connect' followed by 'close' without the peer's settings, so a
+ * connection counts as open when the settings have come. And a `data` listener attached before 'response' would see
+ * bytes before the status.
  */
 import * as http2 from "node:http2";
 import { connect, type TLSSocket } from "node:tls";
@@ -24,7 +25,8 @@ const CONNECT_TIMEOUT = 15;
 const LONGEST = 600;
 
 /** How a refused certificate looks, and an aggregator with more connections than it can hold. */
-const CLOSED_UNANSWERED = "the aggregator closed the connection before it answered, as where it refuses a certificate";
+const CLOSED_UNANSWERED =
+  "the aggregator closed the connection before it answered, as where it refuses a certificate";
 
 /** Times in a silence that somebody looks whether it is one. */
 const LOOKS = 10;

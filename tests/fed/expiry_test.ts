@@ -68,8 +68,10 @@ Deno.test("serve: what arrives whole after its certificate has expired, or was r
       const options: Partial<ServeOptions> = {
         now: () => new Date(now),
         admission: {
-          async check() {
-            if (revoked) throw new ProtocolError("certificate_revoked", { expected: "good", got: "revoked" });
+          check() {
+            if (!revoked) return Promise.resolve();
+            const texts = { expected: "a good one", got: "a revoked one" };
+            return Promise.reject(new ProtocolError("certificate_revoked", texts));
           },
         },
         async handler(request) {
