@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { reach, STEPS, type Steps } from "../../../src/cli/doctor/network.ts";
 import { initCa, issue } from "../../../src/fed/ca.ts";
 import { type Identity, readIdentity } from "../../../src/fed/certificate.ts";
+import { Client } from "../../../src/fed/client.ts";
 import { ConnectionLost } from "../../../src/fed/connection.ts";
 import { ProtocolError } from "../../../src/fed/errors.ts";
 import { revoke } from "../../../src/fed/revoke.ts";
@@ -81,8 +82,12 @@ Deno.test("reach over real TLS: a good silo's run, clock and bandwidth; foreign,
         [await readIdentity(`${dir}/tls-old`), "handshake", "fedx ca request"],
         [await readIdentity(`${dir}/tls-b`), "answer", "certificate authority"],
       ];
+      const impatient: Steps = {
+        ...STEPS,
+        client: (server, identity) => new Client({ server, identity, wait: 0.5, onEvent() {} }),
+      };
       for (const [identity, name, remedy] of cases) {
-        const { checks } = await reach(server, identity);
+        const { checks } = await reach(server, identity, impatient);
         const wrong = checks.find((check) => check.ok === false)!;
         assertEquals(wrong.name, name, wrong.detail);
         assertStringIncludes(wrong.remedy!, remedy);
