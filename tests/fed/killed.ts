@@ -10,6 +10,12 @@ export type Kill = NonNullable<RoleSpec["kill"]>;
 
 export const at = (point: string, nth = 1): Kill => ({ point, nth });
 
+/** Runs a role as a process of its own. */
+export async function startRole(spec: RoleSpec): Promise<Deno.ChildProcess> {
+  const args = ["run", "-A", ...await childFlags(), PROGRAM, JSON.stringify(spec)];
+  return new Deno.Command(Deno.execPath(), { args, stdout: "piped", stderr: "piped" }).spawn();
+}
+
 /** One role in processes that follow each other. */
 export class Mortal<T> {
   /** Where its processes killed themselves. */
@@ -34,10 +40,8 @@ export class Mortal<T> {
     spec: RoleSpec,
     { kills, onRow }: { kills: readonly Kill[]; onRow?: (round: number) => void },
   ): Promise<T> {
-    const flags = await childFlags();
     for (let life = 0;; life++) {
-      const args = ["run", "-A", ...flags, PROGRAM, JSON.stringify({ ...spec, kill: kills[life] })];
-      this.#child = new Deno.Command(Deno.execPath(), { args, stdout: "piped", stderr: "piped" }).spawn();
+      this.#child = await startRole({ ...spec, kill: kills[life] });
       const errors = new Response(this.#child.stderr).text();
       let result: T | undefined;
       for await (const line of linesOf(this.#child.stdout)) {
