@@ -98,14 +98,15 @@ Deno.test("checkRow: a stretch is asked for again only as long as the aggregator
 });
 
 Deno.test("checkRow under a budget: no new row once the silo has worked for four of them", () => {
-  const look = (worked: number, { budget, rounds }: { budget: number | null; rounds: number | null }) => () => {
-    const plan = planUnder({ budget, rounds });
-    const row = rowOf(plan, { p1: 1 / (rounds ?? 10) });
-    const options = { run: RUN, silo: "a", plan, train: 96 };
-    checkRow(row, { ...options, past: { ...fresh, worked } });
-    // A row that was taken before is gone on with, however long it takes.
-    checkRow(row, { ...options, past: { ...fresh, row, worked: 1e6 } });
-  };
+  const look =
+    (worked: number, { budget, rounds }: { budget: number | null; rounds: number | null }) => () => {
+      const plan = planUnder({ budget, rounds });
+      const row = rowOf(plan, { p1: 1 / (rounds ?? 10) });
+      const options = { run: RUN, silo: "a", plan, train: 96 };
+      checkRow(row, { ...options, past: { ...fresh, worked } });
+      // A row that was taken before is gone on with, however long it takes.
+      checkRow(row, { ...options, past: { ...fresh, row, worked: 1e6 } });
+    };
   const limited = { budget: 600, rounds: null };
   look(2400, limited)();
   assertMatch(message(look(2401, limited)), /no row after 2400 s of this silo's work, got 2401 s before it/);
