@@ -7,7 +7,7 @@ import { ProtocolError } from "../../src/fed/errors.ts";
 import { type Plan, planId, type Row, type RunView } from "../../src/fed/protocol.ts";
 import type { Stretch } from "../../src/fed/stretch.ts";
 import { type RoleSpec, runRole } from "../fed/fake_federation.ts";
-import { startRole } from "../fed/killed.ts";
+import { startProcess, startRole } from "../fed/killed.ts";
 import { type Lie, startLiar } from "./liar.ts";
 
 /** What is told, what the silo says to it, and what of its answers it must not have sent when it ends. */
@@ -50,10 +50,13 @@ export async function meetLies(
 ): Promise<void> {
   await using liar = await startLiar({ ...spec, silo: "a" });
   const a = { ...spec, port: liar.port, role: "a" };
-  /** A life of a process that ends by SIGKILL. */
+  let next = await startProcess();
+  /** A life of a process that ends by SIGKILL; the next one gets ready meanwhile. */
   const life = async (kill: RoleSpec["kill"], lie: Lie) => {
-    const child = await startRole({ ...a, kill });
+    const child = next;
     Object.assign(liar, { lie, onLie: () => child.kill("SIGKILL") });
+    await startRole(child, { ...a, kill });
+    next = await startProcess();
     const { signal, stderr } = await child.output();
     Object.assign(liar, { onLie: () => {} });
     assertEquals(signal, "SIGKILL", new TextDecoder().decode(stderr));
@@ -72,4 +75,6 @@ export async function meetLies(
       assert(!answers.some((body) => body.includes('"test":{"auroc')), "test scores");
     });
   }
+  next.kill("SIGKILL");
+  await Promise.all([next.stdin.close(), next.output()]);
 }

@@ -10,10 +10,16 @@ export type Kill = NonNullable<RoleSpec["kill"]>;
 
 export const at = (point: string, nth = 1): Kill => ({ point, nth });
 
-/** Runs a role as a process of its own. */
-export async function startRole(spec: RoleSpec): Promise<Deno.ChildProcess> {
-  const args = ["run", "-A", ...await childFlags(), PROGRAM, JSON.stringify(spec)];
-  return new Deno.Command(Deno.execPath(), { args, stdout: "piped", stderr: "piped" }).spawn();
+/** A process that waits to be told which role it runs. */
+export async function startProcess(): Promise<Deno.ChildProcess> {
+  const args = ["run", "-A", ...await childFlags(), PROGRAM];
+  const streams = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
+  return new Deno.Command(Deno.execPath(), { args, ...streams }).spawn();
+}
+
+/** Tells it. */
+export async function startRole(process: Deno.ChildProcess, spec: RoleSpec): Promise<void> {
+  await ReadableStream.from([new TextEncoder().encode(JSON.stringify(spec))]).pipeTo(process.stdin);
 }
 
 /** One role in processes that follow each other. */
@@ -41,7 +47,8 @@ export class Mortal<T> {
     { kills, onRow }: { kills: readonly Kill[]; onRow?: (round: number) => void },
   ): Promise<T> {
     for (let life = 0;; life++) {
-      this.#child = await startRole({ ...spec, kill: kills[life] });
+      this.#child = await startProcess();
+      await startRole(this.#child, { ...spec, kill: kills[life] });
       const errors = new Response(this.#child.stderr).text();
       let result: T | undefined;
       for await (const line of linesOf(this.#child.stdout)) {
