@@ -14,7 +14,7 @@ import type { Pulse } from "./heartbeat.ts";
 import { type Plan, type Row, type Scores, WIRE_VERSION } from "./protocol.ts";
 import type { FaultPoint } from "./run.ts";
 import { valScores } from "./scoring.ts";
-import { checkSkipped } from "./skipped.ts";
+import { checkSteps, countSteps } from "./skipped.ts";
 import type { SiloState, StoredUpdate } from "./silo_state.ts";
 import { stepsOf } from "./stretch.ts";
 import type { Trainer } from "./trainer.ts";
@@ -58,18 +58,18 @@ async function makeUpdate(context: TurnContext, row: Row): Promise<StoredUpdate>
   onEvent({ type: "pulled", round, bytes: vector.byteLength, seconds: pull });
   await faultPoint("pulled");
   const { val, scored, trained, took } = await work(context, row, vector);
-  checkSkipped(trained.skipped);
+  const { skipped, searched } = countSteps(trained.skipped);
+  checkSteps({ steps, skipped, searched });
   const writing = stopwatch();
   const change = delta(trained.vector, vector, trainer.layout, trained.vector);
   const bytes = new Uint8Array(change.buffer, change.byteOffset, change.byteLength);
   await writeDurably(state.updatePath, bytes);
   const seconds: Scores["seconds"] = { pull, ...took, write: writing() };
-  const skipped = trained.skipped.filter(Boolean).length;
   if (skipped > 0) {
     const text = `${skipped} of ${steps} steps of round ${round} were skipped: their gradient was not finite`;
     onEvent({ type: "warning", text });
   }
-  const scores: Scores = { run, round, ...val, seconds, images: trained.images + scored, skipped };
+  const scores: Scores = { run, round, ...val, seconds, images: trained.images + scored, skipped, searched };
   const update: StoredUpdate = { run, round, base, sha256: digest(change), scores };
   state.commitUpdate(update, { trained: trained.images, scored });
   onEvent({ type: "update_written", round, sha256: update.sha256, bytes: bytes.length });
