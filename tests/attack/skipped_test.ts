@@ -37,7 +37,9 @@ Deno.test("some skipped steps are told to both operators, and the update counts"
     );
     await Promise.all(roles);
     const scored = events.filter((event) => event.type === "scored" && event.scores.round === 1);
-    const skipped = scored.map((event) => event.type === "scored" && [event.silo, event.scores.skipped, event.scores.searched]);
+    const skipped = scored.map((event) =>
+      event.type === "scored" && [event.silo, event.scores.skipped, event.scores.searched]
+    );
     assertEquals(skipped.toSorted(), [["a", 0, 0], ["b", 0, 0], ["c", 1, 1]]);
     assert(own.some((event) => event.type === "warning" && event.text.startsWith("1 of 3 steps of round 1")));
   }));
