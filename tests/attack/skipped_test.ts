@@ -10,7 +10,7 @@ import { registration, withRound } from "../fed/open_round.ts";
 Deno.test("a silo whose every step was skipped refuses to send, and the others' run ends without it", () =>
   withFederation(async (dir) => {
     const events: FedEvent[] = [];
-    const spec = { dir, port: freePort(), rounds: 1, silence: 2, proposal: { quorum: 2 } };
+    const spec = { dir, port: freePort(), rounds: 1, silence: 1, proposal: { quorum: 2 } };
     const others = ["aggregator", "a", "b"].map((role) =>
       runRole({ ...spec, role }, role === "aggregator" ? { onEvent: (event) => events.push(event) } : {})
     );
