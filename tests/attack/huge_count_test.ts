@@ -83,7 +83,7 @@ Deno.test("the same silo back with the shard that it has: the same command goes 
 Deno.test("a silo that comes after the plan with most of all images is refused, and the others go on", () =>
   withFederation(async (dir) => {
     const proposal = { quorum: 2, joinTimeout: 0.5 };
-    const spec = { dir, port: freePort(), rounds: 6, proposal };
+    const spec = { dir, port: freePort(), rounds: 4, proposal };
     const frozen = Promise.withResolvers<void>();
     const events: FedEvent[] = [];
     const onEvent = (event: FedEvent) => {
