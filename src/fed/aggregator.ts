@@ -79,7 +79,7 @@ export async function runAggregator(options: AggregatorOptions): Promise<Aggrega
   requireOpenFiles();
   checkProposal(options.proposal);
   const maxShare = maxShareOf(options.proposal, options.maxShare);
-  const onEvent = quietly(safely(options.onEvent), { silos: options.proposal.silos });
+  using onEvent = quietly(safely(options.onEvent), { silos: options.proposal.silos });
   const credentials = await Credentials.open(options.tls, { role: "aggregator", onEvent });
   using state = await AggregatorState.open(options.state);
   const resumed = await prepare(state, options);

@@ -10,9 +10,16 @@ import { classWeightsOf } from "./join.ts";
 import { LONGEST_SHARE } from "./pace.ts";
 import { differences } from "./proposal.ts";
 import { type Plan, planId, type Proposal, type Row, type RunView } from "./protocol.ts";
+import { stepsOf } from "./stretch.ts";
 
 /** Passes are added up in doubles: equal lengths may differ by so much. */
 const ROUNDING = 1e-6;
+/**
+ * A silo begins no row once it has worked for so many budgets. Honest rows ask for less than one: each of them opens
+ * within the budget, and a silo works on one at a time. The rest is for a row that goes on while the aggregator's
+ * machine sleeps, and its clock with it, and for a replay, which has no clock, where four silos share a machine.
+ */
+const MOST_BUDGETS = 4;
 
 /** What the silo's own shard says of its training images. */
 export interface OwnCounts {
@@ -83,6 +90,20 @@ export interface Past {
   models: ReadonlyMap<number, string>;
   /** Whether it has answered in the closing phase. */
   closed: boolean;
+  /** The last round for which the aggregator said that it counts this silo's update, 0 for none. */
+  counted: number;
+  /** Seconds of scoring and training in all rows: of all that time counts for a budget, what no outage adds to. */
+  worked: number;
+}
+
+/** What a row is checked with. */
+interface RowContext {
+  run: string;
+  silo: string;
+  plan: Plan;
+  past: Past;
+  /** Training images of the silo. */
+  train: number;
 }
 
 /**
@@ -90,7 +111,7 @@ export interface Past {
  * asked for again only with the very same row.
  * @throws {ProtocolError} `not_agreed`
  */
-export function checkRow(row: Row, options: { run: string; silo: string; plan: Plan; past: Past }): void {
+export function checkRow(row: Row, options: RowContext): void {
   const { run, silo, plan, past } = options;
   const { round, roster, silos, base } = row;
   expect(row.run === run, `a row of run ${run}`, row.run);
@@ -113,11 +134,16 @@ export function checkRow(row: Row, options: { run: string; silo: string; plan: P
   expect((known ?? base) === base, `the model ${known} as the base of round ${round}`, base);
   checkStretch(row, options);
   checkProgress(row, options);
+  const most = MOST_BUDGETS * (plan.budget ?? Infinity);
+  expect(past.worked <= most, `no row after ${most} s of this silo's work`, `${past.worked} s before it`);
 }
 
-/** Every member takes as many passes, as many as the plan has in a round, and this silo goes on where it stood. */
-function checkStretch({ silos, round }: Row, options: { silo: string; plan: Plan; past: Past }): void {
-  const { silo, plan: { localEpochs, budget, rounds }, past: { row: before } } = options;
+/**
+ * Every member takes as many passes, as many as the plan has in a round, and this silo takes a step of them and goes on
+ * where it stood: what it was told to count is behind it, only what did not count may be asked for again.
+ */
+function checkStretch({ silos, round }: Row, options: RowContext): void {
+  const { silo, train, plan: { localEpochs, budget, rounds, recipe: { batch } }, past } = options;
   const { from, to } = silos[silo];
   const passes = to - from;
   for (const [name, other] of Object.entries(silos)) {
@@ -135,13 +161,15 @@ function checkStretch({ silos, round }: Row, options: { silo: string; plan: Plan
       to,
     );
   }
-  if (before === null) return;
-  const { from: began, to: ended } = before.silos[silo];
+  expect(stepsOf(silos[silo], { train, batch }).steps > 0, `a stretch with a step of ${silo}`, silos[silo]);
+  if (past.row === null) return;
+  const { from: began, to: ended } = past.row.silos[silo];
+  if (past.counted === past.row.round) return expect(from === ended, `a stretch from ${ended}`, from);
   expect(from === began || from === ended, `a stretch from ${ended}, or again from ${began}`, from);
 }
 
 /** The schedule's progress: fixed by the number of rounds, or rising to 1 under a budget. */
-function checkProgress({ round, p0, p1, last }: Row, options: { plan: Plan; past: Past }): void {
+function checkProgress({ round, p0, p1, last }: Row, options: RowContext): void {
   const { plan: { rounds, budget }, past: { row: before } } = options;
   const got = { p0, p1, last };
   expect(rounds === null || round <= rounds, `at most ${rounds} rounds`, `round ${round}`);

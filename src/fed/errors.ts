@@ -201,9 +201,10 @@ export const FAILURES = {
     "training has diverged or the file is damaged; lower --lr, or look at the silo's data",
   ),
   steps_skipped: fatal(
-    0,
-    "Cannot send the update",
-    "training has diverged: lower --lr (of the aggregator), look at the silo's data, or train with --device cpu",
+    422,
+    "Cannot use what these steps trained",
+    "training has diverged: lower --lr (in a federation the aggregator's), look at the training films, or train " +
+      "with --device cpu",
   ),
   slots_taken: passing(503, "Cannot receive now", "wait; the silo asks again by itself"),
   // The run

@@ -14,7 +14,7 @@ import { closingTime, plausibleSpeed, recentMedian } from "./pace.ts";
 import { newRunId, type Proposal, type Scores } from "./protocol.ts";
 import { type LocalResult, type RoundResult, roundResult, testResult } from "./result.ts";
 import { byStratum, testScores, valScores } from "./scoring.ts";
-import { checkSkipped } from "./skipped.ts";
+import { checkSteps, countSteps } from "./skipped.ts";
 import { type ScoredModel, select } from "./selection.ts";
 import { stepsOf, type Stretch } from "./stretch.ts";
 import type { Trainer } from "./trainer.ts";
@@ -141,7 +141,7 @@ class Local {
       onStep: (k, loss) => this.#onEvent({ type: "step", round, k, K: turn.steps, loss }),
     });
     const now = performance.now() / 1000;
-    checkSkipped(skipped);
+    checkSteps(countSteps(skipped));
     const updates = [{ values: delta(vector, base, this.#layout), examples }];
     this.#vector = fold(base, updates, { layout: this.#layout, scale: scaleFor(examples) });
     this.#images.trained += images;

@@ -191,6 +191,8 @@ export interface Scores {
   images?: number;
   /** Steps of the turn whose loss or gradient was not finite: they changed nothing. */
   skipped?: number;
+  /** Of them those before the first step that was taken: in fp16 they search for a loss scale. */
+  searched?: number;
 }
 
 export type SiloPhase = "waiting" | "pulling" | "scoring" | "training" | "uploading" | "closing";

@@ -214,6 +214,7 @@ export const ScoresSchema: Schema<p.Scores> = v.strictObject({
   })),
   images: v.exactOptional(count),
   skipped: v.exactOptional(count),
+  searched: v.exactOptional(count),
 });
 
 export const HeartbeatSchema: Schema<p.Heartbeat> = v.strictObject({

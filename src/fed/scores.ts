@@ -3,12 +3,13 @@ import { ProtocolError } from "./errors.ts";
 import { checkHistogram } from "./histogram.ts";
 import type { Scores, SplitCounts } from "./protocol.ts";
 import type { Run } from "./run.ts";
+import { checkSteps } from "./skipped.ts";
 import { stepsOf } from "./stretch.ts";
 
 /**
  * Keeps a silo's `val` scores of the open round or the closing phase, or its `test` scores of the selected model. The
  * same again is taken at any time, since the answer to the first may have been lost.
- * @throws {ProtocolError} `other_run`, `not_in_roster`, `round_closed`, `no_round`, `wrong_counts`.
+ * @throws {ProtocolError} `other_run`, `not_in_roster`, `round_closed`, `no_round`, `wrong_counts`, `steps_skipped`.
  */
 export function takeScores(run: Run, silo: string, scores: Scores): void {
   if (scores.run !== run.id) {
@@ -25,7 +26,7 @@ export function takeScores(run: Run, silo: string, scores: Scores): void {
   if (test === undefined) {
     const { positives, negatives } = scores;
     checkCounts("val", val, { positives, negatives, images: positives + negatives });
-    checkSteps(run, silo, scores);
+    checkSkipped(run, silo, scores);
     run.state.saveScores(silo, scores);
     run.onEvent({ type: "scored", silo, round, scores });
   } else {
@@ -66,16 +67,17 @@ function checkError({ auroc, se }: NonNullable<Scores["test"]>): void {
   });
 }
 
-/** A silo whose every step was skipped has no update to send. */
-function checkSteps(run: Run, silo: string, { skipped = 0 }: Scores): void {
-  if (skipped === 0) return;
+/** The silo's own figures of its steps: within those of its row, and such as it may send an update with. */
+function checkSkipped(run: Run, silo: string, { skipped = 0, searched = 0 }: Scores): void {
   const stretch = run.open?.row.silos[silo] ?? { from: 0, to: 0 };
   const { steps } = stepsOf(stretch, { train: run.examples(silo), batch: run.proposal.recipe.batch });
-  if (skipped < steps) return;
-  throw new ProtocolError("wrong_counts", {
-    expected: `fewer skipped steps than ${steps}`,
-    got: `${skipped}`,
-  });
+  if (searched > skipped || skipped > steps) {
+    throw new ProtocolError("wrong_counts", {
+      expected: `at most ${steps} skipped steps, and those of the search among them`,
+      got: `${skipped} with ${searched} of the search`,
+    });
+  }
+  checkSteps({ steps, skipped, searched });
 }
 
 function checkCounts(

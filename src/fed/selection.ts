@@ -41,9 +41,9 @@ export function select(
   const candidates = rated.filter(({ round }) => options.held?.includes(round) ?? true);
   if (candidates.length === 0) {
     const reason = rated.length > 0
-      ? "the last: no model that was scored by every silo is held any more"
-      : "the last: no model could be rated on 10 val patients of either class";
-    return { round: options.last, auroc: null, reason };
+      ? "no model that was scored by every silo is held any more"
+      : unrated(complete, roster);
+    return { round: options.last, auroc: null, reason: `the last: ${reason}` };
   }
   const highest = (models: Rated[]) => models.reduce((a, b) => better(b, a) ? b : a);
   const best = highest(candidates);
@@ -53,6 +53,16 @@ export function select(
     all.length === 1 ? "" : "s"
   }${kept}`;
   return { round: best.round, auroc: best.auroc, reason };
+}
+
+/** Why none of these models could be rated, and who says so where it is a silo's word. */
+function unrated(models: readonly ScoredModel[], roster: readonly string[]): string {
+  const few = "could be rated on 10 val patients of either class";
+  const wild = models.filter(({ scores }) => roster.some((silo) => scores[silo].diverged));
+  if (wild.length === 0) return `no model ${few}`;
+  const silos = roster.filter((silo) => wild.some(({ scores }) => scores[silo].diverged));
+  const told = `${wild.length} of ${models.length} models gave no numbers on val, says ${silos.join(", ")}`;
+  return wild.length === models.length ? told : `${told}; none of the others ${few}`;
 }
 
 interface Rated {

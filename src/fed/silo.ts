@@ -137,7 +137,7 @@ async function waitForPlan(
 
 /** Turn after turn until the run is closed. */
 async function takePart(context: TurnContext): Promise<SiloResult> {
-  const { client, state, silo, pulse, plan } = context;
+  const { client, state, silo, pulse, plan, trainer } = context;
   const { run, proposal } = state.joined!;
   const { since } = state.tally;
   const clock = new RunClock(since === null ? null : { run: since, wall: since });
@@ -151,7 +151,8 @@ async function takePart(context: TurnContext): Promise<SiloResult> {
     // A silo that has trained nothing of this run answers nothing about its films.
     const asked = phase === "closing" && state.row !== null;
     if (phase === "round" && row?.roster.includes(silo)) {
-      checkRow(row, { run, silo, plan, past: state.past });
+      const train = trainer.shard.splits.train.images;
+      checkRow(row, { run, silo, plan, past: state.past, train });
       state.acceptRow(row);
       if (state.tally.since === null) state.tally = { ...state.tally, since: clock.now() };
       const over = pulse.follow(done);
@@ -177,6 +178,7 @@ async function turn(context: TurnContext, row: Row): Promise<void> {
   } catch (error) {
     if (!(error instanceof ProtocolError) || error.code !== "different_update") throw error;
     const { code, message: reason } = error;
+    context.state.counted = row.round;
     context.onEvent({ type: "update_dropped", round: row.round, code, reason });
   }
 }

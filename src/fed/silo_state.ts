@@ -92,7 +92,26 @@ export class SiloState implements Disposable {
   get past(): Past {
     const shown = this.folder.db.prepare("SELECT round, sha256 FROM models").all();
     const models = new Map(shown.map(({ round, sha256 }) => [round as number, sha256 as string]));
-    return { row: this.row, models, closed: this.closing !== null };
+    const { row, counted, worked } = this;
+    return { row, models, closed: this.closing !== null, counted, worked };
+  }
+
+  /** The last round for which the aggregator said that it counts this silo's update, 0 for none. */
+  get counted(): number {
+    return this.folder.get("counted") ?? 0;
+  }
+
+  set counted(round: number) {
+    this.folder.set("counted", round);
+  }
+
+  /** Seconds of scoring and training in all rows, those whose update was not counted too. */
+  get worked(): number {
+    return this.folder.get("worked") ?? 0;
+  }
+
+  set worked(seconds: number) {
+    this.folder.set("worked", seconds);
   }
 
   /** Accepts a row, and with it the model that it begins from. */

@@ -14,7 +14,7 @@ import type { Pulse } from "./heartbeat.ts";
 import { type Plan, type Row, type Scores, WIRE_VERSION } from "./protocol.ts";
 import type { FaultPoint } from "./run.ts";
 import { valScores } from "./scoring.ts";
-import { checkSkipped } from "./skipped.ts";
+import { checkSteps, countSteps } from "./skipped.ts";
 import type { SiloState, StoredUpdate } from "./silo_state.ts";
 import { stepsOf } from "./stretch.ts";
 import type { Trainer } from "./trainer.ts";
@@ -41,6 +41,7 @@ export async function takeTurn(context: TurnContext, row: Row): Promise<void> {
   const update = stored ?? await makeUpdate(context, row);
   freeGarbage(); // the vectors of the turn
   const bytes = await send(context, row, update);
+  state.counted = row.round;
   onEvent({ type: "uploaded", silo: context.silo, round: row.round, bytes });
   await context.faultPoint("uploaded");
 }
@@ -50,32 +51,45 @@ async function makeUpdate(context: TurnContext, row: Row): Promise<StoredUpdate>
   const { client, trainer, state, onEvent, faultPoint } = context;
   const { round, run, base } = row;
   const { steps } = turnOf(context, row);
-  const clock = stopwatch();
+  const pulling = stopwatch();
   context.pulse.doing = { run, round, phase: "pulling", step: 0, steps };
   const { vector } = await client.pull(round - 1, { length: trainer.layout.length, sha256: base });
-  const pull = clock();
+  const pull = pulling();
   onEvent({ type: "pulled", round, bytes: vector.byteLength, seconds: pull });
   await faultPoint("pulled");
-  const { val, scored } = await scoreVal(context, { run, round, vector, sha256: base, steps });
-  const score = clock();
-  const trained = await train(context, row);
-  checkSkipped(trained.skipped);
-  const seconds: Scores["seconds"] = { pull, score, train: clock() };
+  const { val, scored, trained, took } = await work(context, row, vector);
+  const { skipped, searched } = countSteps(trained.skipped);
+  checkSteps({ steps, skipped, searched });
+  const writing = stopwatch();
   const change = delta(trained.vector, vector, trainer.layout, trained.vector);
   const bytes = new Uint8Array(change.buffer, change.byteOffset, change.byteLength);
   await writeDurably(state.updatePath, bytes);
-  seconds.write = clock();
-  const skipped = trained.skipped.filter(Boolean).length;
+  const seconds: Scores["seconds"] = { pull, ...took, write: writing() };
   if (skipped > 0) {
     const text = `${skipped} of ${steps} steps of round ${round} were skipped: their gradient was not finite`;
     onEvent({ type: "warning", text });
   }
-  const scores: Scores = { run, round, ...val, seconds, images: trained.images + scored, skipped };
+  const scores: Scores = { run, round, ...val, seconds, images: trained.images + scored, skipped, searched };
   const update: StoredUpdate = { run, round, base, sha256: digest(change), scores };
   state.commitUpdate(update, { trained: trained.images, scored });
   onEvent({ type: "update_written", round, sha256: update.sha256, bytes: bytes.length });
   await faultPoint("update_written");
   return update;
+}
+
+/** Scores the row's base and trains from it; the time that took counts, whatever comes of it. */
+async function work(context: TurnContext, row: Row, vector: Float32Array) {
+  const { round, run, base } = row;
+  const { steps } = turnOf(context, row);
+  const all = stopwatch(), part = stopwatch();
+  try {
+    const { val, scored } = await scoreVal(context, { run, round, vector, sha256: base, steps });
+    const score = part();
+    const trained = await train(context, row);
+    return { val, scored, trained, took: { score, train: part() } };
+  } finally {
+    context.state.worked += all();
+  }
 }
 
 /** This silo's steps of a row. */

@@ -15,21 +15,27 @@ export interface Said {
   body: string;
 }
 
-/** What the silo is told instead of `view`; `said` is all that it has sent so far. */
-export type Lie = (view: RunView, said: readonly Said[]) => RunView;
+/** What the silo is told instead of `view`, the view itself where it is told the truth. */
+export type Lie = (view: RunView) => RunView;
 
 /** A listening liar. */
 export interface Liar extends AsyncDisposable {
   port: number;
+  /** @default the truth */
+  lie: Lie;
+  /** Called when a lie is told, before it goes out. @default none */
+  onLie: () => void;
+  /** All that the silo has sent. */
   said: Said[];
 }
 
+/** Seconds after which the liar answers although nothing has changed: killed silos leave questions behind. */
+const WAIT = "2";
+
 /** Listens before the aggregator on `port` for the silo `silo`; certificates lie in `dir`. */
-export async function startLiar(
-  options: { dir: string; port: number; silo: string; lie: Lie },
-): Promise<Liar> {
-  const { dir, port, silo, lie } = options;
-  const said: Said[] = [];
+export async function startLiar(options: { dir: string; port: number; silo: string }): Promise<Liar> {
+  const { dir, port, silo } = options;
+  const told: Pick<Liar, "lie" | "onLie" | "said"> = { lie: (view) => view, onLie: () => {}, said: [] };
   const honest = new URL(`https://127.0.0.1:${port}`);
   const own = await readIdentity(`${dir}/tls-${silo}`);
   const models = await Deno.makeTempDir({ dir });
@@ -37,22 +43,25 @@ export async function startLiar(
   const handler = async (request: WireRequest): Promise<WireAnswer> => {
     const { method, range } = request;
     const body = joinChunks(await Array.fromAsync(request.body));
+    if (request.query.has("wait")) request.query.set("wait", WAIT);
     const query = request.query.size === 0 ? "" : `?${request.query}`;
     const heard = { method, path: `${request.path}${query}`, body: new TextDecoder().decode(body) };
-    said.push(heard);
+    told.said.push(heard);
     if (!connection?.open) connection = await Connection.open(honest, own);
     const headers: Record<string, string> = range === undefined ? {} : { range };
     const call = { method: method as "GET", path: heard.path, headers, body: method === "GET" ? [] : [body] };
     const answer = await connection.send(call);
     if (answer.headers["content-type"] !== "application/json") {
-      const path = `${models}/${said.length}`;
+      const path = `${models}/${told.said.length}`;
       await Deno.writeFile(path, answer.body);
       const { length } = answer.body;
       const sha256 = String(answer.headers.etag).replaceAll('"', "");
       return { status: 206, file: { path, first: 0, length, total: length, sha256 } };
     }
     const json = JSON.parse(new TextDecoder().decode(answer.body));
-    return { status: answer.status, json: "planId" in json ? lie(json, said) : json };
+    const view = "planId" in json ? told.lie(json) : json;
+    if (view !== json) told.onLie();
+    return { status: answer.status, json: view };
   };
   const server = await serve({
     ...{ host: "127.0.0.1", port: 0, identity: await readIdentity(`${dir}/tls-aggregator`), handler },
@@ -60,12 +69,11 @@ export async function startLiar(
     onEvent: () => {},
     onSession: () => {},
   });
-  return {
+  return Object.assign(told, {
     port: server.port,
-    said,
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]();
       connection?.[Symbol.dispose]();
     },
-  };
+  });
 }

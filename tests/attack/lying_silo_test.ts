@@ -221,7 +221,7 @@ Deno.test("a lying silo is refused by name, lie by lie, and the others' run ends
 Deno.test("a silo that is silent while connected is lost, and the others' round closes without it", () =>
   withFederation(async (dir) => {
     const up = Promise.withResolvers<void>();
-    const spec = { dir, port: freePort(), rounds: 1, silence: 2, proposal: { quorum: 2 } };
+    const spec = { dir, port: freePort(), rounds: 1, silence: 1, proposal: { quorum: 2 } };
     const onEvent = ({ type }: FedEvent) => type === "listening" && up.resolve();
     const hub = runRole({ ...spec, role: "aggregator" }, { onEvent });
     await up.promise;

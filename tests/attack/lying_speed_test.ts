@@ -12,16 +12,16 @@ import { runFederation, runRole, withFederation } from "../fed/fake_federation.t
 import { withAggregator } from "../fed/listening.ts";
 import { registration } from "../fed/open_round.ts";
 
-for (const speed of [1e-3, 1e6]) {
-  Deno.test(`a silo that claims ${speed} steps a second: the rounds are run, none is abandoned`, () =>
-    withFederation(async (dir) => {
-      const spec = { dir, proposal: { rounds: 3, budget: 60 } };
+Deno.test("a silo that claims 0.001 steps a second, or 1,000,000: the rounds are run, none is abandoned", () =>
+  withFederation(async (dir) => {
+    await Promise.all([1e-3, 1e6].map(async (speed) => {
+      const spec = { dir, proposal: { rounds: 3, budget: 60 }, suffix: `-${speed}` };
       const { result, events } = await runFederation(spec, { c: { speed } });
       assertEquals([result.rounds, result.abandoned, result.degraded], [3, undefined, false]);
       const rows = events.flatMap((event) => event.type === "row" ? [event.row] : []);
       assert(rows[0].p1 > 0 && rows[0].p1 < 0.5, `p1 ${rows[0].p1}`);
     }));
-}
+  }));
 
 Deno.test("a speed that would divide the run by nothing is refused by its name, and the honest silo may come", () =>
   withFederation(async (dir) => {

@@ -10,7 +10,7 @@ import { registration, withRound } from "../fed/open_round.ts";
 Deno.test("a silo whose every step was skipped refuses to send, and the others' run ends without it", () =>
   withFederation(async (dir) => {
     const events: FedEvent[] = [];
-    const spec = { dir, port: freePort(), rounds: 1, silence: 2, proposal: { quorum: 2 } };
+    const spec = { dir, port: freePort(), rounds: 1, silence: 1, proposal: { quorum: 2 } };
     const others = ["aggregator", "a", "b"].map((role) =>
       runRole({ ...spec, role }, role === "aggregator" ? { onEvent: (event) => events.push(event) } : {})
     );
@@ -37,18 +37,38 @@ Deno.test("some skipped steps are told to both operators, and the update counts"
     );
     await Promise.all(roles);
     const scored = events.filter((event) => event.type === "scored" && event.scores.round === 1);
-    const skipped = scored.map((event) => event.type === "scored" && [event.silo, event.scores.skipped]);
-    assertEquals(skipped.toSorted(), [["a", 0], ["b", 0], ["c", 1]]);
+    const skipped = scored.map((event) =>
+      event.type === "scored" && [event.silo, event.scores.skipped, event.scores.searched]
+    );
+    assertEquals(skipped.toSorted(), [["a", 0, 0], ["b", 0, 0], ["c", 1, 1]]);
     assert(own.some((event) => event.type === "warning" && event.text.startsWith("1 of 3 steps of round 1")));
   }));
 
-Deno.test("scores that say that every step was skipped, or more, are refused", () =>
-  withRound(async ({ run, send }) => {
+Deno.test("scores that say that every step was skipped, over half of them after the search, or more, are refused", () =>
+  withRound(async ({ run, send, events }) => {
     const { positives, images } = registration("c").splits.val;
     const scores = { run: run.id, round: 1, auroc: 0.5, loss: 1, positives, negatives: images - positives };
-    for (const skipped of [3, 900]) {
-      const { status, json } = await send("c", "POST", "/v1/rounds/1/scores", { ...scores, skipped });
-      assertEquals([status, json.code, json.expected], [409, "wrong_counts", "fewer skipped steps than 3"]);
+    // A round of 10 passes has 30 steps.
+    const say = (skipped: number, searched: number) =>
+      send("c", "POST", "/v1/rounds/1/scores", { ...scores, skipped, searched });
+    const lies: [number, number, number, string, RegExp][] = [
+      [31, 0, 409, "wrong_counts", /at most 30 skipped steps/],
+      [900, 900, 409, "wrong_counts", /at most 30 skipped steps/],
+      [2, 3, 409, "wrong_counts", /those of the search among them/],
+      [30, 30, 422, "steps_skipped", /steps that train/],
+      [30, 0, 422, "steps_skipped", /steps that train/],
+      [16, 0, 422, "steps_skipped", /at most half of 30 steps/],
+      [21, 10, 422, "steps_skipped", /at most half of 20 steps/],
+    ];
+    for (const [skipped, searched, status, code, expected] of lies) {
+      const { status: told, json } = await say(skipped, searched);
+      assertEquals([told, json.code], [status, code]);
+      assertMatch(json.expected, expected);
+      const refused = events.at(-1);
+      assert(refused?.type === "refused" && refused.peer === "c" && refused.code === code);
     }
-    assertEquals((await send("c", "POST", "/v1/rounds/1/scores", { ...scores, skipped: 2 })).status, 200);
-  }));
+    assertEquals(run.state.scores().size, 0);
+    for (const [skipped, searched] of [[0, 0], [15, 0], [20, 10], [29, 29]]) {
+      assertEquals((await say(skipped, searched)).status, 200);
+    }
+  }, { localEpochs: 10 }));

@@ -7,7 +7,7 @@ import { startVector, TINY } from "./fake_trainer.ts";
 
 const RUN = "0f".repeat(16);
 const sha = (round: number) => `${round}`.padStart(64, "0");
-const fresh: Past = { row: null, models: new Map(), closed: false };
+const fresh: Past = { row: null, models: new Map(), closed: false, counted: 0, worked: 0 };
 
 /** A plan under a budget: rows of any length up to 2.5 passes, progress that rises. */
 function planUnder(changes: Partial<Plan> = {}): Plan {
@@ -43,14 +43,15 @@ const message = (body: () => void) => {
 Deno.test("checkRow under a budget: up to 2.5 local passes, progress that only rises, 1 at the last", () => {
   const plan = planUnder();
   const look = (changes: Partial<Row>, past = fresh) => () =>
-    checkRow(rowOf(plan, changes), { run: RUN, silo: "a", plan, past });
+    checkRow(rowOf(plan, changes), { run: RUN, silo: "a", plan, past, train: 96 });
   const silos = (to: number) => ({ silos: { a: { from: 0, to }, b: { from: 0, to }, c: { from: 0, to } } });
   look({})();
   look(silos(2.5))();
-  look(silos(0.01))();
+  look(silos(0.34))();
   look({ p1: 1, last: true })();
   assertMatch(message(look(silos(2.6))), /at most 2\.5 passes in round 1, got 2\.6/);
   assertMatch(message(look(silos(0))), /at most 2\.5 passes in round 1, got 0/);
+  assertMatch(message(look(silos(0.33))), /a stretch with a step of a, got \{"from":0,"to":0\.33\}/);
   assertMatch(message(look({ p0: 0.2, p1: 0.2 })), /progress that rises from 0/);
   assertMatch(message(look({ p1: 0.9, last: true })), /progress 1 at the end of the last row/);
 });
@@ -58,12 +59,12 @@ Deno.test("checkRow under a budget: up to 2.5 local passes, progress that only r
 Deno.test("checkRow: gaps are legal, what falls or comes after the end is not", () => {
   const plan = planUnder();
   const before = rowOf(plan, { round: 3, base: sha(2), p0: 0.2, p1: 0.3 });
-  const past: Past = { row: before, models: new Map([[2, sha(2)], [4, sha(4)]]), closed: false };
+  const past: Past = { ...fresh, row: before, models: new Map([[2, sha(2)], [4, sha(4)]]) };
   const next = (from: number) =>
     Object.fromEntries(plan.roster.map((name) => [name, { from, to: from + 1 }]));
   const look = (changes: Partial<Row>, of: Past = past) => () =>
     checkRow(rowOf(plan, { round: 5, base: sha(4), p0: 0.5, p1: 0.6, silos: next(1), ...changes }), {
-      ...{ run: RUN, silo: "a", plan, past: of },
+      ...{ run: RUN, silo: "a", plan, past: of, train: 96 },
     });
   look({})();
   look({ silos: next(0) })(); // the update of round 3 did not count
@@ -76,6 +77,40 @@ Deno.test("checkRow: gaps are legal, what falls or comes after the end is not", 
   assertMatch(message(look({}, { ...past, closed: true })), /no row after the closing phase/);
   const ended = { ...past, row: { ...before, p1: 1, last: true } };
   assertMatch(message(look({}, ended)), /no row after the last, 3/);
+});
+
+Deno.test("checkRow: a stretch is asked for again only as long as the aggregator has not said that it counts", () => {
+  const plan = planUnder();
+  const next = (from: number) =>
+    Object.fromEntries(plan.roster.map((name) => [name, { from, to: from + 1 }]));
+  const before = rowOf(plan, { round: 3, base: sha(2), p0: 0.2, p1: 0.3, silos: next(1) });
+  const row = (from: number) => rowOf(plan, { round: 4, base: sha(3), p0: 0.3, p1: 0.4, silos: next(from) });
+  const look = (from: number, counted: number) => () => {
+    const past = { ...fresh, row: before, counted };
+    checkRow(row(from), { run: RUN, silo: "a", plan, past, train: 96 });
+  };
+  for (const counted of [0, 2]) {
+    look(1, counted)();
+    look(2, counted)();
+  }
+  look(2, 3)();
+  assertMatch(message(look(1, 3)), /a stretch from 2, got 1/);
+});
+
+Deno.test("checkRow under a budget: no new row once the silo has worked for four of them", () => {
+  const look =
+    (worked: number, { budget, rounds }: { budget: number | null; rounds: number | null }) => () => {
+      const plan = planUnder({ budget, rounds });
+      const row = rowOf(plan, { p1: 1 / (rounds ?? 10) });
+      const options = { run: RUN, silo: "a", plan, train: 96 };
+      checkRow(row, { ...options, past: { ...fresh, worked } });
+      // A row that was taken before is gone on with, however long it takes.
+      checkRow(row, { ...options, past: { ...fresh, row, worked: 1e6 } });
+    };
+  const limited = { budget: 600, rounds: null };
+  look(2400, limited)();
+  assertMatch(message(look(2401, limited)), /no row after 2400 s of this silo's work, got 2401 s before it/);
+  look(1e9, { budget: null, rounds: 3 })();
 });
 
 Deno.test("checkPlan: a silo that comes after the plan is in no sum of it; one that came before must be", () => {
@@ -105,7 +140,7 @@ Deno.test("checkPlan recomputes the class weights from the pooled counts", () =>
 
 Deno.test("checkClosing and checkSelected: after the rows, once, and of models that were shown", () => {
   const plan = planUnder();
-  const past: Past = { row: rowOf(plan, { round: 3 }), models: new Map([[2, sha(2)]]), closed: false };
+  const past: Past = { ...fresh, row: rowOf(plan, { round: 3 }), models: new Map([[2, sha(2)]]) };
   const view = (round: number) => ({ round }) as RunView;
   checkClosing(view(3), { plan, past, asked: null });
   checkClosing(view(2), { plan, past, asked: null }); // round 3 was abandoned

@@ -1,8 +1,8 @@
 /**
  * A federation without an engine: real roles, wire and state, the trainer of `fake_trainer.ts`.
  *
- * Also a program of its own: `fake_federation.ts JSON` runs one role as a process, which may kill itself
- * with SIGKILL at a named fault point.
+ * Also a program of its own: `fake_federation.ts JSON`, or with that JSON as its input, runs one role as a process,
+ * which may kill itself with SIGKILL at a named fault point.
  */
 import { DatabaseSync } from "node:sqlite";
 import { initCa, issue } from "../../src/fed/ca.ts";
@@ -190,7 +190,7 @@ export function receiptsOf(state: string): string[] {
 }
 
 if (import.meta.main) {
-  const spec = JSON.parse(Deno.args[0]) as RoleSpec;
+  const spec = JSON.parse(Deno.args[0] ?? await new Response(Deno.stdin.readable).text()) as RoleSpec;
   const result = await runRole(spec, {
     onEvent: (event) => {
       const { type } = event;

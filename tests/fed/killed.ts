@@ -10,6 +10,18 @@ export type Kill = NonNullable<RoleSpec["kill"]>;
 
 export const at = (point: string, nth = 1): Kill => ({ point, nth });
 
+/** A process that waits to be told which role it runs. */
+export async function startProcess(): Promise<Deno.ChildProcess> {
+  const args = ["run", "-A", ...await childFlags(), PROGRAM];
+  const streams = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
+  return new Deno.Command(Deno.execPath(), { args, ...streams }).spawn();
+}
+
+/** Tells it. */
+export async function startRole(process: Deno.ChildProcess, spec: RoleSpec): Promise<void> {
+  await ReadableStream.from([new TextEncoder().encode(JSON.stringify(spec))]).pipeTo(process.stdin);
+}
+
 /** One role in processes that follow each other. */
 export class Mortal<T> {
   /** Where its processes killed themselves. */
@@ -34,10 +46,9 @@ export class Mortal<T> {
     spec: RoleSpec,
     { kills, onRow }: { kills: readonly Kill[]; onRow?: (round: number) => void },
   ): Promise<T> {
-    const flags = await childFlags();
     for (let life = 0;; life++) {
-      const args = ["run", "-A", ...flags, PROGRAM, JSON.stringify({ ...spec, kill: kills[life] })];
-      this.#child = new Deno.Command(Deno.execPath(), { args, stdout: "piped", stderr: "piped" }).spawn();
+      this.#child = await startProcess();
+      await startRole(this.#child, { ...spec, kill: kills[life] });
       const errors = new Response(this.#child.stderr).text();
       let result: T | undefined;
       for await (const line of linesOf(this.#child.stdout)) {

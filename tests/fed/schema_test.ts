@@ -166,6 +166,8 @@ const MESSAGES = {
     test: { auroc: 0.9, se: 0.01, positives: 20, negatives: 30, images: 50 },
     seconds: { train: 1.5 },
     images: 12,
+    skipped: 3,
+    searched: 2,
   },
   HeartbeatSchema: { run: RUN, round: 1, phase: "training", step: 3, steps: 9 },
   ReceiptSchema: { run: RUN, round: 1, silo: "a", sha256: DIGEST, examples: 9 },

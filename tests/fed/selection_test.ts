@@ -58,6 +58,23 @@ Deno.test("select: a model that diverged at one silo is not taken, however many 
   assertEquals(select(models, { roster, last: 2 }).round, 2);
 });
 
+Deno.test("select: the reason names who says of every model that it diverged", () => {
+  const diverged = (one: ScoredModel, silo: string): ScoredModel => {
+    const scores = { ...one.scores[silo], auroc: null, loss: null, diverged: true as const };
+    return { ...one, scores: { ...one.scores, [silo]: scores } };
+  };
+  const good = [0, 1, 2].map((round) => model(round, { a: [0.7, 1], b: [0.8, 1] }));
+  const all = select(good.map((one) => diverged(one, "b")), { roster: ["a", "b"], last: 2 });
+  assertEquals([all.round, all.reason], [2, "the last: 3 of 3 models gave no numbers on val, says b"]);
+  const small = model(3, { a: [null, 1, 2, 2], b: [null, 1, 2, 2] });
+  const some = select([diverged(good[0], "a"), small], { roster: ["a", "b"], last: 3 });
+  assertEquals(
+    some.reason,
+    "the last: 1 of 2 models gave no numbers on val, says a; none of the others could be rated on 10 val patients " +
+      "of either class",
+  );
+});
+
 Deno.test("select: a silo of too few patients weighs nothing in the loss that breaks ties", () => {
   const tie = (round: number, loss: number) => model(round, { a: [1, loss], b: [null, null, 90, 90] });
   assertEquals(select([tie(1, 0.5), tie(2, 0.4)], { roster: ["a", "b"], last: 2 }).round, 2);

@@ -1,11 +1,13 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ProtocolError } from "../../src/fed/errors.ts";
-import { checkSkipped } from "../../src/fed/skipped.ts";
+import { checkSteps, countSteps } from "../../src/fed/skipped.ts";
 
+const checkSkipped = (skipped: boolean[]) => checkSteps(countSteps(skipped));
 const steps = (count: number, skipped: (step: number) => boolean) =>
   Array.from({ length: count }, (_, step) => skipped(step));
 
-Deno.test("checkSkipped lets the search for a loss scale pass, few steps, and up to a half", () => {
+Deno.test("checkSteps lets the search for a loss scale pass, few steps or none, and up to a half", () => {
+  checkSkipped([]);
   checkSkipped(steps(3, () => false));
   checkSkipped(steps(40, (step) => step < 39)); // one step, after a long search
   checkSkipped(steps(19, (step) => step > 0));
@@ -13,7 +15,7 @@ Deno.test("checkSkipped lets the search for a loss scale pass, few steps, and up
   checkSkipped(steps(60, (step) => step < 30 || step % 3 === 1));
 });
 
-Deno.test("checkSkipped refuses a turn without a step, and over half of 20 steps after the search", () => {
+Deno.test("checkSteps refuses a turn without a step, and over half of 20 steps after the search", () => {
   const refused = (skipped: boolean[], text: string) => {
     const error = assertThrows(() => checkSkipped(skipped), ProtocolError, text);
     assertEquals(error.code, "steps_skipped");
