@@ -50,6 +50,11 @@ export class Handshakes<S extends Stranger> {
     this.#begun.delete(socket);
   }
 
+  /** Closes them all. */
+  closeAll(): void {
+    for (const socket of this.#begun.keys()) this.#close(socket, "nobody listens any more");
+  }
+
   /** Of the address with the most connections the oldest one that has said next to nothing, or else the oldest. */
   #expendable(): S {
     const counts = new Map<string, number>();

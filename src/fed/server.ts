@@ -82,7 +82,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
     settings: { ...SETTINGS, maxConcurrentStreams: REQUESTS },
     maxOutstandingPings: UNANSWERED,
   });
-  const { sessions, sockets, peers } = follow(server, options);
+  const { sessions, sockets, peers, handshakes } = follow(server, options);
   const answering = new Set<http2.ServerHttp2Stream>();
   server.on("stream", (stream, headers) => {
     stream.on("error", () => {});
@@ -104,6 +104,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
     renew: (identity) => server.setSecureContext(secureContext(identity)),
     async [Symbol.asyncDispose]() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      handshakes.closeAll();
       await flushed(answering);
       for (const session of sessions) session.destroy();
       const late = setTimeout(() => sockets.forEach((socket) => socket.destroy()), FLUSH * 1000);
@@ -124,6 +125,7 @@ function follow(
   sockets: ReadonlySet<Socket>;
   /** Who speaks in a session: all that a request is known by. */
   peers: Pick<WeakMap<object, SiloPeer>, "get">;
+  handshakes: Pick<Handshakes<Socket>, "closeAll">;
 } {
   const { onSession, ping: period = PING } = options;
   const sessions = new Set<http2.ServerHttp2Session>();
@@ -160,7 +162,7 @@ function follow(
     });
     onSession(peer.silo, session, true);
   });
-  return { sessions, sockets, peers };
+  return { sessions, sockets, peers, handshakes };
 }
 
 /** Waits until no answer is under way, those included that are about to be given; `FLUSH` seconds at most. */
