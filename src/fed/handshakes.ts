@@ -28,7 +28,7 @@ export class Handshakes<S extends Stranger> {
   readonly #most: number;
   readonly #longest: number;
 
-  /** @param options.most at a time @default 128 · `longest` seconds of one @default 10 */
+  /** @param options.most at a time @default 64 · `longest` seconds of one @default 10 */
   constructor(options: { most?: number; longest?: number } = {}) {
     this.#most = options.most ?? MOST;
     this.#longest = options.longest ?? LONGEST;

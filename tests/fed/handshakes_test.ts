@@ -59,3 +59,12 @@ Deno.test("Handshakes closes one that takes too long, and says why", async () =>
   handshakes.begin({ destroy: closed.resolve });
   assertEquals((await closed.promise).message, "no handshake within 0.01 s");
 });
+
+Deno.test("Handshakes.closeAll closes each that is unfinished", () => {
+  const handshakes = new Handshakes<ReturnType<typeof sockets>[0]>();
+  const all = sockets(3);
+  for (const socket of all) handshakes.begin(socket);
+  handshakes.end(all[1]);
+  handshakes.closeAll();
+  assertEquals(all.map(({ closed }) => closed), [true, false, true]);
+});

@@ -175,6 +175,7 @@ Deno.test("serve: stops although a peer has not read its answer, and another not
     const size = 8 << 20, path = `${folder}/model`;
     await Deno.writeFile(path, new Uint8Array(size));
     const file = { path, first: 0, length: size, total: size, sha256: "x" };
+    const told: string[] = [];
     await withFederation(async (dir) => {
       const server = await serve({
         host: "127.0.0.1",
@@ -182,7 +183,7 @@ Deno.test("serve: stops although a peer has not read its answer, and another not
         identity: await readIdentity(`${dir}/tls-aggregator`),
         admission: { check: () => Promise.resolve() },
         handler: () => Promise.resolve({ status: 206, file }),
-        onEvent: () => {},
+        onEvent: (event) => event.type === "refused" && told.push(event.code),
         onSession: () => {},
       });
       const { port } = server;
@@ -191,6 +192,7 @@ Deno.test("serve: stops although a peer has not read its answer, and another not
       await new Promise((resolve) => setTimeout(resolve, 300));
       await within(20, server[Symbol.asyncDispose]());
     });
+    assertEquals(told, ["nobody listens any more"]);
   }));
 
 Deno.test("serve closes handshakes that do not end, and leaves a connection that is through alone", () =>
