@@ -15,11 +15,11 @@ import { stepsOf } from "./stretch.ts";
 /** Passes are added up in doubles: equal lengths may differ by so much. */
 const ROUNDING = 1e-6;
 /**
- * A silo begins no row once it has worked for so many budgets. Honest rows ask for less than one: each of them opens
- * within the budget, and a silo works on one at a time. The rest is for a row that goes on while the aggregator's
- * machine sleeps, and its clock with it, and for a replay, which has no clock, where four silos share a machine.
+ * A silo takes no row, new or again, once it has worked for so many budgets. Honest rows ask for less than one: each of
+ * them opens within the budget, and a silo works on one at a time. The rest is for a row that goes on while the
+ * aggregator's machine sleeps, and its clock with it, and for a replay, which has no clock, on slower or shared machines.
  */
-const MOST_BUDGETS = 4;
+const MOST_BUDGETS = 10;
 
 /** What the silo's own shard says of its training images. */
 export interface OwnCounts {
@@ -115,6 +115,8 @@ export function checkRow(row: Row, options: RowContext): void {
   const { run, silo, plan, past } = options;
   const { round, roster, silos, base } = row;
   expect(row.run === run, `a row of run ${run}`, row.run);
+  const most = MOST_BUDGETS * (plan.budget ?? Infinity);
+  expect(past.worked <= most, `no row after ${most} s of this silo's work`, `${past.worked} s before it`);
   const before = past.row;
   if (before?.round === round && !past.closed) {
     return expect(canonical(before) === canonical(row), `round ${round} as it was first told`, "another row");
@@ -134,8 +136,6 @@ export function checkRow(row: Row, options: RowContext): void {
   expect((known ?? base) === base, `the model ${known} as the base of round ${round}`, base);
   checkStretch(row, options);
   checkProgress(row, options);
-  const most = MOST_BUDGETS * (plan.budget ?? Infinity);
-  expect(past.worked <= most, `no row after ${most} s of this silo's work`, `${past.worked} s before it`);
 }
 
 /**

@@ -60,14 +60,17 @@ async function strangers(port: number): Promise<AsyncDisposable> {
 Deno.test("a run of distant silos completes while 1,000 strangers hold on to a hub of 256 files, and come back at once", () =>
   withFederation(async (dir) => {
     const port = freePort();
-    const hub = await confined({ dir, port, role: "aggregator", rounds: 2 }, FILES);
+    const hub = await confined(
+      { dir, port, role: "aggregator", rounds: 2, proposal: { joinTimeout: 200 } },
+      FILES,
+    );
     const output = new Response(hub.stdout).text();
     try {
       await listening(port);
       await using _strangers = await strangers(port);
       await using line = new Distant(port, DISTANCE);
       const spec = { dir, port: line.port, rounds: 2 };
-      await Promise.all(["a", "b", "c"].map((role) => runRole({ ...spec, role }, { wait: 120 })));
+      await Promise.all(["a", "b", "c"].map((role) => runRole({ ...spec, role }, { wait: 200 })));
       assertEquals((await hub.status).code, 0);
       const { result } = JSON.parse((await output).trim().split("\n").at(-1)!);
       assertEquals([result.rounds, result.degraded], [2, false]);

@@ -3,7 +3,7 @@
  * each of them, and goes on until it is killed: who is thrown out comes back at once.
  */
 const [port, count] = Deno.args.map(Number);
-/** The first bytes of a TLS ClientHello of 512 bytes; the rest of it never comes. */
+/** The first bytes of a TLS ClientHello of 512 bytes; the rest of it never comes, or a part of it. */
 const HALF = Uint8Array.of(0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3);
 
 const pause = (seconds: number) => new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
@@ -12,6 +12,9 @@ const WAYS: readonly ((socket: Deno.Conn) => Promise<void>)[] = [
   async function silent() {},
   async function half(socket) {
     await socket.write(HALF);
+  },
+  async function talking(socket) {
+    await socket.write(Uint8Array.of(...HALF, ...new Uint8Array(300)));
   },
   async function trickling(socket) {
     for (const byte of HALF) {

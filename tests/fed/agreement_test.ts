@@ -97,19 +97,19 @@ Deno.test("checkRow: a stretch is asked for again only as long as the aggregator
   assertMatch(message(look(1, 3)), /a stretch from 2, got 1/);
 });
 
-Deno.test("checkRow under a budget: no new row once the silo has worked for four of them", () => {
+Deno.test("checkRow under a budget: no row, new or again, once the silo has worked for ten of them", () => {
   const look =
     (worked: number, { budget, rounds }: { budget: number | null; rounds: number | null }) => () => {
       const plan = planUnder({ budget, rounds });
       const row = rowOf(plan, { p1: 1 / (rounds ?? 10) });
       const options = { run: RUN, silo: "a", plan, train: 96 };
-      checkRow(row, { ...options, past: { ...fresh, worked } });
-      // A row that was taken before is gone on with, however long it takes.
-      checkRow(row, { ...options, past: { ...fresh, row, worked: 1e6 } });
+      for (const before of [null, row]) {
+        checkRow(row, { ...options, past: { ...fresh, row: before, worked } });
+      }
     };
   const limited = { budget: 600, rounds: null };
-  look(2400, limited)();
-  assertMatch(message(look(2401, limited)), /no row after 2400 s of this silo's work, got 2401 s before it/);
+  look(6000, limited)();
+  assertMatch(message(look(6001, limited)), /no row after 6000 s of this silo's work, got 6001 s before it/);
   look(1e9, { budget: null, rounds: 3 })();
 });
 
