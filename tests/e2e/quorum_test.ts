@@ -5,7 +5,7 @@ import { type Result, resultOf, Roles } from "./roles.ts";
 Deno.test("quorum 2: one never comes, one comes late, is stopped past a deadline and comes back: all named", async () => {
   await using roles = new Roles({
     name: "late",
-    hub: "--silos a,b,c,d --rounds 8 --quorum 2 --join-timeout 15s --round-timeout 5s",
+    hub: "--silos a,b,c,d --rounds 8 --quorum 2 --join-timeout 15s --round-timeout 20s",
   });
   const hub = await roles.start("hub");
   const a = await roles.start("a", "delay:150");
@@ -62,7 +62,7 @@ async function undisturbed(settings: string): Promise<Result> {
 }
 
 Deno.test("quorum 3 of 3: one stopped past the deadline, SIGTERM to the aggregator and to a silo change nothing", async () => {
-  const settings = "--silos a,b,c --rounds 4 --quorum 3 --join-timeout 1m --round-timeout 4s";
+  const settings = "--silos a,b,c --rounds 4 --quorum 3 --join-timeout 1m --round-timeout 10s";
   await using roles = new Roles({ name: "stopped", hub: settings });
   const ended = async (role: string, when: "training" | "update_counted", running = roles.start(role)) => {
     const { child, finished } = await running;
