@@ -1,5 +1,5 @@
 import { ProtocolError } from "../fed/errors.ts";
-import type { FaultPoint } from "../fed/run.ts";
+import type { FaultPoint } from "../fed/fault_point.ts";
 import { guardExit, shutdown } from "../model/exit.ts";
 import { type CommandName, COMMANDS } from "./commands.ts";
 import type { Accept } from "../fed/accept.ts";

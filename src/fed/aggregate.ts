@@ -18,8 +18,6 @@ export const BOUNDS: Readonly<Record<keyof Scale, number>> = { weights: 1024, st
 /** Adding and taking it away rounds |x| < 2^51 half-even to an integer. */
 const ROUNDER = 1.5 * 2 ** 52;
 const SPLIT = 2 ** 21;
-/** Most images of a silo's split: those of 1,024 silos, the most that a run has, are what `scaleFor` takes. */
-export const MOST_IMAGES = 2 ** 22;
 /** Elements summed at a time, so that the accumulators stay in the first-level cache. */
 const BLOCK = 1024;
 

@@ -5,8 +5,8 @@
  * and for nothing else: each function looks at what is asked, and throws `not_agreed` before anything of it is done.
  */
 import { canonical } from "./canonical.ts";
+import { classWeightsOf } from "./class_weights.ts";
 import { ProtocolError } from "./errors.ts";
-import { classWeightsOf } from "./join.ts";
 import { LONGEST_SHARE } from "./pace.ts";
 import { differences } from "./proposal.ts";
 import { type Plan, planId, type Proposal, type Row, type RunView } from "./protocol.ts";

@@ -5,19 +5,12 @@
  * it is heard, every other one has as long as a silence may last to find the aggregator again.
  */
 import { ProtocolError } from "./errors.ts";
-import type { Heartbeat, SiloPhase } from "./protocol.ts";
+import type { Standing } from "./event.ts";
+import type { Heartbeat } from "./protocol.ts";
 import type { Run } from "./run.ts";
 
 /** Seconds without a word after which a silo counts as lost. */
 export const SILENCE = 60;
-
-/** Where a silo stands: what it says it is doing, unless the aggregator knows better. */
-export interface Standing {
-  state: SiloPhase | "counted" | "late" | "lost";
-  /** Steps done and to do while training, else 0. */
-  step: number;
-  steps: number;
-}
 
 interface Seen {
   /** Its open connection. */

@@ -11,7 +11,8 @@ import { Engine, type Libraries } from "../model/model.ts";
 import type { Preprocessing } from "../model/checkpoint.ts";
 import { Order } from "../model/order.ts";
 import { scheduleOf } from "../model/recipe.ts";
-import type { ShardFacts, SplitScores, Trainer, TrainerSettings, TrainRow } from "./trainer.ts";
+import type { SplitScores } from "./split_scores.ts";
+import type { ShardFacts, Trainer, TrainerSettings, TrainRow } from "./trainer.ts";
 
 /** Steps whose median tells the speed: a stop of the machine in one or two of them changes nothing. */
 const TIMED = 5;

@@ -2,8 +2,15 @@
  * What the roles report through `onEvent`, as one discriminated union; only `src/cli` prints. No event holds a
  * pixel, a score of one image, a patient id or a file name of one.
  */
-import type { Standing } from "./attendance.ts";
 import type { Plan, Proposal, Registration, Row, Scores, SiloPhase } from "./protocol.ts";
+
+/** Where a silo stands: what it says it is doing, unless the aggregator knows better. */
+export interface Standing {
+  state: SiloPhase | "counted" | "late" | "lost";
+  /** Steps done and to do while training, else 0. */
+  step: number;
+  steps: number;
+}
 
 /** Facts both sides report alike. `silo` is absent in the silo's own events only where it would be itself. */
 export type FedEvent =

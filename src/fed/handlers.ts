@@ -3,7 +3,6 @@ import { ProtocolError } from "./errors.ts";
 import { nameFullDisk } from "./files.ts";
 import { Inbox } from "./inbox.ts";
 import { join } from "./join.ts";
-import type { RunView } from "./protocol.ts";
 import { rangeLimit } from "./ranges.ts";
 import type { Run } from "./run.ts";
 import {
@@ -14,17 +13,13 @@ import {
   UpdateStartSchema,
 } from "./schema.ts";
 import { takeScores } from "./scores.ts";
+import { stageOf } from "./stage.ts";
 import { answerOf, type Handler, parseRange, readBody, type WireAnswer, type WireRequest } from "./wire.ts";
 
 /** Longest a `GET /v1/run` waits for a change, seconds. */
 const LONGEST_WAIT = 30;
 /** Seconds between two warnings of a full disk, however many silos ask how often. */
 const QUIET = 60;
-
-/** What a silo that has seen this view passes as `seen`, to be answered only when it changes. */
-export function stageOf(view: Pick<RunView, "state" | "round" | "selected">): string {
-  return `${view.state}.${view.round}.${view.selected === null ? 0 : 1}`;
-}
 
 type Endpoint = (request: WireRequest, round: number) => Promise<WireAnswer>;
 

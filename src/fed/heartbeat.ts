@@ -2,8 +2,8 @@
  * A silo's pulse: every 10 s it says what it is doing, and it hears at once when its round is over without it.
  */
 import type { Client } from "./client.ts";
-import { stageOf } from "./handlers.ts";
 import type { Heartbeat } from "./protocol.ts";
+import { stageOf } from "./stage.ts";
 
 /** Seconds between heartbeats. */
 const PERIOD = 10;

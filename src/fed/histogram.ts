@@ -7,7 +7,7 @@
  */
 import { ProtocolError } from "./errors.ts";
 import type { Proposal, Scores } from "./protocol.ts";
-import type { SplitScores } from "./trainer.ts";
+import type { SplitScores } from "./split_scores.ts";
 
 /** Fewest patients of a class in a cell that is not empty. */
 export const MIN_CELL = 5;

@@ -8,15 +8,16 @@ import { digest, saveModel } from "../model/checkpoint.ts";
 import type { Layout } from "../model/layout.ts";
 import { delta, fold, scaleFor } from "./aggregate.ts";
 import { planRow, type RowTiming } from "./budget.ts";
+import { classWeightsOf } from "./class_weights.ts";
 import { type OnEvent, safely } from "./event.ts";
-import { checkRegistration, classWeightsOf } from "./join.ts";
 import { closingTime, plausibleSpeed, recentMedian } from "./pace.ts";
-import { newRunId, type Proposal, type Scores } from "./protocol.ts";
+import { newRunId, type Proposal, type Scores, type Stretch } from "./protocol.ts";
+import { checkRegistration } from "./registration.ts";
 import { type LocalResult, type RoundResult, roundResult, testResult } from "./result.ts";
 import { byStratum, testScores, valScores } from "./scoring.ts";
 import { checkSteps, countSteps } from "./skipped.ts";
 import { type ScoredModel, select } from "./selection.ts";
-import { stepsOf, type Stretch } from "./stretch.ts";
+import { stepsOf } from "./stretch.ts";
 import type { Trainer } from "./trainer.ts";
 
 export interface LocalOptions {

@@ -5,6 +5,7 @@
  * Why medians and bounds: speeds and durations are what silos say of themselves. One that lies, and one that was
  * stopped for minutes, may cost the run some of its rows, but neither ends it.
  */
+import { SPEEDS } from "./limits.ts";
 
 /** Where in the budget a run is meant to end: the middle of its last 5 %. */
 const AIM = 0.975;
@@ -45,9 +46,6 @@ const MOST_CLOSING = 1 / 4;
 const CLOSING_OVERHEAD = 1;
 /** Scoring is about this much faster than training, used before the first scores only. */
 const SCORING_SPEEDUP = 3;
-
-/** Steps per second that a silo may claim. */
-export const SPEEDS = { lowest: 1e-3, highest: 1e6 } as const;
 
 /** A measured speed within `SPEEDS`: a clock that stood still, or a machine that did, gives any number. */
 export function plausibleSpeed(measured: number): number {

@@ -11,7 +11,6 @@ import type { Preprocessing } from "../model/checkpoint.ts";
 import type { NetworkName } from "../model/layout.ts";
 import type { Recipe } from "../model/recipe.ts";
 import { canonicalDigest } from "./canonical.ts";
-import type { Stretch } from "./stretch.ts";
 
 /** Version of the frames, paths and messages; peers with another one refuse each other. */
 export const WIRE_VERSION = 2;
@@ -89,6 +88,12 @@ export interface Scale {
   weights: number;
   /** For the BatchNorm statistics, which may move far, 20. */
   statistics: number;
+}
+
+/** Passes over a silo's training images since the run began; moved by counted updates only. */
+export interface Stretch {
+  from: number;
+  to: number;
 }
 
 /** One round's settings, committed before any silo hears of the round; holds no times. */

@@ -20,12 +20,10 @@ import {
   type RunState,
   type RunView,
 } from "./protocol.ts";
+import type { FaultPoint } from "./fault_point.ts";
 
 /** Seconds between two notes of the time. */
 const REMEMBER = 5;
-
-/** Awaited at named moments; tests kill or delay a role there. */
-export type FaultPoint = (name: string) => void | Promise<void>;
 
 /** The run in the aggregator's memory. */
 export class Run {

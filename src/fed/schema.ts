@@ -4,9 +4,8 @@
  */
 import * as v from "valibot";
 import { checkRecipe } from "../model/recipe.ts";
-import { MOST_IMAGES } from "./aggregate.ts";
 import { ProtocolError } from "./errors.ts";
-import { SPEEDS } from "./pace.ts";
+import { MOST_IMAGES, SPEEDS } from "./limits.ts";
 import * as p from "./protocol.ts";
 
 type Schema<T> = v.GenericSchema<unknown, T>;

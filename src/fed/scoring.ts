@@ -4,7 +4,7 @@ import type { Recipe } from "../model/recipe.ts";
 import { mergedHistogram } from "./histogram.ts";
 import type { Proposal, Scores } from "./protocol.ts";
 import type { SiloTest } from "./result.ts";
-import type { SplitScores } from "./trainer.ts";
+import type { SplitScores } from "./split_scores.ts";
 
 function counts(labels: Uint8Array): { positives: number; negatives: number } {
   let positives = 0;

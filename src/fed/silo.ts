@@ -11,10 +11,9 @@ import { ascii } from "./ascii.ts";
 import { Client, sleep } from "./client.ts";
 import { ProtocolError } from "./errors.ts";
 import { type OnEvent, safely } from "./event.ts";
+import type { FaultPoint } from "./fault_point.ts";
 import { nameFullDisk } from "./files.ts";
-import { stageOf } from "./handlers.ts";
 import { Pulse, RoundOver } from "./heartbeat.ts";
-import { checkRegistration } from "./join.ts";
 import {
   type Plan,
   planId,
@@ -24,13 +23,14 @@ import {
   type RunView,
   WIRE_VERSION,
 } from "./protocol.ts";
+import { checkRegistration } from "./registration.ts";
 import { Credentials } from "./renewal.ts";
 import type { SiloResult, SiloTest } from "./result.ts";
 import { plausibleSpeed } from "./pace.ts";
-import type { FaultPoint } from "./run.ts";
 import { RunClock } from "./run_clock.ts";
 import { testScores } from "./scoring.ts";
 import { SiloState } from "./silo_state.ts";
+import { stageOf } from "./stage.ts";
 import { requireCheckedTls, requirePinnedDeno } from "./tls.ts";
 import type { Trainer } from "./trainer.ts";
 import { scoreVal, takeTurn, type TurnContext } from "./turn.ts";

@@ -3,12 +3,7 @@
  *
  * Why passes and not steps: steps times batch would tell every hospital how many images each other one has.
  */
-
-/** Passes over a silo's training images since the run began; moved by counted updates only. */
-export interface Stretch {
-  from: number;
-  to: number;
-}
+import type { Stretch } from "./protocol.ts";
 
 /** Passes are added up in doubles: a sum may fall so much short of a whole step. */
 const ROUNDING = 1e-9;

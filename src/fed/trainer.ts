@@ -8,6 +8,7 @@ import type { Layout } from "../model/layout.ts";
 import type { Recipe } from "../model/recipe.ts";
 import type { Split } from "../data/shard.ts";
 import type { Registration } from "./protocol.ts";
+import type { SplitScores } from "./split_scores.ts";
 
 /** What a registration says of the shard. */
 export type ShardFacts = Pick<Registration, "shard" | "splits" | "size" | "kernel" | "fit" | "labelRule">;
@@ -28,16 +29,6 @@ export interface TrainRow {
   steps: number;
   p0: number;
   p1: number;
-}
-
-/** Logits of one split with what is needed to judge them; all (n). They never leave the silo. */
-export interface SplitScores {
-  logits: Float32Array;
-  /** 0 or 1. */
-  labels: Uint8Array;
-  patients: Uint32Array;
-  /** Which of several pooled shards a film is from; absent for one. */
-  strata?: Uint32Array;
 }
 
 /** Trains one silo's share; the same settings, vector and row give the same result. */

@@ -4,8 +4,7 @@
  */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { ProtocolError } from "../../src/fed/errors.ts";
-import { type Plan, planId, type Row, type RunView } from "../../src/fed/protocol.ts";
-import type { Stretch } from "../../src/fed/stretch.ts";
+import { type Plan, planId, type Row, type RunView, type Stretch } from "../../src/fed/protocol.ts";
 import { type RoleSpec, runRole } from "../fed/fake_federation.ts";
 import { startProcess, startRole } from "../fed/killed.ts";
 import { type Lie, startLiar } from "./liar.ts";

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { createHash } from "node:crypto";
-import { stageOf } from "../../src/fed/handlers.ts";
 import type { Scores, UpdateStart } from "../../src/fed/protocol.ts";
 import { closeRow } from "../../src/fed/rounds.ts";
+import { stageOf } from "../../src/fed/stage.ts";
 import { startVector, TINY } from "./fake_trainer.ts";
 import { BYTES, frames, openBench, registration, update, withRound } from "./open_round.ts";
 
