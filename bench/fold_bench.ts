@@ -4,8 +4,8 @@
  * which is neither exact nor independent of the order of arrival.
  */
 import { digest } from "../src/model/checkpoint.ts";
-import { delta, fold, scaleFor } from "../src/fed/aggregate.ts";
-import { foldFiles } from "../src/fed/fold_files.ts";
+import { delta, fold, scaleFor } from "../src/fed/maths/exact_sum.ts";
+import { foldFiles } from "../src/fed/aggregator/fold_files.ts";
 import { layoutOf } from "../src/model/layout.ts";
 
 const layout = layoutOf("efficientnet_b0", { channels: 1 });

@@ -3,7 +3,7 @@
  * bytes? Chunks are 16 KiB, as a TLS record gives them.
  */
 import { crc32 } from "node:zlib";
-import { encodeFrames, FrameReader } from "../src/fed/frame.ts";
+import { encodeFrames, FrameReader } from "../src/fed/protocol/frame.ts";
 import { layoutOf } from "../src/model/layout.ts";
 
 const CHUNK = 16 * 1024;

@@ -9,12 +9,12 @@
  * sides, as when they have not met since they were started.
  */
 import * as http2 from "node:http2";
-import { initCa, issue } from "../src/fed/ca.ts";
-import { type Identity, readIdentity } from "../src/fed/certificate.ts";
-import { Connection } from "../src/fed/connection.ts";
-import { issuerOf } from "../src/fed/issuer.ts";
-import { serve } from "../src/fed/server.ts";
-import { SESSION_WINDOW, SETTINGS } from "../src/fed/tls.ts";
+import { initCa, issue } from "../src/fed/pki/ca.ts";
+import { type Identity, readIdentity } from "../src/fed/pki/certificate.ts";
+import { Connection } from "../src/fed/wire/connection.ts";
+import { issuerOf } from "../src/fed/pki/issuer.ts";
+import { serve } from "../src/fed/wire/server.ts";
+import { SESSION_WINDOW, SETTINGS } from "../src/fed/wire/tls.ts";
 import { median } from "./median.ts";
 
 const TIMES = 200;

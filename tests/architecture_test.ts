@@ -1,11 +1,11 @@
 /** The rules of the source tree as programs: who may import whom, and what may stand where. */
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
 interface Source {
-  /** From the root, such as "src/fed/frame.ts". */
+  /** From the root, such as "src/fed/protocol/frame.ts". */
   path: string;
   text: string;
 }
@@ -51,6 +51,22 @@ const MAY_IMPORT: Record<string, string[]> = {
   "bench": ["bench", "tests", "mod.ts", "src/cli", "src/fed", "src/model", "src/data", "src/shim"],
 };
 
+/** Inside src/fed: the two roles never import each other, and what they share imports neither. */
+const ROOMS: Record<string, string[]> = {
+  protocol: [],
+  maths: ["protocol"],
+  pki: ["protocol"],
+  state: ["protocol"],
+  wire: ["protocol", "pki", "state"],
+  training: ["protocol", "maths"],
+  aggregator: ["protocol", "maths", "pki", "state", "wire", "training"],
+  silo: ["protocol", "maths", "pki", "state", "wire", "training"],
+};
+
+function room(path: string): string | undefined {
+  return /^src\/fed\/([^/]+)\//.exec(path)?.[1];
+}
+
 /** src/cli looks libtorch up and fetches weights through pip; it never opens a library. */
 const CLI_SHIM = [
   "src/shim/flavour.ts",
@@ -72,6 +88,10 @@ function wrongEdges({ path, text }: Source): string[] {
     }
     const target = new URL(edge.target, `file:///${path}`).pathname.slice(1);
     const to = part(target);
+    const [own, other] = [room(path), room(target)];
+    if (own !== undefined && other !== undefined && own !== other && !ROOMS[own]?.includes(other)) {
+      return [`${path} must not import ${target}: ${own} may import ${ROOMS[own] ?? "nothing"}`];
+    }
     const fine = allowed.includes(to) ||
       (from === "src/cli" && CLI_SHIM.includes(target)) ||
       (from === "src/model" && to === "src/data" && edge.typeOnly);
@@ -153,7 +173,18 @@ Deno.test("architecture: no file is called utils, helpers, common or types", asy
 Deno.test("architecture: each rule reports a file that breaks it", () => {
   const bad = (path: string, text: string) =>
     [...wrongEdges({ path, text }), ...wrongUses({ path, text })].length;
-  assertEquals(bad("src/fed/silo.ts", 'import { open } from "../shim/library.ts";'), 1);
+  assertEquals(bad("src/fed/silo/silo.ts", 'import { join } from "../aggregator/join.ts";'), 1);
+  assertEquals(bad("src/fed/aggregator/run.ts", 'import type { Turn } from "../silo/turn.ts";'), 1);
+  assertEquals(bad("src/fed/aggregator/run.ts", 'import { open } from "../state/folder.ts";'), 0);
+  for (const from of Object.keys(ROOMS)) {
+    for (const to of Object.keys(ROOMS)) {
+      const text = `import { a } from "../${to}/a.ts";`;
+      const allowed = from === to || ROOMS[from].includes(to);
+      assertEquals(bad(`src/fed/${from}/b.ts`, text), allowed ? 0 : 1, `${from} → ${to}`);
+      assert(!allowed || from === to || !ROOMS[to].includes(from), `${from} ↔ ${to}`);
+    }
+  }
+  assertEquals(bad("src/fed/silo/silo.ts", 'import { open } from "../shim/library.ts";'), 1);
   assertEquals(bad("src/data/shard.ts", 'export { philox } from "../model/philox.ts";'), 1);
   assertEquals(bad("src/model/model.ts", 'import { Shard } from "../data/shard.ts";'), 1);
   assertEquals(bad("src/model/model.ts", 'import { type A, b } from "../data/shard.ts";'), 1);
@@ -166,13 +197,13 @@ Deno.test("architecture: each rule reports a file that breaks it", () => {
   assertEquals(bad("mod.ts", 'export * from "./src/shim/symbols.ts";'), 1);
   assertEquals(bad("src/data/decode.ts", 'import sharp from "sharp";'), 1);
   assertEquals(bad("src/data/decode.ts", 'import type { Sharp } from "sharp";'), 0);
-  assertEquals(bad("src/fed/silo.ts", "const library = Deno.dlopen(path, {});"), 1);
-  assertEquals(bad("src/fed/silo.ts", 'console.log("joined");'), 1);
-  assertEquals(bad("src/fed/silo.ts", "// console.log is for src/cli\n"), 0);
+  assertEquals(bad("src/fed/silo/silo.ts", "const library = Deno.dlopen(path, {});"), 1);
+  assertEquals(bad("src/fed/silo/silo.ts", 'console.log("joined");'), 1);
+  assertEquals(bad("src/fed/silo/silo.ts", "// console.log is for src/cli\n"), 0);
   assertEquals(bad("src/data/shard.ts", 'import http2 from "node:http2";'), 1);
   assertEquals(bad("src/cli/engine.ts", 'const x = new URL("..", import.meta.' + "url).pathname;"), 1);
   assertEquals(["src/fed/utils.ts", "src/types/a.ts", "native/common.h"].flatMap(wrongName).length, 3);
-  assertEquals(wrongName("src/fed/event.ts"), []);
+  assertEquals(wrongName("src/fed/protocol/event.ts"), []);
 });
 
 /** Imports modules in a Deno that may read no file, no variable, no network; returns what it says. */

@@ -1,5 +1,5 @@
 /** A safetensors file in memory. */
-import { joinChunks } from "../src/fed/wire.ts";
+import { joinChunks } from "../src/fed/wire/exchange.ts";
 import { type FileTensor, safetensorsParts } from "../src/model/safetensors.ts";
 
 /** The bytes of a file, as the program writes it part by part. */

@@ -1,10 +1,10 @@
-import { runAggregator } from "../fed/aggregator.ts";
-import { checkCertificate } from "../fed/certificate.ts";
-import { requireOpenFiles } from "../fed/open_files.ts";
-import { checkProposal } from "../fed/proposal.ts";
-import { readRecording, type Recorded } from "../fed/replay.ts";
-import { AGGREGATOR, REVOCATIONS } from "../fed/state.ts";
-import type { AggregatorResult } from "../fed/result.ts";
+import { runAggregator } from "../fed/aggregator/aggregator.ts";
+import { checkCertificate } from "../fed/pki/certificate.ts";
+import { requireOpenFiles } from "../fed/aggregator/open_files.ts";
+import { checkProposal } from "../fed/protocol/proposal.ts";
+import { readRecording, type Recorded } from "../fed/aggregator/replay.ts";
+import { AGGREGATOR, REVOCATIONS } from "../fed/state/folder.ts";
+import type { AggregatorResult } from "../fed/training/result.ts";
 import { layoutOf, type NetworkName } from "../model/layout.ts";
 import type { Values } from "./commands.ts";
 import { formatDuration } from "./duration.ts";

@@ -1,4 +1,4 @@
-import { initCa } from "../fed/ca.ts";
+import { initCa } from "../fed/pki/ca.ts";
 import type { Values } from "./commands.ts";
 import type { Context } from "./main.ts";
 

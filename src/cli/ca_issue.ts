@@ -1,4 +1,4 @@
-import { issue } from "../fed/ca.ts";
+import { issue } from "../fed/pki/ca.ts";
 import type { Values } from "./commands.ts";
 import type { Context } from "./main.ts";
 import { requireSubject } from "./names.ts";

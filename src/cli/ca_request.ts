@@ -1,4 +1,4 @@
-import { makeRequest } from "../fed/request.ts";
+import { makeRequest } from "../fed/pki/certificate_request.ts";
 import type { Values } from "./commands.ts";
 import type { Context } from "./main.ts";
 import { requireSubject } from "./names.ts";

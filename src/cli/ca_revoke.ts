@@ -1,4 +1,4 @@
-import { revoke } from "../fed/revoke.ts";
+import { revoke } from "../fed/pki/revoke.ts";
 import type { Values } from "./commands.ts";
 import type { Context } from "./main.ts";
 import { requireName } from "./names.ts";

@@ -1,5 +1,5 @@
-import { signRequest } from "../fed/request.ts";
-import type { CertificateRole } from "../fed/x509.ts";
+import { signRequest } from "../fed/pki/certificate_request.ts";
+import type { CertificateRole } from "../fed/pki/x509.ts";
 import { lastDay } from "./ca_issue.ts";
 import type { Values } from "./commands.ts";
 import type { Context } from "./main.ts";

@@ -1,4 +1,4 @@
-import type { AggregatorResult } from "../fed/result.ts";
+import type { AggregatorResult } from "../fed/training/result.ts";
 
 /** First line of a result that lacks a hospital somewhere, in words; nothing otherwise. */
 export function degradedLine(result: Pick<AggregatorResult, "degraded" | "missing" | "rounds">): string[] {

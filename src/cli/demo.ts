@@ -1,5 +1,5 @@
-import type { FedEvent } from "../fed/event.ts";
-import { PRIVATE_DIR } from "../fed/private_folder.ts";
+import type { FedEvent } from "../fed/protocol/event.ts";
+import { PRIVATE_DIR } from "../fed/state/private_folder.ts";
 import type { Values } from "./commands.ts";
 import { type DemoHospitals, makeHospitals, SILOS } from "./demo_hospitals.ts";
 import { formatDuration } from "./duration.ts";

@@ -1,7 +1,7 @@
 import { HOSPITALS } from "../data/phantom.ts";
 import { writePhantoms } from "../data/phantom_files.ts";
 import { prepareShard } from "../data/prepare.ts";
-import { initCa, issue } from "../fed/ca.ts";
+import { initCa, issue } from "../fed/pki/ca.ts";
 import { PURPOSE, uniforms } from "../model/philox.ts";
 import { cores } from "./engine.ts";
 import type { Output } from "./output.ts";

@@ -1,8 +1,8 @@
 // Why: what a hospital's IT department is asked on the day of the run is asked the week before, with the remedy beside it.
 import type { Shard } from "../data/shard.ts";
-import { readIdentity } from "../fed/certificate.ts";
-import { openFiles } from "../fed/open_files.ts";
-import type { Proposal } from "../fed/protocol.ts";
+import { readIdentity } from "../fed/pki/certificate.ts";
+import { openFiles } from "../fed/aggregator/open_files.ts";
+import type { Proposal } from "../fed/protocol/messages.ts";
 import { type Layout, layoutOf, type NetworkName } from "../model/layout.ts";
 import { preset } from "../model/recipe.ts";
 import { addressOf } from "./aggregate.ts";
@@ -18,7 +18,7 @@ import { checkPort } from "./doctor/port.ts";
 import { checkBandwidth, checkRound, measureSteps } from "./doctor/round.ts";
 import { roleSettings } from "./doctor/settings.ts";
 import { checkShard, openShard } from "./doctor/shard.ts";
-import type { Accept } from "../fed/accept.ts";
+import type { Accept } from "../fed/silo/accept.ts";
 import type { Context } from "./main.ts";
 import { requireName } from "./names.ts";
 import { serverOf } from "./train.ts";

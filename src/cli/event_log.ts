@@ -1,7 +1,7 @@
 // Why: roles report events and print nothing; here they become lines for people and a file for programs.
-import type { FedEvent } from "../fed/event.ts";
-import { nameFullDisk } from "../fed/files.ts";
-import { makePrivateFolder, PRIVATE_FILE } from "../fed/private_folder.ts";
+import type { FedEvent } from "../fed/protocol/event.ts";
+import { nameFullDisk } from "../fed/state/durable.ts";
+import { makePrivateFolder, PRIVATE_FILE } from "../fed/state/private_folder.ts";
 import { formatDuration } from "./duration.ts";
 import type { Output } from "./output.ts";
 import { score } from "./table.ts";

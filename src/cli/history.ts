@@ -1,5 +1,5 @@
 // Why: events.jsonl is the run's record; the demo's progress and the report's curves are read from it.
-import type { FedEvent } from "../fed/event.ts";
+import type { FedEvent } from "../fed/protocol/event.ts";
 import type { LoggedEvent } from "./event_log.ts";
 
 /** What one round of a run came to. */

@@ -1,7 +1,7 @@
 import { basename } from "node:path";
-import { EngineTrainer } from "../fed/engine_trainer.ts";
-import { runLocal } from "../fed/local.ts";
-import type { LocalResult } from "../fed/result.ts";
+import { EngineTrainer } from "../fed/training/engine_trainer.ts";
+import { runLocal } from "../fed/training/local.ts";
+import type { LocalResult } from "../fed/training/result.ts";
 import { checkOutput } from "./check_output.ts";
 import type { Values } from "./commands.ts";
 import { formatDuration } from "./duration.ts";

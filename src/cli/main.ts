@@ -1,8 +1,8 @@
-import { ProtocolError } from "../fed/errors.ts";
-import type { FaultPoint } from "../fed/fault_point.ts";
+import { ProtocolError } from "../fed/protocol/errors.ts";
+import type { FaultPoint } from "../fed/protocol/fault_point.ts";
 import { guardExit, shutdown } from "../model/exit.ts";
 import { type CommandName, COMMANDS } from "./commands.ts";
-import type { Accept } from "../fed/accept.ts";
+import type { Accept } from "../fed/silo/accept.ts";
 import { commandHelp, overview } from "./help.ts";
 import { Output } from "./output.ts";
 import { findCommand, parse, UsageError } from "./parse.ts";

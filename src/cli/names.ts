@@ -1,6 +1,6 @@
 // Why: a name that cannot stand in a certificate is a mistake in the command line, found before anything is made.
-import { checkName } from "../fed/ca.ts";
-import { type CertificateRole, isHost } from "../fed/x509.ts";
+import { checkName } from "../fed/pki/ca.ts";
+import { type CertificateRole, isHost } from "../fed/pki/x509.ts";
 import { UsageError } from "./parse.ts";
 
 /** @throws {UsageError} unless the name may stand in a certificate, as a key and as a folder. */

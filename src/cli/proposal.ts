@@ -1,5 +1,5 @@
-import { ascii } from "../fed/ascii.ts";
-import { type Proposal, WIRE_VERSION } from "../fed/protocol.ts";
+import { ascii } from "../fed/protocol/ascii.ts";
+import { type Proposal, WIRE_VERSION } from "../fed/protocol/messages.ts";
 import { preprocessingOf } from "../model/checkpoint.ts";
 import type { NetworkName } from "../model/layout.ts";
 import { recipeOf, type RecipeOptions } from "./recipe.ts";

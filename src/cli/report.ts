@@ -1,6 +1,6 @@
 // Why: one file that opens anywhere, without a network: the demo's table, curves and what they mean.
 import { escape, lineChart, rocChart } from "./chart.ts";
-import type { AggregatorResult } from "../fed/result.ts";
+import type { AggregatorResult } from "../fed/training/result.ts";
 import { degradedLine } from "./degraded.ts";
 import type { Measured } from "./demo_scores.ts";
 import { formatDuration } from "./duration.ts";

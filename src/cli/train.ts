@@ -1,7 +1,7 @@
-import type { Proposal } from "../fed/protocol.ts";
-import { runSilo } from "../fed/silo.ts";
-import { siloRole } from "../fed/state.ts";
-import { EngineTrainer } from "../fed/engine_trainer.ts";
+import type { Proposal } from "../fed/protocol/messages.ts";
+import { runSilo } from "../fed/silo/silo.ts";
+import { siloRole } from "../fed/state/folder.ts";
+import { EngineTrainer } from "../fed/training/engine_trainer.ts";
 import { Shard } from "../data/shard.ts";
 import type { Libraries } from "../model/model.ts";
 import type { Values } from "./commands.ts";

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { WIRE_VERSION } from "../fed/protocol.ts";
+import { WIRE_VERSION } from "../fed/protocol/messages.ts";
 import { aboutShim, shimFile } from "../shim/flavour.ts";
 import { lastLibtorch, type Libtorch, readText } from "../shim/libtorch.ts";
 import type { Values } from "./commands.ts";

@@ -1,8 +1,8 @@
 /** A request can ask to be anybody: what a certificate says is the signer's word, never the request's. */
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { issuedBy } from "../../src/fed/authority.ts";
-import { initCa } from "../../src/fed/ca.ts";
-import { makeRequest, signRequest } from "../../src/fed/request.ts";
+import { issuedBy } from "../../src/fed/pki/authority.ts";
+import { initCa } from "../../src/fed/pki/ca.ts";
+import { makeRequest, signRequest } from "../../src/fed/pki/certificate_request.ts";
 import { assertRefused, run } from "../e2e/program.ts";
 import { inFolder } from "../folder.ts";
 

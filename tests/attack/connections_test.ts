@@ -1,8 +1,8 @@
 /** Strangers who hold on to the port: half-open handshakes by the thousand, and a log that cannot be written. */
 import { assert, assertEquals } from "@std/assert";
 import { fileURLToPath } from "node:url";
-import type { FedEvent } from "../../src/fed/event.ts";
-import type { AggregatorResult } from "../../src/fed/result.ts";
+import type { FedEvent } from "../../src/fed/protocol/event.ts";
+import type { AggregatorResult } from "../../src/fed/training/result.ts";
 import { childFlags, linesOf } from "../child.ts";
 import { type RoleSpec, runRole, withFederation } from "../fed/fake_federation.ts";
 import { freePort } from "../free_port.ts";

@@ -3,8 +3,8 @@
  * silo started again meets the same lie.
  */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { ProtocolError } from "../../src/fed/errors.ts";
-import { type Plan, planId, type Row, type RunView, type Stretch } from "../../src/fed/protocol.ts";
+import { ProtocolError } from "../../src/fed/protocol/errors.ts";
+import { type Plan, planId, type Row, type RunView, type Stretch } from "../../src/fed/protocol/messages.ts";
 import { type RoleSpec, runRole } from "../fed/fake_federation.ts";
 import { startProcess, startRole } from "../fed/killed.ts";
 import { type Lie, startLiar } from "./liar.ts";

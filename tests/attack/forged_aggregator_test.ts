@@ -4,7 +4,7 @@
  * Against 4b8d8f7 the silo sends its request 50 times of 50 to the first three.
  */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { ProtocolError } from "../../src/fed/errors.ts";
+import { ProtocolError } from "../../src/fed/protocol/errors.ts";
 import { runRole, withFederation } from "../fed/fake_federation.ts";
 import { forgeries, withForged } from "./forged.ts";
 

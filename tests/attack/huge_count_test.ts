@@ -1,10 +1,10 @@
 /** What a silo gains by claiming more training images than it has: it neither owns the average nor ends the run. */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { readIdentity } from "../../src/fed/certificate.ts";
-import { Client } from "../../src/fed/client.ts";
-import { ProtocolError } from "../../src/fed/errors.ts";
-import type { FedEvent } from "../../src/fed/event.ts";
-import type { AggregatorResult } from "../../src/fed/result.ts";
+import { readIdentity } from "../../src/fed/pki/certificate.ts";
+import { Client } from "../../src/fed/wire/client.ts";
+import { ProtocolError } from "../../src/fed/protocol/errors.ts";
+import type { FedEvent } from "../../src/fed/protocol/event.ts";
+import type { AggregatorResult } from "../../src/fed/training/result.ts";
 import { freePort } from "../free_port.ts";
 import { runRole, withFederation } from "../fed/fake_federation.ts";
 import { withAggregator } from "../fed/listening.ts";

@@ -2,11 +2,11 @@
  * An aggregator that lies to one silo: it has the genuine certificate, stands before the honest aggregator, passes on
  * what both say, and changes what it wants to.
  */
-import { readIdentity } from "../../src/fed/certificate.ts";
-import { Connection } from "../../src/fed/connection.ts";
-import type { RunView } from "../../src/fed/protocol.ts";
-import { serve } from "../../src/fed/server.ts";
-import { joinChunks, type WireAnswer, type WireRequest } from "../../src/fed/wire.ts";
+import { readIdentity } from "../../src/fed/pki/certificate.ts";
+import { Connection } from "../../src/fed/wire/connection.ts";
+import type { RunView } from "../../src/fed/protocol/messages.ts";
+import { serve } from "../../src/fed/wire/server.ts";
+import { joinChunks, type WireAnswer, type WireRequest } from "../../src/fed/wire/exchange.ts";
 
 /** A request that the silo has sent, its body as text. */
 export interface Said {

@@ -3,9 +3,9 @@
  * says: a stretch, progress and the time that all of it takes are bounded by what was agreed.
  */
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { ProtocolError } from "../../src/fed/errors.ts";
-import type { AggregatorResult } from "../../src/fed/result.ts";
-import { SiloState } from "../../src/fed/silo_state.ts";
+import { ProtocolError } from "../../src/fed/protocol/errors.ts";
+import type { AggregatorResult } from "../../src/fed/training/result.ts";
+import { SiloState } from "../../src/fed/silo/state.ts";
 import { freePort } from "../free_port.ts";
 import { runFederation, runRole, withFederation } from "../fed/fake_federation.ts";
 import { type Deviation, meetLies, PATIENT, withPlan, withRow, withStretch } from "./deviations.ts";

@@ -3,10 +3,10 @@
  * and without a word.
  */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { readIdentity } from "../../src/fed/certificate.ts";
-import { Client } from "../../src/fed/client.ts";
-import { ProtocolError } from "../../src/fed/errors.ts";
-import type { AggregatorResult } from "../../src/fed/result.ts";
+import { readIdentity } from "../../src/fed/pki/certificate.ts";
+import { Client } from "../../src/fed/wire/client.ts";
+import { ProtocolError } from "../../src/fed/protocol/errors.ts";
+import type { AggregatorResult } from "../../src/fed/training/result.ts";
 import { freePort } from "../free_port.ts";
 import { runFederation, runRole, withFederation } from "../fed/fake_federation.ts";
 import { withAggregator } from "../fed/listening.ts";

@@ -6,7 +6,7 @@
  * aggregator with one.
  */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { ProtocolError } from "../../src/fed/errors.ts";
+import { ProtocolError } from "../../src/fed/protocol/errors.ts";
 import { runRole, withFederation } from "../fed/fake_federation.ts";
 import { withAggregator } from "../fed/listening.ts";
 import {

@@ -5,9 +5,9 @@
  * Against 4b8d8f7 the aggregator answers 50 of 50 of these.
  */
 import { assert, assertEquals } from "@std/assert";
-import { readIdentity } from "../../src/fed/certificate.ts";
-import { Client } from "../../src/fed/client.ts";
-import type { FedEvent } from "../../src/fed/event.ts";
+import { readIdentity } from "../../src/fed/pki/certificate.ts";
+import { Client } from "../../src/fed/wire/client.ts";
+import type { FedEvent } from "../../src/fed/protocol/event.ts";
 import { runRole, withFederation } from "../fed/fake_federation.ts";
 import { withAggregator } from "../fed/listening.ts";
 import { draft, keys, make, nameOf, readDer, readKey } from "./certificates.ts";

@@ -4,10 +4,10 @@
  * Against 4b8d8f7 the revoked silo is served after the restart.
  */
 import { assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
-import { readIdentity } from "../../src/fed/certificate.ts";
-import { Client } from "../../src/fed/client.ts";
-import { ProtocolError } from "../../src/fed/errors.ts";
-import { revoke } from "../../src/fed/revoke.ts";
+import { readIdentity } from "../../src/fed/pki/certificate.ts";
+import { Client } from "../../src/fed/wire/client.ts";
+import { ProtocolError } from "../../src/fed/protocol/errors.ts";
+import { revoke } from "../../src/fed/pki/revoke.ts";
 import { withFederation } from "../fed/fake_federation.ts";
 import { withAggregator } from "../fed/listening.ts";
 import { readDer, readKey } from "./certificates.ts";

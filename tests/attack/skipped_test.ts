@@ -1,8 +1,8 @@
 /** A silo whose steps change nothing: it sends no update, and says how many it skipped. */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { ProtocolError } from "../../src/fed/errors.ts";
-import type { FedEvent } from "../../src/fed/event.ts";
-import type { AggregatorResult } from "../../src/fed/result.ts";
+import { ProtocolError } from "../../src/fed/protocol/errors.ts";
+import type { FedEvent } from "../../src/fed/protocol/event.ts";
+import type { AggregatorResult } from "../../src/fed/training/result.ts";
 import { runRole, withFederation } from "../fed/fake_federation.ts";
 import { freePort } from "../free_port.ts";
 import { registration, withRound } from "../fed/open_round.ts";

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { describe, EventLog } from "../../src/cli/event_log.ts";
 import type { Output } from "../../src/cli/output.ts";
-import type { FedEvent } from "../../src/fed/event.ts";
+import type { FedEvent } from "../../src/fed/protocol/event.ts";
 import { inFolder } from "../folder.ts";
 
 Deno.test("describe says who is late, lost, back, missing from a round, and waited for", () => {

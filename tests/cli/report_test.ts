@@ -3,7 +3,7 @@ import { lineChart, rocChart } from "../../src/cli/chart.ts";
 import { roundsOf } from "../../src/cli/history.ts";
 import { type Facts, reportHtml, resultTable } from "../../src/cli/report.ts";
 import type { Score } from "../../src/cli/score.ts";
-import type { FedEvent } from "../../src/fed/event.ts";
+import type { FedEvent } from "../../src/fed/protocol/event.ts";
 
 const one = (auroc: number): Score => ({
   auroc,

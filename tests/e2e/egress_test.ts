@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { hostname } from "node:os";
 import { readEvents } from "../../src/cli/history.ts";
 import { Shard } from "../../src/data/shard.ts";
-import { MIN_CELL } from "../../src/fed/histogram.ts";
+import { MIN_CELL } from "../../src/fed/maths/histogram.ts";
 import { freePort } from "../free_port.ts";
 import { fileFolder } from "../folder.ts";
 import { commandOf, type Federation } from "./federation.ts";

@@ -5,7 +5,7 @@
  */
 import { Duplex } from "node:stream";
 import { crc32 } from "node:zlib";
-import { FRAME_HEADER } from "../../src/fed/frame.ts";
+import { FRAME_HEADER } from "../../src/fed/protocol/frame.ts";
 
 /**
  * `flip`: one bit of the first frame, under the checksum of the sound bytes · `always`: the same in every first frame

@@ -7,8 +7,8 @@
 import { assert, assertEquals } from "@std/assert";
 import * as http2 from "node:http2";
 import * as net from "node:net";
-import { MAX_FRAME, STREAM_WINDOW } from "../../src/fed/tls.ts";
-import { joinChunks } from "../../src/fed/wire.ts";
+import { MAX_FRAME, STREAM_WINDOW } from "../../src/fed/wire/tls.ts";
+import { joinChunks } from "../../src/fed/wire/exchange.ts";
 
 export const PREFACE = new TextEncoder().encode("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 /** Bytes before a frame's payload. */

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { waitForEvent } from "../../src/cli/history.ts";
-import { issue } from "../../src/fed/ca.ts";
+import { issue } from "../../src/fed/pki/ca.ts";
 import { freePort } from "../free_port.ts";
 import { inFolder } from "../folder.ts";
 import { makeHospitals } from "./hospitals.ts";

@@ -2,7 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { readEvents, waitForEvent } from "../../src/cli/history.ts";
 import { KERNEL } from "../../src/data/decode.ts";
 import { type Split, SPLITS, writeShard } from "../../src/data/shard.ts";
-import { initCa, issue } from "../../src/fed/ca.ts";
+import { initCa, issue } from "../../src/fed/pki/ca.ts";
 import { fileFolder } from "../folder.ts";
 import { makeHospitals } from "./hospitals.ts";
 import { assertRefused, run, type Running, start } from "./program.ts";

@@ -1,16 +1,16 @@
 /** What may leave a silo, as protocol.md lists it: the kinds of messages, each with all that it may hold. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type * as v from "valibot";
-import { FrameReader } from "../../src/fed/frame.ts";
-import type { Heartbeat, Registration, Scores, UpdateStart } from "../../src/fed/protocol.ts";
+import { FrameReader } from "../../src/fed/protocol/frame.ts";
+import type { Heartbeat, Registration, Scores, UpdateStart } from "../../src/fed/protocol/messages.ts";
 import {
   HeartbeatSchema,
   parseMessage,
   RegistrationSchema,
   ScoresSchema,
   UpdateStartSchema,
-} from "../../src/fed/schema.ts";
-import { joinChunks } from "../../src/fed/wire.ts";
+} from "../../src/fed/protocol/schema.ts";
+import { joinChunks } from "../../src/fed/wire/exchange.ts";
 import type { Http2Request } from "./http2_requests.ts";
 
 type Schema = v.GenericSchema<unknown, unknown>;

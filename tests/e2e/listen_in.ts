@@ -1,6 +1,6 @@
 /** A whole run of the program's processes with a proxy before each silo, and everything that the silos said. */
 import { assertEquals } from "@std/assert";
-import { issue } from "../../src/fed/ca.ts";
+import { issue } from "../../src/fed/pki/ca.ts";
 import { freePort } from "../free_port.ts";
 import { Federation } from "./federation.ts";
 import { makeHospitals, SILOS } from "./hospitals.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { waitForEvent } from "../../src/cli/history.ts";
-import { initCa, issue } from "../../src/fed/ca.ts";
+import { initCa, issue } from "../../src/fed/pki/ca.ts";
 import { inFolder } from "../folder.ts";
 import { start } from "./program.ts";
 

@@ -1,6 +1,6 @@
 /** One run's aggregator and silos as processes, started and signalled one by one, on the hospitals of `hospitals.ts`. */
 import { waitForEvent } from "../../src/cli/history.ts";
-import type { FedEvent } from "../../src/fed/event.ts";
+import type { FedEvent } from "../../src/fed/protocol/event.ts";
 import { freePort } from "../free_port.ts";
 import { fileFolder } from "../folder.ts";
 import { commandOf } from "./federation.ts";

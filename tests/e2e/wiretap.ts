@@ -5,8 +5,8 @@
  */
 import type { AddressInfo } from "node:net";
 import * as tls from "node:tls";
-import { readIdentity } from "../../src/fed/certificate.ts";
-import { joinChunks } from "../../src/fed/wire.ts";
+import { readIdentity } from "../../src/fed/pki/certificate.ts";
+import { joinChunks } from "../../src/fed/wire/exchange.ts";
 
 /** What one connection carried, both ways, without TLS. */
 export interface Transcript {

@@ -1,9 +1,9 @@
 /** A genuine certificate, altered by one byte in every place. */
 import { assertThrows } from "@std/assert";
-import { initCa, issue } from "../../src/fed/ca.ts";
-import { ProtocolError } from "../../src/fed/errors.ts";
-import { issuerOf, onlyCertificate } from "../../src/fed/issuer.ts";
-import { judge } from "../../src/fed/peer.ts";
+import { initCa, issue } from "../../src/fed/pki/ca.ts";
+import { ProtocolError } from "../../src/fed/protocol/errors.ts";
+import { issuerOf, onlyCertificate } from "../../src/fed/pki/issuer.ts";
+import { judge } from "../../src/fed/pki/peer.ts";
 import { concat } from "../attack/tls13_keys.ts";
 import { inFolder } from "../folder.ts";
 

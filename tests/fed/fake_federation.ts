@@ -5,13 +5,13 @@
  * which may kill itself with SIGKILL at a named fault point.
  */
 import { DatabaseSync } from "node:sqlite";
-import { initCa, issue } from "../../src/fed/ca.ts";
-import { runAggregator } from "../../src/fed/aggregator.ts";
-import type { FedEvent } from "../../src/fed/event.ts";
-import type { Proposal } from "../../src/fed/protocol.ts";
-import { readRecording } from "../../src/fed/replay.ts";
-import type { AggregatorResult, SiloResult } from "../../src/fed/result.ts";
-import { runSilo } from "../../src/fed/silo.ts";
+import { initCa, issue } from "../../src/fed/pki/ca.ts";
+import { runAggregator } from "../../src/fed/aggregator/aggregator.ts";
+import type { FedEvent } from "../../src/fed/protocol/event.ts";
+import type { Proposal } from "../../src/fed/protocol/messages.ts";
+import { readRecording } from "../../src/fed/aggregator/replay.ts";
+import type { AggregatorResult, SiloResult } from "../../src/fed/training/result.ts";
+import { runSilo } from "../../src/fed/silo/silo.ts";
 import { digest, preprocessingOf } from "../../src/model/checkpoint.ts";
 import { preset } from "../../src/model/recipe.ts";
 import { inFolder } from "../folder.ts";

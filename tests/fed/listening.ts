@@ -1,5 +1,5 @@
 /** An aggregator of this process that is there while a test speaks to it. */
-import type { FedEvent } from "../../src/fed/event.ts";
+import type { FedEvent } from "../../src/fed/protocol/event.ts";
 import { freePort } from "../free_port.ts";
 import { type RoleSpec, runRole } from "./fake_federation.ts";
 

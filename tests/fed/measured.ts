@@ -3,9 +3,9 @@
  * silos, a vector of any size, a trainer that draws random deltas.
  */
 import { fileURLToPath } from "node:url";
-import type { AggregatorResult } from "../../src/fed/result.ts";
+import type { AggregatorResult } from "../../src/fed/training/result.ts";
 import { digest, writeDurably } from "../../src/model/checkpoint.ts";
-import { SiloState } from "../../src/fed/silo_state.ts";
+import { SiloState } from "../../src/fed/silo/state.ts";
 import { childFlags, linesOf } from "../child.ts";
 import { freePort } from "../free_port.ts";
 import { withFederation } from "./fake_federation.ts";

@@ -4,9 +4,9 @@
  * The aggregator's lines are `{type, at, run?}` at moments of the run, then `{result, peak}`; a process with silos
  * prints `{peak}` at its end.
  */
-import { runAggregator } from "../../src/fed/aggregator.ts";
-import type { FedEvent } from "../../src/fed/event.ts";
-import { runSilo } from "../../src/fed/silo.ts";
+import { runAggregator } from "../../src/fed/aggregator/aggregator.ts";
+import type { FedEvent } from "../../src/fed/protocol/event.ts";
+import { runSilo } from "../../src/fed/silo/silo.ts";
 import type { Layout, Tensor } from "../../src/model/layout.ts";
 import { proposalOf } from "./fake_federation.ts";
 import { FakeTrainer, FULL } from "./fake_trainer.ts";

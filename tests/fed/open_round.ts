@@ -1,16 +1,21 @@
 /** A run whose first round is open, and its handler, without a socket. */
 import { assertEquals } from "@std/assert";
 import { createHash } from "node:crypto";
-import { AggregatorState } from "../../src/fed/aggregator_state.ts";
-import type { FedEvent } from "../../src/fed/event.ts";
-import type { FaultPoint } from "../../src/fed/fault_point.ts";
-import { encodeFrames } from "../../src/fed/frame.ts";
-import { handlerOf } from "../../src/fed/handlers.ts";
-import { planOf } from "../../src/fed/join.ts";
-import { newRunId, type Proposal, type Registration, type UpdateStart } from "../../src/fed/protocol.ts";
-import { openRow } from "../../src/fed/rounds.ts";
-import { Run } from "../../src/fed/run.ts";
-import { type Handler, splitPath, type WireAnswer } from "../../src/fed/wire.ts";
+import { AggregatorState } from "../../src/fed/aggregator/state.ts";
+import type { FedEvent } from "../../src/fed/protocol/event.ts";
+import type { FaultPoint } from "../../src/fed/protocol/fault_point.ts";
+import { encodeFrames } from "../../src/fed/protocol/frame.ts";
+import { handlerOf } from "../../src/fed/aggregator/handlers.ts";
+import { planOf } from "../../src/fed/aggregator/join.ts";
+import {
+  newRunId,
+  type Proposal,
+  type Registration,
+  type UpdateStart,
+} from "../../src/fed/protocol/messages.ts";
+import { openRow } from "../../src/fed/aggregator/rounds.ts";
+import { Run } from "../../src/fed/aggregator/run.ts";
+import { type Handler, splitPath, type WireAnswer } from "../../src/fed/wire/exchange.ts";
 import { fingerprint } from "../../src/model/layout.ts";
 import { inFolder } from "../folder.ts";
 import { proposalOf } from "./fake_federation.ts";

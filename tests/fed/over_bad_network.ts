@@ -4,7 +4,7 @@
  * Also a program of its own: `over_bad_network.ts JSON` runs a trial in one process, which may have been put into a
  * network namespace whose loopback is bad by itself.
  */
-import type { AggregatorResult, SiloResult } from "../../src/fed/result.ts";
+import type { AggregatorResult, SiloResult } from "../../src/fed/training/result.ts";
 import { freePort } from "../free_port.ts";
 import { BadNetwork, type Line } from "./bad_network.ts";
 import { receiptsOf, runRole, withFederation } from "./fake_federation.ts";

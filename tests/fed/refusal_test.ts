@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { isUsage } from "../../src/cli/main.ts";
-import { runAggregator } from "../../src/fed/aggregator.ts";
-import { initCa, issue } from "../../src/fed/ca.ts";
-import { ProtocolError } from "../../src/fed/errors.ts";
-import type { Proposal } from "../../src/fed/protocol.ts";
-import { runSilo } from "../../src/fed/silo.ts";
+import { runAggregator } from "../../src/fed/aggregator/aggregator.ts";
+import { initCa, issue } from "../../src/fed/pki/ca.ts";
+import { ProtocolError } from "../../src/fed/protocol/errors.ts";
+import type { Proposal } from "../../src/fed/protocol/messages.ts";
+import { runSilo } from "../../src/fed/silo/silo.ts";
 import { preset } from "../../src/model/recipe.ts";
 import { freePort } from "../free_port.ts";
 import { fullAt, proposalOf, type RoleSpec, runRole, withFederation } from "./fake_federation.ts";
@@ -55,7 +55,7 @@ async function pair(dir: string): Promise<{ cert: string; key: string }> {
 }
 
 async function viaClient(port: number, identity: { ca: string; cert: string; key: string }): Promise<void> {
-  const { Client } = await import("../../src/fed/client.ts");
+  const { Client } = await import("../../src/fed/wire/client.ts");
   const given = identity.cert === "" ? { ca: identity.ca } as typeof identity : identity;
   using client = new Client({
     server: new URL(`https://127.0.0.1:${port}`),

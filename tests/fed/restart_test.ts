@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
-import type { FedEvent } from "../../src/fed/event.ts";
-import type { AggregatorResult, SiloResult } from "../../src/fed/result.ts";
+import type { FedEvent } from "../../src/fed/protocol/event.ts";
+import type { AggregatorResult, SiloResult } from "../../src/fed/training/result.ts";
 import { freePort } from "../free_port.ts";
 import { runFederation, runRole, withFederation } from "./fake_federation.ts";
 import { at, runKilled } from "./killed.ts";

@@ -5,7 +5,7 @@
  * repeats one; a failure prints the smallest case that fast-check finds.
  */
 import fc from "fast-check";
-import { joinChunks } from "../../src/fed/wire.ts";
+import { joinChunks } from "../../src/fed/wire/exchange.ts";
 
 const SCALE = Number(Deno.env.get("FEDX_FUZZ") ?? 1);
 const SEED = Number(Deno.env.get("FEDX_SEED") ?? 1);

@@ -3,10 +3,15 @@ import { assert, assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { parseManifest, shardDigest } from "../../src/data/manifest.ts";
 import { parseLabels } from "../../src/data/table.ts";
-import { ProtocolError } from "../../src/fed/errors.ts";
-import { encodeFrames, FRAME_PAYLOAD, FrameReader } from "../../src/fed/frame.ts";
-import { planOf } from "../../src/fed/join.ts";
-import { parseMessage, PlanSchema, ProposalSchema, UpdateStartSchema } from "../../src/fed/schema.ts";
+import { ProtocolError } from "../../src/fed/protocol/errors.ts";
+import { encodeFrames, FRAME_PAYLOAD, FrameReader } from "../../src/fed/protocol/frame.ts";
+import { planOf } from "../../src/fed/aggregator/join.ts";
+import {
+  parseMessage,
+  PlanSchema,
+  ProposalSchema,
+  UpdateStartSchema,
+} from "../../src/fed/protocol/schema.ts";
 import { readSafetensors } from "../../src/model/safetensors.ts";
 import { safetensorsFile } from "../safetensors_file.ts";
 import { readTorchFile } from "../../src/model/torch_file.ts";

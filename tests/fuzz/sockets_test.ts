@@ -4,11 +4,11 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { connect as connectTls } from "node:tls";
-import { initCa, issue } from "../../src/fed/ca.ts";
-import { readIdentity } from "../../src/fed/certificate.ts";
-import { type Call, Connection, ConnectionLost } from "../../src/fed/connection.ts";
-import { ErrorBodySchema, parseMessage } from "../../src/fed/schema.ts";
-import type { AggregatorResult } from "../../src/fed/result.ts";
+import { initCa, issue } from "../../src/fed/pki/ca.ts";
+import { readIdentity } from "../../src/fed/pki/certificate.ts";
+import { type Call, Connection, ConnectionLost } from "../../src/fed/wire/connection.ts";
+import { ErrorBodySchema, parseMessage } from "../../src/fed/protocol/schema.ts";
+import type { AggregatorResult } from "../../src/fed/training/result.ts";
 import { runFederation, runRole, withFederation } from "../fed/fake_federation.ts";
 import { freePort } from "../free_port.ts";
 import { frames, registration } from "../fed/open_round.ts";

@@ -3,7 +3,7 @@
  * named points and from outside. Every run ends with the digests of the undisturbed one, and no update counts twice.
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import type { AggregatorResult, SiloResult } from "../../src/fed/result.ts";
+import type { AggregatorResult, SiloResult } from "../../src/fed/training/result.ts";
 import { receiptsOf, type RoleSpec, withFederation } from "../fed/fake_federation.ts";
 import { freePort } from "../free_port.ts";
 import { at, type Kill, Mortal } from "../fed/killed.ts";

@@ -1,5 +1,5 @@
 // Why: what is found and what it means are apart, so that a test can hand in any finding.
-import { ProtocolError } from "../../fed/errors.ts";
+import { ProtocolError } from "../../fed/protocol/errors.ts";
 
 /** One thing looked at. `ok` is null for what could not be looked at. */
 export interface Check {

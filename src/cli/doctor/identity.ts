@@ -1,8 +1,8 @@
 // Why: the same checks as the roles make before they connect, with their remedies.
-import { Admission } from "../../fed/admission.ts";
-import { checkCertificate, type Checked, readIdentity } from "../../fed/certificate.ts";
-import { clockWarning } from "../../fed/clock.ts";
-import type { CertificateRole } from "../../fed/x509.ts";
+import { Admission } from "../../fed/pki/admission.ts";
+import { checkCertificate, type Checked, readIdentity } from "../../fed/pki/certificate.ts";
+import { clockWarning } from "../../fed/wire/clock.ts";
+import type { CertificateRole } from "../../fed/pki/x509.ts";
 import { bad, type Check, failed, good, open } from "./check.ts";
 
 /** A clock before this has not been set: the program is younger. */

@@ -1,7 +1,7 @@
 // Why: a wheel of libtorch asks for a system of a certain age, and the roles for one Deno; both show before anything is opened.
 import { constrainedMemory } from "node:process";
-import { LEAST_FILES, requireOpenFiles } from "../../fed/open_files.ts";
-import { PINNED_DENO, TLS_SWITCH } from "../../fed/tls.ts";
+import { LEAST_FILES, requireOpenFiles } from "../../fed/aggregator/open_files.ts";
+import { PINNED_DENO, TLS_SWITCH } from "../../fed/wire/tls.ts";
 import { cores } from "../engine.ts";
 import { bad, bytes, type Check, failed, good, open } from "./check.ts";
 

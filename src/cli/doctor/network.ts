@@ -1,11 +1,11 @@
 // Why: “cannot reach the aggregator” has five causes and five remedies; each step is tried by itself.
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
-import type { Identity } from "../../fed/certificate.ts";
-import { Client } from "../../fed/client.ts";
-import { ProtocolError } from "../../fed/errors.ts";
-import type { RunView } from "../../fed/protocol.ts";
-import { hostOf } from "../../fed/x509.ts";
+import type { Identity } from "../../fed/pki/certificate.ts";
+import { Client } from "../../fed/wire/client.ts";
+import { ProtocolError } from "../../fed/protocol/errors.ts";
+import type { RunView } from "../../fed/protocol/messages.ts";
+import { hostOf } from "../../fed/pki/x509.ts";
 import { bad, type Check, failed, good, open } from "./check.ts";
 
 /** Seconds that one step may take. */

@@ -1,7 +1,7 @@
 // Why: whether a run fits its budget is a question of this machine and this line; both are measured, the rest is arithmetic.
 import type { Shard } from "../../data/shard.ts";
-import { EngineTrainer } from "../../fed/engine_trainer.ts";
-import type { Proposal } from "../../fed/protocol.ts";
+import { EngineTrainer } from "../../fed/training/engine_trainer.ts";
+import type { Proposal } from "../../fed/protocol/messages.ts";
 import { preprocessingOf } from "../../model/checkpoint.ts";
 import type { Libraries } from "../../model/model.ts";
 import { preset } from "../../model/recipe.ts";

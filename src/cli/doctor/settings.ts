@@ -1,6 +1,6 @@
 // Why: the doctor looks at what `train` or `aggregate` would use, from the same file and flags.
 import { COMMANDS } from "../commands.ts";
-import type { Accept } from "../../fed/accept.ts";
+import type { Accept } from "../../fed/silo/accept.ts";
 import { CONFIG_FILE, hasSection, readSection } from "../config.ts";
 import type { Command } from "../option.ts";
 import { readValue, UsageError } from "../parse.ts";

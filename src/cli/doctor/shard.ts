@@ -1,9 +1,9 @@
 // Why: a shard that does not suit the proposal is refused at the join; this says so before the day of the run.
 import { Shard, SPLITS } from "../../data/shard.ts";
-import { factsOf } from "../../fed/engine_trainer.ts";
-import type { Proposal } from "../../fed/protocol.ts";
-import { type Accept, checkAccepted, checkPatients } from "../../fed/accept.ts";
-import { checkRegistration } from "../../fed/registration.ts";
+import { factsOf } from "../../fed/training/engine_trainer.ts";
+import type { Proposal } from "../../fed/protocol/messages.ts";
+import { type Accept, checkAccepted, checkPatients } from "../../fed/silo/accept.ts";
+import { checkRegistration } from "../../fed/protocol/registration.ts";
 import { type Check, failed, good, open } from "./check.ts";
 
 const PREPARE = "prepare it again with `fedx prepare`";

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { bad, failed, good, open } from "../../../src/cli/doctor/check.ts";
 import { describe } from "../../../src/cli/doctor.ts";
-import { ProtocolError } from "../../../src/fed/errors.ts";
+import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
 
 Deno.test("failed takes an error's remedy out of its sentence, and the given one where it has none", () => {
   const coded = new ProtocolError("port_in_use", { expected: "a free port", got: "a process" });

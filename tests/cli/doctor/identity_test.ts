@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { checkClock, checkIdentity, checkRevocations } from "../../../src/cli/doctor/identity.ts";
-import { initCa, issue } from "../../../src/fed/ca.ts";
-import { revoke } from "../../../src/fed/revoke.ts";
+import { initCa, issue } from "../../../src/fed/pki/ca.ts";
+import { revoke } from "../../../src/fed/pki/revoke.ts";
 import { inFolder } from "../../folder.ts";
 
 Deno.test("checkIdentity: good, soon over, expired, foreign CA, wrong role, other name, readable key, no folder", () =>

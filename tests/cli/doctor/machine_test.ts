@@ -7,7 +7,7 @@ import {
   readMachine,
 } from "../../../src/cli/doctor/machine.ts";
 import { aggregatorNeed, checkMemory, trainingNeed } from "../../../src/cli/doctor/memory.ts";
-import { PINNED_DENO } from "../../../src/fed/tls.ts";
+import { PINNED_DENO } from "../../../src/fed/wire/tls.ts";
 
 const FACTS: MachineFacts = {
   os: "linux",

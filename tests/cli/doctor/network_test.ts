@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { reach, STEPS, type Steps } from "../../../src/cli/doctor/network.ts";
-import { initCa, issue } from "../../../src/fed/ca.ts";
-import { type Identity, readIdentity } from "../../../src/fed/certificate.ts";
-import { Client } from "../../../src/fed/client.ts";
-import { ConnectionLost } from "../../../src/fed/connection.ts";
-import { ProtocolError } from "../../../src/fed/errors.ts";
-import { revoke } from "../../../src/fed/revoke.ts";
+import { initCa, issue } from "../../../src/fed/pki/ca.ts";
+import { type Identity, readIdentity } from "../../../src/fed/pki/certificate.ts";
+import { Client } from "../../../src/fed/wire/client.ts";
+import { ConnectionLost } from "../../../src/fed/wire/connection.ts";
+import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
+import { revoke } from "../../../src/fed/pki/revoke.ts";
 import { withFederation } from "../../fed/fake_federation.ts";
 import { withAggregator } from "../../fed/listening.ts";
 import { freePort } from "../../free_port.ts";

@@ -1,0 +1,223 @@
+/**
+ * The aggregator: waits for the silos, runs the rounds, closes the run. The loop in `train` is the protocol.
+ *
+ * It may be killed at any moment: every step is committed before anyone hears of it, and a restart with
+ * the same proposal goes on from the last committed one.
+ */
+import { digest, writeDurably } from "../../model/checkpoint.ts";
+import { type Layout, layoutOf } from "../../model/layout.ts";
+import { Admission, type ListMemory, type SeenLists } from "../pki/admission.ts";
+import { SILENCE } from "./attendance.ts";
+import { ascii } from "../protocol/ascii.ts";
+import { AggregatorState } from "./state.ts";
+import { absent, closeRun, unfinished } from "./closing.ts";
+import { FAILURES, ProtocolError } from "../protocol/errors.ts";
+import { type OnEvent, safely } from "../protocol/event.ts";
+import type { FaultPoint } from "../protocol/fault_point.ts";
+import { nameFullDisk } from "../state/durable.ts";
+import { handlerOf } from "./handlers.ts";
+import { requireOpenFiles } from "./open_files.ts";
+import { checkProposal, checkSame } from "../protocol/proposal.ts";
+import { newRunId, type Proposal, type Row } from "../protocol/messages.ts";
+import { freezePlan, gather, lacking, type Wanted } from "./quorum.ts";
+import type { AggregatorResult } from "../training/result.ts";
+import { abandonTime, closeRow, openRow } from "./rounds.ts";
+import { Run } from "./run.ts";
+import { Credentials, watchRenewal } from "../pki/renewal.ts";
+import { quietly } from "./quietly.ts";
+import type { Recording } from "./replay.ts";
+import { type Clock, MACHINE } from "../state/run_clock.ts";
+import { serve, type Server } from "../wire/server.ts";
+import { maxShareOf } from "./share.ts";
+import { REVOCATIONS } from "../state/folder.ts";
+import { requireCheckedTls, requirePinnedDeno } from "../wire/tls.ts";
+
+/** Seconds for which the finished run is served to silos that do not hold its model yet. */
+const LINGER = 60;
+/** Seconds for which a failure is served. */
+const LINGER_FAILED = 5;
+/** So often per silence the aggregator looks who is there. */
+const LOOKS = 10;
+
+export interface AggregatorOptions {
+  proposal: Proposal;
+  /** The start vector, (layout.length) f32; its digest is `proposal.init.sha256`. */
+  start: Float32Array;
+  listen: { host: string; port: number };
+  /** Folder with ca.pem, cert.pem, key.pem. */
+  tls: string;
+  /** State folder, locked while it runs. */
+  state: string;
+  /** @default layoutOf(proposal.network) */
+  layout?: Layout;
+  /** Runs these rows again instead of new ones, without a clock. @default none */
+  recording?: Recording;
+  /** Lets two silos join with one shard, for experiments. @default false */
+  allowSameShard?: boolean;
+  /** Largest part of all training images that one silo may have. @default 0.8 for three silos or more, else 1 */
+  maxShare?: number;
+  onEvent?: OnEvent;
+  /** Seconds without a word after which a silo counts as lost. @default SILENCE */
+  silence?: number;
+  /** Awaited at named moments. @default none */
+  faultPoint?: FaultPoint;
+  /** Where time comes from. @default this machine's clocks */
+  clock?: Clock;
+  /** Stops the aggregator after the write under way; the promise rejects with its reason, the run can be resumed. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Runs one federation to its end, or goes on with the one in `state`; a finished one only returns its result.
+ *
+ * @throws {ProtocolError} `bad_proposal`, `other_proposal`, `state_locked`, `port_in_use`, `cannot_listen`,
+ * `wrong_runtime`, `unchecked_tls`, `too_few_files`, `join_timeout`, `share_too_large`, `round_timeout`, `budget_over`,
+ * `damaged_state`, `disk_full` · the signal's reason.
+ */
+export async function runAggregator(options: AggregatorOptions): Promise<AggregatorResult> {
+  requirePinnedDeno();
+  requireCheckedTls();
+  requireOpenFiles();
+  checkProposal(options.proposal);
+  const maxShare = maxShareOf(options.proposal, options.maxShare);
+  using onEvent = quietly(safely(options.onEvent), { silos: options.proposal.silos });
+  const credentials = await Credentials.open(options.tls, { role: "aggregator", onEvent });
+  using state = await AggregatorState.open(options.state);
+  const resumed = await prepare(state, options);
+  const finished = state.folder.get<AggregatorResult>("result");
+  if (finished !== null && state.folder.get("served") !== null) return finished;
+  const layout = options.layout ??
+    layoutOf(options.proposal.network, { channels: options.proposal.channels });
+  const { allowSameShard, silence = SILENCE, faultPoint = () => {}, clock } = options;
+  const run = new Run(state, { layout, onEvent, faultPoint, silence, allowSameShard, maxShare, clock });
+  run.remember();
+  if (run.open !== null) run.phase = "round";
+  if (finished !== null) run.phase = "finished";
+  await using server = await listen(run, credentials, options);
+  using _renewal = watchRenewal(credentials, { onRenewed: server.renew });
+  onEvent({ type: "listening", host: options.listen.host, port: server.port, run: run.id });
+  onEvent({ type: "proposal", proposal: run.proposal });
+  if (resumed) onEvent({ type: "resumed", run: run.id, state: run.phase, round: run.view().round });
+  const watch = setInterval(() => {
+    run.attendance.look();
+    run.remember();
+  }, silence * 1000 / LOOKS);
+  try {
+    const result = finished ?? await train(run, options);
+    await serveFinished(run, result, options.signal);
+    return result;
+  } catch (cause) {
+    const error = nameFullDisk(cause, { folder: options.state });
+    if (error instanceof ProtocolError) await fail(run, error, options.signal);
+    throw error;
+  } finally {
+    clearInterval(watch);
+  }
+}
+
+/** One run, from the silos' joining to the result. */
+async function train(run: Run, options: AggregatorOptions): Promise<AggregatorResult> {
+  const { signal } = options;
+  if (run.plan === null) await freezePlan(run, signal);
+  let abandoned = run.state.folder.get<number>("abandoned");
+  const closing = run.state.folder.get("closing") !== null; // once told of it, silos take no more rows
+  while (!closing && abandoned === null && (run.open !== null || run.rows.at(-1)?.row.last !== true)) {
+    const stored = run.open ?? openRow(run);
+    if (stored === null) break;
+    const { row } = stored;
+    run.phase = "round";
+    run.onEvent({ type: "row", row });
+    run.notify();
+    const wanted = wantedOf(run, row, signal);
+    const outcome = await gather(run, wanted);
+    if (outcome === "enough") await closeRow(run, stored);
+    else if (outcome === "given_up") abandoned = abandon(run, wanted);
+    else throw await absent(run, wanted);
+  }
+  if (run.rounds === 0) throw await unfinished(run);
+  return await closeRun(run, { abandoned, signal });
+}
+
+/**
+ * Serves the finished run until every silo that is not lost holds its model, also after a restart that came in between.
+ * @throws the signal's reason when stopped before that; the same command goes on from here.
+ */
+async function serveFinished(run: Run, result: AggregatorResult, signal?: AbortSignal): Promise<void> {
+  run.phase = "finished";
+  run.notify();
+  run.onEvent({ type: "finished", rounds: result.rounds, sha256: result.sha256 });
+  const told = () =>
+    [...run.joined.keys()].every((silo) => run.fetched.has(silo) || run.attendance.lost(silo));
+  await run.until(told, { deadline: run.now() + LINGER, signal });
+  run.state.folder.set("served", true);
+}
+
+/** Begins the run, or checks that the one in the state folder has the same proposal. Returns whether it was there. */
+async function prepare(state: AggregatorState, options: AggregatorOptions): Promise<boolean> {
+  const { proposal, start, recording = null, clock = MACHINE } = options;
+  if (state.proposal !== null) {
+    checkSame(state.proposal, proposal);
+    if (JSON.stringify(state.recording) !== JSON.stringify(recording)) {
+      const what = (of: Recording | null) =>
+        of === null ? "no --replay" : `--replay of ${of.rows.length} rounds`;
+      throw new ProtocolError("other_proposal", { expected: what(state.recording), got: what(recording) });
+    }
+    return true;
+  }
+  const sha256 = digest(start);
+  if (sha256 !== proposal.init.sha256) {
+    throw new RangeError(
+      `Cannot start: expected a start vector of SHA-256 ${proposal.init.sha256}, got ${sha256}`,
+    );
+  }
+  await writeDurably(state.modelPath(0), new Uint8Array(start.buffer, start.byteOffset, start.byteLength));
+  state.begin(newRunId(), proposal, { now: clock.wall(), recording });
+  return false;
+}
+
+async function listen(run: Run, { identity }: Credentials, options: AggregatorOptions): Promise<Server> {
+  const { folder } = run.state;
+  const memory: ListMemory = {
+    get: () => folder.get<SeenLists>(REVOCATIONS),
+    set: (seen) => folder.set(REVOCATIONS, seen),
+  };
+  return await serve({
+    ...options.listen,
+    identity,
+    admission: await Admission.open(options.tls, { ca: identity.ca, onEvent: run.onEvent, memory }),
+    handler: handlerOf(run),
+    onEvent: run.onEvent,
+    onSession(silo, session, open) {
+      if (open) run.onEvent({ type: "session", silo, open: true });
+      else run.attendance.detach(silo, session);
+    },
+  });
+}
+
+/** The updates of a row, until the end of the budget. */
+function wantedOf(run: Run, { round, roster }: Row, signal?: AbortSignal): Wanted {
+  const has = (silo: string) => run.state.receipt(round, silo) !== null;
+  return { what: "updates", round, roster: () => roster, has, giveUp: abandonTime(run), signal };
+}
+
+function abandon(run: Run, wanted: Wanted): number {
+  const { round } = wanted;
+  run.state.folder.set("abandoned", round);
+  run.onEvent({ type: "abandoned", round, reason: `the budget's end without ${lacking(wanted).join(", ")}` });
+  return round;
+}
+
+/** Failures whose values are one hospital's counts or speed: the others are told without them. */
+const NUMBERS: ReadonlySet<string> = new Set(["share_too_large", "budget_over"]);
+
+const withoutNumbers = ({ code, remedy }: ProtocolError) => `${FAILURES[code].text} (remedy: ${remedy})`;
+
+/** Tells the silos that are there until they have left, for a few seconds; what is committed stays, so a restart goes on. */
+async function fail(run: Run, error: ProtocolError, signal?: AbortSignal): Promise<void> {
+  run.phase = "failed";
+  run.message = ascii(NUMBERS.has(error.code) ? withoutNumbers(error) : error.message).slice(0, 2000);
+  run.onEvent({ type: "failed", message: error.message });
+  run.notify();
+  const left = () => run.attendance.connected.length === 0;
+  await run.until(left, { deadline: run.now() + LINGER_FAILED, signal }).catch(() => {});
+}

@@ -1,0 +1,202 @@
+/** The aggregator's endpoints: one table of paths, each a function from request to answer. */
+import { ProtocolError } from "../protocol/errors.ts";
+import { nameFullDisk } from "../state/durable.ts";
+import { Inbox } from "./inbox.ts";
+import { join } from "./join.ts";
+import { rangeLimit } from "../wire/ranges.ts";
+import type { Run } from "./run.ts";
+import {
+  HeartbeatSchema,
+  parseMessage,
+  RegistrationSchema,
+  ScoresSchema,
+  UpdateStartSchema,
+} from "../protocol/schema.ts";
+import { takeScores } from "./scores.ts";
+import { stageOf } from "../protocol/stage.ts";
+import {
+  answerOf,
+  type Handler,
+  parseRange,
+  readBody,
+  type WireAnswer,
+  type WireRequest,
+} from "../wire/exchange.ts";
+
+/** Longest a `GET /v1/run` waits for a change, seconds. */
+const LONGEST_WAIT = 30;
+/** Seconds between two warnings of a full disk, however many silos ask how often. */
+const QUIET = 60;
+
+type Endpoint = (request: WireRequest, round: number) => Promise<WireAnswer>;
+
+/** The handler of one run. */
+export function handlerOf(run: Run): Handler {
+  const inbox = new Inbox(run);
+  const report = reporter(run);
+  const endpoints: [RegExp, Record<string, Endpoint>][] = [
+    [/^\/v1\/run$/, { GET: (request) => view(run, request) }],
+    [/^\/v1\/join$/, { POST: (request) => register(run, request) }],
+    [/^\/v1\/rounds\/(\d{1,9})\/model$/, { GET: (request, round) => model(run, request, round) }],
+    [/^\/v1\/rounds\/(\d{1,9})\/update$/, {
+      POST: (request, round) => announce(run, inbox, { request, round }),
+      PUT: (request, round) => receive(run, inbox, { request, round }),
+    }],
+    [/^\/v1\/rounds\/(\d{1,9})\/scores$/, { POST: (request, round) => scores(run, request, round) }],
+    [/^\/v1\/heartbeat$/, { POST: (request) => heartbeat(run, request) }],
+  ];
+  return async (request) => {
+    try {
+      for (const [path, methods] of endpoints) {
+        const match = path.exec(request.path);
+        if (match === null) continue;
+        const endpoint = methods[request.method];
+        if (endpoint === undefined) {
+          throw new ProtocolError("wrong_method", {
+            expected: Object.keys(methods).join(", "),
+            got: request.method,
+          });
+        }
+        run.attendance.attach(request.silo, request.session);
+        return await endpoint(request, Number(match[1] ?? 0));
+      }
+      throw new ProtocolError("unknown_path", {
+        expected: "a path of this wire version",
+        got: request.path.slice(0, 80),
+      });
+    } catch (cause) {
+      // A silo that went away is no failure: its connection's end is told by itself.
+      if (request.signal.aborted) return answerOf(cause);
+      return answerOf(report(cause, request.silo));
+    }
+  };
+}
+
+/** Tells the operator of failed requests, and gives each failure the name that the silo is told. */
+function reporter(run: Run): (cause: unknown, peer: string) => unknown {
+  let warned = -Infinity;
+  return (cause, peer) => {
+    const error = nameFullDisk(cause, {
+      folder: `the aggregator's state, ${run.state.folder.dir}`,
+      remedy: "free some on that machine; the run then goes on by itself",
+    });
+    if (!(error instanceof ProtocolError)) {
+      run.onEvent({ type: "warning", text: `a request failed: ${error}` });
+    } else if (error.code === "disk_full") {
+      if (run.now() - warned < QUIET) return error;
+      warned = run.now();
+      run.onEvent({ type: "warning", text: error.message });
+    } else if (!error.retryable) {
+      const { code, expected, got } = error;
+      run.onEvent({ type: "refused", peer, code, expected, got });
+    }
+    return error;
+  };
+}
+
+const json = (value: unknown): WireAnswer => ({ status: 200, json: value });
+
+/**
+ * `seen` is `stageOf` the last view, `wait` how many seconds it may take to change. A silo that has seen the finished
+ * run holds its model and result: only then may the aggregator go.
+ */
+async function view(run: Run, request: WireRequest): Promise<WireAnswer> {
+  const seen = request.query.get("seen");
+  const wait = Math.min(Number(request.query.get("wait") ?? 0) || 0, LONGEST_WAIT);
+  if (seen !== null && wait > 0) {
+    const gone = request.signal;
+    await run.until(() => stageOf(run.view()) !== seen, { deadline: run.now() + wait, signal: gone });
+  }
+  const answer = run.view();
+  if (answer.state === "finished" && seen === stageOf(answer)) run.tell(request.silo);
+  return json(answer);
+}
+
+async function register(run: Run, request: WireRequest): Promise<WireAnswer> {
+  join(
+    run,
+    request.silo,
+    parseMessage(RegistrationSchema, await readBody(request), { what: "a registration" }),
+  );
+  return json(run.view());
+}
+
+/** The vector after `round`: the base of the open round, the last one, or the selected one. */
+function model(run: Run, request: WireRequest, round: number): Promise<WireAnswer> {
+  const sha256 = run.models.get(round);
+  const servable = round === run.rounds || round === run.selected?.round;
+  if (sha256 === undefined || !servable) {
+    throw new ProtocolError("model_missing", {
+      expected: `the model of round ${run.rounds}`,
+      got: `of ${round}`,
+    });
+  }
+  const total = run.layout.length * 4;
+  const { first, length } = parseRange(request.range, total, rangeLimit(run.attendance.connected.length));
+  run.bytes += length;
+  if (first === 0) run.onEvent({ type: "pulled", silo: request.silo, round, bytes: total });
+  const status = request.range === undefined && length === total ? 200 : 206;
+  return Promise.resolve({
+    status,
+    file: { path: run.state.modelPath(round), first, length, total, sha256 },
+  });
+}
+
+async function announce(
+  run: Run,
+  inbox: Inbox,
+  context: { request: WireRequest; round: number },
+): Promise<WireAnswer> {
+  const { request, round } = context;
+  const start = parseMessage(UpdateStartSchema, await readBody(request), { what: "an update's start" });
+  sameRound(round, start.round);
+  if (!run.joined.has(request.silo)) {
+    throw new ProtocolError("not_joined", { expected: "a silo that joined", got: request.silo });
+  }
+  return json(await inbox.start(request.silo, start));
+}
+
+async function receive(
+  run: Run,
+  inbox: Inbox,
+  context: { request: WireRequest; round: number },
+): Promise<WireAnswer> {
+  const { request, round } = context;
+  const offset = Number(request.query.get("offset") ?? NaN);
+  if (!Number.isSafeInteger(offset) || offset < 0) {
+    throw new ProtocolError("bad_request", {
+      expected: "offset=BYTES",
+      got: String(request.query.get("offset")),
+    });
+  }
+  return json(await inbox.put(request.silo, { round, offset, body: heard(run, request) }));
+}
+
+/** The body; over a slow line it is all that a silo says for minutes. */
+async function* heard(run: Run, { silo, body }: WireRequest): AsyncIterable<Uint8Array> {
+  for await (const chunk of body) {
+    run.attendance.hear(silo);
+    yield chunk;
+  }
+}
+
+async function scores(run: Run, request: WireRequest, round: number): Promise<WireAnswer> {
+  const message = parseMessage(ScoresSchema, await readBody(request), { what: "scores" });
+  sameRound(round, message.round);
+  takeScores(run, request.silo, message);
+  return json({ received: true });
+}
+
+async function heartbeat(run: Run, request: WireRequest): Promise<WireAnswer> {
+  const beat = parseMessage(HeartbeatSchema, await readBody(request), { what: "a heartbeat" });
+  const { round, phase, step, steps } = beat;
+  run.attendance.beat(request.silo, beat);
+  run.onEvent({ type: "progress", silo: request.silo, round, phase, step, steps });
+  const { state, round: current } = run.view();
+  return json({ run: run.id, state, round: current });
+}
+
+function sameRound(path: number, body: number): void {
+  if (path === body) return;
+  throw new ProtocolError("bad_request", { expected: `round ${path} as in the path`, got: `round ${body}` });
+}

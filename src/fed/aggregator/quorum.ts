@@ -1,0 +1,102 @@
+/**
+ * How long the aggregator waits for silos, and for how many: for all who are not lost, for a quorum at the timeout.
+ *
+ * Below the quorum nothing is closed: the same row opens again and what has counted stays counted, until the join
+ * timeout, counted from the first re-opening, is over.
+ */
+import { ProtocolError } from "../protocol/errors.ts";
+import { planOf } from "./join.ts";
+import { planId } from "../protocol/messages.ts";
+import { wallTimes } from "./rounds.ts";
+import type { Run } from "./run.ts";
+import { checkShares } from "./share.ts";
+
+/** Seconds a first round may take. */
+const FIRST_ROUND = 3600;
+/** Fewest seconds before a later round is given up. */
+const SHORTEST = 600;
+/** A round may take so many times the median one. */
+const PATIENCE = 3;
+
+/** What silos are waited for with. */
+export interface Wanted {
+  /** For people, in the plural. */
+  what: string;
+  round: number;
+  /** Whom it is wanted from; may grow while a silo joins. */
+  roster: () => string[];
+  /** Whether it came from this silo. */
+  has: (silo: string) => boolean;
+  /** When waiting ends whatever has come, as the run counts time. @default Infinity */
+  giveUp?: number;
+  signal?: AbortSignal;
+}
+
+/**
+ * Waits until the invited silos have joined, or a quorum of them at the join timeout; then freezes the plan.
+ * @throws {ProtocolError} `join_timeout`, `share_too_large`.
+ */
+export async function freezePlan(run: Run, signal?: AbortSignal): Promise<void> {
+  const { silos, joinTimeout, quorum } = run.proposal;
+  const missing = () => silos.filter((silo) => !run.joined.has(silo));
+  const all = () => missing().length === 0;
+  if (!await run.until(all, { deadline: run.now() + joinTimeout, signal }) && run.joined.size < quorum) {
+    throw new ProtocolError("join_timeout", {
+      expected: `${quorumOf(run, silos)} within ${joinTimeout} s`,
+      got: `nothing from ${missing().join(", ")}`,
+    });
+  }
+  checkShares(run);
+  run.plan = planOf(run.proposal, run.joined.values());
+  run.state.freeze(run.plan);
+  run.onEvent({ type: "plan", planId: planId(run.plan), plan: run.plan });
+}
+
+/** How many of these silos are enough, for people. */
+export function quorumOf(run: Run, silos: readonly string[]): string {
+  const { quorum, silos: invited } = run.proposal;
+  return quorum === invited.length ? silos.join(", ") : `${quorum} of ${silos.join(", ")}`;
+}
+
+/** Who of the roster has not sent what is wanted. */
+export function lacking({ roster, has }: Pick<Wanted, "roster" | "has">): string[] {
+  return roster().filter((silo) => !has(silo));
+}
+
+/** Whether those that sent it are a quorum. */
+function enough(run: Run, wanted: Wanted): boolean {
+  return wanted.roster().length - lacking(wanted).length >= run.proposal.quorum;
+}
+
+/** Whether nobody has to be waited for: a quorum has sent it and whoever has not is lost. */
+export function settled(run: Run, wanted: Wanted): boolean {
+  return enough(run, wanted) && lacking(wanted).every((silo) => run.attendance.lost(silo));
+}
+
+/**
+ * Waits for silos. `enough`: all of them that are not lost, or a quorum at the timeout. `given_up`: no quorum by
+ * `giveUp`. `absent`: none by the end of the join timeout that began with the first re-opening.
+ */
+export async function gather(run: Run, wanted: Wanted): Promise<"enough" | "given_up" | "absent"> {
+  const { round, giveUp = Infinity, signal } = wanted;
+  let last = Infinity;
+  for (;;) {
+    const deadline = Math.min(timeoutAt(run, run.now()), last, giveUp);
+    if (await run.until(() => settled(run, wanted), { deadline, signal })) return "enough";
+    if (enough(run, wanted)) return "enough";
+    const now = run.now();
+    if (now >= giveUp) return "given_up";
+    if (now >= last) return "absent";
+    last = Math.min(last, now + run.proposal.joinTimeout);
+    run.onEvent({ type: "reopened", round, missing: lacking(wanted), seconds: last - now });
+  }
+}
+
+/** When what opened or opened again at `opened` times out. */
+export function timeoutAt(run: Run, opened: number): number {
+  const { roundTimeout } = run.proposal;
+  if (roundTimeout !== null) return opened + roundTimeout;
+  const walls = wallTimes(run).sort((a, b) => a - b);
+  if (walls.length === 0) return opened + FIRST_ROUND;
+  return opened + Math.max(SHORTEST, PATIENCE * walls[walls.length >> 1]);
+}

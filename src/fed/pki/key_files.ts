@@ -1,0 +1,56 @@
+/** How keys and certificates are written: durably, a key for its owner alone, and never over another one. */
+import type * as x509 from "@peculiar/x509";
+import { writeDurably } from "../../model/checkpoint.ts";
+
+/** Writes a private key as PKCS #8 with mode 0600. */
+export async function writeKey(lib: typeof x509, path: string, key: CryptoKey): Promise<void> {
+  const der = await crypto.subtle.exportKey("pkcs8", key);
+  await writeText(path, lib.PemConverter.encode(der, "PRIVATE KEY") + "\n", 0o600);
+}
+
+/** Writes a text file durably, mode 0644 unless another is given. */
+export async function writeText(path: string, text: string, mode = 0o644): Promise<void> {
+  await writeDurably(path, new TextEncoder().encode(text), { mode });
+}
+
+/** @throws {Deno.errors.AlreadyExists} one of the paths is there; `what` completes “Cannot …”. */
+export async function refuseExisting(what: string, paths: string[], remedy: string): Promise<void> {
+  for (const path of paths) {
+    const there = await Deno.lstat(path).then(() => true, () => false);
+    if (there) {
+      throw new Deno.errors.AlreadyExists(`Cannot ${what}: expected no ${path}, got one; ${remedy}`);
+    }
+  }
+}
+
+/**
+ * `path` is to be missing or to hold `pem`: a folder may stand prepared, but no CA is written over.
+ * @throws {Deno.errors.AlreadyExists}
+ */
+export async function refuseOtherCa(
+  path: string,
+  options: { pem: string; what: string; remedy: string },
+): Promise<void> {
+  const found = await Deno.readTextFile(path).catch((error) => {
+    if (error instanceof Deno.errors.NotFound) return options.pem;
+    throw error;
+  });
+  if (found === options.pem) return;
+  throw new Deno.errors.AlreadyExists(
+    `Cannot ${options.what}: expected no ${path} or this CA's, got another; ${options.remedy}`,
+  );
+}
+
+/**
+ * @param options.lost What to do where others had the key. @default "make a new key and certificate"
+ * @throws {Error} when others than its owner may read or write the key.
+ */
+export async function refuseReadableKey(path: string, options: { lost?: string } = {}): Promise<void> {
+  const { lost = "make a new key and certificate" } = options;
+  const mode = (await Deno.stat(path)).mode ?? 0o600;
+  if ((mode & 0o077) === 0) return;
+  throw new Error(
+    `Cannot use ${path}: expected mode 0600, got 0${(mode & 0o777).toString(8)}, which others may read; ` +
+      `run: chmod 600 ${path} (and ${lost} if others had access)`,
+  );
+}

@@ -1,0 +1,71 @@
+/**
+ * What the roles report through `onEvent`, as one discriminated union; only `src/cli` prints. No event holds a
+ * pixel, a score of one image, a patient id or a file name of one.
+ */
+import type { Plan, Proposal, Registration, Row, Scores, SiloPhase } from "./messages.ts";
+
+/** Where a silo stands: what it says it is doing, unless the aggregator knows better. */
+export interface Standing {
+  state: SiloPhase | "counted" | "late" | "lost";
+  /** Steps done and to do while training, else 0. */
+  step: number;
+  steps: number;
+}
+
+/** Facts both sides report alike. `silo` is absent in the silo's own events only where it would be itself. */
+export type FedEvent =
+  // The aggregator's life.
+  | { type: "listening"; host: string; port: number; run: string }
+  | { type: "resumed"; run: string; state: string; round: number }
+  | { type: "proposal"; proposal: Proposal }
+  | { type: "joined"; silo: string; registration: Registration }
+  | { type: "plan"; planId: string; plan: Plan }
+  | { type: "row"; row: Row }
+  | { type: "pulled"; round: number; bytes: number; seconds?: number; silo?: string }
+  | { type: "scored"; silo: string; round: number; scores: Scores }
+  | { type: "progress"; silo: string; round: number; phase: SiloPhase; step: number; steps: number }
+  | { type: "upload_started"; silo: string; round: number; bytes: number; offset: number }
+  | { type: "uploaded"; silo: string; round: number; bytes: number; seconds?: number }
+  | { type: "update_counted"; silo: string; round: number; sha256: string; examples: number }
+  | { type: "folded"; round: number; sha256: string; seconds: number }
+  | { type: "committed"; round: number; sha256: string; seconds: number }
+  | { type: "late"; silo: string; round: number; state: Standing["state"]; step: number; steps: number }
+  | { type: "degraded"; round: number; missing: string[] }
+  | { type: "reopened"; round: number; missing: string[]; seconds: number }
+  | { type: "abandoned"; round: number; reason: string }
+  | { type: "closing"; rounds: number }
+  | { type: "selected"; round: number; sha256: string; auroc: number | null; reason: string }
+  | { type: "tested"; silo: string; auroc: number | null; images: number }
+  | { type: "finished"; rounds: number; sha256: string }
+  | { type: "failed"; message: string }
+  // A silo's turn.
+  | { type: "training"; round: number; firstStep: number; steps: number }
+  | { type: "step"; round: number; k: number; K: number; loss: number }
+  | { type: "update_written"; round: number; sha256: string; bytes: number }
+  | { type: "update_dropped"; round: number; code: string; reason: string }
+  | { type: "model_stored"; path: string; sha256: string }
+  // Connections and identity.
+  | { type: "connected"; server: string }
+  | { type: "certificate"; name: string; fingerprint: string; expires: string }
+  | { type: "session"; silo: string; open: boolean }
+  | { type: "lost"; silo: string; round: number; reason: string }
+  | { type: "returned"; silo: string; round: number }
+  | { type: "retry"; reason: string; attempt: number; wait: number }
+  | { type: "refused"; peer: string; code: string; expected?: string; got?: string }
+  | { type: "warning"; text: string };
+
+/** Receives every event, synchronously. */
+export type OnEvent = (event: FedEvent) => void;
+
+/** A listener whose failures end nothing: it is called where a connection or a timer would take the role with it. */
+export function safely(onEvent: OnEvent = () => {}): OnEvent {
+  return (event) => {
+    try {
+      const taken: unknown = onEvent(event);
+      // One may be async all the same, and its rejection would end the process.
+      if (taken instanceof Promise) taken.catch(() => {});
+    } catch {
+      // Whoever listens says what is wrong with it; the next event is told again.
+    }
+  };
+}

@@ -1,0 +1,60 @@
+/**
+ * The silo's veto: what its operator lets a proposal ask for. It is asked before the silo joins, so that nothing is
+ * registered first.
+ */
+import { preset, type Recipe } from "../../model/recipe.ts";
+import { canonical } from "../protocol/canonical.ts";
+import { ProtocolError } from "../protocol/errors.ts";
+import { differences } from "../protocol/proposal.ts";
+import type { Proposal, SplitCounts } from "../protocol/messages.ts";
+
+/** A preset by its name, or one with some numbers replaced: every number is meant, not the name alone. */
+export type AcceptedRecipe = { name: string } & Partial<Recipe>;
+
+/** What a silo's operator lets a proposal ask for; limits that are not set allow everything but too few patients. */
+export interface Accept {
+  recipes?: AcceptedRecipe[];
+  networks?: string[];
+  maxRounds?: number;
+  /** Fewest training patients: what a few patients change shows in every update. @default 50 */
+  minTrainPatients?: number;
+}
+
+const MIN_TRAIN_PATIENTS = 50;
+
+function refuse(field: string, expected: string, got: string): never {
+  throw new ProtocolError("not_accepted", { expected: `${expected} by accept.${field}`, got });
+}
+
+/** @throws {ProtocolError} `not_accepted`, naming the field and both values. */
+export function checkAccepted(proposal: Proposal, accept: Accept = {}): void {
+  const { recipes, networks, maxRounds } = accept;
+  if (recipes !== undefined) checkRecipe(proposal, recipes);
+  if (networks && !networks.includes(proposal.network)) {
+    refuse("networks", networks.join(" or "), proposal.network);
+  }
+  if (maxRounds !== undefined && (proposal.rounds ?? Infinity) > maxRounds) {
+    const got = String(proposal.rounds ?? "a budget without a limit");
+    refuse("max_rounds", `at most ${maxRounds} rounds`, got);
+  }
+}
+
+/** @throws {ProtocolError} `not_accepted` for fewer training patients than the operator, or 50, allow. */
+export function checkPatients({ patients }: Pick<SplitCounts, "patients">, accept: Accept = {}): void {
+  const fewest = accept.minTrainPatients ?? MIN_TRAIN_PATIENTS;
+  if (patients >= fewest) return;
+  refuse("min_train_patients", `at least ${fewest} training patients`, String(patients));
+}
+
+/** The recipe must be one of those accepted, number by number; a round's passes are the recipe's. */
+function checkRecipe({ recipe, localEpochs }: Proposal, accepted: AcceptedRecipe[]): void {
+  const names = accepted.map(({ name }) => name);
+  const named = accepted.filter(({ name }) => name === recipe.name);
+  if (named.length === 0) refuse("recipes", [...new Set(names)].join(" or "), recipe.name);
+  const asked = { ...recipe, localEpochs };
+  const allowed = named.map(({ name, ...numbers }) => preset(name as "default" | "deck", numbers));
+  if (allowed.some((one) => canonical(one) === canonical(asked))) return;
+  const [[path, expected, got]] =
+    allowed.map((one) => differences(one, asked)).sort((a, b) => a.length - b.length)[0];
+  refuse("recipes", `${recipe.name} with ${path} ${JSON.stringify(expected)}`, JSON.stringify(got));
+}

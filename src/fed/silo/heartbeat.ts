@@ -1,0 +1,54 @@
+/**
+ * A silo's pulse: every 10 s it says what it is doing, and it hears at once when its round is over without it.
+ */
+import type { Client } from "../wire/client.ts";
+import type { Heartbeat } from "../protocol/messages.ts";
+import { stageOf } from "../protocol/stage.ts";
+
+/** Seconds between heartbeats. */
+const PERIOD = 10;
+
+/** Beats until disposed of; `doing` may be changed at any time. */
+export class Pulse implements Disposable {
+  doing: Heartbeat;
+  readonly #client: Client;
+  readonly #timer: ReturnType<typeof setInterval>;
+  #followed: AbortController | null = null;
+
+  /** @param options.period seconds between heartbeats @default 10 */
+  constructor(client: Client, doing: Heartbeat, options: { period?: number } = {}) {
+    this.#client = client;
+    this.doing = doing;
+    // A heartbeat that fails is followed by the next.
+    this.#timer = setInterval(
+      () => this.#client.heartbeat(this.doing).catch(() => {}),
+      (options.period ?? PERIOD) * 1000,
+    );
+  }
+
+  /** A signal that is aborted with `RoundOver` when the run is no longer at the stage `seen`. */
+  follow(seen: string): AbortSignal {
+    const over = new AbortController();
+    this.#followed = over;
+    this.#watch(seen, over);
+    return over.signal;
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+    this.#followed = null;
+  }
+
+  async #watch(seen: string, over: AbortController): Promise<void> {
+    while (this.#followed === over) {
+      const view = await this.#client.view({ seen }).catch(() => null);
+      if (view === null) return;
+      if (stageOf(view) !== seen) return over.abort(new RoundOver("the round is over"));
+    }
+  }
+}
+
+/** The round ended without this silo's update. */
+export class RoundOver extends Error {
+  override readonly name = "RoundOver";
+}

@@ -1,0 +1,223 @@
+/**
+ * What a silo must not forget: the run it belongs to, what it agreed to and has answered, the update of the round
+ * under way, what it has done.
+ *
+ * Of its training it keeps the one update, which spares a restarted silo the work and makes it send the very same
+ * bytes again.
+ */
+import { fileDigest } from "../state/durable.ts";
+import type { Past } from "./agreement.ts";
+import type { Plan, Proposal, Row, Scores } from "../protocol/messages.ts";
+import type { SiloResult } from "../training/result.ts";
+import { siloRole, StateFolder, UNFINISHED_MODEL } from "../state/folder.ts";
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS models(round INTEGER PRIMARY KEY, sha256 TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS answers(split TEXT, sha256 TEXT, json TEXT NOT NULL, PRIMARY KEY(split, sha256));
+`;
+
+/** Name of the update's file in `staged`. */
+const UPDATE = "update.f32";
+
+/** A written update and the scores that go with it. */
+export interface StoredUpdate {
+  run: string;
+  round: number;
+  base: string;
+  sha256: string;
+  scores: Scores;
+}
+
+/** The run that a silo takes part in. */
+export interface Joined {
+  run: string;
+  proposal: Proposal;
+  /** Whether its plan was frozen before this silo came. */
+  late: boolean;
+}
+
+/** Images and rounds so far. */
+export interface Tally {
+  /** Rounds for which an update was written and not dropped as too late, and the latest of them. */
+  rounds: number;
+  latest: number;
+  trained: number;
+  scored: number;
+  /** When the first turn began, seconds by the run's clock. */
+  since: number | null;
+}
+
+/** A silo's locked state folder. */
+export class SiloState implements Disposable {
+  readonly folder: StateFolder;
+
+  private constructor(folder: StateFolder) {
+    this.folder = folder;
+  }
+
+  /** @throws {ProtocolError} as `StateFolder.open`. */
+  static async open(dir: string, options: { silo: string }): Promise<SiloState> {
+    const folder = await StateFolder.open(dir, { role: siloRole(options.silo), schema: SCHEMA });
+    await folder.sweep({
+      ".": (name) => UNFINISHED_MODEL.test(name),
+      staged: (name) => /^update\.f32\.[\da-f-]+\.tmp$/.test(name),
+    });
+    return new SiloState(folder);
+  }
+
+  /** The run that this silo has joined, null before that; the proposal is the one that it accepted then. */
+  get joined(): Joined | null {
+    return this.folder.get("joined");
+  }
+
+  set joined(joined: Joined) {
+    this.folder.set("joined", joined);
+  }
+
+  /** The plan that was checked against the proposal, null before that. */
+  get plan(): Plan | null {
+    return this.folder.get("plan");
+  }
+
+  set plan(plan: Plan) {
+    this.folder.set("plan", plan);
+  }
+
+  /** The row that this silo accepted last, null before the first. */
+  get row(): Row | null {
+    return this.folder.get("row");
+  }
+
+  /** What a row is checked against. */
+  get past(): Past {
+    const shown = this.folder.db.prepare("SELECT round, sha256 FROM models").all();
+    const models = new Map(shown.map(({ round, sha256 }) => [round as number, sha256 as string]));
+    const { row, counted, worked } = this;
+    return { row, models, closed: this.closing !== null, counted, worked };
+  }
+
+  /** The last round for which the aggregator said that it counts this silo's update, 0 for none. */
+  get counted(): number {
+    return this.folder.get("counted") ?? 0;
+  }
+
+  set counted(round: number) {
+    this.folder.set("counted", round);
+  }
+
+  /** Seconds of scoring and training in all rows, those whose update was not counted too. */
+  get worked(): number {
+    return this.folder.get("worked") ?? 0;
+  }
+
+  set worked(seconds: number) {
+    this.folder.set("worked", seconds);
+  }
+
+  /** Accepts a row, and with it the model that it begins from. */
+  acceptRow(row: Row): void {
+    this.folder.transaction(() => {
+      this.folder.set("row", row);
+      this.#show(row.round - 1, row.base);
+    });
+  }
+
+  /** The round after which this silo was asked in the closing phase, null before it. */
+  get closing(): number | null {
+    return this.folder.get("closing");
+  }
+
+  /** Takes the closing phase for granted: no row follows, and `val` is scored with no other last model. */
+  close(round: number, sha256?: string): void {
+    this.folder.transaction(() => {
+      this.folder.set("closing", round);
+      if (sha256 !== undefined) this.#show(round, sha256);
+    });
+  }
+
+  #show(round: number, sha256: string): void {
+    this.folder.db.prepare("INSERT OR REPLACE INTO models(round, sha256) VALUES (?, ?)").run(round, sha256);
+  }
+
+  /** Keeps an answer before it is sent: what was once said of a model is said again, never worked out anew. */
+  answer(split: "val" | "test", sha256: string, figures: unknown): void {
+    this.folder.db.prepare("INSERT INTO answers(split, sha256, json) VALUES (?, ?, ?)")
+      .run(split, sha256, JSON.stringify(figures));
+  }
+
+  /** What was said of a model, null for nothing. */
+  answered<T>(split: "val" | "test", sha256: string): T | null {
+    const row = this.folder.db.prepare("SELECT json FROM answers WHERE split = ? AND sha256 = ?")
+      .get(split, sha256);
+    return row === undefined ? null : JSON.parse(row.json as string);
+  }
+
+  /** The model that `test` was scored with, null for none. */
+  get tested(): string | null {
+    const row = this.folder.db.prepare("SELECT sha256 FROM answers WHERE split = 'test'").get();
+    return row === undefined ? null : row.sha256 as string;
+  }
+
+  /** The update's f32 file. */
+  get updatePath(): string {
+    return `${this.folder.dir}/staged/${UPDATE}`;
+  }
+
+  /** The selected model, once the closing phase stored it. */
+  get modelPath(): string {
+    return `${this.folder.dir}/model.safetensors`;
+  }
+
+  /** The update last written, if it is of this run, round and base and its file is as it was written. */
+  async update(
+    wanted: { run: string; round: number; base: string },
+  ): Promise<StoredUpdate | null> {
+    const update = this.folder.get<StoredUpdate>("update");
+    if (update?.run !== wanted.run || update.round !== wanted.round || update.base !== wanted.base) {
+      return null;
+    }
+    return await fileDigest(this.updatePath) === update.sha256 ? update : null;
+  }
+
+  /** Commits a written update and what it took. */
+  commitUpdate(update: StoredUpdate, images: { trained: number; scored: number }): void {
+    this.folder.transaction(() => {
+      this.folder.set("update", update);
+      const { tally } = this;
+      const { since, latest } = tally;
+      this.tally = {
+        rounds: tally.rounds + (update.round > latest ? 1 : 0),
+        latest: update.round,
+        trained: tally.trained + images.trained,
+        scored: tally.scored + images.scored,
+        since,
+      };
+    });
+  }
+
+  /** Notes that the round went on without the update that was written for it, if one was. */
+  dropUpdate(round: number): void {
+    const { tally } = this;
+    if (tally.latest === round) this.tally = { ...tally, rounds: tally.rounds - 1, latest: round - 1 };
+  }
+
+  get tally(): Tally {
+    return this.folder.get<Tally>("tally") ?? { rounds: 0, latest: 0, trained: 0, scored: 0, since: null };
+  }
+
+  set tally(tally: Tally) {
+    this.folder.set("tally", tally);
+  }
+
+  get result(): SiloResult | null {
+    return this.folder.get("result");
+  }
+
+  set result(result: SiloResult) {
+    this.folder.set("result", result);
+  }
+
+  [Symbol.dispose](): void {
+    this.folder[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,209 @@
+/**
+ * The same training without federation: one hospital alone, or several shards pooled on one machine.
+ *
+ * It writes the same rows and calls the same delta, fold and selection as the federation, so one silo
+ * federated equals this bit for bit.
+ */
+import { digest, saveModel } from "../../model/checkpoint.ts";
+import type { Layout } from "../../model/layout.ts";
+import { delta, fold, scaleFor } from "../maths/exact_sum.ts";
+import { planRow, type RowTiming } from "../maths/budget.ts";
+import { classWeightsOf } from "../maths/class_weights.ts";
+import { type OnEvent, safely } from "../protocol/event.ts";
+import { closingTime, plausibleSpeed, recentMedian } from "../maths/pace.ts";
+import { newRunId, type Proposal, type Scores, type Stretch } from "../protocol/messages.ts";
+import { checkRegistration } from "../protocol/registration.ts";
+import { type LocalResult, type RoundResult, roundResult, testResult } from "./result.ts";
+import { byStratum, testScores, valScores } from "./scoring.ts";
+import { checkSteps, countSteps } from "../maths/skipped.ts";
+import { type ScoredModel, select } from "../maths/selection.ts";
+import { stepsOf } from "../maths/stretch.ts";
+import type { Trainer } from "./trainer.ts";
+
+export interface LocalOptions {
+  /** Its shard is one hospital's, or several pooled. */
+  trainer: Trainer;
+  /** The settings; `silos` names the pooled shards in order, for their figures. */
+  proposal: Proposal;
+  /** The start vector, (layout.length) f32. */
+  start: Float32Array;
+  /** Path of the model to write. */
+  out: string;
+  /** Number in the random streams. @default 0 */
+  silo?: number;
+  onEvent?: OnEvent;
+  signal?: AbortSignal;
+}
+
+/** Trains `rounds` rows, or for the budget, and tests the best model. @throws {ProtocolError} · {RangeError}. */
+export async function runLocal(options: LocalOptions): Promise<LocalResult> {
+  checkRegistration(options.proposal, options.trainer.shard);
+  const local = new Local(options);
+  await local.configure();
+  await local.train();
+  return await local.close();
+}
+
+class Local {
+  readonly #options: LocalOptions;
+  readonly #run = newRunId();
+  readonly #onEvent: OnEvent;
+  readonly #weights: [number, number];
+  readonly #scored: ScoredModel[] = [];
+  readonly #history: RoundResult[] = [];
+  readonly #images = { trained: 0, scored: 0 };
+  readonly #timings: (RowTiming & { opened: number })[] = [];
+  #vector: Float32Array;
+  #best: { round: number; vector: Float32Array };
+  #speed = 0;
+  /** Seconds that each scoring of `val` took. */
+  readonly #scorings: number[] = [];
+
+  constructor(options: LocalOptions) {
+    const { train } = options.trainer.shard.splits;
+    this.#options = options;
+    this.#onEvent = safely(options.onEvent);
+    this.#weights = classWeightsOf(options.proposal, train);
+    this.#vector = options.start;
+    this.#best = { round: 0, vector: options.start };
+  }
+
+  get #layout(): Layout {
+    return this.#options.trainer.layout;
+  }
+
+  /** Rounds done. */
+  get #rounds(): number {
+    return this.#timings.length;
+  }
+
+  async configure(): Promise<void> {
+    const { trainer, proposal, silo = 0 } = this.#options;
+    const { recipe, seed } = proposal;
+    await trainer.configure({ recipe, classWeights: this.#weights, seed, silo });
+    if (proposal.budget !== null) this.#speed = plausibleSpeed(await trainer.stepsPerSecond());
+  }
+
+  /** Row after row, as the aggregator writes them. */
+  async train(): Promise<void> {
+    for (let p0 = 0, from = 0;;) {
+      const planned = this.#plan(from, p0);
+      if (planned === null) return;
+      for (const text of planned.warnings) this.#onEvent({ type: "warning", text });
+      await this.#row(planned.silos.local, planned);
+      from = planned.silos.local.to;
+      p0 = planned.p1;
+      if (planned.last) return;
+    }
+  }
+
+  #plan(from: number, p0: number) {
+    const { proposal, trainer } = this.#options;
+    const now = performance.now() / 1000;
+    const { val, test, train } = trainer.shard.splits;
+    const turn = {
+      val: val.images,
+      test: test.images,
+      score: recentMedian(this.#scorings),
+      pull: null,
+      stepsPerSecond: this.#speed,
+    };
+    const closing = closingTime([turn], { batch: proposal.recipe.batch, budget: proposal.budget });
+    const elapsed = this.#rounds === 0 ? 0 : now - this.#timings[0].opened;
+    return planRow({
+      round: this.#rounds + 1,
+      rounds: proposal.rounds,
+      clock: proposal.budget === null ? null : { budget: proposal.budget, elapsed, closing },
+      batch: proposal.recipe.batch,
+      localEpochs: proposal.localEpochs,
+      silos: { local: { from, train: train.images, stepsPerSecond: this.#speed } },
+      p0,
+      timings: this.#timings,
+    });
+  }
+
+  async #row(
+    stretch: Stretch,
+    row: { p0: number; p1: number },
+  ): Promise<void> {
+    const { trainer, signal, proposal: { recipe: { batch }, localEpochs } } = this.#options;
+    const { images: examples } = trainer.shard.splits.train;
+    const turn = stepsOf(stretch, { train: examples, batch });
+    const round = this.#rounds + 1;
+    const opened = performance.now() / 1000;
+    const base = this.#vector;
+    await trainer.load(base);
+    const scores = await this.#scoreVal(round);
+    this.#onEvent({ type: "training", round, ...turn });
+    const began = performance.now() / 1000;
+    const { p0, p1 } = row;
+    const { vector, images, skipped } = await trainer.train({ ...turn, p0, p1 }, {
+      signal,
+      onStep: (k, loss) => this.#onEvent({ type: "step", round, k, K: turn.steps, loss }),
+    });
+    const now = performance.now() / 1000;
+    checkSteps(countSteps(skipped));
+    const updates = [{ values: delta(vector, base, this.#layout), examples }];
+    this.#vector = fold(base, updates, { layout: this.#layout, scale: scaleFor(examples) });
+    this.#images.trained += images;
+    const share = (stretch.to - stretch.from) / localEpochs;
+    this.#timings.push({ share, wall: now - opened, train: now - began, opened });
+    this.#history.push(roundResult(round, scores, now - opened));
+    this.#onEvent({ type: "committed", round, sha256: digest(this.#vector), seconds: now - opened });
+  }
+
+  /** Scores the loaded vector, g(round − 1), and keeps it when it is the best so far. */
+  async #scoreVal(round: number): Promise<Record<string, Scores>> {
+    const { trainer, proposal } = this.#options;
+    const began = performance.now();
+    const split = await trainer.score("val");
+    this.#scorings.push((performance.now() - began) / 1000);
+    this.#images.scored += split.labels.length;
+    const scores: Record<string, Scores> = {};
+    for (const [index, part] of byStratum(split, proposal.silos.length).entries()) {
+      const val = valScores(part, { recipe: proposal.recipe, classWeights: this.#weights });
+      const silo = proposal.silos[index];
+      scores[silo] = { run: this.#run, round, ...val };
+      this.#onEvent({ type: "scored", silo, round, scores: scores[silo] });
+    }
+    this.#scored.push({ round: round - 1, scores });
+    if (this.#select().round === round - 1) this.#best = { round: round - 1, vector: this.#vector };
+    return scores;
+  }
+
+  #select() {
+    return select(this.#scored, { roster: Object.keys(this.#scored[0].scores), last: this.#rounds });
+  }
+
+  /** Scores the last model, selects, stores and tests. */
+  async close(): Promise<LocalResult> {
+    const { trainer, proposal, out } = this.#options;
+    await trainer.load(this.#vector);
+    this.#history.push(roundResult(this.#rounds + 1, await this.#scoreVal(this.#rounds + 1), null));
+    const selection = this.#select();
+    const { vector } = selection.round === this.#rounds ? { vector: this.#vector } : this.#best;
+    const { network, channels, size, preprocessing, init } = proposal;
+    const metadata = { network, channels, size, preprocessing, proposal, round: selection.round };
+    await saveModel(out, vector, this.#layout, { ...metadata, source: init.source }, { mode: 0o644 });
+    const seconds = this.#rounds === 0 ? 0 : performance.now() / 1000 - this.#timings[0].opened;
+    await trainer.load(vector);
+    const split = await trainer.score("test");
+    this.#images.scored += split.labels.length;
+    const tests = byStratum(split, proposal.silos.length).map((part, index) =>
+      [proposal.silos[index], testScores(part, { seed: proposal.seed, bins: proposal.histogram })] as const
+    );
+    return {
+      selection: { ...selection, split: "val", note: "optimistic" },
+      test: testResult(Object.fromEntries(tests)),
+      rounds: this.#rounds,
+      epochs: this.#images.trained / trainer.shard.splits.train.images,
+      seconds,
+      images: this.#images,
+      model: out,
+      sha256: digest(vector),
+      last_sha256: digest(this.#vector),
+      init,
+      history: this.#history,
+    };
+  }
+}

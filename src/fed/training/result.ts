@@ -1,0 +1,122 @@
+/** What a finished run says of itself: the objects behind `--json` of aggregate, train and local. */
+import { siteOnly, stratified } from "../../model/metrics.ts";
+import { pooledInterval } from "../maths/histogram.ts";
+import type { Proposal, Scores } from "../protocol/messages.ts";
+import type { Selection } from "../maths/selection.ts";
+
+/** One silo's figures on its own `test`. */
+export type SiloTest = NonNullable<Scores["test"]>;
+
+/** Test figures side by side; none of them alone is the truth about several hospitals. */
+export interface TestResult {
+  /** Σ P·N·AUROC / Σ P·N over silos. */
+  stratified: number | null;
+  ci95: [number, number] | null;
+  /** The interval that surely holds the AUROC of all films pooled; null with `pooled_reason`. */
+  pooled: { lower: number; upper: number } | null;
+  pooled_reason?: string;
+  /** AUROC of a score that knows only which silo a film came from. */
+  site_only: number | null;
+  silos: Record<string, SiloTest>;
+}
+
+/** The chosen model's figures on `val`, optimistic since it was chosen by them. */
+export interface SelectionResult extends Selection {
+  split: "val";
+  note: "optimistic";
+}
+
+/** One round for curves and tables. */
+export interface RoundResult {
+  round: number;
+  /** Of the model before this round, stratified on val. */
+  auroc: number | null;
+  silos: Record<string, { auroc: number | null; loss: number | null }>;
+  /** From this row's opening to its model on disk; null for the closing scores. */
+  seconds: number | null;
+}
+
+/** `fedx aggregate`. */
+export interface AggregatorResult {
+  /** Whether a hospital was missing anywhere: of that the result speaks first. */
+  degraded: boolean;
+  /** By silo the rounds that closed without its update; rounds + 1 is the closing phase. */
+  missing: Record<string, number[]>;
+  rounds: number;
+  /** The round that was given up at the end of the budget. */
+  abandoned?: number;
+  selection: SelectionResult;
+  test: TestResult;
+  /** From the opening of round 1 to the selected model on disk. */
+  seconds: number;
+  /** Bytes of models and updates moved. */
+  bytes: number;
+  images: { trained: number; scored: number };
+  /** Path of the selected model. */
+  model: string;
+  sha256: string;
+  last_sha256: string;
+  init: Proposal["init"];
+  run: string;
+  history: RoundResult[];
+}
+
+/** `fedx train`. */
+export interface SiloResult {
+  /** Rounds in which this silo's update counted. */
+  rounds: number;
+  /** Training images of this silo, its weight in the sum. */
+  examples: number;
+  seconds: number;
+  images: { trained: number; scored: number };
+  /** Path of the selected model in this silo's state. */
+  model: string;
+  sha256: string;
+  test: SiloTest;
+}
+
+/** `fedx local`. */
+export interface LocalResult {
+  selection: SelectionResult;
+  test: TestResult;
+  rounds: number;
+  epochs: number;
+  seconds: number;
+  images: { trained: number; scored: number };
+  model: string;
+  sha256: string;
+  last_sha256: string;
+  init: Proposal["init"];
+  history: RoundResult[];
+}
+
+/** Puts silos' test figures side by side. */
+export function testResult(silos: Record<string, SiloTest>): TestResult {
+  const all = Object.values(silos);
+  const { auroc, ci95 } = stratified(all.map((s) => ({ ...s, se: s.se ?? undefined })));
+  const floor = siteOnly(all);
+  const pooled = pooledInterval(silos);
+  return {
+    stratified: auroc,
+    ci95,
+    ..."reason" in pooled ? { pooled: null, pooled_reason: pooled.reason } : { pooled },
+    site_only: Number.isNaN(floor) ? null : floor,
+    silos,
+  };
+}
+
+/** One round's scores for curves. */
+export function roundResult(
+  round: number,
+  scores: Record<string, Scores>,
+  seconds: number | null,
+): RoundResult {
+  return {
+    round,
+    auroc: stratified(Object.values(scores)).auroc,
+    silos: Object.fromEntries(
+      Object.entries(scores).map(([silo, { auroc, loss }]) => [silo, { auroc, loss }]),
+    ),
+    seconds,
+  };
+}

@@ -1,0 +1,50 @@
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
+import { closeRow } from "../../../src/fed/aggregator/rounds.ts";
+import { freePort } from "../../free_port.ts";
+import { runRole, withFederation } from "../fake_federation.ts";
+import { frames, update, withRound } from "../open_round.ts";
+
+/** Changes one byte in the middle of a model's file, as a bad disk does. */
+function damage(state: string, round: number): void {
+  using file = Deno.openSync(`${state}/models/${round}.f32`, { write: true });
+  file.seekSync(4321, Deno.SeekMode.Start);
+  file.writeSync(Uint8Array.of(0x3c));
+}
+
+Deno.test("closeRow refuses to fold onto a damaged base, naming its round, and commits nothing", () =>
+  withRound(async ({ run, send, dir }) => {
+    for (const silo of ["a", "b", "c"]) {
+      const { start, bytes } = update(run);
+      await send(silo, "POST", "/v1/rounds/1/update", start);
+      await send(silo, "PUT", "/v1/rounds/1/update?offset=0", frames(bytes, 0));
+    }
+    damage(dir, 0);
+    const error = await assertRejects(() => closeRow(run, run.open!), ProtocolError);
+    assertEquals(error.code, "damaged_state");
+    assertMatch(error.message, /of the model of round 0/);
+    assertEquals([run.rounds, run.state.models().size], [0, 1]);
+    await Deno.remove(run.state.modelPath(0));
+    await assertRejects(() => closeRow(run, run.open!), ProtocolError, "got no file");
+  }));
+
+Deno.test("a damaged model is not exported: the run fails naming its round, and no model file is overwritten", () =>
+  withFederation(async (dir) => {
+    const spec = { dir, port: freePort(), rounds: 2 };
+    const state = `${dir}/state-aggregator`;
+    const onFault = (name: string) => {
+      if (name !== "closing") return;
+      Deno.writeTextFileSync(`${state}/model.safetensors`, "the best of before");
+      damage(state, 0);
+    };
+    const ends = ["aggregator", "a", "b", "c"].map((role) =>
+      assertRejects(() => runRole({ ...spec, role }, role === "aggregator" ? { onFault } : {}), ProtocolError)
+    );
+    const [hub, ...silos] = await Promise.all(ends);
+    assertEquals(hub.code, "damaged_state");
+    assertMatch(hub.message, /of the model of round 0, got [0-9a-f]{64}/);
+    for (const { code, message } of silos) assertMatch(`${code} ${message}`, /^run_failed .*round 0/);
+    assertEquals(await Deno.readTextFile(`${state}/model.safetensors`), "the best of before");
+    const kept = await Array.fromAsync(Deno.readDir(state), ({ name }) => name);
+    assertEquals(kept.filter((name) => name.endsWith(".safetensors")), ["model.safetensors"]);
+  }));

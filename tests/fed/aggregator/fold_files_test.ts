@@ -1,0 +1,119 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { createHash } from "node:crypto";
+import { fold, scaleFor } from "../../../src/fed/maths/exact_sum.ts";
+import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
+import { foldFiles, type StagedUpdate } from "../../../src/fed/aggregator/fold_files.ts";
+import { layoutOf } from "../../../src/model/layout.ts";
+import { inFolder } from "../../folder.ts";
+import { layoutWith, vectorWith } from "../measured_roles.ts";
+
+const layout = layoutOf("efficientnet_b0", { channels: 1 });
+const COUNTS = [1500, 700, 33];
+
+function bytesOf(values: Float32Array): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(values.buffer as ArrayBuffer, values.byteOffset, values.byteLength);
+}
+
+function sha256(values: Float32Array): string {
+  return createHash("sha256").update(bytesOf(values)).digest("hex");
+}
+
+/** A base and three updates, in memory and staged. */
+async function stage(dir: string) {
+  const wave = (k: number) =>
+    Float32Array.from({ length: layout.length }, (_, i) => Math.sin(i * (k + 1)) * 1e-3);
+  const base = wave(7);
+  const deltas = COUNTS.map((examples, k) => ({ values: wave(k), examples }));
+  const staged: StagedUpdate[] = [];
+  for (const [k, { values, examples }] of deltas.entries()) {
+    const path = `${dir}/1-${k}.f32`;
+    await Deno.writeFile(path, bytesOf(values));
+    staged.push({ path, examples, sha256: sha256(values) });
+  }
+  await Deno.writeFile(`${dir}/0.f32`, bytesOf(base));
+  return { base, deltas, staged, options: { base, layout, scale: scaleFor(2233), out: `${dir}/1.f32.tmp` } };
+}
+
+Deno.test("foldFiles: equals fold() in memory bit for bit, in any order, from a base in memory or a file", async () => {
+  await inFolder(async (dir) => {
+    const { base, deltas, staged, options } = await stage(dir);
+    const expected = fold(base, deltas, options);
+    const result = await foldFiles(staged, options);
+    assertEquals(result.sha256, sha256(expected));
+    const written = await Deno.readFile(options.out);
+    assertEquals(createHash("sha256").update(written).digest("hex"), result.sha256);
+    const baseFile = { path: `${dir}/0.f32`, sha256: sha256(base) };
+    const again = await foldFiles(staged.toReversed(), { ...options, base: baseFile });
+    assertEquals(again, result);
+  });
+});
+
+Deno.test("foldFiles: thirty updates are read in smaller stretches, with the same bits", async () => {
+  await inFolder(async (dir) => {
+    const layout = layoutWith(200_000), base = vectorWith(layout.length, 1);
+    const deltas = Array.from({ length: 30 }, (_, k) => ({
+      values: vectorWith(layout.length, 0.01 * (k + 1)),
+      examples: 10 + k,
+    }));
+    const staged: StagedUpdate[] = [];
+    for (const [k, { values, examples }] of deltas.entries()) {
+      await Deno.writeFile(`${dir}/${k}`, bytesOf(values));
+      staged.push({ path: `${dir}/${k}`, examples, sha256: sha256(values) });
+    }
+    let stretches = 0;
+    const options = {
+      base,
+      layout,
+      scale: scaleFor(735),
+      out: `${dir}/out`,
+      onStretch: () => void stretches++,
+    };
+    const result = await foldFiles(staged, options);
+    assertEquals(result.sha256, sha256(fold(base, deltas, options)));
+    assertEquals(stretches, 4, "65,536 values of each at a time");
+  });
+});
+
+Deno.test("foldFiles: a damaged, short or missing file is refused", async () => {
+  await inFolder(async (dir) => {
+    const { staged, options } = await stage(dir);
+    const file = await Deno.open(staged[1].path, { write: true });
+    await file.write(Uint8Array.of(7));
+    file.close();
+    const error = await assertRejects(() => foldFiles(staged, options), ProtocolError, "SHA-256");
+    assertEquals(error.code, "damaged_state");
+    await Deno.truncate(staged[1].path, 100);
+    await assertRejects(() => foldFiles(staged, options), ProtocolError, "got 100");
+    await Deno.remove(staged[1].path);
+    await assertRejects(() => foldFiles(staged, options), ProtocolError, "got no file");
+  });
+});
+
+Deno.test("foldFiles: a base that is not the one agreed on is refused, naming it", async () => {
+  await inFolder(async (dir) => {
+    const { base, staged, options } = await stage(dir);
+    const path = `${dir}/0.f32`;
+    const file = { path, sha256: sha256(base), what: "the model of round 3" };
+    using bytes = await Deno.open(path, { write: true });
+    await bytes.seek(4 * 1000, Deno.SeekMode.Start);
+    await bytes.write(Uint8Array.of(1));
+    const error = await assertRejects(
+      () => foldFiles(staged, { ...options, base: file }),
+      ProtocolError,
+      "of the model of round 3",
+    );
+    assertEquals(error.code, "damaged_state");
+  });
+});
+
+Deno.test("foldFiles: a NaN in a staged file is refused naming its tensor", async () => {
+  await inFolder(async (dir) => {
+    const { staged, options } = await stage(dir);
+    const tensor = layout.tensors.at(-1)!;
+    const values = new Float32Array(layout.length);
+    values[tensor.offset] = NaN;
+    await Deno.writeFile(staged[0].path, bytesOf(values));
+    const error = await assertRejects(() => foldFiles(staged, options), ProtocolError, tensor.name);
+    assertEquals(error.code, "out_of_range");
+  });
+});

@@ -1,0 +1,33 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { DatabaseSync } from "node:sqlite";
+import { freePort } from "../../free_port.ts";
+import { killAt, Killed, runRole, withFederation } from "../fake_federation.ts";
+
+const answersOf = (state: string) => {
+  using db = new DatabaseSync(`${state}/run.sqlite`);
+  return db.prepare("SELECT split, sha256, json FROM answers ORDER BY split, sha256").all();
+};
+
+Deno.test("runSilo scores a model once, however often it is killed: what was said is said again", () =>
+  withFederation(async (dir) => {
+    const spec = { dir, port: freePort(), rounds: 2 };
+    const others = ["aggregator", "b", "c"].map((role) => runRole({ ...spec, role }));
+    const scored: string[] = [];
+    const a = (at?: string, nth = 1) =>
+      runRole({ ...spec, role: "a" }, {
+        onScore: (split) => scored.push(split),
+        onFault: killAt(at, nth),
+      });
+    // After the val scores of round 1 and before its training; in the closing phase; after the test.
+    await assertRejects(() => a("scoring"), Killed);
+    const first = answersOf(`${dir}/state-a`);
+    assertEquals(first.length, 1);
+    await assertRejects(() => a("scoring", 3), Killed);
+    await assertRejects(() => a("tested"), Killed);
+    await a();
+    await Promise.all(others);
+    assertEquals(scored, ["val", "val", "val", "test"]);
+    const answers = answersOf(`${dir}/state-a`);
+    assertEquals(answers.map(({ split }) => split), ["test", "val", "val", "val"]);
+    assertEquals(answers.filter(({ split, sha256 }) => split === "val" && sha256 === first[0].sha256), first);
+  }));

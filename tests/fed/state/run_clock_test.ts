@@ -1,0 +1,119 @@
+import { assertAlmostEquals, assertEquals } from "@std/assert";
+import { abandonTime } from "../../../src/fed/aggregator/rounds.ts";
+import { Run } from "../../../src/fed/aggregator/run.ts";
+import { type Clock, MACHINE, RunClock } from "../../../src/fed/state/run_clock.ts";
+import { TINY } from "../fake_trainer.ts";
+import { withRound } from "../open_round.ts";
+
+const DAY = 86_400;
+const START = 1_700_000_000;
+
+/** A machine whose clock somebody sets, and whose time a test lets pass. */
+class SetClock implements Clock {
+  #wall = START;
+  #monotonic = 77;
+  wall = () => this.#wall;
+  monotonic = () => this.#monotonic;
+
+  pass(seconds: number): void {
+    this.#wall += seconds;
+    this.#monotonic += seconds;
+  }
+
+  /** Sets the machine's clock ahead, or back. */
+  set(seconds: number): void {
+    this.#wall += seconds;
+  }
+}
+
+/** The machine started again: the wall clock so much further, the other one anywhere. */
+function restarted(before: SetClock, away: number): SetClock {
+  const clock = new SetClock();
+  clock.set(before.wall() - START + away);
+  return clock;
+}
+
+Deno.test("RunClock: a clock that is set a day ahead or back while the process runs changes nothing", () => {
+  const machine = new SetClock();
+  const clock = new RunClock(null, { clock: machine });
+  assertEquals(clock.now(), START);
+  for (const jump of [DAY, -DAY, -DAY]) {
+    const before = clock.now();
+    machine.set(jump);
+    machine.pass(10);
+    assertEquals(clock.now() - before, 10);
+  }
+});
+
+Deno.test("RunClock: downtime counts as the wall clock says, from 0 to the budget, whatever it was set to before", () => {
+  const machine = new SetClock();
+  const clock = new RunClock(null, { clock: machine });
+  machine.pass(100);
+  machine.set(3 * DAY); // NTP at last; nothing of it is downtime
+  const stored = clock.moment();
+  const after = (away: number, longest: number | null = 1200) =>
+    new RunClock(stored, { longest, clock: restarted(machine, away) }).now() - clock.now();
+  assertEquals([30, -DAY, -1, DAY].map((away) => after(away)), [30, 0, 0, 1200]);
+  assertEquals(after(DAY, null), DAY);
+});
+
+Deno.test("RunClock goes on by this machine's monotonic clock", () => {
+  const clock = new RunClock(null);
+  const ahead = clock.now() - MACHINE.monotonic();
+  assertAlmostEquals(clock.now() - MACHINE.monotonic(), ahead, 1);
+});
+
+const other = { layout: TINY, onEvent: () => {}, faultPoint: () => {} };
+const BUDGET = { rounds: null, budget: 1200, roundTimeout: 300 };
+
+Deno.test("a run under a budget: a clock set by a day ends no round, extends none, and loses no silo", () =>
+  withRound(({ run: { state } }) => {
+    const machine = new SetClock();
+    const run = new Run(state, { ...other, clock: machine });
+    const left = () => abandonTime(run) - run.now();
+    const before = left();
+    for (const jump of [DAY, -2 * DAY]) {
+      machine.set(jump);
+      run.attendance.look();
+      assertEquals(left(), before);
+      assertEquals([...run.joined.keys()].filter((silo) => run.attendance.lost(silo)), []);
+    }
+    machine.pass(60);
+    assertEquals(left(), before - 60);
+    return Promise.resolve();
+  }, BUDGET));
+
+Deno.test("a restart under a clock a day behind goes on where the run was; a day ahead costs the budget at most", () =>
+  withRound(({ run: { state } }) => {
+    const machine = new SetClock();
+    const run = new Run(state, { ...other, clock: machine });
+    run.remember();
+    machine.pass(400);
+    run.remember();
+    const again = (away: number) =>
+      new Run(state, { ...other, clock: restarted(machine, away) }).now() - run.now();
+    assertEquals([again(20), again(-DAY), again(DAY)], [20, 0, 1200]);
+    return Promise.resolve();
+  }, BUDGET));
+
+Deno.test("Run.remember stores the time every few seconds, and a disk that is full ends nothing", () =>
+  withRound(({ run: { state } }) => {
+    const machine = new SetClock();
+    const run = new Run(state, { ...other, clock: machine });
+    const stored = () => state.folder.get<{ run: number }>("clock")?.run;
+    run.remember();
+    const first = stored();
+    machine.pass(1);
+    run.remember();
+    assertEquals(stored(), first);
+    machine.pass(5);
+    run.remember();
+    assertEquals(stored(), first! + 6);
+    state.folder.set = () => {
+      throw new Error("No space left on device (os error 28)");
+    };
+    machine.pass(60);
+    run.remember();
+    assertEquals(stored(), first! + 6);
+    return Promise.resolve();
+  }));
