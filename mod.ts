@@ -4,11 +4,18 @@
  * As a program: `fedx --help`. As a library: the parts below.
  */
 export { type Layout, layoutOf, type NetworkName, type Tensor } from "./src/model/layout.ts";
-export { digest, loadModel, type ModelMetadata, saveModel } from "./src/model/checkpoint.ts";
+export { digest, loadModel, type ModelMetadata, saveModel } from "./src/model/weights/model_file.ts";
 export { preset, type Recipe } from "./src/model/recipe.ts";
-export { auroc, bootstrap, operatingPoint, rocCurve, siteOnly, stratified } from "./src/model/metrics.ts";
+export {
+  auroc,
+  bootstrap,
+  operatingPoint,
+  rocCurve,
+  siteOnly,
+  stratified,
+} from "./src/model/metrics/metrics.ts";
 export { DataSet } from "./src/model/data_set.ts";
-export { Engine, type EngineConfig } from "./src/model/model.ts";
+export { Engine, type EngineConfig } from "./src/model/engine.ts";
 export { type PrepareResult, prepareShard } from "./src/data/prepare.ts";
 export { Shard, type Split } from "./src/data/shard.ts";
 export { main } from "./src/cli/main.ts";

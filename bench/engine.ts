@@ -10,10 +10,10 @@
 import { parseArgs } from "@std/cli";
 import { fileURLToPath } from "node:url";
 import { cpuUsage } from "node:process";
-import { preprocessingOf } from "../src/model/checkpoint.ts";
-import { randomWeights } from "../src/model/init.ts";
+import { preprocessingOf } from "../src/model/weights/model_file.ts";
+import { randomWeights } from "../src/model/weights/random.ts";
 import { DataSet } from "../src/model/data_set.ts";
-import { Engine } from "../src/model/model.ts";
+import { Engine } from "../src/model/engine.ts";
 import { preset } from "../src/model/recipe.ts";
 import { openedLibrary } from "../src/shim/library.ts";
 import { libraries } from "../tests/libraries.ts";

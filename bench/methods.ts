@@ -11,7 +11,7 @@
  */
 import { parseArgs } from "node:util";
 import { Shard } from "../src/data/shard.ts";
-import { auroc, pairedDifference, stratified } from "../src/model/metrics.ts";
+import { auroc, pairedDifference, stratified } from "../src/model/metrics/metrics.ts";
 import { exists, Hospitals, requireData, SILOS } from "./hospitals.ts";
 
 const { values: options } = parseArgs({

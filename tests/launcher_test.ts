@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { buildLauncher } from "../tools/compile.ts";
 import { pack, unpackTable } from "../tools/pack.ts";
-import { findLibtorch } from "../src/shim/libtorch.ts";
+import { findLibtorch } from "../src/shim/libtorch/find.ts";
 import { withEnv, workingIn } from "./environment.ts";
 import { inFolder } from "./folder.ts";
 import { makeUserPython, makeVenv } from "./python.ts";

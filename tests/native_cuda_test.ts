@@ -1,9 +1,9 @@
 /** The engine on a GPU against the engine on the CPU; skipped with a note where no GPU is. */
 import { assert, assertAlmostEquals, assertEquals, assertLess, assertMatch } from "@std/assert";
-import { preprocessingOf } from "../src/model/checkpoint.ts";
-import { randomWeights } from "../src/model/init.ts";
+import { preprocessingOf } from "../src/model/weights/model_file.ts";
+import { randomWeights } from "../src/model/weights/random.ts";
 import { layoutOf } from "../src/model/layout.ts";
-import { Engine, type EngineConfig, NativeError } from "../src/model/model.ts";
+import { Engine, type EngineConfig, NativeError } from "../src/model/engine.ts";
 import { preset } from "../src/model/recipe.ts";
 import { libraries } from "./libraries.ts";
 import { stripedFilms } from "./model/striped_films.ts";

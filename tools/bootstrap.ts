@@ -2,8 +2,8 @@
  * Makes a fresh clone ready: finds or fetches libtorch, builds the shim, writes `./fedx`. What is there already is
  * left alone, so a second run takes a fraction of a second. One line on stderr for each.
  */
-import { type FetchEvent, fetchLibtorch } from "../src/shim/fetch_libtorch.ts";
-import { findLibtorch, type Libtorch } from "../src/shim/libtorch.ts";
+import { type FetchEvent, fetchLibtorch } from "../src/shim/libtorch/fetch.ts";
+import { findLibtorch, type Libtorch } from "../src/shim/libtorch/find.ts";
 import { writeLauncher } from "./launcher.ts";
 import { buildShim, compilerVersion, type NativeBuild } from "./native.ts";
 import { Progress } from "./progress.ts";

@@ -3,7 +3,7 @@
  * oldest and the newest PyTorch that it is written for. Nothing of it is run.
  */
 import { fileURLToPath } from "node:url";
-import { shimFile } from "../src/shim/flavour.ts";
+import { shimFile } from "../src/shim/libtorch/flavour.ts";
 import { cudaHeaders, cudaLibtorch, cudaOf } from "./cuda.ts";
 import { buildShim } from "./native.ts";
 import { Progress } from "./progress.ts";

@@ -6,7 +6,7 @@
  * that does not answer `--version` is not handed out.
  */
 import { fileURLToPath } from "node:url";
-import { TORCH_VERSION } from "../src/shim/libtorch.ts";
+import { TORCH_VERSION } from "../src/shim/libtorch/find.ts";
 import type { NativeBuild } from "./native.ts";
 import { pack } from "./pack.ts";
 import { gatherParts, shimParts } from "./parts.ts";

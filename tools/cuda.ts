@@ -2,9 +2,9 @@
  * What compiling and linking native/cuda.cpp takes where there is no nvcc, fetched once into the cache: CUDA's headers
  * and its runtime library (three wheels of 6 MB), and a PyTorch with its CUDA libraries.
  */
-import { cacheDir, cudaVersion } from "../src/shim/libtorch.ts";
-import { pipDownload } from "../src/shim/pip.ts";
-import { type UnpackRules, unpackWheel } from "../src/shim/wheel.ts";
+import { cacheDir, cudaVersion } from "../src/shim/libtorch/find.ts";
+import { pipDownload } from "../src/shim/libtorch/pip.ts";
+import { type UnpackRules, unpackWheel } from "../src/shim/libtorch/wheel.ts";
 import type { Progress } from "./progress.ts";
 
 /** The one CUDA that the GPU build is made for; PyTorch 2.11 to 2.13 on the default index are built with it. */

@@ -9,7 +9,7 @@ import { bootstrap } from "./bootstrap.ts";
 import { bundle } from "./bundle.ts";
 import { checkCuda } from "./check_cuda.ts";
 import { compile } from "./compile.ts";
-import { findLibtorch } from "../src/shim/libtorch.ts";
+import { findLibtorch } from "../src/shim/libtorch/find.ts";
 import { writeLauncher } from "./launcher.ts";
 import { Progress } from "./progress.ts";
 import { makeShims } from "./shims.ts";

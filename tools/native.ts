@@ -6,8 +6,8 @@
  */
 import { fileURLToPath } from "node:url";
 import { createHash } from "node:crypto";
-import { aboutShim, type Flavour, flavourOf, shimFile } from "../src/shim/flavour.ts";
-import { readVersion } from "../src/shim/libtorch.ts";
+import { aboutShim, type Flavour, flavourOf, shimFile } from "../src/shim/libtorch/flavour.ts";
+import { readVersion } from "../src/shim/libtorch/find.ts";
 import { cudaHeaders, cudaOf } from "./cuda.ts";
 
 /** Which libtorch to build against: `dir` holds lib/, include/ and version.py. */

@@ -3,7 +3,7 @@
  * file of tfjs where that package is used. Each lies where the clone has it, so that modules find it alike.
  */
 import { fileURLToPath } from "node:url";
-import { aboutShim } from "../src/shim/flavour.ts";
+import { aboutShim } from "../src/shim/libtorch/flavour.ts";
 import type { NativeBuild } from "./native.ts";
 import type { Part } from "./pack.ts";
 

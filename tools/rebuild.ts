@@ -3,7 +3,7 @@
  * rebuild.sh runs it with the runtime that the one file carries; fetches nothing.
  */
 import { fileURLToPath } from "node:url";
-import { findLibtorch, type Libtorch } from "../src/shim/libtorch.ts";
+import { findLibtorch, type Libtorch } from "../src/shim/libtorch/find.ts";
 import { buildShim, compilerVersion } from "./native.ts";
 import { pack, unpackTable } from "./pack.ts";
 import { shimParts } from "./parts.ts";

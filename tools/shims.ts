@@ -3,8 +3,8 @@
  * The GPU's is compiled and linked without a GPU or nvcc; where what it takes (1 GB) cannot be had, the file does
  * without.
  */
-import { readVersion } from "../src/shim/libtorch.ts";
-import { isCudaBuild } from "../src/shim/flavour.ts";
+import { readVersion } from "../src/shim/libtorch/find.ts";
+import { isCudaBuild } from "../src/shim/libtorch/flavour.ts";
 import { makeEngine } from "./bootstrap.ts";
 import { cudaLibtorch } from "./cuda.ts";
 import { buildShim, type NativeBuild } from "./native.ts";

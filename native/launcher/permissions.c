@@ -39,7 +39,7 @@ static void append_path(char *flag, const char *path) {
 }
 
 /*
- * Appends `,FOLDER` for each folder that src/shim/libtorch.ts may choose, in its order; python3 is asked only where
+ * Appends `,FOLDER` for each folder that src/shim/libtorch/find.ts may choose, in its order; python3 is asked only where
  * nothing comes before it. A wheel's CUDA libraries lie in `nvidia` beside torch.
  */
 static void append_libtorch(const struct payload *payload, char *flag) {

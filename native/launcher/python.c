@@ -1,6 +1,6 @@
 /*
- * Where python3's torch lies, as src/shim/libtorch.ts finds it. python3 starts in an empty folder of its own
- * (src/shim/python.ts says why), so that no module of the folder we were started in is run.
+ * Where python3's torch lies, as src/shim/libtorch/find.ts finds it. python3 starts in an empty folder of its own
+ * (src/shim/libtorch/python.ts says why), so that no module of the folder we were started in is run.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 #include "launcher.h"
 
-/* src/shim/libtorch.ts has the same text. */
+/* src/shim/libtorch/find.ts has the same text. */
 static const char *FIND_TORCH =
     "import os, site; "
     "dirs = ([site.getusersitepackages()] if site.ENABLE_USER_SITE else []) + site.getsitepackages(); "

@@ -1,6 +1,6 @@
 // Why: a run of twenty minutes must not end at a folder that is not there, nor replace a file of the operator's.
 import { dirname } from "node:path";
-import { writeDurably } from "../model/checkpoint.ts";
+import { writeDurably } from "../model/weights/model_file.ts";
 
 /** The first line of `predict --out`; a shard's rows have a column more. */
 export const SCORES_HEADER = "Image Index,logit,probability";

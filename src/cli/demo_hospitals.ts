@@ -1,5 +1,5 @@
-import { HOSPITALS } from "../data/phantom.ts";
-import { writePhantoms } from "../data/phantom_files.ts";
+import { HOSPITALS } from "../data/phantom/phantom.ts";
+import { writePhantoms } from "../data/phantom/files.ts";
 import { prepareShard } from "../data/prepare.ts";
 import { initCa, issue } from "../fed/pki/ca.ts";
 import { PURPOSE, uniforms } from "../model/philox.ts";

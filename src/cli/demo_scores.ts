@@ -1,5 +1,5 @@
 import { Shard } from "../data/shard.ts";
-import { rocCurve, siteOnly } from "../model/metrics.ts";
+import { rocCurve, siteOnly } from "../model/metrics/metrics.ts";
 import type { DemoHospitals } from "./demo_hospitals.ts";
 import { pooledScore, type Score, type Scored, scoreOf, Scorer, stratifiedScore } from "./score.ts";
 

@@ -1,8 +1,8 @@
 // Why: the command line is the only place that knows where libtorch and the shim lie and how many cores there are.
 import { fileURLToPath } from "node:url";
-import type { Libraries } from "../model/model.ts";
-import { flavourOf, shimFile } from "../shim/flavour.ts";
-import { findLibtorch, rememberLibtorch, TORCH_VERSION } from "../shim/libtorch.ts";
+import type { Libraries } from "../model/engine.ts";
+import { flavourOf, shimFile } from "../shim/libtorch/flavour.ts";
+import { findLibtorch, rememberLibtorch, TORCH_VERSION } from "../shim/libtorch/find.ts";
 
 /** How a user gets what the engine needs: the one file carries the shim, a clone fetches and builds. */
 export const REMEDY = Deno.build.standalone || import.meta.url.endsWith(".js")

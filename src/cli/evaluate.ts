@@ -1,5 +1,5 @@
 import type { Shard, Split } from "../data/shard.ts";
-import { operatingPoint, rocCurve, siteOnly } from "../model/metrics.ts";
+import { operatingPoint, rocCurve, siteOnly } from "../model/metrics/metrics.ts";
 import { rocChart } from "./chart.ts";
 import { checkOutput, writeOutput } from "./check_output.ts";
 import type { Values } from "./commands.ts";

@@ -1,8 +1,8 @@
 // Why: what scores a model is the operator's choice, and whoever lacks libtorch must hear of the other one.
 import { EnginePredictor } from "../model/engine_predictor.ts";
-import { NativeError } from "../model/model.ts";
+import { NativeError } from "../model/engine.ts";
 import type { Model, Predictor } from "../model/predictor.ts";
-import { TfjsPredictor } from "../model/tfjs_predictor.ts";
+import { TfjsPredictor } from "../model/tfjs/predictor.ts";
 import { cores, libraries } from "./engine.ts";
 import { UsageError } from "./parse.ts";
 

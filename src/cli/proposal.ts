@@ -1,6 +1,6 @@
 import { ascii } from "../fed/protocol/ascii.ts";
 import { type Proposal, WIRE_VERSION } from "../fed/protocol/messages.ts";
-import { preprocessingOf } from "../model/checkpoint.ts";
+import { preprocessingOf } from "../model/weights/model_file.ts";
 import type { NetworkName } from "../model/layout.ts";
 import { recipeOf, type RecipeOptions } from "./recipe.ts";
 import type { Started } from "./start.ts";

@@ -1,7 +1,7 @@
 // Why: evaluate, predict and the demo score the same way, so that their figures are the same figures.
 import type { Shard } from "../data/shard.ts";
-import { loadModel, type ModelMetadata } from "../model/checkpoint.ts";
-import { bootstrap, stratified } from "../model/metrics.ts";
+import { loadModel, type ModelMetadata } from "../model/weights/model_file.ts";
+import { bootstrap, stratified } from "../model/metrics/metrics.ts";
 import type { Films, Predictor } from "../model/predictor.ts";
 import { type EngineChoice, openPredictor } from "./predictor.ts";
 

@@ -1,8 +1,8 @@
-import { digest } from "../model/checkpoint.ts";
-import { type Start, startVector } from "../model/imagenet.ts";
+import { digest } from "../model/weights/model_file.ts";
+import { type Start, startVector } from "../model/weights/start.ts";
 import { type Layout, layoutOf, type NetworkName } from "../model/layout.ts";
-import { cacheDir } from "../shim/libtorch.ts";
-import { pipDownload } from "../shim/pip.ts";
+import { cacheDir } from "../shim/libtorch/find.ts";
+import { pipDownload } from "../shim/libtorch/pip.ts";
 
 /** The model before training, and how results name it. */
 export interface Started extends Start {

@@ -3,7 +3,7 @@ import { runSilo } from "../fed/silo/silo.ts";
 import { siloRole } from "../fed/state/folder.ts";
 import { EngineTrainer } from "../fed/training/engine_trainer.ts";
 import { Shard } from "../data/shard.ts";
-import type { Libraries } from "../model/model.ts";
+import type { Libraries } from "../model/engine.ts";
 import type { Values } from "./commands.ts";
 import { formatDuration } from "./duration.ts";
 import { cores, libraries } from "./engine.ts";

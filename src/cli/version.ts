@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { WIRE_VERSION } from "../fed/protocol/messages.ts";
-import { aboutShim, shimFile } from "../shim/flavour.ts";
-import { lastLibtorch, type Libtorch, readText } from "../shim/libtorch.ts";
+import { aboutShim, shimFile } from "../shim/libtorch/flavour.ts";
+import { lastLibtorch, type Libtorch, readText } from "../shim/libtorch/find.ts";
 import type { Values } from "./commands.ts";
 import type { Context } from "./main.ts";
 

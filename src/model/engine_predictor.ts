@@ -1,5 +1,5 @@
 import { DataSet } from "./data_set.ts";
-import { Engine, type Libraries } from "./model.ts";
+import { Engine, type Libraries } from "./engine.ts";
 import type { Films, Model, Predictor } from "./predictor.ts";
 import { preset } from "./recipe.ts";
 

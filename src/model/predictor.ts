@@ -4,7 +4,7 @@
  * Why an interface: the native engine is fast, tfjs runs where libtorch does not, and each checks the other's
  * arithmetic. `tests/model/predictor_test.ts` says what both promise.
  */
-import type { ModelMetadata } from "./checkpoint.ts";
+import type { ModelMetadata } from "./weights/model_file.ts";
 import type { Layout } from "./layout.ts";
 
 /** A model as `loadModel` reads it. `vector`: (layout.length) f32. */

@@ -3,7 +3,7 @@
  *
  * Why never closed: unloading libtorch with a call in flight, or any call after it, crashes the process.
  */
-import { shimFile } from "./flavour.ts";
+import { shimFile } from "./libtorch/flavour.ts";
 import { ABI_VERSION, type Code, CODES, SYMBOLS } from "./symbols.ts";
 
 /** Where the two native parts lie. */

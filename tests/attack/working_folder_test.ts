@@ -3,9 +3,9 @@
  * of it is run, opened or allowed, whatever PATH and PYTHONPATH say about “here”.
  */
 import { assert, assertEquals } from "@std/assert";
-import { findLibtorch } from "../../src/shim/libtorch.ts";
-import { pipDownload } from "../../src/shim/pip.ts";
-import { unpackWheel } from "../../src/shim/wheel.ts";
+import { findLibtorch } from "../../src/shim/libtorch/find.ts";
+import { pipDownload } from "../../src/shim/libtorch/pip.ts";
+import { unpackWheel } from "../../src/shim/libtorch/wheel.ts";
 import { buildLauncher } from "../../tools/compile.ts";
 import { pack } from "../../tools/pack.ts";
 import { withEnv, workingIn } from "../environment.ts";

@@ -5,7 +5,7 @@ import { run as evaluate } from "../../src/cli/evaluate.ts";
 import { run as local } from "../../src/cli/local.ts";
 import { run as predict } from "../../src/cli/predict.ts";
 import { layoutOf } from "../../src/model/layout.ts";
-import { preprocessingOf, saveModel } from "../../src/model/checkpoint.ts";
+import { preprocessingOf, saveModel } from "../../src/model/weights/model_file.ts";
 import { PERMISSIONS } from "../../tools/permissions.ts";
 import { childFlags } from "../child.ts";
 import { inFolder } from "../folder.ts";

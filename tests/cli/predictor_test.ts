@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { UsageError } from "../../src/cli/parse.ts";
 import { openPredictor } from "../../src/cli/predictor.ts";
 import { Scorer } from "../../src/cli/score.ts";
-import { preprocessingOf, saveModel } from "../../src/model/checkpoint.ts";
+import { preprocessingOf, saveModel } from "../../src/model/weights/model_file.ts";
 import { openedLibrary } from "../../src/shim/library.ts";
 import { layoutOf } from "../../src/model/layout.ts";
 import { films, vectorOf } from "../golden/model.ts";

@@ -1,6 +1,6 @@
 import { assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { Scorer } from "../../src/cli/score.ts";
-import { preprocessingOf, saveModel } from "../../src/model/checkpoint.ts";
+import { preprocessingOf, saveModel } from "../../src/model/weights/model_file.ts";
 import { layoutOf } from "../../src/model/layout.ts";
 import { films, vectorOf } from "../golden/model.ts";
 import { inFolder } from "../folder.ts";

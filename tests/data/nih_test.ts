@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { findNih } from "../../src/data/nih.ts";
-import { drawPhantom, HOSPITALS } from "../../src/data/phantom.ts";
+import { drawPhantom, HOSPITALS } from "../../src/data/phantom/phantom.ts";
 import { prepareShard } from "../../src/data/prepare.ts";
 import { encodePng } from "../../src/data/sharp.ts";
 import { Shard } from "../../src/data/shard.ts";

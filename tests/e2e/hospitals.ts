@@ -1,6 +1,6 @@
 /** Three tiny hospitals with certificates in a folder, made by the program itself. */
-import { HOSPITALS } from "../../src/data/phantom.ts";
-import { writePhantoms } from "../../src/data/phantom_files.ts";
+import { HOSPITALS } from "../../src/data/phantom/phantom.ts";
+import { writePhantoms } from "../../src/data/phantom/files.ts";
 import { initCa, issue } from "../../src/fed/pki/ca.ts";
 import { generator } from "../../src/cli/demo_hospitals.ts";
 import { run } from "./program.ts";

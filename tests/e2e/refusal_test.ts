@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { preprocessingOf, saveModel } from "../../src/model/checkpoint.ts";
-import { randomWeights } from "../../src/model/init.ts";
+import { preprocessingOf, saveModel } from "../../src/model/weights/model_file.ts";
+import { randomWeights } from "../../src/model/weights/random.ts";
 import { layoutOf } from "../../src/model/layout.ts";
 import { safetensorsFile } from "../safetensors_file.ts";
 import { AggregatorState } from "../../src/fed/aggregator/state.ts";

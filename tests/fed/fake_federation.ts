@@ -12,7 +12,7 @@ import type { Proposal } from "../../src/fed/protocol/messages.ts";
 import { readRecording } from "../../src/fed/aggregator/replay.ts";
 import type { AggregatorResult, SiloResult } from "../../src/fed/training/result.ts";
 import { runSilo } from "../../src/fed/silo/silo.ts";
-import { digest, preprocessingOf } from "../../src/model/checkpoint.ts";
+import { digest, preprocessingOf } from "../../src/model/weights/model_file.ts";
 import { preset } from "../../src/model/recipe.ts";
 import { inFolder } from "../folder.ts";
 import { freePort } from "../free_port.ts";

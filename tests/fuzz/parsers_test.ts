@@ -12,9 +12,9 @@ import {
   ProposalSchema,
   UpdateStartSchema,
 } from "../../src/fed/protocol/schema.ts";
-import { readSafetensors } from "../../src/model/safetensors.ts";
+import { readSafetensors } from "../../src/model/weights/safetensors.ts";
 import { safetensorsFile } from "../safetensors_file.ts";
-import { readTorchFile } from "../../src/model/torch_file.ts";
+import { readTorchFile } from "../../src/model/weights/torch_file.ts";
 import torch from "../golden/torch_files.json" with { type: "json" };
 import { proposalOf } from "../fed/fake_federation.ts";
 import { startVector, TINY } from "../fed/fake_trainer.ts";

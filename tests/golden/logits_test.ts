@@ -1,12 +1,12 @@
 /** engine.md, Numbers (e): logits of torchvision weights. */
 import { fileURLToPath } from "node:url";
 import { assert, assertAlmostEquals } from "@std/assert";
-import { preprocessingOf } from "../../src/model/checkpoint.ts";
+import { preprocessingOf } from "../../src/model/weights/model_file.ts";
 import { layoutOf } from "../../src/model/layout.ts";
 import { DataSet } from "../../src/model/data_set.ts";
-import { Engine } from "../../src/model/model.ts";
+import { Engine } from "../../src/model/engine.ts";
 import { preset } from "../../src/model/recipe.ts";
-import { readTorchFile } from "../../src/model/torch_file.ts";
+import { readTorchFile } from "../../src/model/weights/torch_file.ts";
 import { inFolder } from "../folder.ts";
 import { libraries } from "../libraries.ts";
 import { pythonWithTorchvision } from "../python.ts";

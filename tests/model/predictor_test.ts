@@ -1,13 +1,13 @@
 /** One suite for whatever scores films: the native engine and tfjs keep the same promises. */
 import { fileURLToPath } from "node:url";
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
-import { preprocessingOf } from "../../src/model/checkpoint.ts";
+import { preprocessingOf } from "../../src/model/weights/model_file.ts";
 import { EnginePredictor } from "../../src/model/engine_predictor.ts";
 import { liveHandles } from "../../src/model/exit.ts";
 import { layoutOf, type Tensor } from "../../src/model/layout.ts";
 import type { Model, Predictor } from "../../src/model/predictor.ts";
-import { startTfjs } from "../../src/model/tfjs.ts";
-import { TfjsPredictor } from "../../src/model/tfjs_predictor.ts";
+import { startTfjs } from "../../src/model/tfjs/start.ts";
+import { TfjsPredictor } from "../../src/model/tfjs/predictor.ts";
 import { fill, films, vectorOf } from "../golden/model.ts";
 import { libraries } from "../libraries.ts";
 

@@ -1,5 +1,5 @@
 import { DataSet } from "../../src/model/data_set.ts";
-import type { Libraries } from "../../src/model/model.ts";
+import type { Libraries } from "../../src/model/engine.ts";
 
 /** Films whose class shows: every other one has label 1 and is striped. */
 export async function stripedFilms(

@@ -1,8 +1,8 @@
 // Why: a libtorch of another version than the shim's ends a run at its first step; here it ends the doctor's second line.
 import { openEngine } from "../../model/probe.ts";
-import type { Libraries } from "../../model/model.ts";
-import { findDriver, isCudaBuild } from "../../shim/flavour.ts";
-import { findLibtorch, type Libtorch } from "../../shim/libtorch.ts";
+import type { Libraries } from "../../model/engine.ts";
+import { findDriver, isCudaBuild } from "../../shim/libtorch/flavour.ts";
+import { findLibtorch, type Libtorch } from "../../shim/libtorch/find.ts";
 import { libraries, REMEDY } from "../engine.ts";
 import { bad, type Check, failed, good, open } from "./check.ts";
 

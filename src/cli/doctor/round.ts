@@ -2,8 +2,8 @@
 import type { Shard } from "../../data/shard.ts";
 import { EngineTrainer } from "../../fed/training/engine_trainer.ts";
 import type { Proposal } from "../../fed/protocol/messages.ts";
-import { preprocessingOf } from "../../model/checkpoint.ts";
-import type { Libraries } from "../../model/model.ts";
+import { preprocessingOf } from "../../model/weights/model_file.ts";
+import type { Libraries } from "../../model/engine.ts";
 import { preset } from "../../model/recipe.ts";
 import { formatDuration } from "../duration.ts";
 import { bad, type Check, failed, good, open } from "./check.ts";

@@ -4,7 +4,7 @@
  * It may be killed at any moment: every step is committed before anyone hears of it, and a restart with
  * the same proposal goes on from the last committed one.
  */
-import { digest, writeDurably } from "../../model/checkpoint.ts";
+import { digest, writeDurably } from "../../model/weights/model_file.ts";
 import { type Layout, layoutOf } from "../../model/layout.ts";
 import { Admission, type ListMemory, type SeenLists } from "../pki/admission.ts";
 import { SILENCE } from "./attendance.ts";

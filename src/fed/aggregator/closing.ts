@@ -1,7 +1,7 @@
 /**
  * The end of a run: the last model is scored, one is selected and stored, every silo tests it once.
  */
-import { saveModel } from "../../model/checkpoint.ts";
+import { saveModel } from "../../model/weights/model_file.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { leaveOutAt } from "../maths/pace.ts";
 import { fileDigest, readAt } from "../state/durable.ts";

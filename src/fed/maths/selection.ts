@@ -3,7 +3,7 @@
  * the newest row's roster has scored. Ties, which small sets that saturate at 1.000 produce, go to the lower mean
  * loss, then to the earlier round.
  */
-import { stratified } from "../../model/metrics.ts";
+import { stratified } from "../../model/metrics/metrics.ts";
 import type { Scores } from "../protocol/messages.ts";
 
 /** A model and what the silos say of it on their own `val`. */

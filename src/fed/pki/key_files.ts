@@ -1,6 +1,6 @@
 /** How keys and certificates are written: durably, a key for its owner alone, and never over another one. */
 import type * as x509 from "@peculiar/x509";
-import { writeDurably } from "../../model/checkpoint.ts";
+import { writeDurably } from "../../model/weights/model_file.ts";
 
 /** Writes a private key as PKCS #8 with mode 0600. */
 export async function writeKey(lib: typeof x509, path: string, key: CryptoKey): Promise<void> {

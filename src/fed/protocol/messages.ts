@@ -7,7 +7,7 @@
  * Durations are seconds, digests lower-case SHA-256 hex, offsets and sizes on the wire bytes.
  */
 import type { Split } from "../../data/shard.ts";
-import type { Preprocessing } from "../../model/checkpoint.ts";
+import type { Preprocessing } from "../../model/weights/model_file.ts";
 import type { NetworkName } from "../../model/layout.ts";
 import type { Recipe } from "../../model/recipe.ts";
 import { canonicalDigest } from "./canonical.ts";

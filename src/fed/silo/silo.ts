@@ -4,7 +4,7 @@
  * It may be killed at any moment and started again: what it must send it has written before, and everything
  * else it is told anew.
  */
-import { saveModel } from "../../model/checkpoint.ts";
+import { saveModel } from "../../model/weights/model_file.ts";
 import { type Accept, checkAccepted, checkPatients } from "./accept.ts";
 import { checkClosing, checkPlan, checkRow, checkSelected, checkView } from "./agreement.ts";
 import { ascii } from "../protocol/ascii.ts";

@@ -3,7 +3,7 @@
  *
  * Why: the old folder is moved away before the new one is there, and a process that is killed in between would lose it.
  */
-import { writeDurably } from "../../model/checkpoint.ts";
+import { writeDurably } from "../../model/weights/model_file.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 
 /** Values by key. */

@@ -4,11 +4,11 @@
  * Several shards are one pooled set: rows in shard order, patients made distinct between shards.
  */
 import { type Shard, type Split, SPLITS } from "../../data/shard.ts";
-import { randomWeights } from "../../model/init.ts";
+import { randomWeights } from "../../model/weights/random.ts";
 import type { Layout, NetworkName } from "../../model/layout.ts";
 import { DataSet } from "../../model/data_set.ts";
-import { Engine, type Libraries } from "../../model/model.ts";
-import type { Preprocessing } from "../../model/checkpoint.ts";
+import { Engine, type Libraries } from "../../model/engine.ts";
+import type { Preprocessing } from "../../model/weights/model_file.ts";
 import { Order } from "../../model/order.ts";
 import { scheduleOf } from "../../model/recipe.ts";
 import type { SplitScores } from "../maths/split_scores.ts";

@@ -4,7 +4,7 @@
  * It writes the same rows and calls the same delta, fold and selection as the federation, so one silo
  * federated equals this bit for bit.
  */
-import { digest, saveModel } from "../../model/checkpoint.ts";
+import { digest, saveModel } from "../../model/weights/model_file.ts";
 import type { Layout } from "../../model/layout.ts";
 import { delta, fold, scaleFor } from "../maths/exact_sum.ts";
 import { planRow, type RowTiming } from "../maths/budget.ts";

@@ -1,5 +1,5 @@
 /** What a finished run says of itself: the objects behind `--json` of aggregate, train and local. */
-import { siteOnly, stratified } from "../../model/metrics.ts";
+import { siteOnly, stratified } from "../../model/metrics/metrics.ts";
 import { pooledInterval } from "../maths/histogram.ts";
 import type { Proposal, Scores } from "../protocol/messages.ts";
 import type { Selection } from "../maths/selection.ts";

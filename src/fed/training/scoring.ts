@@ -1,5 +1,5 @@
 /** Logits in, the few numbers that may leave a silo out. */
-import { auroc, bootstrap, meanLoss, MIN_PER_CLASS } from "../../model/metrics.ts";
+import { auroc, bootstrap, meanLoss, MIN_PER_CLASS } from "../../model/metrics/metrics.ts";
 import type { Recipe } from "../../model/recipe.ts";
 import { mergedHistogram } from "../maths/histogram.ts";
 import type { Proposal, Scores } from "../protocol/messages.ts";

@@ -6,7 +6,7 @@ import {
   type GpuFacts,
   readGpu,
 } from "../../../src/cli/doctor/engine.ts";
-import { NativeError } from "../../../src/model/model.ts";
+import { NativeError } from "../../../src/model/engine.ts";
 
 const FOUND = { dir: "/torch", version: "2.13.0", source: "cache", headers: true } as const;
 const PARTS: EngineParts = {

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
 import { checkHistogram, mergedHistogram, pooledInterval } from "../../../src/fed/maths/histogram.ts";
 import { testResult } from "../../../src/fed/training/result.ts";
-import { auroc } from "../../../src/model/metrics.ts";
+import { auroc } from "../../../src/model/metrics/metrics.ts";
 import { PURPOSE, uniforms } from "../../../src/model/philox.ts";
 
 const bins = { bins: 62, low: -8, high: 8 } as const;

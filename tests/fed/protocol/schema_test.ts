@@ -17,7 +17,7 @@ import {
 } from "../../../src/fed/protocol/messages.ts";
 import * as schema from "../../../src/fed/protocol/schema.ts";
 import { preset } from "../../../src/model/recipe.ts";
-import { preprocessingOf } from "../../../src/model/checkpoint.ts";
+import { preprocessingOf } from "../../../src/model/weights/model_file.ts";
 
 const DIGEST = "ab".repeat(32);
 const RUN = "0f".repeat(16);

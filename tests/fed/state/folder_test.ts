@@ -13,7 +13,7 @@ import type { UpdateStart } from "../../../src/fed/protocol/messages.ts";
 import { SiloState } from "../../../src/fed/silo/state.ts";
 import { REVOCATIONS, StateFolder } from "../../../src/fed/state/folder.ts";
 import { requireCheckedTls, requirePinnedDeno } from "../../../src/fed/wire/tls.ts";
-import { digest, writeDurably } from "../../../src/model/checkpoint.ts";
+import { digest, writeDurably } from "../../../src/model/weights/model_file.ts";
 import { inFolder } from "../../folder.ts";
 import { killAt, Killed, proposalOf } from "../fake_federation.ts";
 import { startVector, TINY } from "../fake_trainer.ts";

@@ -3,7 +3,7 @@ import { runAggregator } from "../../../src/fed/aggregator/aggregator.ts";
 import { runLocal } from "../../../src/fed/training/local.ts";
 import { runSilo } from "../../../src/fed/silo/silo.ts";
 import type { TrainerSettings } from "../../../src/fed/training/trainer.ts";
-import { loadModel } from "../../../src/model/checkpoint.ts";
+import { loadModel } from "../../../src/model/weights/model_file.ts";
 import { inFolder } from "../../folder.ts";
 import { freePort } from "../../free_port.ts";
 import { proposalOf, withFederation } from "../fake_federation.ts";

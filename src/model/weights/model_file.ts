@@ -1,0 +1,215 @@
+/**
+ * Models on disk: safetensors with torchvision's names, preprocessing and settings in the metadata.
+ *
+ * Why these files load anywhere: names, shapes and element order are torchvision's and `num_batches_tracked` is
+ * written as 0, so `load_state_dict(strict=True)` takes them. Published digests are of the flat vector, never of a
+ * file, whose metadata may differ between silos.
+ */
+import { createHash, randomUUID } from "node:crypto";
+import { open, readFile, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import { type Layout, layoutOf, type NetworkName } from "../layout.ts";
+import { type FileTensor, readSafetensors, safetensorsParts } from "./safetensors.ts";
+
+/** How pixels become network inputs: x = (u8/255 − mean[c]) / deviation[c] after a resize to size × size. */
+export interface Preprocessing {
+  /** Antialiased resize kernel. */
+  kernel: string;
+  /** `fill`: stretched, aspect ratio not kept. */
+  fit: "fill";
+  mean: number[];
+  deviation: number[];
+}
+
+/** What travels with the weights. */
+export interface ModelMetadata {
+  network: NetworkName;
+  channels: 1 | 3;
+  /** Input side in pixels. */
+  size: number;
+  preprocessing: Preprocessing;
+  /** The settings of the run, and the digest of its plan; nothing of any one silo. */
+  proposal?: unknown;
+  planId?: string;
+  round?: number;
+  /** Which weights training started from, from where. */
+  source?: string;
+  licence?: string;
+}
+
+/** The resize kernel of shards (`KERNEL` of src/data/decode.ts; equality is tested). */
+const KERNEL = "lanczos3";
+
+/** ImageNet's per-channel statistics for 3 channels; their rounded means for grey. */
+export function preprocessingOf(channels: 1 | 3): Preprocessing {
+  return channels === 1
+    ? { kernel: KERNEL, fit: "fill", mean: [0.449], deviation: [0.226] }
+    : { kernel: KERNEL, fit: "fill", mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] };
+}
+
+/** SHA-256 (hex) of the flat vector's little-endian f32 bytes. */
+export function digest(vector: Float32Array): string {
+  const bytes = new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** Cuts the flat vector into torchvision's state_dict, `num_batches_tracked` included; f32 data are views. */
+export function stateDict(vector: Float32Array, layout: Layout): Map<string, FileTensor> {
+  checkLength(vector, layout);
+  const byName = new Map(layout.tensors.map((t) => [t.name, t]));
+  const state = new Map<string, FileTensor>();
+  for (const name of stateNames(layout)) {
+    const tensor = byName.get(name);
+    state.set(
+      name,
+      tensor === undefined
+        ? { shape: [], data: new BigInt64Array(1) }
+        : { shape: tensor.shape, data: vector.subarray(tensor.offset, tensor.offset + tensor.length) },
+    );
+  }
+  return state;
+}
+
+/** torchvision's key order: each BatchNorm's statistics and counter right after its bias. */
+function stateNames(layout: Layout): string[] {
+  const statistics = new Set(layout.tensors.filter((t) => t.kind === "statistic").map((t) => t.name));
+  return layout.tensors.filter((t) => t.kind === "weight").flatMap(({ name }) => {
+    const norm = name.endsWith(".bias") ? name.slice(0, -".bias".length) : "";
+    if (!statistics.has(`${norm}.running_mean`)) return [name];
+    return [name, `${norm}.running_mean`, `${norm}.running_var`, `${norm}.num_batches_tracked`];
+  });
+}
+
+/**
+ * Writes the model durably: temporary name beside it, sync, rename, sync of the folder; parents must exist.
+ *
+ * @param options.mode as of `writeDurably`
+ * @throws {RangeError} when the vector does not fit the layout.
+ */
+export async function saveModel(
+  path: string,
+  vector: Float32Array,
+  layout: Layout,
+  metadata: ModelMetadata,
+  options: { mode?: number } = {},
+): Promise<void> {
+  const parts = safetensorsParts(stateDict(vector, layout), {
+    format: "pt",
+    fedx: JSON.stringify({ version: 1, ...metadata }),
+  });
+  await writeDurably(path, parts, options);
+}
+
+/**
+ * Writes `bytes`, or parts that follow each other, so that a crash at any moment leaves the old file or the whole new one.
+ *
+ * @param options.mode permission bits of the file from its first byte on; the umask may narrow them @default {0o600}
+ */
+export async function writeDurably(
+  path: string,
+  bytes: Uint8Array | Iterable<Uint8Array>,
+  options: { mode?: number } = {},
+): Promise<void> {
+  const temporary = `${path}.${randomUUID()}.tmp`;
+  try {
+    const file = await open(temporary, "wx", options.mode ?? 0o600);
+    try {
+      for (const part of bytes instanceof Uint8Array ? [bytes] : bytes) await file.writeFile(part);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (cause) {
+    await rm(temporary, { force: true });
+    throw cause;
+  }
+  const folder = await open(dirname(path), "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/**
+ * Reads a model that fedx wrote.
+ *
+ * @throws {SyntaxError} when the file is not such a model: the text names the file and what is wrong, e.g. the first
+ * tensor that is missing, misshapen or not finite.
+ */
+export async function loadModel(
+  path: string,
+): Promise<{ vector: Float32Array<ArrayBuffer>; layout: Layout; metadata: ModelMetadata }> {
+  try {
+    const { tensors, metadata: strings } = readSafetensors(await readFile(path));
+    const metadata = parseMetadata(strings.fedx);
+    const layout = layoutOf(metadata.network, { channels: metadata.channels });
+    return { vector: vectorOf(tensors, layout), layout, metadata };
+  } catch (cause) {
+    const what = reasonOf(cause as Error);
+    throw new SyntaxError(`Cannot load model ${path}: ${what}; name a model.safetensors written by fedx`, {
+      cause,
+    });
+  }
+}
+
+/** "expected …, got …" of an error on the way. */
+function reasonOf({ message, code }: Error & { code?: string }): string {
+  if (code === "ENOENT") return "expected a file, got nothing";
+  if (code === "EISDIR") return "expected a file, got a folder";
+  if (code !== undefined) return `expected a readable file, got ${code}`;
+  return message.replace(/^Cannot [^:]*: /, "");
+}
+
+/** The flat vector of a file's tensors. @throws {SyntaxError} naming the first that is not as the layout says */
+function vectorOf(tensors: Map<string, FileTensor>, layout: Layout): Float32Array<ArrayBuffer> {
+  const vector = new Float32Array(layout.length);
+  for (const { name, shape, offset } of layout.tensors) {
+    const found = tensors.get(name);
+    if (!(found?.data instanceof Float32Array) || String(found.shape) !== String(shape)) {
+      const got = found === undefined ? "nothing" : `[${found.shape}]`;
+      throw new SyntaxError(`expected ${name} of shape [${shape}], got ${got}`);
+    }
+    const bad = found.data.findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0) throw new SyntaxError(`expected finite weights, got ${found.data[bad]} in ${name}`);
+    vector.set(found.data, offset);
+  }
+  return vector;
+}
+
+/** @throws {SyntaxError} when the metadata are missing, of another version, or say what no engine can do */
+function parseMetadata(text: string | undefined): ModelMetadata {
+  if (text === undefined) {
+    throw new SyntaxError("expected fedx metadata, got none (a torchvision file is a start: --init FILE)");
+  }
+  let parsed: (ModelMetadata & { version: number }) | null;
+  try {
+    parsed = JSON.parse(text);
+  } catch (cause) {
+    throw new SyntaxError("expected fedx metadata in JSON, got other text", { cause });
+  }
+  const { version, ...metadata } = parsed ?? {} as ModelMetadata & { version?: number };
+  const { network, channels, size, preprocessing } = metadata;
+  const expect = (sound: boolean, expected: string, got: unknown) => {
+    if (!sound) throw new SyntaxError(`expected ${expected}, got ${JSON.stringify(got)}`);
+  };
+  expect(version === 1, "metadata version 1", version);
+  expect(network === "efficientnet_b0", "network efficientnet_b0", network);
+  expect(channels === 1 || channels === 3, "1 or 3 channels", channels);
+  expect(Number.isInteger(size) && size >= 8 && size <= 1024, "a size from 8 to 1024 px", size);
+  const sound = isPerChannel(preprocessing?.mean, channels) &&
+    isPerChannel(preprocessing.deviation, channels);
+  expect(sound, "preprocessing with a mean and a deviation per channel", preprocessing);
+  return metadata;
+}
+
+function isPerChannel(values: unknown, channels: number): boolean {
+  return Array.isArray(values) && values.length === channels && values.every(Number.isFinite);
+}
+
+function checkLength(vector: Float32Array, layout: Layout): void {
+  if (vector.length !== layout.length) {
+    throw new RangeError(`Cannot save model: expected ${layout.length} values, got ${vector.length}`);
+  }
+}

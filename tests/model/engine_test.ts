@@ -1,0 +1,203 @@
+import {
+  assert,
+  assertEquals,
+  assertLess,
+  assertNotEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { preprocessingOf } from "../../src/model/weights/model_file.ts";
+import { randomWeights } from "../../src/model/weights/random.ts";
+import { layoutOf } from "../../src/model/layout.ts";
+import { liveHandles } from "../../src/model/exit.ts";
+import { type Chunk, Engine, type EngineConfig, NativeError } from "../../src/model/engine.ts";
+import { preset, type Recipe } from "../../src/model/recipe.ts";
+import { flavourOf } from "../../src/shim/libtorch/flavour.ts";
+import { libraries } from "../libraries.ts";
+import { stripedFilms } from "./striped_films.ts";
+
+const libs = await libraries();
+const SIZE = 32, BATCH = 4, FILMS = 8;
+
+function config(recipe: Partial<Recipe> = {}, changes: Partial<EngineConfig> = {}): EngineConfig {
+  const channels = changes.channels ?? 1;
+  return {
+    network: "efficientnet_b0",
+    size: SIZE,
+    channels,
+    device: "auto",
+    precision: "fp32",
+    threads: 2,
+    seed: 3,
+    silo: 1,
+    recipe: preset("deck", { batch: BATCH, ...recipe }),
+    classWeights: [1, 1],
+    preprocessing: preprocessingOf(channels),
+    ...changes,
+  };
+}
+
+const dataset = () => stripedFilms(libs, { films: FILMS, size: SIZE });
+
+function chunk(firstStep: number, steps: number, batch = BATCH): Chunk {
+  return {
+    firstStep,
+    lr: new Float32Array(steps).fill(0.3),
+    clip: new Float32Array(steps).fill(3),
+    indices: Uint32Array.from({ length: steps * batch }, (_, i) => (firstStep * batch + i) % FILMS),
+  };
+}
+
+const start = randomWeights(layoutOf("efficientnet_b0", { channels: 1 }), 5);
+
+/** The vector after `steps` steps in chunks of `size` from the same start. */
+async function trained(settings: EngineConfig, steps: number, size: number): Promise<Float32Array> {
+  using engine = await Engine.create(settings, libs);
+  using data = await dataset();
+  await engine.writeVector(start);
+  for (let k = 0; k < steps; k += size) await engine.train(data, chunk(k, size));
+  return await engine.readVector();
+}
+
+Deno.test("Engine.layout equals layoutOf, 1 and 3 channels", async () => {
+  for (const channels of [1, 3] as const) {
+    using engine = await Engine.create(config({}, { channels }), libs);
+    assertEquals(engine.layout, layoutOf("efficientnet_b0", { channels }));
+  }
+});
+
+Deno.test("Engine.readVector gives writeVector's bits back, in OIHW order, 3 channels", async () => {
+  using engine = await Engine.create(config({}, { channels: 3 }), libs);
+  const vector = Float32Array.from({ length: engine.layout.length }, (_, i) => i / 7);
+  await engine.writeVector(vector);
+  assertEquals(await engine.readVector(), vector);
+  await assertRejects(() => engine.writeVector(vector.subarray(1)), NativeError, "expected");
+});
+
+Deno.test("Engine.train lowers the loss and reports finite norms", async () => {
+  const recipe = preset("default", { batch: FILMS, dropout: 0, stochasticDepth: 0 });
+  using engine = await Engine.create(config(recipe), libs);
+  using data = await dataset();
+  await engine.writeVector(start);
+  const { losses, norms, skipped } = await engine.train(data, chunk(0, 8, FILMS));
+  assertLess(losses[7], losses[0] / 2);
+  assert(norms.every((x) => x > 0 && Number.isFinite(x)));
+  assertEquals(skipped, 0);
+});
+
+Deno.test("Engine.train: same seed, same bits, in chunks of 1 or 4; another seed or silo, others", async () => {
+  const once = await trained(config(), 4, 4);
+  assertEquals(await trained(config(), 4, 1), once);
+  assertNotEquals(await trained(config({}, { seed: 4 }), 4, 4), once);
+  assertNotEquals(await trained(config({}, { silo: 2 }), 4, 4), once);
+});
+
+Deno.test("Engine.train moves BatchNorm statistics with bn average and leaves them with bn frozen", async () => {
+  const { weights } = layoutOf("efficientnet_b0", { channels: 1 });
+  const [average, frozen] = [
+    await trained(config({ bn: "average" }), 1, 1),
+    await trained(config({ bn: "frozen" }), 1, 1),
+  ];
+  assertNotEquals(average.subarray(weights), start.subarray(weights));
+  assertEquals(frozen.subarray(weights), start.subarray(weights));
+  assertNotEquals(frozen.subarray(0, weights), start.subarray(0, weights));
+});
+
+Deno.test("Engine.resetOptimizer makes the next chunk repeat the first", async () => {
+  using engine = await Engine.create(config(), libs);
+  using data = await dataset();
+  const round = async () => {
+    await engine.writeVector(start);
+    await engine.train(data, chunk(0, 2));
+    return await engine.readVector();
+  };
+  const first = await round();
+  assertNotEquals(await round(), first);
+  await engine.resetOptimizer();
+  assertEquals(await round(), first);
+});
+
+Deno.test("Engine.train skips a step whose gradient is not finite and changes no weight", async () => {
+  using engine = await Engine.create(config({ bn: "frozen" }), libs);
+  using data = await dataset();
+  const broken = start.slice();
+  broken[layoutOf("efficientnet_b0", { channels: 1 }).weights - 1] = NaN; // the classifier's bias
+  await engine.writeVector(broken);
+  assertEquals((await engine.train(data, chunk(0, 2))).skipped, 2);
+  assertEquals(await engine.readVector(), broken);
+});
+
+Deno.test("Engine.predict scores each row alike in any order and after training with new weights", async () => {
+  using engine = await Engine.create(config(), libs);
+  using data = await dataset();
+  await engine.writeVector(start);
+  const before = await engine.predict(data, Uint32Array.of(0, 1, 2, 3));
+  assertEquals([...await engine.predict(data, Uint32Array.of(3, 2, 1, 0))].reverse(), [...before]);
+  await engine.train(data, chunk(0, 2));
+  assertNotEquals(await engine.predict(data, Uint32Array.of(0, 1, 2, 3)), before);
+  assertEquals((await engine.predict(data, new Uint32Array(0))).length, 0);
+});
+
+Deno.test({
+  name: "Engine.create refuses cuda in the library for the CPU, naming what to install or choose",
+  ignore: await flavourOf(libs.libtorch) === "cuda",
+  fn: async () => {
+    const cuda = await assertRejects(() => Engine.create(config({}, { device: "cuda" }), libs), NativeError);
+    assertEquals(cuda.code, "not_built");
+    for (const part of ["built for the CPU only", "libcuda.so.1", 'device "cpu"']) {
+      assertStringIncludes(cuda.message, part);
+    }
+    using auto = await Engine.create(config({}, { precision: "auto" }), libs);
+    assertEquals(auto.info.device, "cpu");
+  },
+});
+
+Deno.test("Engine.create refuses numbers out of range with their code and field", async () => {
+  const wrong = await assertRejects(() => Engine.create(config({}, { size: 16 }), libs), NativeError);
+  assertEquals([wrong.op, wrong.code], ["fedx_engine_create", "config"]);
+  assertStringIncludes(wrong.message, "size: expected");
+});
+
+Deno.test("Engine.train refuses rows outside the data set and arrays that do not match", async () => {
+  using engine = await Engine.create(config(), libs);
+  using data = await dataset();
+  await assertRejects(
+    () => engine.train(data, { ...chunk(0, 1), indices: new Uint32Array(BATCH).fill(FILMS) }),
+    NativeError,
+    "rows",
+  );
+  await assertRejects(
+    () => engine.train(data, { ...chunk(0, 1), clip: new Float32Array(2) }),
+    RangeError,
+    "clip norms",
+  );
+});
+
+Deno.test("Engine.cancel rejects queued chunks with code cancelled and finishes the one under way", async () => {
+  using engine = await Engine.create(config(), libs);
+  using data = await dataset();
+  await engine.writeVector(start);
+  const results = [
+    engine.train(data, chunk(0, 4)),
+    engine.train(data, chunk(4, 4)),
+    engine.train(data, chunk(8, 4)),
+  ];
+  engine.cancel();
+  const codes = (await Promise.allSettled(results)).map((r) =>
+    r.status === "rejected" ? r.reason.code : "done"
+  );
+  assertEquals(codes.slice(1), ["cancelled", "cancelled"]);
+});
+
+Deno.test("liveHandles is 0 when all is disposed, twice too, and a disposed handle is refused", async () => {
+  assertEquals(liveHandles(), 0);
+  const engine = await Engine.create(config(), libs);
+  const data = await dataset();
+  assertEquals(liveHandles(), 2);
+  data[Symbol.dispose]();
+  engine[Symbol.dispose]();
+  engine[Symbol.dispose]();
+  assertEquals(liveHandles(), 0);
+  const error = await assertRejects(() => engine.readVector(), NativeError);
+  assertEquals(error.code, "handle");
+});
