@@ -178,7 +178,7 @@ Deno.test("architecture: each rule reports a file that breaks it", () => {
       assert(!allowed || from === to || !ROOMS[to].includes(from), `${from} ↔ ${to}`);
     }
   }
-  assertEquals(bad("src/fed/silo/silo.ts", 'import { open } from "../shim/library.ts";'), 1);
+  assertEquals(bad("src/fed/silo/silo.ts", 'import { open } from "../../shim/library.ts";'), 1);
   assertEquals(bad("src/data/shard.ts", 'export { philox } from "../model/philox.ts";'), 1);
   assertEquals(bad("src/model/engine.ts", 'import { Shard } from "../data/shard.ts";'), 1);
   assertEquals(bad("src/model/engine.ts", 'import { type A, b } from "../data/shard.ts";'), 1);
@@ -187,7 +187,7 @@ Deno.test("architecture: each rule reports a file that breaks it", () => {
   assertEquals(bad("src/cli/demo.ts", 'const x = await import("../../tools/bootstrap.ts");'), 1);
   assertEquals(bad("src/cli/demo.ts", 'import {\n  a,\n  b,\n} from "../shim/symbols.ts";'), 1);
   assertEquals(bad("src/cli/demo.ts", 'import { findLibtorch } from "../shim/libtorch/find.ts";'), 0);
-  assertEquals(bad("src/shim/libtorch/pip.ts", 'import "../model/recipe.ts";'), 1);
+  assertEquals(bad("src/shim/libtorch/pip.ts", 'import "../../model/recipe.ts";'), 1);
   assertEquals(bad("mod.ts", 'export * from "./src/shim/symbols.ts";'), 1);
   assertEquals(bad("src/data/decode.ts", 'import sharp from "sharp";'), 1);
   assertEquals(bad("src/data/decode.ts", 'import type { Sharp } from "sharp";'), 0);
