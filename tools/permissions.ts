@@ -6,7 +6,7 @@
  * fedx.toml. Programs: python3 alone, which looks for torch and fetches weights through pip. Native libraries: by
  * path, and only ours, sharp's and libtorch's; `aggregate`, `ca` and `init` open none.
  */
-import type { CommandName } from "../src/cli/commands.ts";
+import type { CommandName } from "../src/cli/options/commands.ts";
 
 /** The first word of a command line. */
 type Word = CommandName extends infer N ? N extends `${infer W} ${string}` ? W : N : never;

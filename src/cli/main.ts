@@ -1,14 +1,14 @@
 import { ProtocolError } from "../fed/protocol/errors.ts";
 import type { FaultPoint } from "../fed/protocol/fault_point.ts";
 import { guardExit, shutdown } from "../model/exit.ts";
-import { type CommandName, COMMANDS } from "./commands.ts";
+import { type CommandName, COMMANDS } from "./options/commands.ts";
 import type { Accept } from "../fed/silo/accept.ts";
-import { commandHelp, overview } from "./help.ts";
-import { Output } from "./output.ts";
-import { findCommand, parse, UsageError } from "./parse.ts";
-import { settle } from "./settings.ts";
+import { commandHelp, overview } from "./options/help.ts";
+import { Output } from "./output/output.ts";
+import { findCommand, parse, UsageError } from "./options/parse.ts";
+import { settle } from "./options/settings.ts";
 import { stopOnSignals } from "./signals.ts";
-import { describeSystemError } from "./system_error.ts";
+import { describeSystemError } from "./output/system_error.ts";
 
 /** What a command's `run` gets. */
 export interface Context<V> {
@@ -77,21 +77,21 @@ async function dispatch(
 
 /** Loads one command's code, so that starting one does not load the others. */
 const CODE: Record<CommandName, () => Promise<{ run: (context: never) => Promise<number | void> }>> = {
-  demo: () => import("./demo.ts"),
-  init: () => import("./init.ts"),
-  prepare: () => import("./prepare.ts"),
-  "ca init": () => import("./ca_init.ts"),
-  "ca issue": () => import("./ca_issue.ts"),
-  "ca request": () => import("./ca_request.ts"),
-  "ca sign": () => import("./ca_sign.ts"),
-  "ca revoke": () => import("./ca_revoke.ts"),
-  aggregate: () => import("./aggregate.ts"),
-  train: () => import("./train.ts"),
-  local: () => import("./local.ts"),
-  evaluate: () => import("./evaluate.ts"),
-  predict: () => import("./predict.ts"),
-  doctor: () => import("./doctor.ts"),
-  version: () => import("./version.ts"),
+  demo: () => import("./commands/demo.ts"),
+  init: () => import("./commands/init.ts"),
+  prepare: () => import("./commands/prepare.ts"),
+  "ca init": () => import("./commands/ca/init.ts"),
+  "ca issue": () => import("./commands/ca/issue.ts"),
+  "ca request": () => import("./commands/ca/request.ts"),
+  "ca sign": () => import("./commands/ca/sign.ts"),
+  "ca revoke": () => import("./commands/ca/revoke.ts"),
+  aggregate: () => import("./commands/aggregate.ts"),
+  train: () => import("./commands/train.ts"),
+  local: () => import("./commands/local.ts"),
+  evaluate: () => import("./commands/evaluate.ts"),
+  predict: () => import("./commands/predict.ts"),
+  doctor: () => import("./commands/doctor.ts"),
+  version: () => import("./commands/version.ts"),
 };
 
 async function call(name: CommandName, context: Context<unknown>): Promise<number> {

@@ -4,7 +4,7 @@ import { NativeError } from "../model/engine.ts";
 import type { Model, Predictor } from "../model/predictor.ts";
 import { TfjsPredictor } from "../model/tfjs/predictor.ts";
 import { cores, libraries } from "./engine.ts";
-import { UsageError } from "./parse.ts";
+import { UsageError } from "./options/parse.ts";
 
 /** The options that choose what scores; texts as the command table admits them. */
 export interface EngineChoice {

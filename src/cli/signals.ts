@@ -1,5 +1,5 @@
 import { shutdown } from "../model/exit.ts";
-import type { Output } from "./output.ts";
+import type { Output } from "./output/output.ts";
 
 /**
  * Milliseconds in which a second signal is the first one's echo: Ctrl-C reaches the whole group of processes, and

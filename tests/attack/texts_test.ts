@@ -2,8 +2,8 @@
  * Texts of a peer end on terminals and in logs: escape codes there rewrite what the operator has read.
  */
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
-import { describe } from "../../src/cli/event_log.ts";
-import { proposalOf as proposalOfOptions } from "../../src/cli/proposal.ts";
+import { describe } from "../../src/cli/output/event_log.ts";
+import { proposalOf as proposalOfOptions } from "../../src/cli/options/proposal.ts";
 import { readIdentity } from "../../src/fed/pki/certificate.ts";
 import { Connection } from "../../src/fed/wire/connection.ts";
 import type { FedEvent } from "../../src/fed/protocol/event.ts";

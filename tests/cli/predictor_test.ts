@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { UsageError } from "../../src/cli/parse.ts";
+import { UsageError } from "../../src/cli/options/parse.ts";
 import { openPredictor } from "../../src/cli/predictor.ts";
 import { Scorer } from "../../src/cli/score.ts";
 import { preprocessingOf, saveModel } from "../../src/model/weights/model_file.ts";

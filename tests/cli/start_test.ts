@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { run as aggregate } from "../../src/cli/aggregate.ts";
-import { settle } from "../../src/cli/settings.ts";
+import { run as aggregate } from "../../src/cli/commands/aggregate.ts";
+import { settle } from "../../src/cli/options/settings.ts";
 import { startOf } from "../../src/cli/start.ts";
 import { inFolder } from "../folder.ts";
 

@@ -98,7 +98,7 @@ Deno.test("local refuses a shard with a flipped bit before anything else", () =>
   withShard(async (dir) => {
     const bytes = await Deno.readFile(`${dir}/images.u8`);
     await Deno.writeFile(`${dir}/images.u8`, bytes.with(9, bytes[9] ^ 1));
-    const { run } = await import("../../src/cli/local.ts");
+    const { run } = await import("../../src/cli/commands/local.ts");
     const values = { shard: [dir], out: `${dir}.safetensors` };
     await assertRejects(() => run({ values } as never), SyntaxError, "block 0 of images.u8 is damaged");
   }));

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { Check } from "../../src/cli/doctor/check.ts";
-import { waitForEvent } from "../../src/cli/history.ts";
+import type { Check } from "../../src/cli/commands/doctor/check.ts";
+import { waitForEvent } from "../../src/cli/output/history.ts";
 import { freePort } from "../free_port.ts";
 import { inFolder } from "../folder.ts";
 import { makeHospitals } from "./hospitals.ts";

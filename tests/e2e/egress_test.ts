@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { createHash } from "node:crypto";
 import { hostname } from "node:os";
-import { readEvents } from "../../src/cli/history.ts";
+import { readEvents } from "../../src/cli/output/history.ts";
 import { Shard } from "../../src/data/shard.ts";
 import { MIN_CELL } from "../../src/fed/maths/histogram.ts";
 import { freePort } from "../free_port.ts";

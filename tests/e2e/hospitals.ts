@@ -2,7 +2,7 @@
 import { HOSPITALS } from "../../src/data/phantom/phantom.ts";
 import { writePhantoms } from "../../src/data/phantom/files.ts";
 import { initCa, issue } from "../../src/fed/pki/ca.ts";
-import { generator } from "../../src/cli/demo_hospitals.ts";
+import { generator } from "../../src/cli/commands/demo/hospitals.ts";
 import { run } from "./program.ts";
 
 export const SILOS = ["a", "b", "c"] as const;

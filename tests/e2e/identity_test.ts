@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { waitForEvent } from "../../src/cli/history.ts";
+import { waitForEvent } from "../../src/cli/output/history.ts";
 import { issue } from "../../src/fed/pki/ca.ts";
 import { freePort } from "../free_port.ts";
 import { inFolder } from "../folder.ts";

@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { readEvents, waitForEvent } from "../../src/cli/history.ts";
+import { readEvents, waitForEvent } from "../../src/cli/output/history.ts";
 import { KERNEL } from "../../src/data/decode.ts";
 import { type Split, SPLITS, writeShard } from "../../src/data/shard.ts";
 import { initCa, issue } from "../../src/fed/pki/ca.ts";

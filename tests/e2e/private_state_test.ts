@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { waitForEvent } from "../../src/cli/history.ts";
+import { waitForEvent } from "../../src/cli/output/history.ts";
 import { initCa, issue } from "../../src/fed/pki/ca.ts";
 import { inFolder } from "../folder.ts";
 import { start } from "./program.ts";

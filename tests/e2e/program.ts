@@ -1,7 +1,7 @@
 /** Runs the program as its users do: real processes, exit codes, stdout and stderr. */
 import { fileURLToPath } from "node:url";
 import { assertEquals, assertMatch } from "@std/assert";
-import { ownCommand } from "../../src/cli/processes.ts";
+import { ownCommand } from "../../src/cli/commands/demo/processes.ts";
 import { childFlags } from "../child.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { readEvents } from "../../src/cli/history.ts";
+import { readEvents } from "../../src/cli/output/history.ts";
 import { fileFolder } from "../folder.ts";
 import { Federation, type FederationOptions, hashes, type Results } from "./federation.ts";
 import { makeHospitals } from "./hospitals.ts";

@@ -1,5 +1,5 @@
 /** One run's aggregator and silos as processes, started and signalled one by one, on the hospitals of `hospitals.ts`. */
-import { waitForEvent } from "../../src/cli/history.ts";
+import { waitForEvent } from "../../src/cli/output/history.ts";
 import type { FedEvent } from "../../src/fed/protocol/event.ts";
 import { freePort } from "../free_port.ts";
 import { fileFolder } from "../folder.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { readEvents, waitForEvent } from "../../src/cli/history.ts";
+import { readEvents, waitForEvent } from "../../src/cli/output/history.ts";
 import { fileFolder } from "../folder.ts";
 import { OTHER_BASE } from "./faulty_wire.ts";
 import { commandOf, Federation, type Results } from "./federation.ts";

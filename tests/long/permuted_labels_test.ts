@@ -3,8 +3,8 @@
  * model that still scores has seen the test labels, or the split, by another way.
  */
 import { assert, assertGreaterOrEqual } from "@std/assert";
-import { generator } from "../../src/cli/demo_hospitals.ts";
-import { proposalOf } from "../../src/cli/proposal.ts";
+import { generator } from "../../src/cli/commands/demo/hospitals.ts";
+import { proposalOf } from "../../src/cli/options/proposal.ts";
 import { startOf } from "../../src/cli/start.ts";
 import { HOSPITALS } from "../../src/data/phantom/phantom.ts";
 import { writePhantoms } from "../../src/data/phantom/files.ts";

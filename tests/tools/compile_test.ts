@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import type { Check } from "../../src/cli/doctor/check.ts";
+import type { Check } from "../../src/cli/commands/doctor/check.ts";
 import { childFlags } from "../child.ts";
 import { inFolder } from "../folder.ts";
 import { reasonOf } from "../../tools/compile.ts";

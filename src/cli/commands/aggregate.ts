@@ -1,0 +1,97 @@
+import { runAggregator } from "../../fed/aggregator/aggregator.ts";
+import { checkCertificate } from "../../fed/pki/certificate.ts";
+import { requireOpenFiles } from "../../fed/aggregator/open_files.ts";
+import { checkProposal } from "../../fed/protocol/proposal.ts";
+import { readRecording, type Recorded } from "../../fed/aggregator/replay.ts";
+import { AGGREGATOR, REVOCATIONS } from "../../fed/state/folder.ts";
+import type { AggregatorResult } from "../../fed/training/result.ts";
+import { layoutOf, type NetworkName } from "../../model/layout.ts";
+import type { Values } from "../options/commands.ts";
+import { formatDuration } from "../options/duration.ts";
+import { degradedLine } from "../output/degraded.ts";
+import { EventLog } from "../output/event_log.ts";
+import type { Context } from "../main.ts";
+import { UsageError } from "../options/parse.ts";
+import { proposalOf } from "../options/proposal.ts";
+import { setAside } from "../set_aside.ts";
+import { startOf } from "../start.ts";
+import { interval, score, table } from "../output/table.ts";
+
+type AggregateValues = Values<"aggregate">;
+
+/** Runs the aggregator to the end of the run. */
+export async function run({ values, output, signal, faultPoint }: Context<AggregateValues>): Promise<void> {
+  const listen = addressOf(values.listen);
+  requireOpenFiles(); // before anything is fetched or set aside
+  const origin = values.replay === undefined
+    ? await fresh(values)
+    : await readRecording(values.replay, { into: values.state });
+  output.line(`start: ${origin.proposal.init.source}`);
+  if (values.new) await setAside(values.state, { role: AGGREGATOR, keep: [REVOCATIONS], output });
+  using log = await EventLog.open(values.state, output);
+  const result = await runAggregator({
+    ...origin,
+    listen,
+    tls: values.tls,
+    state: values.state,
+    allowSameShard: values["allow-same-shard"],
+    maxShare: values["max-share"],
+    onEvent: log.onEvent,
+    faultPoint,
+    signal,
+  });
+  output.result(result, describe(result));
+}
+
+/** What a new run begins with: the settings are this operator's, and looked at before any weights are fetched. */
+async function fresh(values: AggregateValues): Promise<Omit<Recorded, "recording">> {
+  const options = { ...values, silos: values.silos! };
+  const layout = layoutOf(values.network as NetworkName, { channels: values.channels as 1 | 3 });
+  const none = {
+    kind: "random",
+    source: "none yet",
+    sha256: "0".repeat(64),
+    vector: new Float32Array(),
+  } as const;
+  checkProposal(proposalOf(options, { ...none, layout }));
+  await checkCertificate(values.tls, { role: "aggregator" });
+  const start = await startOf(values);
+  return { proposal: proposalOf(options, start), start: start.vector };
+}
+
+/** `HOST:PORT`, `[::1]:PORT`; port 0 lets the system choose. */
+export function addressOf(text: string): { host: string; port: number } {
+  const match = /^(?:\[([0-9a-f:]+)\]|([^:[\]]+)):(\d{1,5})$/i.exec(text);
+  const port = Number(match?.[3]);
+  if (!match || port > 65535) {
+    throw new UsageError(`Cannot read --listen: expected HOST:PORT, got ${JSON.stringify(text)}.`);
+  }
+  return { host: match[1] ?? match[2], port };
+}
+
+/** The result as a table. */
+function describe(result: AggregatorResult): string {
+  const { test, selection } = result;
+  const moved = `${(result.bytes / 2 ** 20).toFixed(0)} MiB moved`;
+  return [
+    ...degradedLine(result),
+    table(["hospital", "test AUROC", "test films", "with a finding"], [
+      ...Object.entries(test.silos).map(([silo, one]) => [
+        silo,
+        score(one.auroc),
+        String(one.images),
+        String(one.positives),
+      ]),
+      ["stratified", `${score(test.stratified)} ${interval(test.ci95)}`, "", ""],
+      ["pooled, certified", interval(test.pooled && [test.pooled.lower, test.pooled.upper]), "", ""],
+      ["site only (floor)", score(test.site_only), "", ""],
+    ]),
+    `${result.rounds} rounds in ${
+      formatDuration(result.seconds)
+    }; model of round ${selection.round} selected ` +
+    `(val AUROC ${score(selection.auroc)}, optimistic); ${moved}`,
+    ...result.abandoned === undefined ? [] : [`round ${result.abandoned} was abandoned at the budget's end`],
+    `model: ${result.model}`,
+    `sha256: ${result.sha256}`,
+  ].join("\n");
+}

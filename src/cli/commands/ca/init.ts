@@ -1,0 +1,12 @@
+import { initCa } from "../../../fed/pki/ca.ts";
+import type { Values } from "../../options/commands.ts";
+import type { Context } from "../../main.ts";
+
+/** Makes a certificate authority. */
+export async function run({ values, output }: Context<Values<"ca init">>): Promise<void> {
+  const made = await initCa(values.out);
+  output.result(
+    { ca: made.ca, key: made.key, expires: made.expires, fingerprint: made.fingerprint },
+    `${made.ca} and ${made.key} (keep the key to yourself), valid until ${made.expires.slice(0, 10)}`,
+  );
+}

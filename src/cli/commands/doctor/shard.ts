@@ -1,0 +1,61 @@
+// Why: a shard that does not suit the proposal is refused at the join; this says so before the day of the run.
+import { Shard, SPLITS } from "../../../data/shard.ts";
+import { factsOf } from "../../../fed/training/engine_trainer.ts";
+import type { Proposal } from "../../../fed/protocol/messages.ts";
+import { type Accept, checkAccepted, checkPatients } from "../../../fed/silo/accept.ts";
+import { checkRegistration } from "../../../fed/protocol/registration.ts";
+import { type Check, failed, good, open } from "./check.ts";
+
+const PREPARE = "prepare it again with `fedx prepare`";
+
+/** Opens the shard, checksums included. */
+export async function openShard(dir: string | undefined): Promise<{ check: Check; shard: Shard | null }> {
+  const name = "shard";
+  if (dir === undefined) return { check: open(name, "no folder named", "give --shard"), shard: null };
+  try {
+    const shard = await Shard.open(dir, { verify: true });
+    const { counts, size } = shard.manifest;
+    const splits = SPLITS.map((split) => `${counts[split].images} ${split}`).join(", ");
+    return { check: good(name, `${shard.count} films of ${size} px: ${splits}`), shard };
+  } catch (error) {
+    return { check: failed(name, error, PREPARE), shard: null };
+  }
+}
+
+/** Whether it suits the proposal (size, preprocessing, label rule, classes, one batch), and the operator's veto. */
+export function checkShard(
+  shard: Pick<Shard, "manifest"> | null,
+  options: { proposal: Proposal | null; accept?: Accept },
+): Check[] {
+  const { proposal, accept } = options;
+  if (proposal === null || shard === null) {
+    const missing = proposal === null ? "no proposal to compare with" : "no shard to compare";
+    return [open("proposal", missing), open("veto", missing)];
+  }
+  const compare = (name: string, fine: string, test: () => void): Check => {
+    try {
+      test();
+      return good(name, fine);
+    } catch (error) {
+      return failed(name, error, PREPARE);
+    }
+  };
+  const { network, size, recipe, silos } = proposal;
+  const asked = `${network}, ${size} px, recipe ${recipe.name} with batches of ${recipe.batch}, silos ${
+    silos.join(", ")
+  }`;
+  const facts = factsOf([shard as Shard]);
+  return [
+    compare("proposal", `the shard suits it: ${asked}`, () => checkRegistration(proposal, facts)),
+    compare(
+      "veto",
+      accept === undefined
+        ? "no accept in the settings: everything but too few patients"
+        : "accept allows it",
+      () => {
+        checkAccepted(proposal, accept);
+        checkPatients(facts.splits.train, accept);
+      },
+    ),
+  ];
+}

@@ -1,0 +1,101 @@
+import type { Shard, Split } from "../../data/shard.ts";
+import { operatingPoint, rocCurve, siteOnly } from "../../model/metrics/metrics.ts";
+import { rocChart } from "../output/chart.ts";
+import { checkOutput, writeOutput } from "../output/check_output.ts";
+import type { Values } from "../options/commands.ts";
+import type { Context } from "../main.ts";
+import { pooledScore, type Score, type Scored, scoreOf, Scorer, stratifiedScore } from "../score.ts";
+import { openShards } from "../shards.ts";
+import { interval, score, table } from "../output/table.ts";
+
+/** Sensitivity and specificity on the scored films, at a threshold fixed on `val`. */
+type Point = ReturnType<typeof operatingPoint>;
+
+/** Scores a model on shards: exact AUROC per shard and pooled. */
+export async function run({ values, output, signal }: Context<Values<"evaluate">>): Promise<void> {
+  if (values.plot) {
+    await checkOutput(values.plot, { flag: "--plot", kind: "plot", force: values.force ?? false });
+  }
+  using scorer = await Scorer.open(values.model, values);
+  const parts: Scored[] = [];
+  const validated: Scored[] = [];
+  for (const [index, shard] of (await openShards(values.shard, { signal })).entries()) {
+    const name = values.shard[index];
+    signal.throwIfAborted();
+    output.progress("evaluate", index, values.shard.length);
+    using loaded = await scorer.load(shard, name);
+    parts.push(await loaded.score(rowsOf(shard, values.split), { signal }));
+    if (values.split === "test") validated.push(await loaded.score(shard.rows("val"), { signal }));
+  }
+  output.progress("evaluate", values.shard.length, values.shard.length);
+  const shards = parts.map((part) => ({ shard: part.shard, ...scoreOf(part) }));
+  const pooled = pooledScore(parts);
+  const headline = stratifiedScore(shards);
+  const points = operatingPoints(validated, parts);
+  const site = siteOnly(
+    shards.map(({ positives, images }) => ({ positives, negatives: images - positives })),
+  );
+  output.result(
+    {
+      ...pooled,
+      stratified: headline.auroc,
+      stratified_ci95: headline.ci95,
+      site_only: Number.isNaN(site) ? null : site,
+      split: values.split,
+      shards,
+      ...points && { operating_points: points },
+      ...values.plot && { plot: values.plot },
+    },
+    [
+      table(["", "AUROC", "95 % interval", "images", "with a finding"], [
+        ...shards.map((s) => [s.shard, score(s.auroc), interval(s.ci95), `${s.images}`, `${s.positives}`]),
+        ["stratified", score(headline.auroc), interval(headline.ci95), "", ""],
+        ["pooled", score(pooled.auroc), interval(pooled.ci95), `${pooled.images}`, `${pooled.positives}`],
+        ...parts.length > 1 ? [["site only (floor)", score(site), "", "", ""]] : [],
+      ]),
+      ...points ? describe(points) : [],
+    ].join("\n"),
+  );
+  if (!values.plot) return;
+  await writeOutput(values.plot, drawn(parts, shards));
+  output.line(`ROC curves: ${values.plot}`);
+}
+
+/** The rows of one split, or all. */
+function rowsOf(shard: Shard, split: string): Uint32Array {
+  if (split === "all") return Uint32Array.from({ length: shard.count }, (_, row) => row);
+  return shard.rows(split as Split);
+}
+
+/** Pools `val` to fix the thresholds and applies them to the scored films; absent when either lacks a class. */
+function operatingPoints(val: Scored[], test: Scored[]): Record<string, Point> | undefined {
+  const join = (parts: Scored[]) => ({
+    scores: Float32Array.from(parts.flatMap((part) => Array.from(part.logits))),
+    labels: Uint8Array.from(parts.flatMap((part) => Array.from(part.labels))),
+  });
+  const [fixed, applied] = [join(val), join(test)];
+  const whole = (labels: Uint8Array) => labels.includes(0) && labels.includes(1);
+  if (!whole(fixed.labels) || !whole(applied.labels)) return undefined;
+  return {
+    sensitivity_95: operatingPoint(fixed, applied, { sensitivity: 0.95 }),
+    sensitivity_90: operatingPoint(fixed, applied, { sensitivity: 0.9 }),
+    specificity_90: operatingPoint(fixed, applied, { specificity: 0.9 }),
+  };
+}
+
+function describe(points: Record<string, Point>): string[] {
+  return Object.entries(points).map(([name, point]) => {
+    const [kind, percent] = name.split("_");
+    return `threshold of ${percent} % ${kind} on val: sensitivity ${score(point.sensitivity)}, ` +
+      `specificity ${score(point.specificity)}`;
+  });
+}
+
+/** The ROC curves of all shards that have both classes. */
+function drawn(parts: Scored[], scores: Score[]): string {
+  const curves = parts.flatMap(({ shard, logits, labels }, index) => {
+    const { auroc } = scores[index];
+    return auroc === null ? [] : [{ name: `${shard} (${score(auroc)})`, ...rocCurve(logits, labels) }];
+  });
+  return rocChart(curves);
+}

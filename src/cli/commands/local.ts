@@ -1,0 +1,70 @@
+import { basename } from "node:path";
+import { EngineTrainer } from "../../fed/training/engine_trainer.ts";
+import { runLocal } from "../../fed/training/local.ts";
+import type { LocalResult } from "../../fed/training/result.ts";
+import { checkOutput } from "../output/check_output.ts";
+import type { Values } from "../options/commands.ts";
+import { formatDuration } from "../options/duration.ts";
+import { cores, libraries } from "../engine.ts";
+import { describe as describeEvent } from "../output/event_log.ts";
+import type { Context } from "../main.ts";
+import { proposalOf } from "../options/proposal.ts";
+import { openShards } from "../shards.ts";
+import { startOf } from "../start.ts";
+import { interval, score, table } from "../output/table.ts";
+
+/** Trains on one shard, or on several pooled, without federation. */
+export async function run({ values, output, signal }: Context<Values<"local">>): Promise<void> {
+  await checkOutput(values.out, { flag: "--out", kind: "model", force: values.force ?? false });
+  const shards = await openShards(values.shard, { signal });
+  const start = await startOf(values);
+  output.line(`start: ${start.source}`);
+  const rounds = values.epochs === undefined
+    ? values.rounds
+    : Math.ceil(values.epochs / (values["local-epochs"] ?? 1));
+  const silos = namesOf(values.shard);
+  const proposal = proposalOf({ ...values, rounds, size: shards[0].size, silos }, start);
+  const { network, channels, preprocessing, recipe, seed } = proposal;
+  using trainer = await EngineTrainer.create({
+    ...{ shards, network, channels, preprocessing, recipe, seed, silo: 0, classWeights: [1, 1] },
+    device: values.device as "auto" | "cpu" | "cuda",
+    threads: values.threads ?? cores(),
+    libraries: await libraries(),
+  });
+  const result = await runLocal({
+    ...{ trainer, proposal, start: start.vector, out: values.out, signal },
+    onEvent: (event) => {
+      if (event.type === "step") return output.progress(`round ${event.round}`, event.k, event.K);
+      const text = describeEvent(event);
+      if (text !== undefined) output.line(text);
+    },
+  });
+  output.result(result, describe(result));
+}
+
+/** A name for each shard: its folder's, made distinct. */
+function namesOf(dirs: readonly string[]): string[] {
+  const names = dirs.map((dir) => basename(dir.replace(/\/+$/, "")));
+  return names.map((name, index) => names.indexOf(name) === index ? name : `${name} (${index + 1})`);
+}
+
+function describe(result: LocalResult): string {
+  const { test, selection } = result;
+  return [
+    table(["shard", "test AUROC", "test films", "with a finding"], [
+      ...Object.entries(test.silos).map(([name, one]) => [
+        name,
+        score(one.auroc),
+        String(one.images),
+        String(one.positives),
+      ]),
+      ["stratified", `${score(test.stratified)} ${interval(test.ci95)}`, "", ""],
+    ]),
+    `${result.epochs.toFixed(1)} passes in ${
+      formatDuration(result.seconds)
+    }; model of round ${selection.round} ` +
+    `selected (val AUROC ${score(selection.auroc)}, optimistic)`,
+    `model: ${result.model}`,
+    `sha256: ${result.sha256}`,
+  ].join("\n");
+}

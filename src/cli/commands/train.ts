@@ -1,0 +1,102 @@
+import type { Proposal } from "../../fed/protocol/messages.ts";
+import { runSilo } from "../../fed/silo/silo.ts";
+import { siloRole } from "../../fed/state/folder.ts";
+import { EngineTrainer } from "../../fed/training/engine_trainer.ts";
+import { Shard } from "../../data/shard.ts";
+import type { Libraries } from "../../model/engine.ts";
+import type { Values } from "../options/commands.ts";
+import { formatDuration } from "../options/duration.ts";
+import { cores, libraries } from "../engine.ts";
+import { EventLog } from "../output/event_log.ts";
+import type { Context } from "../main.ts";
+import { requireName } from "../options/names.ts";
+import { UsageError } from "../options/parse.ts";
+import { setAside } from "../set_aside.ts";
+import { table } from "../output/table.ts";
+
+/** Runs one silo to the end of the run. */
+export async function run(context: Context<Values<"train">>): Promise<void> {
+  const { values, accept, output, signal, faultPoint } = context;
+  requireName(values.silo);
+  const state = values.state ?? `fedx-state/${values.silo}`;
+  const server = serverOf(values.server);
+  let opened: { shard: Shard; libraries: Libraries };
+  if (values.new) await setAside(state, { role: siloRole(values.silo), output });
+  using log = await EventLog.open(state, output);
+  const result = await runSilo({
+    silo: values.silo,
+    server,
+    tls: values.tls,
+    state,
+    wait: values.wait,
+    accept,
+    async ready() {
+      const shard = await Shard.open(values.shard, { verify: true, signal });
+      opened = { shard, libraries: await libraries() };
+    },
+    async trainer(proposal: Proposal) {
+      const { shard, libraries } = opened;
+      output.line(describe(proposal));
+      const threads = values.threads ?? cores();
+      return await EngineTrainer.create({
+        ...engineOf(values, proposal),
+        shards: [shard],
+        libraries,
+        threads,
+      });
+    },
+    onEvent: log.onEvent,
+    faultPoint,
+    signal,
+  });
+  output.result(
+    result,
+    `${result.rounds} rounds, ${result.examples} examples in ${formatDuration(result.seconds)}\n` +
+      `model: ${result.model}\nsha256: ${result.sha256}`,
+  );
+}
+
+/** @throws {UsageError} unless it is an https address. */
+export function serverOf(text: string): URL {
+  if (URL.canParse(text) && new URL(text).protocol === "https:") return new URL(text);
+  throw new UsageError(`Cannot read --server: expected https://HOST:PORT, got ${JSON.stringify(text)}.`);
+}
+
+/** What the proposal says about this silo's engine; class weights come with the plan. */
+function engineOf(values: Values<"train">, proposal: Proposal) {
+  const { network, channels, preprocessing, recipe, seed } = proposal;
+  return {
+    ...{ network, channels, preprocessing, recipe, seed },
+    classWeights: [1, 1] as [number, number],
+    silo: proposal.silos.indexOf(values.silo) + 1,
+    device: values.device as "auto" | "cpu" | "cuda",
+  };
+}
+
+/** The proposal as a table: what this hospital is asked to do. */
+export function describe(proposal: Proposal): string {
+  const { recipe } = proposal;
+  const limit = proposal.rounds !== null
+    ? `${proposal.rounds} rounds`
+    : formatDuration(proposal.budget ?? NaN);
+  return table(["the aggregator proposes", ""], [
+    ["silos", proposal.silos.join(", ")],
+    ["network", `${proposal.network}, ${proposal.size} px, ${proposal.channels} channel(s)`],
+    ["start", proposal.init.source],
+    ["recipe", `${recipe.name}: batch ${recipe.batch}, lr ${recipe.lr}, BatchNorm ${recipe.bn}`],
+    ["augmentation", augmentation(recipe.augment)],
+    ["length", `${limit}, ${proposal.localEpochs} local pass(es) a round`],
+    ["seed", String(proposal.seed)],
+    ["quorum", `${proposal.quorum} of ${proposal.silos.length}`],
+  ]);
+}
+
+function augmentation(augment: Proposal["recipe"]["augment"]): string {
+  const parts = [
+    augment.flip ? "flip" : "",
+    augment.rotation > 0 ? `±${augment.rotation}°` : "",
+    augment.brightness > 0 ? `brightness ±${augment.brightness * 100} %` : "",
+    augment.contrast > 0 ? `contrast ±${augment.contrast * 100} %` : "",
+  ].filter((part) => part !== "");
+  return parts.length === 0 ? "off" : parts.join(", ");
+}

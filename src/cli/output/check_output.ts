@@ -1,0 +1,119 @@
+// Why: a run of twenty minutes must not end at a folder that is not there, nor replace a file of the operator's.
+import { dirname } from "node:path";
+import { writeDurably } from "../../model/weights/model_file.ts";
+
+/** The first line of `predict --out`; a shard's rows have a column more. */
+export const SCORES_HEADER = "Image Index,logit,probability";
+
+/** Bytes read to tell whether a file is ours: a model's header is far shorter. */
+const HEAD = 1 << 20;
+
+/** What a command writes, and the first bytes by which a file of it is known. */
+const KINDS = {
+  model: { what: "a model of fedx", known: isModel },
+  scores: { what: "a CSV of `fedx predict`", known: (head: Uint8Array) => isScores(text(head)) },
+  plot: { what: "an SVG", known: (head: Uint8Array) => text(head).startsWith("<svg ") },
+};
+
+/**
+ * Checks before any work that a result can be written to `path`: its folder is there and writable, and a file that
+ * is replaced is empty, of the same kind, or given up with --force. What is no file (a pipe, a device) holds nothing.
+ *
+ * @throws {Error} naming the option, the path and the remedy.
+ */
+export async function checkOutput(
+  path: string,
+  options: { flag: string; kind: keyof typeof KINDS; force: boolean },
+): Promise<void> {
+  const { flag, kind, force } = options;
+  const refuse = (expected: string, got: string, remedy: string, cause?: unknown) =>
+    new Error(
+      `Cannot write ${path}: expected ${expected}, got ${got}; ${remedy} or choose another ${flag}.`,
+      {
+        cause,
+      },
+    );
+  const found = await Deno.stat(path).catch((cause) => {
+    if (!(cause instanceof Deno.errors.NotCapable)) return null;
+    throw refuse(
+      "a place that fedx may write to",
+      "one in /dev, /proc or /sys",
+      "name a file elsewhere",
+      cause,
+    );
+  });
+  const link = found === null && await Deno.lstat(path).then(({ isSymlink }) => isSymlink, () => false);
+  if (link) throw refuse("a file", "a link that leads nowhere", "remove it");
+  if (found?.isDirectory || path.endsWith("/")) throw refuse("a file", "a folder", "name a file in it");
+  if (found && !found.isFile && kind !== "model") return;
+  if (found && !found.isFile) throw refuse("a file", "a device", "name a file");
+  if (found && !force && found.size > 0 && !KINDS[kind].known(await headOf(path))) {
+    throw refuse(`no file or ${KINDS[kind].what}`, "another file", "replace it with --force");
+  }
+  const folder = dirname(path);
+  // A file that is there can be written in place, but for a model: that is renamed into place.
+  const inFolder = kind === "model" || found === null;
+  const parent = await Deno.stat(folder).catch(() => null);
+  if (parent === null) throw refuse(`the folder ${folder}`, "none", "make it (mkdir -p)");
+  if (!parent.isDirectory) throw refuse(`the folder ${folder}`, "a file", "move that");
+  await tryToWrite(path, { file: found !== null, folder: inFolder ? folder : null }).catch((cause) => {
+    const got = cause.code ?? cause.message;
+    throw refuse("a place that this user may write to", got, "change its permissions", cause);
+  });
+}
+
+/**
+ * Writes a command's text. A plain file is replaced as a whole, so that a full disk leaves the old one; what a link
+ * leads to, what is no file, and a file whose folder this user may not write to, is written in place.
+ */
+export async function writeOutput(path: string, text: string): Promise<void> {
+  const found = await Deno.lstat(path).catch(() => null);
+  if (found !== null && !(found.isFile && await mayReplace(path))) {
+    return await Deno.writeTextFile(path, text);
+  }
+  await writeDurably(path, new TextEncoder().encode(text), { mode: (found?.mode ?? 0o666) & 0o777 });
+}
+
+async function mayReplace(path: string): Promise<boolean> {
+  return await tryToWrite(path, { file: false, folder: dirname(path) })
+    .then(() => true, (error) => !(error instanceof Deno.errors.PermissionDenied));
+}
+
+/** Opens the file and makes one in the folder, where each is asked for. */
+async function tryToWrite(
+  path: string,
+  { file, folder }: { file: boolean; folder: string | null },
+): Promise<void> {
+  if (file) (await Deno.open(path, { write: true })).close();
+  if (folder === null) return;
+  await Deno.remove(await Deno.makeTempFile({ dir: folder, prefix: ".fedx-", suffix: ".partial" }));
+}
+
+async function headOf(path: string): Promise<Uint8Array> {
+  using file = await Deno.open(path);
+  const head = new Uint8Array(HEAD);
+  let length = 0;
+  for (let n = await file.read(head); n !== null && length < HEAD;) {
+    length += n;
+    n = await file.read(head.subarray(length));
+  }
+  return head.subarray(0, length);
+}
+
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+
+function isScores(head: string): boolean {
+  const [first] = head.split("\n", 1);
+  return first === SCORES_HEADER || first === `${SCORES_HEADER},split`;
+}
+
+/** Safetensors (header's length as u64 LE, header in JSON) with fedx's own metadata. */
+function isModel(head: Uint8Array): boolean {
+  if (head.length < 8) return false;
+  const length = Number(new DataView(head.buffer, head.byteOffset).getBigUint64(0, true));
+  try {
+    return typeof JSON.parse(text(head.subarray(8, 8 + length))).__metadata__.fedx === "string";
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,191 @@
+// Why: roles report events and print nothing; here they become lines for people and a file for programs.
+import type { FedEvent } from "../../fed/protocol/event.ts";
+import { nameFullDisk } from "../../fed/state/durable.ts";
+import { makePrivateFolder, PRIVATE_FILE } from "../../fed/state/private_folder.ts";
+import { formatDuration } from "../options/duration.ts";
+import type { Output } from "./output.ts";
+import { score } from "./table.ts";
+
+/** One line of events.jsonl. */
+export type LoggedEvent = FedEvent & { time: string };
+
+/** Appends every event to a file and shows those that matter. */
+export class EventLog implements Disposable {
+  readonly #file: Deno.FsFile;
+  readonly #output: Output;
+  readonly #standings = new Standings();
+  /** Bytes of whole lines. */
+  #size: number;
+  /** Events that could not be written since the last that could. */
+  #lost = 0;
+
+  private constructor(file: Deno.FsFile, output: Output) {
+    this.#file = file;
+    this.#output = output;
+    this.#size = file.statSync().size;
+  }
+
+  /** Opens `<state>/events.jsonl` to append to. */
+  static async open(state: string, output: Output): Promise<EventLog> {
+    await makePrivateFolder(state);
+    const file = await Deno.open(`${state}/events.jsonl`, { create: true, append: true, mode: PRIVATE_FILE });
+    return new EventLog(file, output);
+  }
+
+  /** The `onEvent` of a role. */
+  readonly onEvent = (event: FedEvent): void => {
+    this.#append(JSON.stringify({ time: new Date().toISOString(), ...event }) + "\n");
+    this.#show(event);
+  };
+
+  /** Writes a line, whole or not at all: a full disk costs lines of the log and nothing else, and is told once. */
+  #append(line: string): void {
+    const bytes = new TextEncoder().encode(line);
+    try {
+      for (let done = 0; done < bytes.length;) done += this.#file.writeSync(bytes.subarray(done));
+      this.#size += bytes.length;
+      if (this.#lost > 0) this.#output.line(`events.jsonl is written again; ${this.#lost} lines are missing`);
+      this.#lost = 0;
+    } catch (error) {
+      if (this.#lost++ === 0) {
+        const text = (nameFullDisk(error, { folder: "events.jsonl" }) as Error).message;
+        this.#output.line(`warning: events are not written for now, the run goes on: ${text}`);
+      }
+      this.#cut();
+    }
+  }
+
+  /** Takes away what was written of a line. */
+  #cut(): void {
+    try {
+      this.#file.truncateSync(this.#size);
+    } catch {
+      // A device, in place of a file.
+    }
+  }
+
+  #show(event: FedEvent): void {
+    if (event.type === "step") {
+      return this.#output.progress(`round ${event.round}`, event.k, event.K);
+    }
+    if (this.#standings.take(event)) this.#output.status(this.#standings.line());
+    const text = describe(event);
+    if (text !== undefined) this.#output.line(text);
+  }
+
+  [Symbol.dispose](): void {
+    this.#file.close();
+  }
+}
+
+/** Where each silo stands, as the aggregator's events tell: waiting, training k/K, uploading, counted, late, lost. */
+class Standings {
+  readonly #silos = new Map<string, string>();
+  #round = 0;
+
+  /** Takes note of an event; returns whether it changed anything. */
+  take(event: FedEvent): boolean {
+    if (event.type === "row") {
+      this.#round = event.row.round;
+      for (const silo of event.row.roster) this.#silos.set(silo, "waiting");
+      return true;
+    }
+    const text = standingOf(event);
+    if (text === undefined || !("silo" in event)) return false;
+    // Having counted, a silo waits: that says less.
+    if (text !== "waiting" || this.#silos.get(event.silo!) !== "counted") this.#silos.set(event.silo!, text);
+    return true;
+  }
+
+  line(): string {
+    return `round ${this.#round}: ${[...this.#silos].map(([silo, text]) => `${silo} ${text}`).join(", ")}`;
+  }
+}
+
+function standingOf(event: FedEvent): string | undefined {
+  switch (event.type) {
+    case "progress":
+      return event.phase === "training" ? `training ${event.step}/${event.steps}` : event.phase;
+    case "update_counted":
+      return "counted";
+    case "late":
+    case "lost":
+      return event.type;
+    case "returned":
+      return "waiting";
+    default:
+      return undefined;
+  }
+}
+
+/** One line for people, or undefined for an event that only the file keeps. */
+export function describe(event: FedEvent): string | undefined {
+  switch (event.type) {
+    case "listening":
+      return `listening on ${event.host}:${event.port} (run ${event.run})`;
+    case "resumed":
+      return `going on with run ${event.run}: ${event.state}, round ${event.round}`;
+    case "joined":
+      return `${event.silo} joined: ${event.registration.splits.train.images} training images, ` +
+        `${event.registration.device}, ${event.registration.threads} threads`;
+    case "plan":
+      return `plan ${event.planId.slice(0, 12)}: ${event.plan.roster.join(", ")}`;
+    case "row":
+      return `round ${event.row.round} opens for ${event.row.roster.join(", ")}`;
+    case "scored":
+      return `${event.silo} scored model ${event.scores.round - 1} on val: AUROC ${
+        score(event.scores.auroc)
+      }, ` +
+        `loss ${score(event.scores.loss)}` +
+        (event.scores.skipped
+          ? `; ${event.scores.skipped} steps of round ${event.scores.round} skipped`
+          : "");
+    case "update_counted":
+      return `${event.silo} counted in round ${event.round} (${event.examples} examples)`;
+    case "committed":
+      return `round ${event.round} done in ${formatDuration(event.seconds)}: ${event.sha256.slice(0, 12)}`;
+    case "late":
+      return `${event.silo} is late in round ${event.round}${
+        event.state === "training" ? `: training ${event.step}/${event.steps}` : ""
+      }; its update counts no more`;
+    case "degraded":
+      return `DEGRADED: round ${event.round} closes without ${event.missing.join(", ")}`;
+    case "reopened":
+      return `round ${event.round} is open again, below the quorum: waiting for ${
+        event.missing.join(", ")
+      }, at most ${formatDuration(event.seconds)}`;
+    case "returned":
+      return `${event.silo} is back`;
+    case "abandoned":
+      return `round ${event.round} abandoned: ${event.reason}`;
+    case "closing":
+      return `closing after ${event.rounds} rounds`;
+    case "selected":
+      return `model of round ${event.round} selected (val AUROC ${score(event.auroc)}; ${event.reason})`;
+    case "tested":
+      return `${event.silo} tested: AUROC ${score(event.auroc)} on ${event.images} images`;
+    case "training":
+      return `round ${event.round}: ${event.steps} steps`;
+    case "update_dropped":
+      return `update of round ${event.round} dropped: ${event.reason}`;
+    case "connected":
+      return `connected to ${event.server}`;
+    case "certificate":
+      return `certificate of ${event.name}, ${event.fingerprint.slice(0, 16)}…, until ${
+        event.expires.slice(0, 10)
+      }`;
+    case "lost":
+      return `${event.silo} lost in round ${event.round}: ${event.reason}`;
+    case "retry":
+      return `${event.reason}; trying again in ${formatDuration(event.wait)} (attempt ${event.attempt})`;
+    case "refused":
+      return `refused ${event.peer}: ${event.code}` +
+        (event.expected === undefined ? "" : ` (expected ${event.expected}, got ${event.got})`);
+    case "warning":
+      return `warning: ${event.text}`;
+    case "failed":
+      return `failed: ${event.message}`;
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,86 @@
+// Why: events.jsonl is the run's record; the demo's progress and the report's curves are read from it.
+import type { FedEvent } from "../../fed/protocol/event.ts";
+import type { LoggedEvent } from "./event_log.ts";
+
+/** What one round of a run came to. */
+export interface RoundRecord {
+  round: number;
+  /** From the row's commit to the new model's, seconds; NaN while it is open. */
+  seconds: number;
+  /** Per silo: AUROC and mean loss on `val` of the model that this round made. */
+  auroc: Record<string, number | null>;
+  loss: Record<string, number | null>;
+}
+
+/** Reads a growing file of events: each call gives those that were added since the one before. */
+export class EventTail {
+  readonly #path: string;
+  #offset = 0;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** The new events, oldest first; a half-written last line waits for the next call. */
+  async next(): Promise<LoggedEvent[]> {
+    const bytes = await this.#rest();
+    const end = bytes.lastIndexOf(10) + 1;
+    this.#offset += end;
+    const lines = new TextDecoder().decode(bytes.subarray(0, end)).split("\n");
+    lines.pop();
+    return lines.map((line) => JSON.parse(line) as LoggedEvent);
+  }
+
+  async #rest(): Promise<Uint8Array> {
+    try {
+      using file = await Deno.open(this.#path);
+      await file.seek(this.#offset, Deno.SeekMode.Start);
+      return await new Response(file.readable).bytes();
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return new Uint8Array();
+      throw error;
+    }
+  }
+}
+
+/** All events of a file, oldest first. */
+export async function readEvents(path: string): Promise<LoggedEvent[]> {
+  return await new EventTail(path).next();
+}
+
+/** The rounds of an aggregator's events; round 0 is the start. */
+export function roundsOf(events: readonly FedEvent[]): RoundRecord[] {
+  const records = new Map<number, RoundRecord>();
+  const at = (round: number) => {
+    const record = records.get(round) ?? { round, seconds: NaN, auroc: {}, loss: {} };
+    records.set(round, record);
+    return record;
+  };
+  for (const event of events) {
+    if (event.type === "scored") {
+      const record = at(event.round - 1);
+      record.auroc[event.silo] = event.scores.auroc;
+      record.loss[event.silo] = event.scores.loss;
+    } else if (event.type === "committed") {
+      at(event.round).seconds = event.seconds;
+    }
+  }
+  return [...records.values()].sort((a, b) => a.round - b.round);
+}
+
+/** Waits for an event of a file. */
+export async function waitForEvent<T extends FedEvent["type"]>(
+  path: string,
+  options: { type: T; signal: AbortSignal; where?: (event: Extract<FedEvent, { type: T }>) => boolean },
+): Promise<Extract<FedEvent, { type: T }>> {
+  const tail = new EventTail(path);
+  while (true) {
+    options.signal.throwIfAborted();
+    for (const event of await tail.next()) {
+      if (event.type !== options.type) continue;
+      const typed = event as unknown as Extract<FedEvent, { type: T }>;
+      if (options.where?.(typed) ?? true) return typed;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 150));
+  }
+}

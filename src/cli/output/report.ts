@@ -1,0 +1,139 @@
+// Why: one file that opens anywhere, without a network: the demo's table, curves and what they mean.
+import { escape, lineChart, rocChart } from "./chart.ts";
+import type { AggregatorResult } from "../../fed/training/result.ts";
+import { degradedLine } from "./degraded.ts";
+import type { Measured } from "../commands/demo/scores.ts";
+import { formatDuration } from "../options/duration.ts";
+import type { RoundRecord } from "./history.ts";
+import { interval, score, table } from "./table.ts";
+
+/** What the demo found out. */
+export interface Facts {
+  measured: Measured;
+  rounds: readonly RoundRecord[];
+  /** Passes over the training films, in the federation and alone. */
+  passes: number;
+  /** The aggregator's own result. */
+  federated: Record<string, unknown>;
+  /** Seconds by phase. */
+  seconds: Record<string, number>;
+}
+
+const HEAD = ["hospital", "test films", "with a finding", "federated AUROC", "95 % interval", "alone AUROC"];
+
+/** The table's rows: hospitals, then the stratified figures, then the floor. */
+function rowsOf({ measured }: Facts): string[][] {
+  const { silos, local, test } = measured;
+  return [
+    ...Object.entries(silos).map(([silo, one]) => [
+      silo,
+      String(one.images),
+      String(one.positives),
+      score(one.auroc),
+      interval(one.ci95),
+      score(local[silo]?.auroc),
+    ]),
+    ["stratified", "", "", score(test.stratified), interval(test.ci95), score(test.local_stratified)],
+    ["site only (floor)", "", "", score(test.site_only), "", ""],
+  ];
+}
+
+/** Pairs of a name and a figure that stand below the table. */
+function figuresOf({ rounds, federated, passes, seconds }: Facts): [string, string][] {
+  const done = rounds.filter((round) => Number.isFinite(round.seconds)).map((round) => round.seconds);
+  const mean = done.reduce((sum, one) => sum + one, 0) / Math.max(1, done.length);
+  return [
+    ["rounds", `${done.length}, ${formatDuration(mean)} each`],
+    ["passes over the training films", String(passes)],
+    ["bytes moved", bytesOf(federated.bytes)],
+    ["start", startOf(federated.init)],
+    ["time", Object.entries(seconds).map(([phase, took]) => `${phase} ${formatDuration(took)}`).join(", ")],
+  ];
+}
+
+function startOf(init: unknown): string {
+  if (typeof init === "object" && init !== null && "source" in init) return String(init.source);
+  return String(init);
+}
+
+/** Bytes as a person reads them; the aggregator gives a number or numbers by direction. */
+function bytesOf(bytes: unknown): string {
+  const mebi = (value: number) => `${(value / 2 ** 20).toFixed(0)} MiB`;
+  if (typeof bytes === "number") return mebi(bytes);
+  if (typeof bytes !== "object" || bytes === null) return "–";
+  return Object.entries(bytes).map(([way, value]) => `${way} ${mebi(Number(value))}`).join(", ");
+}
+
+/** Says first which hospital the model lacks, if any. */
+function degradedOf({ federated }: Facts): string[] {
+  return degradedLine(federated as unknown as AggregatorResult);
+}
+
+/** The demo's table as text. */
+export function resultTable(facts: Facts): string {
+  return [
+    ...degradedOf(facts),
+    table(HEAD, rowsOf(facts)),
+    "",
+    ...figuresOf(facts).map(([name, value]) => `${name}: ${value}`),
+  ].join("\n");
+}
+
+/** The demo's report as one HTML file. */
+export function reportHtml(facts: Facts): string {
+  const { measured } = facts;
+  const cell = (text: string, tag = "td") => `<${tag}>${escape(text)}</${tag}>`;
+  return [
+    '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+    '<meta name="viewport" content="width=device-width, initial-scale=1"><title>fedx demo</title>',
+    `<style>${STYLE}</style></head><body><main>`,
+    "<h1>Three hospitals, one model</h1>",
+    ...degradedOf(facts).map((line) => `<p class="headline">${escape(line)}</p>`),
+    "<p>Three silos trained one model together over mutual TLS. Each kept its films; only weight updates and the " +
+    "counts and scores below left it. The films of this demo are drawn. Research use only.</p>",
+    `<p class="headline">Stratified test AUROC <b>${score(measured.test.stratified)}</b> ${
+      interval(measured.test.ci95)
+    }</p>`,
+    `<table><thead><tr>${HEAD.map((name) => cell(name, "th")).join("")}</tr></thead><tbody>`,
+    ...rowsOf(facts).map((row) => `<tr>${row.map((text) => cell(text)).join("")}</tr>`),
+    "</tbody></table>",
+    "<p>“Alone” is the hospital's own model from its own films, with as many passes. “Site only” is the pooled AUROC " +
+    "of a score that knows only which hospital a film comes from: a pooled figure must be read against it.</p>",
+    `<div class="charts">${chartsOf(facts).join("")}</div>`,
+    "<dl>",
+    ...figuresOf(facts).map(([name, value]) => `<dt>${escape(name)}</dt><dd>${escape(value)}</dd>`),
+    "</dl></main></body></html>\n",
+  ].join("\n");
+}
+
+function chartsOf({ measured, rounds }: Facts): string[] {
+  const silos = Object.keys(measured.silos);
+  const perSilo = (pick: (round: RoundRecord) => Record<string, number | null>) =>
+    silos.map((name) => ({
+      name,
+      points: rounds.flatMap((round) => {
+        const value = pick(round)[name];
+        return value === null || value === undefined ? [] : [[round.round, value] as const];
+      }),
+    }));
+  const curves = Object.entries(measured.roc).map(([name, { fpr, tpr }]) => ({ name, fpr, tpr }));
+  return [
+    lineChart(perSilo((round) => round.auroc), { title: "AUROC on val", x: "round", y: "AUROC" }),
+    lineChart(perSilo((round) => round.loss), { title: "Mean loss on val", x: "round", y: "loss" }),
+    rocChart(curves, { title: "ROC on test, federated model" }),
+  ].map((svg) => `<figure>${svg}</figure>`);
+}
+
+const STYLE = `
+:root{color-scheme:light dark;--ink:#1d2430;--soft:#5b6472;--line:#d6dae0;--paper:#fbfbfa}
+@media(prefers-color-scheme:dark){:root{--ink:#e6e9ee;--soft:#a2abb8;--line:#39414d;--paper:#171b21}}
+body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
+main{max-width:62rem;margin:0 auto;padding:2rem 1.2rem}
+h1{font-size:1.7rem;margin:0 0 .5rem}p{max-width:46rem}.headline{font-size:1.25rem}
+table{border-collapse:collapse;width:100%;margin:1rem 0;font-variant-numeric:tabular-nums}
+th,td{text-align:right;padding:.35rem .6rem;border-bottom:1px solid var(--line)}
+th:first-child,td:first-child{text-align:left}th{color:var(--soft);font-weight:600}
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(18rem,1fr));gap:1rem}
+figure{margin:0}svg{width:100%;height:auto}
+dl{display:grid;grid-template-columns:max-content 1fr;gap:.3rem 1rem}dt{color:var(--soft)}dd{margin:0}
+`;

@@ -1,0 +1,26 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { bad, failed, good, open } from "../../../../src/cli/commands/doctor/check.ts";
+import { describe } from "../../../../src/cli/commands/doctor.ts";
+import { ProtocolError } from "../../../../src/fed/protocol/errors.ts";
+
+Deno.test("failed takes an error's remedy out of its sentence, and the given one where it has none", () => {
+  const coded = new ProtocolError("port_in_use", { expected: "a free port", got: "a process" });
+  assertEquals(failed("x", coded, "other"), {
+    name: "x",
+    ok: false,
+    detail: "Cannot listen: expected a free port, got a process",
+    remedy: coded.remedy,
+  });
+  const house = failed("x", new Error("Cannot read a: got b; prepare it again."), "other");
+  assertEquals([house.detail, house.remedy], ["Cannot read a: got b", "prepare it again"]);
+  assertEquals(failed("x", new Error("broken; twice"), "other").remedy, "other");
+});
+
+Deno.test("describe shows each fault with its remedy below it, and counts", () => {
+  const checks = [good("disk", "fine"), bad("clock", "late", "set it"), open("shard", "none")];
+  const lines = describe(checks, "silo").split("\n");
+  assertEquals(lines[0], "ok    disk   fine");
+  assertEquals(lines.slice(1, 3), ["FAIL  clock  late", "             → set it"]);
+  assertStringIncludes(lines.at(-1)!, "1 of 3 checks failed, 1 not made");
+  assertStringIncludes(describe([good("disk", "fine")], null), "nothing wrong; only the machine");
+});

@@ -1,0 +1,84 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import {
+  checkBandwidth,
+  checkRound,
+  estimateRound,
+  type RoundFacts,
+} from "../../../../src/cli/commands/doctor/round.ts";
+import { checkShard, openShard } from "../../../../src/cli/commands/doctor/shard.ts";
+import type { Shard } from "../../../../src/data/shard.ts";
+import { proposalOf } from "../../../fed/fake_federation.ts";
+import { startVector, TINY } from "../../../fed/fake_trainer.ts";
+
+const FACTS: RoundFacts = {
+  train: 1000,
+  val: 96,
+  batch: 32,
+  localEpochs: 2,
+  stepsPerSecond: 2,
+  vector: 16e6,
+  bandwidth: 1e6,
+};
+
+Deno.test("estimateRound: whole steps at the measured speed, scoring at three times it, the model there and back", () => {
+  assertEquals(estimateRound(FACTS), { train: 31, score: 0.5, transfer: 32 });
+  assertEquals(estimateRound({ ...FACTS, bandwidth: null }).transfer, 0);
+});
+
+Deno.test("checkRound fails when one round is longer than the budget or the round's limit", () => {
+  const none = { budget: null, roundTimeout: null };
+  assertEquals(checkRound(FACTS, none).ok, true);
+  assertStringIncludes(checkRound(FACTS, { ...none, budget: 640 }).detail, "10 fit the budget");
+  for (const limits of [{ ...none, budget: 60 }, { ...none, roundTimeout: 60 }]) {
+    const check = checkRound(FACTS, limits);
+    assertEquals(check.ok, false);
+    assertStringIncludes(check.remedy!, "--local-epochs");
+  }
+  assertEquals(checkBandwidth(null).ok, null);
+  assertStringIncludes(checkBandwidth(1e6).detail, "8.0 Mbit/s");
+});
+
+const proposal = proposalOf(startVector(TINY));
+/** A shard as its manifest tells it. */
+function shardOf(changes: Record<string, unknown> = {}, train = 200): Pick<Shard, "manifest"> {
+  const counts = (images: number) => ({ images, patients: images, positives: images >> 1 });
+  const manifest = {
+    size: 32,
+    kernel: proposal.preprocessing.kernel,
+    fit: "fill",
+    labelRule: "any-finding",
+    counts: { train: counts(train), val: counts(40), test: counts(40) },
+    digest: "0".repeat(64),
+    ...changes,
+  };
+  return { manifest } as unknown as Shard;
+}
+
+Deno.test("checkShard fails on another size, kernel or label rule, on less than a batch, and on the operator's veto", () => {
+  const look = (shard: Pick<Shard, "manifest">, accept = {}) => checkShard(shard, { proposal, accept });
+  assertEquals(look(shardOf()).map((check) => check.ok), [true, true]);
+  const wrong: [Record<string, unknown>, string][] = [
+    [{ size: 64 }, "size 32, got 64"],
+    [{ kernel: "nearest" }, "got nearest"],
+    [{ labelRule: "other" }, "got other"],
+  ];
+  for (const [changes, detail] of wrong) {
+    const [check] = look(shardOf(changes));
+    assertEquals(check.ok, false);
+    assertStringIncludes(check.detail, detail);
+    assertStringIncludes(check.remedy!, "fedx prepare");
+  }
+  assertStringIncludes(look(shardOf({}, 20))[0].detail, "one batch a round, got 20");
+  const [, veto] = look(shardOf(), { minTrainPatients: 500 });
+  assertEquals(veto.ok, false);
+  assertStringIncludes(veto.detail, "at least 500 training patients");
+  assert(veto.remedy);
+  assertEquals(checkShard(shardOf(), { proposal: null }).map((check) => check.ok), [null, null]);
+});
+
+Deno.test("openShard names prepare for a folder that is none", async () => {
+  const { check, shard } = await openShard("nowhere");
+  assertEquals([check.ok, shard], [false, null]);
+  assertStringIncludes(check.remedy!, "fedx prepare");
+  assertEquals((await openShard(undefined)).check.ok, null);
+});

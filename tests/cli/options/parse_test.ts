@@ -1,0 +1,108 @@
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { formatDuration, parseDuration } from "../../../src/cli/options/duration.ts";
+import { nearest } from "../../../src/cli/options/nearest.ts";
+import { findCommand, parse, UsageError } from "../../../src/cli/options/parse.ts";
+
+Deno.test("parseDuration reads 90s, 20m, 1h, 1h30m and bare seconds", () => {
+  assertEquals(["90s", "20m", "1h", "1h30m", "45", "1.5m"].map(parseDuration), [
+    90,
+    1200,
+    3600,
+    5400,
+    45,
+    90,
+  ]);
+});
+
+Deno.test("parseDuration refuses everything else", () => {
+  for (const text of ["", "0", "-5s", "20 minutes", "m", "1h30", "NaN"]) {
+    assertThrows(() => parseDuration(text), SyntaxError, "expected 90s, 20m or 1h");
+  }
+});
+
+Deno.test("formatDuration rounds to what a person reads", () => {
+  assertEquals([8.24, 59.6, 94, 7500].map(formatDuration), ["8.2 s", "60 s", "1:34 min", "2:05 h"]);
+});
+
+Deno.test("nearest finds a slip and nothing for a stranger", () => {
+  assertEquals(nearest("romds", ["rounds", "budget"]), "rounds");
+  assertEquals(nearest("xyzzy", ["rounds", "budget"]), undefined);
+});
+
+Deno.test("findCommand takes one or two words and leaves the rest", () => {
+  assertEquals(findCommand(["ca", "issue", "b", "--role", "silo"]), {
+    name: "ca issue",
+    rest: ["b", "--role", "silo"],
+  });
+  assertEquals(findCommand(["--help"]), undefined);
+  const error = assertThrows(() => findCommand(["evalute"]), UsageError);
+  assertMatch(error.message, /the nearest is `fedx evaluate`/);
+});
+
+Deno.test("parse keeps only what was given, in the program's own form", () => {
+  const parsed = parse("aggregate", [
+    ...["--silos", "a,b", "--budget", "20m", "--lr=3e-4", "--no-augment", "--json"],
+  ]);
+  assertEquals(parsed, {
+    name: "aggregate",
+    given: { silos: ["a", "b"], budget: 1200, lr: 3e-4, augment: false },
+    help: false,
+    json: true,
+  });
+});
+
+Deno.test("parse refuses a name that stands twice in a list", () => {
+  const error = assertThrows(() => parse("aggregate", ["--silos", "a,b,a"]), UsageError);
+  assertEquals(
+    error.message,
+    'Cannot read --silos: expected names with commas between, each once, got "a,b,a".',
+  );
+});
+
+Deno.test("parse refuses an option given twice where one value counts", () => {
+  for (const twice of [["--images", "a", "--images", "b"], ["--images=a", "--images=b"]]) {
+    assertThrows(() => parse("prepare", [...twice, "--out", "s"]), UsageError, "--images: expected it once");
+  }
+  assertEquals(parse("prepare", ["--images", "a", "--force", "--force"]).given, { images: "a", force: true });
+});
+
+Deno.test("parse collects a repeated option and takes the positional argument", () => {
+  assertEquals(
+    parse("evaluate", ["--model", "m", "--shard", "1", "--shard", "2"]).given.shard,
+    ["1", "2"],
+  );
+  assertEquals(parse("ca issue", ["b", "--role", "silo"]).given, { NAME: "b", role: "silo" });
+});
+
+Deno.test("parse refuses an unknown option with the nearest name", () => {
+  const error = assertThrows(() => parse("aggregate", ["--romds", "3"]), UsageError);
+  assertMatch(error.message, /--romds: `fedx aggregate` has none of that name; the nearest is --rounds\./);
+});
+
+Deno.test("parse names the commands that have an option, and its help: train and local refuse --engine tfjs", () => {
+  for (const name of ["train", "local"] as const) {
+    const error = assertThrows(() => parse(name, ["--engine", "tfjs"]), UsageError);
+    assertMatch(error.message, /it belongs to `fedx evaluate`, `fedx predict`: .*tfjs .* cannot train\.$/);
+  }
+  assertMatch(
+    assertThrows(() => parse("train", ["--xyzzy"]), UsageError).message,
+    /see `fedx train --help`\.$/,
+  );
+});
+
+Deno.test("parse refuses values out of range, of another kind, and stray words", () => {
+  const cases: [string[], RegExp][] = [
+    [["--rounds", "0"], /--rounds: expected a whole number from 1 to 100000, got "0"/],
+    [["--rounds", "2.5"], /a whole number/],
+    [["--budget", "soon"], /a duration such as 90s, 20m or 1h, got "soon"/],
+    [["--recipe", "decks"], /expected default, deck \(the nearest is deck\), got "decks"/],
+    [["--tls", ""], /--tls: expected DIR/],
+    [["--channels", "2"], /--channels: expected 1 or 3, got "2"/],
+    [["stray"], /expected only options, got stray/],
+  ];
+  for (const [args, text] of cases) {
+    assertMatch(assertThrows(() => parse("aggregate", args), UsageError).message, text);
+  }
+  assertThrows(() => parse("train", ["--threads", "257"]), UsageError, "from 1 to 256");
+  assertThrows(() => parse("prepare", ["--size", "31"]), UsageError, "from 32 to 1024");
+});

@@ -1,0 +1,23 @@
+import { assertEquals } from "@std/assert";
+import { EventTail, readEvents } from "../../../src/cli/output/history.ts";
+import { inFolder } from "../../folder.ts";
+
+Deno.test("EventTail gives each event once, whole lines only, and reads no byte twice", () =>
+  inFolder(async (dir) => {
+    const path = `${dir}/events.jsonl`;
+    const tail = new EventTail(path);
+    const types = async () => (await tail.next()).map(({ type }) => type as string);
+    const add = (text: string) => Deno.writeTextFile(path, text, { append: true });
+    assertEquals(await types(), []);
+    await add('{"type":"plan"}\n{"type":"r');
+    assertEquals(await types(), ["plan"]);
+    await add('ow"}\n{"type":"é"}\n');
+    assertEquals(await types(), ["row", "é"]);
+    assertEquals(await types(), []);
+    assertEquals((await readEvents(path)).length, 3);
+    const file = await Deno.open(path, { write: true });
+    await file.write(new TextEncoder().encode("overwritten"));
+    file.close();
+    await add('{"type":"committed"}\n');
+    assertEquals(await types(), ["committed"]);
+  }));

@@ -1,0 +1,100 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { lineChart, rocChart } from "../../../src/cli/output/chart.ts";
+import { roundsOf } from "../../../src/cli/output/history.ts";
+import { type Facts, reportHtml, resultTable } from "../../../src/cli/output/report.ts";
+import type { Score } from "../../../src/cli/score.ts";
+import type { FedEvent } from "../../../src/fed/protocol/event.ts";
+
+const one = (auroc: number): Score => ({
+  auroc,
+  se: 0.01,
+  ci95: [auroc - 0.02, 1],
+  images: 256,
+  positives: 92,
+});
+const facts: Facts = {
+  measured: {
+    test: {
+      stratified: 0.951,
+      ci95: [0.94, 0.96],
+      pooled: one(0.955),
+      site_only: 0.616,
+      local_stratified: 0.88,
+      local_ci95: null,
+    },
+    silos: { a: one(0.95), "b<script>": one(0.96) },
+    local: { a: one(0.87) },
+    roc: { a: { fpr: [0, 0.1, 1], tpr: [0, 0.9, 1] } },
+  },
+  rounds: [
+    { round: 0, seconds: NaN, auroc: { a: 0.5 }, loss: { a: 0.7 } },
+    { round: 1, seconds: 9.5, auroc: { a: 0.9 }, loss: { a: 0.4 } },
+  ],
+  passes: 8,
+  federated: { bytes: 200 * 2 ** 20, init: { source: "random weights, seed 0" } },
+  seconds: { films: 10, total: 300 },
+};
+
+Deno.test("resultTable shows every hospital, the stratified AUROC, the floor, rounds and bytes", () => {
+  const text = resultTable(facts);
+  for (
+    const part of ["0.950", "[0.930, 1.000]", "0.870", "stratified", "0.951", "0.616", "1, 9.5 s", "200 MiB"]
+  ) {
+    assertStringIncludes(text, part);
+  }
+});
+
+Deno.test("resultTable and reportHtml say first which hospital a degraded model lacks", () => {
+  const federated = { ...facts.federated, rounds: 3, degraded: true, missing: { "b<script>": [2, 3] } };
+  const line = "DEGRADED: this model was trained or tested without b<script> in rounds 2–3";
+  assert(resultTable({ ...facts, federated }).startsWith(line));
+  const html = reportHtml({ ...facts, federated });
+  assertStringIncludes(html, line.replace("<script>", "&lt;script&gt;"));
+  assert(!resultTable(facts).includes("DEGRADED") && !reportHtml(facts).includes("DEGRADED"));
+});
+
+Deno.test("reportHtml stands alone, escapes names, knows light and dark, says what it is not", () => {
+  const html = reportHtml(facts);
+  assertMatch(html, /^<!doctype html>/);
+  assertEquals([...html.matchAll(/<svg /g)].length, 3);
+  assertEquals(/(?:src|href)=|@import|url\(/.test(html), false);
+  const addresses = [...html.matchAll(/https?:\/\/[^"\s<]+/g)].map(([address]) => address);
+  assertEquals(new Set(addresses), new Set(["http://www.w3.org/2000/svg"]));
+  assertEquals(html.includes("b<script>"), false);
+  assertStringIncludes(html, "b&lt;script&gt;");
+  assertStringIncludes(html, "prefers-color-scheme:dark");
+  assertStringIncludes(html, "Research use only");
+});
+
+Deno.test("lineChart keeps points inside the frame and needs none", () => {
+  const svg = lineChart([{ name: "a", points: [[0, 0.1], [5, 0.9]] }], { title: "t", x: "round", y: "y" });
+  const dots = [...svg.matchAll(/<circle cx="([\d.]+)" cy="([\d.]+)"/g)].map(([, x, y]) => [+x, +y]);
+  assertEquals(dots.length, 2);
+  assert(dots.every(([x, y]) => x >= 52 && x <= 406 && y >= 34 && y <= 258), JSON.stringify(dots));
+  assertStringIncludes(lineChart([], { title: "t", x: "x", y: "y" }), "</svg>");
+});
+
+Deno.test("rocChart draws each curve and chance", () => {
+  const svg = rocChart([{ name: "a (0.95)", fpr: [0, 0, 1], tpr: [0, 1, 1] }]);
+  assertEquals([...svg.matchAll(/<path /g)].length, 2);
+  assertStringIncludes(svg, "a (0.95)");
+});
+
+Deno.test("roundsOf gives a model's scores to the round that made it", () => {
+  const scores = (round: number, auroc: number) => ({
+    type: "scored" as const,
+    silo: "a",
+    round,
+    scores: { run: "r", round, auroc, loss: 1 - auroc, positives: 10, negatives: 10 },
+  });
+  const events = [
+    { type: "row", row: { round: 1, silos: { a: { from: 0, to: 1 } } } },
+    scores(1, 0.5),
+    { type: "committed", round: 1, sha256: "x", seconds: 9 },
+    scores(2, 0.8),
+  ] as unknown as FedEvent[];
+  assertEquals(roundsOf(events), [
+    { round: 0, seconds: NaN, auroc: { a: 0.5 }, loss: { a: 0.5 } },
+    { round: 1, seconds: 9, auroc: { a: 0.8 }, loss: { a: 1 - 0.8 } },
+  ]);
+});
