@@ -184,10 +184,10 @@ Deno.test("architecture: each rule reports a file that breaks it", () => {
   assertEquals(bad("src/model/engine.ts", 'import { type A, b } from "../data/shard.ts";'), 1);
   assertEquals(bad("src/model/engine.ts", 'import type { Shard } from "../data/shard.ts";'), 0);
   assertEquals(bad("src/model/engine.ts", 'import { type A, type B } from "../data/shard.ts";'), 0);
-  assertEquals(bad("src/cli/commands/demo.ts", 'const x = await import("../../tools/bootstrap.ts");'), 1);
-  assertEquals(bad("src/cli/commands/demo.ts", 'import {\n  a,\n  b,\n} from "../shim/symbols.ts";'), 1);
+  assertEquals(bad("src/cli/main.ts", 'const x = await import("../../tools/bootstrap.ts");'), 1);
+  assertEquals(bad("src/cli/main.ts", 'import {\n  a,\n  b,\n} from "../shim/symbols.ts";'), 1);
   assertEquals(
-    bad("src/cli/commands/demo.ts", 'import { findLibtorch } from "../shim/libtorch/find.ts";'),
+    bad("src/cli/main.ts", 'import { findLibtorch } from "../shim/libtorch/find.ts";'),
     0,
   );
   assertEquals(bad("src/shim/libtorch/pip.ts", 'import "../../model/recipe.ts";'), 1);
