@@ -5,10 +5,10 @@ import { libraries } from "../libraries.ts";
 
 const libs = await libraries();
 const program = `
-import { preprocessingOf } from "./src/model/checkpoint.ts";
+import { preprocessingOf } from "./src/model/weights/model_file.ts";
 import { DataSet } from "./src/model/data_set.ts";
 import { guardExit } from "./src/model/exit.ts";
-import { Engine } from "./src/model/model.ts";
+import { Engine } from "./src/model/engine.ts";
 import { preset } from "./src/model/recipe.ts";
 guardExit(console.error);
 const [libtorch, shim, how] = Deno.args;
