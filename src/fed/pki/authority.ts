@@ -6,11 +6,10 @@
  */
 import type * as x509 from "@peculiar/x509";
 import * as v from "valibot";
-import { keyMatches } from "./certificate.ts";
-import { ProtocolError } from "../protocol/errors.ts";
-import { type Issuer, issuerOf, onlyCertificate } from "./issuer.ts";
+import { attempt, keyMatches } from "./certificate.ts";
+import { issuerOf, onlyCertificate } from "./issuer.ts";
 import { refuseReadableKey } from "./key_files.ts";
-import { CLOCK } from "./peer.ts";
+import { CLOCK, outOfTime } from "./peer.ts";
 import { alternativeNames, type CertificateRole, CURVE, EKU, fingerprintOf, library } from "./x509.ts";
 
 const DAY = 86_400;
@@ -75,35 +74,19 @@ function checkAuthority({ cert, key }: { cert: string; key: string }, cannot: st
   const refuse = (expected: string, got: string, remedy: string): never => {
     throw new Error(`${cannot}: expected ${expected}, got ${got}; ${remedy}`);
   };
-  let issuer: Issuer;
-  try {
-    issuer = issuerOf(cert);
-  } catch (error) {
-    if (!(error instanceof ProtocolError)) throw error;
-    return refuse(
-      error.expected,
-      error.got,
-      "put back the ca.pem that its certificates were handed out with",
-    );
-  }
+  const issuer = attempt(() => issuerOf(cert), ({ expected, got }) => {
+    return refuse(expected, got, "put back the ca.pem that its certificates were handed out with");
+  });
   if (!keyMatches(onlyCertificate(cert), key)) {
     const remedy =
       "put both files of one CA there, or make a new CA with fedx ca init, and new certificates with it";
     refuse("the key of its ca.pem in ca-key.pem", "another key or none", remedy);
   }
-  const { notBefore, notAfter } = issuer, now = new Date();
-  if (now > notAfter) {
-    const remedy = `make a new CA with fedx ca init, and new certificates with it, or ${CLOCK}`;
-    refuse(
-      `a CA that is good on ${now.toISOString()}`,
-      `one that expired on ${notAfter.toISOString()}`,
-      remedy,
-    );
-  }
-  if (now < notBefore) {
-    const got = `one that is good from ${notBefore.toISOString()} on`;
-    refuse(`a CA that is good on ${now.toISOString()}`, got, CLOCK);
-  }
+  const now = new Date();
+  const fault = outOfTime(issuer, now);
+  if (fault === null) return;
+  const remedy = `make a new CA with fedx ca init, and new certificates with it, or ${CLOCK}`;
+  refuse(`a CA that is good on ${now.toISOString()}`, fault.got, fault.early ? CLOCK : remedy);
 }
 
 /** What a certificate is to say. */

@@ -107,7 +107,7 @@ function issuerIn(pem: string, now: Date, refuse: Refuse): Issuer {
 }
 
 /** What `body` gives; its refusal goes to `refuse`. */
-function attempt<T>(body: () => T, refuse: (error: ProtocolError) => never): T {
+export function attempt<T>(body: () => T, refuse: (error: ProtocolError) => never): T {
   try {
     return body();
   } catch (error) {

@@ -79,17 +79,24 @@ export function judge(raw: Uint8Array, wanted: Wanted): Peer | SiloPeer {
 /** Whether a certificate's time has come and not passed, at `now`. @throws {ProtocolError} as `judge`. */
 export function checkTime(peer: Peer, wanted: { role: CertificateRole; now: Date }): void {
   const { role, now } = wanted;
-  const { notBefore, notAfter } = peer;
-  if (now >= notBefore && now <= notAfter) return;
+  const fault = outOfTime(peer, now);
+  if (fault === null) return;
+  const { got, early } = fault;
   const expected = `a certificate that is good on ${now.toISOString()}`;
-  if (now < notBefore) {
-    const got = `one that is good from ${notBefore.toISOString()} on`;
-    throw refusal(role, { expected, got, remedy: CLOCK });
-  }
-  const got = `one that expired on ${notAfter.toISOString()}`;
+  if (early) throw refusal(role, { expected, got, remedy: CLOCK });
   if (role === "silo") throw new ProtocolError("certificate_expired", { expected, got });
   const remedy = `have the aggregator's operator get another (fedx ca request, fedx ca sign), or ${CLOCK}`;
   throw refusal(role, { expected, got, remedy });
+}
+
+/** What is wrong with these dates at `now`, for a sentence that says “got …”; null for nothing. */
+export function outOfTime(
+  { notBefore, notAfter }: { notBefore: Date; notAfter: Date },
+  now: Date,
+): { got: string; early: boolean } | null {
+  if (now >= notBefore && now <= notAfter) return null;
+  if (now < notBefore) return { got: `one that is good from ${notBefore.toISOString()} on`, early: true };
+  return { got: `one that expired on ${notAfter.toISOString()}`, early: false };
 }
 
 /** A refusal of a peer that has this role, or says so. */

@@ -1,5 +1,6 @@
 /**
- * Reading, moving and syncing the roles' files; whole files are written by `writeDurably` of src/model/weights/model_file.ts.
+ * Reading, moving and syncing the roles' files; whole files are written by `writeDurably` of
+ * src/model/weights/model_file.ts.
  *
  * What lies under a temporary name (`*.tmp`, `*.partial`) is never taken for the file itself.
  */

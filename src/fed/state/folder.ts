@@ -7,6 +7,7 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import { ProtocolError } from "../protocol/errors.ts";
+import type { FaultPoint } from "../protocol/fault_point.ts";
 import { dropKept, keepFor, keptFor } from "./kept.ts";
 import { makePrivateFolder, PRIVATE_DIR, PRIVATE_FILE } from "./private_folder.ts";
 
@@ -80,7 +81,7 @@ export class StateFolder implements Disposable {
    */
   static async setAside(
     dir: string,
-    options: { role: string; keep?: readonly string[]; faultPoint?: (name: string) => void | Promise<void> },
+    options: { role: string; keep?: readonly string[]; faultPoint?: FaultPoint },
   ): Promise<string | null> {
     if (await Deno.stat(`${dir}/run.sqlite`).then(() => false, () => true)) return null;
     const { role, keep = [], faultPoint = () => {} } = options;
