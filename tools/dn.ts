@@ -13,6 +13,7 @@ import { findLibtorch } from "../src/shim/libtorch/find.ts";
 import { writeLauncher } from "./launcher.ts";
 import { Progress } from "./progress.ts";
 import { makeShims } from "./shims.ts";
+import { sideBySide, testFiles } from "./side_by_side.ts";
 import { type Resolution, resolveStd } from "./std.ts";
 
 const DENO = "2.9.3";
@@ -24,8 +25,8 @@ const COMMANDS: Record<string, Command> = {
   build: async () => (await ready(), 0),
   demo: async (args) => (await ready(), await run([`${ROOT}fedx`, "demo", ...args])),
   fedx: runFedx,
-  test: (args) => test(args, ["tests", "--ignore=tests/long"]),
-  "test:long": (args) => test(args, ["tests/long"]),
+  test,
+  "test:long": (args) => testInOne(args, ["tests/long"]),
   ok,
   bench: runBench,
   fmt: (args) => deno(["fmt", ...args]),
@@ -43,24 +44,45 @@ export async function namePaths(args: string[]): Promise<boolean> {
   return false;
 }
 
-/** Deno's own tests; paths among the arguments replace the default ones. */
-async function test(args: string[], paths: string[]): Promise<number> {
+/** Deno's own tests in one process; paths among the arguments replace the default ones. */
+async function testInOne(args: string[], paths: string[]): Promise<number> {
   const { flags, env } = await ready();
   const chosen = await namePaths(args) ? [] : paths;
   return await deno(["test", "--allow-all", ...flags, ...chosen, ...args], env);
+}
+
+/** The same side by side, where there are several files and no flag whose meaning is not known here. */
+async function test(args: string[]): Promise<number> {
+  const { flags, env } = await ready();
+  const [paths, others] = apart(args);
+  const files = paths.length > 0
+    ? await testFiles(paths, null).catch(() => [])
+    : await testFiles(["tests"], "tests/long");
+  if (files.length < 2 || others.some((word, i) => word !== "--filter" && others[i - 1] !== "--filter")) {
+    return await testInOne(args, ["tests", "--ignore=tests/long"]);
+  }
+  const code = await deno(["check", "--quiet", ...flags, ...files]);
+  if (code !== 0) return code;
+  const options = ["test", "--no-check", "--allow-all", ...flags];
+  return await sideBySide(files, (batch) => captured([...options, ...batch, ...others], env));
+}
+
+/** Paths, and what else stands among a test's arguments. */
+function apart(args: string[]): [string[], string[]] {
+  const isPath = (arg: string, i: number) => !arg.startsWith("-") && args[i - 1] !== "--filter";
+  return [args.filter(isPath), args.filter((arg, i) => !isPath(arg, i))];
 }
 
 /** The gate: each step must pass. */
 async function ok(args: string[]): Promise<number> {
   const { flags, env } = await ready();
   const first = ["tests/architecture_test.ts", "tests/shim/symbols_test.ts"];
-  const rest = ["tests", `--ignore=tests/long,${first.join(",")}`];
   const steps: [string, () => Promise<number>][] = [
     ["format", () => deno(["fmt", "--check"])],
     ["lint", () => deno(["lint"])],
     ["types", () => runCheck([])],
     ["architecture, header = table", () => deno(["test", "--allow-all", ...flags, ...first], env)],
-    ["tests", () => deno(["test", "--allow-all", ...flags, ...rest, ...args], env)],
+    ["tests", () => test(args)],
   ];
   for (const [name, step] of steps) {
     new Progress().line(`ok: ${name}`);
@@ -147,9 +169,32 @@ async function deno(args: string[], env: Record<string, string> = {}): Promise<n
   return await run([Deno.execPath(), ...args], env);
 }
 
-/** Runs a program to its end, passing signals on; returns its exit status. */
-async function run([program, ...args]: string[], env: Record<string, string> = {}): Promise<number> {
-  const child = new Deno.Command(program, { args, env: { DENO_NO_UPDATE_CHECK: "1", ...env } }).spawn();
+/** The same with its output as text. */
+async function captured(
+  args: string[],
+  env: Record<string, string>,
+): Promise<{ code: number; output: string }> {
+  const child = start([Deno.execPath(), ...args], { env, stdout: "piped", stderr: "piped" });
+  const texts: string[] = [];
+  const read = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {
+    for await (const text of stream.pipeThrough(new TextDecoderStream())) texts.push(text);
+  };
+  const [code] = await Promise.all([ended(child), read(child.stdout), read(child.stderr)]);
+  return { code, output: texts.join("") };
+}
+
+/** Runs a program to its end; returns its exit status. */
+async function run(words: string[], env: Record<string, string> = {}): Promise<number> {
+  return await ended(start(words, { env }));
+}
+
+function start([program, ...args]: string[], options: Deno.CommandOptions): Deno.ChildProcess {
+  const env = { DENO_NO_UPDATE_CHECK: "1", ...options.env };
+  return new Deno.Command(program, { ...options, args, env }).spawn();
+}
+
+/** Waits for a program's end, passing signals on. */
+async function ended(child: Deno.ChildProcess): Promise<number> {
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
   const pass = signals.map((signal) => () => {
     try {

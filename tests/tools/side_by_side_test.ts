@@ -1,0 +1,69 @@
+import { assert, assertEquals } from "@std/assert";
+import { batchesOf, lineOf, sideBySide, summaryOf, testFiles } from "../../tools/side_by_side.ts";
+import { inFolder } from "../folder.ts";
+
+Deno.test("testFiles finds every test file once, in folders and by name, and leaves out what is ignored", () =>
+  inFolder(async (dir) => {
+    await Deno.mkdir(`${dir}/long`);
+    for (const name of ["b_test.ts", "a_test.ts", "child.ts", "long/c_test.ts"]) {
+      await Deno.writeTextFile(`${dir}/${name}`, "");
+    }
+    const names = async (paths: string[], ignore: string | null) =>
+      (await testFiles(paths, ignore)).map((path) => path.slice(dir.length + 1));
+    assertEquals(await names([dir], `${dir}/long`), ["a_test.ts", "b_test.ts"]);
+    assertEquals(await names([`${dir}/`, `${dir}/b_test.ts`], null), [
+      "a_test.ts",
+      "b_test.ts",
+      "long/c_test.ts",
+    ]);
+  }));
+
+Deno.test("batchesOf: each file once, the long ones alone and first, the others by folder", () => {
+  const fed = Array.from({ length: 30 }, (_, k) => `tests/fed/maths/${k}_test.ts`);
+  const files = [
+    "tests/cli/a_test.ts",
+    "tests/e2e/a_test.ts",
+    "tests/e2e/b_test.ts",
+    ...fed,
+    "tests/native_test.ts",
+  ];
+  const batches = batchesOf(files);
+  assertEquals(batches.flat().toSorted(), files.toSorted());
+  assertEquals(batches.slice(0, 3), [["tests/e2e/a_test.ts"], ["tests/e2e/b_test.ts"], [
+    "tests/native_test.ts",
+  ]]);
+  assert(batches.every((batch) => batch.length <= 12));
+});
+
+Deno.test("summaryOf reads what deno test says, and lineOf says the sum of it", () => {
+  const first = summaryOf(
+    "x\n\x1b[32mok\x1b[0m | 5 passed (3 steps) | 0 failed | 1 ignored \x1b[90m(2s)\x1b[0m\n",
+  )!;
+  assertEquals(first, { passed: 5, steps: 3, failed: 0, ignored: 1, filtered: 0 });
+  const second = summaryOf("FAILED | 2 passed (1 step) | 1 failed (2 steps) | 4 filtered out (1s)")!;
+  assertEquals([second.passed, second.steps, second.failed, second.filtered], [2, 1, 1, 4]);
+  assertEquals(summaryOf("error: no test modules found"), null);
+  assertEquals(lineOf([first], 2), "ok | 5 passed (3 steps) | 0 failed | 1 ignored (0m2s)");
+  assertEquals(
+    lineOf([first, second], 125),
+    "FAILED | 7 passed (4 steps) | 1 failed | 1 ignored | 4 filtered out (2m5s)",
+  );
+});
+
+Deno.test("sideBySide: a batch that fails, or ends without a word, fails the whole", async () => {
+  const ok = "ok | 1 passed | 0 failed (1s)", printed: string[] = [];
+  const outcome = (answers: Record<string, { code: number; output: string }>) =>
+    sideBySide(
+      Object.keys(answers),
+      ([file]) => Promise.resolve(answers[file]),
+      (text) => printed.push(text),
+    );
+  assertEquals(
+    await outcome({ "a/a_test.ts": { code: 0, output: ok }, "b/b_test.ts": { code: 0, output: ok } }),
+    0,
+  );
+  assert(printed.at(-1)!.startsWith("\nok | 2 passed | 0 failed ("));
+  const failed = { code: 1, output: "FAILED | 0 passed | 1 failed (1s)" };
+  assertEquals(await outcome({ "a/a_test.ts": { code: 0, output: ok }, "b/b_test.ts": failed }), 1);
+  assertEquals(await outcome({ "a/a_test.ts": { code: 134, output: "panicked" } }), 1);
+});

@@ -1,0 +1,117 @@
+/**
+ * `deno test` in two processes side by side, batch by batch: most tests wait for other processes, for sockets or for the
+ * disk, so one process leaves a machine of two cores half idle.
+ *
+ * Why not `deno test --parallel`: it runs files in one process, and so with one environment and one native library.
+ */
+import { Progress } from "./progress.ts";
+
+/** Most files of a batch; starting a process costs as much as a quick file. */
+const MOST = 12;
+/** Files that take long get a process of their own, and go first. */
+const LONG = /^tests\/(native_test\.ts|e2e\/|long\/)/;
+const SIDES = 2;
+
+/** What a process's last line says. */
+export interface Summary {
+  passed: number;
+  steps: number;
+  failed: number;
+  ignored: number;
+  filtered: number;
+}
+
+/** The test files under paths, sorted. @param ignore a folder that is left out */
+export async function testFiles(paths: readonly string[], ignore: string | null): Promise<string[]> {
+  const found: string[] = [];
+  const look = async (path: string): Promise<void> => {
+    if (path === ignore) return;
+    if (!(await Deno.stat(path)).isDirectory) return void found.push(path);
+    for await (const { name, isDirectory } of Deno.readDir(path)) {
+      if (isDirectory || name.endsWith("_test.ts")) await look(`${path}/${name}`);
+    }
+  };
+  for (const path of paths) await look(path.replace(/^\.\//, "").replace(/\/$/, ""));
+  return [...new Set(found)].sort();
+}
+
+/** Long files alone and first, then the others by folder. */
+export function batchesOf(files: readonly string[]): string[][] {
+  const batches = files.filter((file) => LONG.test(file)).map((file) => [file]);
+  const folders = Map.groupBy(
+    files.filter((file) => !LONG.test(file)),
+    (file) => file.replace(/\/[^/]*$/, ""),
+  );
+  for (const all of folders.values()) {
+    for (let at = 0; at < all.length; at += MOST) batches.push(all.slice(at, at + MOST));
+  }
+  return batches;
+}
+
+/** What `deno test` says at its end; null for none. */
+export function summaryOf(output: string): Summary | null {
+  // deno-lint-ignore no-control-regex -- colours begin with an escape
+  const lines = output.replaceAll(/\x1b\[[0-9;]*m/g, "").split("\n");
+  const last = lines.findLast((line) => /^(ok|FAILED) \| \d+ passed/.test(line));
+  if (last === undefined) return null;
+  const count = (what: string) => Number(new RegExp(`(\\d+) ${what}`).exec(last)?.[1] ?? 0);
+  return {
+    passed: count("passed"),
+    steps: count("steps?\\) \\| \\d+ failed"),
+    failed: count("failed"),
+    ignored: count("ignored"),
+    filtered: count("filtered out"),
+  };
+}
+
+/** The line that `deno test` would have said of them all. */
+export function lineOf(all: readonly Summary[], seconds: number): string {
+  const sum = (of: keyof Summary) => all.reduce((total, one) => total + one[of], 0);
+  const [passed, steps, failed, ignored, filtered] = [
+    sum("passed"),
+    sum("steps"),
+    sum("failed"),
+    sum("ignored"),
+    sum("filtered"),
+  ];
+  const parts = [
+    failed === 0 ? "ok" : "FAILED",
+    `${passed} passed${steps > 0 ? ` (${steps} steps)` : ""}`,
+    `${failed} failed`,
+    ...ignored > 0 ? [`${ignored} ignored`] : [],
+    ...filtered > 0 ? [`${filtered} filtered out`] : [],
+  ];
+  const minutes = Math.floor(seconds / 60);
+  return `${parts.join(" | ")} (${minutes}m${Math.round(seconds - 60 * minutes)}s)`;
+}
+
+/**
+ * Runs the batches, prints each one's output when it is there and the sum at the end; returns the exit code.
+ * @param run starts `deno test` with files, and gives its exit code and output
+ */
+export async function sideBySide(
+  files: readonly string[],
+  run: (files: string[]) => Promise<{ code: number; output: string }>,
+  print: (text: string) => void = console.log,
+): Promise<number> {
+  const began = performance.now();
+  const waiting = batchesOf(files), summaries: Summary[] = [], broken: string[] = [];
+  const progress = new Progress();
+  let done = 0;
+  const side = async () => {
+    for (let batch = waiting.shift(); batch !== undefined; batch = waiting.shift()) {
+      const { code, output } = await run(batch);
+      print(output.trimEnd());
+      const summary = summaryOf(output);
+      if (summary !== null) summaries.push(summary);
+      // A process that ends by a fault may not have counted it.
+      if (code !== 0 && !summary?.failed) broken.push(batch.join(", "));
+      progress.update(`tests: ${done += batch.length} of ${files.length} files done`);
+    }
+  };
+  await Promise.all(Array.from({ length: SIDES }, side));
+  for (const files of broken) progress.line(`tests: no result of ${files}`);
+  const failed = broken.map(() => ({ passed: 0, steps: 0, failed: 1, ignored: 0, filtered: 0 }));
+  print(`\n${lineOf([...summaries, ...failed], (performance.now() - began) / 1000)}`);
+  return broken.length > 0 || summaries.some((one) => one.failed > 0) ? 1 : 0;
+}
