@@ -7,7 +7,9 @@
 import { Progress } from "./progress.ts";
 
 /** Most files of a batch; starting a process costs as much as a quick file. */
-const MOST = 12;
+const MOST = 8;
+/** Batches a side at least, so that no side is idle for long at the end. */
+const BATCHES = 4;
 /** Files that take long get a process of their own, and go first. */
 const LONG = /^tests\/(native_test\.ts|e2e\/|long\/)/;
 const SIDES = 2;
@@ -35,16 +37,12 @@ export async function testFiles(paths: readonly string[], ignore: string | null)
   return [...new Set(found)].sort();
 }
 
-/** Long files alone and first, then the others by folder. */
+/** Long files alone and first, then the others in their order. */
 export function batchesOf(files: readonly string[]): string[][] {
   const batches = files.filter((file) => LONG.test(file)).map((file) => [file]);
-  const folders = Map.groupBy(
-    files.filter((file) => !LONG.test(file)),
-    (file) => file.replace(/\/[^/]*$/, ""),
-  );
-  for (const all of folders.values()) {
-    for (let at = 0; at < all.length; at += MOST) batches.push(all.slice(at, at + MOST));
-  }
+  const others = files.filter((file) => !LONG.test(file));
+  const size = Math.min(MOST, Math.ceil(others.length / (SIDES * BATCHES)));
+  for (let at = 0; at < others.length; at += size) batches.push(others.slice(at, at + size));
   return batches;
 }
 

@@ -18,7 +18,7 @@ Deno.test("testFiles finds every test file once, in folders and by name, and lea
     ]);
   }));
 
-Deno.test("batchesOf: each file once, the long ones alone and first, the others by folder", () => {
+Deno.test("batchesOf: each file once, the long ones alone and first, the others in batches of even size", () => {
   const fed = Array.from({ length: 30 }, (_, k) => `tests/fed/maths/${k}_test.ts`);
   const files = [
     "tests/cli/a_test.ts",
@@ -32,7 +32,12 @@ Deno.test("batchesOf: each file once, the long ones alone and first, the others 
   assertEquals(batches.slice(0, 3), [["tests/e2e/a_test.ts"], ["tests/e2e/b_test.ts"], [
     "tests/native_test.ts",
   ]]);
-  assert(batches.every((batch) => batch.length <= 12));
+  assertEquals(batches.slice(3).map((batch) => batch.length), [4, 4, 4, 4, 4, 4, 4, 3]);
+  assert(
+    batchesOf(Array.from({ length: 170 }, (_, k) => `tests/${k}_test.ts`)).every((batch) =>
+      batch.length <= 8
+    ),
+  );
 });
 
 Deno.test("summaryOf reads what deno test says, and lineOf says the sum of it", () => {
