@@ -5,7 +5,7 @@ import { saveModel } from "../../model/weights/model_file.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { leaveOutAt } from "../maths/pace.ts";
 import { fileDigest, readAt } from "../state/durable.ts";
-import { freeGarbage } from "../wire/garbage.ts";
+import { freeVectors } from "../wire/garbage.ts";
 import { missingRounds } from "./missing.ts";
 import { gather, lacking, quorumOf, settled, timeoutAt, type Wanted } from "./quorum.ts";
 import { type AggregatorResult, roundResult, testResult } from "../training/result.ts";
@@ -40,7 +40,7 @@ export async function closeRun(
   const selection = selectNow(run);
   const sha256 = run.models.get(selection.round)!;
   await keepModels(run, selection.round);
-  freeGarbage(); // its vector, before the silos pull the selected model
+  freeVectors(4 * run.layout.length); // its vector, before the silos pull the selected model
   const seconds = run.state.folder.get<number>("seconds") ?? run.now() - (run.rows[0]?.opened ?? run.now());
   run.state.folder.set("seconds", seconds);
   run.selected = { round: selection.round, sha256 };
