@@ -3,13 +3,13 @@ import { SILOS } from "../testing/hospitals.ts";
 import { type Finished, objectOf, type Running, start } from "../testing/program.ts";
 import { freePort } from "../testing/free_port.ts";
 
-/** Four rounds of three steps unless said otherwise. */
+/** Three rounds of four steps unless said otherwise. */
 export interface FederationOptions {
   /** The folder that `makeHospitals` filled. */
   dir: string;
   /** Of the folder of its states. */
   name: string;
-  /** @default 4 */
+  /** @default 3 */
   rounds?: number;
   /** @default 0 */
   seed?: number;
@@ -21,7 +21,7 @@ export interface FederationOptions {
   port?: number;
   /** Ports at which silos look for the aggregator instead. */
   doors?: Record<string, number>;
-  /** Further flags of the aggregator. */
+  /** Further flags of the aggregator. @default --batch 8 */
   flags?: readonly string[];
 }
 
@@ -59,7 +59,7 @@ export class Federation {
   }
 
   #args(role: string): string[] {
-    const { seed = 0, rounds = 4, flags = [], doors = {} } = this.options;
+    const { seed = 0, rounds = 3, flags = ["--batch", "8"], doors = {} } = this.options;
     return commandOf(role, {
       port: doors[role] ?? this.#port,
       state: this.state(role),
