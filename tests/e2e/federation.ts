@@ -30,15 +30,19 @@ export type Results = Record<string, Record<string, unknown>>;
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** The command line of `hub` or of a silo, at 32 px from random weights; `hub` holds further flags of the aggregator. */
+/**
+ * The command line of `hub` or of a silo, at 32 px. `hub` holds further flags of the aggregator; without an --init among
+ * them it starts from random weights.
+ */
 export function commandOf(
   role: string,
   { port, state, wait, hub }: { port: number; state: string; wait: string; hub: readonly string[] },
 ): string[] {
   const common = ["--tls", `tls-${role}`, "--state", state, "--json"];
   if (role === "hub") {
-    const listen = ["--listen", `127.0.0.1:${port}`, "--size", "32", "--init", "random"];
-    return ["aggregate", ...listen, ...hub, ...common];
+    const listen = ["--listen", `127.0.0.1:${port}`, "--size", "32"];
+    const init = hub.includes("--init") ? [] : ["--init", "random"];
+    return ["aggregate", ...listen, ...init, ...hub, ...common];
   }
   const where = ["--silo", role, "--server", `https://127.0.0.1:${port}`, "--shard", `shard-${role}`];
   return ["train", ...where, "--threads", "1", "--wait", wait, ...common];

@@ -12,7 +12,7 @@ async function blocks(): Promise<Map<string, string>> {
 
 Deno.test("README's walk-through runs word for word, on drawn films of 32 px", () =>
   inFolder(async (dir) => {
-    await drawFilms(dir, { train: 80 });
+    await drawFilms(dir, { train: 96 });
     const own = await program();
     const quoted = [own.command, ...own.args].map((word) => `'${word}'`).join(" ");
     await Deno.writeTextFile(`${dir}/fedx`, `#!/bin/sh\nexec ${quoted} "$@"\n`, { mode: 0o755 });
@@ -32,11 +32,11 @@ Deno.test("README's walk-through runs word for word, on drawn films of 32 px", (
       return new TextDecoder().decode(output.stdout);
     };
     await shell("certificates");
-    assertStringIncludes(await shell("prepare"), "shard-c: 120 images");
+    assertStringIncludes(await shell("prepare"), "shard-c: 136 images");
     assertStringIncludes(await shell("doctor"), "nothing wrong");
     const [hub] = await Promise.all(["hub", ...SILOS].map(shell));
     assertStringIncludes(hub, "2 rounds in");
-    assertStringIncludes(await shell("after"), "scores.csv: 120 images");
+    assertStringIncludes(await shell("after"), "scores.csv: 136 images");
     assertStringIncludes(await Deno.readTextFile(`${dir}/roc.svg`), "<svg");
-    assertEquals((await Deno.readTextFile(`${dir}/scores.csv`)).trim().split("\n").length, 121);
+    assertEquals((await Deno.readTextFile(`${dir}/scores.csv`)).trim().split("\n").length, 137);
   }));
