@@ -1,5 +1,6 @@
 // Why: the command line is the only place that knows where libtorch and the shim lie and how many cores there are.
 import { fileURLToPath } from "node:url";
+import { exists } from "../files/exists.ts";
 import type { Libraries } from "../model/engine.ts";
 import { flavourOf, shimFile } from "../shim/libtorch/flavour.ts";
 import { findLibtorch, rememberLibtorch, TORCH_VERSION } from "../shim/libtorch/find.ts";
@@ -28,8 +29,7 @@ export async function libraries(): Promise<Libraries> {
   const flavour = await flavourOf(found.dir);
   const shim = Deno.env.get("FEDX_SHIM") ??
     fileURLToPath(new URL(`../../native/build/${shimFile(flavour)}`, import.meta.url));
-  const there = await Deno.stat(shim).then(() => true, () => false);
-  if (there) return { libtorch: found.dir, shim };
+  if (await exists(shim)) return { libtorch: found.dir, shim };
   const remedy = flavour === "cuda"
     ? "build it here (rebuild.sh of the archive), or name a libtorch for the CPU in FEDX_LIBTORCH"
     : REMEDY;

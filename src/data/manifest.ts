@@ -1,6 +1,5 @@
 /** A shard's `manifest.json`: what it says, how it is checked, and the digest that names a shard's content. */
-
-import { createHash } from "node:crypto";
+import { digest } from "../files/digest.ts";
 
 /** The three patient-disjoint parts of a shard; in `split.u8` they are 0, 1 and 2. */
 export type Split = "train" | "val" | "test";
@@ -74,9 +73,7 @@ const REBUILD = "build the shard again with `fedx prepare`";
 export function shardDigest(manifest: Omit<ShardManifest, "digest">): string {
   const { size, kernel, fit, labelRule, count } = manifest;
   const files = Object.keys(FILE_STRIDE).map((name) => [name, manifest.files[name].sha256]);
-  return createHash("sha256").update(JSON.stringify([1, size, kernel, fit, labelRule, count, files])).digest(
-    "hex",
-  );
+  return digest(JSON.stringify([1, size, kernel, fit, labelRule, count, files]));
 }
 
 /** Bytes that `name` must have in a shard of `count` films of `size` × `size`. */

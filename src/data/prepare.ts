@@ -5,7 +5,7 @@
  * to decode.
  */
 
-import { createHash } from "node:crypto";
+import { digest } from "../files/digest.ts";
 import { buildShard } from "./build.ts";
 import { checkFolder, ImageFolder } from "./image_folder.ts";
 import { type ShardManifest, type ShardSources, type Split, type SplitCount, SPLITS } from "./manifest.ts";
@@ -128,7 +128,7 @@ async function readRows(
   const bytes = await readTable(labels);
   const rows = parseLabels(bytes, labels);
   const sources: ShardSources = {
-    labels: createHash("sha256").update(bytes).digest("hex"),
+    labels: digest(bytes),
     rows: rows.length,
   };
   const column = rows.some((row) => row.split);

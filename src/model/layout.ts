@@ -5,7 +5,7 @@
  * All weights come first, all BatchNorm statistics after them, each block in torchvision's state_dict order and
  * each tensor in torchvision's OIHW element order. `num_batches_tracked` is not part of it.
  */
-import { createHash } from "node:crypto";
+import { digest } from "../files/digest.ts";
 
 /** Networks that the engine can build. */
 export type NetworkName = "efficientnet_b0";
@@ -129,5 +129,5 @@ export function layoutOf(network: NetworkName, options: { channels: 1 | 3 }): La
 export function fingerprint(layout: Layout): string {
   // RFC 8785 equals JSON.stringify for arrays of ASCII strings and integers.
   const canonical = JSON.stringify(layout.tensors.map((t) => [t.name, t.shape, t.offset]));
-  return createHash("sha256").update(canonical).digest("hex");
+  return digest(canonical);
 }

@@ -1,7 +1,8 @@
 import { fileURLToPath } from "node:url";
+import { readTextIfThere } from "../../files/exists.ts";
 import { WIRE_VERSION } from "../../fed/protocol/messages.ts";
 import { aboutShim, shimFile } from "../../shim/libtorch/flavour.ts";
-import { lastLibtorch, type Libtorch, readText } from "../../shim/libtorch/find.ts";
+import { lastLibtorch, type Libtorch } from "../../shim/libtorch/find.ts";
 import type { Values } from "../options/commands.ts";
 import type { Context } from "../main.ts";
 
@@ -41,7 +42,7 @@ function describe(found: Libtorch | null): string {
 async function builtShims(): Promise<Shim[]> {
   const texts = (["cpu", "cuda"] as const).map((flavour) => {
     const name = aboutShim(shimFile(flavour));
-    return readText(fileURLToPath(new URL(`../../native/build/${name}`, import.meta.url)));
+    return readTextIfThere(fileURLToPath(new URL(`../../native/build/${name}`, import.meta.url)));
   });
-  return (await Promise.all(texts)).filter((text) => text !== "").map((text) => JSON.parse(text) as Shim);
+  return (await Promise.all(texts)).filter((text) => text !== null).map((text) => JSON.parse(text) as Shim);
 }

@@ -4,7 +4,8 @@
  * It may be killed at any moment: every step is committed before anyone hears of it, and a restart with
  * the same proposal goes on from the last committed one.
  */
-import { digest, writeDurably } from "../../model/weights/model_file.ts";
+import { digest } from "../../files/digest.ts";
+import { writeDurably } from "../../files/durable.ts";
 import { type Layout, layoutOf } from "../../model/layout.ts";
 import { Admission, type ListMemory, type SeenLists } from "../pki/admission.ts";
 import { SILENCE } from "./attendance.ts";
@@ -14,7 +15,7 @@ import { absent, closeRun, unfinished } from "./closing.ts";
 import { FAILURES, ProtocolError } from "../protocol/errors.ts";
 import { type OnEvent, safely } from "../protocol/event.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
-import { nameFullDisk } from "../state/durable.ts";
+import { nameFullDisk } from "../state/full_disk.ts";
 import { handlerOf } from "./handlers.ts";
 import { requireOpenFiles } from "./open_files.ts";
 import { checkProposal, checkSame } from "../protocol/proposal.ts";

@@ -2,6 +2,7 @@
  * A run again, by its own rows and without a clock: with a budget the rows depend on how fast the silos were, so only
  * their repetition shows that a model is what its plan, data and builds make it.
  */
+import { exists } from "../../files/exists.ts";
 import { AggregatorState } from "./state.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { Plan, Proposal, Row } from "../protocol/messages.ts";
@@ -38,7 +39,7 @@ export async function readRecording(dir: string, options: { into: string }): Pro
       got,
     });
   };
-  if (await Deno.stat(`${dir}/run.sqlite`).then(() => false, () => true)) refuse("none");
+  if (!await exists(`${dir}/run.sqlite`)) refuse("none");
   using state = await AggregatorState.open(dir);
   const { proposal, plan } = state;
   const models = state.models(), counted = state.countedSilos();

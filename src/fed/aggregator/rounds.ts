@@ -7,7 +7,8 @@
 import { scaleFor } from "../maths/exact_sum.ts";
 import type { StoredRow } from "./state.ts";
 import { planRow, type RowTiming } from "../maths/budget.ts";
-import { removeIfThere, renameDurable } from "../state/durable.ts";
+import { removeIfThere } from "../../files/exists.ts";
+import { renameDurably } from "../../files/durable.ts";
 import { foldFiles } from "./fold_files.ts";
 import { abandonAt, closingTime, recentMedian } from "../maths/pace.ts";
 import type { Row, Scores } from "../protocol/messages.ts";
@@ -112,7 +113,7 @@ export async function closeRow(run: Run, stored: StoredRow): Promise<void> {
   });
   run.onEvent({ type: "folded", round: row.round, sha256, seconds: run.now() - started });
   await run.faultPoint("folded");
-  await renameDurable(`${path}.partial`, path);
+  await renameDurably(`${path}.partial`, path);
   await run.faultPoint("renamed");
   tellAbsent(run, row);
   const held = modelsToHold(run, row.round);

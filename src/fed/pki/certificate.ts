@@ -4,7 +4,8 @@
  * Why before: under TLS 1.3 a refused client certificate looks like a lost connection, so every fault
  * that can be seen from here is told here, with its remedy.
  */
-import { createHash, createPrivateKey, createPublicKey } from "node:crypto";
+import { createPrivateKey, createPublicKey } from "node:crypto";
+import { digest } from "../../files/digest.ts";
 import { keyOf, readCertificate } from "./der_certificate.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { type Issuer, issuerOf, onlyCertificate } from "./issuer.ts";
@@ -129,8 +130,7 @@ export function keyMatches(raw: Uint8Array, key: string): boolean {
 
 function report(raw: Uint8Array, { notAfter }: Peer, now: Date): Checked {
   const days = Math.floor((notAfter.getTime() - now.getTime()) / 86_400_000);
-  const fingerprint = createHash("sha256").update(raw).digest("hex");
-  const checked: Checked = { fingerprint, expires: notAfter.toISOString() };
+  const checked: Checked = { fingerprint: digest(raw), expires: notAfter.toISOString() };
   if (days < WARN_DAYS) {
     checked.warning = `the certificate expires in ${days} days; ` +
       "get another in time with: fedx ca request and fedx ca sign, or fedx ca issue";

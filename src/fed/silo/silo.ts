@@ -12,7 +12,7 @@ import { Client, sleep } from "../wire/client.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { type OnEvent, safely } from "../protocol/event.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
-import { nameFullDisk } from "../state/durable.ts";
+import { nameFullDisk } from "../state/full_disk.ts";
 import { Pulse, RoundOver } from "./heartbeat.ts";
 import {
   type Plan,

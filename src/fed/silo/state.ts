@@ -5,7 +5,7 @@
  * Of its training it keeps the one update, which spares a restarted silo the work and makes it send the very same
  * bytes again.
  */
-import { fileDigest } from "../state/durable.ts";
+import { fileDigest } from "../../files/digest.ts";
 import type { Past } from "./agreement.ts";
 import type { Plan, Proposal, Row, Scores } from "../protocol/messages.ts";
 import type { SiloResult } from "../training/result.ts";

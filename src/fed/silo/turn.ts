@@ -4,7 +4,8 @@
  * A written update is sent again as it is, never trained again unless its file is damaged: a silo killed at any
  * moment sends the same bytes.
  */
-import { digest, writeDurably } from "../../model/weights/model_file.ts";
+import { digest } from "../../files/digest.ts";
+import { writeDurably } from "../../files/durable.ts";
 import { fingerprint } from "../../model/layout.ts";
 import { delta } from "../maths/exact_sum.ts";
 import type { Client } from "../wire/client.ts";

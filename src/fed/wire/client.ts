@@ -12,7 +12,7 @@ import { type Answer, type Call, Connection, ConnectionLost } from "./connection
 import { Damage } from "./damage.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { OnEvent } from "../protocol/event.ts";
-import { readAt } from "../state/durable.ts";
+import { readAt } from "../../files/whole.ts";
 import { encodeFrames } from "../protocol/frame.ts";
 import type {
   Heartbeat,

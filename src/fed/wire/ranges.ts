@@ -6,7 +6,7 @@
  * of them there are. A stream closes once its bytes are with the socket, whose queue therefore counts too.
  */
 import type * as http2 from "node:http2";
-import { readAt } from "../state/durable.ts";
+import { readAt } from "../../files/whole.ts";
 import { countSent } from "./garbage.ts";
 import { type FileRange, RANGE_LIMIT } from "./exchange.ts";
 

@@ -5,9 +5,7 @@
  * written as 0, so `load_state_dict(strict=True)` takes them. Published digests are of the flat vector, never of a
  * file, whose metadata may differ between silos.
  */
-import { createHash, randomUUID } from "node:crypto";
-import { open, readFile, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { writeDurably } from "../../files/durable.ts";
 import { type Layout, layoutOf, type NetworkName } from "../layout.ts";
 import { type FileTensor, readSafetensors, safetensorsParts } from "./safetensors.ts";
 
@@ -45,12 +43,6 @@ export function preprocessingOf(channels: 1 | 3): Preprocessing {
   return channels === 1
     ? { kernel: KERNEL, fit: "fill", mean: [0.449], deviation: [0.226] }
     : { kernel: KERNEL, fit: "fill", mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] };
-}
-
-/** SHA-256 (hex) of the flat vector's little-endian f32 bytes. */
-export function digest(vector: Float32Array): string {
-  const bytes = new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
-  return createHash("sha256").update(bytes).digest("hex");
 }
 
 /** Cuts the flat vector into torchvision's state_dict, `num_batches_tracked` included; f32 data are views. */
@@ -101,38 +93,6 @@ export async function saveModel(
 }
 
 /**
- * Writes `bytes`, or parts that follow each other, so that a crash at any moment leaves the old file or the whole new one.
- *
- * @param options.mode permission bits of the file from its first byte on; the umask may narrow them @default {0o600}
- */
-export async function writeDurably(
-  path: string,
-  bytes: Uint8Array | Iterable<Uint8Array>,
-  options: { mode?: number } = {},
-): Promise<void> {
-  const temporary = `${path}.${randomUUID()}.tmp`;
-  try {
-    const file = await open(temporary, "wx", options.mode ?? 0o600);
-    try {
-      for (const part of bytes instanceof Uint8Array ? [bytes] : bytes) await file.writeFile(part);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (cause) {
-    await rm(temporary, { force: true });
-    throw cause;
-  }
-  const folder = await open(dirname(path), "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
-
-/**
  * Reads a model that fedx wrote.
  *
  * @throws {SyntaxError} when the file is not such a model: the text names the file and what is wrong, e.g. the first
@@ -142,7 +102,7 @@ export async function loadModel(
   path: string,
 ): Promise<{ vector: Float32Array<ArrayBuffer>; layout: Layout; metadata: ModelMetadata }> {
   try {
-    const { tensors, metadata: strings } = readSafetensors(await readFile(path));
+    const { tensors, metadata: strings } = readSafetensors(await Deno.readFile(path));
     const metadata = parseMetadata(strings.fedx);
     const layout = layoutOf(metadata.network, { channels: metadata.channels });
     return { vector: vectorOf(tensors, layout), layout, metadata };

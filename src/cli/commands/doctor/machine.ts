@@ -1,5 +1,6 @@
 // Why: a wheel of libtorch asks for a system of a certain age, and the roles for one Deno; both show before anything is opened.
 import { constrainedMemory } from "node:process";
+import { exists } from "../../../files/exists.ts";
 import { LEAST_FILES, requireOpenFiles } from "../../../fed/aggregator/open_files.ts";
 import { PINNED_DENO, TLS_SWITCH } from "../../../fed/wire/tls.ts";
 import { cores } from "../../engine.ts";
@@ -103,6 +104,5 @@ async function readGlibc(): Promise<string | null> {
       [];
     if (version !== undefined) return version;
   }
-  const musl = await Deno.stat("/lib/ld-musl-x86_64.so.1").then(() => true, () => false);
-  return musl ? "musl" : null;
+  return await exists("/lib/ld-musl-x86_64.so.1") ? "musl" : null;
 }
