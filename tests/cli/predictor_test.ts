@@ -6,7 +6,7 @@ import { preprocessingOf, saveModel } from "../../src/model/weights/model_file.t
 import { openedLibrary } from "../../src/shim/library.ts";
 import { layoutOf } from "../../src/model/layout.ts";
 import { films, vectorOf } from "../golden/model.ts";
-import { inFolder } from "../folder.ts";
+import { inFolder } from "../testing/folder.ts";
 
 const layout = layoutOf("efficientnet_b0", { channels: 1 });
 const vector = vectorOf(layout);
