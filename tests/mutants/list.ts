@@ -97,7 +97,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     text: "if (patients >= fewest) return;",
     fault: "if (patients > 0) return;",
-    tests: ["silo/accept_test.ts"],
+    tests: ["silo/limits_test.ts"],
   },
   // What leaves a hospital, and how models are chosen.
   {
@@ -192,7 +192,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     text: "const j = mulHigh(random[i], i + 1);",
     fault: "const j = mulHigh(random[i], i);",
-    tests: ["model/order_test.ts"],
+    tests: ["model/image_order_test.ts"],
   },
   // The engine.
   {
