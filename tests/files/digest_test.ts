@@ -1,6 +1,6 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { digest, fileDigest } from "../../src/files/digest.ts";
-import { inFolder } from "../folder.ts";
+import { inFolder } from "../testing/folder.ts";
 
 /** SHA-256 of "abc", from FIPS 180-4's examples. */
 const ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";

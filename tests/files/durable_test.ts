@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { renameDurably, writeDurably } from "../../src/files/durable.ts";
-import { inFolder } from "../folder.ts";
+import { inFolder } from "../testing/folder.ts";
 
 /** What was synced and renamed while `work` went on, in order; a synced folder is told from a synced file. */
 async function watched(work: () => Promise<void>): Promise<string[]> {

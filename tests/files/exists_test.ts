@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { exists, isTaken, readTextIfThere, removeIfThere } from "../../src/files/exists.ts";
 import { modeOpenToOthers } from "../../src/files/private.ts";
-import { inFolder } from "../folder.ts";
+import { inFolder } from "../testing/folder.ts";
 
 Deno.test("exists and isTaken: a file and a folder both are; a link that leads nowhere only takes its name", () =>
   inFolder(async (dir) => {

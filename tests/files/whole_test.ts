@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { readAt, writeAll, writeAllSync } from "../../src/files/whole.ts";
-import { inFolder } from "../folder.ts";
+import { inFolder } from "../testing/folder.ts";
 
 Deno.test("readAt fills the whole buffer or says where the file ends", () =>
   inFolder(async (dir) => {
