@@ -2,13 +2,17 @@
 import { fileURLToPath } from "node:url";
 import { exists } from "../files/exists.ts";
 import type { Libraries } from "./engine.ts";
+import { RUN_DENO } from "../version.ts";
 import { flavourOf, shimFile } from "../shim/libtorch/flavour.ts";
 import { findLibtorch, rememberLibtorch, TORCH_VERSION } from "../shim/libtorch/find.ts";
 
 /** How a user gets what the engine needs: the one file carries the shim, a clone fetches and builds. */
 export const REMEDY = Deno.build.standalone || import.meta.url.endsWith(".js")
   ? `name a libtorch in FEDX_LIBTORCH, or install one: python3 -m pip install torch==${TORCH_VERSION}`
-  : "run `npx -y deno@2.9.3 task build` once, or name a libtorch in FEDX_LIBTORCH";
+  : `run \`${RUN_DENO} task build\` once, or name a libtorch in FEDX_LIBTORCH`;
+
+/** The folder of the shims, in a clone and in the one file, whose bundle lies as deep as this module does. */
+export const BUILT = fileURLToPath(new URL("../../native/build/", import.meta.url));
 
 /** The most threads that the engine takes. */
 const MOST_THREADS = 256;
@@ -27,8 +31,7 @@ export async function libraries(): Promise<Libraries> {
   }
   await rememberLibtorch(found);
   const flavour = await flavourOf(found.dir);
-  const shim = Deno.env.get("FEDX_SHIM") ??
-    fileURLToPath(new URL(`../../native/build/${shimFile(flavour)}`, import.meta.url));
+  const shim = Deno.env.get("FEDX_SHIM") ?? `${BUILT}${shimFile(flavour)}`;
   if (await exists(shim)) return { libtorch: found.dir, shim };
   const remedy = flavour === "cuda"
     ? "build it here (rebuild.sh of the archive), or name a libtorch for the CPU in FEDX_LIBTORCH"

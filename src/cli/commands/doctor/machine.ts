@@ -2,7 +2,8 @@
 import { constrainedMemory } from "node:process";
 import { exists } from "../../../files/exists.ts";
 import { LEAST_FILES, requireOpenFiles } from "../../../fed/aggregator/open_files.ts";
-import { PINNED_DENO, TLS_SWITCH } from "../../../fed/wire/tls.ts";
+import { TLS_SWITCH } from "../../../fed/wire/tls.ts";
+import { PINNED_DENO, RUN_DENO } from "../../../version.ts";
 import { cores } from "../../../model/libraries.ts";
 import { bad, bytes, type Check, failed, good, open } from "./check.ts";
 
@@ -76,7 +77,7 @@ function runtime({ deno, checkedTls }: MachineFacts): Check {
   }
   return deno === PINNED_DENO
     ? good("runtime", `Deno ${deno}`)
-    : bad("runtime", `Deno ${deno}, expected ${PINNED_DENO}`, `run \`npx -y deno@${PINNED_DENO}\``);
+    : bad("runtime", `Deno ${deno}, expected ${PINNED_DENO}`, `run \`${RUN_DENO}\``);
 }
 
 function memory({ memory, available, limited }: MachineFacts): Check {
