@@ -8,20 +8,18 @@ import type * as v from "valibot";
 import { ProtocolError } from "../protocol/errors.ts";
 import {
   parseMessage,
+  type Plan,
   PlanSchema,
+  type Proposal,
   ProposalSchema,
+  type Receipt,
+  type Registration,
   RegistrationSchema,
+  type Row,
   RowSchema,
+  type Scores,
   ScoresSchema,
-} from "../protocol/schema.ts";
-import type {
-  Plan,
-  Proposal,
-  Receipt,
-  Registration,
-  Row,
-  Scores,
-  UpdateStart,
+  type UpdateStart,
 } from "../protocol/messages.ts";
 import type { Recording } from "./replay.ts";
 import { AGGREGATOR, StateFolder, UNFINISHED_MODEL } from "../state/folder.ts";

@@ -14,23 +14,21 @@ import { ProtocolError } from "../protocol/errors.ts";
 import type { OnEvent } from "../protocol/event.ts";
 import { readAt } from "../state/durable.ts";
 import { encodeFrames } from "../protocol/frame.ts";
-import type {
-  Heartbeat,
-  HeartbeatAnswer,
-  Receipt,
-  Registration,
-  RunView,
-  Scores,
-  UpdateStart,
-} from "../protocol/messages.ts";
 import {
   ErrorBodySchema,
+  type Heartbeat,
+  type HeartbeatAnswer,
   HeartbeatAnswerSchema,
   parseMessage,
+  type Receipt,
   ReceivedSchema,
+  type Registration,
+  type RunView,
   RunViewSchema,
+  type Scores,
   UpdateProgressSchema,
-} from "../protocol/schema.ts";
+  type UpdateStart,
+} from "../protocol/messages.ts";
 import { ASK_AGAIN } from "./slots.ts";
 
 /** Bytes of a model asked for at once. */

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { FAILURES, isFailureCode, ProtocolError } from "../../../src/fed/protocol/errors.ts";
-import { ErrorBodySchema, parseMessage } from "../../../src/fed/protocol/schema.ts";
+import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
+import { FAILURES, isFailureCode } from "../../../src/fed/protocol/failures.ts";
+import { ErrorBodySchema, parseMessage } from "../../../src/fed/protocol/messages.ts";
 
 Deno.test("FAILURES: every entry is complete and retryable ones are never a plain refusal", () => {
   for (const [code, failure] of Object.entries(FAILURES)) {
@@ -18,7 +19,7 @@ Deno.test("FAILURES: total, src/fed raises every code of the table and no other"
   for await (const { isDirectory, name } of Deno.readDir(folder)) {
     assert(isDirectory, `${name} lies in no room`);
     for await (const file of Deno.readDir(new URL(`${name}/`, folder))) {
-      if (file.name !== "errors.ts") {
+      if (file.name !== "failures.ts") {
         texts.push(await Deno.readTextFile(new URL(`${name}/${file.name}`, folder)));
       }
     }

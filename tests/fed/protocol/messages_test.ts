@@ -15,7 +15,7 @@ import {
   type Row,
   type RunView,
 } from "../../../src/fed/protocol/messages.ts";
-import * as schema from "../../../src/fed/protocol/schema.ts";
+import * as schema from "../../../src/fed/protocol/messages.ts";
 import { preset } from "../../../src/model/recipe.ts";
 import { preprocessingOf } from "../../../src/model/weights/model_file.ts";
 
