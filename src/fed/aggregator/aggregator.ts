@@ -12,7 +12,6 @@ import { ascii } from "../protocol/ascii.ts";
 import { AggregatorState } from "./state.ts";
 import { absent, closeRun, unfinished } from "./closing.ts";
 import { ProtocolError } from "../protocol/errors.ts";
-import { FAILURES } from "../protocol/failures.ts";
 import { type OnEvent, safely } from "../protocol/event.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
 import { nameFullDisk } from "../state/durable.ts";
@@ -211,7 +210,7 @@ function abandon(run: Run, wanted: Wanted): number {
 /** Failures whose values are one hospital's counts or speed: the others are told without them. */
 const NUMBERS: ReadonlySet<string> = new Set(["share_too_large", "budget_over"]);
 
-const withoutNumbers = ({ code, remedy }: ProtocolError) => `${FAILURES[code].text} (remedy: ${remedy})`;
+const withoutNumbers = ({ what, remedy }: ProtocolError) => `${what} (remedy: ${remedy})`;
 
 /** Tells the silos that are there until they have left, for a few seconds; what is committed stays, so a restart goes on. */
 async function fail(run: Run, error: ProtocolError, signal?: AbortSignal): Promise<void> {

@@ -1,4 +1,5 @@
 /** The one error class of the federation that callers branch on. */
+import { type Refusal, sentence } from "../../refusal.ts";
 import { ascii } from "./ascii.ts";
 import type { ErrorBody } from "./error_body.ts";
 import { type FailureCode, FAILURES, isFailureCode } from "./failures.ts";
@@ -6,12 +7,13 @@ import { type FailureCode, FAILURES, isFailureCode } from "./failures.ts";
 /** What acts on a terminal or is not to be seen there: control characters, directions, line separators. */
 const HIDDEN = /[\p{Control}\p{Format}\p{Line_Separator}\p{Paragraph_Separator}]/gu;
 
-/** A refusal with both values and the remedy; reads “Cannot <do>: expected X, got Y (remedy: …)”. */
-export class ProtocolError extends Error {
+/** A refusal with a code of the table, which gives its first words, its status and its remedy. */
+export class ProtocolError extends Error implements Refusal {
   override readonly name = "ProtocolError";
   readonly code: FailureCode;
   readonly status: number;
   readonly retryable: boolean;
+  readonly what: string;
   readonly expected: string;
   readonly got: string;
   readonly remedy: string;
@@ -21,16 +23,15 @@ export class ProtocolError extends Error {
     code: FailureCode,
     values: { expected: string; got: string; remedy?: string; cause?: unknown },
   ) {
-    const failure = FAILURES[code];
-    const remedy = values.remedy ?? failure.remedy;
+    const { status, retryable, what, remedy: usual } = FAILURES[code];
+    const remedy = values.remedy ?? usual;
     // What a peer sent may stand in them: none of it acts on a terminal.
     const [expected, got] = [values.expected, values.got].map((text) => text.replaceAll(HIDDEN, "?"));
-    super(`${failure.text}: expected ${expected}, got ${got} (remedy: ${remedy})`, {
-      cause: values.cause,
-    });
+    super(sentence({ what, expected, got, remedy }), { cause: values.cause });
     this.code = code;
-    this.status = failure.status;
-    this.retryable = failure.retryable;
+    this.status = status;
+    this.retryable = retryable;
+    this.what = what;
     this.expected = expected;
     this.got = got;
     this.remedy = remedy;

@@ -6,21 +6,21 @@
 interface Failure {
   readonly status: number;
   readonly retryable: boolean;
-  /** Reads “Cannot …”, without a full stop. */
-  readonly text: string;
+  /** How the refusal begins: “Cannot …”, without its colon. */
+  readonly what: string;
   readonly remedy: string;
 }
 
-const fatal = (status: number, text: string, remedy: string): Failure => ({
+const fatal = (status: number, what: string, remedy: string): Failure => ({
   status,
   retryable: false,
-  text,
+  what,
   remedy,
 });
-const passing = (status: number, text: string, remedy: string): Failure => ({
+const passing = (status: number, what: string, remedy: string): Failure => ({
   status,
   retryable: true,
-  text,
+  what,
   remedy,
 });
 

@@ -7,7 +7,7 @@ Deno.test("FAILURES: every entry is complete and retryable ones are never a plai
   for (const [code, failure] of Object.entries(FAILURES)) {
     assert(/^[a-z]+(_[a-z]+)*$/.test(code), code);
     assert(failure.status === 0 || (failure.status >= 400 && failure.status < 600), code);
-    assert(failure.text.startsWith("Cannot ") && !failure.text.endsWith("."), code);
+    assert(failure.what.startsWith("Cannot ") && !failure.what.endsWith("."), code);
     assert(failure.remedy.length > 5, code);
     if ([403, 404, 405, 413].includes(failure.status)) assert(!failure.retryable, code);
   }
