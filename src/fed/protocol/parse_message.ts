@@ -42,16 +42,10 @@ function checkWire(value: unknown): void {
 function describe(issue: v.BaseIssue<unknown>, what: string): { expected: string; got: string } {
   const path = v.getDotPath(issue) ?? what;
   const got = (issue.received ?? "something else").slice(0, 80);
-  if (issue.type === "raw_check") {
-    const [, expected, value] = /expected (.*), got (.*)$/.exec(issue.message) ?? ["", issue.message, got];
-    return { expected: `${expected} at ${path}`, got: value.slice(0, 80) };
-  }
   if (issue.expected === "never") return { expected: `${what} without the key ${path}`, got: "that key" };
   if (got === "undefined") return { expected: `${what} with the key ${path}`, got: "none" };
-  const wanted = issue.kind === "validation" && issue.type !== "regex" && issue.type !== "check"
-    ? issue.expected ?? issue.message
-    : issue.kind === "schema"
-    ? issue.expected ?? issue.message
-    : issue.message;
+  const wanted = issue.type === "regex" || issue.type === "check"
+    ? issue.message
+    : issue.expected ?? issue.message;
   return { expected: `${wanted} at ${path}`, got };
 }

@@ -1,6 +1,7 @@
 /** The training recipe as it comes over the wire, inside a proposal. */
 import * as v from "valibot";
 import { checkRecipe, type Recipe } from "../../model/recipe.ts";
+import { isRefusal } from "../../refusal.ts";
 import { fraction, integer, number, text } from "./fields.ts";
 
 const fields = v.strictObject({
@@ -38,7 +39,8 @@ export const RecipeSchema: v.GenericSchema<unknown, Recipe> = v.pipe(
     try {
       checkRecipe(dataset.value);
     } catch (error) {
-      addIssue({ message: (error as Error).message });
+      if (!isRefusal(error)) throw error;
+      addIssue({ expected: error.expected, received: error.got, message: error.message });
     }
   }),
 );

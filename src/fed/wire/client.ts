@@ -245,8 +245,9 @@ export class Client implements Disposable {
   #compareClocks(answer: Answer, sent: number): void {
     if (this.#ahead !== undefined) return;
     this.#ahead = clockAhead(answer.headers.date, { sent, received: Date.now() });
-    const text = clockWarning(this.#ahead);
-    if (text !== null) this.#options.onEvent({ type: "warning", text });
+    const warning = clockWarning(this.#ahead);
+    if (warning === null) return;
+    this.#options.onEvent({ type: "warning", text: `${warning.problem}; ${warning.remedy}` });
   }
 
   async #connect(): Promise<Connection> {
