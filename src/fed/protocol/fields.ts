@@ -3,7 +3,7 @@
  * this machine keep or compute with what has no end.
  */
 import * as v from "valibot";
-import { MOST_IMAGES } from "./limits.ts";
+import { MOST_IMAGES } from "./claims.ts";
 
 /** Version of the frames, paths and messages; peers with another one refuse each other. */
 export const WIRE_VERSION = 2;

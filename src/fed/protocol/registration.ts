@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { ProtocolError } from "./errors.ts";
 import { Digest, images, integer, number, SiloName, text, WIRE_VERSION } from "./fields.ts";
-import { MOST_IMAGES, SPEEDS } from "./limits.ts";
+import { MOST_IMAGES, SPEEDS } from "./claims.ts";
 import type { Proposal } from "./proposal.ts";
 
 /** Images, patients and positive images of one split. */
