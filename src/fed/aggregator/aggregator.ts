@@ -18,7 +18,7 @@ import { nameFullDisk } from "../state/durable.ts";
 import { handlerOf } from "./handlers.ts";
 import { requireOpenFiles } from "./open_files.ts";
 import { checkProposal, checkSame } from "../protocol/proposal.ts";
-import { newRunId, type Proposal, type Row } from "../protocol/messages.ts";
+import { newRunId, type Proposal, type RoundSettings } from "../protocol/messages.ts";
 import { freezePlan, gather, lacking, type Wanted } from "./quorum.ts";
 import type { AggregatorResult } from "../training/result.ts";
 import { abandonTime, closeRow, openRow } from "./rounds.ts";
@@ -195,7 +195,7 @@ async function listen(run: Run, { identity }: Credentials, options: AggregatorOp
 }
 
 /** The updates of a row, until the end of the budget. */
-function wantedOf(run: Run, { round, roster }: Row, signal?: AbortSignal): Wanted {
+function wantedOf(run: Run, { round, roster }: RoundSettings, signal?: AbortSignal): Wanted {
   const has = (silo: string) => run.state.receipt(round, silo) !== null;
   return { what: "updates", round, roster: () => roster, has, giveUp: abandonTime(run), signal };
 }

@@ -15,8 +15,8 @@ import {
   type Receipt,
   type Registration,
   RegistrationSchema,
-  type Row,
-  RowSchema,
+  type RoundSettings,
+  RoundSettingsSchema,
   type Scores,
   ScoresSchema,
   type UpdateStart,
@@ -36,7 +36,7 @@ const SCHEMA = `
 
 /** A committed row; `opened` is seconds by the run's clock at its first opening. */
 export interface StoredRow {
-  row: Row;
+  row: RoundSettings;
   opened: number;
 }
 
@@ -140,7 +140,7 @@ export class AggregatorState implements Disposable {
   /** All rows, oldest first. */
   rows(): StoredRow[] {
     return this.#all("SELECT json, opened FROM rows ORDER BY round").map((stored) => ({
-      row: parseStored(RowSchema, stored.json as string, "a row"),
+      row: parseStored(RoundSettingsSchema, stored.json as string, "a row"),
       opened: stored.opened as number,
     }));
   }

@@ -2,7 +2,7 @@
  * What the roles report through `onEvent`, as one discriminated union; only `src/cli` prints. No event holds a
  * pixel, a score of one image, a patient id or a file name of one.
  */
-import type { Plan, Proposal, Registration, Row, Scores, SiloPhase } from "./messages.ts";
+import type { Plan, Proposal, Registration, RoundSettings, Scores, SiloPhase } from "./messages.ts";
 
 /**
  * What a silo is doing in the round: the phase that it tells in its heartbeats, or what the aggregator knows by itself,
@@ -26,7 +26,7 @@ export type FedEvent =
   | { type: "proposal"; proposal: Proposal }
   | { type: "joined"; silo: string; registration: Registration }
   | { type: "plan"; planId: string; plan: Plan }
-  | { type: "row"; row: Row }
+  | { type: "row"; row: RoundSettings }
   | { type: "pulled"; round: number; bytes: number; seconds?: number; silo?: string }
   | { type: "scored"; silo: string; round: number; scores: Scores }
   | { type: "progress"; silo: string; round: number; phase: SiloPhase; step: number; steps: number }

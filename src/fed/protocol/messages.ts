@@ -4,7 +4,7 @@
  * are refused when `parseMessage` reads it.
  *
  * Terms: a *proposal* is every setting the operator chose; the *plan* is the proposal frozen with roster and class
- * weights; a *row* is one round's settings; an *update* is one silo's weight delta with its example count.
+ * weights; a *row* is one round's settings (`RoundSettings`); an *update* is one silo's weight delta with its example count.
  * Durations are seconds, digests lower-case SHA-256 hex, offsets and sizes on the wire bytes.
  */
 export { WIRE_VERSION } from "./fields.ts";
@@ -13,7 +13,7 @@ export { type ErrorBody, ErrorBodySchema } from "./error_body.ts";
 export { type Proposal, ProposalSchema } from "./proposal.ts";
 export { type Registration, RegistrationSchema, type SplitCounts } from "./registration.ts";
 export { type Plan, planId, PlanSchema } from "./plan.ts";
-export { type Row, RowSchema, type Scale, type Stretch } from "./round_settings.ts";
+export { type RoundSettings, RoundSettingsSchema, type Scale, type Stretch } from "./round_settings.ts";
 export { newRunId, type RunState, type RunView, RunViewSchema } from "./run_view.ts";
 export {
   type Receipt,

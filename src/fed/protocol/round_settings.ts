@@ -18,7 +18,7 @@ const ScaleSchema = v.strictObject({
 export type Scale = v.InferOutput<typeof ScaleSchema>;
 
 /** One round's settings. They hold no times, so that a round can be replayed. */
-export const RowSchema = v.strictObject({
+export const RoundSettingsSchema = v.strictObject({
   version: v.literal(2),
   /** The run's id, 32 hex digits. */
   run: RunId,
@@ -35,4 +35,4 @@ export const RowSchema = v.strictObject({
   scale: ScaleSchema,
   last: v.boolean(),
 });
-export type Row = v.InferOutput<typeof RowSchema>;
+export type RoundSettings = v.InferOutput<typeof RoundSettingsSchema>;

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { Digest, roundOrStart, RunId, text } from "./fields.ts";
 import { PlanSchema } from "./plan.ts";
 import { ProposalSchema } from "./proposal.ts";
-import { RowSchema } from "./round_settings.ts";
+import { RoundSettingsSchema } from "./round_settings.ts";
 
 export const RunStateSchema = v.picklist(["joining", "round", "closing", "finished", "failed"]);
 export type RunState = v.InferOutput<typeof RunStateSchema>;
@@ -17,7 +17,7 @@ export const RunViewSchema = v.strictObject({
   plan: v.nullable(PlanSchema),
   planId: v.nullable(Digest),
   /** The open round's settings; null while joining and after the last round. */
-  row: v.nullable(RowSchema),
+  row: v.nullable(RoundSettingsSchema),
   /** Number of the open round; in the closing phase the number of rounds done. */
   round: roundOrStart,
   /** Set when every silo has scored g(R); round 0 is the start. */

@@ -13,7 +13,7 @@ import {
   type Plan,
   planId,
   type Proposal,
-  type Row,
+  type RoundSettings,
   type RunView,
 } from "../../../src/fed/protocol/messages.ts";
 import { preset } from "../../../src/model/recipe.ts";
@@ -50,7 +50,7 @@ function plan(): Plan {
   return { ...proposal(), roster: ["a", "b"], pooled, classWeights: [0.8, 1.3] };
 }
 
-function row(): Row {
+function row(): RoundSettings {
   return {
     version: 2,
     run: RUN,
