@@ -32,6 +32,9 @@ const ROOMS: Record<string, string[]> = {
   silo: ["protocol", "maths", "pki", "state", "wire", "training"],
 };
 
+/** What messages say of the model; of a shard the protocol knows types alone. */
+const PROTOCOL_MODEL = ["recipe.ts", "layout.ts", "weights/model_file.ts"].map((file) => `src/model/${file}`);
+
 function room(path: string): string | undefined {
   return /^src\/fed\/([^/]+)\//.exec(path)?.[1];
 }
@@ -54,6 +57,10 @@ function wrongEdges({ path, text }: Source): string[] {
     const [own, other] = [room(path), room(target)];
     if (own !== undefined && other !== undefined && own !== other && !ROOMS[own]?.includes(other)) {
       return [`${path} must not import ${target}: ${own} may import ${ROOMS[own] ?? "nothing"}`];
+    }
+    if (own === "protocol" && /^src\/(model|data)\//.test(target)) {
+      const fine = PROTOCOL_MODEL.includes(target) || (to === "src/data" && edge.typeOnly);
+      return fine ? [] : [`${path} must not import ${target}: protocol may import ${PROTOCOL_MODEL}`];
     }
     const fine = allowed.includes(to) ||
       (GROUND.test(target) && !GROUND.test(path)) ||
@@ -81,6 +88,9 @@ Deno.test("architecture: an import against the arrows is reported", () => {
       assert(!allowed || from === to || !ROOMS[to].includes(from), `${from} ↔ ${to}`);
     }
   }
+  assertEquals(bad("src/fed/protocol/plan.ts", 'import { Engine } from "../../model/engine.ts";'), 1);
+  assertEquals(bad("src/fed/protocol/plan.ts", 'import { preset } from "../../model/recipe.ts";'), 0);
+  assertEquals(bad("src/fed/protocol/plan.ts", 'import { Shard } from "../../data/shard.ts";'), 1);
   assertEquals(bad("src/fed/silo/silo.ts", 'import { open } from "../../shim/library.ts";'), 1);
   assertEquals(bad("src/data/shard.ts", 'import { digest } from "../files/digest.ts";'), 0);
   assertEquals(bad("src/files/digest.ts", 'import { fetchTorch } from "../shim/libtorch/fetch.ts";'), 1);

@@ -14,7 +14,7 @@ import { removeIfThere } from "../../files/exists.ts";
 import { renameDurably, syncFile } from "../../files/durable.ts";
 import { FrameReader } from "../protocol/frame.ts";
 import { PRIVATE_FILE } from "../../files/private.ts";
-import type { Receipt, Row, UpdateProgress, UpdateStart } from "../protocol/messages.ts";
+import type { Receipt, RoundSettings, UpdateProgress, UpdateStart } from "../protocol/messages.ts";
 import type { Run } from "./run.ts";
 import { SLOTS, Slots } from "../wire/slots.ts";
 import { RANGE_LIMIT } from "../wire/exchange.ts";
@@ -136,7 +136,7 @@ export class Inbox {
   }
 
   /** @throws {ProtocolError} `round_closed`, `no_round`. */
-  #checkOpen(round: number): Row {
+  #checkOpen(round: number): RoundSettings {
     const row = this.#run.open?.row;
     const { phase, rounds, folding } = this.#run;
     const closed = round <= Math.max(rounds, folding) || phase !== "round";

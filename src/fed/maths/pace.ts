@@ -6,7 +6,7 @@
  * stopped for minutes, may cost the run some of its rows, but neither ends it.
  */
 import { median } from "./median.ts";
-import { SPEEDS } from "../protocol/limits.ts";
+import { SPEEDS } from "../protocol/claims.ts";
 
 /** Where in the budget a run is meant to end: the middle of its last 5 %. */
 const AIM = 0.975;

@@ -1,5 +1,6 @@
 /** How keys and certificates are written: durably, a key for its owner alone, and never over another one. */
 import type * as x509 from "@peculiar/x509";
+import { refusal } from "../../refusal.ts";
 import { writeDurably } from "../../files/durable.ts";
 import { isTaken, readTextIfThere } from "../../files/exists.ts";
 import { modeOpenToOthers } from "../../files/private.ts";
@@ -19,7 +20,8 @@ export async function writeText(path: string, text: string, mode = 0o644): Promi
 export async function refuseExisting(what: string, paths: string[], remedy: string): Promise<void> {
   for (const path of paths) {
     if (await isTaken(path)) {
-      throw new Deno.errors.AlreadyExists(`Cannot ${what}: expected no ${path}, got one; ${remedy}`);
+      const parts = { what: `Cannot ${what}`, expected: `no ${path}`, got: "one", remedy };
+      throw refusal(Deno.errors.AlreadyExists, parts);
     }
   }
 }
@@ -34,9 +36,12 @@ export async function refuseOtherCa(
 ): Promise<void> {
   const found = await readTextIfThere(path);
   if (found === null || found === options.pem) return;
-  throw new Deno.errors.AlreadyExists(
-    `Cannot ${options.what}: expected no ${path} or this CA's, got another; ${options.remedy}`,
-  );
+  throw refusal(Deno.errors.AlreadyExists, {
+    what: `Cannot ${options.what}`,
+    expected: `no ${path} or this CA's`,
+    got: "another",
+    remedy: options.remedy,
+  });
 }
 
 /**
@@ -47,8 +52,10 @@ export async function refuseReadableKey(path: string, options: { lost?: string }
   const { lost = "make a new key and certificate" } = options;
   const mode = await modeOpenToOthers(path);
   if (mode === null) return;
-  throw new Error(
-    `Cannot use ${path}: expected mode 0600, got ${mode}, which others may read; ` +
-      `run: chmod 600 ${path} (and ${lost} if others had access)`,
-  );
+  throw refusal(Error, {
+    what: `Cannot use ${path}`,
+    expected: "mode 0600",
+    got: `${mode}, which others may read`,
+    remedy: `run: chmod 600 ${path} (and ${lost} if others had access)`,
+  });
 }
