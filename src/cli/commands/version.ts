@@ -2,8 +2,8 @@ import { fileURLToPath } from "node:url";
 import { WIRE_VERSION } from "../../fed/protocol/messages.ts";
 import { aboutShim, shimFile } from "../../shim/libtorch/flavour.ts";
 import { lastLibtorch, type Libtorch, readText } from "../../shim/libtorch/find.ts";
-import type { Values } from "../options/commands.ts";
-import type { Context } from "../main.ts";
+import type { Context } from "../context.ts";
+import type { version } from "../options/table/version.ts";
 
 /** The program's version. */
 export const VERSION = "0.1.0";
@@ -16,7 +16,7 @@ interface Shim {
 }
 
 /** Prints what this program is made of; opens no library and starts no program, so that it answers at once. */
-export async function run({ output }: Context<Values<"version">>): Promise<void> {
+export async function run({ output }: Context<typeof version>): Promise<void> {
   const build = Deno.env.get("FEDX_BUILD") ?? null;
   const shims = await builtShims();
   const found = await lastLibtorch();

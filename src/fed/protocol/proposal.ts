@@ -1,15 +1,19 @@
 /** The operator's settings before anything is stored: what a run can have, and what differs from a stored run. */
 import { ProtocolError } from "./errors.ts";
 import type { Proposal } from "./messages.ts";
-import { parseMessage, ProposalSchema } from "./schema.ts";
+import { parseMessage, ProposalSchema, SettingsSchema } from "./schema.ts";
+
+/** The settings before the first weights are known, which may have to be fetched. */
+export type RunSettings = Omit<Proposal, "init">;
 
 /**
  * Whether a run can have these settings; a restart reads them back through the same schema.
  * @throws {ProtocolError} `bad_proposal`, naming the field.
  */
-export function checkProposal(proposal: Proposal): void {
+export function checkProposal(proposal: Proposal | RunSettings): void {
   const { quorum, silos } = proposal;
-  parseMessage(ProposalSchema, JSON.stringify(proposal), { what: "the settings", code: "bad_proposal" });
+  const schema = "init" in proposal ? ProposalSchema : SettingsSchema;
+  parseMessage<unknown>(schema, JSON.stringify(proposal), { what: "the settings", code: "bad_proposal" });
   if (quorum > silos.length) {
     throw new ProtocolError("bad_proposal", {
       expected: `a --quorum of 1 to ${silos.length}, the silos invited`,

@@ -108,6 +108,8 @@ const proposal = {
   histogram: v.strictObject({ bins: v.literal(62), low: v.literal(-8), high: v.literal(8) }),
 };
 export const ProposalSchema: Schema<p.Proposal> = v.strictObject(proposal);
+const { init: _init, ...settings } = proposal;
+export const SettingsSchema: Schema<Omit<p.Proposal, "init">> = v.strictObject(settings);
 
 const splitCounts = v.strictObject({ images, patients: images, positives: images });
 export const RegistrationSchema: Schema<p.Registration> = v.strictObject({

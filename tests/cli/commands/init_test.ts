@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { readSection } from "../../../src/cli/options/config.ts";
+import { readSection } from "../../../src/cli/options/toml.ts";
 import { COMMANDS } from "../../../src/cli/options/commands.ts";
 import { run } from "../../../src/cli/commands/init.ts";
 import { inFolder } from "../../testing/folder.ts";
@@ -14,7 +14,7 @@ Deno.test("init adds the section that a file lacks and refuses one that is there
     await init({ silo: "b" });
     const text = await Deno.readTextFile(out);
     const section = (command: "aggregate" | "train", silo?: string) =>
-      readSection(text, { file: out, command: COMMANDS[command], silo });
+      readSection({ file: out, text }, { command: COMMANDS[command], silo });
     assertEquals(section("aggregate").values.budget, 1200);
     assertEquals(section("train", "a").values.tls, `${dir}/tls-a`);
     assertEquals(section("train").silos, ["a", "b"]);
