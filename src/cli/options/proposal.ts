@@ -4,7 +4,9 @@ import type { RunSettings } from "../../fed/protocol/proposal.ts";
 import { preset, type Recipe } from "../../model/recipe.ts";
 import { preprocessingOf } from "../../model/weights/model_file.ts";
 import type { Started } from "../start.ts";
+import { parseDuration } from "./duration.ts";
 import type { OptionValues } from "./option.ts";
+import { aggregate } from "./table/aggregate.ts";
 import type { TRAINING } from "./table/training.ts";
 
 /** What `aggregate` and `local` say about training. */
@@ -41,7 +43,7 @@ export function settingsOf(values: RunValues): RunSettings {
     silos: values.silos,
     quorum: values.quorum ?? values.silos.length,
     roundTimeout: values["round-timeout"] ?? null,
-    joinTimeout: values["join-timeout"] ?? 3600,
+    joinTimeout: values["join-timeout"] ?? parseDuration(aggregate.options["join-timeout"].default),
     histogram: { bins: 62, low: -8, high: 8 },
   };
 }
