@@ -48,7 +48,7 @@ export function settingsOf(values: RunValues): RunSettings {
   };
 }
 
-/** The proposal: the settings, and the weights that round 1 starts from; its keys stand in their old order. */
+/** The settings with the weights that round 1 starts from. State files keep this order of keys. */
 export function proposalOf(settings: RunSettings, { kind, source, sha256 }: Started): Proposal {
   const { histogram, ...rest } = settings;
   return { ...rest, init: { kind, source: ascii(source), sha256 }, histogram };
