@@ -1,6 +1,7 @@
 /** A shard's `manifest.json`: what it says, how it is checked, and the digest that names a shard's content. */
 
 import { createHash } from "node:crypto";
+import { refusal } from "../refusal.ts";
 
 /** The three patient-disjoint parts of a shard; in `split.u8` they are 0, 1 and 2. */
 export type Split = "train" | "val" | "test";
@@ -68,7 +69,16 @@ export const FILE_STRIDE = { "images.u8": 0, "labels.u16": 2, "patient.u32": 4, 
 /** Checksums of `images.u8` are kept per block of this many bytes. */
 export const BLOCK_BYTES = 64 * 1024 * 1024;
 
-const REBUILD = "build the shard again with `fedx prepare`";
+/** The refusal of a shard whose files are not as they were written. */
+export function damaged<E extends Error>(
+  kind: new (message: string, options?: ErrorOptions) => E,
+  parts: { dir: string; expected: string; got: string },
+  options?: ErrorOptions,
+): E {
+  const { dir, expected, got } = parts;
+  const remedy = "build the shard again with `fedx prepare`";
+  return refusal(kind, { what: `Cannot open shard ${dir}`, expected, got, remedy }, options);
+}
 
 /** The digest of a shard's content; names and sources do not enter it. */
 export function shardDigest(manifest: Omit<ShardManifest, "digest">): string {
@@ -121,18 +131,19 @@ export function parseManifest(text: string, dir: string): ShardManifest {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new SyntaxError(`Cannot open shard ${dir}: manifest.json is not JSON; ${REBUILD}`, { cause });
+    throw damaged(SyntaxError, { dir, expected: "manifest.json in JSON", got: "other text" }, { cause });
   }
   if (value?.version !== 1) {
-    throw new SyntaxError(
-      `Cannot open shard ${dir}: expected manifest version 1, got ${
-        JSON.stringify(value?.version)
-      }; ${REBUILD}`,
-    );
+    const got = JSON.stringify(value?.version);
+    throw damaged(SyntaxError, { dir, expected: "manifest version 1", got });
   }
   const field = wrongField(value);
-  if (field) throw new SyntaxError(`Cannot open shard ${dir}: wrong ${field} in manifest.json; ${REBUILD}`);
-  return value;
+  if (field === undefined) return value;
+  throw damaged(SyntaxError, {
+    dir,
+    expected: "a manifest.json that agrees with itself",
+    got: `a wrong ${field}`,
+  });
 }
 
 /** A shard's columns: label bits, patient numbers and split codes, one entry a film. */

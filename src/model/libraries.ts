@@ -1,5 +1,6 @@
 // Why: the command line is the only place that knows where libtorch and the shim lie and how many cores there are.
 import { fileURLToPath } from "node:url";
+import { refusal } from "../refusal.ts";
 import type { Libraries } from "./engine.ts";
 import { flavourOf, shimFile } from "../shim/libtorch/flavour.ts";
 import { findLibtorch, rememberLibtorch, TORCH_VERSION } from "../shim/libtorch/find.ts";
@@ -20,9 +21,12 @@ const MOST_THREADS = 256;
 export async function libraries(): Promise<Libraries> {
   const found = await findLibtorch();
   if (!found) {
-    throw new Error(
-      `Cannot find libtorch: expected it in FEDX_LIBTORCH, the cache or python3, got none; ${REMEDY}.`,
-    );
+    throw refusal(Error, {
+      what: "Cannot find libtorch",
+      expected: "it in FEDX_LIBTORCH, the cache or python3",
+      got: "none",
+      remedy: REMEDY,
+    });
   }
   await rememberLibtorch(found);
   const flavour = await flavourOf(found.dir);
@@ -33,7 +37,7 @@ export async function libraries(): Promise<Libraries> {
   const remedy = flavour === "cuda"
     ? "build it here (rebuild.sh of the archive), or name a libtorch for the CPU in FEDX_LIBTORCH"
     : REMEDY;
-  throw new Error(`Cannot find the engine: expected ${shim}, got none; ${remedy}.`);
+  throw refusal(Error, { what: "Cannot find the engine", expected: shim, got: "none", remedy });
 }
 
 /** The cores that this process may use, at most 256: the machine's, or fewer where its cgroup has a quota. */

@@ -11,7 +11,7 @@ import {
   RegistrationSchema,
   ScoresSchema,
   UpdateStartSchema,
-} from "../protocol/schema.ts";
+} from "../protocol/messages.ts";
 import { takeScores } from "./scores.ts";
 import { stageOf } from "../protocol/stage.ts";
 import {

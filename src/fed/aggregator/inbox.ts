@@ -12,7 +12,7 @@ import { ProtocolError } from "../protocol/errors.ts";
 import { readAt, removeIfThere, renameDurable, syncFile, writeAll } from "../state/durable.ts";
 import { FrameReader } from "../protocol/frame.ts";
 import { PRIVATE_FILE } from "../state/private_folder.ts";
-import type { Receipt, Row, UpdateProgress, UpdateStart } from "../protocol/messages.ts";
+import type { Receipt, RoundSettings, UpdateProgress, UpdateStart } from "../protocol/messages.ts";
 import type { Run } from "./run.ts";
 import { SLOTS, Slots } from "../wire/slots.ts";
 import { RANGE_LIMIT } from "../wire/exchange.ts";
@@ -134,7 +134,7 @@ export class Inbox {
   }
 
   /** @throws {ProtocolError} `round_closed`, `no_round`. */
-  #checkOpen(round: number): Row {
+  #checkOpen(round: number): RoundSettings {
     const row = this.#run.open?.row;
     const { phase, rounds, folding } = this.#run;
     const closed = round <= Math.max(rounds, folding) || phase !== "round";

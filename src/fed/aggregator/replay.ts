@@ -4,12 +4,12 @@
  */
 import { AggregatorState } from "./state.ts";
 import { ProtocolError } from "../protocol/errors.ts";
-import type { Plan, Proposal, Row } from "../protocol/messages.ts";
+import type { Plan, Proposal, RoundSettings } from "../protocol/messages.ts";
 
 /** The closed rows of a run, oldest first, each with the silos whose updates counted. */
 export interface Recording {
   plan: Plan;
-  rows: { row: Row; counted: string[] }[];
+  rows: { row: RoundSettings; counted: string[] }[];
 }
 
 /** What a replay begins with. */
@@ -64,7 +64,7 @@ export async function readRecording(dir: string, options: { into: string }): Pro
 export function recordedRow(
   { rows }: Recording,
   options: { run: string; round: number; base: string },
-): { row: Row; same: boolean } | null {
+): { row: RoundSettings; same: boolean } | null {
   const found = rows.find(({ row }) => row.round === options.round);
   if (found === undefined) return null;
   const { row, counted } = found;

@@ -5,7 +5,7 @@
  * Why medians and bounds: speeds and durations are what silos say of themselves. One that lies, and one that was
  * stopped for minutes, may cost the run some of its rows, but neither ends it.
  */
-import { SPEEDS } from "../protocol/limits.ts";
+import { SPEEDS } from "../protocol/claims.ts";
 
 /** Where in the budget a run is meant to end: the middle of its last 5 %. */
 const AIM = 0.975;

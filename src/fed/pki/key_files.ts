@@ -1,5 +1,6 @@
 /** How keys and certificates are written: durably, a key for its owner alone, and never over another one. */
 import type * as x509 from "@peculiar/x509";
+import { refusal } from "../../refusal.ts";
 import { writeDurably } from "../../model/weights/model_file.ts";
 
 /** Writes a private key as PKCS #8 with mode 0600. */
@@ -18,7 +19,8 @@ export async function refuseExisting(what: string, paths: string[], remedy: stri
   for (const path of paths) {
     const there = await Deno.lstat(path).then(() => true, () => false);
     if (there) {
-      throw new Deno.errors.AlreadyExists(`Cannot ${what}: expected no ${path}, got one; ${remedy}`);
+      const parts = { what: `Cannot ${what}`, expected: `no ${path}`, got: "one", remedy };
+      throw refusal(Deno.errors.AlreadyExists, parts);
     }
   }
 }
@@ -36,9 +38,12 @@ export async function refuseOtherCa(
     throw error;
   });
   if (found === options.pem) return;
-  throw new Deno.errors.AlreadyExists(
-    `Cannot ${options.what}: expected no ${path} or this CA's, got another; ${options.remedy}`,
-  );
+  throw refusal(Deno.errors.AlreadyExists, {
+    what: `Cannot ${options.what}`,
+    expected: `no ${path} or this CA's`,
+    got: "another",
+    remedy: options.remedy,
+  });
 }
 
 /**
@@ -49,8 +54,10 @@ export async function refuseReadableKey(path: string, options: { lost?: string }
   const { lost = "make a new key and certificate" } = options;
   const mode = (await Deno.stat(path)).mode ?? 0o600;
   if ((mode & 0o077) === 0) return;
-  throw new Error(
-    `Cannot use ${path}: expected mode 0600, got 0${(mode & 0o777).toString(8)}, which others may read; ` +
-      `run: chmod 600 ${path} (and ${lost} if others had access)`,
-  );
+  throw refusal(Error, {
+    what: `Cannot use ${path}`,
+    expected: "mode 0600",
+    got: `0${(mode & 0o777).toString(8)}, which others may read`,
+    remedy: `run: chmod 600 ${path} (and ${lost} if others had access)`,
+  });
 }

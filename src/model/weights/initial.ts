@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { Uint8ArrayReader, Uint8ArrayWriter, ZipReader } from "@zip.js/zip.js";
+import { isRefusal, refusal } from "../../refusal.ts";
 import { writeDurably } from "./model_file.ts";
 import { randomWeights } from "./random.ts";
 import type { Layout } from "../layout.ts";
@@ -87,15 +88,18 @@ async function readState(
 ): Promise<{ state: Map<string, NamedTensor>; licence: string }> {
   const bytes = await readFile(path).catch((cause) => {
     const got = cause.code ?? cause.message;
-    throw new Error(`Cannot read weights: expected a file at ${path}, got ${got}; ${remedy}`, { cause });
+    const parts = { what: "Cannot read weights", expected: `a file at ${path}`, got, remedy };
+    throw refusal(Error, parts, { cause });
   });
   try {
     return await parseState(bytes);
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cause;
-    const text = cause.message.replace(/^Cannot read (weights|safetensors): /, "");
-    const end = text.includes("; ") ? "" : `; ${remedy}`;
-    throw new SyntaxError(`Cannot read weights ${path}: ${text}${end}`, { cause });
+    const { expected, got, remedy: own = remedy } = isRefusal(cause)
+      ? cause
+      : { expected: "weights", got: cause.message };
+    const parts = { what: `Cannot read weights ${path}`, expected, got, remedy: own };
+    throw refusal(SyntaxError, parts, { cause });
   }
 }
 

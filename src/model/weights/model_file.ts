@@ -8,6 +8,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { isRefusal, refusal } from "../../refusal.ts";
 import { type Layout, layoutOf, type NetworkName } from "../layout.ts";
 import { type FileTensor, readSafetensors, safetensorsParts } from "./safetensors.ts";
 
@@ -147,19 +148,21 @@ export async function loadModel(
     const layout = layoutOf(metadata.network, { channels: metadata.channels });
     return { vector: vectorOf(tensors, layout), layout, metadata };
   } catch (cause) {
-    const what = reasonOf(cause as Error);
-    throw new SyntaxError(`Cannot load model ${path}: ${what}; name a model.safetensors written by fedx`, {
-      cause,
-    });
+    const { expected, got } = isRefusal(cause) ? cause : reasonOf(cause as Error);
+    const remedy = "name a model.safetensors written by fedx";
+    throw refusal(SyntaxError, { what: `Cannot load model ${path}`, expected, got, remedy }, { cause });
   }
 }
 
-/** "expected …, got …" of an error on the way. */
-function reasonOf({ message, code }: Error & { code?: string }): string {
-  if (code === "ENOENT") return "expected a file, got nothing";
-  if (code === "EISDIR") return "expected a file, got a folder";
-  if (code !== undefined) return `expected a readable file, got ${code}`;
-  return message.replace(/^Cannot [^:]*: /, "");
+/** What an error of the file system says of the file. */
+function reasonOf({ message, code }: Error & { code?: string }): { expected: string; got: string } {
+  if (code === "ENOENT") return { expected: "a file", got: "nothing" };
+  if (code === "EISDIR") return { expected: "a file", got: "a folder" };
+  return { expected: "a readable file", got: code ?? message };
+}
+
+function bad(expected: string, got: string, options?: ErrorOptions): SyntaxError {
+  return refusal(SyntaxError, { what: "Cannot read model", expected, got }, options);
 }
 
 /** The flat vector of a file's tensors. @throws {SyntaxError} naming the first that is not as the layout says */
@@ -169,10 +172,10 @@ function vectorOf(tensors: Map<string, FileTensor>, layout: Layout): Float32Arra
     const found = tensors.get(name);
     if (!(found?.data instanceof Float32Array) || String(found.shape) !== String(shape)) {
       const got = found === undefined ? "nothing" : `[${found.shape}]`;
-      throw new SyntaxError(`expected ${name} of shape [${shape}], got ${got}`);
+      throw bad(`${name} of shape [${shape}]`, got);
     }
-    const bad = found.data.findIndex((value) => !Number.isFinite(value));
-    if (bad >= 0) throw new SyntaxError(`expected finite weights, got ${found.data[bad]} in ${name}`);
+    const at = found.data.findIndex((value) => !Number.isFinite(value));
+    if (at >= 0) throw bad("finite weights", `${found.data[at]} in ${name}`);
     vector.set(found.data, offset);
   }
   return vector;
@@ -181,18 +184,18 @@ function vectorOf(tensors: Map<string, FileTensor>, layout: Layout): Float32Arra
 /** @throws {SyntaxError} when the metadata are missing, of another version, or say what no engine can do */
 function parseMetadata(text: string | undefined): ModelMetadata {
   if (text === undefined) {
-    throw new SyntaxError("expected fedx metadata, got none (a torchvision file is a start: --init FILE)");
+    throw bad("fedx metadata", "none (a torchvision file is a start: --init FILE)");
   }
   let parsed: (ModelMetadata & { version: number }) | null;
   try {
     parsed = JSON.parse(text);
   } catch (cause) {
-    throw new SyntaxError("expected fedx metadata in JSON, got other text", { cause });
+    throw bad("fedx metadata in JSON", "other text", { cause });
   }
   const { version, ...metadata } = parsed ?? {} as ModelMetadata & { version?: number };
   const { network, channels, size, preprocessing } = metadata;
   const expect = (sound: boolean, expected: string, got: unknown) => {
-    if (!sound) throw new SyntaxError(`expected ${expected}, got ${JSON.stringify(got)}`);
+    if (!sound) throw bad(expected, JSON.stringify(got));
   };
   expect(version === 1, "metadata version 1", version);
   expect(network === "efficientnet_b0", "network efficientnet_b0", network);

@@ -3,6 +3,7 @@
  * a `torch` that is installed for python3. Opens no library. What was used last is remembered in one line, so that
  * `fedx --version` can name it without starting python3.
  */
+import { refusal } from "../../refusal.ts";
 import { runPython } from "./python.ts";
 
 /** The version that is fetched, and that the golden values were made with. */
@@ -96,23 +97,15 @@ export async function findLibtorch(options: { headers?: boolean } = {}): Promise
 
 async function inspectNamed(dir: string, headers: boolean): Promise<Libtorch> {
   const found = await inspect(dir, "FEDX_LIBTORCH");
-  const start = `Cannot use FEDX_LIBTORCH=${dir}:`;
+  const refuse = (expected: string, got: string, remedy = `unset it to fetch ${TORCH_VERSION}`) =>
+    refusal(Error, { what: `Cannot use FEDX_LIBTORCH=${dir}`, expected, got, remedy });
   if (found === null) {
-    throw new Error(
-      `${start} expected lib/libtorch_cpu.so in it, got none; name the folder that holds lib/.`,
-    );
+    throw refuse("lib/libtorch_cpu.so in it", "none", "name the folder that holds lib/");
   }
   if (!fits(found.version)) {
-    const range = `2.${MINOR.oldest} to 2.${MINOR.newest}`;
-    throw new Error(
-      `${start} expected PyTorch ${range}, got ${found.version}; unset it to fetch ${TORCH_VERSION}.`,
-    );
+    throw refuse(`PyTorch 2.${MINOR.oldest} to 2.${MINOR.newest}`, found.version);
   }
-  if (headers && !found.headers) {
-    throw new Error(
-      `${start} expected include/torch/csrc/api in it, got none; unset it to fetch ${TORCH_VERSION}.`,
-    );
-  }
+  if (headers && !found.headers) throw refuse("include/torch/csrc/api in it", "none");
   return found;
 }
 

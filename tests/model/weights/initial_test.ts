@@ -90,7 +90,7 @@ Deno.test("startVector refuses a misspelt --init with what may stand there", asy
   await assertRejects(
     () => startVector(layout, { init: "imagnet", seed: 1, cache: "" }),
     Error,
-    "expected a file at imagnet, got ENOENT; give imagenet, random or a file",
+    "expected a file at imagnet, got ENOENT (remedy: give imagenet, random or a file)",
   );
 });
 
@@ -102,14 +102,15 @@ Deno.test("startVector names a damaged file and what to do", () =>
     await Deno.writeFile(tensors, whole.subarray(0, -4));
     const start = (options: { init: string; weights?: string }) =>
       startVector(layout, { seed: 0, cache: dir, ...options });
-    const text = `Cannot read weights ${torch}: expected a file written by torch.save, got other bytes; mend`;
+    const text =
+      `Cannot read weights ${torch}: expected a file written by torch.save, got other bytes (remedy: mend`;
     await assertRejects(() => start({ init: "imagenet", weights: torch }), SyntaxError, text);
     const cut = await assertRejects(
       () => start({ init: tensors }),
       SyntaxError,
       `Cannot read weights ${tensors}: `,
     );
-    assert(cut.message.endsWith("; give imagenet, random or a file"), cut.message);
+    assert(cut.message.endsWith(" (remedy: give imagenet, random or a file)"), cut.message);
   }));
 
 Deno.test("startVector refuses a .pth that wants to run code", () =>

@@ -71,7 +71,7 @@ Deno.test("loadModel names the file, what is wrong with it and what to give inst
       assertRejects(
         () => loadModel(at),
         SyntaxError,
-        `Cannot load model ${at}: ${text}; name a model.safetensors written by fedx`,
+        `Cannot load model ${at}: ${text} (remedy: name a model.safetensors written by fedx)`,
       );
     await refused(path, "expected a file, got nothing");
     await refused(folder, "expected a file, got a folder");
