@@ -53,7 +53,7 @@ for (
   });
 }
 
-Deno.test("native/philox.h gives the vectors of tests/golden/philox.json", async () => {
+Deno.test("native/engine/philox.h gives the vectors of tests/golden/philox.json", async () => {
   const vectors: { counter: number[]; key: number[]; out: number[] }[] = JSON.parse(
     await Deno.readTextFile(`${golden}philox.json`),
   );

@@ -31,24 +31,25 @@ const OUT = `${ROOT}build`;
 
 /** Sources of the shim; the native test adds its own. */
 const SOURCES = [
-  "model",
-  "host_steps",
-  "device_steps",
-  "device",
-  "scaled_adam",
-  "draws",
-  "pixels",
-  "engine",
-  "job",
-  "block",
-  "efficientnet",
+  "engine/model",
+  "engine/host_steps",
+  "engine/device_steps",
+  "engine/scaled_adam",
+  "engine/draws",
+  "engine/pixels",
+  "engine/engine",
+  "engine/job",
+  "engine/block",
+  "engine/efficientnet",
+  "engine/config",
+  "engine/recipe",
+  "engine/augment",
+  "device/device",
+  "device/pool",
   "fedx",
-  "config",
-  "recipe",
-  "augment",
-  "pool",
 ];
-const TESTS = ["test", "test_augment", "test_statistics", "test_device"];
+const TESTS = ["tests/main", "tests/augment", "tests/statistics", "tests/device_steps"];
+const ROOMS = ["", "engine/", "device/", "tests/"];
 const WARNINGS = ["-Wall", "-Wextra", "-Wno-unused-parameter"];
 /** -fopenmp everywhere: at::parallel_for is silently serial without it. */
 const FLAGS = [
@@ -90,7 +91,7 @@ export async function buildShim(options: ShimOptions): Promise<NativeBuild> {
   const cuda = flavour === "cuda" ? await cudaFlags(libtorch) : null;
   const plan = cuda === null
     ? await planBuild(libtorch, PLAIN, SOURCES)
-    : await planBuild(libtorch, PLAIN, [...SOURCES, "cuda"], { cuda: cuda.compile });
+    : await planBuild(libtorch, PLAIN, [...SOURCES, "device/cuda"], { "device/cuda": cuda.compile });
   const flags = ["-shared", ...LINK, ...libraries(libtorch), ...cuda?.link ?? []];
   const built = await finish(plan, { path, flags, options, start });
   if (options.path !== undefined) return built;
@@ -99,7 +100,7 @@ export async function buildShim(options: ShimOptions): Promise<NativeBuild> {
   return built;
 }
 
-/** What native/cuda.cpp and its library need besides; an unfit libtorch is refused before anything is fetched. */
+/** What native/device/cuda.cpp and its library need besides; an unfit libtorch is refused before anything is fetched. */
 async function cudaFlags(libtorch: string): Promise<{ compile: string[]; link: string[] }> {
   await cudaOf(libtorch);
   const { include, cudart } = await cudaHeaders();
@@ -197,8 +198,10 @@ async function planBuild(
     );
   }
   const files: Record<string, string> = {};
-  for await (const entry of Deno.readDir(ROOT)) {
-    if (/\.(cpp|h)$/.test(entry.name)) files[entry.name] = await Deno.readTextFile(ROOT + entry.name);
+  for (const room of ROOMS) {
+    for await (const { name } of Deno.readDir(ROOT + room)) {
+      if (/\.(cpp|h)$/.test(name)) files[room + name] = await Deno.readTextFile(ROOT + room + name);
+    }
   }
   const headers = Object.keys(files).filter((name) => name.endsWith(".h")).sort().map((name) => files[name]);
   const common = [await compilerVersion(), version, flags.join(" "), ...headers];
@@ -206,11 +209,11 @@ async function planBuild(
   const build = hash(...common, ...shim.map((name) => files[`${name}.cpp`]));
   const units = names.map((name) => {
     const own = name === "fedx" ? [`-DFEDX_BUILD="${build}"`] : ownFlags[name] ?? [];
-    const object = `${OUT}/objects/${name}-${hash(...common, ...own, files[`${name}.cpp`])}.o`;
+    const object = `${OUT}/objects/${name.replace("/", "-")}-${hash(...common, ...own, files[`${name}.cpp`])}.o`;
     return {
       name,
       object,
-      command: ["g++", ...flags, ...own, "-isystem", `${libtorch}/include`, "-c", `${ROOT}${name}.cpp`],
+      command: ["g++", ...flags, ...own, `-I${ROOT}`, "-isystem", `${libtorch}/include`, "-c", `${ROOT}${name}.cpp`],
     };
   });
   return { units, key: hash(...units.map((unit) => unit.object)), build };

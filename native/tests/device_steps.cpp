@@ -7,12 +7,12 @@
 
 #include <limits>
 
-#include "augment.h"
-#include "draws.h"
+#include "engine/augment.h"
+#include "engine/draws.h"
 #include "fedx.h"
-#include "job.h"
-#include "pixels.h"
-#include "scaled_adam.h"
+#include "engine/job.h"
+#include "engine/pixels.h"
+#include "engine/scaled_adam.h"
 #include "test.h"
 
 namespace fedx {

@@ -7,7 +7,7 @@
 
 #include "fedx.h"
 #include "model.h"
-#include "pool.h"
+#include "device/pool.h"
 
 namespace fedx {
 

@@ -9,10 +9,10 @@
 #include <iostream>
 #include <set>
 
-#include "augment.h"
-#include "engine.h"
+#include "engine/augment.h"
+#include "engine/engine.h"
 #include "fedx.h"
-#include "recipe.h"
+#include "engine/recipe.h"
 #include "test.h"
 
 using namespace fedx;

@@ -1,5 +1,5 @@
 // The augmentation against torchvision: tests/golden/augment.py has the definition and where ours differs on purpose.
-#include "augment.h"
+#include "engine/augment.h"
 #include "test.h"
 
 namespace fedx {

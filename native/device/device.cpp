@@ -1,7 +1,7 @@
 #include "device.h"
 
 #include "fedx.h"
-#include "job.h"
+#include "engine/job.h"
 
 namespace fedx {
 namespace {

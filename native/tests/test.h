@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "config.h"
-#include "engine.h"
+#include "engine/config.h"
+#include "engine/engine.h"
 #include "fedx.h"
-#include "philox.h"
+#include "engine/philox.h"
 
 namespace fedx {
 
