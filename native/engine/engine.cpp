@@ -5,9 +5,9 @@
 
 #include <cstring>
 
+#include "device/pool.h"
 #include "fedx.h"
 #include "model.h"
-#include "device/pool.h"
 
 namespace fedx {
 

@@ -1,19 +1,10 @@
-// What native tests share: golden files, settings, films and start values that the scripts in tests/golden/ make too.
+// How native tests are written: each is a TEST in a file named for what it tries, which puts it on the list that main.cpp runs.
 #pragma once
 #include <cmath>
 #include <cstdio>
-#include <cstring>
-#include <fstream>
-#include <map>
-#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
-
-#include "engine/config.h"
-#include "engine/engine.h"
-#include "fedx.h"
-#include "engine/philox.h"
 
 namespace fedx {
 
@@ -23,66 +14,6 @@ namespace fedx {
     if (!(condition)) throw std::runtime_error(std::string("expected ") + #condition + ", line " + std::to_string(__LINE__)); \
   } while (0)
 
-inline std::string golden_dir;
-
-template <class T>
-std::vector<T> golden(const std::string& name) {
-  std::ifstream file(golden_dir + "/" + name, std::ios::binary);
-  std::vector<char> bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (bytes.empty()) throw std::runtime_error("cannot read " + golden_dir + "/" + name);
-  std::vector<T> out(bytes.size() / sizeof(T));
-  std::memcpy(out.data(), bytes.data(), out.size() * sizeof(T));
-  return out;
-}
-
-inline float stream(Key key, Purpose purpose, uint32_t index, uint32_t step, uint32_t position, size_t i) {
-  return uniform(block(key, purpose, index, step, position, uint32_t(i / 4))[i % 4]);
-}
-
-inline std::string config_json(const std::map<std::string, std::string>& changes = {}) {
-  std::map<std::string, std::string> fields = {
-      {"network", "\"efficientnet_b0\""}, {"device", "\"cpu\""}, {"precision", "\"fp32\""}, {"size", "32"}, {"channels", "1"},
-      {"threads", "2"}, {"seed", "7"}, {"silo", "2"}, {"class_weights", "[0.75,1.5]"}, {"mean", "[0.449]"}, {"deviation", "[0.226]"},
-      {"batch", "4"}, {"lr", "0.001"}, {"beta1", "0.9"}, {"beta2", "0.999"}, {"eps", "1e-8"}, {"weight_decay", "0.0001"},
-      {"amsgrad", "true"}, {"lr_classifier", "12"}, {"lr_stem", "2.5"}, {"lr_backbone", "0.12"}, {"gamma", "2"}, {"alpha", "1"},
-      {"dropout", "0.2"}, {"stochastic_depth", "0.2"}, {"flip", "false"}, {"rotation", "0"}, {"brightness", "0"}, {"contrast", "0"},
-      {"freeze_statistics", "false"}, {"graph", "false"}};
-  for (const auto& [name, value] : changes) fields[name] = value;
-  std::string json;
-  for (const auto& [name, value] : fields) {
-    if (!value.empty()) json += (json.empty() ? "{\"" : ",\"") + name + "\":" + value;
-  }
-  return json + "}";
-}
-
-// The start values of tests/golden/train.py, as f32 in layout order.
-inline std::vector<float> start_values(const Engine& engine) {
-  std::vector<float> out;
-  uint32_t index = 0;
-  for (const TensorInfo& t : engine.tensors()) {
-    const bool norm_weight = t.name.size() > 8 && t.name.compare(t.name.size() - 8, 8, "1.weight") == 0;
-    const bool variance = t.name.find("running_var") != std::string::npos;
-    for (size_t i = 0; i < t.length; ++i) {
-      const double u = stream(engine.config().key, Purpose::init, index, 0, 0, i);
-      const double spread = std::sqrt(6.0 / (double(t.length) / double(t.shape[0])));
-      out.push_back(float(t.shape.size() > 1 ? (2 * u - 1) * spread : variance ? .5 + u : norm_weight ? .8 + .4 * u : .2 * (2 * u - 1)));
-    }
-    ++index;
-  }
-  return out;
-}
-
-inline std::shared_ptr<Data> films(Key key, uint32_t count, uint32_t size) {
-  auto data = std::make_shared<Data>(Data{count, size, size, {}, {}});
-  for (uint32_t i = 0; i < count; ++i) {
-    for (size_t p = 0; p < size_t(size) * size; ++p) {
-      data->pixels.push_back(uint8_t(double(stream(key, Purpose::measure, 0, 0, i, p)) * 256 * (double(i + 1) / count)));
-    }
-    data->labels.push_back(uint8_t((i * 7 % 5) % 2));
-  }
-  return data;
-}
-
 inline void close_to(double got, double want, double tolerance, const std::string& what) {
   if (std::abs(got - want) <= tolerance) return;
   char text[256];
@@ -90,49 +21,31 @@ inline void close_to(double got, double want, double tolerance, const std::strin
   throw std::runtime_error(text);
 }
 
-// engine.md, Numbers (a).
-inline void equals_pytorch_in_float64(const Config& config) {
-  const auto want = golden<double>("train.f64");
-  constexpr uint32_t steps = 5, batch = 4;
-  Engine engine(config);
-  const auto start = start_values(engine);
-  engine.write(FEDX_STATE_PARAMS, start.data(), start.size() * 4);
-  TrainPlan plan{100, {}, {}, {}};
-  for (uint32_t k = 0; k < steps; ++k) {
-    plan.lr.push_back(float(want[k]));
-    plan.clip.push_back(float(want[steps + k]));
-    for (uint32_t i = 0; i < batch; ++i) plan.rows.push_back(k * batch + i);
-  }
-  const auto result = engine.train(films(engine.config().key, 20, 32), plan)->wait();
-  std::vector<float> reported(2 * steps);
-  std::memcpy(reported.data(), result.data() + 4, 8 * steps);
-  for (uint32_t k = 0; k < 2 * steps; ++k) close_to(reported[k], want[2 * steps + k], 1e-6 * std::abs(want[2 * steps + k]), "loss or norm");
-  const auto values = engine.exact_values();
-  const double* expected = want.data() + 4 * steps;
-  CHECK(want.size() == 4 * steps + 65 * engine.tensors().size());
-  for (const TensorInfo& t : engine.tensors()) {
-    double size = 0, difference = 0, reference = 0;
-    for (size_t i = 0; i < t.length; ++i) size += values[t.offset + i] * values[t.offset + i];
-    close_to(std::sqrt(size), expected[0], 1e-8 * std::max(expected[0], 1.0), t.name + " norm");
-    for (size_t j = 0; j < 64; ++j) {
-      const double x = expected[1 + j];
-      difference += std::pow(values[t.offset + j * t.length / 64] - x, 2);
-      reference += x * x;
-    }
-    close_to(std::sqrt(difference), 0, 1e-8 * std::max(std::sqrt(reference), 1.0), t.name + " probes");
-    expected += 65;
-  }
-}
+// Long ones run only when asked for. The last one shuts the library down: nothing works after it.
+enum class Turn { usual, on_request, last };
 
 struct Test {
   const char* name;
   void (*body)();
+  Turn turn;
 };
-#define TEST(name) {#name, name}
 
-// Tests in files of their own; test.cpp lists them all.
-extern const std::vector<Test> device_tests;
-void augmentation_equals_torchvision();
-void statistics_stay_finite();
+// All tests of the program.
+inline std::vector<Test>& tests() {
+  static std::vector<Test> all;
+  return all;
+}
+
+struct Registration {
+  Registration(const char* name, void (*body)(), Turn turn) { tests().push_back({name, body, turn}); }
+};
+
+#define TEST_AT(turn, name)                                    \
+  void name();                                                 \
+  const Registration registration_of_##name(#name, name, turn); \
+  void name()
+#define TEST(name) TEST_AT(Turn::usual, name)
+#define LONG_TEST(name) TEST_AT(Turn::on_request, name)
+#define LAST_TEST(name) TEST_AT(Turn::last, name)
 
 }  // namespace fedx
