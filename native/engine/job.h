@@ -1,19 +1,15 @@
-// A piece of work for the engine's own thread, and the failure it may end with. Functions throw Failure.
+// A piece of work for the engine's own thread. Functions throw Failure.
 #pragma once
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <mutex>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
-namespace fedx {
+#include "failure.h"
 
-struct Failure : std::runtime_error {
-  Failure(int32_t code, const std::string& text) : std::runtime_error(text), code(code) {}
-  int32_t code;  // FEDX_E_…
-};
+namespace fedx {
 
 // One queued piece of work and, once done, its result.
 class Job {

@@ -1,7 +1,7 @@
 // Steps on any device, in operations that every device has: pixels stay there, everything a chunk needs is uploaded or drawn at its start,
 // results are copied back once at its end, and in between the host only queues work.
 #pragma once
-#include "device.h"
+#include "device/device.h"
 #include "draws.h"
 #include "scaled_adam.h"
 #include "steps.h"

@@ -37,6 +37,7 @@ struct Config {
   std::vector<double> mean, deviation;  // per channel, of pixels in [0, 1]
   bool graph = false;                   // on a GPU: record a training step once and replay it
   bool portable = false;                // tests: the device-agnostic steps on the CPU too
+  uint32_t loaded = 64;                 // device-agnostic steps: most steps whose rows and random numbers are uploaded at once
   Recipe recipe;
 };
 

@@ -1,7 +1,7 @@
 #include "device.h"
 
+#include "failure.h"
 #include "fedx.h"
-#include "job.h"
 
 namespace fedx {
 namespace {

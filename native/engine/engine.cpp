@@ -5,9 +5,9 @@
 
 #include <cstring>
 
+#include "device/pool.h"
 #include "fedx.h"
 #include "model.h"
-#include "pool.h"
 
 namespace fedx {
 

@@ -1,5 +1,6 @@
 // BatchNorm's running statistics over steps that are skipped: a batch that overflowed must not spoil them for good.
 #include "fedx.h"
+#include "golden.h"
 #include "test.h"
 
 namespace fedx {
@@ -54,13 +55,12 @@ void stay_finite(const Config& config) {
   CHECK(wide.skipped == 0 && moved(wide, start) == 0);
 }
 
-}  // namespace
-
-void statistics_stay_finite() {
+TEST(statistics_stay_finite) {
   Config config = parse_config(config_json());
   stay_finite(config);
   config.portable = true;
   stay_finite(config);
 }
 
+}  // namespace
 }  // namespace fedx

@@ -1,27 +1,20 @@
-// What native tests share: golden files, settings, films and start values that the scripts in tests/golden/ make too.
+// Golden files, and the settings, films and start values that the scripts in tests/golden/ make too.
 #pragma once
 #include <cmath>
-#include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
-#include "config.h"
-#include "engine.h"
-#include "fedx.h"
-#include "philox.h"
+#include "engine/config.h"
+#include "engine/engine.h"
+#include "engine/philox.h"
 
 namespace fedx {
-
-#undef CHECK  // torch's ends the process
-#define CHECK(condition)                                                                              \
-  do {                                                                                                \
-    if (!(condition)) throw std::runtime_error(std::string("expected ") + #condition + ", line " + std::to_string(__LINE__)); \
-  } while (0)
 
 inline std::string golden_dir;
 
@@ -62,8 +55,10 @@ inline std::vector<float> start_values(const Engine& engine) {
   for (const TensorInfo& t : engine.tensors()) {
     const bool norm_weight = t.name.size() > 8 && t.name.compare(t.name.size() - 8, 8, "1.weight") == 0;
     const bool variance = t.name.find("running_var") != std::string::npos;
+    Words words{};
     for (size_t i = 0; i < t.length; ++i) {
-      const double u = stream(engine.config().key, Purpose::init, index, 0, 0, i);
+      if (i % 4 == 0) words = block(engine.config().key, Purpose::init, index, 0, 0, uint32_t(i / 4));
+      const double u = uniform(words[i % 4]);
       const double spread = std::sqrt(6.0 / (double(t.length) / double(t.shape[0])));
       out.push_back(float(t.shape.size() > 1 ? (2 * u - 1) * spread : variance ? .5 + u : norm_weight ? .8 + .4 * u : .2 * (2 * u - 1)));
     }
@@ -82,57 +77,5 @@ inline std::shared_ptr<Data> films(Key key, uint32_t count, uint32_t size) {
   }
   return data;
 }
-
-inline void close_to(double got, double want, double tolerance, const std::string& what) {
-  if (std::abs(got - want) <= tolerance) return;
-  char text[256];
-  std::snprintf(text, sizeof text, "%s: expected %.12g, got %.12g, tolerance %.3g", what.c_str(), want, got, tolerance);
-  throw std::runtime_error(text);
-}
-
-// engine.md, Numbers (a).
-inline void equals_pytorch_in_float64(const Config& config) {
-  const auto want = golden<double>("train.f64");
-  constexpr uint32_t steps = 5, batch = 4;
-  Engine engine(config);
-  const auto start = start_values(engine);
-  engine.write(FEDX_STATE_PARAMS, start.data(), start.size() * 4);
-  TrainPlan plan{100, {}, {}, {}};
-  for (uint32_t k = 0; k < steps; ++k) {
-    plan.lr.push_back(float(want[k]));
-    plan.clip.push_back(float(want[steps + k]));
-    for (uint32_t i = 0; i < batch; ++i) plan.rows.push_back(k * batch + i);
-  }
-  const auto result = engine.train(films(engine.config().key, 20, 32), plan)->wait();
-  std::vector<float> reported(2 * steps);
-  std::memcpy(reported.data(), result.data() + 4, 8 * steps);
-  for (uint32_t k = 0; k < 2 * steps; ++k) close_to(reported[k], want[2 * steps + k], 1e-6 * std::abs(want[2 * steps + k]), "loss or norm");
-  const auto values = engine.exact_values();
-  const double* expected = want.data() + 4 * steps;
-  CHECK(want.size() == 4 * steps + 65 * engine.tensors().size());
-  for (const TensorInfo& t : engine.tensors()) {
-    double size = 0, difference = 0, reference = 0;
-    for (size_t i = 0; i < t.length; ++i) size += values[t.offset + i] * values[t.offset + i];
-    close_to(std::sqrt(size), expected[0], 1e-8 * std::max(expected[0], 1.0), t.name + " norm");
-    for (size_t j = 0; j < 64; ++j) {
-      const double x = expected[1 + j];
-      difference += std::pow(values[t.offset + j * t.length / 64] - x, 2);
-      reference += x * x;
-    }
-    close_to(std::sqrt(difference), 0, 1e-8 * std::max(std::sqrt(reference), 1.0), t.name + " probes");
-    expected += 65;
-  }
-}
-
-struct Test {
-  const char* name;
-  void (*body)();
-};
-#define TEST(name) {#name, name}
-
-// Tests in files of their own; test.cpp lists them all.
-extern const std::vector<Test> device_tests;
-void augmentation_equals_torchvision();
-void statistics_stay_finite();
 
 }  // namespace fedx

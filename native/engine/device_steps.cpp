@@ -58,7 +58,7 @@ void refill(const at::Tensor& to, const at::Tensor& from) {
 }  // namespace
 
 DeviceSteps::DeviceSteps(Workspace& work, std::unique_ptr<Device> device, at::ScalarType lower)
-    : work_(work), device_(std::move(device)), lower_(lower), room_(std::clamp<int64_t>(4096 / work.config.recipe.batch, 1, 64)),
+    : work_(work), device_(std::move(device)), lower_(lower), room_(std::clamp<int64_t>(4096 / work.config.recipe.batch, 1, work.config.loaded)),
       adam_({work.net->parameters.values.narrow(0, 0, work.net->parameters.weights), work.net->parameters.gradients, work.m, work.v, work.vmax},
             work.spans, work.config.recipe, lower != work.type) {
   const auto options = at::TensorOptions(work.type).device(device_->where());

@@ -1,4 +1,6 @@
 // A strict reader for flat JSON: strings without escapes, numbers, booleans, arrays of numbers. Enough for the config, nothing else.
+// Why by hand: PyTorch's wheel brings no JSON header, and a header of its own would be one more thing to fetch where the shim is built, also in
+// closed networks that have only g++ and PyTorch (rebuild.sh); its parser would be less strict than this, so that every check of a field stayed.
 #include "config.h"
 
 #include <charconv>

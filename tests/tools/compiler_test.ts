@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { compilerVersion } from "../../tools/native.ts";
+import { compilerVersion } from "../../tools/compiler.ts";
 import { inFolder } from "../testing/folder.ts";
 
 /** Runs with a `g++` that is a shell script, or with none. */

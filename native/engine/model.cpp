@@ -7,9 +7,9 @@
 #include <cstring>
 
 #include "device_steps.h"
+#include "failure.h"
 #include "fedx.h"
 #include "host_steps.h"
-#include "job.h"
 
 namespace fedx {
 namespace {
