@@ -38,12 +38,12 @@ export async function bundle(
   }
 }
 
-/** Sources of the shim: native/ without what is built there and without the launcher. */
+/** Sources of the shim: native/ without what is built there, the launcher and the tests. */
 async function copySources(from: string, to: string): Promise<void> {
   await Deno.mkdir(to, { recursive: true });
   for await (const entry of Deno.readDir(from)) {
     if (entry.isFile) await Deno.copyFile(`${from}/${entry.name}`, `${to}/${entry.name}`);
-    else if (!["build", "launcher"].includes(entry.name)) {
+    else if (!["build", "launcher", "tests"].includes(entry.name)) {
       await copySources(`${from}/${entry.name}`, `${to}/${entry.name}`);
     }
   }
