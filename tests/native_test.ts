@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { assertEquals } from "@std/assert";
 import { buildNativeTest, buildShim } from "../tools/native.ts";
-import { runNativeTests } from "./native_program.ts";
+import { runNativeTests } from "./testing/native_program.ts";
 import { libtorchDir } from "./testing/libraries.ts";
 
 const libtorch = await libtorchDir();

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { buildNativeTest } from "../../tools/native.ts";
-import { runNativeTests } from "../native_program.ts";
+import { runNativeTests } from "../testing/native_program.ts";
 import { libtorchDir } from "../testing/libraries.ts";
 
 Deno.test("native: all tests pass under ASan and UBSan, the long ones too", async (t) => {
