@@ -9,10 +9,10 @@
  * the row's opening to its model on disk, beside the time that writing and syncing 3 GB takes. Medians, 4 and 30 in
  * turn. Baseline of the round on the same 2-core machine: stock Flower 1.29, 24 s and 5.4 GB.
  */
-import { FULL } from "../tests/fed/fake_trainer.ts";
-import { measureSilos } from "../tests/fed/measured.ts";
+import { FULL } from "../tests/testing/fake_trainer.ts";
+import { measureSilos } from "../tests/testing/measured.ts";
 import { writeSeconds } from "./disk.ts";
-import { median } from "./median.ts";
+import { median } from "../src/fed/maths/median.ts";
 
 const LARGE = 100e6;
 const REPEATS = 5;

@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { UsageError } from "../../src/cli/options/parse.ts";
-import { openPredictor } from "../../src/cli/predictor.ts";
+import { openPredictor } from "../../src/cli/options/predictor.ts";
 import { Scorer } from "../../src/cli/score.ts";
 import { preprocessingOf, saveModel } from "../../src/model/weights/model_file.ts";
 import { openedLibrary } from "../../src/shim/library.ts";
 import { layoutOf } from "../../src/model/layout.ts";
 import { films, vectorOf } from "../golden/model.ts";
-import { inFolder } from "../folder.ts";
+import { inFolder } from "../testing/folder.ts";
 
 const layout = layoutOf("efficientnet_b0", { channels: 1 });
 const vector = vectorOf(layout);
@@ -60,7 +60,7 @@ Deno.test("openPredictor: libtorch absent, of another version, torn, without eng
         const open = () => openPredictor({ vector, layout, metadata }, { engine: "libtorch", ...plain });
         const error = await assertRejects(open, Error, reason);
         assert(
-          /^Cannot [^\n]*; or score without libtorch: --engine tfjs\.$/.test(error.message),
+          /^Cannot [^\n]*; or score without libtorch: --engine tfjs\)$/.test(error.message),
           error.message,
         );
         assertEquals(error.message.match(/\. [A-Z]/), null);
