@@ -9,7 +9,6 @@ const CODE = /\.(ts|c|cpp|h|py)$/;
 const EXCUSED: string[] = [
   "src/cli/options/commands.ts",
   "src/fed/wire/client.ts",
-  "tools/native.ts",
 ];
 
 interface Length {
