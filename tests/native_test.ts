@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { assertEquals } from "@std/assert";
 import { buildNativeTest, buildShim } from "../tools/native.ts";
-import { libtorchDir } from "./testing/libraries.ts";
 import { runNativeTests } from "./testing/native_program.ts";
+import { libtorchDir } from "./testing/libraries.ts";
 
 const libtorch = await libtorchDir();
 

@@ -1,7 +1,7 @@
 /** A shell script stands in for fedx-test: what it says, and how it ends, decide which steps fail. */
 import { assertEquals, assertRejects } from "@std/assert";
-import { inFolder } from "./folder.ts";
-import { runNativeTests } from "./native_program.ts";
+import { inFolder } from "./testing/folder.ts";
+import { runNativeTests } from "./testing/native_program.ts";
 
 /** Runs a program that lists `a`, `b` and `c` and then does `run`; gives each step's failure, or "ok". */
 async function outcomes(run: string, steps: Record<string, string> = {}): Promise<Record<string, string>> {

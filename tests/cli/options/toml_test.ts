@@ -1,26 +1,29 @@
 import { assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
-import { FLAGS_ONLY, readSection } from "../../../src/cli/options/config.ts";
+import { readSection } from "../../../src/cli/options/toml.ts";
 import { COMMANDS } from "../../../src/cli/options/commands.ts";
-import { AGGREGATOR_FILE, siloFile } from "../../../src/cli/commands/init.ts";
-import { UsageError } from "../../../src/cli/options/parse.ts";
+import { initFile } from "../../../src/cli/options/init_file.ts";
+import { type Command, inFile, keyOf } from "../../../src/cli/options/option.ts";
+import { UsageError } from "../../../src/cli/options/usage_error.ts";
 import { settle } from "../../../src/cli/options/settings.ts";
 
-const run = (text: string) => readSection(text, { file: "/x/fedx.toml", command: COMMANDS.aggregate });
+const AGGREGATOR_FILE = initFile({});
+const siloFile = (silo: string) => initFile({ silo });
+const run = (text: string) => readSection({ file: "/x/fedx.toml", text }, { command: COMMANDS.aggregate });
 const silo = (text: string, name?: string) =>
-  readSection(text, { file: "/x/fedx.toml", command: COMMANDS.train, silo: name });
+  readSection({ file: "/x/fedx.toml", text }, { command: COMMANDS.train, silo: name });
 
 Deno.test("readSection reads the file that init writes, paths relative to it", () => {
   const { values } = run(AGGREGATOR_FILE);
   assertEquals(values, {
     silos: ["a", "b", "c"],
-    listen: "0.0.0.0:8443",
+    listen: { host: "0.0.0.0", port: 8443 },
     tls: "/x/tls-hub",
     budget: 1200,
     size: 128,
   });
   assertEquals(silo(siloFile("b")).values, {
     silo: "b",
-    server: "https://127.0.0.1:8443",
+    server: new URL("https://127.0.0.1:8443"),
     tls: "/x/tls-b",
     shard: "/x/shard-b",
   });
@@ -41,22 +44,27 @@ Deno.test("readSection takes init for a path relative to the file, unless it is 
 });
 
 Deno.test("init's files name every key of the table, and every key in them is known when switched on", () => {
-  for (const [text, command] of [[AGGREGATOR_FILE, COMMANDS.aggregate], [siloFile("b"), COMMANDS.train]]) {
-    const keys = Object.keys((command as typeof COMMANDS.aggregate).options);
-    for (const name of keys.filter((name) => !FLAGS_ONLY.includes(name))) {
-      assertMatch(text as string, new RegExp(`\\b${name.replaceAll("-", "_")} = `));
-    }
-    const on = (text as string).split("\n").map((line) => line.replace(/^# (\w+ = )/, "$1")).join("\n");
-    if (command === COMMANDS.aggregate) run(on);
-    else {
-      assertEquals(silo(on).accept, {
-        recipes: [{ name: "default" }],
-        networks: ["efficientnet_b0"],
-        maxRounds: 100,
-        minTrainPatients: 50,
-      });
-    }
+  const on = (text: string) => text.split("\n").map((line) => line.replace(/^# (\w+ = )/, "$1")).join("\n");
+  const keys = (command: Command) => inFile(command).map(([name]) => keyOf(name));
+  for (const key of keys(COMMANDS.aggregate)) {
+    assertMatch(AGGREGATOR_FILE, new RegExp(`^(# )?${key} = `, "m"));
   }
+  for (const key of keys(COMMANDS.train)) assertMatch(siloFile("b"), new RegExp(`^(# )?${key} = `, "m"));
+  assertEquals(Object.keys(run(on(AGGREGATOR_FILE)).values).length, keys(COMMANDS.aggregate).length);
+  assertEquals(silo(on(siloFile("b"))).accept, {
+    recipes: [{ name: "default" }],
+    networks: ["efficientnet_b0"],
+    maxRounds: 100,
+    minTrainPatients: 50,
+  });
+});
+
+Deno.test("init's file quotes a silo's name where TOML would read its dot as a table", () => {
+  assertEquals(silo(siloFile("ward.7")).values.silo, "ward.7");
+});
+
+Deno.test("readSection refuses a silo's name that no certificate can hold", () => {
+  assertThrows(() => silo('[silo."../a"]'), UsageError, '"../a"');
 });
 
 Deno.test("readSection: an accepted recipe is a preset's name, or a table with the numbers that differ", () => {
