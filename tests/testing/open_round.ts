@@ -13,7 +13,7 @@ import {
   type Registration,
   type UpdateStart,
 } from "../../src/fed/protocol/messages.ts";
-import { openRow } from "../../src/fed/aggregator/rounds.ts";
+import { openRow } from "../../src/fed/aggregator/open_round.ts";
 import { Run } from "../../src/fed/aggregator/run.ts";
 import { type Handler, splitPath, type WireAnswer } from "../../src/fed/wire/exchange.ts";
 import { fingerprint } from "../../src/model/layout.ts";

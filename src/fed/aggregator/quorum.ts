@@ -7,7 +7,7 @@
 import { ProtocolError } from "../protocol/errors.ts";
 import { planOf } from "./join.ts";
 import { planId } from "../protocol/messages.ts";
-import { wallTimes } from "./rounds.ts";
+import { wallTimes } from "./open_round.ts";
 import type { Run } from "./run.ts";
 import { checkShares } from "./share.ts";
 

@@ -8,7 +8,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
-import { dropKept, keepFor, keptFor } from "./kept.ts";
+import { dropKept, keepFor, keptFor } from "./carried_over.ts";
 import { makePrivateFolder, PRIVATE_DIR, PRIVATE_FILE } from "./private_folder.ts";
 
 /** Version of the folder's content; every other one is refused. */

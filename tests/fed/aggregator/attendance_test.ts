@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { Heartbeat } from "../../../src/fed/protocol/messages.ts";
-import { closeRow, openRow } from "../../../src/fed/aggregator/rounds.ts";
+import { closeRow, openRow } from "../../../src/fed/aggregator/open_round.ts";
 import { Run } from "../../../src/fed/aggregator/run.ts";
 import { TINY } from "../../testing/fake_trainer.ts";
 import { type Bench, frames, lose, update, withRound } from "../../testing/open_round.ts";

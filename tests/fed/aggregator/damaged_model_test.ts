@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
-import { closeRow } from "../../../src/fed/aggregator/rounds.ts";
+import { closeRow } from "../../../src/fed/aggregator/open_round.ts";
 import { freePort } from "../../testing/free_port.ts";
 import { runRole, withFederation } from "../../testing/fake_federation.ts";
 import { frames, update, withRound } from "../../testing/open_round.ts";

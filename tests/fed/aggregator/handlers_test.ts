@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { createHash } from "node:crypto";
 import type { Scores, UpdateStart } from "../../../src/fed/protocol/messages.ts";
-import { closeRow } from "../../../src/fed/aggregator/rounds.ts";
+import { closeRow } from "../../../src/fed/aggregator/open_round.ts";
 import { stageOf } from "../../../src/fed/protocol/stage.ts";
 import { startVector, TINY } from "../../testing/fake_trainer.ts";
 import { BYTES, frames, openBench, registration, update, withRound } from "../../testing/open_round.ts";

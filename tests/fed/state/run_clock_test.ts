@@ -1,5 +1,5 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { abandonTime } from "../../../src/fed/aggregator/rounds.ts";
+import { abandonTime } from "../../../src/fed/aggregator/open_round.ts";
 import { Run } from "../../../src/fed/aggregator/run.ts";
 import { type Clock, MACHINE, RunClock } from "../../../src/fed/state/run_clock.ts";
 import { TINY } from "../../testing/fake_trainer.ts";

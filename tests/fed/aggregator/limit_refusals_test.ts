@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { FedEvent } from "../../../src/fed/protocol/event.ts";
-import { quietly } from "../../../src/fed/aggregator/quietly.ts";
+import { quietly } from "../../../src/fed/aggregator/limit_refusals.ts";
 
 const refused = (peer: string): FedEvent => ({ type: "refused", peer, code: "X" });
 const closing: FedEvent = { type: "closing", rounds: 3 };

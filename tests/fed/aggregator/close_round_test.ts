@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { closeRow, openRow, selectNow } from "../../../src/fed/aggregator/rounds.ts";
+import { closeRow, openRow, selectNow } from "../../../src/fed/aggregator/open_round.ts";
 import type { Run } from "../../../src/fed/aggregator/run.ts";
 import { startVector, TINY } from "../../testing/fake_trainer.ts";
 import { type Bench, frames, lose, update, withRound } from "../../testing/open_round.ts";
