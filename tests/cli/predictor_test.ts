@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { UsageError } from "../../src/cli/options/parse.ts";
-import { openPredictor } from "../../src/cli/predictor.ts";
+import { openPredictor } from "../../src/cli/options/predictor.ts";
 import { Scorer } from "../../src/cli/score.ts";
 import { preprocessingOf, saveModel } from "../../src/model/weights/model_file.ts";
 import { openedLibrary } from "../../src/shim/library.ts";

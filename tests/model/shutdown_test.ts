@@ -7,7 +7,7 @@ const libs = await libraries();
 const program = `
 import { preprocessingOf } from "./src/model/weights/model_file.ts";
 import { DataSet } from "./src/model/data_set.ts";
-import { guardExit } from "./src/model/exit.ts";
+import { guardExit } from "./src/model/shutdown.ts";
 import { Engine } from "./src/model/engine.ts";
 import { preset } from "./src/model/recipe.ts";
 guardExit(console.error);

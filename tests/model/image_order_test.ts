@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
-import { Order, permutation } from "../../src/model/order.ts";
+import { Order, permutation } from "../../src/model/image_order.ts";
 import { PURPOSE, words } from "../../src/model/philox.ts";
 
 const key = { seed: 3, silo: 1 };

@@ -4,7 +4,7 @@ import type { Recipe } from "../../model/recipe.ts";
 import { mergedHistogram } from "../maths/histogram.ts";
 import type { Proposal, Scores } from "../protocol/messages.ts";
 import type { SiloTest } from "./result.ts";
-import type { SplitScores } from "../maths/split_scores.ts";
+import type { SplitScores } from "../../model/predictions.ts";
 
 function counts(labels: Uint8Array): { positives: number; negatives: number } {
   let positives = 0;

@@ -1,5 +1,5 @@
-import { StateFolder } from "../fed/state/folder.ts";
-import type { Output } from "./output/output.ts";
+import { StateFolder } from "../../fed/state/folder.ts";
+import type { Output } from "./output.ts";
 
 /** `--new`: moves the last run's state out of the way, if there is one, and says where it lies. */
 export async function setAside(

@@ -1,10 +1,10 @@
 // Why: what scores a model is the operator's choice, and whoever lacks libtorch must hear of the other one.
-import { EnginePredictor } from "../model/engine_predictor.ts";
-import { NativeError } from "../model/engine.ts";
-import type { Model, Predictor } from "../model/predictor.ts";
-import { TfjsPredictor } from "../model/tfjs/predictor.ts";
-import { cores, libraries } from "./engine.ts";
-import { UsageError } from "./options/parse.ts";
+import { EnginePredictor } from "../../model/engine_predictor.ts";
+import { NativeError } from "../../model/engine.ts";
+import type { Model, Predictor } from "../../model/predictor.ts";
+import { TfjsPredictor } from "../../model/tfjs/predictor.ts";
+import { cores, libraries } from "../../model/libraries.ts";
+import { UsageError } from "./parse.ts";
 
 /** The options that choose what scores; texts as the command table admits them. */
 export interface EngineChoice {

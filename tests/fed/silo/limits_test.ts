@@ -1,5 +1,5 @@
 import { assertMatch, assertThrows } from "@std/assert";
-import { type Accept, checkAccepted, checkPatients } from "../../../src/fed/silo/accept.ts";
+import { type Accept, checkAccepted, checkPatients } from "../../../src/fed/silo/limits.ts";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
 import type { Proposal } from "../../../src/fed/protocol/messages.ts";
 import { preset } from "../../../src/model/recipe.ts";

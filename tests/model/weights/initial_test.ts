@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Uint8ArrayReader, Uint8ArrayWriter, ZipWriter } from "@zip.js/zip.js";
 import { digest, preprocessingOf, saveModel, stateDict } from "../../../src/model/weights/model_file.ts";
-import { LITE0, startVector } from "../../../src/model/weights/start.ts";
+import { LITE0, startVector } from "../../../src/model/weights/initial.ts";
 import { randomWeights } from "../../../src/model/weights/random.ts";
 import { layoutOf } from "../../../src/model/layout.ts";
 import { liteToB0 } from "../../../src/model/weights/lite0.ts";

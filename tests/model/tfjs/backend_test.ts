@@ -2,11 +2,11 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { startTfjs, WASM_FILE, wasmFolder } from "../../../src/model/tfjs/start.ts";
+import { startTfjs, WASM_FILE, wasmFolder } from "../../../src/model/tfjs/backend.ts";
 import { childFlags } from "../../testing/child.ts";
 import { inFolder } from "../../testing/folder.ts";
 
-const MODULE = fileURLToPath(new URL("../../../src/model/tfjs/start.ts", import.meta.url));
+const MODULE = fileURLToPath(new URL("../../../src/model/tfjs/backend.ts", import.meta.url));
 
 /** Bundles a program that starts tfjs from the folder in its first argument, if any, and adds 2 and 3 with it. */
 async function bundle(folder: string): Promise<string> {

@@ -1,5 +1,5 @@
 // Why: a film that counts twice makes intervals narrower than the truth.
-import { Shard } from "../data/shard.ts";
+import { Shard } from "./shard.ts";
 
 /** Opens shards and checks every byte of them. @throws {Error} naming the one that is damaged, or given twice. */
 export async function openShards(

@@ -1,6 +1,6 @@
 // Why: the command line is the only place that knows where libtorch and the shim lie and how many cores there are.
 import { fileURLToPath } from "node:url";
-import type { Libraries } from "../model/engine.ts";
+import type { Libraries } from "./engine.ts";
 import { flavourOf, shimFile } from "../shim/libtorch/flavour.ts";
 import { findLibtorch, rememberLibtorch, TORCH_VERSION } from "../shim/libtorch/find.ts";
 
