@@ -21,7 +21,7 @@ Deno.test("Inbox counts an update whose connection broke after the last frame wh
     await new Promise((resolve) => setTimeout(resolve, 50));
     control.error(new Error("the connection broke"));
     assertEquals((await put).status, 500);
-    assertEquals(run.state.receipt(1, "a"), null);
+    assertEquals(run.state.counted(1).has("a"), false);
     const again = await send("a", "POST", START, start);
     assertEquals([again.status, again.json.receipt?.sha256], [200, start.sha256]);
     assertEquals(await Deno.readFile(run.state.stagedPath(1, "a").whole), bytes);
@@ -70,7 +70,7 @@ Deno.test("Inbox grants a slot before a body: of five silos one waits until anot
     assertEquals([await ask("e"), await ask("a")], ["slots_taken", "granted"]);
     assertEquals((await send("a", "PUT", PUT, frames(bytes, 0))).json.receipt?.silo, "a");
     assertEquals([await ask("e"), await ask("f")], ["granted", "slots_taken"]);
-    run.attendance.detach("b", sessions.b);
+    run.attendance.disconnect("b", sessions.b);
     assertEquals(await ask("f"), "granted");
     assertEquals((await send("b", "PUT", PUT, frames(bytes, 0))).json.code, "slots_taken");
     for (const silo of ["c", "d", "e", "f"]) {
@@ -142,7 +142,7 @@ Deno.test("Inbox takes no frames once the round is abandoned", () =>
   withRound(async ({ run, send }) => {
     const { start, bytes } = update(run);
     await send("a", "POST", START, start);
-    run.phase = "closing";
+    run.beginClosing();
     assertEquals((await send("a", "PUT", PUT, frames(bytes, 0))).json.code, "round_closed");
-    assertEquals(run.state.receipt(1, "a"), null);
+    assertEquals(run.state.counted(1).has("a"), false);
   }));

@@ -1,0 +1,43 @@
+/** The rounds of a run, from the silos' joining to its result. The loop in here is the protocol. */
+import { closeRound } from "./close_round.ts";
+import { absent, closeRun, unfinished } from "./closing.ts";
+import { openRound } from "./open_round.ts";
+import type { Row } from "../protocol/messages.ts";
+import { freezePlan, gather, lacking, type Wanted } from "./quorum.ts";
+import type { Run } from "./run.ts";
+import { abandonTime } from "./timing.ts";
+import type { AggregatorResult } from "../training/result.ts";
+
+/**
+ * Runs or goes on with the rounds until the run has a result.
+ * @throws {ProtocolError} `join_timeout`, `share_too_large`, `round_timeout`, `budget_over`, `damaged_state` · the
+ * signal's reason.
+ */
+export async function runRounds(run: Run, signal?: AbortSignal): Promise<AggregatorResult> {
+  const { state } = run;
+  if (state.plan === null) await freezePlan(run, signal);
+  // Once told of the closing phase, silos take no more rows.
+  let over = state.folder.get("closing") !== null || state.folder.get("abandoned") !== null;
+  while (!over && (state.current !== null || state.rows.at(-1)?.row.last !== true)) {
+    const stored = openRound(run);
+    if (stored === null) break;
+    const wanted = wantedUpdates(run, stored.row, signal);
+    const outcome = await gather(run, wanted);
+    if (outcome === "absent") throw await absent(run, wanted);
+    if (outcome === "enough") {
+      await closeRound(run, stored);
+    } else {
+      const reason = `the budget's end without ${lacking(wanted).join(", ")}`;
+      run.abandon(stored.row.round, reason);
+      over = true;
+    }
+  }
+  if (state.rounds === 0) throw await unfinished(run);
+  return await closeRun(run, signal);
+}
+
+/** The updates of a row, until the end of the budget. */
+function wantedUpdates(run: Run, { round, roster }: Row, signal?: AbortSignal): Wanted {
+  const has = (silo: string) => run.state.counted(round).has(silo);
+  return { what: "updates", round, roster: () => roster, has, giveUp: abandonTime(run), signal };
+}
