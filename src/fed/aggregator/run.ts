@@ -245,8 +245,8 @@ export class Run {
   /** Notes that the silo holds the finished run's model and needs nothing more. */
   leave(silo: string): void {
     if (this.#fetched.has(silo)) return;
+    this.state.folder.set("fetched", [...this.#fetched, silo]);
     this.#fetched.add(silo);
-    this.state.folder.set("fetched", [...this.#fetched]);
     this.notify();
   }
 
