@@ -4,8 +4,8 @@
  *
  *     npx -y deno@2.9.3 task bench bench/rounds.ts [ROUNDS] [SILOS]
  *
- * Milliseconds a round, wall clock and CPU of this process, over the first and the last tenth of the rounds. The state
- * is written below TMPDIR; where that is a disk, most of the wall clock is its syncs.
+ * Milliseconds a round, wall clock and CPU of this process: medians of the first and of the last hundred, after a short
+ * run that warms up. The state is written below TMPDIR; where that is a disk, most of the wall clock is its syncs.
  */
 import { createHash } from "node:crypto";
 import process from "node:process";
@@ -139,17 +139,18 @@ async function measure(dir: string, rounds: number, silos: string[]): Promise<Co
 
 // Not Deno.bench: the rounds of one run follow each other.
 const [rounds = 1000, count = 30] = Deno.args.map(Number);
+const silos = Array.from({ length: count }, (_, index) => `silo-${index + 1}`);
+await inFolder(async (dir) => void await measure(dir, 20, silos));
 await inFolder(async (dir) => {
-  const costs = await measure(dir, rounds, Array.from({ length: count }, (_, index) => `silo-${index + 1}`));
+  const costs = await measure(dir, rounds, silos);
   const part = Math.min(100, Math.floor(costs.length / 2));
   const show = (name: string, some: Cost[]) => {
     const [wall, cpu] = (["wall", "cpu"] as const).map((what) => median(some.map((cost) => cost[what])));
     console.log(
-      `${name} ${part} rounds: ${wall.toFixed(1)} ms wall, ${cpu.toFixed(1)} ms CPU a round (medians)`,
+      `${name} ${part} rounds: ${wall.toFixed(1)} ms wall, ${cpu.toFixed(1)} ms CPU a round`,
     );
     return { wall, cpu };
   };
-  // The first rounds also warm up.
   const first = show("first", costs.slice(0, part)), last = show("last ", costs.slice(-part));
   console.log(
     `last / first: ${(last.wall / first.wall).toFixed(3)} wall, ${(last.cpu / first.cpu).toFixed(3)} CPU`,
