@@ -4,8 +4,9 @@
  *
  *     npx -y deno@2.9.3 task bench bench/rounds.ts [ROUNDS] [SILOS]
  *
- * Milliseconds a round, wall clock and CPU of this process: medians of the first and of the last hundred, after a short
- * run that warms up. The state is written below TMPDIR; where that is a disk, most of the wall clock is its syncs.
+ * Medians of the first hundred rounds of a run and of the last hundred of a long one, which take turns, so that other
+ * work on the machine slows both. Wall clock and CPU of this process; the state is written below TMPDIR, and where that
+ * is a disk, most of the wall clock is its syncs.
  */
 import { createHash } from "node:crypto";
 import process from "node:process";
@@ -13,7 +14,6 @@ import { handlerOf } from "../src/fed/aggregator/handlers.ts";
 import { runRounds } from "../src/fed/aggregator/rounds.ts";
 import { Run } from "../src/fed/aggregator/run.ts";
 import { AggregatorState } from "../src/fed/aggregator/state.ts";
-import type { FedEvent } from "../src/fed/protocol/event.ts";
 import { encodeFrames } from "../src/fed/protocol/frame.ts";
 import { newRunId, type RunView, type UpdateStart } from "../src/fed/protocol/messages.ts";
 import { stageOf } from "../src/fed/protocol/stage.ts";
@@ -111,47 +111,83 @@ class Answers {
   }
 }
 
-/** Wall clock and CPU milliseconds of each round of one run. */
-async function measure(dir: string, rounds: number, silos: string[]): Promise<Cost[]> {
-  const start = startVector(TINY);
-  using state = await AggregatorState.open(dir);
-  await Deno.writeFile(state.modelPath(0), new Uint8Array(start.buffer));
-  const proposal = proposalOf(start, { silos, quorum: silos.length, rounds, roundTimeout: null });
-  state.begin(newRunId(), proposal, { now: 0 });
-  const costs: Cost[] = [];
-  let before = { wall: 0, cpu: 0 };
-  const onEvent = ({ type }: FedEvent) => {
-    if (type !== "row") return;
+/** A run that goes on by one round at a time. */
+class SteppedRun implements AsyncDisposable {
+  readonly #stop = new AbortController();
+  readonly #state: AggregatorState;
+  readonly #end: Promise<unknown>;
+  #go = Promise.withResolvers<void>();
+  #committed = Promise.withResolvers<void>();
+
+  constructor(state: AggregatorState, silos: readonly string[]) {
+    this.#state = state;
+    const run = new Run(state, {
+      layout: TINY,
+      onEvent: () => {},
+      faultPoint: async (name) => {
+        if (name !== "committed") return;
+        this.#committed.resolve();
+        await this.#go.promise;
+      },
+    });
+    const handler = handlerOf(run);
+    const { signal } = this.#stop;
+    const parts = silos.map((silo) => new Answers(handler, silo, signal).takePart());
+    this.#end = Promise.all([runRounds(run, signal).catch(() => {}), ...parts]);
+  }
+
+  /** Begins a run in a new folder. */
+  static async begin(dir: string, silos: string[]): Promise<SteppedRun> {
+    const start = startVector(TINY);
+    const state = await AggregatorState.open(dir);
+    await Deno.writeFile(state.modelPath(0), new Uint8Array(start.buffer));
+    const proposal = proposalOf(start, { silos, quorum: silos.length, rounds: 1e6, roundTimeout: null });
+    state.begin(newRunId(), proposal, { now: 0 });
+    return new SteppedRun(state, silos);
+  }
+
+  /** Lets a round end; what it took from the end of the one before. */
+  async round(): Promise<Cost> {
     const { user, system } = process.cpuUsage();
-    const now = { wall: performance.now(), cpu: (user + system) / 1000 };
-    if (before.wall > 0) costs.push({ wall: now.wall - before.wall, cpu: now.cpu - before.cpu });
-    before = now;
-  };
-  const run = new Run(state, { layout: TINY, faultPoint: () => {}, onEvent });
-  const handler = handlerOf(run);
-  const stop = new AbortController();
-  const parts = silos.map((silo) => new Answers(handler, silo, stop.signal).takePart());
-  await runRounds(run);
-  stop.abort();
-  await Promise.all(parts);
-  return costs;
+    const wall = performance.now();
+    this.#committed = Promise.withResolvers();
+    const { resolve } = this.#go;
+    this.#go = Promise.withResolvers();
+    resolve();
+    await this.#committed.promise;
+    const now = process.cpuUsage();
+    return { wall: performance.now() - wall, cpu: (now.user + now.system - user - system) / 1000 };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    this.#go.resolve();
+    await this.#end;
+    this.#state[Symbol.dispose]();
+  }
+}
+
+function show(name: string, costs: Cost[]): Cost {
+  const [wall, cpu] = (["wall", "cpu"] as const).map((what) => median(costs.map((cost) => cost[what])));
+  console.log(`${name}: ${wall.toFixed(1)} ms wall, ${cpu.toFixed(1)} ms CPU a round`);
+  return { wall, cpu };
 }
 
 // Not Deno.bench: the rounds of one run follow each other.
 const [rounds = 1000, count = 30] = Deno.args.map(Number);
 const silos = Array.from({ length: count }, (_, index) => `silo-${index + 1}`);
-await inFolder(async (dir) => void await measure(dir, 20, silos));
 await inFolder(async (dir) => {
-  const costs = await measure(dir, rounds, silos);
-  const part = Math.min(100, Math.floor(costs.length / 2));
-  const show = (name: string, some: Cost[]) => {
-    const [wall, cpu] = (["wall", "cpu"] as const).map((what) => median(some.map((cost) => cost[what])));
-    console.log(
-      `${name} ${part} rounds: ${wall.toFixed(1)} ms wall, ${cpu.toFixed(1)} ms CPU a round`,
-    );
-    return { wall, cpu };
-  };
-  const first = show("first", costs.slice(0, part)), last = show("last ", costs.slice(-part));
+  const part = Math.min(100, Math.floor(rounds / 2));
+  await using long = await SteppedRun.begin(`${dir}/long`, silos);
+  for (let round = 0; round < rounds - part; round++) await long.round();
+  await using fresh = await SteppedRun.begin(`${dir}/fresh`, silos);
+  const early: Cost[] = [], late: Cost[] = [];
+  for (let round = 0; round < part; round++) {
+    early.push(await fresh.round());
+    late.push(await long.round());
+  }
+  const first = show(`first ${part} rounds of a run`, early);
+  const last = show(`last ${part} of ${rounds} rounds`, late);
   console.log(
     `last / first: ${(last.wall / first.wall).toFixed(3)} wall, ${(last.cpu / first.cpu).toFixed(3)} CPU`,
   );
