@@ -148,7 +148,10 @@ export function update(
   return { start, bytes };
 }
 
+/** Bytes of an update in one frame of these tests. */
+export const FRAME = 4096;
+
 export function frames(bytes: Uint8Array, offset: number, last = bytes.length): Uint8Array {
-  const parts = [...encodeFrames(bytes.subarray(offset, last), { offset, payload: 4096 })];
+  const parts = [...encodeFrames(bytes.subarray(offset, last), { offset, payload: FRAME })];
   return new Uint8Array(parts.flatMap((part) => [...part]));
 }

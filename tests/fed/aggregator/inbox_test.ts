@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { frames, update, withRound } from "../../testing/open_round.ts";
+import { FRAME, frames, update, withRound } from "../../testing/open_round.ts";
 
 const START = "/v1/rounds/1/update";
 const PUT = "/v1/rounds/1/update?offset=0";
@@ -12,13 +12,18 @@ function feed() {
 }
 
 Deno.test("Inbox counts an update whose connection broke after the last frame when it is announced again", () =>
-  withRound(async ({ run, send }) => {
+  withRound(async ({ run, send, hook }) => {
     const { start, bytes } = update(run);
     await send("a", "POST", START, start);
     const { body, control } = feed();
+    const whole = Promise.withResolvers<void>();
+    let written = 0;
+    hook.at = (name) => {
+      if (name === "receiving" && ++written === bytes.length / FRAME) whole.resolve();
+    };
     const put = send("a", "PUT", PUT, body);
     control.enqueue(frames(bytes, 0));
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await whole.promise;
     control.error(new Error("the connection broke"));
     assertEquals((await put).status, 500);
     assertEquals(run.state.counted(1).has("a"), false);
