@@ -23,7 +23,7 @@ import { proposalOf } from "../tests/testing/fake_federation.ts";
 import { startVector, TINY } from "../tests/testing/fake_trainer.ts";
 import { registration } from "../tests/testing/open_round.ts";
 import { inFolder } from "../tests/testing/folder.ts";
-import { median } from "./median.ts";
+import { median } from "../src/fed/maths/median.ts";
 
 const UPDATE = new Uint8Array(new Float32Array(TINY.length).fill(2 ** -20).buffer);
 const FRAMES = encodeFrames(UPDATE, { offset: 0, payload: UPDATE.length });

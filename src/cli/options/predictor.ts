@@ -4,14 +4,13 @@ import { NativeError } from "../../model/engine.ts";
 import type { Model, Predictor } from "../../model/predictor.ts";
 import { TfjsPredictor } from "../../model/tfjs/predictor.ts";
 import { cores, libraries } from "../../model/libraries.ts";
-import { UsageError } from "./parse.ts";
+import { isRefusal, refusal } from "../../refusal.ts";
+import type { OptionValues } from "./option.ts";
+import type { SCORING } from "./table/engine.ts";
+import { UsageError } from "./usage_error.ts";
 
-/** The options that choose what scores; texts as the command table admits them. */
-export interface EngineChoice {
-  engine: string;
-  device: string;
-  threads: number | undefined;
-}
+/** The options that choose what scores. */
+export type EngineChoice = OptionValues<typeof SCORING>;
 
 /**
  * Opens the engine that the options name, with a model's weights.
@@ -27,7 +26,7 @@ export async function openPredictor(model: Model, choice: EngineChoice): Promise
   const found = await libraries().catch(nameTfjs);
   return await EnginePredictor.create(model, {
     libraries: found,
-    device: choice.device as "auto" | "cpu" | "cuda",
+    device: choice.device,
     threads: choice.threads ?? cores(),
   }).catch((error) => {
     if (error instanceof NativeError && error.op === "dlopen") nameTfjs(error);
@@ -45,7 +44,10 @@ function refuseFor(choice: EngineChoice, asked: { device: boolean; threads: bool
   }
 }
 
+/** Passes a refusal on with the second way beside its own remedy. */
 function nameTfjs(cause: Error): never {
-  const reason = cause.message.trim().replace(/\.$/, "");
-  throw new Error(`${reason}; or score without libtorch: --engine tfjs.`, { cause });
+  if (!isRefusal(cause)) throw cause;
+  const { what, expected, got, remedy } = cause;
+  const either = `${remedy}; or score without libtorch: --engine tfjs`;
+  throw refusal(Error, { what, expected, got, remedy: either }, { cause });
 }

@@ -4,16 +4,17 @@
  * It may be killed at any moment: every step is committed before anyone hears of it, and a restart with
  * the same proposal goes on from the last committed one.
  */
-import { digest, writeDurably } from "../../model/weights/model_file.ts";
+import { digest } from "../../files/digest.ts";
+import { writeDurably } from "../../files/durable.ts";
 import { type Layout, layoutOf } from "../../model/layout.ts";
 import { Admission, type ListMemory, type SeenLists } from "../pki/admission.ts";
 import { SILENCE } from "./attendance.ts";
 import { ascii } from "../protocol/ascii.ts";
 import { AggregatorState } from "./state.ts";
-import { FAILURES, ProtocolError } from "../protocol/errors.ts";
+import { ProtocolError } from "../protocol/errors.ts";
 import { type OnEvent, safely } from "../protocol/event.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
-import { nameFullDisk } from "../state/durable.ts";
+import { nameFullDisk } from "../state/full_disk.ts";
 import { handlerOf } from "./handlers.ts";
 import { requireOpenFiles } from "./open_files.ts";
 import { checkProposal, checkSame } from "../protocol/proposal.ts";
@@ -166,7 +167,7 @@ async function listen(run: Run, { identity }: Credentials, options: AggregatorOp
 /** Failures whose values are one hospital's counts or speed: the others are told without them. */
 const NUMBERS: ReadonlySet<string> = new Set(["share_too_large", "budget_over"]);
 
-const withoutNumbers = ({ code, remedy }: ProtocolError) => `${FAILURES[code].text} (remedy: ${remedy})`;
+const withoutNumbers = ({ what, remedy }: ProtocolError) => `${what} (remedy: ${remedy})`;
 
 /** Tells the silos that are there until they have left, for a few seconds; what is committed stays, so a restart goes on. */
 async function fail(run: Run, error: ProtocolError, signal?: AbortSignal): Promise<void> {

@@ -1,8 +1,9 @@
 /** The end of a round: the updates that count become the next model. */
 import type { StoredRow } from "./stored.ts";
-import { removeIfThere, renameDurable } from "../state/durable.ts";
+import { removeIfThere } from "../../files/exists.ts";
+import { renameDurably } from "../../files/durable.ts";
 import { foldFiles } from "./fold_files.ts";
-import type { Row } from "../protocol/messages.ts";
+import type { RoundSettings } from "../protocol/messages.ts";
 import type { Run } from "./run.ts";
 import { type ScoredModel, select, type Selection } from "../maths/selection.ts";
 import { standingOf } from "./standing.ts";
@@ -38,7 +39,7 @@ export async function closeRound(run: Run, stored: StoredRow): Promise<void> {
   });
   run.onEvent({ type: "folded", round: row.round, sha256, seconds: run.now() - started });
   await run.faultPoint("folded");
-  await renameDurable(`${path}.partial`, path);
+  await renameDurably(`${path}.partial`, path);
   await run.faultPoint("renamed");
   tellAbsent(run, row);
   run.close(stored, { sha256, held: modelsToHold(run, row.round) });
@@ -51,7 +52,7 @@ export async function closeRound(run: Run, stored: StoredRow): Promise<void> {
 }
 
 /** Says whose update the row closes without, and what the late ones were at. */
-function tellAbsent(run: Run, { round, roster }: Row): void {
+function tellAbsent(run: Run, { round, roster }: RoundSettings): void {
   const counted = run.state.counted(round);
   const missing = run.proposal.silos.filter((silo) => !counted.has(silo));
   for (const silo of missing) {

@@ -10,10 +10,12 @@ import { createHash, type Hash } from "node:crypto";
 import { fingerprint } from "../../model/layout.ts";
 import { checkDelta } from "../maths/exact_sum.ts";
 import { ProtocolError } from "../protocol/errors.ts";
-import { readAt, removeIfThere, renameDurable, syncFile, writeAll } from "../state/durable.ts";
+import { readAt, writeAll } from "../../files/whole.ts";
+import { removeIfThere } from "../../files/exists.ts";
+import { renameDurably, syncFile } from "../../files/durable.ts";
 import { FrameReader } from "../protocol/frame.ts";
-import { PRIVATE_FILE } from "../state/private_folder.ts";
-import type { Receipt, Row, UpdateProgress, UpdateStart } from "../protocol/messages.ts";
+import { PRIVATE_FILE } from "../../files/private.ts";
+import type { Receipt, RoundSettings, UpdateProgress, UpdateStart } from "../protocol/messages.ts";
 import type { Run } from "./run.ts";
 import { SLOTS, Slots } from "../wire/slots.ts";
 import { RANGE_LIMIT } from "../wire/exchange.ts";
@@ -138,7 +140,7 @@ export class Inbox {
   }
 
   /** @throws {ProtocolError} `round_closed`, `no_round`. */
-  #checkOpen(round: number): Row {
+  #checkOpen(round: number): RoundSettings {
     const { phase, folding, state: { rounds, current } } = this.#run;
     const row = current?.row;
     const closed = round <= Math.max(rounds, folding) || phase !== "round";
@@ -257,7 +259,7 @@ export class Inbox {
         await removeIfThere(partial);
         throw new ProtocolError("digest_mismatch", { expected: sha256, got });
       }
-      await renameDurable(partial, whole);
+      await renameDurably(partial, whole);
       this.#checkOpen(round);
       const receipt: Receipt = { run, round, silo, sha256, examples };
       this.#run.count(receipt);

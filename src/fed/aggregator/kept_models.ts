@@ -1,7 +1,8 @@
 /** The models that a run hands over, as files that load anywhere. */
 import { saveModel } from "../../model/weights/model_file.ts";
 import { ProtocolError } from "../protocol/errors.ts";
-import { fileDigest, readAt } from "../state/durable.ts";
+import { fileDigest } from "../../files/digest.ts";
+import { readAt } from "../../files/whole.ts";
 import { planId } from "../protocol/messages.ts";
 import type { Run } from "./run.ts";
 

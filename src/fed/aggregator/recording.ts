@@ -4,12 +4,12 @@
  * Why: with a budget the rows depend on how fast the silos were, so only their repetition, without a clock, shows that
  * a model is what its plan, data and builds make it.
  */
-import type { Plan, Row } from "../protocol/messages.ts";
+import type { Plan, RoundSettings } from "../protocol/messages.ts";
 
 /** The closed rows of a run, oldest first, each with the silos whose updates counted. */
 export interface Recording {
   plan: Plan;
-  rows: { row: Row; counted: string[] }[];
+  rows: { row: RoundSettings; counted: string[] }[];
 }
 
 /**
@@ -19,7 +19,7 @@ export interface Recording {
 export function recordedRow(
   { rows }: Recording,
   options: { run: string; round: number; base: string },
-): { row: Row; same: boolean } | null {
+): { row: RoundSettings; same: boolean } | null {
   const found = rows.find(({ row }) => row.round === options.round);
   if (found === undefined) return null;
   const { row, counted } = found;

@@ -1,4 +1,5 @@
 /** What a run that is to be repeated was made of, read from its aggregator's state folder. */
+import { exists } from "../../files/exists.ts";
 import { AggregatorState } from "./state.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { Proposal } from "../protocol/messages.ts";
@@ -30,7 +31,7 @@ export async function readRecording(dir: string, options: { into: string }): Pro
       got,
     });
   };
-  if (await Deno.stat(`${dir}/run.sqlite`).then(() => false, () => true)) refuse("none");
+  if (!await exists(`${dir}/run.sqlite`)) refuse("none");
   using state = await AggregatorState.open(dir);
   const { proposal, plan } = state;
   const rows = state.rows.filter(({ row }) => row.round <= state.rounds)

@@ -2,7 +2,7 @@
 import { closeRound } from "./close_round.ts";
 import { absent, closeRun, unfinished } from "./closing.ts";
 import { openRound } from "./open_round.ts";
-import type { Row } from "../protocol/messages.ts";
+import type { RoundSettings } from "../protocol/messages.ts";
 import { freezePlan, gather, lacking, type Wanted } from "./quorum.ts";
 import type { Run } from "./run.ts";
 import { abandonTime } from "./timing.ts";
@@ -37,7 +37,7 @@ export async function runRounds(run: Run, signal?: AbortSignal): Promise<Aggrega
 }
 
 /** The updates of a row, until the end of the budget. */
-function wantedUpdates(run: Run, { round, roster }: Row, signal?: AbortSignal): Wanted {
+function wantedUpdates(run: Run, { round, roster }: RoundSettings, signal?: AbortSignal): Wanted {
   const has = (silo: string) => run.state.counted(round).has(silo);
   return { what: "updates", round, roster: () => roster, has, giveUp: abandonTime(run), signal };
 }

@@ -7,7 +7,7 @@
 import type { Plan, Proposal, Receipt, Registration, Scores, UpdateStart } from "../protocol/messages.ts";
 import type { Recording } from "./recording.ts";
 import { readStored, type Stored, type StoredRow, TABLES } from "./stored.ts";
-import { removeIfThere } from "../state/durable.ts";
+import { removeIfThere } from "../../files/exists.ts";
 import { AGGREGATOR, StateFolder, UNFINISHED_MODEL } from "../state/folder.ts";
 import { Totals } from "./totals.ts";
 

@@ -6,10 +6,10 @@ import {
   PlanSchema,
   ProposalSchema,
   RegistrationSchema,
-  RowSchema,
+  RoundSettingsSchema,
   ScoresSchema,
-} from "../protocol/schema.ts";
-import type { Plan, Proposal, Receipt, Registration, Row, Scores } from "../protocol/messages.ts";
+} from "../protocol/messages.ts";
+import type { Plan, Proposal, Receipt, Registration, RoundSettings, Scores } from "../protocol/messages.ts";
 import type { StateFolder } from "../state/folder.ts";
 
 export const TABLES = `
@@ -24,7 +24,7 @@ export const TABLES = `
 
 /** A committed row; `opened` is seconds by the run's clock at its first opening. */
 export interface StoredRow {
-  row: Row;
+  row: RoundSettings;
   opened: number;
 }
 
@@ -64,7 +64,7 @@ export function readStored(folder: StateFolder): Stored {
       ]),
     ),
     rows: all("SELECT json, opened FROM rows ORDER BY round").map(({ json, opened }) => ({
-      row: parse(RowSchema, json, "a row"),
+      row: parse(RoundSettingsSchema, json, "a row"),
       opened: opened as number,
     })),
     models: new Map(

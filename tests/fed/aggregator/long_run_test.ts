@@ -6,7 +6,7 @@ import { planOf } from "../../../src/fed/aggregator/join.ts";
 import { openRound } from "../../../src/fed/aggregator/open_round.ts";
 import { AggregatorState } from "../../../src/fed/aggregator/state.ts";
 import { gather } from "../../../src/fed/aggregator/quorum.ts";
-import type { Row } from "../../../src/fed/protocol/messages.ts";
+import type { RoundSettings } from "../../../src/fed/protocol/messages.ts";
 import { inFolder } from "../../testing/folder.ts";
 import { type Bench, frames, openBench, registration, update } from "../../testing/open_round.ts";
 
@@ -58,7 +58,7 @@ function storeRounds(state: AggregatorState, rounds: number): void {
         ...values,
       );
     for (let round = 1; round <= rounds; round++) {
-      const row: Row = {
+      const row: RoundSettings = {
         ...{ version: 2, run: run!, round, base: digest, roster: SILOS, last: false },
         silos: Object.fromEntries(SILOS.map((silo) => [silo, { from: round - 1, to: round }])),
         ...{ p0: (round - 1) / 2000, p1: round / 2000, scale: { weights: 32, statistics: 20 } },
