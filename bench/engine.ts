@@ -18,6 +18,7 @@ import { preset } from "../src/model/recipe.ts";
 import { openedLibrary } from "../src/shim/library.ts";
 import { libraries } from "../tests/libraries.ts";
 import { pythonWithTorchvision } from "../tests/python.ts";
+import { machine } from "./machine.ts";
 import { median } from "./median.ts";
 
 const options = parseArgs(Deno.args, {
@@ -169,6 +170,7 @@ async function compare(
 using us = await ours();
 await using them = await theirs();
 const { torch, build } = openedLibrary()!;
+console.log(machine());
 console.log(`fedx build ${build}, libtorch ${torch}, Deno ${Deno.version.deno}, ${THREADS} threads`);
 console.log(
   `EfficientNet-B0, 1 channel, ${SIZE} px, ${

@@ -13,6 +13,7 @@ import { FakeTrainer, FULL } from "../tests/fed/fake_trainer.ts";
 import { measure } from "../tests/fed/measured.ts";
 import { vectorWith } from "../tests/fed/measured_roles.ts";
 import { writeSeconds } from "./disk.ts";
+import { machine } from "./machine.ts";
 import { median } from "./median.ts";
 
 const SILOS = ["a", "b", "c"];
@@ -53,6 +54,7 @@ async function largestError(dir: string): Promise<number> {
 }
 
 // Not Deno.bench: a round has a beginning and an end of its own, in other processes.
+console.log(machine());
 const rounds = Number(Deno.args[0] ?? 6);
 await withFederation(async (dir) => {
   const { marks, result } = await measure({ dir, silos: SILOS, values: FULL.length, rounds });
