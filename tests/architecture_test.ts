@@ -272,23 +272,3 @@ Deno.test("architecture: no tracked file holds a registry's host or a path of on
   const example = ["", "root", "x"].join("/") + " files.pythonhosted" + ".org";
   assertEquals(forbidden({ path: "x.ts", text: example }).length, 2);
 });
-
-const checkout = await Deno.stat(`${ROOT}.git`).then(() => true, () => false);
-
-Deno.test(".gitignore: what README's walk-through writes into the clone, keys above all, is never added", {
-  ignore: !checkout,
-}, async () => {
-  const readme = await Deno.readTextFile(`${ROOT}README.md`);
-  const made = [...readme.matchAll(/--(?:out|plot|state) ([a-z][\w.-]*)/g)].map(([, name]) => name);
-  const names = [
-    ...new Set([...made, "films-a", "fedx-radiographs", "fedx-methods", "shard-a.partial", "m.safetensors"]),
-  ];
-  const paths = names.map((name) => name.includes(".") ? name : `${name}/key.pem`);
-  const git = new Deno.Command("git", {
-    args: ["check-ignore", "--no-index", ...paths],
-    cwd: ROOT,
-    stderr: "null",
-  });
-  const { stdout } = await git.output();
-  assertEquals(new TextDecoder().decode(stdout).trim().split("\n"), paths);
-});
