@@ -1,8 +1,8 @@
 import { ProtocolError } from "../fed/protocol/errors.ts";
 import type { FaultPoint } from "../fed/protocol/fault_point.ts";
-import { guardExit, shutdown } from "../model/exit.ts";
+import { guardExit, shutdown } from "../model/shutdown.ts";
 import { type CommandName, COMMANDS } from "./options/commands.ts";
-import type { Accept } from "../fed/silo/accept.ts";
+import type { Accept } from "../fed/silo/limits.ts";
 import { commandHelp, overview } from "./options/help.ts";
 import { Output } from "./output/output.ts";
 import { findCommand, parse, UsageError } from "./options/parse.ts";

@@ -1,5 +1,5 @@
 import { digest } from "../model/weights/model_file.ts";
-import { type Start, startVector } from "../model/weights/start.ts";
+import { type Start, startVector } from "../model/weights/initial.ts";
 import { type Layout, layoutOf, type NetworkName } from "../model/layout.ts";
 import { cacheDir } from "../shim/libtorch/find.ts";
 import { pipDownload } from "../shim/libtorch/pip.ts";

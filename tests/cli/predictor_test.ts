@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { UsageError } from "../../src/cli/options/parse.ts";
-import { openPredictor } from "../../src/cli/predictor.ts";
+import { openPredictor } from "../../src/cli/options/predictor.ts";
 import { Scorer } from "../../src/cli/score.ts";
 import { preprocessingOf, saveModel } from "../../src/model/weights/model_file.ts";
 import { openedLibrary } from "../../src/shim/library.ts";
 import { layoutOf } from "../../src/model/layout.ts";
 import { films, vectorOf } from "../golden/model.ts";
-import { inFolder } from "../folder.ts";
+import { inFolder } from "../testing/folder.ts";
 
 const layout = layoutOf("efficientnet_b0", { channels: 1 });
 const vector = vectorOf(layout);

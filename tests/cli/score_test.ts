@@ -3,7 +3,7 @@ import { Scorer } from "../../src/cli/score.ts";
 import { preprocessingOf, saveModel } from "../../src/model/weights/model_file.ts";
 import { layoutOf } from "../../src/model/layout.ts";
 import { films, vectorOf } from "../golden/model.ts";
-import { inFolder } from "../folder.ts";
+import { inFolder } from "../testing/folder.ts";
 
 const SIZE = 32, KINDS = 4;
 const layout = layoutOf("efficientnet_b0", { channels: 1 });

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { run as aggregate } from "../../src/cli/commands/aggregate.ts";
 import { settle } from "../../src/cli/options/settings.ts";
 import { startOf } from "../../src/cli/start.ts";
-import { inFolder } from "../folder.ts";
+import { inFolder } from "../testing/folder.ts";
 
 Deno.test("startOf needs no temporary folder unless it fetches", async () => {
   const before = Deno.env.get("TMPDIR");

@@ -1,7 +1,7 @@
 /** Every command in README and docs/ runs in a test: in the walk-through, or in the one that stands here beside it. */
 import { assert, assertEquals } from "@std/assert";
 import { findCommand, parse } from "../../src/cli/options/parse.ts";
-import { blocks, commandLines, type Page, page, pages, prose, ROOT, WALKTHROUGH } from "./pages.ts";
+import { blocks, commandLines, type Page, page, pages, prose, ROOT, WALKTHROUGH } from "../testing/pages.ts";
 
 /** The page that a test of its own compares with the table of options. */
 const GENERATED = "docs/commands.md";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { pages, ROOT } from "./pages.ts";
+import { pages, ROOT } from "../testing/pages.ts";
 
 const checkout = await Deno.stat(`${ROOT}.git`).then(() => true, () => false);
 

@@ -2,7 +2,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { type Facts, resultTable } from "../../src/cli/output/report.ts";
 import { lineOf, summaryOf } from "../../tools/side_by_side.ts";
-import { assertShown, blocks, page } from "./pages.ts";
+import { assertShown, blocks, page } from "../testing/pages.ts";
 
 /** README's block that begins with `start`. */
 async function block(start: string): Promise<string> {

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { assertShown, type Page, page, pages, prose, ROOT } from "./pages.ts";
+import { assertShown, type Page, page, pages, prose, ROOT } from "../testing/pages.ts";
 
 /** Most lines of README, and most columns of every page. */
 const LINES = 140, COLUMNS = 120;

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { assertShown, blocks, page, WALKTHROUGH } from "../docs/pages.ts";
-import { freePort } from "../free_port.ts";
-import { inFolder } from "../folder.ts";
-import { drawFilms, SILOS } from "./hospitals.ts";
-import { program } from "./program.ts";
+import { assertShown, blocks, page, WALKTHROUGH } from "../testing/pages.ts";
+import { drawFilms, SILOS } from "../testing/hospitals.ts";
+import { program } from "../testing/program.ts";
+import { freePort } from "../testing/free_port.ts";
+import { inFolder } from "../testing/folder.ts";
 
 /** The page's settings, and smaller ones that it lets the environment say. */
 const SETTINGS = { SIZE: ["128", "32"], ROUNDS: ["10", "2"] } as const;

@@ -4,9 +4,9 @@ import { fileURLToPath } from "node:url";
 import { HOSPITALS } from "../../src/data/phantom/phantom.ts";
 import { writePhantoms } from "../../src/data/phantom/files.ts";
 import { generator } from "../../src/cli/commands/demo/hospitals.ts";
-import { childFlags } from "../child.ts";
-import { inFolder } from "../folder.ts";
-import { pythonWithTorchvision } from "../python.ts";
+import { childFlags } from "../testing/child.ts";
+import { inFolder } from "../testing/folder.ts";
+import { pythonWithTorchvision } from "../testing/python.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 

@@ -1,7 +1,7 @@
 import { assert } from "@std/assert";
-import { assertShown } from "../docs/pages.ts";
-import { run } from "../e2e/program.ts";
-import { inFolder } from "../folder.ts";
+import { assertShown } from "../testing/pages.ts";
+import { run } from "../testing/program.ts";
+import { inFolder } from "../testing/folder.ts";
 
 Deno.test("demo: one minute of README's first command ends with the table and the report", () =>
   inFolder(async (cwd) => {

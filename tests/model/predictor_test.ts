@@ -3,13 +3,13 @@ import { fileURLToPath } from "node:url";
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { preprocessingOf } from "../../src/model/weights/model_file.ts";
 import { EnginePredictor } from "../../src/model/engine_predictor.ts";
-import { liveHandles } from "../../src/model/exit.ts";
+import { liveHandles } from "../../src/model/shutdown.ts";
 import { layoutOf, type Tensor } from "../../src/model/layout.ts";
 import type { Model, Predictor } from "../../src/model/predictor.ts";
-import { startTfjs } from "../../src/model/tfjs/start.ts";
+import { startTfjs } from "../../src/model/tfjs/backend.ts";
 import { TfjsPredictor } from "../../src/model/tfjs/predictor.ts";
 import { fill, films, vectorOf } from "../golden/model.ts";
-import { libraries } from "../libraries.ts";
+import { libraries } from "../testing/libraries.ts";
 
 const FILMS = 8;
 const libs = await libraries();

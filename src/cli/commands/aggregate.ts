@@ -13,7 +13,7 @@ import { EventLog } from "../output/event_log.ts";
 import type { Context } from "../main.ts";
 import { UsageError } from "../options/parse.ts";
 import { proposalOf } from "../options/proposal.ts";
-import { setAside } from "../set_aside.ts";
+import { setAside } from "../output/set_aside.ts";
 import { startOf } from "../start.ts";
 import { interval, score, table } from "../output/table.ts";
 

@@ -5,7 +5,7 @@ import { checkOutput, writeOutput } from "../output/check_output.ts";
 import type { Values } from "../options/commands.ts";
 import type { Context } from "../main.ts";
 import { pooledScore, type Score, type Scored, scoreOf, Scorer, stratifiedScore } from "../score.ts";
-import { openShards } from "../shards.ts";
+import { openShards } from "../../data/pool.ts";
 import { interval, score, table } from "../output/table.ts";
 
 /** Sensitivity and specificity on the scored films, at a threshold fixed on `val`. */

@@ -5,11 +5,11 @@ import type { LocalResult } from "../../fed/training/result.ts";
 import { checkOutput } from "../output/check_output.ts";
 import type { Values } from "../options/commands.ts";
 import { formatDuration } from "../options/duration.ts";
-import { cores, libraries } from "../engine.ts";
+import { cores, libraries } from "../../model/libraries.ts";
 import { describe as describeEvent } from "../output/event_log.ts";
 import type { Context } from "../main.ts";
 import { proposalOf } from "../options/proposal.ts";
-import { openShards } from "../shards.ts";
+import { openShards } from "../../data/pool.ts";
 import { startOf } from "../start.ts";
 import { interval, score, table } from "../output/table.ts";
 

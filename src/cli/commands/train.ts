@@ -6,12 +6,12 @@ import { Shard } from "../../data/shard.ts";
 import type { Libraries } from "../../model/engine.ts";
 import type { Values } from "../options/commands.ts";
 import { formatDuration } from "../options/duration.ts";
-import { cores, libraries } from "../engine.ts";
+import { cores, libraries } from "../../model/libraries.ts";
 import { EventLog } from "../output/event_log.ts";
 import type { Context } from "../main.ts";
 import { requireName } from "../options/names.ts";
 import { UsageError } from "../options/parse.ts";
-import { setAside } from "../set_aside.ts";
+import { setAside } from "../output/set_aside.ts";
 import { table } from "../output/table.ts";
 
 /** Runs one silo to the end of the run. */

@@ -2,7 +2,7 @@
 import { dirname, isAbsolute, join } from "node:path";
 import { parse as parseToml, TomlError } from "smol-toml";
 import * as v from "valibot";
-import type { Accept, AcceptedRecipe } from "../../fed/silo/accept.ts";
+import type { Accept, AcceptedRecipe } from "../../fed/silo/limits.ts";
 import { preset } from "../../model/recipe.ts";
 import { COMMANDS } from "./commands.ts";
 import type { Command, Option } from "./option.ts";

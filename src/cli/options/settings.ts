@@ -1,7 +1,7 @@
 // Why: one place decides which of flag, file and default wins, and says what is missing.
 import { type CommandName, COMMANDS } from "./commands.ts";
 import type { Command } from "./option.ts";
-import type { Accept } from "../../fed/silo/accept.ts";
+import type { Accept } from "../../fed/silo/limits.ts";
 import { CONFIG_FILE, readSection, type Section } from "./config.ts";
 import { readValue, UsageError } from "./parse.ts";
 

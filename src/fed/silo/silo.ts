@@ -5,7 +5,7 @@
  * else it is told anew.
  */
 import { saveModel } from "../../model/weights/model_file.ts";
-import { type Accept, checkAccepted, checkPatients } from "./accept.ts";
+import { type Accept, checkAccepted, checkPatients } from "./limits.ts";
 import { checkClosing, checkPlan, checkRow, checkSelected, checkView } from "./agreement.ts";
 import { ascii } from "../protocol/ascii.ts";
 import { Client, sleep } from "../wire/client.ts";
@@ -28,7 +28,7 @@ import { Credentials } from "../pki/renewal.ts";
 import type { SiloResult, SiloTest } from "../training/result.ts";
 import { plausibleSpeed } from "../maths/pace.ts";
 import { RunClock } from "../state/run_clock.ts";
-import { testScores } from "../training/scoring.ts";
+import { testScores } from "../training/scores.ts";
 import { SiloState } from "./state.ts";
 import { stageOf } from "../protocol/stage.ts";
 import { requireCheckedTls, requirePinnedDeno } from "../wire/tls.ts";

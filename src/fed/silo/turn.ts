@@ -13,7 +13,7 @@ import type { FaultPoint } from "../protocol/fault_point.ts";
 import { freeGarbage } from "../wire/garbage.ts";
 import type { Pulse } from "./heartbeat.ts";
 import { type Plan, type Row, type Scores, WIRE_VERSION } from "../protocol/messages.ts";
-import { valScores } from "../training/scoring.ts";
+import { valScores } from "../training/scores.ts";
 import { checkSteps, countSteps } from "../maths/skipped.ts";
 import type { SiloState, StoredUpdate } from "./state.ts";
 import { stepsOf } from "../maths/stretch.ts";

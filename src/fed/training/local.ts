@@ -14,7 +14,7 @@ import { closingTime, plausibleSpeed, recentMedian } from "../maths/pace.ts";
 import { newRunId, type Proposal, type Scores, type Stretch } from "../protocol/messages.ts";
 import { checkRegistration } from "../protocol/registration.ts";
 import { type LocalResult, type RoundResult, roundResult, testResult } from "./result.ts";
-import { byStratum, testScores, valScores } from "./scoring.ts";
+import { byStratum, testScores, valScores } from "./scores.ts";
 import { checkSteps, countSteps } from "../maths/skipped.ts";
 import { type ScoredModel, select } from "../maths/selection.ts";
 import { stepsOf } from "../maths/stretch.ts";

@@ -6,7 +6,7 @@
  */
 import type { Tensor4D } from "@tensorflow/tfjs-core";
 import type { Layout } from "../layout.ts";
-import type { Tf } from "./start.ts";
+import type { Tf } from "./backend.ts";
 import { type Convolution, Weights } from "./weights.ts";
 
 /** Stride of each stage's first block (Tan and Le 2019, table 1); further blocks have 1. */

@@ -2,7 +2,7 @@
 import { constrainedMemory } from "node:process";
 import { LEAST_FILES, requireOpenFiles } from "../../../fed/aggregator/open_files.ts";
 import { PINNED_DENO, TLS_SWITCH } from "../../../fed/wire/tls.ts";
-import { cores } from "../../engine.ts";
+import { cores } from "../../../model/libraries.ts";
 import { bad, bytes, type Check, failed, good, open } from "./check.ts";
 
 /** The oldest C library that PyTorch's wheels run on (manylinux_2_28). */

@@ -1,0 +1,51 @@
+// Why: what scores a model is the operator's choice, and whoever lacks libtorch must hear of the other one.
+import { EnginePredictor } from "../../model/engine_predictor.ts";
+import { NativeError } from "../../model/engine.ts";
+import type { Model, Predictor } from "../../model/predictor.ts";
+import { TfjsPredictor } from "../../model/tfjs/predictor.ts";
+import { cores, libraries } from "../../model/libraries.ts";
+import { UsageError } from "./parse.ts";
+
+/** The options that choose what scores; texts as the command table admits them. */
+export interface EngineChoice {
+  engine: string;
+  device: string;
+  threads: number | undefined;
+}
+
+/**
+ * Opens the engine that the options name, with a model's weights.
+ *
+ * @throws {UsageError} when tfjs is to use a GPU or several threads
+ * @throws {Error} naming `--engine tfjs` when libtorch cannot be found or opened
+ */
+export async function openPredictor(model: Model, choice: EngineChoice): Promise<Predictor> {
+  if (choice.engine === "tfjs") {
+    refuseFor(choice, { device: choice.device === "cuda", threads: (choice.threads ?? 1) > 1 });
+    return await TfjsPredictor.create(model);
+  }
+  const found = await libraries().catch(nameTfjs);
+  return await EnginePredictor.create(model, {
+    libraries: found,
+    device: choice.device as "auto" | "cpu" | "cuda",
+    threads: choice.threads ?? cores(),
+  }).catch((error) => {
+    if (error instanceof NativeError && error.op === "dlopen") nameTfjs(error);
+    throw error;
+  });
+}
+
+function refuseFor(choice: EngineChoice, asked: { device: boolean; threads: boolean }): void {
+  for (const option of ["device", "threads"] as const) {
+    if (!asked[option]) continue;
+    throw new UsageError(
+      `Cannot use --${option} ${choice[option]} with --engine tfjs: expected the one CPU thread that tfjs ` +
+        `computes on; leave --${option} out.`,
+    );
+  }
+}
+
+function nameTfjs(cause: Error): never {
+  const reason = cause.message.trim().replace(/\.$/, "");
+  throw new Error(`${reason}; or score without libtorch: --engine tfjs.`, { cause });
+}

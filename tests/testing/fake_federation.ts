@@ -1,0 +1,206 @@
+/**
+ * A federation without an engine: real roles, wire and state, the trainer of `fake_trainer.ts`.
+ *
+ * Also a program of its own: `fake_federation.ts JSON`, or with that JSON as its input, runs one role as a process,
+ * which may kill itself with SIGKILL at a named fault point.
+ */
+import { DatabaseSync } from "node:sqlite";
+import { initCa, issue } from "../../src/fed/pki/ca.ts";
+import { runAggregator } from "../../src/fed/aggregator/aggregator.ts";
+import type { FedEvent } from "../../src/fed/protocol/event.ts";
+import type { Proposal } from "../../src/fed/protocol/messages.ts";
+import { readRecording } from "../../src/fed/aggregator/replay.ts";
+import type { AggregatorResult, SiloResult } from "../../src/fed/training/result.ts";
+import { runSilo } from "../../src/fed/silo/silo.ts";
+import { digest, preprocessingOf } from "../../src/model/weights/model_file.ts";
+import { preset } from "../../src/model/recipe.ts";
+import { inFolder } from "./folder.ts";
+import { freePort } from "./free_port.ts";
+import { FakeTrainer, FULL, startVector, TINY } from "./fake_trainer.ts";
+
+export function proposalOf(start: Float32Array, changes: Partial<Proposal> = {}): Proposal {
+  return {
+    version: 2,
+    wire: 2,
+    network: "efficientnet_b0",
+    size: 32,
+    channels: 1,
+    preprocessing: preprocessingOf(1),
+    labelRule: "any-finding",
+    recipe: preset("default"),
+    seed: 7,
+    rounds: 4,
+    budget: null,
+    localEpochs: 1,
+    silos: ["a", "b", "c"],
+    quorum: 3,
+    roundTimeout: 60,
+    joinTimeout: 60,
+    init: { kind: "random", source: "random, seed 1", sha256: digest(start) },
+    histogram: { bins: 62, low: -8, high: 8 },
+    ...changes,
+  };
+}
+
+/** A temporary folder with a CA and certificates for the aggregator and the silos. */
+export async function withFederation(
+  body: (dir: string) => Promise<void>,
+  silos: readonly string[] = ["a", "b", "c"],
+): Promise<void> {
+  await inFolder(async (dir) => {
+    await initCa(`${dir}/ca`);
+    await issue({ name: "aggregator", role: "aggregator", ca: `${dir}/ca`, out: `${dir}/tls-aggregator` });
+    for (const name of silos) {
+      await issue({ name, role: "silo", ca: `${dir}/ca`, out: `${dir}/tls-${name}` });
+    }
+    await body(dir);
+  });
+}
+
+/** What one role is told. */
+export interface RoleSpec {
+  dir: string;
+  port: number;
+  /** "aggregator" or a silo's name. */
+  role: string;
+  full?: boolean;
+  seed?: number;
+  rounds?: number;
+  delay?: number;
+  stuckFrom?: number;
+  /** A silo's training images, and the steps per second that it claims. */
+  images?: number;
+  speed?: number;
+  /** Largest part of all training images that the aggregator lets one silo have. */
+  maxShare?: number;
+  /** Seconds after which a silent silo counts as lost; with it a silo's heart beats five times in them. */
+  silence?: number;
+  /** Fault point, or `event:TYPE`, at which the process kills itself, and at which passing of it (from 1). */
+  kill?: { point: string; nth: number };
+  proposal?: Partial<Proposal>;
+  /** State folder of an aggregator whose rows are run again. */
+  replay?: string;
+  /** Appended to the names of the roles' state folders. */
+  suffix?: string;
+}
+
+/** An error at a fault point: nothing after it is done, what is committed stays. */
+export class Killed extends Error {}
+
+/** For `onFault`: ends the role at the nth passing of a fault point, as a kill would. */
+export function killAt(point: string | undefined, nth = 1): (name: string) => void {
+  let passed = 0;
+  return (name) => {
+    if (name === point && ++passed === nth) throw new Killed();
+  };
+}
+
+/** For `onFault`: what the disk says at a fault point once it is full. */
+export function fullAt(point: string): (name: string) => void {
+  return (name) => {
+    if (name !== point) return;
+    throw Object.assign(new Error("No space left on device (os error 28)"), { code: "ENOSPC" });
+  };
+}
+
+/** Runs the role in this process. */
+export async function runRole(
+  spec: RoleSpec,
+  options: {
+    onEvent?: (event: FedEvent) => void;
+    signal?: AbortSignal;
+    broken?: boolean;
+    wait?: number;
+    ready?: () => Promise<void>;
+    /** Called at every fault point; what it throws ends the role there. */
+    onFault?: (name: string) => void;
+    skips?: (step: number) => boolean;
+    onScore?: (split: "train" | "val" | "test") => void;
+  } = {},
+) {
+  const layout = spec.full ? FULL : TINY;
+  const start = startVector(layout);
+  let passed = 0;
+  const faultPoint = (name: string) => {
+    options.onFault?.(name);
+    if (name !== spec.kill?.point || ++passed !== spec.kill.nth) return;
+    console.log(`killed at ${name}`);
+    Deno.kill(Deno.pid, "SIGKILL");
+  };
+  const onEvent = (event: FedEvent) => {
+    options.onEvent?.(event);
+    faultPoint(`event:${event.type}`);
+  };
+  const common = {
+    tls: `${spec.dir}/tls-${spec.role}`,
+    state: `${spec.dir}/state-${spec.role}${spec.suffix ?? ""}`,
+    faultPoint,
+    onEvent,
+    signal: options.signal,
+  };
+  if (spec.role === "aggregator") {
+    const changes = { seed: spec.seed ?? 7, rounds: spec.rounds ?? 4, ...spec.proposal };
+    const listen = { host: "127.0.0.1", port: spec.port };
+    const { silence, maxShare } = spec;
+    const origin = spec.replay === undefined
+      ? { proposal: proposalOf(start, changes), start }
+      : await readRecording(spec.replay, { into: common.state });
+    return await runAggregator({ ...common, ...origin, listen, layout, silence, maxShare });
+  }
+  return await runSilo({
+    ...common,
+    silo: spec.role,
+    server: new URL(`https://127.0.0.1:${spec.port}`),
+    wait: options.wait ?? 30,
+    heartbeat: spec.silence === undefined ? undefined : spec.silence / 5,
+    ready: options.ready,
+    trainer: () =>
+      Promise.resolve(
+        new FakeTrainer({
+          ...spec,
+          layout,
+          silo: spec.role,
+          broken: options.broken,
+          onScore: options.onScore,
+          skips: options.skips,
+        }),
+      ),
+  });
+}
+
+/** Runs the aggregator, a, b and c in this process; `changes`: what one role is told besides. */
+export async function runFederation(
+  spec: Omit<RoleSpec, "role" | "port">,
+  changes: Record<string, Partial<RoleSpec>> = {},
+): Promise<{ result: AggregatorResult; silos: SiloResult[]; events: FedEvent[] }> {
+  const port = freePort();
+  const events: FedEvent[] = [];
+  const onEvent = (event: FedEvent) => void events.push(event);
+  const [result, ...silos] = await Promise.all(["aggregator", "a", "b", "c"].map((role) => {
+    return runRole({ ...spec, port, ...changes[role], role }, role === "aggregator" ? { onEvent } : {});
+  }));
+  return { result: result as AggregatorResult, silos: silos as SiloResult[], events };
+}
+
+/** Round, silo and digest of each counted update in an aggregator's state. */
+export function receiptsOf(state: string): string[] {
+  using db = new DatabaseSync(`${state}/run.sqlite`);
+  const rows = db.prepare("SELECT round, silo, json FROM receipts ORDER BY round, silo").all();
+  return rows.map(({ round, silo, json }) => `${round} ${silo} ${JSON.parse(json as string).sha256}`);
+}
+
+if (import.meta.main) {
+  const spec = JSON.parse(Deno.args[0] ?? await new Response(Deno.stdin.readable).text()) as RoleSpec;
+  const result = await runRole(spec, {
+    onEvent: (event) => {
+      const { type } = event;
+      const at = Date.now() / 1000;
+      if (type === "row") console.log(JSON.stringify({ at, type, round: event.row.round }));
+      if (type === "committed") console.log(JSON.stringify({ at, type }));
+      if (type === "update_counted") {
+        console.log(JSON.stringify({ type, round: event.round, silo: event.silo }));
+      }
+    },
+  });
+  console.log(JSON.stringify({ result }));
+}

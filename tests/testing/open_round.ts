@@ -1,0 +1,140 @@
+/** A run whose first round is open, and its handler, without a socket. */
+import { assertEquals } from "@std/assert";
+import { createHash } from "node:crypto";
+import { AggregatorState } from "../../src/fed/aggregator/state.ts";
+import type { FedEvent } from "../../src/fed/protocol/event.ts";
+import type { FaultPoint } from "../../src/fed/protocol/fault_point.ts";
+import { encodeFrames } from "../../src/fed/protocol/frame.ts";
+import { handlerOf } from "../../src/fed/aggregator/handlers.ts";
+import { planOf } from "../../src/fed/aggregator/join.ts";
+import {
+  newRunId,
+  type Proposal,
+  type Registration,
+  type UpdateStart,
+} from "../../src/fed/protocol/messages.ts";
+import { openRow } from "../../src/fed/aggregator/rounds.ts";
+import { Run } from "../../src/fed/aggregator/run.ts";
+import { type Handler, splitPath, type WireAnswer } from "../../src/fed/wire/exchange.ts";
+import { fingerprint } from "../../src/model/layout.ts";
+import { inFolder } from "./folder.ts";
+import { proposalOf } from "./fake_federation.ts";
+import { FakeTrainer, startVector, TINY } from "./fake_trainer.ts";
+
+export const BYTES = TINY.length * 4;
+
+export interface Bench {
+  run: Run;
+  handler: Handler;
+  dir: string;
+  events: FedEvent[];
+  /** Its function is awaited at every fault point. */
+  hook: { at: FaultPoint };
+  /** The connection of each silo. */
+  sessions: Record<string, object>;
+  /** A body that is a stream or bytes goes as it is, anything else as JSON. */
+  send(silo: string, method: string, path: string, body?: unknown): Promise<{ status: number; json: Json }>;
+}
+// deno-lint-ignore no-explicit-any -- answers of every kind, read field by field
+type Json = any;
+
+/** A run whose first round is open, with all silos joined; no socket. */
+export async function withRound(
+  body: (bench: Bench) => Promise<void>,
+  changes: Partial<Proposal> = {},
+): Promise<void> {
+  await inFolder(async (dir) => {
+    using state = await AggregatorState.open(dir);
+    const bench = await openBench(state, dir, changes);
+    await body(bench);
+  });
+}
+
+export async function openBench(
+  state: AggregatorState,
+  dir: string,
+  changes: Partial<Proposal> = {},
+): Promise<Bench> {
+  const start = startVector(TINY);
+  const proposal = proposalOf(start, changes);
+  if (state.run === null) {
+    await Deno.writeFile(state.modelPath(0), new Uint8Array(start.buffer));
+    state.begin(newRunId(), proposal, { now: 0 });
+  }
+  const events: FedEvent[] = [];
+  const hook: Bench["hook"] = { at: () => {} };
+  const run = new Run(state, {
+    layout: TINY,
+    onEvent: (e) => void events.push(e),
+    faultPoint: (name) => hook.at(name),
+  });
+  const handler = handlerOf(run);
+  const sessions: Record<string, object> = {};
+  const send: Bench["send"] = async (silo, method, path, body) => {
+    const [name] = silo.split(" ");
+    const bytes = body instanceof Uint8Array ? body : new TextEncoder().encode(JSON.stringify(body ?? ""));
+    const stream = body instanceof ReadableStream ? body : ReadableStream.from([bytes]);
+    const answer: WireAnswer = await handler({
+      method,
+      ...splitPath(path),
+      silo: name,
+      session: sessions[silo] ??= {},
+      body: stream,
+      signal: new AbortController().signal,
+    });
+    return { status: answer.status, json: "json" in answer ? answer.json : answer.file };
+  };
+  const bench: Bench = { run, handler, dir, events, hook, sessions, send };
+  if (run.plan === null) {
+    for (const silo of proposal.silos) {
+      assertEquals((await send(silo, "POST", "/v1/join", registration(silo))).status, 200);
+    }
+    run.plan = planOf(proposal, run.joined.values());
+    state.freeze(run.plan);
+    openRow(run);
+  }
+  run.phase = "round";
+  return bench;
+}
+
+/** Lets a silo be lost: a minute passes in which only the others say something. */
+export function lose(run: Run, silo: string): void {
+  const { now } = run;
+  for (let passed = 0; passed < 70; passed += 10) {
+    run.now = () => now.call(run) + passed;
+    for (const other of run.joined.keys()) if (other !== silo) run.attendance.hear(other);
+    run.attendance.look();
+  }
+  run.now = now;
+}
+
+export function registration(silo: string): Registration {
+  using trainer = new FakeTrainer({ layout: TINY, silo });
+  return { silo, ...trainer.shard, ...trainer.info, stepsPerSecond: 10, wire: 2 };
+}
+
+export function update(
+  run: Run,
+  change: Partial<UpdateStart> = {},
+  fill = 0.01,
+): { start: UpdateStart; bytes: Uint8Array } {
+  const bytes = new Uint8Array(new Float32Array(TINY.length).fill(fill).buffer);
+  const start: UpdateStart = {
+    run: run.id,
+    round: 1,
+    base: run.open!.row.base,
+    layout: fingerprint(TINY),
+    bytes: BYTES,
+    examples: 96,
+    sha256: createHash("sha256").update(bytes).digest("hex"),
+    encoding: 1,
+    wire: 2,
+    ...change,
+  };
+  return { start, bytes };
+}
+
+export function frames(bytes: Uint8Array, offset: number, last = bytes.length): Uint8Array {
+  const parts = [...encodeFrames(bytes.subarray(offset, last), { offset, payload: 4096 })];
+  return new Uint8Array(parts.flatMap((part) => [...part]));
+}
