@@ -70,6 +70,21 @@ Deno.test("every file and folder of the tree that a page names is there", async 
   assertEquals(missing, []);
 });
 
+Deno.test("docs/develop.md has a line for every folder of the tree, of src and of src/fed", async () => {
+  const { text } = await page("docs/develop.md");
+  const missing: string[] = [];
+  for (const [folder, prefix] of [["", ""], ["src", "src/"], ["src/fed", ""]]) {
+    for await (const { name, isDirectory } of Deno.readDir(`${ROOT}${folder}`)) {
+      const hidden = name.startsWith(".") || ["src", "node_modules", "coverage"].includes(name) ||
+        /^(ca|tls|films|shard|fedx)\b/.test(name);
+      if (isDirectory && !hidden && !text.includes(`\n| \`${prefix}${name}/\` `)) {
+        missing.push(`${folder}/${name}`);
+      }
+    }
+  }
+  assertEquals(missing, []);
+});
+
 Deno.test("assertShown finds lines whatever their spaces and whatever … stands for, and no others", () => {
   assertShown("x\n a   1.5 (b) \ny", "a 1.5 (b)");
   assertShown("start: from B (C)\nend", "start: … (C)\nend");
