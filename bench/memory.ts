@@ -12,8 +12,8 @@
 import { FULL } from "../tests/testing/fake_trainer.ts";
 import { measureSilos } from "../tests/testing/measured.ts";
 import { writeSeconds } from "./disk.ts";
+import { median } from "../src/fed/maths/median.ts";
 import { machine } from "./machine.ts";
-import { median } from "./median.ts";
 
 const LARGE = 100e6;
 const REPEATS = 5;

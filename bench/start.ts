@@ -9,8 +9,8 @@
  * Baseline: the carried runtime with a program of one line, median of 5.
  */
 import { fileURLToPath } from "node:url";
+import { median } from "../src/fed/maths/median.ts";
 import { machine } from "./machine.ts";
-import { median } from "./median.ts";
 
 const REMEDY =
   "make it with `npx -y deno@2.9.3 task compile`, then run `npx -y deno@2.9.3 run -A bench/start.ts`; " +

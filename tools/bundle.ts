@@ -5,6 +5,7 @@
  * Why always our own launcher's file: rebuild.ts must take it apart and pack it again.
  */
 import { fileURLToPath } from "node:url";
+import { VERSION } from "../src/version.ts";
 import { packFile } from "./compile.ts";
 import type { NativeBuild } from "./native.ts";
 import { deno } from "./parts.ts";
@@ -20,8 +21,7 @@ const NOT_SOURCES = ["build", "launcher"];
 export async function bundle(
   options: { folder: string; flags: string[]; shims: NativeBuild[] },
 ): Promise<{ path: string; bytes: number }> {
-  const { version } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`)) as { version: string };
-  const name = `fedx-${version}-linux-x64`;
+  const name = `fedx-${VERSION}-linux-x64`;
   const work = await Deno.makeTempDir({ prefix: "fedx-bundle-" });
   try {
     const tree = `${work}/${name}`;

@@ -3,7 +3,7 @@
  * a header, a table in text, then the parts' bytes.
  */
 import { createHash } from "node:crypto";
-import { writeAll } from "../src/fed/state/durable.ts";
+import { writeAll } from "../src/files/whole.ts";
 
 /** A file of the payload. */
 export interface Part {

@@ -1,4 +1,4 @@
-import { digest } from "../model/weights/model_file.ts";
+import { digest } from "../files/digest.ts";
 import { type Start, startVector } from "../model/weights/initial.ts";
 import { type Layout, layoutOf, type NetworkName } from "../model/layout.ts";
 import { cacheDir } from "../shim/libtorch/find.ts";

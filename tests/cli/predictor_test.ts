@@ -60,7 +60,7 @@ Deno.test("openPredictor: libtorch absent, of another version, torn, without eng
         const open = () => openPredictor({ vector, layout, metadata }, { engine: "libtorch", ...plain });
         const error = await assertRejects(open, Error, reason);
         assert(
-          /^Cannot [^\n]*; or score without libtorch: --engine tfjs\.$/.test(error.message),
+          /^Cannot [^\n]*; or score without libtorch: --engine tfjs\)$/.test(error.message),
           error.message,
         );
         assertEquals(error.message.match(/\. [A-Z]/), null);

@@ -6,7 +6,7 @@ import { blocks, commandLines, type Page, page, pages, prose, ROOT, WALKTHROUGH 
 /** The page that a test of its own compares with the table of options. */
 const GENERATED = "docs/commands.md";
 const TASK = "npx -y deno@2.9.3 task ";
-const TASKS = "tests/tools/dn_test.ts › every task that deno.json names is one of dn.ts";
+const TASKS = "tests/tools/dn_test.ts › every task of deno.json that dn.ts runs is one of its commands";
 
 /** A command beside the test that runs it, or what is behind it: file › name. */
 const TESTED: Record<string, string> = {

@@ -11,7 +11,7 @@ Deno.test("namePaths: only words that exist are paths, and the word after --filt
   assertEquals(await namePaths(["no-such-file"]), false);
 });
 
-Deno.test("every task that deno.json names is one of dn.ts, and the other way round", async () => {
+Deno.test("every task of deno.json that dn.ts runs is one of its commands, and the other way round", async () => {
   const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`)) as {
     tasks: Record<string, string>;
   };
@@ -20,8 +20,7 @@ Deno.test("every task that deno.json names is one of dn.ts, and the other way ro
     env: { DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
   }).output();
   const listed = /expected one of (.*), got nothing/.exec(new TextDecoder().decode(stderr))?.[1].split(", ");
-  assertEquals([code, listed?.toSorted()], [2, Object.keys(tasks).sort()]);
-  for (const [name, command] of Object.entries(tasks)) {
-    assertEquals(command, `deno run -A --no-config tools/dn.ts ${name}`);
-  }
+  const own = Object.entries(tasks).filter(([, command]) => command.includes("tools/dn.ts"));
+  assertEquals([code, listed?.toSorted()], [2, own.map(([name]) => name).sort()]);
+  for (const [name, command] of own) assertEquals(command, `deno run -A --no-config tools/dn.ts ${name}`);
 });

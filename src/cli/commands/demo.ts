@@ -1,5 +1,5 @@
 import type { FedEvent } from "../../fed/protocol/event.ts";
-import { PRIVATE_DIR } from "../../fed/state/private_folder.ts";
+import { PRIVATE_DIR } from "../../files/private.ts";
 import type { Values } from "../options/commands.ts";
 import { type DemoHospitals, makeHospitals, SILOS } from "./demo/hospitals.ts";
 import { formatDuration } from "../options/duration.ts";

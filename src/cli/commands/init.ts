@@ -1,3 +1,4 @@
+import { readTextIfThere } from "../../files/exists.ts";
 import { writeOutput } from "../output/check_output.ts";
 import type { Values } from "../options/commands.ts";
 import { hasSection } from "../options/config.ts";
@@ -49,13 +50,6 @@ shard = "shard-${name}"            # from: fedx prepare … --out shard-${name}
 `;
 }
 
-async function textOf(path: string): Promise<string> {
-  return await Deno.readTextFile(path).catch((error) => {
-    if (error instanceof Deno.errors.NotFound) return "";
-    throw error;
-  });
-}
-
 /** Writes a commented settings file, or adds the section that one lacks. */
 export async function run({ values, output }: Context<Values<"init">>): Promise<void> {
   const silo = values.silo;
@@ -67,7 +61,7 @@ export async function run({ values, output }: Context<Values<"init">>): Promise<
     );
   }
   const own = silo === undefined ? AGGREGATOR_FILE : siloFile(silo);
-  const before = values.force ? "" : await textOf(values.out);
+  const before = values.force ? "" : await readTextIfThere(values.out) ?? "";
   if (before !== "" && hasSection(before, { file: values.out, silo })) {
     const section = silo === undefined ? "[run]" : `[silo.${silo}]`;
     throw new Error(

@@ -4,6 +4,7 @@ import { parse as parseToml, TomlError } from "smol-toml";
 import * as v from "valibot";
 import type { Accept, AcceptedRecipe } from "../../fed/silo/limits.ts";
 import { preset } from "../../model/recipe.ts";
+import { isRefusal, refusal } from "../../refusal.ts";
 import { COMMANDS } from "./commands.ts";
 import type { Command, Option } from "./option.ts";
 import { nearest } from "./nearest.ts";
@@ -143,12 +144,14 @@ function recipeOf(one: string | { name: string }, where: string): AcceptedRecipe
     const known = preset(name as "default" | "deck");
     const other = Object.keys(accepted).find((key) => !Object.hasOwn(known, key));
     if (other !== undefined) {
-      throw new RangeError(`expected one of ${Object.keys(known).join(", ")}, got ${other}`);
+      const expected = `one of ${Object.keys(known).join(", ")}`;
+      throw refusal(RangeError, { what: "Cannot use recipe", expected, got: other });
     }
     preset(name as "default" | "deck", accepted);
   } catch (cause) {
-    const text = (cause as Error).message.replace(/^Cannot [^:]*: /, "");
-    throw new UsageError(`Cannot read ${where}: ${text}.`, { cause });
+    if (!isRefusal(cause)) throw cause;
+    const { expected, got } = cause;
+    throw new UsageError(`Cannot read ${where}: expected ${expected}, got ${got}.`, { cause });
   }
   return { name, ...accepted };
 }

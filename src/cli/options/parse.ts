@@ -49,10 +49,9 @@ export function parse(name: CommandName, args: readonly string[]): Parsed {
   const known = [...Object.keys(command.options), "help", "json"];
   const parsed = parseArgs([...args], {
     string: named((option) => option.kind !== "flag"),
-    boolean: flags,
+    boolean: [...flags, "h"],
     negatable: named((option) => option.kind === "flag"),
     collect: repeated,
-    alias: { help: "h" },
     unknown: (arg, key) => {
       if (key === undefined) return true;
       throw new UsageError(
@@ -73,7 +72,7 @@ export function parse(name: CommandName, args: readonly string[]): Parsed {
     if (!mentioned.has(key) || parsed[key] === undefined) continue;
     given[key] = readValue(`--${key}`, option, parsed[key]);
   }
-  const help = parsed.help === true;
+  const help = parsed.help === true || parsed.h === true;
   if (!help) readPositional(name, command, parsed._ as unknown[], given);
   return { name, given, help, json: parsed.json === true };
 }

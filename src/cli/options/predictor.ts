@@ -4,6 +4,7 @@ import { NativeError } from "../../model/engine.ts";
 import type { Model, Predictor } from "../../model/predictor.ts";
 import { TfjsPredictor } from "../../model/tfjs/predictor.ts";
 import { cores, libraries } from "../../model/libraries.ts";
+import { isRefusal, refusal } from "../../refusal.ts";
 import { UsageError } from "./parse.ts";
 
 /** The options that choose what scores; texts as the command table admits them. */
@@ -45,7 +46,10 @@ function refuseFor(choice: EngineChoice, asked: { device: boolean; threads: bool
   }
 }
 
+/** Passes a refusal on with the second way beside its own remedy. */
 function nameTfjs(cause: Error): never {
-  const reason = cause.message.trim().replace(/\.$/, "");
-  throw new Error(`${reason}; or score without libtorch: --engine tfjs.`, { cause });
+  if (!isRefusal(cause)) throw cause;
+  const { what, expected, got, remedy } = cause;
+  const either = `${remedy}; or score without libtorch: --engine tfjs`;
+  throw refusal(Error, { what, expected, got, remedy: either }, { cause });
 }

@@ -12,14 +12,14 @@ import { Client, sleep } from "../wire/client.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { type OnEvent, safely } from "../protocol/event.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
-import { nameFullDisk } from "../state/durable.ts";
+import { nameFullDisk } from "../state/full_disk.ts";
 import { Pulse, RoundOver } from "./heartbeat.ts";
 import {
   type Plan,
   planId,
   type Proposal,
   type Registration,
-  type Row,
+  type RoundSettings,
   type RunView,
   WIRE_VERSION,
 } from "../protocol/messages.ts";
@@ -172,7 +172,7 @@ async function takePart(context: TurnContext): Promise<SiloResult> {
 }
 
 /** One turn; an update of this round that counted before, different as it may be, ends it as well. */
-async function turn(context: TurnContext, row: Row): Promise<void> {
+async function turn(context: TurnContext, row: RoundSettings): Promise<void> {
   try {
     await takeTurn(context, row);
   } catch (error) {

