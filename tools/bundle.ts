@@ -14,8 +14,8 @@ const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
 /** Copied as they are; README and the pages of docs/ link to each other and to LICENSE alone. */
 const DOCUMENTS = ["README.md", "LICENSE"];
-/** Of native/: what is built there, and the launcher. */
-const NOT_SOURCES = ["build", "launcher"];
+/** In native/ what is no source of the shim: what is built there, the launcher and the tests. */
+const NOT_SOURCES = ["build", "launcher", "tests"];
 
 /** Writes `fedx-VERSION-linux-x64.tar.xz` into `folder`; returns its path and size. */
 export async function bundle(

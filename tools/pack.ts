@@ -1,5 +1,5 @@
 /**
- * The one file's format, written here and read here and by native/launcher (launcher.h describes it): the launcher,
+ * The one file's format, written here and read here and by native/launcher (payload.h describes it): the launcher,
  * a header, a table in text, then the parts' bytes.
  */
 import { createHash } from "node:crypto";

@@ -4,8 +4,8 @@ import { BUILT } from "../../model/libraries.ts";
 import { aboutShim, shimFile } from "../../shim/libtorch/flavour.ts";
 import { lastLibtorch, type Libtorch } from "../../shim/libtorch/find.ts";
 import { VERSION } from "../../version.ts";
-import type { Values } from "../options/commands.ts";
-import type { Context } from "../main.ts";
+import type { Context } from "../context.ts";
+import type { version } from "../options/table/version.ts";
 
 /** A shim of the engine as tools/native.ts wrote it down when it was built. */
 interface Shim {
@@ -15,7 +15,7 @@ interface Shim {
 }
 
 /** Prints what this program is made of; opens no library and starts no program, so that it answers at once. */
-export async function run({ output }: Context<Values<"version">>): Promise<void> {
+export async function run({ output }: Context<typeof version>): Promise<void> {
   const build = Deno.env.get("FEDX_BUILD") ?? null;
   const shims = await builtShims();
   const found = await lastLibtorch();

@@ -5,14 +5,12 @@ import type { Model, Predictor } from "../../model/predictor.ts";
 import { TfjsPredictor } from "../../model/tfjs/predictor.ts";
 import { cores, libraries } from "../../model/libraries.ts";
 import { isRefusal, refusal } from "../../refusal.ts";
-import { UsageError } from "./parse.ts";
+import type { OptionValues } from "./option.ts";
+import type { SCORING } from "./table/engine.ts";
+import { UsageError } from "./usage_error.ts";
 
-/** The options that choose what scores; texts as the command table admits them. */
-export interface EngineChoice {
-  engine: string;
-  device: string;
-  threads: number | undefined;
-}
+/** The options that choose what scores. */
+export type EngineChoice = OptionValues<typeof SCORING>;
 
 /**
  * Opens the engine that the options name, with a model's weights.
@@ -28,7 +26,7 @@ export async function openPredictor(model: Model, choice: EngineChoice): Promise
   const found = await libraries().catch(nameTfjs);
   return await EnginePredictor.create(model, {
     libraries: found,
-    device: choice.device as "auto" | "cpu" | "cuda",
+    device: choice.device,
     threads: choice.threads ?? cores(),
   }).catch((error) => {
     if (error instanceof NativeError && error.op === "dlopen") nameTfjs(error);

@@ -52,13 +52,18 @@ export const ProposalSchema = v.strictObject({
 });
 export type Proposal = v.InferOutput<typeof ProposalSchema>;
 
+const SettingsSchema = v.omit(ProposalSchema, ["init"]);
+/** The settings before the first weights are known, which may have to be fetched. */
+export type RunSettings = v.InferOutput<typeof SettingsSchema>;
+
 /**
  * Whether a run can have these settings; a restart reads them back through the same schema.
  * @throws {ProtocolError} `bad_proposal`, naming the field.
  */
-export function checkProposal(proposal: Proposal): void {
+export function checkProposal(proposal: Proposal | RunSettings): void {
   const { quorum, silos } = proposal;
-  parseMessage(ProposalSchema, JSON.stringify(proposal), { what: "the settings", code: "bad_proposal" });
+  const schema = "init" in proposal ? ProposalSchema : SettingsSchema;
+  parseMessage<unknown>(schema, JSON.stringify(proposal), { what: "the settings", code: "bad_proposal" });
   if (quorum > silos.length) {
     throw new ProtocolError("bad_proposal", {
       expected: `a --quorum of 1 to ${silos.length}, the silos invited`,

@@ -1,5 +1,5 @@
 /**
- * EfficientNet-B0 on TensorFlow.js, for scoring: the forward pass of native/efficientnet.cpp.
+ * EfficientNet-B0 on TensorFlow.js, for scoring: the forward pass of native/engine/efficientnet.cpp.
  *
  * Why explicit pads: PyTorch pads (kernel − 1) / 2 on every side; TensorFlow's "same" at a stride of 2 puts the odd
  * pixel behind.
