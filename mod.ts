@@ -4,7 +4,8 @@
  * As a program: `fedx --help`. As a library: the parts below.
  */
 export { type Layout, layoutOf, type NetworkName, type Tensor } from "./src/model/layout.ts";
-export { digest, loadModel, type ModelMetadata, saveModel } from "./src/model/weights/model_file.ts";
+export { digest } from "./src/files/digest.ts";
+export { loadModel, type ModelMetadata, saveModel } from "./src/model/weights/model_file.ts";
 export { preset, type Recipe } from "./src/model/recipe.ts";
 export {
   auroc,

@@ -3,7 +3,7 @@ import type { Shard } from "../data/shard.ts";
 import { loadModel, type ModelMetadata } from "../model/weights/model_file.ts";
 import { bootstrap, stratified } from "../model/metrics/metrics.ts";
 import type { Films, Predictor } from "../model/predictor.ts";
-import { type EngineChoice, openPredictor } from "./predictor.ts";
+import { type EngineChoice, openPredictor } from "./options/predictor.ts";
 
 /** Films scored at a time; a signal acts between. */
 const CHUNK = 512;

@@ -1,4 +1,4 @@
-import { shutdown } from "../model/exit.ts";
+import { shutdown } from "../model/shutdown.ts";
 import type { Output } from "./output/output.ts";
 
 /**

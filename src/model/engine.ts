@@ -200,7 +200,7 @@ export class Engine implements Disposable {
   }
 }
 
-/** The flat JSON that native/config.cpp reads. */
+/** The flat JSON that native/engine/config.cpp reads. */
 function nativeConfig(config: EngineConfig): string {
   const { recipe, preprocessing } = config;
   return JSON.stringify({

@@ -9,7 +9,7 @@ import { Connection } from "../../src/fed/wire/connection.ts";
 import type { FedEvent } from "../../src/fed/protocol/event.ts";
 import type { Registration, RunView, Scores, UpdateStart } from "../../src/fed/protocol/messages.ts";
 import type { AggregatorResult } from "../../src/fed/training/result.ts";
-import { testScores, valScores } from "../../src/fed/training/scoring.ts";
+import { testScores, valScores } from "../../src/fed/training/scores.ts";
 import { fingerprint } from "../../src/model/layout.ts";
 import { freePort } from "../testing/free_port.ts";
 import { proposalOf, runRole, withFederation } from "../testing/fake_federation.ts";

@@ -29,7 +29,7 @@ async function withScorer(work: (scorer: Scorer) => Promise<void>): Promise<void
     const preprocessing = preprocessingOf(1);
     const metadata = { network: "efficientnet_b0", size: SIZE, channels: 1, preprocessing } as const;
     await saveModel(`${folder}/model.safetensors`, vectorOf(layout), layout, metadata);
-    const choice = { engine: "tfjs", device: "auto", threads: undefined };
+    const choice = { engine: "tfjs", device: "auto" } as const;
     using scorer = await Scorer.open(`${folder}/model.safetensors`, choice);
     await work(scorer);
   });

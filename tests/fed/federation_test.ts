@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { MIN_CELL } from "../../src/fed/maths/histogram.ts";
 import type { AggregatorResult } from "../../src/fed/training/result.ts";
-import type { SplitScores } from "../../src/fed/maths/split_scores.ts";
+import type { SplitScores } from "../../src/model/predictions.ts";
 import { readSafetensors } from "../../src/model/weights/safetensors.ts";
 import { freePort } from "../testing/free_port.ts";
 import { proposalOf, runFederation, runRole, withFederation } from "../testing/fake_federation.ts";

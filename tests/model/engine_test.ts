@@ -9,7 +9,7 @@ import {
 import { preprocessingOf } from "../../src/model/weights/model_file.ts";
 import { randomWeights } from "../../src/model/weights/random.ts";
 import { layoutOf } from "../../src/model/layout.ts";
-import { liveHandles } from "../../src/model/exit.ts";
+import { liveHandles } from "../../src/model/shutdown.ts";
 import { type Chunk, Engine, type EngineConfig, NativeError } from "../../src/model/engine.ts";
 import { preset, type Recipe } from "../../src/model/recipe.ts";
 import { flavourOf } from "../../src/shim/libtorch/flavour.ts";

@@ -1,8 +1,9 @@
 /** A trainer without an engine: it draws its deltas, and scores with a dot product. */
-import type { SplitScores } from "../../src/fed/maths/split_scores.ts";
+import type { SplitScores } from "../../src/model/predictions.ts";
 import type { ShardFacts, Trainer, TrainerSettings, TrainRow } from "../../src/fed/training/trainer.ts";
 import type { Split } from "../../src/data/shard.ts";
-import { digest, preprocessingOf } from "../../src/model/weights/model_file.ts";
+import { digest } from "../../src/files/digest.ts";
+import { preprocessingOf } from "../../src/model/weights/model_file.ts";
 import { type Layout, layoutOf } from "../../src/model/layout.ts";
 import { PURPOSE, uniforms } from "../../src/model/philox.ts";
 

@@ -2,17 +2,17 @@ import type { Shard, Split } from "../../data/shard.ts";
 import { operatingPoint, rocCurve, siteOnly } from "../../model/metrics/metrics.ts";
 import { rocChart } from "../output/chart.ts";
 import { checkOutput, writeOutput } from "../output/check_output.ts";
-import type { Values } from "../options/commands.ts";
-import type { Context } from "../main.ts";
+import type { Context } from "../context.ts";
+import type { evaluate } from "../options/table/evaluate.ts";
 import { pooledScore, type Score, type Scored, scoreOf, Scorer, stratifiedScore } from "../score.ts";
-import { openShards } from "../shards.ts";
+import { openShards } from "../../data/pool.ts";
 import { interval, score, table } from "../output/table.ts";
 
 /** Sensitivity and specificity on the scored films, at a threshold fixed on `val`. */
 type Point = ReturnType<typeof operatingPoint>;
 
 /** Scores a model on shards: exact AUROC per shard and pooled. */
-export async function run({ values, output, signal }: Context<Values<"evaluate">>): Promise<void> {
+export async function run({ values, output, signal }: Context<typeof evaluate>): Promise<void> {
   if (values.plot) {
     await checkOutput(values.plot, { flag: "--plot", kind: "plot", force: values.force ?? false });
   }

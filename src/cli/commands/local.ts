@@ -3,18 +3,18 @@ import { EngineTrainer } from "../../fed/training/engine_trainer.ts";
 import { runLocal } from "../../fed/training/local.ts";
 import type { LocalResult } from "../../fed/training/result.ts";
 import { checkOutput } from "../output/check_output.ts";
-import type { Values } from "../options/commands.ts";
 import { formatDuration } from "../options/duration.ts";
-import { cores, libraries } from "../engine.ts";
+import { cores, libraries } from "../../model/libraries.ts";
 import { describe as describeEvent } from "../output/event_log.ts";
-import type { Context } from "../main.ts";
-import { proposalOf } from "../options/proposal.ts";
-import { openShards } from "../shards.ts";
+import type { Context } from "../context.ts";
+import type { local } from "../options/table/local.ts";
+import { proposalOf, settingsOf } from "../options/proposal.ts";
+import { openShards } from "../../data/pool.ts";
 import { startOf } from "../start.ts";
 import { interval, score, table } from "../output/table.ts";
 
 /** Trains on one shard, or on several pooled, without federation. */
-export async function run({ values, output, signal }: Context<Values<"local">>): Promise<void> {
+export async function run({ values, output, signal }: Context<typeof local>): Promise<void> {
   await checkOutput(values.out, { flag: "--out", kind: "model", force: values.force ?? false });
   const shards = await openShards(values.shard, { signal });
   const start = await startOf(values);
@@ -23,11 +23,11 @@ export async function run({ values, output, signal }: Context<Values<"local">>):
     ? values.rounds
     : Math.ceil(values.epochs / (values["local-epochs"] ?? 1));
   const silos = namesOf(values.shard);
-  const proposal = proposalOf({ ...values, rounds, size: shards[0].size, silos }, start);
+  const proposal = proposalOf(settingsOf({ ...values, rounds, size: shards[0].size, silos }), start);
   const { network, channels, preprocessing, recipe, seed } = proposal;
   using trainer = await EngineTrainer.create({
     ...{ shards, network, channels, preprocessing, recipe, seed, silo: 0, classWeights: [1, 1] },
-    device: values.device as "auto" | "cpu" | "cuda",
+    device: values.device,
     threads: values.threads ?? cores(),
     libraries: await libraries(),
   });

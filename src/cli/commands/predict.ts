@@ -2,8 +2,8 @@ import { csvCell } from "../../data/csv.ts";
 import { DataError, decodeImage } from "../../data/decode.ts";
 import { Shard, SPLITS } from "../../data/shard.ts";
 import { checkOutput, SCORES_HEADER, writeOutput } from "../output/check_output.ts";
-import type { Values } from "../options/commands.ts";
-import type { Context } from "../main.ts";
+import type { Context } from "../context.ts";
+import type { predict } from "../options/table/predict.ts";
 import { Scorer } from "../score.ts";
 
 /** Films decoded and scored at a time. */
@@ -12,7 +12,7 @@ const CHUNK = 128;
 const IN_FLIGHT = 3;
 
 /** Writes a logit and a probability for each film. */
-export async function run(context: Context<Values<"predict">>): Promise<number> {
+export async function run(context: Context<typeof predict>): Promise<number> {
   const { values, output } = context;
   await checkOutput(values.out, { flag: "--out", kind: "scores", force: values.force ?? false });
   const started = performance.now();
@@ -34,7 +34,7 @@ interface Written {
   failed: DataError[];
 }
 
-async function fromShard(scorer: Scorer, { values, signal }: Context<Values<"predict">>): Promise<Written> {
+async function fromShard(scorer: Scorer, { values, signal }: Context<typeof predict>): Promise<Written> {
   const name = values.shard!;
   const shard = await Shard.open(name, { verify: true });
   const names = await shard.names();
@@ -45,7 +45,7 @@ async function fromShard(scorer: Scorer, { values, signal }: Context<Values<"pre
   return { lines: [`${SCORES_HEADER},split`, ...lines], failed: [] };
 }
 
-async function fromFolder(scorer: Scorer, context: Context<Values<"predict">>): Promise<Written> {
+async function fromFolder(scorer: Scorer, context: Context<typeof predict>): Promise<Written> {
   const { values, output, signal } = context;
   const folder = values.images!;
   const files = await listImages(folder);

@@ -4,28 +4,25 @@ import { siloRole } from "../../fed/state/folder.ts";
 import { EngineTrainer } from "../../fed/training/engine_trainer.ts";
 import { Shard } from "../../data/shard.ts";
 import type { Libraries } from "../../model/engine.ts";
-import type { Values } from "../options/commands.ts";
 import { formatDuration } from "../options/duration.ts";
-import { cores, libraries } from "../engine.ts";
+import { cores, libraries } from "../../model/libraries.ts";
 import { EventLog } from "../output/event_log.ts";
-import type { Context } from "../main.ts";
-import { requireName } from "../options/names.ts";
-import { UsageError } from "../options/parse.ts";
-import { setAside } from "../set_aside.ts";
+import type { Context } from "../context.ts";
+import type { Values } from "../options/option.ts";
+import type { train } from "../options/table/train.ts";
+import { setAside } from "../output/set_aside.ts";
 import { table } from "../output/table.ts";
 
 /** Runs one silo to the end of the run. */
-export async function run(context: Context<Values<"train">>): Promise<void> {
+export async function run(context: Context<typeof train>): Promise<void> {
   const { values, accept, output, signal, faultPoint } = context;
-  requireName(values.silo);
   const state = values.state ?? `fedx-state/${values.silo}`;
-  const server = serverOf(values.server);
   let opened: { shard: Shard; libraries: Libraries };
   if (values.new) await setAside(state, { role: siloRole(values.silo), output });
   using log = await EventLog.open(state, output);
   const result = await runSilo({
     silo: values.silo,
-    server,
+    server: values.server,
     tls: values.tls,
     state,
     wait: values.wait,
@@ -56,20 +53,14 @@ export async function run(context: Context<Values<"train">>): Promise<void> {
   );
 }
 
-/** @throws {UsageError} unless it is an https address. */
-export function serverOf(text: string): URL {
-  if (URL.canParse(text) && new URL(text).protocol === "https:") return new URL(text);
-  throw new UsageError(`Cannot read --server: expected https://HOST:PORT, got ${JSON.stringify(text)}.`);
-}
-
 /** What the proposal says about this silo's engine; class weights come with the plan. */
-function engineOf(values: Values<"train">, proposal: Proposal) {
+function engineOf(values: Values<typeof train>, proposal: Proposal) {
   const { network, channels, preprocessing, recipe, seed } = proposal;
   return {
     ...{ network, channels, preprocessing, recipe, seed },
     classWeights: [1, 1] as [number, number],
     silo: proposal.silos.indexOf(values.silo) + 1,
-    device: values.device as "auto" | "cpu" | "cuda",
+    device: values.device,
   };
 }
 

@@ -7,7 +7,7 @@
  */
 import { ProtocolError } from "../protocol/errors.ts";
 import type { Proposal, Scores } from "../protocol/messages.ts";
-import type { SplitScores } from "./split_scores.ts";
+import type { SplitScores } from "../../model/predictions.ts";
 
 /** Fewest patients of a class in a cell that is not empty. */
 export const MIN_CELL = 5;

@@ -5,21 +5,21 @@
  * else it is told anew.
  */
 import { saveModel } from "../../model/weights/model_file.ts";
-import { type Accept, checkAccepted, checkPatients } from "./accept.ts";
+import { type Accept, checkAccepted, checkPatients } from "./limits.ts";
 import { checkClosing, checkPlan, checkRow, checkSelected, checkView } from "./agreement.ts";
 import { ascii } from "../protocol/ascii.ts";
 import { Client, sleep } from "../wire/client.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { type OnEvent, safely } from "../protocol/event.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
-import { nameFullDisk } from "../state/durable.ts";
+import { nameFullDisk } from "../state/full_disk.ts";
 import { Pulse, RoundOver } from "./heartbeat.ts";
 import {
   type Plan,
   planId,
   type Proposal,
   type Registration,
-  type Row,
+  type RoundSettings,
   type RunView,
   WIRE_VERSION,
 } from "../protocol/messages.ts";
@@ -28,7 +28,7 @@ import { Credentials } from "../pki/renewal.ts";
 import type { SiloResult, SiloTest } from "../training/result.ts";
 import { plausibleSpeed } from "../maths/pace.ts";
 import { RunClock } from "../state/run_clock.ts";
-import { testScores } from "../training/scoring.ts";
+import { testScores } from "../training/scores.ts";
 import { SiloState } from "./state.ts";
 import { stageOf } from "../protocol/stage.ts";
 import { requireCheckedTls, requirePinnedDeno } from "../wire/tls.ts";
@@ -172,7 +172,7 @@ async function takePart(context: TurnContext): Promise<SiloResult> {
 }
 
 /** One turn; an update of this round that counted before, different as it may be, ends it as well. */
-async function turn(context: TurnContext, row: Row): Promise<void> {
+async function turn(context: TurnContext, row: RoundSettings): Promise<void> {
   try {
     await takeTurn(context, row);
   } catch (error) {

@@ -5,9 +5,9 @@
  * Of its training it keeps the one update, which spares a restarted silo the work and makes it send the very same
  * bytes again.
  */
-import { fileDigest } from "../state/durable.ts";
+import { fileDigest } from "../../files/digest.ts";
 import type { Past } from "./agreement.ts";
-import type { Plan, Proposal, Row, Scores } from "../protocol/messages.ts";
+import type { Plan, Proposal, RoundSettings, Scores } from "../protocol/messages.ts";
 import type { SiloResult } from "../training/result.ts";
 import { siloRole, StateFolder, UNFINISHED_MODEL } from "../state/folder.ts";
 
@@ -84,14 +84,14 @@ export class SiloState implements Disposable {
   }
 
   /** The row that this silo accepted last, null before the first. */
-  get row(): Row | null {
+  get row(): RoundSettings | null {
     return this.folder.get("row");
   }
 
   /** What a row is checked against. */
   get past(): Past {
-    const shown = this.folder.db.prepare("SELECT round, sha256 FROM models").all();
-    const models = new Map(shown.map(({ round, sha256 }) => [round as number, sha256 as string]));
+    const shown = this.folder.db.prepare("SELECT sha256 FROM models WHERE round = ?");
+    const models = { get: (round: number) => shown.get(round)?.sha256 as string | undefined };
     const { row, counted, worked } = this;
     return { row, models, closed: this.closing !== null, counted, worked };
   }
@@ -115,7 +115,7 @@ export class SiloState implements Disposable {
   }
 
   /** Accepts a row, and with it the model that it begins from. */
-  acceptRow(row: Row): void {
+  acceptRow(row: RoundSettings): void {
     this.folder.transaction(() => {
       this.folder.set("row", row);
       this.#show(row.round - 1, row.base);

@@ -9,9 +9,10 @@ import type { Layout, NetworkName } from "../../model/layout.ts";
 import { DataSet } from "../../model/data_set.ts";
 import { Engine, type Libraries } from "../../model/engine.ts";
 import type { Preprocessing } from "../../model/weights/model_file.ts";
-import { Order } from "../../model/order.ts";
+import { Order } from "../../model/image_order.ts";
 import { scheduleOf } from "../../model/recipe.ts";
-import type { SplitScores } from "../maths/split_scores.ts";
+import type { SplitScores } from "../../model/predictions.ts";
+import { median } from "../maths/median.ts";
 import type { ShardFacts, Trainer, TrainerSettings, TrainRow } from "./trainer.ts";
 
 /** Steps whose median tells the speed: a stop of the machine in one or two of them changes nothing. */
@@ -116,7 +117,7 @@ export class EngineTrainer implements Trainer {
       await this.#steps({ firstStep, steps: 1, p0: 0, p1: 0 });
       took.push(this.#clock() - started);
     }
-    const speed = 1000 / took.sort((a, b) => a - b)[TIMED >> 1];
+    const speed = 1000 / median(took);
     this.#chunk = chunkOf(speed);
     return speed;
   }

@@ -4,7 +4,8 @@
  * It writes the same rows and calls the same delta, fold and selection as the federation, so one silo
  * federated equals this bit for bit.
  */
-import { digest, saveModel } from "../../model/weights/model_file.ts";
+import { digest } from "../../files/digest.ts";
+import { saveModel } from "../../model/weights/model_file.ts";
 import type { Layout } from "../../model/layout.ts";
 import { delta, fold, scaleFor } from "../maths/exact_sum.ts";
 import { planRow, type RowTiming } from "../maths/budget.ts";
@@ -14,7 +15,7 @@ import { closingTime, plausibleSpeed, recentMedian } from "../maths/pace.ts";
 import { newRunId, type Proposal, type Scores, type Stretch } from "../protocol/messages.ts";
 import { checkRegistration } from "../protocol/registration.ts";
 import { type LocalResult, type RoundResult, roundResult, testResult } from "./result.ts";
-import { byStratum, testScores, valScores } from "./scoring.ts";
+import { byStratum, testScores, valScores } from "./scores.ts";
 import { checkSteps, countSteps } from "../maths/skipped.ts";
 import { type ScoredModel, select } from "../maths/selection.ts";
 import { stepsOf } from "../maths/stretch.ts";

@@ -8,7 +8,7 @@ import type { Layout } from "../../model/layout.ts";
 import type { Recipe } from "../../model/recipe.ts";
 import type { Split } from "../../data/shard.ts";
 import type { Registration } from "../protocol/messages.ts";
-import type { SplitScores } from "../maths/split_scores.ts";
+import type { SplitScores } from "../../model/predictions.ts";
 
 /** What a registration says of the shard. */
 export type ShardFacts = Pick<Registration, "shard" | "splits" | "size" | "kernel" | "fit" | "labelRule">;

@@ -1,6 +1,6 @@
 import type { Preprocessing } from "../weights/model_file.ts";
 import type { Films, Model, Predictor } from "../predictor.ts";
-import { startTfjs } from "./start.ts";
+import { startTfjs } from "./backend.ts";
 import { TfjsNetwork } from "./network.ts";
 
 /** Pixels in one forward pass: widest activations of 25 MB, a tenth of a second; more is slower (caches). */

@@ -7,7 +7,7 @@
 import type { Tensor, Tensor1D, Tensor4D } from "@tensorflow/tfjs-core";
 import { stateDict } from "../weights/model_file.ts";
 import type { Layout } from "../layout.ts";
-import type { Tf } from "./start.ts";
+import type { Tf } from "./backend.ts";
 
 const EPSILON = 1e-5;
 

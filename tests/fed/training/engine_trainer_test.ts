@@ -1,10 +1,11 @@
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { Shard, type ShardRow, type Split, SPLITS, writeShard } from "../../../src/data/shard.ts";
 import { EngineTrainer, type EngineTrainerOptions } from "../../../src/fed/training/engine_trainer.ts";
-import { digest, preprocessingOf } from "../../../src/model/weights/model_file.ts";
+import { digest } from "../../../src/files/digest.ts";
+import { preprocessingOf } from "../../../src/model/weights/model_file.ts";
 import { randomWeights } from "../../../src/model/weights/random.ts";
 import { layoutOf } from "../../../src/model/layout.ts";
-import { liveHandles } from "../../../src/model/exit.ts";
+import { liveHandles } from "../../../src/model/shutdown.ts";
 import { PURPOSE, words } from "../../../src/model/philox.ts";
 import { preset } from "../../../src/model/recipe.ts";
 import { inFolder } from "../../testing/folder.ts";

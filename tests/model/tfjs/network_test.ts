@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { layoutOf } from "../../../src/model/layout.ts";
 import { PURPOSE, uniforms } from "../../../src/model/philox.ts";
-import { startTfjs } from "../../../src/model/tfjs/start.ts";
+import { startTfjs } from "../../../src/model/tfjs/backend.ts";
 import { MBConv } from "../../../src/model/tfjs/network.ts";
 import { Weights } from "../../../src/model/tfjs/weights.ts";
 import { KEY, vectorOf } from "../../golden/model.ts";

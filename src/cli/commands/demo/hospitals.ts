@@ -3,7 +3,7 @@ import { writePhantoms } from "../../../data/phantom/files.ts";
 import { prepareShard } from "../../../data/prepare.ts";
 import { initCa, issue } from "../../../fed/pki/ca.ts";
 import { PURPOSE, uniforms } from "../../../model/philox.ts";
-import { cores } from "../../engine.ts";
+import { cores } from "../../../model/libraries.ts";
 import type { Output } from "../../output/output.ts";
 
 /** The hospitals of the demo. */

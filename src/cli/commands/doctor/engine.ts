@@ -3,7 +3,7 @@ import { openEngine } from "../../../model/probe.ts";
 import type { Libraries } from "../../../model/engine.ts";
 import { findDriver, isCudaBuild } from "../../../shim/libtorch/flavour.ts";
 import { findLibtorch, type Libtorch } from "../../../shim/libtorch/find.ts";
-import { libraries, REMEDY } from "../../engine.ts";
+import { libraries, REMEDY } from "../../../model/libraries.ts";
 import { bad, type Check, failed, good, open } from "./check.ts";
 
 /** How the engine's parts are found and opened. */

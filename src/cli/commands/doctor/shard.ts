@@ -2,7 +2,7 @@
 import { Shard, SPLITS } from "../../../data/shard.ts";
 import { factsOf } from "../../../fed/training/engine_trainer.ts";
 import type { Proposal } from "../../../fed/protocol/messages.ts";
-import { type Accept, checkAccepted, checkPatients } from "../../../fed/silo/accept.ts";
+import { type Accept, checkAccepted, checkPatients } from "../../../fed/silo/limits.ts";
 import { checkRegistration } from "../../../fed/protocol/registration.ts";
 import { type Check, failed, good, open } from "./check.ts";
 

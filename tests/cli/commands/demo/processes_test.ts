@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { cores } from "../../../../src/cli/engine.ts";
+import { cores } from "../../../../src/model/libraries.ts";
 import { Processes } from "../../../../src/cli/commands/demo/processes.ts";
 
 /** A stand-in for the program: a shell script named by FEDX_EXE. */

