@@ -1,11 +1,10 @@
-/** Runs of real processes that nothing disturbs, that are killed, and that are stopped: the hashes are the same. */
-import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+/** A run of real processes that nothing disturbs, and one in another order whose roles are killed: the same hashes. */
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { readEvents } from "../../src/cli/output/history.ts";
 import type { FedEvent } from "../../src/fed/protocol/event.ts";
 import { fileFolder } from "../testing/folder.ts";
 import { Federation, type FederationOptions, hashes, type Results } from "./federation.ts";
 import { makeHospitals, SILOS } from "../testing/hospitals.ts";
-import { resultOf, Roles } from "../testing/roles.ts";
 
 const dir = await fileFolder();
 let made: Promise<void> | undefined;
@@ -69,30 +68,4 @@ Deno.test("that aggregator was killed first while it received, then after a comm
   const [round] = roundsOf(receiving).slice(-1);
   assert(!committed.some((event) => event.type === "row" && event.row.round > round));
   assertEquals(roundsOf(last)[0], round + 1);
-});
-
-Deno.test("one stopped past the deadline, SIGTERM to the aggregator and to a silo: the same hashes", async () => {
-  await hospitals();
-  const hub = `--silos a,b,c --rounds 2 --batch 8 --round-timeout 5s`;
-  await using roles = new Roles({ dir, name: "stopped", hub });
-  const ended = async (role: string, when: "training" | "update_counted", running = roles.start(role)) => {
-    const { child, finished } = await running;
-    await roles.when(role, when, ({ round }) => round === 2);
-    child.kill("SIGTERM");
-    const { code, signal, stderr } = await finished;
-    assertEquals([code, signal], [0, null], stderr);
-    assertMatch(stderr, /Stopped; the same command goes on from here/);
-  };
-  const a = await roles.start("a");
-  const c = await roles.start("c");
-  const stopped = Promise.all([ended("hub", "update_counted"), ended("b", "training")]);
-  await roles.when("c", "training");
-  c.child.kill("SIGSTOP");
-  await roles.when("hub", "reopened", ({ round, missing }) => round === 1 && missing.join() === "c");
-  c.child.kill("SIGCONT");
-  await stopped;
-  const again = await Promise.all(["hub", "b"].map((role) => roles.start(role)));
-  const [result] = await Promise.all([...again, a, c].map((one) => resultOf(one, "a role")));
-  assertEquals([result.degraded, result.missing], [false, {}]);
-  assertEquals(hashes({ hub: result }), hashes(await plain()));
 });
