@@ -6,6 +6,7 @@ import { readRecording, type Recorded } from "../../fed/aggregator/replay.ts";
 import { AGGREGATOR, REVOCATIONS } from "../../fed/state/folder.ts";
 import type { AggregatorResult } from "../../fed/training/result.ts";
 import { layoutOf, type NetworkName } from "../../model/layout.ts";
+import { initialWeights } from "../../model/weights/initial.ts";
 import type { Values } from "../options/commands.ts";
 import { formatDuration } from "../options/duration.ts";
 import { degradedLine } from "../output/degraded.ts";
@@ -14,7 +15,6 @@ import type { Context } from "../main.ts";
 import { UsageError } from "../options/parse.ts";
 import { proposalOf } from "../options/proposal.ts";
 import { setAside } from "../output/set_aside.ts";
-import { startOf } from "../start.ts";
 import { interval, score, table } from "../output/table.ts";
 
 type AggregateValues = Values<"aggregate">;
@@ -47,15 +47,10 @@ export async function run({ values, output, signal, faultPoint }: Context<Aggreg
 async function fresh(values: AggregateValues): Promise<Omit<Recorded, "recording">> {
   const options = { ...values, silos: values.silos! };
   const layout = layoutOf(values.network as NetworkName, { channels: values.channels as 1 | 3 });
-  const none = {
-    kind: "random",
-    source: "none yet",
-    sha256: "0".repeat(64),
-    vector: new Float32Array(),
-  } as const;
+  const none = { kind: "random", source: "none yet", sha256: "0".repeat(64) } as const;
   checkProposal(proposalOf(options, { ...none, layout }));
   await checkCertificate(values.tls, { role: "aggregator" });
-  const start = await startOf(values);
+  const start = await initialWeights(layout, values);
   return { proposal: proposalOf(options, start), start: start.vector };
 }
 

@@ -1,23 +1,25 @@
 import { basename } from "node:path";
+import { openShards } from "../../data/pool.ts";
 import { EngineTrainer } from "../../fed/training/engine_trainer.ts";
 import { runLocal } from "../../fed/training/local.ts";
 import type { LocalResult } from "../../fed/training/result.ts";
 import { checkOutput } from "../output/check_output.ts";
 import type { Values } from "../options/commands.ts";
 import { formatDuration } from "../options/duration.ts";
-import { cores, libraries } from "../../model/libraries.ts";
+import { layoutOf, type NetworkName } from "../../model/layout.ts";
+import { cores, findLibraries } from "../../model/libraries.ts";
+import { initialWeights } from "../../model/weights/initial.ts";
 import { describe as describeEvent } from "../output/event_log.ts";
 import type { Context } from "../main.ts";
 import { proposalOf } from "../options/proposal.ts";
-import { openShards } from "../../data/pool.ts";
-import { startOf } from "../start.ts";
 import { interval, score, table } from "../output/table.ts";
 
 /** Trains on one shard, or on several pooled, without federation. */
 export async function run({ values, output, signal }: Context<Values<"local">>): Promise<void> {
   await checkOutput(values.out, { flag: "--out", kind: "model", force: values.force ?? false });
   const shards = await openShards(values.shard, { signal });
-  const start = await startOf(values);
+  const layout = layoutOf(values.network as NetworkName, { channels: values.channels as 1 | 3 });
+  const start = await initialWeights(layout, values);
   output.line(`start: ${start.source}`);
   const rounds = values.epochs === undefined
     ? values.rounds
@@ -29,7 +31,7 @@ export async function run({ values, output, signal }: Context<Values<"local">>):
     ...{ shards, network, channels, preprocessing, recipe, seed, silo: 0, classWeights: [1, 1] },
     device: values.device as "auto" | "cpu" | "cuda",
     threads: values.threads ?? cores(),
-    libraries: await libraries(),
+    libraries: await findLibraries(),
   });
   const result = await runLocal({
     ...{ trainer, proposal, start: start.vector, out: values.out, signal },

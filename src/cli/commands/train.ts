@@ -6,7 +6,7 @@ import { Shard } from "../../data/shard.ts";
 import type { Libraries } from "../../model/engine.ts";
 import type { Values } from "../options/commands.ts";
 import { formatDuration } from "../options/duration.ts";
-import { cores, libraries } from "../../model/libraries.ts";
+import { cores, findLibraries } from "../../model/libraries.ts";
 import { EventLog } from "../output/event_log.ts";
 import type { Context } from "../main.ts";
 import { requireName } from "../options/names.ts";
@@ -32,7 +32,7 @@ export async function run(context: Context<Values<"train">>): Promise<void> {
     accept,
     async ready() {
       const shard = await Shard.open(values.shard, { verify: true, signal });
-      opened = { shard, libraries: await libraries() };
+      opened = { shard, libraries: await findLibraries() };
     },
     async trainer(proposal: Proposal) {
       const { shard, libraries } = opened;

@@ -1,9 +1,12 @@
-// Why: what scores a model is the operator's choice, and whoever lacks libtorch must hear of the other one.
-import { EnginePredictor } from "../../model/engine_predictor.ts";
-import { NativeError } from "../../model/engine.ts";
+/**
+ * `--engine`, `--device` and `--threads` as what scores films.
+ *
+ * Why here: what scores is the operator's choice, and whoever lacks libtorch must hear of the other engine.
+ */
+import { Engine, NativeError } from "../../model/engine.ts";
+import { findLibraries } from "../../model/libraries.ts";
 import type { Model, Predictor } from "../../model/predictor.ts";
 import { TfjsPredictor } from "../../model/tfjs/predictor.ts";
-import { cores, libraries } from "../../model/libraries.ts";
 import { UsageError } from "./parse.ts";
 
 /** The options that choose what scores; texts as the command table admits them. */
@@ -24,12 +27,9 @@ export async function openPredictor(model: Model, choice: EngineChoice): Promise
     refuseFor(choice, { device: choice.device === "cuda", threads: (choice.threads ?? 1) > 1 });
     return await TfjsPredictor.create(model);
   }
-  const found = await libraries().catch(nameTfjs);
-  return await EnginePredictor.create(model, {
-    libraries: found,
-    device: choice.device as "auto" | "cpu" | "cuda",
-    threads: choice.threads ?? cores(),
-  }).catch((error) => {
+  const libraries = await findLibraries().catch(nameTfjs);
+  const { device, threads } = choice as EngineChoice & { device: "auto" | "cpu" | "cuda" };
+  return await Engine.open(model, { libraries, device, threads }).catch((error) => {
     if (error instanceof NativeError && error.op === "dlopen") nameTfjs(error);
     throw error;
   });

@@ -2,8 +2,8 @@ import { ascii } from "../../fed/protocol/ascii.ts";
 import { type Proposal, WIRE_VERSION } from "../../fed/protocol/messages.ts";
 import { preprocessingOf } from "../../model/weights/model_file.ts";
 import type { NetworkName } from "../../model/layout.ts";
+import type { InitialWeights } from "../../model/weights/initial.ts";
 import { recipeOf, type RecipeOptions } from "./recipe.ts";
-import type { Started } from "../start.ts";
 
 /** What `aggregate` and `local` say about a run. */
 export interface ProposalOptions extends RecipeOptions {
@@ -20,7 +20,7 @@ export interface ProposalOptions extends RecipeOptions {
 }
 
 /** Every setting of a run: what the silos get. */
-export function proposalOf(options: ProposalOptions, start: Started): Proposal {
+export function proposalOf(options: ProposalOptions, start: Omit<InitialWeights, "vector">): Proposal {
   const { channels } = start.layout;
   const recipe = recipeOf(options);
   return {

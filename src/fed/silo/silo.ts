@@ -243,7 +243,7 @@ async function testSelected(
   await trainer.load(vector);
   const known = state.answered<SiloTest>("test", sha256);
   const test = known ??
-    testScores(await trainer.score("test"), { seed: plan.seed, bins: plan.histogram });
+    testScores(await trainer.predict("test"), { seed: plan.seed, bins: plan.histogram });
   if (known === null) {
     state.close(view.round);
     state.answer("test", sha256, test);

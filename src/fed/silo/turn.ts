@@ -107,7 +107,7 @@ export async function scoreVal(
   context.pulse.doing = { run, round, phase: "scoring", step: 0, steps };
   await trainer.load(turn.vector);
   const known = state.answered<ReturnType<typeof valScores>>("val", sha256);
-  const val = known ?? valScores(await trainer.score("val"), plan);
+  const val = known ?? valScores(await trainer.predict("val"), plan);
   if (known === null) state.answer("val", sha256, val);
   onEvent({ type: "scored", silo, round, scores: { run, round, ...val } });
   await context.faultPoint("scoring");

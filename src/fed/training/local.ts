@@ -6,6 +6,7 @@
  */
 import { digest, saveModel } from "../../model/weights/model_file.ts";
 import type { Layout } from "../../model/layout.ts";
+import { byStratum } from "../../model/predictions.ts";
 import { delta, fold, scaleFor } from "../maths/exact_sum.ts";
 import { planRow, type RowTiming } from "../maths/budget.ts";
 import { classWeightsOf } from "../maths/class_weights.ts";
@@ -14,7 +15,7 @@ import { closingTime, plausibleSpeed, recentMedian } from "../maths/pace.ts";
 import { newRunId, type Proposal, type Scores, type Stretch } from "../protocol/messages.ts";
 import { checkRegistration } from "../protocol/registration.ts";
 import { type LocalResult, type RoundResult, roundResult, testResult } from "./result.ts";
-import { byStratum, testScores, valScores } from "./scores.ts";
+import { testScores, valScores } from "./scores.ts";
 import { checkSteps, countSteps } from "../maths/skipped.ts";
 import { type ScoredModel, select } from "../maths/selection.ts";
 import { stepsOf } from "../maths/stretch.ts";
@@ -156,11 +157,11 @@ class Local {
   async #scoreVal(round: number): Promise<Record<string, Scores>> {
     const { trainer, proposal } = this.#options;
     const began = performance.now();
-    const split = await trainer.score("val");
+    const predictions = await trainer.predict("val");
     this.#scorings.push((performance.now() - began) / 1000);
-    this.#images.scored += split.labels.length;
+    this.#images.scored += predictions.labels.length;
     const scores: Record<string, Scores> = {};
-    for (const [index, part] of byStratum(split, proposal.silos.length).entries()) {
+    for (const [index, part] of byStratum(predictions, proposal.silos.length).entries()) {
       const val = valScores(part, { recipe: proposal.recipe, classWeights: this.#weights });
       const silo = proposal.silos[index];
       scores[silo] = { run: this.#run, round, ...val };
@@ -187,9 +188,9 @@ class Local {
     await saveModel(out, vector, this.#layout, { ...metadata, source: init.source }, { mode: 0o644 });
     const seconds = this.#rounds === 0 ? 0 : performance.now() / 1000 - this.#timings[0].opened;
     await trainer.load(vector);
-    const split = await trainer.score("test");
-    this.#images.scored += split.labels.length;
-    const tests = byStratum(split, proposal.silos.length).map((part, index) =>
+    const predictions = await trainer.predict("test");
+    this.#images.scored += predictions.labels.length;
+    const tests = byStratum(predictions, proposal.silos.length).map((part, index) =>
       [proposal.silos[index], testScores(part, { seed: proposal.seed, bins: proposal.histogram })] as const
     );
     return {

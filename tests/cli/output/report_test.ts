@@ -2,10 +2,10 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { lineChart, rocChart } from "../../../src/cli/output/chart.ts";
 import { roundsOf } from "../../../src/cli/output/history.ts";
 import { type Facts, reportHtml, resultTable } from "../../../src/cli/output/report.ts";
-import type { Score } from "../../../src/cli/score.ts";
 import type { FedEvent } from "../../../src/fed/protocol/event.ts";
+import type { Evaluation } from "../../../src/model/metrics/evaluation.ts";
 
-const one = (auroc: number): Score => ({
+const one = (auroc: number): Evaluation => ({
   auroc,
   se: 0.01,
   ci95: [auroc - 0.02, 1],

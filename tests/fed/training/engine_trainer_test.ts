@@ -125,7 +125,7 @@ Deno.test("EngineTrainer pools shards: rows in shard order, patients apart, the 
     using pooled = await EngineTrainer.create(optionsOf(shards));
     assertEquals(pooled.shard.splits.train.images, 20);
     await pooled.load(start);
-    const both = await pooled.score("val");
+    const both = await pooled.predict("val");
     assertEquals([...both.strata!], [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1]);
     const patients = (stratum: number) =>
       new Set(both.patients.filter((_, i) => both.strata![i] === stratum));
@@ -133,7 +133,7 @@ Deno.test("EngineTrainer pools shards: rows in shard order, patients apart, the 
     for (const [index, shard] of shards.entries()) {
       using alone = await EngineTrainer.create(optionsOf([shard]));
       await alone.load(start);
-      const one = await alone.score("val");
+      const one = await alone.predict("val");
       assertEquals(one.strata, undefined);
       const part = both.logits.subarray(index * 6, index * 6 + 6);
       assert(one.logits.every((z, i) => Math.abs(z - part[i]) <= 1e-5 * Math.max(1, Math.abs(z))));

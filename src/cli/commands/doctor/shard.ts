@@ -1,6 +1,6 @@
 // Why: a shard that does not suit the proposal is refused at the join; this says so before the day of the run.
 import { Shard, SPLITS } from "../../../data/shard.ts";
-import { factsOf } from "../../../fed/training/engine_trainer.ts";
+import { factsOf } from "../../../fed/training/shard_facts.ts";
 import type { Proposal } from "../../../fed/protocol/messages.ts";
 import { type Accept, checkAccepted, checkPatients } from "../../../fed/silo/limits.ts";
 import { checkRegistration } from "../../../fed/protocol/registration.ts";
@@ -44,7 +44,7 @@ export function checkShard(
   const asked = `${network}, ${size} px, recipe ${recipe.name} with batches of ${recipe.batch}, silos ${
     silos.join(", ")
   }`;
-  const facts = factsOf([shard as Shard]);
+  const facts = factsOf([shard]);
   return [
     compare("proposal", `the shard suits it: ${asked}`, () => checkRegistration(proposal, facts)),
     compare(
