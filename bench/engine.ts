@@ -16,8 +16,8 @@ import { DataSet } from "../src/model/data_set.ts";
 import { Engine } from "../src/model/engine.ts";
 import { preset } from "../src/model/recipe.ts";
 import { openedLibrary } from "../src/shim/library.ts";
-import { libraries } from "../tests/libraries.ts";
-import { pythonWithTorchvision } from "../tests/python.ts";
+import { libraries } from "../tests/testing/libraries.ts";
+import { pythonWithTorchvision } from "../tests/testing/python.ts";
 import { median } from "./median.ts";
 
 const options = parseArgs(Deno.args, {

@@ -1,6 +1,6 @@
 /** What does one call into the shim cost? A step takes some 300 ms, so microseconds do not matter; milliseconds would. */
 import { checkAsync, openLibrary } from "../src/shim/library.ts";
-import { libraries } from "../tests/libraries.ts";
+import { libraries } from "../tests/testing/libraries.ts";
 
 const { symbols } = openLibrary(await libraries());
 const out = new Uint8Array(256), err = new Uint8Array(256);

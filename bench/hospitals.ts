@@ -2,7 +2,7 @@
  * Three hospitals on this machine: folders `silo-a`, `silo-b`, `silo-c`, each with `images/` and `labels.csv`, as
  * shards with certificates, and whole runs of them as four processes on loopback over mutual TLS.
  */
-import { freePort } from "../tests/free_port.ts";
+import { freePort } from "../tests/testing/free_port.ts";
 
 export const SILOS = ["a", "b", "c"];
 

@@ -9,8 +9,8 @@
  * the row's opening to its model on disk, beside the time that writing and syncing 3 GB takes. Medians, 4 and 30 in
  * turn. Baseline of the round on the same 2-core machine: stock Flower 1.29, 24 s and 5.4 GB.
  */
-import { FULL } from "../tests/fed/fake_trainer.ts";
-import { measureSilos } from "../tests/fed/measured.ts";
+import { FULL } from "../tests/testing/fake_trainer.ts";
+import { measureSilos } from "../tests/testing/measured.ts";
 import { writeSeconds } from "./disk.ts";
 import { median } from "./median.ts";
 

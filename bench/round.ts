@@ -8,10 +8,10 @@
  * round, from /proc. Medians; the first round, which also warms up, is left out. Baseline measured on the
  * same 2-core machine: stock Flower 1.29, 10 to 13.6 s and 16 CPU-seconds a round.
  */
-import { proposalOf, withFederation } from "../tests/fed/fake_federation.ts";
-import { FakeTrainer, FULL } from "../tests/fed/fake_trainer.ts";
-import { measure } from "../tests/fed/measured.ts";
-import { vectorWith } from "../tests/fed/measured_roles.ts";
+import { proposalOf, withFederation } from "../tests/testing/fake_federation.ts";
+import { FakeTrainer, FULL } from "../tests/testing/fake_trainer.ts";
+import { measure } from "../tests/testing/measured.ts";
+import { vectorWith } from "../tests/testing/measured_roles.ts";
 import { writeSeconds } from "./disk.ts";
 import { median } from "./median.ts";
 

@@ -7,7 +7,7 @@
 import { decodeImage } from "../src/data/decode.ts";
 import { encodePng, loadSharp } from "../src/data/sharp.ts";
 import { Shard, writeShard } from "../src/data/shard.ts";
-import { fileFolder } from "../tests/folder.ts";
+import { fileFolder } from "../tests/testing/folder.ts";
 
 const COUNT = 4096, SIZE = 128, STRIDE = SIZE * SIZE;
 

@@ -3,10 +3,10 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { buildLauncher } from "../tools/compile.ts";
 import { pack, unpackTable } from "../tools/pack.ts";
 import { findLibtorch } from "../src/shim/libtorch/find.ts";
-import { withEnv, workingIn } from "./environment.ts";
-import { inFolder } from "./folder.ts";
-import { makeUserPython, makeVenv } from "./python.ts";
-import { fakeLibtorch } from "./shim/fake_libtorch.ts";
+import { withEnv, workingIn } from "./testing/environment.ts";
+import { inFolder } from "./testing/folder.ts";
+import { makeUserPython, makeVenv } from "./testing/python.ts";
+import { fakeLibtorch } from "./testing/fake_libtorch.ts";
 
 const ROLES = {
   plain: ["--allow-read"],

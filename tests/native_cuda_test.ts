@@ -5,8 +5,8 @@ import { randomWeights } from "../src/model/weights/random.ts";
 import { layoutOf } from "../src/model/layout.ts";
 import { Engine, type EngineConfig, NativeError } from "../src/model/engine.ts";
 import { preset } from "../src/model/recipe.ts";
-import { libraries } from "./libraries.ts";
-import { stripedFilms } from "./model/striped_films.ts";
+import { libraries } from "./testing/libraries.ts";
+import { stripedFilms } from "./testing/striped_films.ts";
 
 const SIZE = 64, BATCH = 16, FILMS = 64;
 const libs = await libraries();

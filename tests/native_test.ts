@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { assertEquals } from "@std/assert";
 import { buildNativeTest, buildShim } from "../tools/native.ts";
-import { libtorchDir } from "./libraries.ts";
+import { libtorchDir } from "./testing/libraries.ts";
 
 const libtorch = await libtorchDir();
 const golden = fileURLToPath(new URL("golden/", import.meta.url));

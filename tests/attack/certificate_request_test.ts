@@ -3,8 +3,8 @@ import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { issuedBy } from "../../src/fed/pki/authority.ts";
 import { initCa } from "../../src/fed/pki/ca.ts";
 import { makeRequest, signRequest } from "../../src/fed/pki/certificate_request.ts";
-import { assertRefused, run } from "../e2e/program.ts";
-import { inFolder } from "../folder.ts";
+import { assertRefused, run } from "../testing/program.ts";
+import { inFolder } from "../testing/folder.ts";
 
 /** What hospital b may ask to be in place of itself. */
 const ASKED = [

@@ -3,12 +3,12 @@ import { assert, assertEquals } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import type { FedEvent } from "../../src/fed/protocol/event.ts";
 import type { AggregatorResult } from "../../src/fed/training/result.ts";
-import { childFlags, linesOf } from "../child.ts";
-import { type RoleSpec, runRole, withFederation } from "../fed/fake_federation.ts";
-import { freePort } from "../free_port.ts";
+import { childFlags, linesOf } from "../testing/child.ts";
+import { type RoleSpec, runRole, withFederation } from "../testing/fake_federation.ts";
+import { freePort } from "../testing/free_port.ts";
 import { Distant } from "./distant.ts";
 
-const ROLE = fileURLToPath(new URL("../fed/fake_federation.ts", import.meta.url));
+const ROLE = fileURLToPath(new URL("../testing/fake_federation.ts", import.meta.url));
 const STRANGERS = fileURLToPath(new URL("./hostile_sockets.ts", import.meta.url));
 const HOSTILE = 1000;
 /** Open files that the hub may have: fewer it refuses. */

@@ -5,8 +5,8 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { ProtocolError } from "../../src/fed/protocol/errors.ts";
 import { type Plan, planId, type Row, type RunView, type Stretch } from "../../src/fed/protocol/messages.ts";
-import { type RoleSpec, runRole } from "../fed/fake_federation.ts";
-import { startProcess, startRole } from "../fed/killed.ts";
+import { type RoleSpec, runRole } from "../testing/fake_federation.ts";
+import { startProcess, startRole } from "../testing/killed.ts";
 import { type Lie, startLiar } from "./liar.ts";
 
 /** What is told, what the silo says to it, and what of its answers it must not have sent when it ends. */

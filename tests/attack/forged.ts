@@ -13,7 +13,7 @@ import {
   readDer,
   sequence,
   tlv,
-} from "./certificates.ts";
+} from "../testing/certificates.ts";
 
 /** How far a client went: it ended the handshake, or said nothing, only greeted, or sent a request. */
 export type Heard = "refused" | Awaited<ReturnType<typeof listen>>;

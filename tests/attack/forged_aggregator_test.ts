@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ProtocolError } from "../../src/fed/protocol/errors.ts";
-import { runRole, withFederation } from "../fed/fake_federation.ts";
+import { runRole, withFederation } from "../testing/fake_federation.ts";
 import { forgeries, withForged } from "./forged.ts";
 
 /** What the silo says of each. */

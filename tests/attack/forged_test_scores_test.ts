@@ -1,6 +1,6 @@
 /** What a silo gains by test figures that contradict each other: each is refused, by its name, and none is stored. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { withRound } from "../fed/open_round.ts";
+import { withRound } from "../testing/open_round.ts";
 
 const FILMS = { positives: 48, negatives: 48, images: 96 };
 /** All films with a finding above all others: whoever says this has an AUROC of 1. */

@@ -1,5 +1,5 @@
 /** The least of HTTP/2 that asks one question, or hears one. */
-import { FRAME, framesOf, PREFACE } from "../e2e/http2_requests.ts";
+import { FRAME, framesOf, PREFACE } from "../testing/http2_requests.ts";
 import type { Secured } from "./tls13.ts";
 import { concat, uint } from "./tls13_keys.ts";
 

@@ -5,10 +5,10 @@ import { Client } from "../../src/fed/wire/client.ts";
 import { ProtocolError } from "../../src/fed/protocol/errors.ts";
 import type { FedEvent } from "../../src/fed/protocol/event.ts";
 import type { AggregatorResult } from "../../src/fed/training/result.ts";
-import { freePort } from "../free_port.ts";
-import { runRole, withFederation } from "../fed/fake_federation.ts";
-import { withAggregator } from "../fed/listening.ts";
-import { registration } from "../fed/open_round.ts";
+import { freePort } from "../testing/free_port.ts";
+import { runRole, withFederation } from "../testing/fake_federation.ts";
+import { withAggregator } from "../testing/listening.ts";
+import { registration } from "../testing/open_round.ts";
 
 Deno.test("counts that no shard has are refused at join, and the run goes on with the honest silo", () =>
   withFederation(async (dir) => {

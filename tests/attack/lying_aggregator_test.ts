@@ -7,8 +7,8 @@ import { assertEquals } from "@std/assert";
 import type { FedEvent } from "../../src/fed/protocol/event.ts";
 import type { Row } from "../../src/fed/protocol/messages.ts";
 import type { AggregatorResult } from "../../src/fed/training/result.ts";
-import { freePort } from "../free_port.ts";
-import { runFederation, runRole, withFederation } from "../fed/fake_federation.ts";
+import { freePort } from "../testing/free_port.ts";
+import { runFederation, runRole, withFederation } from "../testing/fake_federation.ts";
 import { type Deviation, meetLies, PATIENT, withPlan, withRow, withStretch } from "./deviations.ts";
 
 const ROUNDS = 3;

@@ -6,8 +6,8 @@ import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { ProtocolError } from "../../src/fed/protocol/errors.ts";
 import type { AggregatorResult } from "../../src/fed/training/result.ts";
 import { SiloState } from "../../src/fed/silo/state.ts";
-import { freePort } from "../free_port.ts";
-import { runFederation, runRole, withFederation } from "../fed/fake_federation.ts";
+import { freePort } from "../testing/free_port.ts";
+import { runFederation, runRole, withFederation } from "../testing/fake_federation.ts";
 import { type Deviation, meetLies, PATIENT, withPlan, withRow, withStretch } from "./deviations.ts";
 
 /** Far more seconds than the test takes: no row is abandoned. */

@@ -11,10 +11,10 @@ import type { Registration, RunView, Scores, UpdateStart } from "../../src/fed/p
 import type { AggregatorResult } from "../../src/fed/training/result.ts";
 import { testScores, valScores } from "../../src/fed/training/scores.ts";
 import { fingerprint } from "../../src/model/layout.ts";
-import { freePort } from "../free_port.ts";
-import { proposalOf, runRole, withFederation } from "../fed/fake_federation.ts";
-import { FakeTrainer, startVector, TINY } from "../fed/fake_trainer.ts";
-import { frames, registration } from "../fed/open_round.ts";
+import { freePort } from "../testing/free_port.ts";
+import { proposalOf, runRole, withFederation } from "../testing/fake_federation.ts";
+import { FakeTrainer, startVector, TINY } from "../testing/fake_trainer.ts";
+import { frames, registration } from "../testing/open_round.ts";
 
 // deno-lint-ignore no-explicit-any -- answers of every kind, read field by field
 type Json = any;

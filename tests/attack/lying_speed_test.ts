@@ -7,10 +7,10 @@ import { readIdentity } from "../../src/fed/pki/certificate.ts";
 import { Client } from "../../src/fed/wire/client.ts";
 import { ProtocolError } from "../../src/fed/protocol/errors.ts";
 import type { AggregatorResult } from "../../src/fed/training/result.ts";
-import { freePort } from "../free_port.ts";
-import { runFederation, runRole, withFederation } from "../fed/fake_federation.ts";
-import { withAggregator } from "../fed/listening.ts";
-import { registration } from "../fed/open_round.ts";
+import { freePort } from "../testing/free_port.ts";
+import { runFederation, runRole, withFederation } from "../testing/fake_federation.ts";
+import { withAggregator } from "../testing/listening.ts";
+import { registration } from "../testing/open_round.ts";
 
 Deno.test("a silo that claims 0.001 steps a second, or 1,000,000: the rounds are run, none is abandoned", () =>
   withFederation(async (dir) => {

@@ -7,8 +7,8 @@
  */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ProtocolError } from "../../src/fed/protocol/errors.ts";
-import { runRole, withFederation } from "../fed/fake_federation.ts";
-import { withAggregator } from "../fed/listening.ts";
+import { runRole, withFederation } from "../testing/fake_federation.ts";
+import { withAggregator } from "../testing/listening.ts";
 import {
   draft,
   extensions,
@@ -23,7 +23,7 @@ import {
   tlv,
   USAGE,
   utf8,
-} from "./certificates.ts";
+} from "../testing/certificates.ts";
 import { withForged } from "./forged.ts";
 import { ask } from "./http2.ts";
 import { connect, type Shown } from "./tls13.ts";

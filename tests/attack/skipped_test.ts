@@ -3,9 +3,9 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { ProtocolError } from "../../src/fed/protocol/errors.ts";
 import type { FedEvent } from "../../src/fed/protocol/event.ts";
 import type { AggregatorResult } from "../../src/fed/training/result.ts";
-import { runRole, withFederation } from "../fed/fake_federation.ts";
-import { freePort } from "../free_port.ts";
-import { registration, withRound } from "../fed/open_round.ts";
+import { runRole, withFederation } from "../testing/fake_federation.ts";
+import { freePort } from "../testing/free_port.ts";
+import { registration, withRound } from "../testing/open_round.ts";
 
 Deno.test("a silo whose every step was skipped refuses to send, and the others' run ends without it", () =>
   withFederation(async (dir) => {

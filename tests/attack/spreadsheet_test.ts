@@ -6,9 +6,9 @@ import { DataError, Quarantine } from "../../src/data/quarantine.ts";
 import { preprocessingOf, saveModel } from "../../src/model/weights/model_file.ts";
 import { randomWeights } from "../../src/model/weights/random.ts";
 import { layoutOf } from "../../src/model/layout.ts";
-import { blackPng } from "../data/png.ts";
-import { runJson } from "../e2e/program.ts";
-import { inFolder } from "../folder.ts";
+import { blackPng } from "../testing/black_png.ts";
+import { runJson } from "../testing/program.ts";
+import { inFolder } from "../testing/folder.ts";
 
 /** Texts that Excel, LibreOffice or Google Sheets take for a formula, or for several cells. */
 const NAMES = [

@@ -11,11 +11,11 @@ import { checkProposal } from "../../src/fed/protocol/proposal.ts";
 import type { Registration, RunView } from "../../src/fed/protocol/messages.ts";
 import { serve } from "../../src/fed/wire/server.ts";
 import type { WireAnswer } from "../../src/fed/wire/exchange.ts";
-import { freePort } from "../free_port.ts";
-import { fullAt, proposalOf, runRole, withFederation } from "../fed/fake_federation.ts";
-import { startVector, TINY } from "../fed/fake_trainer.ts";
-import { withAggregator } from "../fed/listening.ts";
-import { registration } from "../fed/open_round.ts";
+import { freePort } from "../testing/free_port.ts";
+import { fullAt, proposalOf, runRole, withFederation } from "../testing/fake_federation.ts";
+import { startVector, TINY } from "../testing/fake_trainer.ts";
+import { withAggregator } from "../testing/listening.ts";
+import { registration } from "../testing/open_round.ts";
 
 /** Clears the screen, names the window, breaks the line; with one byte, and reversed. */
 const HOSTILE = ["\u001b[2J", "\u001b]0;owned\u0007", "ok\nrun finished", "\u009b2J", "\u202eabc", "\u007f"];

@@ -5,15 +5,15 @@
  */
 import { fileURLToPath } from "node:url";
 import { assertEquals, assertMatch } from "@std/assert";
-import { childFlags } from "../child.ts";
-import { assertRefused, run } from "../e2e/program.ts";
-import { withFederation } from "../fed/fake_federation.ts";
-import { draft, keys, make, nameOf } from "./certificates.ts";
+import { childFlags } from "../testing/child.ts";
+import { assertRefused, run } from "../testing/program.ts";
+import { withFederation } from "../testing/fake_federation.ts";
+import { draft, keys, make, nameOf } from "../testing/certificates.ts";
 import { withForged } from "./forged.ts";
 
 const env = { NODE_TLS_REJECT_UNAUTHORIZED: "0" };
 const NAMED = /NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment/;
-const ROLE = fileURLToPath(new URL("../fed/fake_federation.ts", import.meta.url));
+const ROLE = fileURLToPath(new URL("../testing/fake_federation.ts", import.meta.url));
 
 Deno.test("processes: fedx train and aggregate do not start with NODE_TLS_REJECT_UNAUTHORIZED=0, and name it", () =>
   withFederation(async (dir) => {

@@ -8,11 +8,11 @@ import { pipDownload } from "../../src/shim/libtorch/pip.ts";
 import { unpackWheel } from "../../src/shim/libtorch/wheel.ts";
 import { buildLauncher } from "../../tools/compile.ts";
 import { pack } from "../../tools/pack.ts";
-import { withEnv, workingIn } from "../environment.ts";
-import { inFolder } from "../folder.ts";
-import { makeWheel } from "../probe_wheel.ts";
-import { makeVenv } from "../python.ts";
-import { fakeLibtorch } from "../shim/fake_libtorch.ts";
+import { withEnv, workingIn } from "../testing/environment.ts";
+import { inFolder } from "../testing/folder.ts";
+import { makeWheel } from "../testing/probe_wheel.ts";
+import { makeVenv } from "../testing/python.ts";
+import { fakeLibtorch } from "../testing/fake_libtorch.ts";
 
 /** Names that Python or pip import at some moment. */
 const MODULES = ["pip", "json", "zipfile", "hashlib", "csv", "site", "os", "importlib", "runpy"];

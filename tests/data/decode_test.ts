@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { crc32 } from "node:zlib";
 import { DataError, decodeImage, type QuarantineReason } from "../../src/data/decode.ts";
 import { encodePng, loadSharp } from "../../src/data/sharp.ts";
-import { seeded } from "../random.ts";
+import { seeded } from "../testing/random.ts";
 
 const random = seeded(5);
 /** A smooth film with some grain, (64, 64) u8. */

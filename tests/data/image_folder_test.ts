@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { ImageFolder } from "../../src/data/image_folder.ts";
 import { DataError } from "../../src/data/quarantine.ts";
-import { inFolder } from "../folder.ts";
+import { inFolder } from "../testing/folder.ts";
 
 Deno.test("ImageFolder.locate: links within the folder are followed, those that leave it are outside_folder", () =>
   inFolder(async (dir) => {

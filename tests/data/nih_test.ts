@@ -6,8 +6,8 @@ import { drawPhantom, HOSPITALS } from "../../src/data/phantom/phantom.ts";
 import { prepareShard } from "../../src/data/prepare.ts";
 import { encodePng } from "../../src/data/sharp.ts";
 import { Shard } from "../../src/data/shard.ts";
-import { inFolder } from "../folder.ts";
-import { seeded } from "../random.ts";
+import { inFolder } from "../testing/folder.ts";
+import { seeded } from "../testing/random.ts";
 
 const HEADER = "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position," +
   "OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y]";

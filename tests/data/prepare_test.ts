@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { encodePng } from "../../src/data/sharp.ts";
 import { Shard } from "../../src/data/shard.ts";
-import { list, withHospital } from "./hospital.ts";
+import { list, withHospital } from "../testing/small_hospital.ts";
 
 Deno.test("prepareShard: writes the films in the order of the labels file, with their counts", () =>
   withHospital(60, async ({ dir, prepare }) => {

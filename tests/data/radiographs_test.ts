@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { assertEquals } from "@std/assert";
 import { prepareShard } from "../../src/data/prepare.ts";
 import { Shard } from "../../src/data/shard.ts";
-import { inFolder } from "../folder.ts";
+import { inFolder } from "../testing/folder.ts";
 
 const FOLDER = fileURLToPath(new URL("../../../shared/data/", import.meta.url));
 

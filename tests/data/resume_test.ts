@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import type { PrepareEvent } from "../../src/data/prepare.ts";
 import { encodePng } from "../../src/data/sharp.ts";
-import { type Hospital, list, withHospital } from "./hospital.ts";
+import { type Hospital, list, withHospital } from "../testing/small_hospital.ts";
 
 /** The events of a run but the one on its sources. */
 async function events(

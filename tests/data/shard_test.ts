@@ -1,7 +1,7 @@
 import { assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { Shard, type ShardRow, writeShard } from "../../src/data/shard.ts";
-import { inFolder } from "../folder.ts";
-import { seeded } from "../random.ts";
+import { inFolder } from "../testing/folder.ts";
+import { seeded } from "../testing/random.ts";
 
 const SIZE = 8;
 

@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Check } from "../../src/cli/commands/doctor/check.ts";
 import { waitForEvent } from "../../src/cli/output/history.ts";
-import { freePort } from "../free_port.ts";
-import { inFolder } from "../folder.ts";
-import { makeHospitals } from "./hospitals.ts";
-import { run, start } from "./program.ts";
+import { freePort } from "../testing/free_port.ts";
+import { inFolder } from "../testing/folder.ts";
+import { makeHospitals } from "../testing/hospitals.ts";
+import { run, start } from "../testing/program.ts";
 
 interface Report {
   code: number;

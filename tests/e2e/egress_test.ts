@@ -4,14 +4,21 @@ import { hostname } from "node:os";
 import { readEvents } from "../../src/cli/output/history.ts";
 import { Shard } from "../../src/data/shard.ts";
 import { MIN_CELL } from "../../src/fed/maths/histogram.ts";
-import { freePort } from "../free_port.ts";
-import { fileFolder } from "../folder.ts";
+import { freePort } from "../testing/free_port.ts";
+import { fileFolder } from "../testing/folder.ts";
 import { commandOf, type Federation } from "./federation.ts";
-import { SILOS } from "./hospitals.ts";
+import { SILOS } from "../testing/hospitals.ts";
 import { listenIn } from "./listen_in.ts";
-import { FRAME, frameBytes, framesOf, type Http2Request, PREFACE, readRequests } from "./http2_requests.ts";
+import {
+  FRAME,
+  frameBytes,
+  framesOf,
+  type Http2Request,
+  PREFACE,
+  readRequests,
+} from "../testing/http2_requests.ts";
 import { listsOf, sortSaid } from "./leaving.ts";
-import { assertRefused, run, runJson, start } from "./program.ts";
+import { assertRefused, run, runJson, start } from "../testing/program.ts";
 import { Wiretap } from "./wiretap.ts";
 
 const ROUNDS = 2;

@@ -1,7 +1,7 @@
 /** A run of the aggregator and its silos as processes of the program, on the hospitals of `hospitals.ts`. */
-import { SILOS } from "./hospitals.ts";
-import { type Finished, objectOf, type Running, start } from "./program.ts";
-import { freePort } from "../free_port.ts";
+import { SILOS } from "../testing/hospitals.ts";
+import { type Finished, objectOf, type Running, start } from "../testing/program.ts";
+import { freePort } from "../testing/free_port.ts";
 
 /** Four rounds of three steps unless said otherwise. */
 export interface FederationOptions {

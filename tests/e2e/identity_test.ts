@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { waitForEvent } from "../../src/cli/output/history.ts";
 import { issue } from "../../src/fed/pki/ca.ts";
-import { freePort } from "../free_port.ts";
-import { inFolder } from "../folder.ts";
-import { makeHospitals } from "./hospitals.ts";
-import { assertRefused, run, runJson, start } from "./program.ts";
+import { freePort } from "../testing/free_port.ts";
+import { inFolder } from "../testing/folder.ts";
+import { makeHospitals } from "../testing/hospitals.ts";
+import { assertRefused, run, runJson, start } from "../testing/program.ts";
 
 Deno.test("processes: request, sign and revoke carry a silo in and out again; expired, early and wrong-role certificates exit 1", () =>
   inFolder(async (dir) => {

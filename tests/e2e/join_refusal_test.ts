@@ -3,10 +3,10 @@ import { readEvents, waitForEvent } from "../../src/cli/output/history.ts";
 import { KERNEL } from "../../src/data/decode.ts";
 import { type Split, SPLITS, writeShard } from "../../src/data/shard.ts";
 import { initCa, issue } from "../../src/fed/pki/ca.ts";
-import { fileFolder } from "../folder.ts";
-import { makeHospitals } from "./hospitals.ts";
-import { assertRefused, run, type Running, start } from "./program.ts";
-import { freePort } from "../free_port.ts";
+import { fileFolder } from "../testing/folder.ts";
+import { makeHospitals } from "../testing/hospitals.ts";
+import { assertRefused, run, type Running, start } from "../testing/program.ts";
+import { freePort } from "../testing/free_port.ts";
 
 const SIZE = 32;
 const dir = await fileFolder();

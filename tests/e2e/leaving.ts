@@ -11,7 +11,7 @@ import {
   UpdateStartSchema,
 } from "../../src/fed/protocol/schema.ts";
 import { joinChunks } from "../../src/fed/wire/exchange.ts";
-import type { Http2Request } from "./http2_requests.ts";
+import type { Http2Request } from "../testing/http2_requests.ts";
 
 type Schema = v.GenericSchema<unknown, unknown>;
 const JSON_TYPE = { "content-type": /^application\/json$/ };

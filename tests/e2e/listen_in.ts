@@ -1,10 +1,10 @@
 /** A whole run of the program's processes with a proxy before each silo, and everything that the silos said. */
 import { assertEquals } from "@std/assert";
 import { issue } from "../../src/fed/pki/ca.ts";
-import { freePort } from "../free_port.ts";
+import { freePort } from "../testing/free_port.ts";
 import { Federation } from "./federation.ts";
-import { makeHospitals, SILOS } from "./hospitals.ts";
-import { type Http2Request, readRequests } from "./http2_requests.ts";
+import { makeHospitals, SILOS } from "../testing/hospitals.ts";
+import { type Http2Request, readRequests } from "../testing/http2_requests.ts";
 import { type Said, sortSaid } from "./leaving.ts";
 import { type Transcript, Wiretap } from "./wiretap.ts";
 

@@ -3,10 +3,10 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { packFile } from "../../tools/compile.ts";
 import { buildShim } from "../../tools/native.ts";
 import { resolveStd } from "../../tools/std.ts";
-import { freePort } from "../free_port.ts";
-import { fileFolder, inFolder } from "../folder.ts";
-import { libtorchDir } from "../libraries.ts";
-import { drawFilms } from "./hospitals.ts";
+import { freePort } from "../testing/free_port.ts";
+import { fileFolder, inFolder } from "../testing/folder.ts";
+import { libtorchDir } from "../testing/libraries.ts";
+import { drawFilms } from "../testing/hospitals.ts";
 
 const dir = await fileFolder();
 let packed: Promise<unknown> | undefined;

@@ -1,8 +1,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { freePort } from "../free_port.ts";
-import { inFolder } from "../folder.ts";
-import { makeHospitals } from "./hospitals.ts";
-import { assertRefused, type Finished, program } from "./program.ts";
+import { freePort } from "../testing/free_port.ts";
+import { inFolder } from "../testing/folder.ts";
+import { makeHospitals } from "../testing/hospitals.ts";
+import { assertRefused, type Finished, program } from "../testing/program.ts";
 
 /** The program where a process may have so many files open. */
 async function confined(args: string[], options: { cwd: string; files: number }): Promise<Finished> {

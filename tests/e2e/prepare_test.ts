@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { blackPng } from "../data/png.ts";
-import { list } from "../data/hospital.ts";
-import { inFolder } from "../folder.ts";
-import { drawFilms } from "./hospitals.ts";
-import { run, runJson, start } from "./program.ts";
+import { blackPng } from "../testing/black_png.ts";
+import { list } from "../testing/small_hospital.ts";
+import { inFolder } from "../testing/folder.ts";
+import { drawFilms } from "../testing/hospitals.ts";
+import { run, runJson, start } from "../testing/program.ts";
 
 const PREPARE = "prepare --images films-a/images --labels films-a/labels.csv --size 32".split(" ");
 

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { waitForEvent } from "../../src/cli/output/history.ts";
 import { initCa, issue } from "../../src/fed/pki/ca.ts";
-import { inFolder } from "../folder.ts";
-import { start } from "./program.ts";
+import { inFolder } from "../testing/folder.ts";
+import { start } from "../testing/program.ts";
 
 Deno.test("processes: a role started under umask 000 keeps its state, events.jsonl too, to its own user", () =>
   inFolder(async (dir) => {

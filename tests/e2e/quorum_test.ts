@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { readEvents } from "../../src/cli/output/history.ts";
-import { type Result, resultOf, Roles } from "./roles.ts";
+import { type Result, resultOf, Roles } from "../testing/roles.ts";
 
 Deno.test("quorum 2: one never comes, one comes late, is stopped past a deadline and comes back: all named", async () => {
   await using roles = new Roles({

@@ -2,13 +2,13 @@ import { assertEquals } from "@std/assert";
 import { preprocessingOf, saveModel } from "../../src/model/weights/model_file.ts";
 import { randomWeights } from "../../src/model/weights/random.ts";
 import { layoutOf } from "../../src/model/layout.ts";
-import { safetensorsFile } from "../safetensors_file.ts";
+import { safetensorsFile } from "../testing/safetensors_file.ts";
 import { AggregatorState } from "../../src/fed/aggregator/state.ts";
 import { SiloState } from "../../src/fed/silo/state.ts";
-import { fileFolder } from "../folder.ts";
-import { libtorchDir } from "../libraries.ts";
-import { makeHospitals } from "./hospitals.ts";
-import { assertRefused, type Finished, run } from "./program.ts";
+import { fileFolder } from "../testing/folder.ts";
+import { libtorchDir } from "../testing/libraries.ts";
+import { makeHospitals } from "../testing/hospitals.ts";
+import { assertRefused, type Finished, run } from "../testing/program.ts";
 
 const dir = await fileFolder();
 let made: Promise<void> | undefined;

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { readEvents } from "../../src/cli/output/history.ts";
-import { fileFolder } from "../folder.ts";
+import { fileFolder } from "../testing/folder.ts";
 import { Federation, type FederationOptions, hashes, type Results } from "./federation.ts";
-import { makeHospitals } from "./hospitals.ts";
+import { makeHospitals } from "../testing/hospitals.ts";
 
 const dir = await fileFolder();
 let made: Promise<void> | undefined;

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { drawFilms, SILOS } from "./hospitals.ts";
-import { program } from "./program.ts";
-import { freePort } from "../free_port.ts";
-import { inFolder } from "../folder.ts";
+import { drawFilms, SILOS } from "../testing/hospitals.ts";
+import { program } from "../testing/program.ts";
+import { freePort } from "../testing/free_port.ts";
+import { inFolder } from "../testing/folder.ts";
 
 /** The README's shell blocks by the word after `sh`. */
 async function blocks(): Promise<Map<string, string>> {

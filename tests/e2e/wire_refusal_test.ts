@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { readEvents, waitForEvent } from "../../src/cli/output/history.ts";
-import { fileFolder } from "../folder.ts";
+import { fileFolder } from "../testing/folder.ts";
 import { OTHER_BASE } from "./faulty_wire.ts";
 import { commandOf, Federation, type Results } from "./federation.ts";
-import { makeHospitals, SILOS } from "./hospitals.ts";
-import { assertRefused, run, start } from "./program.ts";
-import { freePort } from "../free_port.ts";
+import { makeHospitals, SILOS } from "../testing/hospitals.ts";
+import { assertRefused, run, start } from "../testing/program.ts";
+import { freePort } from "../testing/free_port.ts";
 
 const dir = await fileFolder();
 

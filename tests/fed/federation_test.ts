@@ -3,9 +3,9 @@ import { MIN_CELL } from "../../src/fed/maths/histogram.ts";
 import type { AggregatorResult } from "../../src/fed/training/result.ts";
 import type { Predictions } from "../../src/model/predictions.ts";
 import { readSafetensors } from "../../src/model/weights/safetensors.ts";
-import { freePort } from "../free_port.ts";
-import { proposalOf, runFederation, runRole, withFederation } from "./fake_federation.ts";
-import { FakeTrainer, startVector, TINY } from "./fake_trainer.ts";
+import { freePort } from "../testing/free_port.ts";
+import { proposalOf, runFederation, runRole, withFederation } from "../testing/fake_federation.ts";
+import { FakeTrainer, startVector, TINY } from "../testing/fake_trainer.ts";
 
 Deno.test("runAggregator and runSilo: a whole run over mutual TLS ends with one model everywhere", () =>
   withFederation(async (dir) => {

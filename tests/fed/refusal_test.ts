@@ -6,10 +6,10 @@ import { ProtocolError } from "../../src/fed/protocol/errors.ts";
 import type { Proposal } from "../../src/fed/protocol/messages.ts";
 import { runSilo } from "../../src/fed/silo/silo.ts";
 import { preset } from "../../src/model/recipe.ts";
-import { freePort } from "../free_port.ts";
-import { fullAt, proposalOf, type RoleSpec, runRole, withFederation } from "./fake_federation.ts";
-import { FakeTrainer, startVector, TINY } from "./fake_trainer.ts";
-import { withAggregator } from "./listening.ts";
+import { freePort } from "../testing/free_port.ts";
+import { fullAt, proposalOf, type RoleSpec, runRole, withFederation } from "../testing/fake_federation.ts";
+import { FakeTrainer, startVector, TINY } from "../testing/fake_trainer.ts";
+import { withAggregator } from "../testing/listening.ts";
 
 const silo = (
   dir: string,

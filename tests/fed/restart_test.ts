@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import type { FedEvent } from "../../src/fed/protocol/event.ts";
 import type { AggregatorResult, SiloResult } from "../../src/fed/training/result.ts";
-import { freePort } from "../free_port.ts";
-import { runFederation, runRole, withFederation } from "./fake_federation.ts";
-import { at, runKilled } from "./killed.ts";
+import { freePort } from "../testing/free_port.ts";
+import { runFederation, runRole, withFederation } from "../testing/fake_federation.ts";
+import { at, runKilled } from "../testing/killed.ts";
 
 Deno.test("any role killed with SIGKILL at any point and restarted ends with the undisturbed digests", async () => {
   let quiet: AggregatorResult | undefined;

@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { ErrorBodySchema, parseMessage } from "../../src/fed/protocol/schema.ts";
-import { frames, registration, update, withRound } from "../fed/open_round.ts";
+import { frames, registration, update, withRound } from "../testing/open_round.ts";
 import { campaign, cases } from "./mutate.ts";
 
 const COUNT = 60_000;

@@ -13,12 +13,12 @@ import {
   UpdateStartSchema,
 } from "../../src/fed/protocol/schema.ts";
 import { readSafetensors } from "../../src/model/weights/safetensors.ts";
-import { safetensorsFile } from "../safetensors_file.ts";
+import { safetensorsFile } from "../testing/safetensors_file.ts";
 import { readTorchFile } from "../../src/model/weights/torch_file.ts";
 import torch from "../golden/torch_files.json" with { type: "json" };
-import { proposalOf } from "../fed/fake_federation.ts";
-import { startVector, TINY } from "../fed/fake_trainer.ts";
-import { registration } from "../fed/open_round.ts";
+import { proposalOf } from "../testing/fake_federation.ts";
+import { startVector, TINY } from "../testing/fake_trainer.ts";
+import { registration } from "../testing/open_round.ts";
 import { assertRefusal, campaign, campaignJson, campaignSync, cases } from "./mutate.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);

@@ -9,9 +9,9 @@ import { readIdentity } from "../../src/fed/pki/certificate.ts";
 import { type Call, Connection, ConnectionLost } from "../../src/fed/wire/connection.ts";
 import { ErrorBodySchema, parseMessage } from "../../src/fed/protocol/schema.ts";
 import type { AggregatorResult } from "../../src/fed/training/result.ts";
-import { runFederation, runRole, withFederation } from "../fed/fake_federation.ts";
-import { freePort } from "../free_port.ts";
-import { frames, registration } from "../fed/open_round.ts";
+import { runFederation, runRole, withFederation } from "../testing/fake_federation.ts";
+import { freePort } from "../testing/free_port.ts";
+import { frames, registration } from "../testing/open_round.ts";
 import { campaign, cases } from "./mutate.ts";
 
 const COUNTS = { plain: 3000, broken: 1500, foreign: 300, garbage: 1200, requests: 6000 };

@@ -7,9 +7,9 @@ import { DataSet } from "../../src/model/data_set.ts";
 import { Engine } from "../../src/model/engine.ts";
 import { preset } from "../../src/model/recipe.ts";
 import { readTorchFile } from "../../src/model/weights/torch_file.ts";
-import { inFolder } from "../folder.ts";
-import { libraries } from "../libraries.ts";
-import { pythonWithTorchvision } from "../python.ts";
+import { inFolder } from "../testing/folder.ts";
+import { libraries } from "../testing/libraries.ts";
+import { pythonWithTorchvision } from "../testing/python.ts";
 import { films, KEY, vectorOf } from "./model.ts";
 
 const FILMS = 8, SIZE = 64;

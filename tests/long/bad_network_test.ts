@@ -6,10 +6,10 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { fileURLToPath } from "node:url";
-import type { Outcome, Trial } from "../fed/over_bad_network.ts";
-import { childFlags } from "../child.ts";
+import type { Outcome, Trial } from "../testing/over_bad_network.ts";
+import { childFlags } from "../testing/child.ts";
 
-const PROGRAM = fileURLToPath(new URL("../fed/over_bad_network.ts", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("../testing/over_bad_network.ts", import.meta.url));
 /** Each packet passes loopback twice: once to the proxy, once from it. */
 const NETEM = "ip link set lo up && tc qdisc add dev lo root netem delay 100ms loss 1%";
 

@@ -2,9 +2,9 @@ import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { bundle } from "../../tools/bundle.ts";
 import { buildShim } from "../../tools/native.ts";
 import { resolveStd } from "../../tools/std.ts";
-import { drawFilms } from "../e2e/hospitals.ts";
-import { inFolder } from "../folder.ts";
-import { libtorchDir } from "../libraries.ts";
+import { drawFilms } from "../testing/hospitals.ts";
+import { inFolder } from "../testing/folder.ts";
+import { libtorchDir } from "../testing/libraries.ts";
 
 /** Runs a command that must succeed, with these variables and no others; returns its stdout. */
 async function succeed(

@@ -1,5 +1,5 @@
 import { assert } from "@std/assert";
-import { judgeAltered } from "../fed/altered.ts";
+import { judgeAltered } from "../testing/altered.ts";
 
 const BYTES = Array.from({ length: 256 }, (_, byte) => byte);
 

@@ -4,9 +4,9 @@
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import type { AggregatorResult, SiloResult } from "../../src/fed/training/result.ts";
-import { receiptsOf, type RoleSpec, withFederation } from "../fed/fake_federation.ts";
-import { freePort } from "../free_port.ts";
-import { at, type Kill, Mortal } from "../fed/killed.ts";
+import { receiptsOf, type RoleSpec, withFederation } from "../testing/fake_federation.ts";
+import { freePort } from "../testing/free_port.ts";
+import { at, type Kill, Mortal } from "../testing/killed.ts";
 
 const ROUNDS = 6;
 

@@ -2,8 +2,8 @@
  * How much memory the roles take, as `bench/memory.ts` measures it, once and at a size that takes a minute.
  */
 import { assert } from "@std/assert";
-import { FULL } from "../fed/fake_trainer.ts";
-import { type FederationSize, measureSilos } from "../fed/measured.ts";
+import { FULL } from "../testing/fake_trainer.ts";
+import { type FederationSize, measureSilos } from "../testing/measured.ts";
 
 const MB = 1e6;
 /** The aggregator's peak with 30 silos is at most 64 MB above its peak with 4. */

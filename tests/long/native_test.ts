@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { assertEquals } from "@std/assert";
 import { buildNativeTest } from "../../tools/native.ts";
-import { libtorchDir } from "../libraries.ts";
+import { libtorchDir } from "../testing/libraries.ts";
 
 Deno.test("native: all tests pass under ASan and UBSan", async () => {
   const { path } = await buildNativeTest({ libtorch: await libtorchDir(), sanitize: true });

@@ -13,9 +13,9 @@ import { EngineTrainer } from "../../src/fed/training/engine_trainer.ts";
 import { runLocal } from "../../src/fed/training/local.ts";
 import { layoutOf } from "../../src/model/layout.ts";
 import { initialWeights } from "../../src/model/weights/initial.ts";
-import { inFolder } from "../folder.ts";
-import { libraries } from "../libraries.ts";
-import { seeded } from "../random.ts";
+import { inFolder } from "../testing/folder.ts";
+import { libraries } from "../testing/libraries.ts";
+import { seeded } from "../testing/random.ts";
 
 const SIZE = 64, ROUNDS = 4, FILMS = { train: 448, val: 128, test: 256 };
 const LABEL = 1, SPLIT = 6;

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { Roles } from "../e2e/roles.ts";
+import { Roles } from "../testing/roles.ts";
 
 Deno.test("quorum 3 of 3: one that does not come back ends the run; exit 1 names it, the best model is kept", async () => {
   await using roles = new Roles({

@@ -2,8 +2,8 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { parse } from "csv-parse/sync";
 import { fileURLToPath } from "node:url";
-import { run, runJson } from "../e2e/program.ts";
-import { inFolder } from "../folder.ts";
+import { run, runJson } from "../testing/program.ts";
+import { inFolder } from "../testing/folder.ts";
 
 const SILO = fileURLToPath(new URL("../../../shared/data/kermany/silo-b/", import.meta.url));
 const here = await Deno.stat(`${SILO}labels.csv`).then(() => true, () => false);

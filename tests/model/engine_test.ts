@@ -13,8 +13,8 @@ import { liveHandles } from "../../src/model/shutdown.ts";
 import { type Chunk, Engine, type EngineConfig, NativeError } from "../../src/model/engine.ts";
 import { preset, type Recipe } from "../../src/model/recipe.ts";
 import { flavourOf } from "../../src/shim/libtorch/flavour.ts";
-import { libraries } from "../libraries.ts";
-import { stripedFilms } from "./striped_films.ts";
+import { libraries } from "../testing/libraries.ts";
+import { stripedFilms } from "../testing/striped_films.ts";
 
 const libs = await libraries();
 const SIZE = 32, BATCH = 4, FILMS = 8;

@@ -9,7 +9,7 @@ import type { Model, Predictor } from "../../src/model/predictor.ts";
 import { startTfjs } from "../../src/model/tfjs/backend.ts";
 import { TfjsPredictor } from "../../src/model/tfjs/predictor.ts";
 import { fill, films, vectorOf } from "../golden/model.ts";
-import { libraries } from "../libraries.ts";
+import { libraries } from "../testing/libraries.ts";
 
 const FILMS = 8;
 const libs = await libraries();

@@ -1,7 +1,7 @@
 /** Exits in the middle of a chunk: without guardExit most of these crash. FEDX_EXITS sets how many of each (2). */
 import { fileURLToPath } from "node:url";
 import { assertEquals } from "@std/assert";
-import { libraries } from "../libraries.ts";
+import { libraries } from "../testing/libraries.ts";
 
 const libs = await libraries();
 const program = `

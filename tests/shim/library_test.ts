@@ -1,8 +1,8 @@
 import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { type Libraries, NativeError, openLibrary } from "../../src/shim/library.ts";
 import { buildShim } from "../../tools/native.ts";
-import { fileFolder } from "../folder.ts";
-import { libtorchDir } from "../libraries.ts";
+import { fileFolder } from "../testing/folder.ts";
+import { libtorchDir } from "../testing/libraries.ts";
 
 const libtorch = await libtorchDir();
 const real = { libtorch, shim: (await buildShim({ libtorch })).path };

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import type { Check } from "../../src/cli/commands/doctor/check.ts";
-import { childFlags } from "../child.ts";
-import { inFolder } from "../folder.ts";
+import { childFlags } from "../testing/child.ts";
+import { inFolder } from "../testing/folder.ts";
 import { reasonOf } from "../../tools/compile.ts";
 import { PERMISSIONS } from "../../tools/permissions.ts";
 

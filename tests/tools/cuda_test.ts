@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { cudaOf, intoCache } from "../../tools/cuda.ts";
-import { inFolder } from "../folder.ts";
+import { inFolder } from "../testing/folder.ts";
 
 Deno.test("cudaOf: CUDA 13 is taken, another CUDA and none are refused with the remedy", () =>
   inFolder(async (folder) => {

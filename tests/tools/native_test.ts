@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { compilerVersion } from "../../tools/native.ts";
-import { inFolder } from "../folder.ts";
+import { inFolder } from "../testing/folder.ts";
 
 /** Runs with a `g++` that is a shell script, or with none. */
 function withCompiler(script: string | null, act: () => Promise<void>): Promise<void> {

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { pack, parseTable, tableText, unpackTable } from "../../tools/pack.ts";
-import { inFolder } from "../folder.ts";
+import { inFolder } from "../testing/folder.ts";
 
 /** An ELF image of 64 bytes: a header with no sections, which ends where they would begin. */
 function image(): Uint8Array {

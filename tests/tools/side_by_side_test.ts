@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { batchesOf, lineOf, sideBySide, summaryOf, testFiles } from "../../tools/side_by_side.ts";
-import { inFolder } from "../folder.ts";
+import { inFolder } from "../testing/folder.ts";
 
 Deno.test("testFiles finds every test file once, in folders and by name, and leaves out what is ignored", () =>
   inFolder(async (dir) => {

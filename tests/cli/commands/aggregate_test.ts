@@ -1,7 +1,7 @@
 import { assertRejects } from "@std/assert";
 import { run as aggregate } from "../../../src/cli/commands/aggregate.ts";
 import { settle } from "../../../src/cli/options/settings.ts";
-import { inFolder } from "../../folder.ts";
+import { inFolder } from "../../testing/folder.ts";
 
 Deno.test("aggregate looks at its settings and certificate before it reads or fetches weights", () =>
   inFolder(async (dir) => {

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { readSection } from "../../../src/cli/options/config.ts";
 import { COMMANDS } from "../../../src/cli/options/commands.ts";
 import { run } from "../../../src/cli/commands/init.ts";
-import { inFolder } from "../../folder.ts";
+import { inFolder } from "../../testing/folder.ts";
 
 Deno.test("init adds the section that a file lacks and refuses one that is there", () =>
   inFolder(async (dir) => {

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { listImages } from "../../../src/cli/commands/predict.ts";
-import { inFolder } from "../../folder.ts";
+import { inFolder } from "../../testing/folder.ts";
 
 Deno.test("listImages follows links to films and leaves folders out", () =>
   inFolder(async (dir) => {

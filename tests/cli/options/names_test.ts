@@ -3,7 +3,7 @@ import { run as issue } from "../../../src/cli/commands/ca/issue.ts";
 import { requireHost } from "../../../src/cli/options/names.ts";
 import { UsageError } from "../../../src/cli/options/parse.ts";
 import { run as train } from "../../../src/cli/commands/train.ts";
-import { inFolder } from "../../folder.ts";
+import { inFolder } from "../../testing/folder.ts";
 
 Deno.test("requireHost takes DNS names and addresses, nothing with scheme, brackets or port", () => {
   for (const host of ["localhost", "hub.example", "my_hub", "10.0.0.7", "::1", "fe80::1"]) requireHost(host);

@@ -6,7 +6,7 @@ import { preprocessingOf } from "../../../src/model/weights/model_file.ts";
 import { openedLibrary } from "../../../src/shim/library.ts";
 import { layoutOf } from "../../../src/model/layout.ts";
 import { films, vectorOf } from "../../golden/model.ts";
-import { inFolder } from "../../folder.ts";
+import { inFolder } from "../../testing/folder.ts";
 
 const layout = layoutOf("efficientnet_b0", { channels: 1 });
 const vector = vectorOf(layout);

@@ -7,8 +7,8 @@ import { run as predict } from "../../../src/cli/commands/predict.ts";
 import { layoutOf } from "../../../src/model/layout.ts";
 import { preprocessingOf, saveModel } from "../../../src/model/weights/model_file.ts";
 import { PERMISSIONS } from "../../../tools/permissions.ts";
-import { childFlags } from "../../child.ts";
-import { inFolder } from "../../folder.ts";
+import { childFlags } from "../../testing/child.ts";
+import { inFolder } from "../../testing/folder.ts";
 
 const names = async (dir: string) => (await Array.fromAsync(Deno.readDir(dir))).map(({ name }) => name);
 

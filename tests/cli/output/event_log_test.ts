@@ -2,7 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { describe, EventLog } from "../../../src/cli/output/event_log.ts";
 import type { Output } from "../../../src/cli/output/output.ts";
 import type { FedEvent } from "../../../src/fed/protocol/event.ts";
-import { inFolder } from "../../folder.ts";
+import { inFolder } from "../../testing/folder.ts";
 
 Deno.test("describe says who is late, lost, back, missing from a round, and waited for", () => {
   const events: FedEvent[] = [

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { EventTail, readEvents } from "../../../src/cli/output/history.ts";
-import { inFolder } from "../../folder.ts";
+import { inFolder } from "../../testing/folder.ts";
 
 Deno.test("EventTail gives each event once, whole lines only, and reads no byte twice", () =>
   inFolder(async (dir) => {

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { assertEquals } from "@std/assert";
-import { childFlags } from "../../child.ts";
+import { childFlags } from "../../testing/child.ts";
 
 const OUTPUT = fileURLToPath(new URL("../../../src/cli/output/output.ts", import.meta.url));
 

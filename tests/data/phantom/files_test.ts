@@ -3,8 +3,8 @@ import { HOSPITALS } from "../../../src/data/phantom/phantom.ts";
 import { writePhantoms } from "../../../src/data/phantom/files.ts";
 import { prepareShard } from "../../../src/data/prepare.ts";
 import { Shard } from "../../../src/data/shard.ts";
-import { inFolder } from "../../folder.ts";
-import { seeded } from "../../random.ts";
+import { inFolder } from "../../testing/folder.ts";
+import { seeded } from "../../testing/random.ts";
 
 const COUNTS = { train: 50, val: 20, test: 30 };
 

@@ -4,7 +4,7 @@ import { drawAnatomy, drawPhantom, type Hospital, HOSPITALS } from "../../../src
 import { blurImage, toneScale } from "../../../src/data/phantom/film.ts";
 import { comb, drawNuisance } from "../../../src/data/phantom/hospital.ts";
 import { greyStatistics, logisticAuroc, pairAuroc, thumbnail } from "../logistic.ts";
-import { seeded } from "../../random.ts";
+import { seeded } from "../../testing/random.ts";
 
 const SIZE = 64;
 /** As many films of each hospital as the demo draws. */

@@ -2,8 +2,8 @@ import { assertEquals } from "@std/assert";
 import type { Heartbeat } from "../../../src/fed/protocol/messages.ts";
 import { closeRow, openRow } from "../../../src/fed/aggregator/rounds.ts";
 import { Run } from "../../../src/fed/aggregator/run.ts";
-import { TINY } from "../fake_trainer.ts";
-import { type Bench, frames, lose, update, withRound } from "../open_round.ts";
+import { TINY } from "../../testing/fake_trainer.ts";
+import { type Bench, frames, lose, update, withRound } from "../../testing/open_round.ts";
 
 /** A clock that the test moves. */
 function stopClock(run: Run): { pass(seconds: number): void } {

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import type { FedEvent } from "../../../src/fed/protocol/event.ts";
 import type { AggregatorResult } from "../../../src/fed/training/result.ts";
-import { freePort } from "../../free_port.ts";
-import { runFederation, runRole, withFederation } from "../fake_federation.ts";
+import { freePort } from "../../testing/free_port.ts";
+import { runFederation, runRole, withFederation } from "../../testing/fake_federation.ts";
 
 Deno.test("runAggregator with a budget writes rows up to p1 = 1 and has the model on disk in time", () =>
   withFederation(async (dir) => {

@@ -1,9 +1,9 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
 import { closeRow } from "../../../src/fed/aggregator/rounds.ts";
-import { freePort } from "../../free_port.ts";
-import { runRole, withFederation } from "../fake_federation.ts";
-import { frames, update, withRound } from "../open_round.ts";
+import { freePort } from "../../testing/free_port.ts";
+import { runRole, withFederation } from "../../testing/fake_federation.ts";
+import { frames, update, withRound } from "../../testing/open_round.ts";
 
 /** Changes one byte in the middle of a model's file, as a bad disk does. */
 function damage(state: string, round: number): void {

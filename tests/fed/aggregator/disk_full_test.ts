@@ -2,11 +2,11 @@
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { FedEvent } from "../../../src/fed/protocol/event.ts";
-import { childFlags } from "../../child.ts";
-import { freePort } from "../../free_port.ts";
-import { type RoleSpec, runRole, withFederation } from "../fake_federation.ts";
+import { childFlags } from "../../testing/child.ts";
+import { freePort } from "../../testing/free_port.ts";
+import { type RoleSpec, runRole, withFederation } from "../../testing/fake_federation.ts";
 
-const PROGRAM = fileURLToPath(new URL("../fake_federation.ts", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("../../testing/fake_federation.ts", import.meta.url));
 
 /** Sets the soft limit of a running process on file sizes, bytes. */
 async function limit(pid: number, bytes: number | "unlimited"): Promise<void> {

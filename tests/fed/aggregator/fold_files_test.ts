@@ -4,8 +4,8 @@ import { fold, scaleFor } from "../../../src/fed/maths/exact_sum.ts";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
 import { foldFiles, type StagedUpdate } from "../../../src/fed/aggregator/fold_files.ts";
 import { layoutOf } from "../../../src/model/layout.ts";
-import { inFolder } from "../../folder.ts";
-import { layoutWith, vectorWith } from "../measured_roles.ts";
+import { inFolder } from "../../testing/folder.ts";
+import { layoutWith, vectorWith } from "../../testing/measured_roles.ts";
 
 const layout = layoutOf("efficientnet_b0", { channels: 1 });
 const COUNTS = [1500, 700, 33];

@@ -3,8 +3,8 @@ import { createHash } from "node:crypto";
 import type { Scores, UpdateStart } from "../../../src/fed/protocol/messages.ts";
 import { closeRow } from "../../../src/fed/aggregator/rounds.ts";
 import { stageOf } from "../../../src/fed/protocol/stage.ts";
-import { startVector, TINY } from "../fake_trainer.ts";
-import { BYTES, frames, openBench, registration, update, withRound } from "../open_round.ts";
+import { startVector, TINY } from "../../testing/fake_trainer.ts";
+import { BYTES, frames, openBench, registration, update, withRound } from "../../testing/open_round.ts";
 
 Deno.test("handlerOf counts a whole update once: the same again has the same receipt, another is refused", () =>
   withRound(async ({ run, send }) => {

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { frames, update, withRound } from "../open_round.ts";
+import { frames, update, withRound } from "../../testing/open_round.ts";
 
 const START = "/v1/rounds/1/update";
 const PUT = "/v1/rounds/1/update?offset=0";

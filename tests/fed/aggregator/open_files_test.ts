@@ -1,8 +1,8 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
 import { requireOpenFiles } from "../../../src/fed/aggregator/open_files.ts";
-import { childFlags } from "../../child.ts";
-import { inFolder } from "../../folder.ts";
+import { childFlags } from "../../testing/child.ts";
+import { inFolder } from "../../testing/folder.ts";
 
 const SOURCE = new URL("../../../src/fed/aggregator/open_files.ts", import.meta.url).href;
 

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { FedEvent } from "../../../src/fed/protocol/event.ts";
 import type { AggregatorResult, SiloResult } from "../../../src/fed/training/result.ts";
-import { freePort } from "../../free_port.ts";
-import { type RoleSpec, runRole, withFederation } from "../fake_federation.ts";
+import { freePort } from "../../testing/free_port.ts";
+import { type RoleSpec, runRole, withFederation } from "../../testing/fake_federation.ts";
 
 type EventOf<T extends FedEvent["type"]> = Extract<FedEvent, { type: T }>;
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { gather, type Wanted } from "../../../src/fed/aggregator/quorum.ts";
-import { type Bench, lose, withRound } from "../open_round.ts";
+import { type Bench, lose, withRound } from "../../testing/open_round.ts";
 
 const LIMITS = { quorum: 2, roundTimeout: 0.2, joinTimeout: 0.5 };
 

@@ -4,8 +4,8 @@ import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
 import { readRecording } from "../../../src/fed/aggregator/replay.ts";
 import type { AggregatorResult } from "../../../src/fed/training/result.ts";
 import { AggregatorState } from "../../../src/fed/aggregator/state.ts";
-import { freePort } from "../../free_port.ts";
-import { runFederation, runRole, withFederation } from "../fake_federation.ts";
+import { freePort } from "../../testing/free_port.ts";
+import { runFederation, runRole, withFederation } from "../../testing/fake_federation.ts";
 
 /** A run of a few seconds by the clock; its rows depend on how fast this machine was. */
 const BUDGET = { proposal: { rounds: null, budget: 6 } };

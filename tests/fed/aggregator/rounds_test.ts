@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { closeRow, openRow, selectNow } from "../../../src/fed/aggregator/rounds.ts";
 import type { Run } from "../../../src/fed/aggregator/run.ts";
-import { startVector, TINY } from "../fake_trainer.ts";
-import { type Bench, frames, lose, update, withRound } from "../open_round.ts";
+import { startVector, TINY } from "../../testing/fake_trainer.ts";
+import { type Bench, frames, lose, update, withRound } from "../../testing/open_round.ts";
 
 /** Has the silo's update of the open round, all values `fill`, counted. */
 async function count({ run, send }: Bench, silo: string, fill: number): Promise<void> {

@@ -2,8 +2,8 @@
 import { assert, assertGreaterOrEqual } from "@std/assert";
 import { planRow, type RowRequest } from "../../../src/fed/maths/budget.ts";
 import { abandonAt, closingTime, recentMedian } from "../../../src/fed/maths/pace.ts";
-import { seeded } from "../../random.ts";
-import { request, silo, steps } from "../row_request.ts";
+import { seeded } from "../../testing/random.ts";
+import { request, silo, steps } from "./row_request.ts";
 
 /** A federation with a noisy clock. */
 interface World {

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { planRow, type RowRequest } from "../../../src/fed/maths/budget.ts";
 import { closingTime } from "../../../src/fed/maths/pace.ts";
 import { stepsOf } from "../../../src/fed/maths/stretch.ts";
-import { request, share, silo, steps } from "../row_request.ts";
+import { request, share, silo, steps } from "./row_request.ts";
 
 Deno.test("planRow: with rounds, row r has [(r−1)/R, r/R] and full steps, then null", () => {
   for (const round of [1, 2, 3]) {

@@ -11,7 +11,7 @@ import {
 } from "../../../src/fed/maths/exact_sum.ts";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
 import type { Layout, Tensor } from "../../../src/model/layout.ts";
-import { seeded } from "../../random.ts";
+import { seeded } from "../../testing/random.ts";
 
 /** Two weights and a statistic, `length` values each. */
 function layoutOfThree(length: number): Layout {

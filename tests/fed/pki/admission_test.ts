@@ -5,7 +5,7 @@ import { initCa, issue } from "../../../src/fed/pki/ca.ts";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
 import type { FedEvent } from "../../../src/fed/protocol/event.ts";
 import { revoke } from "../../../src/fed/pki/revoke.ts";
-import { inFolder } from "../../folder.ts";
+import { inFolder } from "../../testing/folder.ts";
 
 const code = async (check: Promise<void>) => (await assertRejects(() => check, ProtocolError)).code;
 

@@ -16,8 +16,8 @@ import {
   nameOf,
   sequence,
   utcTime,
-} from "../../attack/certificates.ts";
-import { inFolder } from "../../folder.ts";
+} from "../../testing/certificates.ts";
+import { inFolder } from "../../testing/folder.ts";
 
 async function withCa(body: (dir: string) => Promise<void>): Promise<void> {
   await inFolder(async (dir) => {

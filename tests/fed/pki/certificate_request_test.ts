@@ -5,7 +5,7 @@ import { initCa } from "../../../src/fed/pki/ca.ts";
 import { checkCertificate } from "../../../src/fed/pki/certificate.ts";
 import { makeRequest, signRequest } from "../../../src/fed/pki/certificate_request.ts";
 import { alternativeNames, CURVE, EKU, library } from "../../../src/fed/pki/x509.ts";
-import { inFolder } from "../../folder.ts";
+import { inFolder } from "../../testing/folder.ts";
 
 /** Whom the signer means. */
 const AS_B = { name: "b", role: "silo" } as const;

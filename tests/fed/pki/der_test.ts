@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type Der, oidText, readDer } from "../../../src/fed/pki/der.ts";
-import { draft, integer, keys, make, nameOf, oid, sequence, tlv } from "../../attack/certificates.ts";
+import { draft, integer, keys, make, nameOf, oid, sequence, tlv } from "../../testing/certificates.ts";
 
 /** Writes what was read, every length in its shortest form. */
 function write({ tag, content, parts }: Der): Uint8Array {

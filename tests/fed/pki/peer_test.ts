@@ -30,10 +30,10 @@ import {
   USAGE,
   utcTime,
   utf8,
-} from "../../attack/certificates.ts";
+} from "../../testing/certificates.ts";
 import { concat } from "../../attack/tls13_keys.ts";
-import { inFolder } from "../../folder.ts";
-import { judgeAltered } from "../altered.ts";
+import { inFolder } from "../../testing/folder.ts";
+import { judgeAltered } from "../../testing/altered.ts";
 
 type Role = "silo" | "aggregator";
 

@@ -5,7 +5,7 @@ import { canonical } from "../../../src/fed/protocol/canonical.ts";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
 import { revoke } from "../../../src/fed/pki/revoke.ts";
 import { readList, signList, verifyList } from "../../../src/fed/pki/revocation.ts";
-import { inFolder } from "../../folder.ts";
+import { inFolder } from "../../testing/folder.ts";
 
 /** A CA with two certificates of b and one of c, and the aggregator's folder. */
 const withSilos = (body: (dir: string) => Promise<void>) =>

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { type FedEvent, safely } from "../../../src/fed/protocol/event.ts";
-import { freePort } from "../../free_port.ts";
-import { runFederation, runRole, withFederation } from "../fake_federation.ts";
+import { freePort } from "../../testing/free_port.ts";
+import { runFederation, runRole, withFederation } from "../../testing/fake_federation.ts";
 
 Deno.test("safely: a listener that throws, or rejects, is told the next event all the same", async () => {
   for (const fails of ["throws", "rejects"]) {

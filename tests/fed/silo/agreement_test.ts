@@ -8,8 +8,8 @@ import {
 } from "../../../src/fed/silo/agreement.ts";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
 import { type Plan, planId, type Row, type RunView } from "../../../src/fed/protocol/messages.ts";
-import { proposalOf } from "../fake_federation.ts";
-import { startVector, TINY } from "../fake_trainer.ts";
+import { proposalOf } from "../../testing/fake_federation.ts";
+import { startVector, TINY } from "../../testing/fake_trainer.ts";
 
 const RUN = "0f".repeat(16);
 const sha = (round: number) => `${round}`.padStart(64, "0");

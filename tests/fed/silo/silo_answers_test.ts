@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { freePort } from "../../free_port.ts";
-import { killAt, Killed, runRole, withFederation } from "../fake_federation.ts";
+import { freePort } from "../../testing/free_port.ts";
+import { killAt, Killed, runRole, withFederation } from "../../testing/fake_federation.ts";
 
 const answersOf = (state: string) => {
   using db = new DatabaseSync(`${state}/run.sqlite`);

@@ -1,7 +1,7 @@
 import { assert, assertRejects } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { freePort } from "../../free_port.ts";
-import { runRole, withFederation } from "../fake_federation.ts";
+import { freePort } from "../../testing/free_port.ts";
+import { runRole, withFederation } from "../../testing/fake_federation.ts";
 
 /** Seconds that silo a has worked so far. */
 function workOf(dir: string): number {

@@ -14,10 +14,10 @@ import { SiloState } from "../../../src/fed/silo/state.ts";
 import { REVOCATIONS, StateFolder } from "../../../src/fed/state/folder.ts";
 import { requireCheckedTls, requirePinnedDeno } from "../../../src/fed/wire/tls.ts";
 import { digest, writeDurably } from "../../../src/model/weights/model_file.ts";
-import { inFolder } from "../../folder.ts";
-import { killAt, Killed, proposalOf } from "../fake_federation.ts";
-import { startVector, TINY } from "../fake_trainer.ts";
-import { registration } from "../open_round.ts";
+import { inFolder } from "../../testing/folder.ts";
+import { killAt, Killed, proposalOf } from "../../testing/fake_federation.ts";
+import { startVector, TINY } from "../../testing/fake_trainer.ts";
+import { registration } from "../../testing/open_round.ts";
 
 Deno.test("StateFolder.open refuses a second holder and frees the lock when disposed", () =>
   inFolder(async (dir) => {

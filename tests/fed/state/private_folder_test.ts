@@ -1,9 +1,9 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { makePrivateFolder } from "../../../src/fed/state/private_folder.ts";
 import { StateFolder } from "../../../src/fed/state/folder.ts";
-import { inFolder } from "../../folder.ts";
-import { freePort } from "../../free_port.ts";
-import { runRole, withFederation } from "../fake_federation.ts";
+import { inFolder } from "../../testing/folder.ts";
+import { freePort } from "../../testing/free_port.ts";
+import { runRole, withFederation } from "../../testing/fake_federation.ts";
 
 /** Runs under a umask that takes nothing away. */
 async function withOpenUmask(work: () => Promise<void>): Promise<void> {

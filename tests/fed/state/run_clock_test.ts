@@ -2,8 +2,8 @@ import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { abandonTime } from "../../../src/fed/aggregator/rounds.ts";
 import { Run } from "../../../src/fed/aggregator/run.ts";
 import { type Clock, MACHINE, RunClock } from "../../../src/fed/state/run_clock.ts";
-import { TINY } from "../fake_trainer.ts";
-import { withRound } from "../open_round.ts";
+import { TINY } from "../../testing/fake_trainer.ts";
+import { withRound } from "../../testing/open_round.ts";
 
 const DAY = 86_400;
 const START = 1_700_000_000;

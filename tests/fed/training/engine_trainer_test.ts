@@ -7,8 +7,8 @@ import { layoutOf } from "../../../src/model/layout.ts";
 import { liveHandles } from "../../../src/model/shutdown.ts";
 import { PURPOSE, words } from "../../../src/model/philox.ts";
 import { preset } from "../../../src/model/recipe.ts";
-import { inFolder } from "../../folder.ts";
-import { libraries } from "../../libraries.ts";
+import { inFolder } from "../../testing/folder.ts";
+import { libraries } from "../../testing/libraries.ts";
 
 const SIZE = 32;
 const libs = await libraries();

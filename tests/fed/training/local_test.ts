@@ -4,10 +4,10 @@ import { runLocal } from "../../../src/fed/training/local.ts";
 import { runSilo } from "../../../src/fed/silo/silo.ts";
 import type { TrainerSettings } from "../../../src/fed/training/trainer.ts";
 import { loadModel } from "../../../src/model/weights/model_file.ts";
-import { inFolder } from "../../folder.ts";
-import { freePort } from "../../free_port.ts";
-import { proposalOf, withFederation } from "../fake_federation.ts";
-import { FakeTrainer, FULL, startVector, TINY } from "../fake_trainer.ts";
+import { inFolder } from "../../testing/folder.ts";
+import { freePort } from "../../testing/free_port.ts";
+import { proposalOf, withFederation } from "../../testing/fake_federation.ts";
+import { FakeTrainer, FULL, startVector, TINY } from "../../testing/fake_trainer.ts";
 
 /** Draws what local training draws: the streams of silo 0 (engine.md, “Randomness”). */
 class SiloZero extends FakeTrainer {

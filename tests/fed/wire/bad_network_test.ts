@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { federateOver } from "../over_bad_network.ts";
+import { federateOver } from "../../testing/over_bad_network.ts";
 
 Deno.test("rounds complete over lines of 100 ms each way that lose chunks and reset connections: nothing counts twice, the digests are as undisturbed", async () => {
   const plain = await federateOver({ line: null, rounds: 3, full: false });

@@ -7,8 +7,8 @@ import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
 import { serve } from "../../../src/fed/wire/server.ts";
 import { parseRange } from "../../../src/fed/wire/exchange.ts";
 import { digest } from "../../../src/model/weights/model_file.ts";
-import { withFederation } from "../fake_federation.ts";
-import { startVector, TINY } from "../fake_trainer.ts";
+import { withFederation } from "../../testing/fake_federation.ts";
+import { startVector, TINY } from "../../testing/fake_trainer.ts";
 
 /** Takes connections, holds each for a moment and closes it; counts how many there were, and at once. */
 function holdingServer() {

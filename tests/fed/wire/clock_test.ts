@@ -5,8 +5,8 @@ import { Client } from "../../../src/fed/wire/client.ts";
 import { clockAhead, clockWarning } from "../../../src/fed/wire/clock.ts";
 import type { FedEvent } from "../../../src/fed/protocol/event.ts";
 import { newRunId, type RunView } from "../../../src/fed/protocol/messages.ts";
-import { proposalOf, withFederation } from "../fake_federation.ts";
-import { startVector, TINY } from "../fake_trainer.ts";
+import { proposalOf, withFederation } from "../../testing/fake_federation.ts";
+import { startVector, TINY } from "../../testing/fake_trainer.ts";
 
 Deno.test("clockAhead compares the answer's whole second with the middle of the exchange", () => {
   const at = (seconds: number) => new Date(Date.UTC(2026, 0, 1, 12, 0, seconds)).toUTCString();

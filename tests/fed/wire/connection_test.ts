@@ -6,7 +6,7 @@ import { Connection, ConnectionLost } from "../../../src/fed/wire/connection.ts"
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
 import { serve } from "../../../src/fed/wire/server.ts";
 import { answerOf } from "../../../src/fed/wire/exchange.ts";
-import { withFederation } from "../fake_federation.ts";
+import { withFederation } from "../../testing/fake_federation.ts";
 
 Deno.test("Connection.send takes an answer that breaks off for a lost connection, never for a short body", () =>
   withFederation(async (dir) => {

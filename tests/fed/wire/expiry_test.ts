@@ -10,9 +10,9 @@ import { serve, type ServeOptions } from "../../../src/fed/wire/server.ts";
 import { revoke } from "../../../src/fed/pki/revoke.ts";
 import type { SiloResult } from "../../../src/fed/training/result.ts";
 import { readBody } from "../../../src/fed/wire/exchange.ts";
-import { freePort } from "../../free_port.ts";
-import { runRole, withFederation } from "../fake_federation.ts";
-import { withAggregator } from "../listening.ts";
+import { freePort } from "../../testing/free_port.ts";
+import { runRole, withFederation } from "../../testing/fake_federation.ts";
+import { withAggregator } from "../../testing/listening.ts";
 
 const DAY = 86_400_000;
 const YEARS = 3 * 365 * DAY;

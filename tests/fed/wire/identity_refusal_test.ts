@@ -5,9 +5,9 @@ import { initCa, issue } from "../../../src/fed/pki/ca.ts";
 import { Client } from "../../../src/fed/wire/client.ts";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
 import { revoke } from "../../../src/fed/pki/revoke.ts";
-import { freePort } from "../../free_port.ts";
-import { runRole, withFederation } from "../fake_federation.ts";
-import { withAggregator } from "../listening.ts";
+import { freePort } from "../../testing/free_port.ts";
+import { runRole, withFederation } from "../../testing/fake_federation.ts";
+import { withAggregator } from "../../testing/listening.ts";
 
 /** A request past the silo's own checks, as a hostile or old program would send it. */
 async function ask(port: number, tls: string, options: { ca?: string; wait?: number } = {}): Promise<void> {

@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { assertEquals } from "@std/assert";
-import { childFlags, linesOf } from "../../child.ts";
+import { childFlags, linesOf } from "../../testing/child.ts";
 
-const PROGRAM = fileURLToPath(new URL("../out_of_files.ts", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("./out_of_files.ts", import.meta.url));
 
 Deno.test("keepListening: connections are taken again after a time in which this process had no file left", async () => {
   const program = [Deno.execPath(), "run", "-A", ...await childFlags(), PROGRAM];

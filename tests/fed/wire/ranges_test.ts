@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { EventEmitter } from "node:events";
 import type { ServerHttp2Stream } from "node:http2";
 import { rangeLimit, sendRange } from "../../../src/fed/wire/ranges.ts";
-import { inFolder } from "../../folder.ts";
+import { inFolder } from "../../testing/folder.ts";
 
 const MIB = 1 << 20;
 

@@ -5,8 +5,8 @@ import { Connection } from "../../../src/fed/wire/connection.ts";
 import type { FedEvent } from "../../../src/fed/protocol/event.ts";
 import { freeGarbage } from "../../../src/fed/wire/garbage.ts";
 import { serve, type ServeOptions } from "../../../src/fed/wire/server.ts";
-import { inFolder } from "../../folder.ts";
-import { withFederation } from "../fake_federation.ts";
+import { inFolder } from "../../testing/folder.ts";
+import { withFederation } from "../../testing/fake_federation.ts";
 
 /** A server whose requests are admitted by `check`, and a silo's connection to it. */
 async function connected(

@@ -3,8 +3,8 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { startTfjs, WASM_FILE, wasmFolder } from "../../../src/model/tfjs/backend.ts";
-import { childFlags } from "../../child.ts";
-import { inFolder } from "../../folder.ts";
+import { childFlags } from "../../testing/child.ts";
+import { inFolder } from "../../testing/folder.ts";
 
 const MODULE = fileURLToPath(new URL("../../../src/model/tfjs/backend.ts", import.meta.url));
 

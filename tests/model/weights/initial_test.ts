@@ -9,9 +9,9 @@ import { LITE0 } from "../../../src/model/weights/lite0_package.ts";
 import { randomWeights } from "../../../src/model/weights/random.ts";
 import { layoutOf } from "../../../src/model/layout.ts";
 import { liteToB0 } from "../../../src/model/weights/lite0.ts";
-import { safetensorsFile } from "../../safetensors_file.ts";
+import { safetensorsFile } from "../../testing/safetensors_file.ts";
 import { fromTorchvision, type NamedTensor } from "../../../src/model/weights/torchvision.ts";
-import { inFolder } from "../../folder.ts";
+import { inFolder } from "../../testing/folder.ts";
 import golden from "../../golden/torch_files.json" with { type: "json" };
 
 const layout = layoutOf("efficientnet_b0", { channels: 1 });

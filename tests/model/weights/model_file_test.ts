@@ -13,8 +13,8 @@ import {
 import { randomWeights } from "../../../src/model/weights/random.ts";
 import { layoutOf } from "../../../src/model/layout.ts";
 import { readSafetensors } from "../../../src/model/weights/safetensors.ts";
-import { safetensorsFile } from "../../safetensors_file.ts";
-import { inFolder } from "../../folder.ts";
+import { safetensorsFile } from "../../testing/safetensors_file.ts";
+import { inFolder } from "../../testing/folder.ts";
 
 const layout = layoutOf("efficientnet_b0", { channels: 1 });
 const metadata: ModelMetadata = {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type FileTensor, readSafetensors } from "../../../src/model/weights/safetensors.ts";
-import { safetensorsFile } from "../../safetensors_file.ts";
+import { safetensorsFile } from "../../testing/safetensors_file.ts";
 
 const tensors = new Map<string, FileTensor>([
   ["a", { shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, -0) }],

@@ -7,10 +7,10 @@ import {
   rememberLibtorch,
   TORCH_VERSION,
 } from "../../../src/shim/libtorch/find.ts";
-import { withEnv, workingIn } from "../../environment.ts";
-import { inFolder } from "../../folder.ts";
-import { makeUserPython, makeVenv } from "../../python.ts";
-import { fakeLibtorch as fake } from "../fake_libtorch.ts";
+import { withEnv, workingIn } from "../../testing/environment.ts";
+import { inFolder } from "../../testing/folder.ts";
+import { makeUserPython, makeVenv } from "../../testing/python.ts";
+import { fakeLibtorch as fake } from "../../testing/fake_libtorch.ts";
 
 Deno.test("findLibtorch: FEDX_LIBTORCH wins, then the cache, then python3's torch, then nothing", () =>
   inFolder(async (folder) => {

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { flavourOf } from "../../../src/shim/libtorch/flavour.ts";
-import { inFolder } from "../../folder.ts";
+import { inFolder } from "../../testing/folder.ts";
 
 /** A folder with a libtorch (a CUDA build or not) and one with a driver (or not). */
 async function machine(folder: string, has: { cuda: boolean; driver: boolean }) {

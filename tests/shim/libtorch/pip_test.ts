@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { explain, pipDownload } from "../../../src/shim/libtorch/pip.ts";
 import { fileDigest, unpackWheel } from "../../../src/shim/libtorch/wheel.ts";
-import { withEnv, workingIn } from "../../environment.ts";
-import { inFolder } from "../../folder.ts";
-import { makeWheel } from "../../probe_wheel.ts";
+import { withEnv, workingIn } from "../../testing/environment.ts";
+import { inFolder } from "../../testing/folder.ts";
+import { makeWheel } from "../../testing/probe_wheel.ts";
 
 Deno.test("pipDownload: leaves exactly the wheel and returns its path; nothing in it is run", () =>
   inFolder(async (folder) => {

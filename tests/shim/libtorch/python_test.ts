@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { runPython } from "../../../src/shim/libtorch/python.ts";
-import { inFolder } from "../../folder.ts";
+import { inFolder } from "../../testing/folder.ts";
 
 Deno.test("runPython gives what Python said where its empty folder is gone, or how it failed", () =>
   inFolder(async (folder) => {

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { checkDisk, diskNeed, readDisk } from "../../../../src/cli/commands/doctor/disk.ts";
 import { checkPort } from "../../../../src/cli/commands/doctor/port.ts";
-import { inFolder } from "../../../folder.ts";
+import { inFolder } from "../../../testing/folder.ts";
 
 Deno.test("diskNeed grows with the aggregator's silos, and a silo needs its own files only", () => {
   const need = (silos: number) => diskNeed("aggregator", { vector: 1e6, silos });

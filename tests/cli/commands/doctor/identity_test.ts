@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { checkClock, checkIdentity, checkRevocations } from "../../../../src/cli/commands/doctor/identity.ts";
 import { initCa, issue } from "../../../../src/fed/pki/ca.ts";
 import { revoke } from "../../../../src/fed/pki/revoke.ts";
-import { inFolder } from "../../../folder.ts";
+import { inFolder } from "../../../testing/folder.ts";
 
 Deno.test("checkIdentity: good, soon over, expired, foreign CA, wrong role, other name, readable key, no folder", () =>
   inFolder(async (dir) => {

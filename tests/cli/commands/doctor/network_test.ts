@@ -6,9 +6,9 @@ import { Client } from "../../../../src/fed/wire/client.ts";
 import { ConnectionLost } from "../../../../src/fed/wire/connection.ts";
 import { ProtocolError } from "../../../../src/fed/protocol/errors.ts";
 import { revoke } from "../../../../src/fed/pki/revoke.ts";
-import { withFederation } from "../../../fed/fake_federation.ts";
-import { withAggregator } from "../../../fed/listening.ts";
-import { freePort } from "../../../free_port.ts";
+import { withFederation } from "../../../testing/fake_federation.ts";
+import { withAggregator } from "../../../testing/listening.ts";
+import { freePort } from "../../../testing/free_port.ts";
 
 const NOBODY: Identity = { ca: "", cert: "", key: "" };
 const URL_ = new URL("https://hub.example:8443");

@@ -7,8 +7,8 @@ import {
 } from "../../../../src/cli/commands/doctor/round.ts";
 import { checkShard, openShard } from "../../../../src/cli/commands/doctor/shard.ts";
 import type { Shard } from "../../../../src/data/shard.ts";
-import { proposalOf } from "../../../fed/fake_federation.ts";
-import { startVector, TINY } from "../../../fed/fake_trainer.ts";
+import { proposalOf } from "../../../testing/fake_federation.ts";
+import { startVector, TINY } from "../../../testing/fake_trainer.ts";
 
 const FACTS: RoundFacts = {
   train: 1000,

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { roleSettings } from "../../../../src/cli/commands/doctor/settings.ts";
 import { UsageError } from "../../../../src/cli/options/parse.ts";
-import { inFolder } from "../../../folder.ts";
+import { inFolder } from "../../../testing/folder.ts";
 
 const RUN = '[run]\nsilos = ["a", "b"]\nlisten = "0.0.0.0:9"\n';
 const SILO = '[silo.b]\nserver = "https://hub:1"\nshard = "films"\naccept = { max_rounds = 5 }\n';

@@ -4,7 +4,7 @@
  * what it sends, see `faulty_wire.ts`).
  */
 import { main } from "../../src/cli/main.ts";
-import { damageWire, type WireFault } from "./faulty_wire.ts";
+import { damageWire, type WireFault } from "../e2e/faulty_wire.ts";
 
 const [fault, ...args] = Deno.args;
 const [kind, first, second] = fault.split(":");

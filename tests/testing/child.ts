@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 
 /** The flags that this process resolves its imports with, for its children. */
 export async function childFlags(): Promise<string[]> {
-  const config = fileURLToPath(new URL("../deno.json", import.meta.url));
+  const config = fileURLToPath(new URL("../../deno.json", import.meta.url));
   const line = (await Deno.readTextFile("/proc/self/cmdline")).split("\0");
   const at = line.findIndex((argument) => argument.startsWith("--import-map"));
   if (at < 0) return ["--config", config];

@@ -5,7 +5,7 @@
  * network namespace whose loopback is bad by itself.
  */
 import type { AggregatorResult, SiloResult } from "../../src/fed/training/result.ts";
-import { freePort } from "../free_port.ts";
+import { freePort } from "./free_port.ts";
 import { BadNetwork, type Line } from "./bad_network.ts";
 import { receiptsOf, runRole, withFederation } from "./fake_federation.ts";
 

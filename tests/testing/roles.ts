@@ -1,9 +1,9 @@
 /** One run's aggregator and silos as processes, started and signalled one by one, on the hospitals of `hospitals.ts`. */
 import { waitForEvent } from "../../src/cli/output/history.ts";
 import type { FedEvent } from "../../src/fed/protocol/event.ts";
-import { freePort } from "../free_port.ts";
-import { fileFolder } from "../folder.ts";
-import { commandOf } from "./federation.ts";
+import { freePort } from "./free_port.ts";
+import { fileFolder } from "./folder.ts";
+import { commandOf } from "../e2e/federation.ts";
 import { makeHospitals } from "./hospitals.ts";
 import { objectOf, type Running, start } from "./program.ts";
 

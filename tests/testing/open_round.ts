@@ -17,7 +17,7 @@ import { openRow } from "../../src/fed/aggregator/rounds.ts";
 import { Run } from "../../src/fed/aggregator/run.ts";
 import { type Handler, splitPath, type WireAnswer } from "../../src/fed/wire/exchange.ts";
 import { fingerprint } from "../../src/model/layout.ts";
-import { inFolder } from "../folder.ts";
+import { inFolder } from "./folder.ts";
 import { proposalOf } from "./fake_federation.ts";
 import { FakeTrainer, startVector, TINY } from "./fake_trainer.ts";
 

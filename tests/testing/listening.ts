@@ -1,6 +1,6 @@
 /** An aggregator of this process that is there while a test speaks to it. */
 import type { FedEvent } from "../../src/fed/protocol/event.ts";
-import { freePort } from "../free_port.ts";
+import { freePort } from "./free_port.ts";
 import { type RoleSpec, runRole } from "./fake_federation.ts";
 
 /** Runs `body` while an aggregator listens; returns the aggregator's result, or the error that it ended with. */

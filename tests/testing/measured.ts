@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 import type { AggregatorResult } from "../../src/fed/training/result.ts";
 import { digest, writeDurably } from "../../src/model/weights/model_file.ts";
 import { SiloState } from "../../src/fed/silo/state.ts";
-import { childFlags, linesOf } from "../child.ts";
-import { freePort } from "../free_port.ts";
+import { childFlags, linesOf } from "./child.ts";
+import { freePort } from "./free_port.ts";
 import { withFederation } from "./fake_federation.ts";
 import { peakOf, type ProcessSpec, vectorWith } from "./measured_roles.ts";
 

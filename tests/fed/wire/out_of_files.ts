@@ -3,7 +3,7 @@
  * are none left, after another it closes them; each time it says so.
  */
 import { createServer } from "node:net";
-import { keepListening, listen } from "../../src/fed/wire/listener.ts";
+import { keepListening, listen } from "../../../src/fed/wire/listener.ts";
 
 const server = createServer((socket) => socket.end("hello"));
 console.log(await listen(server, { host: "127.0.0.1", port: 0 }));

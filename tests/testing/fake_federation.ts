@@ -14,8 +14,8 @@ import type { AggregatorResult, SiloResult } from "../../src/fed/training/result
 import { runSilo } from "../../src/fed/silo/silo.ts";
 import { digest, preprocessingOf } from "../../src/model/weights/model_file.ts";
 import { preset } from "../../src/model/recipe.ts";
-import { inFolder } from "../folder.ts";
-import { freePort } from "../free_port.ts";
+import { inFolder } from "./folder.ts";
+import { freePort } from "./free_port.ts";
 import { FakeTrainer, FULL, startVector, TINY } from "./fake_trainer.ts";
 
 export function proposalOf(start: Float32Array, changes: Partial<Proposal> = {}): Proposal {

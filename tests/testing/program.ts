@@ -2,7 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { assertEquals, assertMatch } from "@std/assert";
 import { ownCommand } from "../../src/cli/commands/demo/processes.ts";
-import { childFlags } from "../child.ts";
+import { childFlags } from "./child.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -31,7 +31,7 @@ export async function program(): Promise<{ command: string; args: string[] }> {
 async function faultyProgram(): Promise<{ command: string; args: string[] }> {
   return {
     command: Deno.execPath(),
-    args: ["run", "--quiet", "--allow-all", ...await childFlags(), `${ROOT}tests/e2e/faulty_role.ts`],
+    args: ["run", "--quiet", "--allow-all", ...await childFlags(), `${ROOT}tests/testing/faulty_role.ts`],
   };
 }
 

@@ -1,7 +1,7 @@
 /** Native libraries for tests: the libtorch that the task found, and the shim built from this tree (at once when up to date). */
-import { type Libraries, openLibrary } from "../src/shim/library.ts";
-import { findLibtorch } from "../src/shim/libtorch/find.ts";
-import { buildShim } from "../tools/native.ts";
+import { type Libraries, openLibrary } from "../../src/shim/library.ts";
+import { findLibtorch } from "../../src/shim/libtorch/find.ts";
+import { buildShim } from "../../tools/native.ts";
 
 /** Folder of the libtorch to test with, headers included. */
 export async function libtorchDir(): Promise<string> {

@@ -2,7 +2,7 @@
 
 import { type PrepareOptions, prepareShard } from "../../src/data/prepare.ts";
 import { encodePng } from "../../src/data/sharp.ts";
-import { inFolder } from "../folder.ts";
+import { inFolder } from "./folder.ts";
 
 /** What a test gets. */
 export interface Hospital {

@@ -1,6 +1,6 @@
 /** Requests for the next row of a run, and what is read from its plan. */
-import type { RowPlan, RowRequest } from "../../src/fed/maths/budget.ts";
-import { stepsOf } from "../../src/fed/maths/stretch.ts";
+import type { RowPlan, RowRequest } from "../../../src/fed/maths/budget.ts";
+import { stepsOf } from "../../../src/fed/maths/stretch.ts";
 
 /** A silo at its first step. */
 export const silo = (train: number, stepsPerSecond = 4) => ({ train, stepsPerSecond, from: 0 });

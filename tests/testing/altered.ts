@@ -5,7 +5,7 @@ import { ProtocolError } from "../../src/fed/protocol/errors.ts";
 import { issuerOf, onlyCertificate } from "../../src/fed/pki/issuer.ts";
 import { judge } from "../../src/fed/pki/peer.ts";
 import { concat } from "../attack/tls13_keys.ts";
-import { inFolder } from "../folder.ts";
+import { inFolder } from "./folder.ts";
 
 /** Which bytes come in place of one, and which are put before it. */
 export interface Alterations {

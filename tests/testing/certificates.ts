@@ -1,6 +1,6 @@
 /** Certificates made by hand, good ones and every kind of bad one: fields and encodings that no library writes. */
 import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
-import { concat, uint } from "./tls13_keys.ts";
+import { concat, uint } from "../attack/tls13_keys.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

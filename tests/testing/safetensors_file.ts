@@ -1,6 +1,6 @@
 /** A safetensors file in memory. */
-import { joinChunks } from "../src/fed/wire/exchange.ts";
-import { type FileTensor, safetensorsParts } from "../src/model/weights/safetensors.ts";
+import { joinChunks } from "../../src/fed/wire/exchange.ts";
+import { type FileTensor, safetensorsParts } from "../../src/model/weights/safetensors.ts";
 
 /** The bytes of a file, as the program writes it part by part. */
 export function safetensorsFile(

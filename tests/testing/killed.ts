@@ -1,7 +1,7 @@
 /** Roles as processes of their own that die of SIGKILL at named points and are started again. */
 import { fileURLToPath } from "node:url";
 import { assertEquals } from "@std/assert";
-import { childFlags, linesOf } from "../child.ts";
+import { childFlags, linesOf } from "./child.ts";
 import type { RoleSpec } from "./fake_federation.ts";
 
 const PROGRAM = fileURLToPath(new URL("./fake_federation.ts", import.meta.url));
