@@ -2,7 +2,7 @@ import { ProtocolError } from "../fed/protocol/errors.ts";
 import type { FaultPoint } from "../fed/protocol/fault_point.ts";
 import { guardExit, shutdown } from "../model/shutdown.ts";
 import { type CommandName, COMMANDS } from "./options/commands.ts";
-import type { Accept } from "../fed/silo/limits.ts";
+import type { Limits } from "../fed/silo/limits.ts";
 import { commandHelp, overview } from "./options/help.ts";
 import { Output } from "./output/output.ts";
 import { findCommand, parse, UsageError } from "./options/parse.ts";
@@ -13,7 +13,7 @@ import { describeSystemError } from "./output/system_error.ts";
 /** What a command's `run` gets. */
 export interface Context<V> {
   values: V;
-  accept?: Accept;
+  accept?: Limits;
   output: Output;
   /** Aborted by SIGINT or SIGTERM. */
   signal: AbortSignal;

@@ -18,7 +18,7 @@ import { checkPort } from "./doctor/port.ts";
 import { checkBandwidth, checkRound, measureSteps } from "./doctor/round.ts";
 import { roleSettings } from "./doctor/settings.ts";
 import { checkShard, openShard } from "./doctor/shard.ts";
-import type { Accept } from "../../fed/silo/limits.ts";
+import type { Limits } from "../../fed/silo/limits.ts";
 import type { Context } from "../main.ts";
 import { requireName } from "../options/names.ts";
 import { serverOf } from "./train.ts";
@@ -59,7 +59,7 @@ async function aggregator(
 }
 
 async function silo(
-  settings: { role: "silo" | "aggregator" | null; values: Record<string, unknown>; accept?: Accept },
+  settings: { role: "silo" | "aggregator" | null; values: Record<string, unknown>; accept?: Limits },
   machine: MachineFacts,
   add: Add,
 ): Promise<void> {

@@ -2,7 +2,7 @@
 import { dirname, isAbsolute, join } from "node:path";
 import { parse as parseToml, TomlError } from "smol-toml";
 import * as v from "valibot";
-import type { Accept, AcceptedRecipe } from "../../fed/silo/limits.ts";
+import type { AcceptedRecipe, Limits } from "../../fed/silo/limits.ts";
 import { preset } from "../../model/recipe.ts";
 import { COMMANDS } from "./commands.ts";
 import type { Command, Option } from "./option.ts";
@@ -44,7 +44,7 @@ const schema = v.strictObject({
 /** One section of a file, in the program's own form, under the names of the command line. */
 export interface Section {
   values: Record<string, unknown>;
-  accept?: Accept;
+  accept?: Limits;
   /** Names of the silos that the file has a section for. */
   silos: string[];
 }

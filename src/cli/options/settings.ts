@@ -1,14 +1,14 @@
 // Why: one place decides which of flag, file and default wins, and says what is missing.
 import { type CommandName, COMMANDS } from "./commands.ts";
 import type { Command } from "./option.ts";
-import type { Accept } from "../../fed/silo/limits.ts";
+import type { Limits } from "../../fed/silo/limits.ts";
 import { CONFIG_FILE, readSection, type Section } from "./config.ts";
 import { readValue, UsageError } from "./parse.ts";
 
 /** A command's complete values, and what only the settings file can say. */
 export interface Settings {
   values: Record<string, unknown>;
-  accept?: Accept;
+  accept?: Limits;
 }
 
 /**

@@ -1,6 +1,6 @@
 // Why: the doctor looks at what `train` or `aggregate` would use, from the same file and flags.
 import { COMMANDS } from "../../options/commands.ts";
-import type { Accept } from "../../../fed/silo/limits.ts";
+import type { Limits } from "../../../fed/silo/limits.ts";
 import { CONFIG_FILE, hasSection, readSection } from "../../options/config.ts";
 import type { Command } from "../../options/option.ts";
 import { readValue, UsageError } from "../../options/parse.ts";
@@ -10,7 +10,7 @@ export interface RoleSettings {
   role: "silo" | "aggregator" | null;
   /** By option name; what nobody set and has no default is missing. */
   values: Record<string, unknown>;
-  accept?: Accept;
+  accept?: Limits;
 }
 
 /**

@@ -2,7 +2,7 @@
 import { Shard, SPLITS } from "../../../data/shard.ts";
 import { factsOf } from "../../../fed/training/shard_facts.ts";
 import type { Proposal } from "../../../fed/protocol/messages.ts";
-import { type Accept, checkAccepted, checkPatients } from "../../../fed/silo/limits.ts";
+import { checkLimits, checkPatients, type Limits } from "../../../fed/silo/limits.ts";
 import { checkRegistration } from "../../../fed/protocol/registration.ts";
 import { type Check, failed, good, open } from "./check.ts";
 
@@ -25,7 +25,7 @@ export async function openShard(dir: string | undefined): Promise<{ check: Check
 /** Whether it suits the proposal (size, preprocessing, label rule, classes, one batch), and the operator's veto. */
 export function checkShard(
   shard: Pick<Shard, "manifest"> | null,
-  options: { proposal: Proposal | null; accept?: Accept },
+  options: { proposal: Proposal | null; accept?: Limits },
 ): Check[] {
   const { proposal, accept } = options;
   if (proposal === null || shard === null) {
@@ -53,7 +53,7 @@ export function checkShard(
         ? "no accept in the settings: everything but too few patients"
         : "accept allows it",
       () => {
-        checkAccepted(proposal, accept);
+        checkLimits(proposal, accept);
         checkPatients(facts.splits.train, accept);
       },
     ),
