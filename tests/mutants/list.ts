@@ -137,8 +137,8 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["protocol/frame_test.ts"],
   },
   {
-    text: "if (upload.offset !== request.offset) {",
-    fault: "if (upload.offset < request.offset) {",
+    text: "if (this.#busy.has(silo)) {",
+    fault: "if (this.#busy.size > 9) {",
     tests: ["aggregator/inbox_test.ts"],
   },
   {

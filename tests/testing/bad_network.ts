@@ -27,6 +27,7 @@ export class BadNetwork implements AsyncDisposable {
   readonly #ways: Way[] = [];
   readonly #line: Line;
   #state: number;
+  #disposed = false;
   /** What it did to the connections so far. */
   readonly done = { connections: 0, resets: 0, losses: 0, bytes: 0 };
 
@@ -48,9 +49,10 @@ export class BadNetwork implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#disposed = true;
     for (const socket of this.#sockets) socket.destroy();
-    await Promise.all(this.#ways.map(({ idle }) => idle));
     await closed;
+    await Promise.all(this.#ways.map(({ idle }) => idle));
   }
 
   #join(near: net.Socket, far: net.Socket): void {
@@ -60,6 +62,8 @@ export class BadNetwork implements AsyncDisposable {
       this.done.resets++;
       for (const socket of [near, far]) socket.resetAndDestroy();
     };
+    // One that the system had accepted before the end may come after it.
+    if (this.#disposed) { for (const socket of [near, far]) socket.destroy(); }
     for (const [from, to] of [[near, far], [far, near]]) {
       this.#sockets.add(from);
       from.setNoDelay(true);

@@ -35,6 +35,12 @@ Deno.test("canonical: what JSON cannot hold is refused with its path", () => {
   }
 });
 
+Deno.test("canonical: 64 levels are written, one more is refused", () => {
+  const nested = (levels: number) => JSON.parse("[".repeat(levels) + "]".repeat(levels));
+  assertEquals(canonical(nested(65)).length, 130);
+  assertStringIncludes(assertThrows(() => canonical(nested(66)), TypeError).message, "at most 64 levels");
+});
+
 Deno.test("canonicalDigest: SHA-256 of the UTF-8 text", () => {
   assertEquals(canonicalDigest({}), "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a");
 });
