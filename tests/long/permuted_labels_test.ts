@@ -49,11 +49,7 @@ Deno.test("runLocal: with labels permuted within each hospital the test AUROC is
     const start = await initialWeights(layoutOf("efficientnet_b0", { channels: 1 }), settings);
     const silos = Object.keys(HOSPITALS);
     const proposal = proposalOf({ ...settings, recipe: "default", size: SIZE, silos, rounds: ROUNDS }, start);
-    const { network, channels, preprocessing, recipe, seed } = proposal;
-    using trainer = await EngineTrainer.create({
-      ...{ shards, network, channels, preprocessing, recipe, seed, silo: 0, classWeights: [1, 1] },
-      ...{ device: "cpu", threads: navigator.hardwareConcurrency, libraries: libs },
-    });
+    using trainer = await EngineTrainer.create(proposal, { shards, device: "cpu", libraries: libs });
     const { test } = await runLocal({
       trainer,
       proposal,

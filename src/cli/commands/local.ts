@@ -7,7 +7,6 @@ import { checkOutput } from "../output/check_output.ts";
 import type { Values } from "../options/commands.ts";
 import { formatDuration } from "../options/duration.ts";
 import { layoutOf, type NetworkName } from "../../model/layout.ts";
-import { cores, findLibraries } from "../../model/libraries.ts";
 import { initialWeights } from "../../model/weights/initial.ts";
 import { describe as describeEvent } from "../output/event_log.ts";
 import type { Context } from "../main.ts";
@@ -26,12 +25,10 @@ export async function run({ values, output, signal }: Context<Values<"local">>):
     : Math.ceil(values.epochs / (values["local-epochs"] ?? 1));
   const silos = namesOf(values.shard);
   const proposal = proposalOf({ ...values, rounds, size: shards[0].size, silos }, start);
-  const { network, channels, preprocessing, recipe, seed } = proposal;
-  using trainer = await EngineTrainer.create({
-    ...{ shards, network, channels, preprocessing, recipe, seed, silo: 0, classWeights: [1, 1] },
+  using trainer = await EngineTrainer.create(proposal, {
+    shards,
     device: values.device as "auto" | "cpu" | "cuda",
-    threads: values.threads ?? cores(),
-    libraries: await findLibraries(),
+    threads: values.threads,
   });
   const result = await runLocal({
     ...{ trainer, proposal, start: start.vector, out: values.out, signal },

@@ -6,7 +6,7 @@ import { Shard } from "../../data/shard.ts";
 import type { Libraries } from "../../model/engine.ts";
 import type { Values } from "../options/commands.ts";
 import { formatDuration } from "../options/duration.ts";
-import { cores, findLibraries } from "../../model/libraries.ts";
+import { findLibraries } from "../../model/libraries.ts";
 import { EventLog } from "../output/event_log.ts";
 import type { Context } from "../main.ts";
 import { requireName } from "../options/names.ts";
@@ -34,15 +34,15 @@ export async function run(context: Context<Values<"train">>): Promise<void> {
       const shard = await Shard.open(values.shard, { verify: true, signal });
       opened = { shard, libraries: await findLibraries() };
     },
-    async trainer(proposal: Proposal) {
+    async trainer(proposal, { number }) {
       const { shard, libraries } = opened;
       output.line(describe(proposal));
-      const threads = values.threads ?? cores();
-      return await EngineTrainer.create({
-        ...engineOf(values, proposal),
+      return await EngineTrainer.create(proposal, {
         shards: [shard],
+        silo: number,
+        device: values.device as "auto" | "cpu" | "cuda",
+        threads: values.threads,
         libraries,
-        threads,
       });
     },
     onEvent: log.onEvent,
@@ -60,17 +60,6 @@ export async function run(context: Context<Values<"train">>): Promise<void> {
 export function serverOf(text: string): URL {
   if (URL.canParse(text) && new URL(text).protocol === "https:") return new URL(text);
   throw new UsageError(`Cannot read --server: expected https://HOST:PORT, got ${JSON.stringify(text)}.`);
-}
-
-/** What the proposal says about this silo's engine; class weights come with the plan. */
-function engineOf(values: Values<"train">, proposal: Proposal) {
-  const { network, channels, preprocessing, recipe, seed } = proposal;
-  return {
-    ...{ network, channels, preprocessing, recipe, seed },
-    classWeights: [1, 1] as [number, number],
-    silo: proposal.silos.indexOf(values.silo) + 1,
-    device: values.device as "auto" | "cpu" | "cuda",
-  };
 }
 
 /** The proposal as a table: what this hospital is asked to do. */

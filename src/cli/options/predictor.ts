@@ -28,8 +28,11 @@ export async function openPredictor(model: Model, choice: EngineChoice): Promise
     return await TfjsPredictor.create(model);
   }
   const libraries = await findLibraries().catch(nameTfjs);
-  const { device, threads } = choice as EngineChoice & { device: "auto" | "cpu" | "cuda" };
-  return await Engine.open(model, { libraries, device, threads }).catch((error) => {
+  return await Engine.open(model, {
+    libraries,
+    device: choice.device as "auto" | "cpu" | "cuda",
+    threads: choice.threads,
+  }).catch((error) => {
     if (error instanceof NativeError && error.op === "dlopen") nameTfjs(error);
     throw error;
   });

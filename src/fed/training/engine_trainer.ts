@@ -5,13 +5,15 @@
 import { poolOf } from "../../data/pool.ts";
 import type { Shard, Split } from "../../data/shard.ts";
 import type { DataSet } from "../../model/data_set.ts";
-import { Engine, type EngineConfig, type Libraries } from "../../model/engine.ts";
+import { Engine, type EngineConfig } from "../../model/engine.ts";
 import { ImageOrder } from "../../model/image_order.ts";
 import type { Layout } from "../../model/layout.ts";
+import { cores, findLibraries, type Libraries } from "../../model/libraries.ts";
 import type { Predictions } from "../../model/predictions.ts";
 import { LoadedPool } from "../../model/predictor.ts";
 import { scheduleOf } from "../../model/recipe.ts";
 import { randomWeights } from "../../model/weights/random.ts";
+import type { Proposal } from "../protocol/messages.ts";
 import { factsOf, type ShardFacts } from "./shard_facts.ts";
 import type { Trainer, TrainerSettings, Turn } from "./trainer.ts";
 
@@ -21,14 +23,21 @@ const TIMED = 5;
 const CHUNK = 0.2;
 const MOST_STEPS = 64;
 
-/** What an engine is made of beside the plan's settings. */
-export interface EngineTrainerOptions
-  extends
-    TrainerSettings,
-    Pick<EngineConfig, "network" | "channels" | "preprocessing" | "device" | "threads"> {
+/** What of a run's proposal an engine is made from. */
+export type EngineSettings = Pick<Proposal, "network" | "channels" | "preprocessing" | "recipe" | "seed">;
+
+/** The films, and what of this machine to use. */
+export interface EngineTrainerOptions {
   /** At least one; all of one size. */
   shards: readonly Shard[];
-  libraries: Libraries;
+  /** Number of the silo, from 1 in the proposal's order; 0 for local training. @default 0 */
+  silo?: number;
+  /** @default "auto" */
+  device?: EngineConfig["device"];
+  /** @default the cores that this process may use */
+  threads?: number;
+  /** @default those that `findLibraries` finds */
+  libraries?: Libraries;
   /** Milliseconds that only grow. @default performance.now */
   clock?: () => number;
 }
@@ -36,7 +45,7 @@ export interface EngineTrainerOptions
 /** Trains on shards with the native engine. */
 export class EngineTrainer implements Trainer {
   readonly shard: ShardFacts;
-  readonly #options: EngineTrainerOptions;
+  readonly #make: (settings: TrainerSettings) => Promise<Engine>;
   readonly #loaded: LoadedPool<DataSet>;
   readonly #clock: () => number;
   #engine: Engine;
@@ -45,24 +54,42 @@ export class EngineTrainer implements Trainer {
   /** Steps of the next native call. */
   #chunk = 1;
 
-  private constructor(options: EngineTrainerOptions, engine: Engine, loaded: LoadedPool<DataSet>) {
-    this.#options = options;
-    this.#engine = engine;
-    this.#loaded = loaded;
-    this.#settings = options;
-    this.#clock = options.clock ?? (() => performance.now());
-    this.shard = factsOf(options.shards);
-    this.#order = new ImageOrder(loaded.pool.rows.train, options);
+  private constructor(parts: {
+    make: (settings: TrainerSettings) => Promise<Engine>;
+    engine: Engine;
+    settings: TrainerSettings;
+    loaded: LoadedPool<DataSet>;
+    options: EngineTrainerOptions;
+  }) {
+    this.#make = parts.make;
+    this.#engine = parts.engine;
+    this.#settings = parts.settings;
+    this.#loaded = parts.loaded;
+    this.#clock = parts.options.clock ?? (() => performance.now());
+    this.shard = factsOf(parts.options.shards);
+    this.#order = new ImageOrder(parts.loaded.pool.rows.train, parts.settings);
   }
 
-  /** Copies the shards' films into the engine. @throws {RangeError} when their sizes differ. */
-  static async create(options: EngineTrainerOptions): Promise<EngineTrainer> {
-    const pool = poolOf(options.shards);
-    const engine = await makeEngine(options, options);
+  /**
+   * Makes an engine and copies the shards' films into it. Class weights come with the plan (`configure`).
+   *
+   * @throws {RangeError} when the shards' films differ in size
+   * @throws {NativeError} as `Engine.create`
+   */
+  static async create(proposal: EngineSettings, options: EngineTrainerOptions): Promise<EngineTrainer> {
+    const { shards, silo = 0, device = "auto", threads = cores() } = options;
+    const { network, channels, preprocessing, recipe, seed } = proposal;
+    const pool = poolOf(shards);
+    const libraries = options.libraries ?? await findLibraries();
+    const fixed = { network, channels, preprocessing, device, threads, size: pool.size };
+    const make = (settings: TrainerSettings) =>
+      Engine.create({ ...fixed, precision: "auto", ...pick(settings) }, libraries);
+    const settings: TrainerSettings = { recipe, classWeights: [1, 1], seed, silo };
+    const engine = await make(settings);
     try {
       const loaded = await LoadedPool.load(engine, pool);
       loaded.films.labels(0, pool.labels);
-      return new EngineTrainer(options, engine, loaded);
+      return new EngineTrainer({ make, engine, settings, loaded, options });
     } catch (error) {
       engine[Symbol.dispose]();
       throw error;
@@ -80,7 +107,7 @@ export class EngineTrainer implements Trainer {
   async configure(settings: TrainerSettings): Promise<void> {
     if (JSON.stringify(pick(settings)) !== JSON.stringify(pick(this.#settings))) {
       this.#engine[Symbol.dispose]();
-      this.#engine = await makeEngine(this.#options, settings);
+      this.#engine = await this.#make(settings);
     }
     this.#settings = pick(settings);
     this.#order = new ImageOrder(this.#loaded.pool.rows.train, settings);
@@ -159,10 +186,4 @@ function chunkOf(speed: number): number {
 /** Only the settings, so that two of them compare. */
 function pick({ recipe, classWeights, seed, silo }: TrainerSettings): TrainerSettings {
   return { recipe, classWeights, seed, silo };
-}
-
-function makeEngine(options: EngineTrainerOptions, settings: TrainerSettings): Promise<Engine> {
-  const { network, channels, preprocessing, device, threads, shards: [{ size }], libraries } = options;
-  const fixed = { network, channels, preprocessing, device, threads, size, precision: "auto" as const };
-  return Engine.create({ ...fixed, ...pick(settings) }, libraries);
 }
