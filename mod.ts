@@ -191,7 +191,7 @@ export { DataSet } from "./src/model/data_set.ts";
 export { findLibraries, type Libraries } from "./src/model/libraries.ts";
 export { type Layout, layoutOf, type NetworkName, type Tensor } from "./src/model/layout.ts";
 
-/** The command line: `await main(Deno.args)` gives the exit code. */
+/** The command line: `await main(Deno.args)` gives the exit code. The program starts there, not here. */
 export { main } from "./src/cli/main.ts";
 
 import { main } from "./src/cli/main.ts";
