@@ -8,7 +8,7 @@ import type { Values } from "../options/commands.ts";
 import { formatDuration } from "../options/duration.ts";
 import { layoutOf, type NetworkName } from "../../model/layout.ts";
 import { initialWeights } from "../../model/weights/initial.ts";
-import { describe as describeEvent } from "../output/event_log.ts";
+import { showEvents } from "../output/event_log.ts";
 import type { Context } from "../main.ts";
 import { proposalOf } from "../options/proposal.ts";
 import { interval, score, table } from "../output/table.ts";
@@ -32,11 +32,7 @@ export async function run({ values, output, signal }: Context<Values<"local">>):
   });
   const result = await runLocal({
     ...{ trainer, proposal, start: start.vector, out: values.out, signal },
-    onEvent: (event) => {
-      if (event.type === "step") return output.progress(`round ${event.round}`, event.k, event.K);
-      const text = describeEvent(event);
-      if (text !== undefined) output.line(text);
-    },
+    onEvent: showEvents(output),
   });
   output.result(result, describe(result));
 }

@@ -17,7 +17,7 @@ import type { Proposal } from "../protocol/messages.ts";
 import { factsOf, type ShardFacts } from "./shard_facts.ts";
 import type { Trainer, TrainerSettings, Turn } from "./trainer.ts";
 
-/** Steps whose median tells the speed: a stop of the machine in one or two of them changes nothing. */
+/** Steps that are timed to tell the speed. Their median does, so that a machine that stops in one or two changes nothing. */
 const TIMED = 5;
 /** Seconds of training per native call: long enough to cost nothing, short enough to cancel. */
 const CHUNK = 0.2;

@@ -1,8 +1,8 @@
 /**
  * The same training without federation: one hospital alone, or several shards pooled on one machine.
  *
- * It writes the same rows and calls the same delta, fold and selection as the federation, so one silo
- * federated equals this bit for bit.
+ * It plans its rounds and makes its models by the same functions as the federation (row, change, sum, selection), so
+ * that one silo federated gives the same model bit for bit: what differs between the two is federation alone.
  */
 import { digest, saveModel } from "../../model/weights/model_file.ts";
 import type { Layout } from "../../model/layout.ts";
@@ -85,13 +85,13 @@ class Local {
     if (proposal.budget !== null) this.#speed = plausibleSpeed(await trainer.stepsPerSecond());
   }
 
-  /** Row after row, as the aggregator writes them. */
+  /** Trains round after round, until the rounds or the budget are over. */
   async train(): Promise<void> {
     for (let p0 = 0, from = 0;;) {
       const planned = this.#plan(from, p0);
       if (planned === null) return;
       for (const text of planned.warnings) this.#onEvent({ type: "warning", text });
-      await this.#row(planned.silos.local, planned);
+      await this.#takeRound(planned.silos.local, planned);
       from = planned.silos.local.to;
       p0 = planned.p1;
       if (planned.last) return;
@@ -123,7 +123,7 @@ class Local {
     });
   }
 
-  async #row(
+  async #takeRound(
     stretch: Stretch,
     row: { p0: number; p1: number },
   ): Promise<void> {
@@ -153,7 +153,7 @@ class Local {
     this.#onEvent({ type: "committed", round, sha256: digest(this.#vector), seconds: now - opened });
   }
 
-  /** Scores the loaded vector, g(round − 1), and keeps it when it is the best so far. */
+  /** Scores the loaded vector, the model before this round, and keeps it when it is the best so far. */
   async #scoreVal(round: number): Promise<Record<string, Scores>> {
     const { trainer, proposal } = this.#options;
     const began = performance.now();
