@@ -50,8 +50,12 @@ export { writePhantoms } from "./src/data/phantom/files.ts";
  *
  * const layout = fedx.layoutOf("efficientnet_b0", { channels: 1 });
  * const start = await fedx.initialWeights(layout, { init: "random", seed: 1 });
- * const settings = { network: "efficientnet_b0", size: 32, recipe: "default", batch: 8, seed: 1 };
- * const proposal = fedx.proposalOf({ ...settings, silos: ["a", "b"], rounds: 1 }, start);
+ * const settings = fedx.settingsOf({
+ *   ...{ network: "efficientnet_b0", size: 32, recipe: "default", batch: 8, seed: 1, channels: 1 },
+ *   silos: ["a", "b"],
+ *   rounds: 1,
+ * });
+ * const proposal = fedx.proposalOf(settings, start);
  *
  * const listening = Promise.withResolvers<number>();
  * const aggregator = fedx.runAggregator({
@@ -89,7 +93,7 @@ export type { FedEvent } from "./src/fed/protocol/event.ts";
 export { ProtocolError } from "./src/fed/protocol/errors.ts";
 export type { Proposal } from "./src/fed/protocol/messages.ts";
 export { initCa, issue } from "./src/fed/pki/ca.ts";
-export { proposalOf } from "./src/cli/options/proposal.ts";
+export { proposalOf, settingsOf } from "./src/cli/options/proposal.ts";
 export { initialWeights } from "./src/model/weights/initial.ts";
 export { preset, type Recipe } from "./src/model/recipe.ts";
 
@@ -102,8 +106,12 @@ export { preset, type Recipe } from "./src/model/recipe.ts";
  * const shards = await fedx.openShards(["shard-a", "shard-b"]);
  * const layout = fedx.layoutOf("efficientnet_b0", { channels: 1 });
  * const start = await fedx.initialWeights(layout, { init: "random", seed: 1 });
- * const settings = { network: "efficientnet_b0", size: 32, recipe: "default", batch: 16, seed: 1 };
- * const proposal = fedx.proposalOf({ ...settings, silos: ["a", "b"], rounds: 1 }, start);
+ * const settings = fedx.settingsOf({
+ *   ...{ network: "efficientnet_b0", size: 32, recipe: "default", batch: 16, seed: 1, channels: 1 },
+ *   silos: ["a", "b"],
+ *   rounds: 1,
+ * });
+ * const proposal = fedx.proposalOf(settings, start);
  * using trainer = await fedx.EngineTrainer.create(proposal, { shards, device: "cpu" });
  * const out = "pooled.safetensors";
  * const { test } = await fedx.runLocal({ trainer, proposal, start: start.vector, out });
@@ -136,13 +144,8 @@ export { type LocalOptions, runLocal } from "./src/fed/training/local.ts";
  */
 export { type Films, LoadedPool, type Model, predict, type Predictor } from "./src/model/predictor.ts";
 export type { Predictions } from "./src/model/predictions.ts";
-export {
-  digest,
-  loadModel,
-  type ModelMetadata,
-  preprocessingOf,
-  saveModel,
-} from "./src/model/weights/model_file.ts";
+export { digest } from "./src/files/digest.ts";
+export { loadModel, type ModelMetadata, preprocessingOf, saveModel } from "./src/model/weights/model_file.ts";
 export { TfjsPredictor } from "./src/model/tfjs/predictor.ts";
 export { evaluate, type Evaluation } from "./src/model/metrics/evaluation.ts";
 export {

@@ -1,5 +1,5 @@
 /** What the disk takes for the writing of a round, measured beside it. */
-import { writeAll } from "../src/fed/state/durable.ts";
+import { writeAll } from "../src/files/whole.ts";
 
 /** Seconds to write and sync so many files of `bytes` each, one after the other, in the folder for temporary files. */
 export async function writeSeconds(bytes: number, options: { files: number }): Promise<number> {

@@ -18,15 +18,16 @@ import { preset } from "../src/model/recipe.ts";
 import { openedLibrary } from "../src/shim/library.ts";
 import { libraries } from "../tests/testing/libraries.ts";
 import { pythonWithTorchvision } from "../tests/testing/python.ts";
-import { median } from "./median.ts";
+import { median } from "../src/fed/maths/median.ts";
 
 const options = parseArgs(Deno.args, {
   string: ["device", "batch", "size"],
   boolean: ["graph"],
-  default: { device: "cpu", batch: "32", size: "128" },
 });
 const CUDA = options.device === "cuda", ROUNDS = 5;
-const SIZE = Number(options.size), BATCH = Number(options.batch), PREDICT_BATCH = CUDA ? 256 : 64;
+const SIZE = Number(options.size ?? 128),
+  BATCH = Number(options.batch ?? 32),
+  PREDICT_BATCH = CUDA ? 256 : 64;
 /** Per timed piece of work; and steps per native call, as the trainer chooses them. */
 const STEPS = CUDA ? 256 : 6, FORWARDS = CUDA ? 64 : 6, CHUNK = CUDA ? 64 : 1;
 const FILMS = Math.max(BATCH, PREDICT_BATCH);

@@ -3,7 +3,7 @@
  * (`fold`), from staged files to a synced file with its digest (`foldFiles`), beside the same mean in plain float64,
  * which is neither exact nor independent of the order of arrival.
  */
-import { digest } from "../src/model/weights/model_file.ts";
+import { digest } from "../src/files/digest.ts";
 import { delta, fold, scaleFor } from "../src/fed/maths/exact_sum.ts";
 import { foldFiles } from "../src/fed/aggregator/fold_files.ts";
 import { layoutOf } from "../src/model/layout.ts";

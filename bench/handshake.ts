@@ -15,7 +15,7 @@ import { Connection } from "../src/fed/wire/connection.ts";
 import { issuerOf } from "../src/fed/pki/issuer.ts";
 import { serve } from "../src/fed/wire/server.ts";
 import { SESSION_WINDOW, SETTINGS } from "../src/fed/wire/tls.ts";
-import { median } from "./median.ts";
+import { median } from "../src/fed/maths/median.ts";
 
 const TIMES = 200;
 const WAYS = ["plain", "first", "again"] as const;

@@ -12,7 +12,7 @@
 import { FULL } from "../tests/testing/fake_trainer.ts";
 import { measureSilos } from "../tests/testing/measured.ts";
 import { writeSeconds } from "./disk.ts";
-import { median } from "./median.ts";
+import { median } from "../src/fed/maths/median.ts";
 
 const LARGE = 100e6;
 const REPEATS = 5;

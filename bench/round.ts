@@ -13,7 +13,7 @@ import { FakeTrainer, FULL } from "../tests/testing/fake_trainer.ts";
 import { measure } from "../tests/testing/measured.ts";
 import { vectorWith } from "../tests/testing/measured_roles.ts";
 import { writeSeconds } from "./disk.ts";
-import { median } from "./median.ts";
+import { median } from "../src/fed/maths/median.ts";
 
 const SILOS = ["a", "b", "c"];
 /** Files of a vector's size that a round writes and syncs: every silo its update, the aggregator each of them, the model. */

@@ -8,7 +8,7 @@
  * carried runtime with a program of one line, median of 5.
  */
 import { fileURLToPath } from "node:url";
-import { median } from "./median.ts";
+import { median } from "../src/fed/maths/median.ts";
 
 const fedx = await Deno.realPath(Deno.args[0] ?? fileURLToPath(new URL("../fedx", import.meta.url)));
 const cache = await Deno.makeTempDir();

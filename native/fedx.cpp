@@ -8,7 +8,7 @@
 #include <cstring>
 #include <map>
 
-#include "engine.h"
+#include "engine/engine.h"
 
 #ifndef FEDX_BUILD
 #define FEDX_BUILD "unknown"

@@ -5,7 +5,8 @@
 import { type FetchEvent, fetchLibtorch } from "../src/shim/libtorch/fetch.ts";
 import { findLibtorch, type Libtorch } from "../src/shim/libtorch/find.ts";
 import { writeLauncher } from "./launcher.ts";
-import { buildShim, compilerVersion, type NativeBuild } from "./native.ts";
+import { compilerVersion } from "./compiler.ts";
+import { buildShim, type NativeBuild } from "./native.ts";
 import { Progress } from "./progress.ts";
 
 /** What was made ready. */

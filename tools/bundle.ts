@@ -5,6 +5,7 @@
  * Why always our own launcher's file: rebuild.ts must take it apart and pack it again.
  */
 import { fileURLToPath } from "node:url";
+import { VERSION } from "../src/version.ts";
 import { packFile } from "./compile.ts";
 import type { NativeBuild } from "./native.ts";
 import { deno } from "./parts.ts";
@@ -18,8 +19,7 @@ const DOCUMENTS = ["README.md", "LICENSE"];
 export async function bundle(
   options: { folder: string; flags: string[]; shims: NativeBuild[] },
 ): Promise<{ path: string; bytes: number }> {
-  const { version } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`)) as { version: string };
-  const name = `fedx-${version}-linux-x64`;
+  const name = `fedx-${VERSION}-linux-x64`;
   const work = await Deno.makeTempDir({ prefix: "fedx-bundle-" });
   try {
     const tree = `${work}/${name}`;
@@ -38,12 +38,12 @@ export async function bundle(
   }
 }
 
-/** Sources of the shim: native/ without what is built there and without the launcher. */
+/** Sources of the shim: native/ without what is built there, the launcher and the tests. */
 async function copySources(from: string, to: string): Promise<void> {
   await Deno.mkdir(to, { recursive: true });
   for await (const entry of Deno.readDir(from)) {
     if (entry.isFile) await Deno.copyFile(`${from}/${entry.name}`, `${to}/${entry.name}`);
-    else if (!["build", "launcher"].includes(entry.name)) {
+    else if (!["build", "launcher", "tests"].includes(entry.name)) {
       await copySources(`${from}/${entry.name}`, `${to}/${entry.name}`);
     }
   }

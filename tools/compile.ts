@@ -14,9 +14,6 @@ import { COMPILED, PERMISSIONS } from "./permissions.ts";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
-/** The files of native/launcher. */
-const LAUNCHER = ["main", "payload", "unpack", "place", "permissions", "python", "sha256"];
-
 /** How long `deno compile` may take: most of it is the fetch of denort, which some firewalls leave unanswered. */
 const COMPILE_MS = 180_000;
 
@@ -56,7 +53,10 @@ export async function packFile(
 
 /** Compiles native/launcher into one static program, so that it starts on any x86-64 Linux and can say what it lacks. */
 export async function buildLauncher(out: string): Promise<Uint8Array> {
-  const sources = LAUNCHER.map((name) => `${ROOT}native/launcher/${name}.c`);
+  const folder = `${ROOT}native/launcher`;
+  const names: string[] = [];
+  for await (const { name } of Deno.readDir(folder)) if (name.endsWith(".c")) names.push(name);
+  const sources = names.sort().map((name) => `${folder}/${name}`);
   const flags = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Wshadow", "-Wconversion"];
   const { success, stderr } = await new Deno.Command("gcc", {
     args: [...flags, "-static", "-s", "-o", out, ...sources],

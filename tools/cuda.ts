@@ -1,5 +1,5 @@
 /**
- * What compiling and linking native/cuda.cpp takes where there is no nvcc, fetched once into the cache: CUDA's headers
+ * What compiling and linking native/device/cuda.cpp takes where there is no nvcc, fetched once into the cache: CUDA's headers
  * and its runtime library (three wheels of 6 MB), and a PyTorch with its CUDA libraries.
  */
 import { cacheDir, cudaVersion } from "../src/shim/libtorch/find.ts";

@@ -10,13 +10,13 @@ import { bundle } from "./bundle.ts";
 import { checkCuda } from "./check_cuda.ts";
 import { compile } from "./compile.ts";
 import { findLibtorch } from "../src/shim/libtorch/find.ts";
+import { PINNED_DENO, RUN_DENO } from "../src/version.ts";
 import { writeLauncher } from "./launcher.ts";
 import { Progress } from "./progress.ts";
 import { makeShims } from "./shims.ts";
 import { sideBySide, testFiles } from "./side_by_side.ts";
 import { type Resolution, resolveStd } from "./std.ts";
 
-const DENO = "2.9.3";
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
 type Command = (args: string[]) => Promise<number>;
@@ -76,7 +76,7 @@ function apart(args: string[]): [string[], string[]] {
 /** The gate: each step must pass. */
 async function ok(args: string[]): Promise<number> {
   const { flags, env } = await ready();
-  const first = ["tests/architecture_test.ts", "tests/shim/symbols_test.ts"];
+  const first = ["tests/architecture", "tests/shim/symbols_test.ts"];
   const steps: [string, () => Promise<number>][] = [
     ["format", () => deno(["fmt", "--check"])],
     ["lint", () => deno(["lint"])],
@@ -215,9 +215,11 @@ async function main([name, ...args]: string[]): Promise<number> {
     new Progress().line(`expected one of ${Object.keys(COMMANDS).join(", ")}, got ${name ?? "nothing"}`);
     return 2;
   }
-  if (Deno.version.deno !== DENO) {
-    const remedy = `Run: npx -y deno@${DENO} task ${name}`;
-    new Progress().line(`Cannot run ${name}: expected Deno ${DENO}, got ${Deno.version.deno}. ${remedy}`);
+  if (Deno.version.deno !== PINNED_DENO) {
+    const remedy = `Run: ${RUN_DENO} task ${name}`;
+    new Progress().line(
+      `Cannot run ${name}: expected Deno ${PINNED_DENO}, got ${Deno.version.deno}. ${remedy}`,
+    );
     return 1;
   }
   try {

@@ -1,9 +1,9 @@
 /**
- * The one file's format, written here and read here and by native/launcher (launcher.h describes it): the launcher,
+ * The one file's format, written here and read here and by native/launcher (payload.h describes it): the launcher,
  * a header, a table in text, then the parts' bytes.
  */
 import { createHash } from "node:crypto";
-import { writeAll } from "../src/fed/state/durable.ts";
+import { writeAll } from "../src/files/whole.ts";
 
 /** A file of the payload. */
 export interface Part {

@@ -4,7 +4,8 @@
  */
 import { fileURLToPath } from "node:url";
 import { findLibtorch, type Libtorch } from "../src/shim/libtorch/find.ts";
-import { buildShim, compilerVersion } from "./native.ts";
+import { compilerVersion } from "./compiler.ts";
+import { buildShim } from "./native.ts";
 import { pack, unpackTable } from "./pack.ts";
 import { shimParts } from "./parts.ts";
 import { Progress } from "./progress.ts";

@@ -5,6 +5,7 @@
  * be had; with `--import-map` it never asks. The map repeats the npm entries, so it is made from deno.json.
  */
 import { fileURLToPath } from "node:url";
+import { writeDurably } from "../src/files/durable.ts";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const OUT = `${ROOT}native/build`;
@@ -80,8 +81,4 @@ async function copyLock(): Promise<string> {
 }
 
 /** Writes a file whole or not at all: several tasks may run at once. */
-async function replace(path: string, text: string): Promise<void> {
-  const partial = `${path}.${Deno.pid}.partial`;
-  await Deno.writeTextFile(partial, text);
-  await Deno.rename(partial, path);
-}
+const replace = (path: string, text: string) => writeDurably(path, text, { mode: 0o644 });

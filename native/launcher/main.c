@@ -1,12 +1,18 @@
-/* Unpacks what this file carries, once, and becomes the runtime that runs it. */
+/*
+ * The launcher of the one file `fedx`: unpacks what the file carries, once, and becomes the runtime that runs it (exec,
+ * so that process id, signals and exit status are the runtime's).
+ */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "launcher.h"
+#include "fail.h"
+#include "payload.h"
+#include "permissions.h"
+#include "place.h"
+#include "unpack.h"
 
 enum { MOST_FLAGS = 64 };
 
@@ -15,23 +21,6 @@ enum { MOST_FLAGS = 64 };
  * called by this file's name.
  */
 static const char *RUNTIME = "fedx-runtime";
-
-void fail(const char *format, ...) {
-    va_list values;
-    va_start(values, format);
-    vfprintf(stderr, format, values);
-    va_end(values);
-    fputc('\n', stderr);
-    exit(1);
-}
-
-void path_of(char *out, const char *format, ...) {
-    va_list values;
-    va_start(values, format);
-    int length = vsnprintf(out, PATH_MAX, format, values);
-    va_end(values);
-    if (length < 0 || length >= PATH_MAX) fail("Cannot start fedx: expected paths shorter than %d bytes.", PATH_MAX);
-}
 
 static void set_environment(const struct payload *payload, const char *app) {
     char cache[PATH_MAX];

@@ -1,4 +1,6 @@
 /* Reads the table of the payload behind this program's own ELF image; trusts no length before it is checked. */
+#include "payload.h"
+
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -7,7 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "launcher.h"
+#include "fail.h"
+#include "sha256.h"
 
 static const char MAGIC[8] = "FDXPACK1";
 enum { MOST_TABLE_BYTES = 1 << 20 };

@@ -1,10 +1,14 @@
 /* The runtime's permissions for one command: tools/permissions.ts wrote the table, here its placeholders get values. */
+#include "permissions.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "launcher.h"
+#include "fail.h"
+#include "place.h"
+#include "python.h"
 
 enum { FLAG_BYTES = 4 * PATH_MAX };
 

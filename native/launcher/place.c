@@ -1,5 +1,8 @@
 /* Where the payload is unpacked: the user's cache, else the temporary folder; never one that others can write. */
+#include "place.h"
+
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +10,15 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "launcher.h"
+#include "fail.h"
+
+void path_of(char *out, const char *format, ...) {
+    va_list values;
+    va_start(values, format);
+    int length = vsnprintf(out, PATH_MAX, format, values);
+    va_end(values);
+    if (length < 0 || length >= PATH_MAX) fail("Cannot start fedx: expected paths shorter than %d bytes.", PATH_MAX);
+}
 
 static const char *variable(const char *name) {
     const char *value = getenv(name);

@@ -2,6 +2,8 @@
  * Where python3's torch lies, as src/shim/libtorch/find.ts finds it. python3 starts in an empty folder of its own
  * (src/shim/libtorch/python.ts says why), so that no module of the folder we were started in is run.
  */
+#include "python.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "launcher.h"
+#include "place.h"
 
 /* src/shim/libtorch/find.ts has the same text. */
 static const char *FIND_TORCH =

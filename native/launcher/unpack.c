@@ -2,6 +2,8 @@
  * Unpacks the payload beside its place and renames it there: what stands under the final name is whole. A lock
  * lets one process unpack while others that start at the same moment wait.
  */
+#include "unpack.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "launcher.h"
+#include "fail.h"
+#include "place.h"
+#include "sha256.h"
 
 enum { BUFFER_BYTES = 1 << 20 };
 

@@ -1,25 +1,17 @@
 import { ProtocolError } from "../fed/protocol/errors.ts";
 import type { FaultPoint } from "../fed/protocol/fault_point.ts";
 import { guardExit, shutdown } from "../model/shutdown.ts";
-import { type CommandName, COMMANDS } from "./options/commands.ts";
-import type { Limits } from "../fed/silo/limits.ts";
-import { commandHelp, overview } from "./options/help.ts";
-import { Output } from "./output/output.ts";
-import { findCommand, parse, UsageError } from "./options/parse.ts";
+import type { Context } from "./context.ts";
+import { COMMANDS } from "./options/commands.ts";
+import { longHelp, overview, shortHelp } from "./options/help.ts";
+import type { Command } from "./options/option.ts";
+import { findCommand, parse } from "./options/parse.ts";
 import { settle } from "./options/settings.ts";
-import { stopOnSignals } from "./signals.ts";
+import { UsageError } from "./options/usage_error.ts";
+import { Output } from "./output/output.ts";
 import { describeSystemError } from "./output/system_error.ts";
-
-/** What a command's `run` gets. */
-export interface Context<V> {
-  values: V;
-  accept?: Limits;
-  output: Output;
-  /** Aborted by SIGINT or SIGTERM. */
-  signal: AbortSignal;
-  /** Awaited by the roles at named moments. @default none */
-  faultPoint?: FaultPoint;
-}
+import { call } from "./registry.ts";
+import { stopOnSignals } from "./signals.ts";
 
 /**
  * Runs one command line to its end.
@@ -39,11 +31,6 @@ export async function main(
     return await dispatch(args, { output, signal: stop.signal, ...options });
   } catch (error) {
     output.clear();
-    if (stop.signal.aborted && !(error instanceof UsageError)) {
-      const resumable = args[0] === "aggregate" || args[0] === "train";
-      output.line(resumable ? "Stopped; the same command goes on from here." : "Stopped before the end.");
-      return resumable ? 0 : 1;
-    }
     output.line(explain(error));
     return isUsage(error) ? 2 : 1;
   } finally {
@@ -52,51 +39,53 @@ export async function main(
   }
 }
 
-async function dispatch(
-  args: readonly string[],
-  rest: Pick<Context<unknown>, "output" | "signal" | "faultPoint">,
-): Promise<number> {
-  const { output } = rest;
-  const found = findCommand(args[0] === "--version" ? ["version"] : args);
+/** What every command gets, whatever its options. */
+type Surroundings = Pick<Context<Command>, "output" | "signal" | "faultPoint">;
+
+async function dispatch(args: readonly string[], surroundings: Surroundings): Promise<number> {
+  const { output } = surroundings;
+  const words = spelledOut(args);
+  const found = findCommand(words);
   if (!found) {
-    const strange = args.find((arg) => !["--help", "-h", "--json"].includes(arg));
+    const strange = words.find((word) => !["--help", "-h", "--json"].includes(word));
     if (strange !== undefined) {
       throw new UsageError(`Cannot run \`${strange}\`: expected a command first; see \`fedx --help\`.`);
     }
     output.result({ commands: Object.keys(COMMANDS) }, overview());
-    return args.includes("--help") || args.includes("-h") ? 0 : 2;
+    return words.includes("--help") || words.includes("-h") ? 0 : 2;
   }
-  const parsed = parse(found.name, found.rest);
-  if (parsed.help) {
-    output.result({ help: commandHelp(found.name) }, commandHelp(found.name));
-    return 0;
-  }
-  const settings = await settle(found.name, parsed.given);
-  return await call(found.name, { ...settings, ...rest });
+  const { given, help } = parse(found.name, found.rest);
+  if (help === undefined) return await perform(found, given, surroundings);
+  const text = help === "short" ? shortHelp(found.name) : longHelp(found.name);
+  output.result({ help: text }, text);
+  return 0;
 }
 
-/** Loads one command's code, so that starting one does not load the others. */
-const CODE: Record<CommandName, () => Promise<{ run: (context: never) => Promise<number | void> }>> = {
-  demo: () => import("./commands/demo.ts"),
-  init: () => import("./commands/init.ts"),
-  prepare: () => import("./commands/prepare.ts"),
-  "ca init": () => import("./commands/ca/init.ts"),
-  "ca issue": () => import("./commands/ca/issue.ts"),
-  "ca request": () => import("./commands/ca/request.ts"),
-  "ca sign": () => import("./commands/ca/sign.ts"),
-  "ca revoke": () => import("./commands/ca/revoke.ts"),
-  aggregate: () => import("./commands/aggregate.ts"),
-  train: () => import("./commands/train.ts"),
-  local: () => import("./commands/local.ts"),
-  evaluate: () => import("./commands/evaluate.ts"),
-  predict: () => import("./commands/predict.ts"),
-  doctor: () => import("./commands/doctor.ts"),
-  version: () => import("./commands/version.ts"),
-};
+/** `fedx help COMMAND` is `fedx COMMAND --help`, and `fedx --version` is `fedx version`. */
+function spelledOut([first, ...rest]: readonly string[]): string[] {
+  if (first === "help") return [...rest, "--help"];
+  if (first === "--version") return ["version", ...rest];
+  return first === undefined ? [] : [first, ...rest];
+}
 
-async function call(name: CommandName, context: Context<unknown>): Promise<number> {
-  const { run } = await CODE[name]();
-  return await run(context as never) ?? 0;
+/** Runs a command with what the command line and the settings file say; a signal is no failure where it can go on. */
+async function perform(
+  { name, command }: { name: string; command: Command },
+  given: Record<string, unknown>,
+  surroundings: Surroundings,
+): Promise<number> {
+  const { output, signal } = surroundings;
+  try {
+    const settings = await settle(name, given);
+    return await call(name, { ...surroundings, ...settings });
+  } catch (error) {
+    if (!signal.aborted || error instanceof UsageError) throw error;
+    output.clear();
+    output.line(
+      command.resumable ? "Stopped; the same command goes on from here." : "Stopped before the end.",
+    );
+    return command.resumable ? 0 : 1;
+  }
 }
 
 /** Whether other arguments are the remedy. */

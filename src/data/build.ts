@@ -8,7 +8,6 @@ import { labelBits } from "./findings.ts";
 import type { ImageFolder } from "./image_folder.ts";
 import { type Job, jobsOf } from "./jobs.ts";
 import type { ShardManifest, ShardSources } from "./manifest.ts";
-import type { PrepareOptions } from "./prepare.ts";
 import { DataError, type Quarantine } from "./quarantine.ts";
 import { decoderVersion } from "./sharp.ts";
 import { ShardWriter } from "./shard_writer.ts";
@@ -16,13 +15,30 @@ import { Staging } from "./staging.ts";
 import type { LabelRow } from "./table.ts";
 import type { Target } from "./target.ts";
 
-/** What building takes beside the operator's options. */
-export interface BuildOptions extends PrepareOptions {
+/** What a shard is built of. */
+export interface BuildOptions {
+  /** Height and width of a film, pixels, 8 to 1024. */
+  size: number;
+  /** Salt of the split. @default "fedx-1" */
+  salt?: string;
   rows: readonly LabelRow[];
   sources: ShardSources;
   quarantine: Quarantine;
   folder: ImageFolder;
+  /** Rows done, of all rows. */
+  onProgress?: (done: number, total: number) => void;
+  onEvent?: (event: BuildEvent) => void;
+  signal?: AbortSignal;
 }
+
+/** What becomes of films of a run that was stopped. */
+export type BuildEvent =
+  /** So many of them are here. */
+  | { type: "resumed"; films: number }
+  /** They cannot be used: the fields named are other ones now. */
+  | { type: "restarted"; because: string }
+  /** This run ends, and those that are decoded stay in the folder `dir`. */
+  | { type: "kept"; films: number; dir: string };
 
 /**
  * Builds the shard in the target's folder, going on from what a run that was stopped left there.

@@ -5,8 +5,8 @@
  * to decode.
  */
 
-import { createHash } from "node:crypto";
-import { buildShard } from "./build.ts";
+import { digest } from "../files/digest.ts";
+import { type BuildEvent, type BuildOptions, buildShard } from "./build.ts";
 import { checkFolder, ImageFolder } from "./image_folder.ts";
 import { type ShardManifest, type ShardSources, type Split, type SplitCount, SPLITS } from "./manifest.ts";
 import { applyNihSplits, findNih, type NihDownload, readNihSplits } from "./nih.ts";
@@ -15,37 +15,25 @@ import { type LabelRow, parseLabels } from "./table.ts";
 import { Target } from "./target.ts";
 
 /** What `prepareShard` works on. */
-export interface PrepareOptions {
+export interface PrepareOptions extends Pick<BuildOptions, "size" | "salt" | "onProgress" | "signal"> {
   /** Folder of the images, or of the NIH download. */
   images: string;
   /** Path of the labels file. */
   labels: string;
-  /** Height and width of a film, pixels, 8 to 1024. */
-  size: number;
   /** The folder to make. */
   out: string;
   /** The largest share of rows that may be left out. @default .05 */
   maxQuarantine?: number;
-  /** Salt of the split. @default "fedx-1" */
-  salt?: string;
   /** Replace an existing shard or an empty folder, once the new shard is whole. @default false */
   force?: boolean;
-  /** Rows done, of all rows. */
-  onProgress?: (done: number, total: number) => void;
   onEvent?: (event: PrepareEvent) => void;
-  signal?: AbortSignal;
 }
 
 /** What happens beside the progress. */
 export type PrepareEvent =
   /** Where labels and splits come from. */
   | { type: "sources"; labels: string; split: "column" | "nih" | "drawn" }
-  /** So many films of a run that was stopped are here. */
-  | { type: "resumed"; films: number }
-  /** The films of a run that was stopped cannot be used: the fields named are other ones now. */
-  | { type: "restarted"; because: string }
-  /** Films decoded so far stay in the folder `dir`. */
-  | { type: "kept"; films: number; dir: string };
+  | BuildEvent;
 
 /** What came of it. */
 export interface PrepareResult {
@@ -128,7 +116,7 @@ async function readRows(
   const bytes = await readTable(labels);
   const rows = parseLabels(bytes, labels);
   const sources: ShardSources = {
-    labels: createHash("sha256").update(bytes).digest("hex"),
+    labels: digest(bytes),
     rows: rows.length,
   };
   const column = rows.some((row) => row.split);

@@ -7,10 +7,12 @@
 
 import { createHash } from "node:crypto";
 import { LABEL_LIMIT } from "./findings.ts";
+import { refusal } from "../refusal.ts";
 import {
   BLOCK_BYTES,
   type Columns,
   countSplits,
+  damaged,
   FILE_STRIDE,
   fileBytes,
   type FileRecord,
@@ -23,8 +25,6 @@ import {
 export type { FileRecord, ShardManifest, ShardSources, Split, SplitCount } from "./manifest.ts";
 export { SPLITS } from "./manifest.ts";
 export { type ShardRow, writeShard } from "./shard_writer.ts";
-
-const REBUILD = "build the shard again with `fedx prepare`";
 
 /** A shard opened for reading: labels, patients and splits in memory, pixels on disk. */
 export class Shard {
@@ -100,9 +100,8 @@ export class Shard {
     const names = new TextDecoder().decode(await read(this.dir, "names.txt")).split("\n");
     names.pop();
     if (names.length !== this.count) {
-      throw new SyntaxError(
-        `Cannot read ${this.dir}/names.txt: expected ${this.count} lines, got ${names.length}; ${REBUILD}`,
-      );
+      const expected = `${this.count} lines in names.txt`;
+      throw damaged(SyntaxError, { dir: this.dir, expected, got: `${names.length}` });
     }
     return names;
   }
@@ -135,10 +134,12 @@ function checkColumns(dir: string, manifest: ShardManifest, columns: Columns): v
   for (let i = 0; i < manifest.count; i++) {
     const { [i]: split } = columns.splits, { [i]: patient } = columns.patients;
     if (split > 2 || columns.labels[i] >= LABEL_LIMIT) {
-      throw new RangeError(`Cannot open shard ${dir}: row ${i} has an impossible label or split; ${REBUILD}`);
+      const got = `an impossible label or split in row ${i}`;
+      throw damaged(RangeError, { dir, expected: "possible labels and splits", got });
     }
     if ((home.get(patient) ?? split) !== split) {
-      throw new RangeError(`Cannot open shard ${dir}: a patient of row ${i} is in two splits; ${REBUILD}`);
+      const got = `the patient of row ${i} in two splits`;
+      throw damaged(RangeError, { dir, expected: "each patient in one split", got });
     }
     home.set(patient, split);
   }
@@ -147,9 +148,7 @@ function checkColumns(dir: string, manifest: ShardManifest, columns: Columns): v
     for (const key of ["images", "patients", "positives"] as const) {
       const { [key]: got } = counts[split], { [key]: want } = manifest.counts[split];
       if (got === want) continue;
-      throw new RangeError(
-        `Cannot open shard ${dir}: expected ${want} ${key} in ${split}, got ${got}; ${REBUILD}`,
-      );
+      throw damaged(RangeError, { dir, expected: `${want} ${key} in ${split}`, got: `${got}` });
     }
   }
 }
@@ -159,12 +158,10 @@ async function checkBytes(dir: string, name: string, want: number): Promise<void
   try {
     got = (await Deno.stat(`${dir}/${name}`)).size;
   } catch (cause) {
-    throw new Error(`Cannot open shard ${dir}: ${name} is missing; ${REBUILD}`, { cause });
+    throw damaged(Error, { dir, expected: `${name} in it`, got: "none" }, { cause });
   }
   if (got !== want) {
-    throw new RangeError(
-      `Cannot open shard ${dir}: expected ${want} bytes in ${name}, got ${got}; ${REBUILD}`,
-    );
+    throw damaged(RangeError, { dir, expected: `${want} bytes in ${name}`, got: `${got}` });
   }
 }
 
@@ -178,14 +175,20 @@ async function checkDigest(
   const { bytes, sha256, blocks } = record;
   const path = `${dir}/${name}`;
   if (await hashRange(path, { first: 0, bytes, signal }) === sha256) return;
+  const refuse = (part: string) =>
+    damaged(SyntaxError, {
+      dir,
+      expected: `the SHA-256 that manifest.json names for ${part}`,
+      got: "another",
+    });
   // Only now the blocks: they say where the damage is, but the digest that names a shard is of whole files.
   for (const [i, block] of (blocks ?? []).entries()) {
     const first = i * BLOCK_BYTES;
     const range = { first, bytes: Math.min(BLOCK_BYTES, bytes - first), signal };
     if (await hashRange(path, range) === block) continue;
-    throw new SyntaxError(`Cannot open shard ${dir}: block ${i} of ${name} is damaged; ${REBUILD}`);
+    throw refuse(`block ${i} of ${name}`);
   }
-  throw new SyntaxError(`Cannot open shard ${dir}: ${name} does not match its SHA-256; ${REBUILD}`);
+  throw refuse(name);
 }
 
 /** SHA-256 (hex) of a part of a file; the next chunk is read while one is hashed. */
@@ -218,12 +221,12 @@ async function read(dir: string, name: string): Promise<Uint8Array<ArrayBuffer>>
   try {
     return await Deno.readFile(`${dir}/${name}`);
   } catch (cause) {
-    throw new Error(
-      `Cannot open shard ${dir}: ${name} cannot be read; is it a folder made by \`fedx prepare\`?`,
-      {
-        cause,
-      },
-    );
+    throw refusal(Error, {
+      what: `Cannot open shard ${dir}`,
+      expected: `a ${name} that can be read`,
+      got: "none",
+      remedy: "name a folder made by `fedx prepare`",
+    }, { cause });
   }
 }
 
@@ -231,7 +234,9 @@ async function readFull(file: Deno.FsFile, into: Uint8Array, path: string): Prom
   for (let at = 0; at < into.length;) {
     const n = await file.read(into.subarray(at));
     if (n === null) {
-      throw new RangeError(`Cannot read ${path}: it ended ${into.length - at} bytes early; ${REBUILD}`);
+      const dir = path.slice(0, path.lastIndexOf("/")), name = path.slice(dir.length + 1);
+      const expected = `${into.length - at} bytes more in ${name}`;
+      throw damaged(RangeError, { dir, expected, got: "its end" });
     }
     at += n;
   }

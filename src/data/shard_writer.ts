@@ -1,6 +1,8 @@
 /** Writes a shard film by film into a folder of its own; the manifest comes last, so a half-written shard never opens. */
 
 import { createHash, type Hash } from "node:crypto";
+import { writeAll } from "../files/whole.ts";
+import { digest } from "../files/digest.ts";
 import { FINDINGS, LABEL_LIMIT } from "./findings.ts";
 import {
   BLOCK_BYTES,
@@ -84,7 +86,7 @@ export class ShardWriter implements Disposable {
 
   async #put(pixels: Uint8Array): Promise<void> {
     await this.#images.seek(this.#labels.length * pixels.length, Deno.SeekMode.Start);
-    for (let at = 0; at < pixels.length;) at += await this.#images.write(pixels.subarray(at));
+    await writeAll(this.#images, pixels);
   }
 
   #count(pixels: Uint8Array): void {
@@ -148,9 +150,9 @@ export class ShardWriter implements Disposable {
   async #write(name: string, data: ArrayBufferView<ArrayBuffer>): Promise<FileRecord> {
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     using file = await Deno.open(`${this.#dir}/${name}`, { write: true, create: true, truncate: true });
-    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+    await writeAll(file, bytes);
     await file.sync();
-    return { bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
+    return { bytes: bytes.length, sha256: digest(bytes) };
   }
 
   [Symbol.dispose](): void {

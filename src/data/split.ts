@@ -5,7 +5,7 @@
  * (with 40 positive patients a threshold at 10 % may draw one, or nine).
  */
 
-import { createHash } from "node:crypto";
+import { digest } from "../files/digest.ts";
 import { type Split, SPLITS } from "./manifest.ts";
 
 /** What splitting needs of a row. */
@@ -61,7 +61,7 @@ function draw(
 }
 
 function byHash(patients: string[], salt: string): string[] {
-  const key = (id: string) => createHash("sha256").update(`${salt}\0${id}`).digest("hex");
+  const key = (id: string) => digest(`${salt}\0${id}`);
   const keyed = patients.map((id) => ({ id, key: key(id) }));
   return keyed.sort((a, b) => a.key < b.key ? -1 : 1).map(({ id }) => id);
 }

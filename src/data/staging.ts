@@ -7,7 +7,8 @@
  * that was being put together when the run died costs decoding again, and never a wrong pixel.
  */
 
-import { createHash } from "node:crypto";
+import { writeAllSync } from "../files/whole.ts";
+import { digest } from "../files/digest.ts";
 import type { ImageSource } from "./image_folder.ts";
 
 /** What the films depend on beside their files; any other value starts anew. */
@@ -79,17 +80,17 @@ export class Staging implements Disposable {
     const entry = this.#entries.get(index);
     if (entry?.bytes !== bytes || entry.modified !== modified) return undefined;
     const pixels = this.read(index);
-    return pixels && digestOf(pixels) === entry.digest ? entry.digest : undefined;
+    return pixels && digest(pixels) === entry.digest ? entry.digest : undefined;
   }
 
   /** Keeps a row's film, (size, size) u8. @returns its SHA-256 */
   put(index: number, { bytes, modified }: ImageSource, pixels: Uint8Array): string {
     this.#pixels.seekSync(index * this.#stride, Deno.SeekMode.Start);
-    for (let at = 0; at < pixels.length;) at += this.#pixels.writeSync(pixels.subarray(at));
-    const digest = digestOf(pixels);
-    this.#note(`${index} ${bytes} ${modified} ${digest}`);
-    this.#entries.set(index, { bytes, modified, digest });
-    return digest;
+    writeAllSync(this.#pixels, pixels);
+    const sha256 = digest(pixels);
+    this.#note(`${index} ${bytes} ${modified} ${sha256}`);
+    this.#entries.set(index, { bytes, modified, digest: sha256 });
+    return sha256;
   }
 
   /** A row's film, or undefined where the file ends before it does. */
@@ -105,18 +106,13 @@ export class Staging implements Disposable {
   }
 
   #note(line: string): void {
-    const bytes = new TextEncoder().encode(line + "\n");
-    for (let at = 0; at < bytes.length;) at += this.#journal.writeSync(bytes.subarray(at));
+    writeAllSync(this.#journal, new TextEncoder().encode(line + "\n"));
   }
 
   [Symbol.dispose](): void {
     this.#pixels.close();
     this.#journal.close();
   }
-}
-
-function digestOf(pixels: Uint8Array): string {
-  return createHash("sha256").update(pixels).digest("hex");
 }
 
 /** What the key of the journal says otherwise, in words; undefined = nothing. */

@@ -6,6 +6,8 @@
  */
 
 import { resolve } from "node:path";
+import { isTaken } from "../files/exists.ts";
+import { syncFolder } from "../files/durable.ts";
 import { FILE_STRIDE, parseManifest } from "./manifest.ts";
 
 /** Every file of a shard. */
@@ -74,7 +76,7 @@ export class Target implements AsyncDisposable {
   async place(): Promise<void> {
     await checkReplaceable(this.#out, this.#path, this.#force);
     const old = `${this.#work}/old`;
-    const replaced = await exists(this.#path);
+    const replaced = await isTaken(this.#path);
     if (replaced) await Deno.rename(this.#path, old);
     try {
       await Deno.rename(this.dir, this.#path);
@@ -83,8 +85,7 @@ export class Target implements AsyncDisposable {
       throw error;
     }
     this.#done = true;
-    using parent = await Deno.open(parentOf(this.#path));
-    await parent.sync();
+    await syncFolder(parentOf(this.#path));
   }
 
   /** Writes the list of rows that were left out, for its owner and group only; `null` = there is none. */
@@ -97,7 +98,7 @@ export class Target implements AsyncDisposable {
 
   /** Whether there is a shard, or an empty folder, in the target's place. */
   async replaces(): Promise<boolean> {
-    return await exists(this.#path);
+    return await isTaken(this.#path);
   }
 
   /** Where the unfinished shard is. */
@@ -113,14 +114,14 @@ export class Target implements AsyncDisposable {
   /** An old shard whose successor never came goes back to its place. */
   async #settleOld(): Promise<void> {
     const old = `${this.#work}/old`;
-    if (await exists(old) && !await exists(this.#path)) await Deno.rename(old, this.#path);
+    if (await isTaken(old) && !await isTaken(this.#path)) await Deno.rename(old, this.#path);
     await removeAll(old);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     using _lock = this.#lock;
     await this.#settleOld().catch(() => {});
-    if (this.#done || !await exists(this.journal)) {
+    if (this.#done || !await isTaken(this.journal)) {
       for (const path of [this.dir, this.journal]) await removeAll(path).catch(() => {});
     }
     await Deno.remove(`${this.#work}/lock`).catch(() => {});
@@ -129,7 +130,7 @@ export class Target implements AsyncDisposable {
 }
 
 async function removeAll(path: string): Promise<void> {
-  if (await exists(path)) await Deno.remove(path, { recursive: true });
+  if (await isTaken(path)) await Deno.remove(path, { recursive: true });
 }
 
 function workOf(path: string): string {
@@ -142,10 +143,6 @@ function quarantineOf(path: string): string {
 
 function parentOf(path: string): string {
   return resolve(path, "..");
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.lstat(path).then(() => true, () => false);
 }
 
 /** @throws {Error} when what is written is a source or a folder around one, symbolic links followed */
@@ -163,7 +160,7 @@ async function checkApart(out: string, path: string, sources: Record<string, str
 
 /** @throws {Error} unless nothing is there or, with `force`, an empty folder or a shard and nothing else */
 async function checkReplaceable(out: string, path: string, force: boolean): Promise<void> {
-  if (!await exists(path)) return;
+  if (!await isTaken(path)) return;
   if (!force) {
     throw new Error(
       `Cannot make shard ${out}: it exists; name another folder with --out or replace it with --force`,

@@ -37,7 +37,7 @@ export interface Chunk {
   indices: Uint32Array;
 }
 
-/** The flat JSON that native/config.cpp reads. */
+/** The flat JSON that native/engine/config.cpp reads. */
 export function nativeConfig(config: EngineConfig): string {
   const { recipe, preprocessing } = config;
   return JSON.stringify({

@@ -5,7 +5,7 @@
  * All weights come first, all BatchNorm statistics after them, each block in torchvision's state_dict order and
  * each tensor in torchvision's OIHW element order. `num_batches_tracked` is not part of it.
  */
-import { createHash } from "node:crypto";
+import { digest } from "../files/digest.ts";
 
 /** Networks that the engine can build. */
 export type NetworkName = "efficientnet_b0";
@@ -36,16 +36,16 @@ export interface Layout {
 
 type Entry = [name: string, shape: number[], kind: Tensor["kind"]];
 
-/** EfficientNet-B0's stages: expansion, kernel, in, out, repeats (Tan and Le 2019, table 1). */
-const STAGES: readonly (readonly [number, number, number, number, number])[] = [
-  [1, 3, 32, 16, 1],
-  [6, 3, 16, 24, 2],
-  [6, 5, 24, 40, 2],
-  [6, 3, 40, 80, 3],
-  [6, 5, 80, 112, 3],
-  [6, 5, 112, 192, 4],
-  [6, 3, 192, 320, 1],
-];
+/** EfficientNet-B0's stages (Tan and Le 2019, table 1); only a stage's first block has its stride. */
+export const STAGES = [
+  { expand: 1, kernel: 3, stride: 1, input: 32, output: 16, blocks: 1 },
+  { expand: 6, kernel: 3, stride: 2, input: 16, output: 24, blocks: 2 },
+  { expand: 6, kernel: 5, stride: 2, input: 24, output: 40, blocks: 2 },
+  { expand: 6, kernel: 3, stride: 2, input: 40, output: 80, blocks: 3 },
+  { expand: 6, kernel: 5, stride: 1, input: 80, output: 112, blocks: 3 },
+  { expand: 6, kernel: 5, stride: 2, input: 112, output: 192, blocks: 4 },
+  { expand: 6, kernel: 3, stride: 1, input: 192, output: 320, blocks: 1 },
+] as const;
 
 /** A convolution without bias and the BatchNorm behind it. */
 function convolution(name: string, shape: number[]): Entry[] {
@@ -81,8 +81,8 @@ function mbconv(name: string, expand: number, kernel: number, input: number, out
 /** All tensors of EfficientNet-B0 with a one-logit head, in state_dict order, without offsets. */
 function efficientnetB0(channels: 1 | 3): Entry[] {
   const entries = convolution("features.0", [32, channels, 3, 3]);
-  STAGES.forEach(([expand, kernel, input, output, repeats], stage) => {
-    for (let j = 0; j < repeats; j++) {
+  STAGES.forEach(({ expand, kernel, input, output, blocks }, stage) => {
+    for (let j = 0; j < blocks; j++) {
       entries.push(...mbconv(`features.${stage + 1}.${j}`, expand, kernel, j === 0 ? input : output, output));
     }
   });
@@ -129,5 +129,5 @@ export function layoutOf(network: NetworkName, options: { channels: 1 | 3 }): La
 export function fingerprint(layout: Layout): string {
   // RFC 8785 equals JSON.stringify for arrays of ASCII strings and integers.
   const canonical = JSON.stringify(layout.tensors.map((t) => [t.name, t.shape, t.offset]));
-  return createHash("sha256").update(canonical).digest("hex");
+  return digest(canonical);
 }

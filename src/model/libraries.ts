@@ -1,5 +1,8 @@
 /** The engine's two native libraries, libtorch and the shim: where they lie, whether they open, how many threads they get. */
 import { fileURLToPath } from "node:url";
+import { exists } from "../files/exists.ts";
+import { refusal } from "../refusal.ts";
+import { RUN_DENO } from "../version.ts";
 import { type Libraries, openLibrary } from "../shim/library.ts";
 import { flavourOf, shimFile } from "../shim/libtorch/flavour.ts";
 import { findLibtorch, rememberLibtorch, TORCH_VERSION } from "../shim/libtorch/find.ts";
@@ -9,7 +12,10 @@ export type { Libraries } from "../shim/library.ts";
 /** How a user gets what the engine needs: the one file carries the shim, a clone fetches and builds. */
 export const REMEDY = Deno.build.standalone || import.meta.url.endsWith(".js")
   ? `name a libtorch in FEDX_LIBTORCH, or install one: python3 -m pip install torch==${TORCH_VERSION}`
-  : "run `npx -y deno@2.9.3 task build` once, or name a libtorch in FEDX_LIBTORCH";
+  : `run \`${RUN_DENO} task build\` once, or name a libtorch in FEDX_LIBTORCH`;
+
+/** The folder of the shims, in a clone and in the one file, whose bundle lies as deep as this module does. */
+export const BUILT = fileURLToPath(new URL("../../native/build/", import.meta.url));
 
 /** The most threads that the engine takes. */
 const MOST_THREADS = 256;
@@ -22,20 +28,21 @@ const MOST_THREADS = 256;
 export async function findLibraries(): Promise<Libraries> {
   const found = await findLibtorch();
   if (!found) {
-    throw new Error(
-      `Cannot find libtorch: expected it in FEDX_LIBTORCH, the cache or python3, got none; ${REMEDY}.`,
-    );
+    throw refusal(Error, {
+      what: "Cannot find libtorch",
+      expected: "it in FEDX_LIBTORCH, the cache or python3",
+      got: "none",
+      remedy: REMEDY,
+    });
   }
   await rememberLibtorch(found);
   const flavour = await flavourOf(found.dir);
-  const shim = Deno.env.get("FEDX_SHIM") ??
-    fileURLToPath(new URL(`../../native/build/${shimFile(flavour)}`, import.meta.url));
-  const there = await Deno.stat(shim).then(() => true, () => false);
-  if (there) return { libtorch: found.dir, shim };
+  const shim = Deno.env.get("FEDX_SHIM") ?? `${BUILT}${shimFile(flavour)}`;
+  if (await exists(shim)) return { libtorch: found.dir, shim };
   const remedy = flavour === "cuda"
     ? "build it here (rebuild.sh of the archive), or name a libtorch for the CPU in FEDX_LIBTORCH"
     : REMEDY;
-  throw new Error(`Cannot find the engine: expected ${shim}, got none; ${remedy}.`);
+  throw refusal(Error, { what: "Cannot find the engine", expected: shim, got: "none", remedy });
 }
 
 /**

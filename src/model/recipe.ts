@@ -4,6 +4,7 @@
  * Why the schedule lives here: native code runs chunks of steps and is told each step's learning-rate factor and
  * clip norm, so a run can be replayed from its rows without a clock.
  */
+import { refusal } from "../refusal.ts";
 
 /** Every number of the training recipe; it travels in the plan and with the weights. */
 export interface Recipe {
@@ -98,7 +99,7 @@ const PRESETS = { deck: DECK, default: DEFAULT };
 export function preset(name: "deck" | "default", overrides: Partial<Recipe> = {}): Recipe {
   const base = Object.hasOwn(PRESETS, name) ? PRESETS[name] : undefined;
   if (base === undefined) {
-    throw new RangeError(`Cannot use recipe: expected deck or default, got ${String(name)}`);
+    throw refuse("deck or default", name);
   }
   const recipe = structuredClone({ ...base, ...overrides });
   checkRecipe(recipe);
@@ -133,7 +134,7 @@ export function checkRecipe(recipe: Recipe): void {
   checkNumber("augment.brightness", augment.brightness, 0, 1);
   checkNumber("augment.contrast", augment.contrast, 0, 1);
   if (recipe.bn !== "average" && recipe.bn !== "frozen") {
-    throw new RangeError(`Cannot use recipe: expected bn average or frozen, got ${String(recipe.bn)}`);
+    throw refuse("bn average or frozen", recipe.bn);
   }
 }
 
@@ -170,15 +171,19 @@ export function scheduleOf(
   return { lr, clip };
 }
 
+function refuse(expected: string, got: unknown): RangeError {
+  return refusal(RangeError, { what: "Cannot use recipe", expected, got: String(got) });
+}
+
 function checkNumber(field: string, value: number, low: number, high: number): void {
   if (typeof value !== "number" || !(value >= low && value <= high)) {
-    throw new RangeError(`Cannot use recipe: expected ${field} in [${low}, ${high}], got ${String(value)}`);
+    throw refuse(`${field} in [${low}, ${high}]`, value);
   }
 }
 
 function checkInteger(field: string, value: number, low: number, high: number): void {
   checkNumber(field, value, low, high);
   if (!Number.isInteger(value)) {
-    throw new RangeError(`Cannot use recipe: expected ${field} to be a whole number, got ${value}`);
+    throw refuse(`${field} to be a whole number`, value);
   }
 }

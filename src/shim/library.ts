@@ -3,6 +3,7 @@
  *
  * Why never closed: unloading libtorch with a call in flight, or any call after it, crashes the process.
  */
+import { type Refusal, sentence } from "../refusal.ts";
 import { shimFile } from "./libtorch/flavour.ts";
 import { ABI_VERSION, type Code, CODES, SYMBOLS } from "./symbols.ts";
 
@@ -22,6 +23,11 @@ export class NativeError extends Error {
   }
 }
 
+/** The refusal of a library that cannot be opened or does not fit. */
+function unfit(code: Code, parts: Refusal, options?: ErrorOptions): NativeError & Refusal {
+  return Object.assign(new NativeError("dlopen", code, sentence(parts), options), parts);
+}
+
 /** The opened shim. */
 export interface Library {
   symbols: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
@@ -34,6 +40,7 @@ export interface Library {
 /** A buffer argument as Deno's FFI takes it. */
 export type Bytes = Uint8Array<ArrayBuffer>;
 
+const REBUILD = "build it again: every deno task does, and rebuild.sh of the archive";
 const ERROR_BYTES = 1024;
 let opened: { libraries: Libraries; library: Library } | undefined;
 
@@ -77,11 +84,12 @@ export function openLibrary(libraries: Libraries): Library {
   if (opened) {
     const { shim, libtorch } = opened.libraries;
     if (shim === libraries.shim && libtorch === libraries.libtorch) return opened.library;
-    throw new NativeError(
-      "dlopen",
-      "argument",
-      `Cannot open ${libraries.shim}: this process already runs ${shim}; start another process`,
-    );
+    throw unfit("argument", {
+      what: `Cannot open ${libraries.shim}`,
+      expected: `${shim}, which runs in this process already`,
+      got: "another",
+      remedy: "start another process",
+    });
   }
   const version = torchVersion(libraries.libtorch);
   setEnvironment();
@@ -91,21 +99,23 @@ export function openLibrary(libraries: Libraries): Library {
   const symbols = dlopen(libraries.shim, SYMBOLS).symbols;
   const abi = symbols.fedx_abi_version();
   if (abi !== ABI_VERSION) {
-    throw new NativeError(
-      "dlopen",
-      "internal",
-      `Cannot use ${libraries.shim}: expected ABI ${ABI_VERSION}, got ${abi}; build it again: every deno task does, and rebuild.sh of the archive`,
-    );
+    throw unfit("internal", {
+      what: `Cannot use ${libraries.shim}`,
+      expected: `ABI ${ABI_VERSION}`,
+      got: String(abi),
+      remedy: REBUILD,
+    });
   }
   const out = new Uint8Array(256);
   check("fedx_build", (err, errlen) => symbols.fedx_build(out, out.length, err, errlen));
   const [build, torch] = text(out).split(" ");
   if (minor(torch) !== minor(version)) {
-    throw new NativeError(
-      "dlopen",
-      "argument",
-      `Cannot use ${libraries.shim}: it was built for libtorch ${torch}, got ${version}; build it again: every deno task does, and rebuild.sh of the archive`,
-    );
+    throw unfit("argument", {
+      what: `Cannot use ${libraries.shim}`,
+      expected: `the version that it was built for, libtorch ${torch}`,
+      got: version,
+      remedy: REBUILD,
+    });
   }
   opened = { libraries: { ...libraries }, library: { symbols, build, torch } };
   return opened.library;
@@ -122,20 +132,21 @@ function torchVersion(libtorch: string): string {
   try {
     source = Deno.readTextFileSync(path);
   } catch (cause) {
-    throw new NativeError(
-      "dlopen",
-      "argument",
-      `Cannot open libtorch: expected ${path}; name its folder in FEDX_LIBTORCH`,
-      { cause },
-    );
+    throw unfit("argument", {
+      what: "Cannot open libtorch",
+      expected: path,
+      got: "no such file",
+      remedy: "name its folder in FEDX_LIBTORCH",
+    }, { cause });
   }
   const version = /__version__ = '([^']+)'/.exec(source)?.[1];
   if (version) return version;
-  throw new NativeError(
-    "dlopen",
-    "argument",
-    `Cannot open libtorch: expected a version in ${path}, got none; fetch libtorch again`,
-  );
+  throw unfit("argument", {
+    what: "Cannot open libtorch",
+    expected: `a version in ${path}`,
+    got: "none",
+    remedy: "fetch libtorch again",
+  });
 }
 
 /** libgomp and MKL read these when they are loaded; teams that spin starve other silos of the same machine. */
@@ -160,12 +171,12 @@ function dlopen<const S extends Deno.ForeignLibraryInterface>(
     const reason = cause instanceof Error
       ? cause.message.replace(/^(Could not open library: )+/, "")
       : String(cause);
-    throw new NativeError(
-      "dlopen",
-      "argument",
-      `Cannot open ${path}: ${reason}; set FEDX_LIBTORCH to a whole libtorch, and build the shim beside it`,
-      { cause },
-    );
+    throw unfit("argument", {
+      what: `Cannot open ${path}`,
+      expected: "a library that this system loads",
+      got: reason,
+      remedy: "set FEDX_LIBTORCH to a whole libtorch, and build the shim beside it",
+    }, { cause });
   }
 }
 

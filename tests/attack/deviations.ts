@@ -4,7 +4,13 @@
  */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { ProtocolError } from "../../src/fed/protocol/errors.ts";
-import { type Plan, planId, type Row, type RunView, type Stretch } from "../../src/fed/protocol/messages.ts";
+import {
+  type Plan,
+  planId,
+  type RoundSettings,
+  type RunView,
+  type Stretch,
+} from "../../src/fed/protocol/messages.ts";
 import { type RoleSpec, runRole } from "../testing/fake_federation.ts";
 import { startProcess, startRole } from "../testing/killed.ts";
 import { type Lie, startLiar } from "./liar.ts";
@@ -30,13 +36,17 @@ export function withPlan(view: RunView, change: (plan: Plan) => Partial<Plan>): 
 }
 
 /** Changes the row of a round. */
-export function withRow(view: RunView, round: number, change: (row: Row) => Partial<Row>): RunView {
+export function withRow(
+  view: RunView,
+  round: number,
+  change: (row: RoundSettings) => Partial<RoundSettings>,
+): RunView {
   return view.row?.round === round ? { ...view, row: { ...view.row, ...change(view.row) } } : view;
 }
 
 /** Changes every silo's stretch of a round. */
 export function withStretch(view: RunView, round: number, change: (stretch: Stretch) => Stretch): RunView {
-  const changed = ({ silos }: Row) =>
+  const changed = ({ silos }: RoundSettings) =>
     Object.fromEntries(Object.entries(silos).map(([name, stretch]) => [name, change(stretch)]));
   return withRow(view, round, (row) => ({ silos: changed(row) }));
 }

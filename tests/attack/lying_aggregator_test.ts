@@ -5,7 +5,7 @@
  */
 import { assertEquals } from "@std/assert";
 import type { FedEvent } from "../../src/fed/protocol/event.ts";
-import type { Row } from "../../src/fed/protocol/messages.ts";
+import type { RoundSettings } from "../../src/fed/protocol/messages.ts";
 import type { AggregatorResult } from "../../src/fed/training/result.ts";
 import { freePort } from "../testing/free_port.ts";
 import { runFederation, runRole, withFederation } from "../testing/fake_federation.ts";
@@ -164,7 +164,7 @@ const DEVIATIONS: Record<string, Deviation> = {
         last: true,
       };
       const scale = { weights: 32, statistics: 20 };
-      const row: Row = { ...settings, round: 4, roster: view.plan!.silos, silos, scale };
+      const row: RoundSettings = { ...settings, round: 4, roster: view.plan!.silos, silos, scale };
       return { ...view, state: "round", round: 4, row, selected: null };
     },
     refusal: /not agreed.*no row after the last, 3/,

@@ -3,7 +3,7 @@
  */
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { describe } from "../../src/cli/output/event_log.ts";
-import { proposalOf as proposalOfOptions } from "../../src/cli/options/proposal.ts";
+import { proposalOf as proposalOfStart } from "../../src/cli/options/proposal.ts";
 import { readIdentity } from "../../src/fed/pki/certificate.ts";
 import { Connection } from "../../src/fed/wire/connection.ts";
 import type { FedEvent } from "../../src/fed/protocol/event.ts";
@@ -157,18 +157,16 @@ Deno.test("an honest failure whose sentence names a folder such as Müller’s r
   }));
 
 Deno.test("the operator's own weights may lie in a folder of any letters: the silos are told its ASCII", () => {
-  const options = {
-    network: "efficientnet_b0",
-    size: 32,
-    seed: 1,
-    silos: ["a"],
-    rounds: 1,
-    recipe: "default",
-  };
-  const { proposal } = view();
+  const { init, ...settings } = view().proposal;
   const source = "Gewichte aus /srv/müller/größe—3.pth";
-  const start = { ...proposal.init, source, vector: new Float32Array(), layout: TINY };
-  const made = proposalOfOptions(options, start as Parameters<typeof proposalOfOptions>[1]);
+  const start = {
+    kind: "file",
+    source,
+    sha256: init.sha256,
+    vector: new Float32Array(),
+    layout: TINY,
+  } as const;
+  const made = proposalOfStart(settings, start);
   assertEquals(made.init.source, "Gewichte aus /srv/muller/grosse-3.pth");
   checkProposal(made);
 });

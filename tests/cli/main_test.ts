@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { open } from "node:fs/promises";
-import { explain, main } from "../../src/cli/main.ts";
+import { explain } from "../../src/cli/main.ts";
+import { longHelp, overview, shortHelp } from "../../src/cli/options/help.ts";
+import { runCommand } from "../testing/run_command.ts";
 
 const failed = (act: () => unknown): Promise<unknown> =>
   Promise.resolve().then(act).then(() => assert(false, "expected an error"), (error) => error);
@@ -29,13 +31,19 @@ Deno.test("explain: our own sentences stay as they are", () => {
 });
 
 Deno.test("main: an option before any command is named, exit 2", async () => {
-  const lines: string[] = [];
-  const write = Deno.stderr.writeSync;
-  Deno.stderr.writeSync = (bytes) => (lines.push(new TextDecoder().decode(bytes)), bytes.length);
-  try {
-    assertEquals(await main(["--silo", "a", "train"]), 2);
-  } finally {
-    Deno.stderr.writeSync = write;
-  }
-  assertEquals(lines, ["Cannot run `--silo`: expected a command first; see `fedx --help`.\n"]);
+  const { code, stderr } = await runCommand("--silo", "a", "train");
+  assertEquals([code, stderr], [2, "Cannot run `--silo`: expected a command first; see `fedx --help`.\n"]);
+});
+
+Deno.test("main: help COMMAND is COMMAND --help, -h is the short one, and help alone lists the commands", async () => {
+  const printed = async (...args: string[]) => {
+    const { code, stdout } = await runCommand(...args);
+    assertEquals(code, 0);
+    return stdout;
+  };
+  assertEquals(await printed("help", "ca", "issue"), `${longHelp("ca issue")}\n`);
+  assertEquals(await printed("ca", "issue", "--help"), `${longHelp("ca issue")}\n`);
+  assertEquals(await printed("train", "-h"), `${shortHelp("train")}\n`);
+  assertEquals(await printed("help"), `${overview()}\n`);
+  assertEquals(JSON.parse(await printed("help", "version", "--json")), { help: longHelp("version") });
 });

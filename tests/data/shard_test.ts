@@ -61,7 +61,11 @@ Deno.test("Shard.open: a missing, short, long or foreign file is refused by name
     await Deno.writeFile(`${dir}/images.u8`, image.subarray(1));
     await assertRejects(() => Shard.open(dir), RangeError, "expected 2560 bytes in images.u8, got 2559");
     await Deno.remove(`${dir}/images.u8`);
-    await assertRejects(() => Shard.open(dir), Error, "images.u8 is missing; build the shard again");
+    await assertRejects(
+      () => Shard.open(dir),
+      Error,
+      "expected images.u8 in it, got none (remedy: build the shard again",
+    );
     await assertRejects(() => Shard.open(`${dir}/nothing`), Error, "folder made by `fedx prepare`");
   }));
 
@@ -100,7 +104,7 @@ Deno.test("local refuses a shard with a flipped bit before anything else", () =>
     await Deno.writeFile(`${dir}/images.u8`, bytes.with(9, bytes[9] ^ 1));
     const { run } = await import("../../src/cli/commands/local.ts");
     const values = { shard: [dir], out: `${dir}.safetensors` };
-    await assertRejects(() => run({ values } as never), SyntaxError, "block 0 of images.u8 is damaged");
+    await assertRejects(() => run({ values } as never), SyntaxError, "block 0 of images.u8, got another");
   }));
 
 Deno.test("Shard.open: a changed manifest or split code is refused even without verify", () =>
@@ -115,15 +119,19 @@ Deno.test("Shard.open: a changed manifest or split code is refused even without 
     for (
       const [from, to, message] of [
         [`"version": 1`, `"version": 2`, "expected manifest version 1, got 2"],
-        [`"lanczos3"`, `"nearest"`, "wrong digest"],
-        [`"count": 40`, `"count": 1e9`, "wrong files.images.u8"],
-        [`"size": 8`, `"size": -1`, "wrong size"],
-        [`{`, ``, "not JSON"],
+        [`"lanczos3"`, `"nearest"`, "a wrong digest"],
+        [`"count": 40`, `"count": 1e9`, "a wrong files.images.u8"],
+        [`"size": 8`, `"size": -1`, "a wrong size"],
+        [`"images": 20`, `"images": "20"`, "a wrong counts.train.images"],
+        [`"names.txt"`, `"other.txt"`, "a wrong files.names.txt"],
+        [`{`, ``, "in JSON, got other text"],
       ]
     ) {
       await Deno.writeTextFile(`${dir}/manifest.json`, text.replace(from, to));
       await assertRejects(() => Shard.open(dir), SyntaxError, message);
     }
+    await Deno.writeTextFile(`${dir}/manifest.json`, text.replace("{", '{ "added": "by a later fedx",'));
+    await Shard.open(dir);
   }));
 
 Deno.test("ShardManifest.digest: follows pixels, labels and splits; names and place do not matter", () =>

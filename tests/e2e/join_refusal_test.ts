@@ -75,11 +75,11 @@ Deno.test("train and aggregate: what is refused before a run names its remedy an
     await t.step("no certificate, another name, a certificate beside another CA's ca.pem", async () => {
       await refused(
         train({ tls: "tls-none" }),
-        /with ca\.pem, cert\.pem and key\.pem; make one with: fedx ca request NAME .* or fedx ca issue NAME .* --out tls-none$/,
+        /with ca\.pem, cert\.pem and key\.pem, got .* \(remedy: make one with: fedx ca request NAME .* or fedx ca issue NAME .* --out tls-none\)$/,
       );
       await refused(
         train({ silo: "b" }),
-        /tls-a\/cert\.pem: expected the name b \(--silo\), got the name a; .*--silo a$/,
+        /tls-a\/cert\.pem: expected the name b \(--silo\), got the name a \(remedy: .*--silo a\)$/,
       );
       await refused(
         train({ tls: "tls-wrong" }),
@@ -90,7 +90,7 @@ Deno.test("train and aggregate: what is refused before a run names its remedy an
     await t.step("two authorities in one ca.pem", async () => {
       await refused(
         train({ tls: "tls-mixed" }),
-        /tls-mixed\/ca\.pem: expected the one certificate of an authority .*, got 2 certificates; copy ca\.pem from/,
+        /tls-mixed\/ca\.pem: expected the one certificate of an authority .*, got 2 certificates \(remedy: copy ca\.pem from/,
       );
     });
 

@@ -2,14 +2,17 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type * as v from "valibot";
 import { FrameReader } from "../../src/fed/protocol/frame.ts";
-import type { Heartbeat, Registration, Scores, UpdateStart } from "../../src/fed/protocol/messages.ts";
 import {
+  type Heartbeat,
   HeartbeatSchema,
   parseMessage,
+  type Registration,
   RegistrationSchema,
+  type Scores,
   ScoresSchema,
+  type UpdateStart,
   UpdateStartSchema,
-} from "../../src/fed/protocol/schema.ts";
+} from "../../src/fed/protocol/messages.ts";
 import { joinChunks } from "../../src/fed/wire/exchange.ts";
 import type { Http2Request } from "../testing/http2_requests.ts";
 

@@ -1,7 +1,7 @@
 /** Hostile requests through the handlers, in process: each is refused with a reason, and the run goes on. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { ErrorBodySchema, parseMessage } from "../../src/fed/protocol/schema.ts";
+import { ErrorBodySchema, parseMessage } from "../../src/fed/protocol/messages.ts";
 import { frames, registration, update, withRound } from "../testing/open_round.ts";
 import { campaign, cases } from "./mutate.ts";
 

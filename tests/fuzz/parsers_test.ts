@@ -11,7 +11,7 @@ import {
   PlanSchema,
   ProposalSchema,
   UpdateStartSchema,
-} from "../../src/fed/protocol/schema.ts";
+} from "../../src/fed/protocol/messages.ts";
 import { readSafetensors } from "../../src/model/weights/safetensors.ts";
 import { safetensorsFile } from "../testing/safetensors_file.ts";
 import { readTorchFile } from "../../src/model/weights/torch_file.ts";

@@ -7,7 +7,7 @@ import { connect as connectTls } from "node:tls";
 import { initCa, issue } from "../../src/fed/pki/ca.ts";
 import { readIdentity } from "../../src/fed/pki/certificate.ts";
 import { type Call, Connection, ConnectionLost } from "../../src/fed/wire/connection.ts";
-import { ErrorBodySchema, parseMessage } from "../../src/fed/protocol/schema.ts";
+import { ErrorBodySchema, parseMessage } from "../../src/fed/protocol/messages.ts";
 import type { AggregatorResult } from "../../src/fed/training/result.ts";
 import { runFederation, runRole, withFederation } from "../testing/fake_federation.ts";
 import { freePort } from "../testing/free_port.ts";

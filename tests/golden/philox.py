@@ -1,4 +1,4 @@
-"""Philox4x32-10 in numpy: the reference of native/philox.h and src/model/philox.ts.
+"""Philox4x32-10 in numpy: the reference of native/engine/philox.h and src/model/philox.ts.
 
 Run it to write philox.json beside it, then deno fmt."""
 import json, os, sys

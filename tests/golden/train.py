@@ -1,7 +1,7 @@
 """Golden training run: torchvision's EfficientNet-B0 in float64, 32 px, batch 4, 5 steps of the `deck` recipe without augmentation.
 
 Writes train.f64 (little endian): lr factor, clip norm, loss, gradient norm (5 each), then per tensor in layout order its norm and 64 probes,
-element j·length/64. Start weights, pixels, dropout and stochastic-depth masks are Philox numbers, so native/test.h makes the same.
+element j·length/64. Start weights, pixels, dropout and stochastic-depth masks are Philox numbers, so native/tests/golden.h makes the same.
 """
 import math, os
 import numpy as np, torch, torchvision

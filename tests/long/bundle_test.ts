@@ -32,7 +32,7 @@ Deno.test("bundle: at most 60 MB; unpacked elsewhere, rebuild.sh builds the shim
     await succeed(folder, env, ["tar", "xJf", path]);
     const place = path.replace(/\.tar\.xz$/, "");
     // Another source, so that the shim which was carried along could not pass for the new one.
-    await Deno.writeTextFile(`${place}/native/pool.cpp`, "\n// on site\n", { append: true });
+    await Deno.writeTextFile(`${place}/native/device/pool.cpp`, "\n// on site\n", { append: true });
     const version = async () => JSON.parse(await succeed(place, env, ["./fedx", "--version", "--json"]));
     const before = await version();
     await succeed(folder, env, ["sh", `${place}/rebuild.sh`]);

@@ -4,7 +4,7 @@
  */
 import { assert, assertGreaterOrEqual } from "@std/assert";
 import { generator } from "../../src/cli/commands/demo/hospitals.ts";
-import { proposalOf } from "../../src/cli/options/proposal.ts";
+import { proposalOf, settingsOf } from "../../src/cli/options/proposal.ts";
 import { HOSPITALS } from "../../src/data/phantom/phantom.ts";
 import { writePhantoms } from "../../src/data/phantom/files.ts";
 import { prepareShard } from "../../src/data/prepare.ts";
@@ -45,10 +45,13 @@ Deno.test("runLocal: with labels permuted within each hospital the test AUROC is
       await prepareShard({ images: `${films}/images`, labels, size: SIZE, out: `${films}/shard` });
       shards.push(await Shard.open(`${films}/shard`));
     }
-    const settings = { network: "efficientnet_b0", channels: 1, init: "imagenet", seed: 0 };
-    const start = await initialWeights(layoutOf("efficientnet_b0", { channels: 1 }), settings);
+    const settings = { network: "efficientnet_b0", channels: 1, init: "imagenet", seed: 0 } as const;
+    const start = await initialWeights(layoutOf("efficientnet_b0", settings), settings);
     const silos = Object.keys(HOSPITALS);
-    const proposal = proposalOf({ ...settings, recipe: "default", size: SIZE, silos, rounds: ROUNDS }, start);
+    const proposal = proposalOf(
+      settingsOf({ ...settings, recipe: "default", size: SIZE, silos, rounds: ROUNDS }),
+      start,
+    );
     using trainer = await EngineTrainer.create(proposal, { shards, device: "cpu", libraries: libs });
     const { test } = await runLocal({
       trainer,

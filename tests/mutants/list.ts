@@ -40,7 +40,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     text: "if (named && isSigned(certificate, ca)) return;",
     fault: "if (named) return;",
-    tests: ["pki/peer_test.ts"],
+    tests: ["pki/silo_peer_test.ts"],
   },
   {
     text: "if (proven.has(exactly)) return true;",
@@ -50,7 +50,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     text: "if (usages.length !== 1 || usages[0] !== EKU[role]) {",
     fault: "if (!usages.includes(EKU[role])) {",
-    tests: ["pki/peer_test.ts"],
+    tests: ["pki/silo_peer_test.ts"],
   },
   {
     text: "if (now >= notBefore && now <= notAfter) return null;",
@@ -60,7 +60,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     text: "if (isAuthority(extensions) || !signs) throw",
     fault: "if (isAuthority(extensions) && !signs) throw",
-    tests: ["pki/peer_test.ts"],
+    tests: ["pki/issuer_test.ts"],
   },
   {
     text: "if (number < this.#seen.number) {",

@@ -3,7 +3,8 @@ import type { Predictions } from "../../src/model/predictions.ts";
 import type { ShardFacts } from "../../src/fed/training/shard_facts.ts";
 import type { Trainer, TrainerSettings, Turn } from "../../src/fed/training/trainer.ts";
 import type { Split } from "../../src/data/shard.ts";
-import { digest, preprocessingOf } from "../../src/model/weights/model_file.ts";
+import { digest } from "../../src/files/digest.ts";
+import { preprocessingOf } from "../../src/model/weights/model_file.ts";
 import { type Layout, layoutOf } from "../../src/model/layout.ts";
 import { PURPOSE, uniforms } from "../../src/model/philox.ts";
 

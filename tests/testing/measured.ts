@@ -4,7 +4,8 @@
  */
 import { fileURLToPath } from "node:url";
 import type { AggregatorResult } from "../../src/fed/training/result.ts";
-import { digest, writeDurably } from "../../src/model/weights/model_file.ts";
+import { digest } from "../../src/files/digest.ts";
+import { writeDurably } from "../../src/files/durable.ts";
 import { SiloState } from "../../src/fed/silo/state.ts";
 import { childFlags, linesOf } from "./child.ts";
 import { freePort } from "./free_port.ts";

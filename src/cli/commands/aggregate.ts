@@ -5,23 +5,20 @@ import { checkProposal } from "../../fed/protocol/proposal.ts";
 import { readRecording, type Recorded } from "../../fed/aggregator/replay.ts";
 import { AGGREGATOR, REVOCATIONS } from "../../fed/state/folder.ts";
 import type { AggregatorResult } from "../../fed/training/result.ts";
-import { layoutOf, type NetworkName } from "../../model/layout.ts";
+import { layoutOf } from "../../model/layout.ts";
 import { initialWeights } from "../../model/weights/initial.ts";
-import type { Values } from "../options/commands.ts";
 import { formatDuration } from "../options/duration.ts";
 import { degradedLine } from "../output/degraded.ts";
 import { EventLog } from "../output/event_log.ts";
-import type { Context } from "../main.ts";
-import { UsageError } from "../options/parse.ts";
-import { proposalOf } from "../options/proposal.ts";
+import type { Context } from "../context.ts";
+import type { Values } from "../options/option.ts";
+import type { aggregate } from "../options/table/aggregate.ts";
+import { proposalOf, settingsOf } from "../options/proposal.ts";
 import { setAside } from "../output/set_aside.ts";
 import { interval, score, table } from "../output/table.ts";
 
-type AggregateValues = Values<"aggregate">;
-
 /** Runs the aggregator to the end of the run. */
-export async function run({ values, output, signal, faultPoint }: Context<AggregateValues>): Promise<void> {
-  const listen = addressOf(values.listen);
+export async function run({ values, output, signal, faultPoint }: Context<typeof aggregate>): Promise<void> {
   requireOpenFiles(); // before anything is fetched or set aside
   const origin = values.replay === undefined
     ? await fresh(values)
@@ -31,7 +28,7 @@ export async function run({ values, output, signal, faultPoint }: Context<Aggreg
   using log = await EventLog.open(values.state, output);
   const result = await runAggregator({
     ...origin,
-    listen,
+    listen: values.listen,
     tls: values.tls,
     state: values.state,
     allowSameShard: values["allow-same-shard"],
@@ -44,24 +41,12 @@ export async function run({ values, output, signal, faultPoint }: Context<Aggreg
 }
 
 /** What a new run begins with: the settings are this operator's, and looked at before any weights are fetched. */
-async function fresh(values: AggregateValues): Promise<Omit<Recorded, "recording">> {
-  const options = { ...values, silos: values.silos! };
-  const layout = layoutOf(values.network as NetworkName, { channels: values.channels as 1 | 3 });
-  const none = { kind: "random", source: "none yet", sha256: "0".repeat(64) } as const;
-  checkProposal(proposalOf(options, { ...none, layout }));
+async function fresh(values: Values<typeof aggregate>): Promise<Omit<Recorded, "recording">> {
+  const settings = settingsOf({ ...values, silos: values.silos! });
+  checkProposal(settings);
   await checkCertificate(values.tls, { role: "aggregator" });
-  const start = await initialWeights(layout, values);
-  return { proposal: proposalOf(options, start), start: start.vector };
-}
-
-/** `HOST:PORT`, `[::1]:PORT`; port 0 lets the system choose. */
-export function addressOf(text: string): { host: string; port: number } {
-  const match = /^(?:\[([0-9a-f:]+)\]|([^:[\]]+)):(\d{1,5})$/i.exec(text);
-  const port = Number(match?.[3]);
-  if (!match || port > 65535) {
-    throw new UsageError(`Cannot read --listen: expected HOST:PORT, got ${JSON.stringify(text)}.`);
-  }
-  return { host: match[1] ?? match[2], port };
+  const start = await initialWeights(layoutOf(values.network, values), values);
+  return { proposal: proposalOf(settings, start), start: start.vector };
 }
 
 /** The result as a table. */

@@ -1,11 +1,11 @@
 import type { FedEvent } from "../../fed/protocol/event.ts";
-import { PRIVATE_DIR } from "../../fed/state/private_folder.ts";
 import type { AggregatorResult } from "../../fed/training/result.ts";
-import type { Values } from "../options/commands.ts";
+import { PRIVATE_DIR } from "../../files/private.ts";
 import { type DemoHospitals, makeHospitals, SILOS } from "./demo/hospitals.ts";
 import { formatDuration } from "../options/duration.ts";
 import { EventTail, readEvents, waitForEvent } from "../output/history.ts";
-import type { Context } from "../main.ts";
+import type { Context } from "../context.ts";
+import type { demo } from "../options/table/demo.ts";
 import type { Output } from "../output/output.ts";
 import { Processes } from "./demo/processes.ts";
 import { measure, type Measured } from "./demo/scores.ts";
@@ -20,7 +20,7 @@ const BATCH = 16;
 const MARKER = ".fedx-demo";
 
 /** Three hospitals on sample radiographs, from certificates to the report. */
-export async function run({ values, output, signal }: Context<Values<"demo">>): Promise<void> {
+export async function run({ values, output, signal }: Context<typeof demo>): Promise<void> {
   const clock = new Clock();
   const dir = await emptyFolder(values.out);
   await using processes = new Processes({ logs: `${dir}/logs`, signal });

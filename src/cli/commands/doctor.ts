@@ -3,10 +3,8 @@ import type { Shard } from "../../data/shard.ts";
 import { readIdentity } from "../../fed/pki/certificate.ts";
 import { openFiles } from "../../fed/aggregator/open_files.ts";
 import type { Proposal } from "../../fed/protocol/messages.ts";
-import { type Layout, layoutOf, type NetworkName } from "../../model/layout.ts";
+import { type Layout, layoutOf } from "../../model/layout.ts";
 import { preset } from "../../model/recipe.ts";
-import { addressOf } from "./aggregate.ts";
-import type { Values } from "../options/commands.ts";
 import { type Check, failed, open } from "./doctor/check.ts";
 import { checkDisk, diskNeed, readDisk } from "./doctor/disk.ts";
 import { checkEngine, checkGpu, readGpu } from "./doctor/engine.ts";
@@ -16,16 +14,18 @@ import { aggregatorNeed, checkMemory, trainingNeed } from "./doctor/memory.ts";
 import { reach, type Reached } from "./doctor/network.ts";
 import { checkPort } from "./doctor/port.ts";
 import { checkBandwidth, checkRound, measureSteps } from "./doctor/round.ts";
-import { roleSettings } from "./doctor/settings.ts";
+import {
+  type AggregatorValues,
+  type RoleSettings,
+  roleSettings,
+  type SiloValues,
+} from "./doctor/settings.ts";
 import { checkShard, openShard } from "./doctor/shard.ts";
-import type { Limits } from "../../fed/silo/limits.ts";
-import type { Context } from "../main.ts";
-import { requireName } from "../options/names.ts";
-import { serverOf } from "./train.ts";
+import type { Context } from "../context.ts";
+import type { doctor } from "../options/table/doctor.ts";
 
 /** Looks at everything that a run needs here. Exit code 1 when something will not work. */
-export async function run({ values, output }: Context<Values<"doctor">>): Promise<number> {
-  if (values.silo !== undefined) requireName(values.silo);
+export async function run({ values, output }: Context<typeof doctor>): Promise<number> {
   const settings = await roleSettings(values);
   const machine = await readMachine();
   const add = (...found: Check[]) => {
@@ -34,7 +34,7 @@ export async function run({ values, output }: Context<Values<"doctor">>): Promis
   };
   const checks: Check[] = [];
   add(...checkMachine(machine));
-  if (settings.role === "aggregator") await aggregator(settings.values as Values<"aggregate">, machine, add);
+  if (settings.role === "aggregator") await aggregator(settings.values, machine, add);
   else await silo(settings, machine, add);
   const wrong = checks.filter((check) => check.ok === false).length;
   output.result({ role: settings.role, checks }, describe(checks, settings.role));
@@ -43,27 +43,23 @@ export async function run({ values, output }: Context<Values<"doctor">>): Promis
 
 type Add = (...found: Check[]) => void;
 
-async function aggregator(
-  values: Partial<Values<"aggregate">>,
-  machine: MachineFacts,
-  add: Add,
-): Promise<void> {
+async function aggregator(values: AggregatorValues, machine: MachineFacts, add: Add): Promise<void> {
   add(await checkIdentity(values.tls, { role: "aggregator" }), await checkRevocations(values.tls));
   add(checkClock(new Date(), null));
-  add(checkPort(addressOf(values.listen!)), checkOpenFiles(openFiles()));
-  const layout = layoutOf(values.network as NetworkName, { channels: values.channels === 3 ? 3 : 1 });
+  add(checkPort(values.listen), checkOpenFiles(openFiles()));
+  const layout = layoutOf(values.network, { channels: values.channels });
   const silos = values.silos?.length ?? 3;
-  add(...await disk(values.state!, diskNeed("aggregator", { vector: layout.length * 4, silos })));
+  add(...await disk(values.state, diskNeed("aggregator", { vector: layout.length * 4, silos })));
   const remedy = "end other programs, or use a machine with more memory";
   add(checkMemory(aggregatorNeed(), machine.available, { what: "the aggregator", remedy }));
 }
 
 async function silo(
-  settings: { role: "silo" | "aggregator" | null; values: Record<string, unknown>; accept?: Limits },
+  settings: Exclude<RoleSettings, { role: "aggregator" }>,
   machine: MachineFacts,
   add: Add,
 ): Promise<void> {
-  const values = settings.values as Partial<Values<"train">>;
+  const { values } = settings;
   const engine = await checkEngine();
   add(...engine.checks, checkGpu(await readGpu(engine.libtorch), values.device ?? "auto"));
   if (settings.role === null) {
@@ -86,7 +82,7 @@ async function silo(
   if (engine.libraries === null || memory.ok === false) {
     return add(open("speed", engine.libraries === null ? "no engine" : "too little memory to try"));
   }
-  const device = (values.device ?? "auto") as "auto" | "cpu" | "cuda";
+  const device = values.device ?? "auto";
   const threads = values.threads ?? machine.cores;
   const speed = await measureSteps(shard, { proposal, libraries: engine.libraries, device, threads });
   add(speed.check);
@@ -96,7 +92,7 @@ async function silo(
 }
 
 /** The way to the aggregator, where the settings name one and the certificate folder can be read. */
-async function tryReach(values: Partial<Values<"train">>): Promise<Reached> {
+async function tryReach(values: SiloValues): Promise<Reached> {
   const none = (check: Check): Reached => ({
     checks: [check],
     view: null,
@@ -104,10 +100,9 @@ async function tryReach(values: Partial<Values<"train">>): Promise<Reached> {
     bandwidth: null,
   });
   if (values.server === undefined) return none(open("address", "no aggregator named", "give --server"));
-  const server = serverOf(values.server);
   if (values.tls === undefined) return none(open("address", "not tried without a certificate", "give --tls"));
   try {
-    return await reach(server, await readIdentity(values.tls));
+    return await reach(values.server, await readIdentity(values.tls));
   } catch (error) {
     return none(failed("handshake", error, "put the certificate folder right first"));
   }

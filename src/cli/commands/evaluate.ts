@@ -7,8 +7,8 @@ import { LoadedPool } from "../../model/predictor.ts";
 import { loadModel } from "../../model/weights/model_file.ts";
 import { rocChart } from "../output/chart.ts";
 import { checkOutput, writeOutput } from "../output/check_output.ts";
-import type { Values } from "../options/commands.ts";
-import type { Context } from "../main.ts";
+import type { Context } from "../context.ts";
+import type { evaluate as options } from "../options/table/evaluate.ts";
 import { openPredictor } from "../options/predictor.ts";
 import { interval, score, table } from "../output/table.ts";
 
@@ -16,7 +16,7 @@ import { interval, score, table } from "../output/table.ts";
 type Point = ReturnType<typeof operatingPoint>;
 
 /** Scores a model on shards: exact AUROC per shard and pooled. */
-export async function run({ values, output, signal }: Context<Values<"evaluate">>): Promise<void> {
+export async function run({ values, output, signal }: Context<typeof options>): Promise<void> {
   if (values.plot) {
     await checkOutput(values.plot, { flag: "--plot", kind: "plot", force: values.force ?? false });
   }
@@ -68,9 +68,9 @@ export async function run({ values, output, signal }: Context<Values<"evaluate">
 }
 
 /** The rows of one split, or all. */
-function rowsOf(pool: Pool, split: string): Uint32Array {
+function rowsOf(pool: Pool, split: Split | "all"): Uint32Array {
   if (split === "all") return Uint32Array.from({ length: pool.count }, (_, row) => row);
-  return pool.rows[split as Split];
+  return pool.rows[split];
 }
 
 /** Pools `val` to fix the thresholds and applies them to the scored films; absent when either lacks a class. */

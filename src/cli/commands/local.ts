@@ -3,33 +3,29 @@ import { openShards } from "../../data/pool.ts";
 import { EngineTrainer } from "../../fed/training/engine_trainer.ts";
 import { runLocal } from "../../fed/training/local.ts";
 import type { LocalResult } from "../../fed/training/result.ts";
-import { checkOutput } from "../output/check_output.ts";
-import type { Values } from "../options/commands.ts";
-import { formatDuration } from "../options/duration.ts";
-import { layoutOf, type NetworkName } from "../../model/layout.ts";
+import { layoutOf } from "../../model/layout.ts";
 import { initialWeights } from "../../model/weights/initial.ts";
+import { checkOutput } from "../output/check_output.ts";
+import { formatDuration } from "../options/duration.ts";
 import { showEvents } from "../output/event_log.ts";
-import type { Context } from "../main.ts";
-import { proposalOf } from "../options/proposal.ts";
+import type { Context } from "../context.ts";
+import type { local } from "../options/table/local.ts";
+import { proposalOf, settingsOf } from "../options/proposal.ts";
 import { interval, score, table } from "../output/table.ts";
 
 /** Trains on one shard, or on several pooled, without federation. */
-export async function run({ values, output, signal }: Context<Values<"local">>): Promise<void> {
+export async function run({ values, output, signal }: Context<typeof local>): Promise<void> {
   await checkOutput(values.out, { flag: "--out", kind: "model", force: values.force ?? false });
   const shards = await openShards(values.shard, { signal });
-  const layout = layoutOf(values.network as NetworkName, { channels: values.channels as 1 | 3 });
-  const start = await initialWeights(layout, values);
+  const start = await initialWeights(layoutOf(values.network, values), values);
   output.line(`start: ${start.source}`);
   const rounds = values.epochs === undefined
     ? values.rounds
     : Math.ceil(values.epochs / (values["local-epochs"] ?? 1));
   const silos = namesOf(values.shard);
-  const proposal = proposalOf({ ...values, rounds, size: shards[0].size, silos }, start);
-  using trainer = await EngineTrainer.create(proposal, {
-    shards,
-    device: values.device as "auto" | "cpu" | "cuda",
-    threads: values.threads,
-  });
+  const proposal = proposalOf(settingsOf({ ...values, rounds, size: shards[0].size, silos }), start);
+  const { device, threads } = values;
+  using trainer = await EngineTrainer.create(proposal, { shards, device, threads });
   const result = await runLocal({
     ...{ trainer, proposal, start: start.vector, out: values.out, signal },
     onEvent: showEvents(output),

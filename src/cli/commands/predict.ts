@@ -5,8 +5,8 @@ import { Shard, SPLITS } from "../../data/shard.ts";
 import { LoadedPool, predict, type Predictor } from "../../model/predictor.ts";
 import { loadModel } from "../../model/weights/model_file.ts";
 import { checkOutput, SCORES_HEADER, writeOutput } from "../output/check_output.ts";
-import type { Values } from "../options/commands.ts";
-import type { Context } from "../main.ts";
+import type { Context } from "../context.ts";
+import type { predict as options } from "../options/table/predict.ts";
 import { openPredictor } from "../options/predictor.ts";
 
 /** Films decoded and scored at a time. */
@@ -15,7 +15,7 @@ const CHUNK = 128;
 const IN_FLIGHT = 3;
 
 /** Writes a logit and a probability for each film. */
-export async function run(context: Context<Values<"predict">>): Promise<number> {
+export async function run(context: Context<typeof options>): Promise<number> {
   const { values, output } = context;
   await checkOutput(values.out, { flag: "--out", kind: "scores", force: values.force ?? false });
   const started = performance.now();
@@ -39,7 +39,7 @@ interface Written {
 
 async function fromShard(
   predictor: Predictor,
-  { values, signal }: Context<Values<"predict">>,
+  { values, signal }: Context<typeof options>,
 ): Promise<Written> {
   const shard = await Shard.open(values.shard!, { verify: true });
   const names = await shard.names();
@@ -50,7 +50,7 @@ async function fromShard(
   return { lines: [`${SCORES_HEADER},split`, ...lines], failed: [] };
 }
 
-async function fromFolder(predictor: Predictor, context: Context<Values<"predict">>): Promise<Written> {
+async function fromFolder(predictor: Predictor, context: Context<typeof options>): Promise<Written> {
   const { values, output, signal } = context;
   const folder = values.images!;
   const files = await listImages(folder);

@@ -1,13 +1,13 @@
 import { checkFolder } from "../../data/image_folder.ts";
 import { findNih } from "../../data/nih.ts";
 import { type PrepareEvent, type PrepareResult, prepareShard } from "../../data/prepare.ts";
-import type { Values } from "../options/commands.ts";
-import type { Context } from "../main.ts";
-import { UsageError } from "../options/parse.ts";
+import type { Context } from "../context.ts";
+import type { prepare } from "../options/table/prepare.ts";
+import { UsageError } from "../options/usage_error.ts";
 import { table } from "../output/table.ts";
 
 /** Makes a shard of images and their labels. */
-export async function run({ values, output, signal }: Context<Values<"prepare">>): Promise<void> {
+export async function run({ values, output, signal }: Context<typeof prepare>): Promise<void> {
   const { images, size, out, salt } = values;
   const labels = values.labels ?? (await checkFolder(images), await findNih(images)).labels;
   if (labels === undefined) {

@@ -4,28 +4,24 @@ import { siloRole } from "../../fed/state/folder.ts";
 import { EngineTrainer } from "../../fed/training/engine_trainer.ts";
 import { Shard } from "../../data/shard.ts";
 import type { Libraries } from "../../model/engine.ts";
-import type { Values } from "../options/commands.ts";
 import { formatDuration } from "../options/duration.ts";
 import { findLibraries } from "../../model/libraries.ts";
 import { EventLog } from "../output/event_log.ts";
-import type { Context } from "../main.ts";
-import { requireName } from "../options/names.ts";
-import { UsageError } from "../options/parse.ts";
+import type { Context } from "../context.ts";
+import type { train } from "../options/table/train.ts";
 import { setAside } from "../output/set_aside.ts";
 import { table } from "../output/table.ts";
 
 /** Runs one silo to the end of the run. */
-export async function run(context: Context<Values<"train">>): Promise<void> {
+export async function run(context: Context<typeof train>): Promise<void> {
   const { values, accept, output, signal, faultPoint } = context;
-  requireName(values.silo);
   const state = values.state ?? `fedx-state/${values.silo}`;
-  const server = serverOf(values.server);
   let opened: { shard: Shard; libraries: Libraries };
   if (values.new) await setAside(state, { role: siloRole(values.silo), output });
   using log = await EventLog.open(state, output);
   const result = await runSilo({
     silo: values.silo,
-    server,
+    server: values.server,
     tls: values.tls,
     state,
     wait: values.wait,
@@ -37,11 +33,12 @@ export async function run(context: Context<Values<"train">>): Promise<void> {
     async trainer(proposal, { number }) {
       const { shard, libraries } = opened;
       output.line(describe(proposal));
+      const { device, threads } = values;
       return await EngineTrainer.create(proposal, {
         shards: [shard],
         silo: number,
-        device: values.device as "auto" | "cpu" | "cuda",
-        threads: values.threads,
+        device,
+        threads,
         libraries,
       });
     },
@@ -54,12 +51,6 @@ export async function run(context: Context<Values<"train">>): Promise<void> {
     `${result.rounds} rounds, ${result.examples} examples in ${formatDuration(result.seconds)}\n` +
       `model: ${result.model}\nsha256: ${result.sha256}`,
   );
-}
-
-/** @throws {UsageError} unless it is an https address. */
-export function serverOf(text: string): URL {
-  if (URL.canParse(text) && new URL(text).protocol === "https:") return new URL(text);
-  throw new UsageError(`Cannot read --server: expected https://HOST:PORT, got ${JSON.stringify(text)}.`);
 }
 
 /** The proposal as a table: what this hospital is asked to do. */

@@ -1,12 +1,11 @@
-import { fileURLToPath } from "node:url";
+import { readTextIfThere } from "../../files/exists.ts";
 import { WIRE_VERSION } from "../../fed/protocol/messages.ts";
+import { BUILT } from "../../model/libraries.ts";
 import { aboutShim, shimFile } from "../../shim/libtorch/flavour.ts";
-import { lastLibtorch, type Libtorch, readText } from "../../shim/libtorch/find.ts";
-import type { Values } from "../options/commands.ts";
-import type { Context } from "../main.ts";
-
-/** The program's version. */
-export const VERSION = "0.1.0";
+import { lastLibtorch, type Libtorch } from "../../shim/libtorch/find.ts";
+import { VERSION } from "../../version.ts";
+import type { Context } from "../context.ts";
+import type { version } from "../options/table/version.ts";
 
 /** A shim of the engine as tools/native.ts wrote it down when it was built. */
 interface Shim {
@@ -16,7 +15,7 @@ interface Shim {
 }
 
 /** Prints what this program is made of; opens no library and starts no program, so that it answers at once. */
-export async function run({ output }: Context<Values<"version">>): Promise<void> {
+export async function run({ output }: Context<typeof version>): Promise<void> {
   const build = Deno.env.get("FEDX_BUILD") ?? null;
   const shims = await builtShims();
   const found = await lastLibtorch();
@@ -39,9 +38,8 @@ function describe(found: Libtorch | null): string {
 }
 
 async function builtShims(): Promise<Shim[]> {
-  const texts = (["cpu", "cuda"] as const).map((flavour) => {
-    const name = aboutShim(shimFile(flavour));
-    return readText(fileURLToPath(new URL(`../../native/build/${name}`, import.meta.url)));
-  });
-  return (await Promise.all(texts)).filter((text) => text !== "").map((text) => JSON.parse(text) as Shim);
+  const texts = (["cpu", "cuda"] as const).map((flavour) =>
+    readTextIfThere(`${BUILT}${aboutShim(shimFile(flavour))}`)
+  );
+  return (await Promise.all(texts)).filter((text) => text !== null).map((text) => JSON.parse(text) as Shim);
 }

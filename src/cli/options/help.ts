@@ -1,60 +1,112 @@
-import { type CommandName, COMMANDS } from "./commands.ts";
-import type { Command, Option } from "./option.ts";
+import { COMMANDS, EVERYWHERE } from "./commands.ts";
+import type { Command, Option, Table } from "./option.ts";
+import { wrap } from "./wrap.ts";
 
-const entries = () => Object.entries(COMMANDS) as [CommandName, Command][];
-const plain = (usage: string) => usage.replaceAll("\\|", "|");
-
-/** What `fedx --help` prints. */
-export function overview(): string {
-  const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length)) + 2;
+/** What `fedx --help` and `fedx help` print. */
+export function overview(commands: Table = COMMANDS): string {
+  const width = Math.max(...Object.keys(commands).map((name) => name.length)) + 2;
   return [
     "fedx: hospitals train one chest-radiograph model together; no film leaves any of them.",
     "",
-    ...entries().map(([name, command]) => `  fedx ${name.padEnd(width)}${command.summary}`),
+    ...Object.entries(commands).map(([name, { summary }]) => `  fedx ${name.padEnd(width)}${summary}`),
     "",
-    "`fedx COMMAND --help` explains one. Every command takes --json: one JSON object on stdout.",
+    "`fedx help COMMAND` explains one, `fedx COMMAND -h` in short. Every command takes --json: one JSON object " +
+    "on stdout.",
     "Exit codes: 0 done, 1 failed, 2 usage. Research use only, not a medical device.",
   ].join("\n");
 }
 
-/** What `fedx NAME --help` prints. */
-export function commandHelp(name: CommandName): string {
-  const command: Command = COMMANDS[name];
-  const rows = Object.entries(command.options).map(([key, option]) => [left(key, option), right(option)]);
-  rows.push(["--json", "print one JSON object on stdout"], ["--help", "print this"]);
-  const width = Math.max(...rows.map(([start]) => start.length)) + 2;
+/** What `fedx COMMAND -h` prints: one line an option. */
+export function shortHelp(name: string, commands: Table = COMMANDS): string {
+  const rows = rowsOf(commands[name]).map(([term, option]) => [term, oneLine(option)]);
+  const width = Math.max(...rows.map(([term]) => term.length)) + 2;
+  return page(name, commands[name], rows.map(([term, text]) => `  ${term.padEnd(width)}${text}`));
+}
+
+/** What `fedx help COMMAND` and `fedx COMMAND --help` print: the same options with all that there is to say. */
+export function longHelp(name: string, commands: Table = COMMANDS): string {
+  const command = commands[name];
+  const rows = rowsOf(command).map(([term, option]) => {
+    const texts = [oneLine(option), ...option.more === undefined ? [] : [option.more]];
+    return [
+      `  ${term}`,
+      ...texts.flatMap((text) => wrap(text.split(" "), WIDTH - 6)).map((line) => `      ${line}`),
+    ]
+      .join("\n");
+  });
+  return page(name, command, rows.flatMap((row, at) => at === 0 ? [row] : ["", row]));
+}
+
+/** Columns of help. */
+const WIDTH = 100;
+
+function page(name: string, command: Command, rows: string[]): string {
   return [
-    `${plain(command.usage)}`,
+    ...wrap(usageOf(name, command), WIDTH, "    "),
     "",
     `  ${command.summary}`,
     "",
-    ...rows.map(([start, rest]) => `  ${start.padEnd(width)}${rest}`),
-    ...(command.either ?? []).map((group) =>
-      `\nExactly one of ${group.map((key) => `--${key}`).join(", ")} is needed.`
-    ),
+    ...rows,
+    ...eitherOf(command).map((sentence) => `\n${sentence}`),
     "",
     `Example: ${command.example}`,
   ].join("\n");
 }
 
-function left(key: string, option: Option): string {
+/** How a command is written, in parts that stay together: what it needs, then what may be left out. */
+export function usageOf(name: string, command: Command): string[] {
+  const { options, positional = {}, either = [] } = command;
+  const grouped = new Set(either.flat());
+  const free = Object.entries(options).filter(([key]) => !grouped.has(key));
+  return [
+    `fedx ${name}`,
+    ...Object.keys(positional),
+    ...free.filter(([, option]) => option.required).map((entry) => written(...entry)),
+    ...either.map((group) => `(${group.map((key) => written(key, options[key])).join(" | ")})`),
+    ...free.filter(([, option]) => !option.required).map((entry) => `[${written(...entry)}]`),
+  ];
+}
+
+function written(key: string, option: Option): string {
+  return `${termOf(key, option)}${option.kind === "paths" || option.kind === "hosts" ? " …" : ""}`;
+}
+
+/** How an option is written. */
+export function termOf(key: string, option: Option): string {
   return option.kind === "flag" ? `--${key}` : `--${key} ${option.value ?? "VALUE"}`;
 }
 
-function right(option: Option): string {
-  const notes = [
-    option.required ? "required" : "",
-    option.choices ? option.choices.join(", ") : "",
-    option.default !== undefined ? `default ${option.default}` : "",
-  ].filter((note) => note !== "");
-  return notes.length === 0 ? option.help : `${option.help} (${notes.join("; ")})`;
+/** A command's arguments and options, those of every command last, each after how it is written. */
+function rowsOf({ positional, options }: Command): [string, Option][] {
+  const named = Object.entries({ ...options, ...EVERYWHERE });
+  return [
+    ...Object.entries(positional ?? {}),
+    ...named.map(([key, option]): [string, Option] => [termOf(key, option), option]),
+  ];
 }
 
-/** README's table of commands, in Markdown; a test compares the two. */
-export function commandTable(): string {
-  return [
-    "| command | does | `--json` has at least |",
-    "| --- | --- | --- |",
-    ...entries().map(([, command]) => `| \`${command.usage}\` | ${command.summary} | ${command.json} |`),
-  ].join("\n");
+/** Which options exclude each other, a sentence for each group. */
+export function eitherOf(command: Command): string[] {
+  return (command.either ?? []).map((group) =>
+    `Exactly one of ${group.map((key) => `--${key}`).join(", ")} is needed.`
+  );
+}
+
+/** What an option means, whether it must be given, and what it may be. */
+function oneLine(option: Option): string {
+  return withNotes(option, [
+    option.required ? "required" : "",
+    option.choices?.join(", ") ?? "",
+    option.default === undefined ? "" : `default ${option.default}`,
+  ]);
+}
+
+/** What an option means and what it may be. */
+export function choicesOf(option: Option): string {
+  return withNotes(option, [option.choices?.join(", ") ?? ""]);
+}
+
+function withNotes(option: Option, notes: string[]): string {
+  const known = notes.filter((note) => note !== "");
+  return known.length === 0 ? option.help : `${option.help} (${known.join("; ")})`;
 }

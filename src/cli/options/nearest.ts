@@ -1,3 +1,4 @@
+// Why no package: it would replace the dozen lines of `distance`, and have to be pinned and carried in the one file.
 /** The one of `names` that needs the fewest edits to become `word`, or undefined when none is near. */
 export function nearest(word: string, names: readonly string[]): string | undefined {
   const ranked = names.map((name) => ({ name, edits: distance(word, name) })).sort((a, b) =>

@@ -1,157 +1,110 @@
-// Why: what an option and a command are, apart from which ones there are.
+// Why: what an option and a command are, apart from which ones there are and from what is made of them.
 
-/** How a value is written and read: `path` is taken relative to the file or folder it was named in. */
-export type Kind = "text" | "path" | "integer" | "number" | "duration" | "flag" | "list" | "paths" | "texts";
+/** Where the aggregator listens. */
+export interface Address {
+  host: string;
+  port: number;
+}
+
+/** The kinds of option, each with what it is inside the program. */
+export interface Kinds {
+  text: string;
+  /** Relative to the working folder, or to the folder of the settings file that names it. */
+  path: string;
+  integer: number;
+  number: number;
+  /** Seconds; written `90s`, `20m` or `1h`. */
+  duration: number;
+  flag: boolean;
+  /** Names with commas between. */
+  list: string[];
+  /** Paths, from an option that may be repeated. */
+  paths: string[];
+  /** DNS names or addresses, from an option that may be repeated. */
+  hosts: string[];
+  /** A name that may stand in a certificate, as a key and as a folder. */
+  name: string;
+  /** `HOST:PORT`. */
+  address: Address;
+  /** `https://HOST:PORT`. */
+  url: URL;
+}
 
 /** One `--option`, or one key of fedx.toml under the same name with `_` for `-`. */
 export interface Option {
-  kind: Kind;
+  kind: keyof Kinds;
   /** The value's name in help, e.g. `DIR`. */
   value?: string;
+  /** One line without a full stop, for every list of options. */
   help: string;
+  /** Whole sentences for `fedx help COMMAND`, `--help` and docs/commands.md. */
+  more?: string;
+  /** As it would be written on the command line. */
   default?: string | number | boolean;
-  required?: boolean;
-  choices?: readonly string[];
+  required?: true;
+  choices?: readonly (string | number)[];
   /** Values of a path option that are words, not paths. */
   words?: readonly string[];
   /** Inclusive lower and upper bound of a number. */
   range?: readonly [number, number];
+  /** The value in the file that `fedx init` writes, `NAME` standing for the silo's name. @default `default` */
+  sample?: string | number | boolean | readonly string[];
+  /** `fedx init` writes the key for the operator to fill in; the others stand there as comments. */
+  fill?: true;
+  /** Only the command line may say it, never fedx.toml. */
+  flagOnly?: true;
 }
 
-/** One command: everything that parsing, help and documentation need. Its code is in the file of its name. */
+/** Options by their names, without the dashes. */
+export type Options = Readonly<Record<string, Option>>;
+
+/** One command: everything that parsing, help, fedx.toml and the documentation need. */
 export interface Command {
+  /** One line without a full stop. */
   summary: string;
-  usage: string;
   example: string;
-  options: Record<string, Option>;
-  /** Names of positional arguments, all required. */
-  positional?: readonly string[];
+  options: Options;
+  /** Arguments without a name, in their order; all are required. */
+  positional?: Options;
   /** Groups of options of which exactly one must be given. */
   either?: readonly (readonly string[])[];
   /** The section of fedx.toml that holds this command's options. */
   section?: "run" | "silo";
+  /** The same command goes on where a signal stopped it, so that being stopped is no failure. */
+  resumable?: true;
   /** What stdout's JSON object has at least under --json. */
   json: string;
 }
 
-/** Where a command computes. */
-export const ENGINE = {
-  device: {
-    kind: "text",
-    value: "NAME",
-    help: "where to compute",
-    choices: ["auto", "cpu", "cuda"],
-    default: "auto",
-  },
-  threads: {
-    kind: "integer",
-    value: "N",
-    help: "CPU threads (default: the cores this process may use)",
-    range: [1, 256],
-  },
-} as const satisfies Record<string, Option>;
+/** Commands by their names, in the order in which help lists them. */
+export type Table = Readonly<Record<string, Command>>;
 
-/** What a command that only scores computes with, and where. */
-export const SCORING = {
-  engine: {
-    kind: "text",
-    value: "NAME",
-    help: "what computes; tfjs needs no libtorch, has one thread and cannot train",
-    choices: ["libtorch", "tfjs"],
-    default: "libtorch",
-  },
-  ...ENGINE,
-} as const satisfies Record<string, Option>;
+/** What an option is inside the program. */
+type Value<O extends Option> = O extends { choices: readonly (infer C)[] } ? C : Kinds[O["kind"]];
 
-/** How a model starts and is trained: the options that `aggregate` and `local` share. */
-export const TRAINING = {
-  recipe: {
-    kind: "text",
-    value: "NAME",
-    help: "preset of the training numbers",
-    choices: ["default", "deck"],
-    default: "default",
-  },
-  lr: { kind: "number", value: "X", help: "peak learning rate in place of the preset's", range: [1e-8, 10] },
-  batch: {
-    kind: "integer",
-    value: "N",
-    help: "images per step in place of the preset's",
-    range: [1, 4096],
-  },
-  augment: { kind: "flag", help: "flip, rotation and brightness on (--no-augment: off)" },
-  bn: {
-    kind: "text",
-    value: "MODE",
-    help: "BatchNorm statistics across silos",
-    choices: ["average", "frozen"],
-  },
-  network: {
-    kind: "text",
-    value: "NAME",
-    help: "network",
-    choices: ["efficientnet_b0"],
-    default: "efficientnet_b0",
-  },
-  channels: { kind: "integer", value: "N", help: "input channels", choices: ["1", "3"], default: 1 },
-  init: {
-    kind: "path",
-    value: "imagenet|random|FILE",
-    help: "start of the model",
-    words: ["imagenet", "random"],
-    default: "imagenet",
-  },
-  weights: { kind: "path", value: "FILE", help: "torchvision file for --init imagenet (or FEDX_WEIGHTS)" },
-  seed: {
-    kind: "integer",
-    value: "N",
-    help: "seed of everything random",
-    range: [0, 4294967295],
-    default: 0,
-  },
-  "local-epochs": { kind: "integer", value: "N", help: "passes per round", range: [1, 1000] },
-} as const satisfies Record<string, Option>;
+/** The typed values of some options: required and defaulted ones are there, the others may be missing. */
+export type OptionValues<O extends Options> =
+  & { -readonly [K in keyof O as O[K] extends Always ? K : never]: Value<O[K]> }
+  & { -readonly [K in keyof O as O[K] extends Always ? never : K]?: Value<O[K]> };
+type Always = { required: true } | { default: string | number | boolean };
 
-/** The option of a command that writes a file. */
-export const FORCE = {
-  kind: "flag",
-  help: "replace a file of any other kind",
-} as const satisfies Option;
+/** What a command's `run` gets. */
+export type Values<C extends Command> =
+  & OptionValues<C["options"]>
+  & (C extends { positional: infer P extends Options } ? { -readonly [K in keyof P]: Value<P[K]> } : unknown);
 
-/** The option of a role; never in the settings file, where every restart would begin a new run. */
-export const NEW = {
-  kind: "flag",
-  help: "begin another run; the state of the last one is moved aside",
-} as const satisfies Option;
+/** The same option for a command that can do without it. */
+export function optional<O extends Option>(option: O): Omit<O, "required" | "default"> {
+  const { required: _required, default: _default, ...rest } = option;
+  return rest;
+}
 
-/** A model to score. */
-export const MODEL = {
-  kind: "path",
-  value: "FILE",
-  help: "model.safetensors written by fedx",
-  required: true,
-} as const satisfies Option;
+/** The key of an option in a settings file. */
+export function keyOf(name: string): string {
+  return name.replaceAll("-", "_");
+}
 
-/** Whose certificate it is. */
-export const ROLE = {
-  kind: "text",
-  value: "ROLE",
-  help: "silo or aggregator",
-  choices: ["silo", "aggregator"],
-  required: true,
-} as const satisfies Option;
-
-/** Where an aggregator answers. */
-export const HOST = {
-  kind: "texts",
-  value: "H",
-  help: "DNS name or address of the aggregator (default: localhost)",
-} as const satisfies Option;
-
-/** The certificate authority. */
-export const CA = {
-  kind: "path",
-  value: "CA",
-  help: "folder of the authority",
-  required: true,
-} as const satisfies Option;
+/** The options of a command that a settings file may hold, under their names on the command line. */
+export function inFile(command: Command): [string, Option][] {
+  return Object.entries(command.options).filter(([, option]) => !option.flagOnly);
+}

@@ -7,14 +7,13 @@ import { Engine, NativeError } from "../../model/engine.ts";
 import { findLibraries } from "../../model/libraries.ts";
 import type { Model, Predictor } from "../../model/predictor.ts";
 import { TfjsPredictor } from "../../model/tfjs/predictor.ts";
-import { UsageError } from "./parse.ts";
+import { isRefusal, refusal } from "../../refusal.ts";
+import type { OptionValues } from "./option.ts";
+import type { SCORING } from "./table/engine.ts";
+import { UsageError } from "./usage_error.ts";
 
-/** The options that choose what scores; texts as the command table admits them. */
-export interface EngineChoice {
-  engine: string;
-  device: string;
-  threads: number | undefined;
-}
+/** The options that choose what scores. */
+export type EngineChoice = OptionValues<typeof SCORING>;
 
 /**
  * Opens the engine that the options name, with a model's weights.
@@ -28,11 +27,8 @@ export async function openPredictor(model: Model, choice: EngineChoice): Promise
     return await TfjsPredictor.create(model);
   }
   const libraries = await findLibraries().catch(nameTfjs);
-  return await Engine.open(model, {
-    libraries,
-    device: choice.device as "auto" | "cpu" | "cuda",
-    threads: choice.threads,
-  }).catch((error) => {
+  const { device, threads } = choice;
+  return await Engine.open(model, { libraries, device, threads }).catch((error) => {
     if (error instanceof NativeError && error.op === "dlopen") nameTfjs(error);
     throw error;
   });
@@ -48,7 +44,10 @@ function refuseFor(choice: EngineChoice, asked: { device: boolean; threads: bool
   }
 }
 
+/** Passes a refusal on with the second way beside its own remedy. */
 function nameTfjs(cause: Error): never {
-  const reason = cause.message.trim().replace(/\.$/, "");
-  throw new Error(`${reason}; or score without libtorch: --engine tfjs.`, { cause });
+  if (!isRefusal(cause)) throw cause;
+  const { what, expected, got, remedy } = cause;
+  const either = `${remedy}; or score without libtorch: --engine tfjs`;
+  throw refusal(Error, { what, expected, got, remedy: either }, { cause });
 }

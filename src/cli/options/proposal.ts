@@ -1,46 +1,75 @@
 import { ascii } from "../../fed/protocol/ascii.ts";
 import { type Proposal, WIRE_VERSION } from "../../fed/protocol/messages.ts";
-import { preprocessingOf } from "../../model/weights/model_file.ts";
-import type { NetworkName } from "../../model/layout.ts";
+import type { RunSettings } from "../../fed/protocol/proposal.ts";
+import { preset, type Recipe } from "../../model/recipe.ts";
 import type { InitialWeights } from "../../model/weights/initial.ts";
-import { recipeOf, type RecipeOptions } from "./recipe.ts";
+import { preprocessingOf } from "../../model/weights/model_file.ts";
+import { parseDuration } from "./duration.ts";
+import type { OptionValues } from "./option.ts";
+import { aggregate } from "./table/aggregate.ts";
+import type { TRAINING } from "./table/training.ts";
 
-/** What `aggregate` and `local` say about a run. */
-export interface ProposalOptions extends RecipeOptions {
-  network: string;
+/** What `aggregate` and `local` say about training. */
+type TrainingValues = OptionValues<typeof TRAINING>;
+
+/** What `aggregate` and `local` say about a run; what only `aggregate` says may be missing. */
+export interface RunValues extends Omit<TrainingValues, "init" | "weights"> {
   size: number;
-  seed: number;
   silos: string[];
   rounds?: number;
-  /** Seconds. */
+  /** Seconds, as all times here. */
   budget?: number;
   quorum?: number;
   "round-timeout"?: number;
   "join-timeout"?: number;
 }
 
-/** Every setting of a run: what the silos get. */
-export function proposalOf(options: ProposalOptions, start: Omit<InitialWeights, "vector">): Proposal {
-  const { channels } = start.layout;
-  const recipe = recipeOf(options);
+/** Every setting of a run but its first weights, which may have to be fetched. */
+export function settingsOf(values: RunValues): RunSettings {
+  const recipe = recipeOf(values);
   return {
     version: 2,
     wire: WIRE_VERSION,
-    network: options.network as NetworkName,
-    size: options.size,
-    channels,
-    preprocessing: preprocessingOf(channels),
+    network: values.network,
+    size: values.size,
+    channels: values.channels,
+    preprocessing: preprocessingOf(values.channels),
     labelRule: "any-finding",
     recipe,
-    seed: options.seed,
-    rounds: options.rounds ?? null,
-    budget: options.budget ?? null,
+    seed: values.seed,
+    rounds: values.rounds ?? null,
+    budget: values.budget ?? null,
     localEpochs: recipe.localEpochs,
-    silos: options.silos,
-    quorum: options.quorum ?? options.silos.length,
-    roundTimeout: options["round-timeout"] ?? null,
-    joinTimeout: options["join-timeout"] ?? 3600,
-    init: { kind: start.kind, source: ascii(start.source), sha256: start.sha256 },
+    silos: values.silos,
+    quorum: values.quorum ?? values.silos.length,
+    roundTimeout: values["round-timeout"] ?? null,
+    joinTimeout: values["join-timeout"] ?? parseDuration(aggregate.options["join-timeout"].default),
     histogram: { bins: 62, low: -8, high: 8 },
   };
+}
+
+/** The settings with the weights that round 1 starts from. State files keep this order of keys. */
+export function proposalOf(
+  settings: RunSettings,
+  { kind, source, sha256 }: Pick<InitialWeights, "kind" | "source" | "sha256">,
+): Proposal {
+  const { histogram, ...rest } = settings;
+  return { ...rest, init: { kind, source: ascii(source), sha256 }, histogram };
+}
+
+/** What `--augment` switches on: the numbers of `deck`. */
+const AUGMENT = preset("deck").augment;
+const NO_AUGMENT: Recipe["augment"] = { flip: false, rotation: 0, brightness: 0, contrast: 0 };
+
+/** A preset with the numbers that the operator gave. */
+function recipeOf(
+  values: Pick<TrainingValues, "recipe" | "lr" | "batch" | "augment" | "bn" | "local-epochs">,
+): Recipe {
+  return preset(values.recipe, {
+    ...values.lr !== undefined && { lr: values.lr },
+    ...values.batch !== undefined && { batch: values.batch },
+    ...values.augment !== undefined && { augment: values.augment ? AUGMENT : NO_AUGMENT },
+    ...values.bn !== undefined && { bn: values.bn },
+    ...values["local-epochs"] !== undefined && { localEpochs: values["local-epochs"] },
+  });
 }

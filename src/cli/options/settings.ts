@@ -1,48 +1,49 @@
 // Why: one place decides which of flag, file and default wins, and says what is missing.
-import { type CommandName, COMMANDS } from "./commands.ts";
-import type { Command } from "./option.ts";
 import type { Limits } from "../../fed/silo/limits.ts";
-import { CONFIG_FILE, readSection, type Section } from "./config.ts";
-import { readValue, UsageError } from "./parse.ts";
+import { COMMANDS } from "./commands.ts";
+import { readValue } from "./kinds.ts";
+import type { Command, Table } from "./option.ts";
+import { CONFIG_FILE, readConfig, readSection, type Section } from "./toml.ts";
+import { UsageError } from "./usage_error.ts";
 
-/** A command's complete values, and what only the settings file can say. */
+/** A command's values, and what only the settings file can say. */
 export interface Settings {
   values: Record<string, unknown>;
   accept?: Limits;
 }
 
 /**
- * Merges flags over the settings file over defaults.
+ * A command's complete values: flags over the settings file over defaults.
  *
  * @throws {UsageError} naming every required option that neither gives, and the command that writes a file with them.
  */
-export async function settle(name: CommandName, given: Record<string, unknown>): Promise<Settings> {
-  const command: Command = COMMANDS[name];
-  const section = command.section ? await fileSection(command, given) : undefined;
+export async function settle(
+  name: string,
+  given: Record<string, unknown>,
+  commands: Table = COMMANDS,
+): Promise<Settings> {
+  const command = commands[name];
+  const config = command.section && await readConfig(given.config as string | undefined);
+  const silo = given.silo as string | undefined;
+  const section = config ? readSection(config, { command, silo, commands }) : undefined;
+  const merged = merge(command, given, section);
+  require(name, command, merged.values, section);
+  return merged;
+}
+
+/** Merges flags over a section of the settings file over defaults; what nobody says is missing. */
+export function merge(command: Command, given: Record<string, unknown>, section?: Section): Settings {
   const fromFile = { ...section?.values };
   for (const group of command.either ?? []) {
     if (group.some((key) => given[key] !== undefined)) { for (const key of group) delete fromFile[key]; }
   }
   const values: Record<string, unknown> = { ...fromFile, ...given };
-  require(name, command, values, section);
   for (const [key, option] of Object.entries(command.options)) {
     if (values[key] === undefined && option.default !== undefined) {
       values[key] = readValue(`--${key}`, option, option.default);
     }
   }
   return { values, accept: section?.accept };
-}
-
-async function fileSection(command: Command, given: Record<string, unknown>): Promise<Section | undefined> {
-  const file = (given.config as string | undefined) ?? CONFIG_FILE;
-  const text = await Deno.readTextFile(file).catch((cause) => {
-    if (given.config === undefined && cause instanceof Deno.errors.NotFound) return undefined;
-    throw new UsageError(`Cannot read ${file}: ${cause.message}; \`fedx init --out ${file}\` writes one.`, {
-      cause,
-    });
-  });
-  if (text === undefined) return undefined;
-  return readSection(text, { file, command, silo: given.silo as string | undefined });
 }
 
 function require(name: string, command: Command, values: Record<string, unknown>, section?: Section) {

@@ -1,6 +1,6 @@
 // Why: a run of twenty minutes must not end at a folder that is not there, nor replace a file of the operator's.
 import { dirname } from "node:path";
-import { writeDurably } from "../../model/weights/model_file.ts";
+import { writeDurably } from "../../files/durable.ts";
 
 /** The first line of `predict --out`; a shard's rows have a column more. */
 export const SCORES_HEADER = "Image Index,logit,probability";
@@ -71,7 +71,7 @@ export async function writeOutput(path: string, text: string): Promise<void> {
   if (found !== null && !(found.isFile && await mayReplace(path))) {
     return await Deno.writeTextFile(path, text);
   }
-  await writeDurably(path, new TextEncoder().encode(text), { mode: (found?.mode ?? 0o666) & 0o777 });
+  await writeDurably(path, text, { mode: (found?.mode ?? 0o666) & 0o777 });
 }
 
 async function mayReplace(path: string): Promise<boolean> {

@@ -1,7 +1,9 @@
 // Why: roles report events and print nothing; here they become lines for people and a file for programs.
+import { writeAllSync } from "../../files/whole.ts";
 import type { FedEvent } from "../../fed/protocol/event.ts";
-import { nameFullDisk } from "../../fed/state/durable.ts";
-import { makePrivateFolder, PRIVATE_FILE } from "../../fed/state/private_folder.ts";
+import { nameFullDisk } from "../../fed/state/full_disk.ts";
+import { makePrivateFolder } from "../../fed/state/private_folder.ts";
+import { PRIVATE_FILE } from "../../files/private.ts";
 import { formatDuration } from "../options/duration.ts";
 import type { Output } from "./output.ts";
 import { score } from "./table.ts";
@@ -43,7 +45,7 @@ export class EventLog implements Disposable {
   #append(line: string): void {
     const bytes = new TextEncoder().encode(line);
     try {
-      for (let done = 0; done < bytes.length;) done += this.#file.writeSync(bytes.subarray(done));
+      writeAllSync(this.#file, bytes);
       this.#size += bytes.length;
       if (this.#lost > 0) this.#output.line(`events.jsonl is written again; ${this.#lost} lines are missing`);
       this.#lost = 0;

@@ -4,21 +4,22 @@
  * It may be killed at any moment: every step is committed before anyone hears of it, and a restart with
  * the same proposal goes on from the last committed one.
  */
-import { digest, writeDurably } from "../../model/weights/model_file.ts";
+import { digest } from "../../files/digest.ts";
+import { writeDurably } from "../../files/durable.ts";
 import { type Layout, layoutOf } from "../../model/layout.ts";
 import { Admission, type ListMemory, type SeenLists } from "../pki/admission.ts";
 import { SILENCE } from "./attendance.ts";
 import { ascii } from "../protocol/ascii.ts";
 import { AggregatorState } from "./state.ts";
 import { absent, closeRun, unfinished } from "./closing.ts";
-import { FAILURES, ProtocolError } from "../protocol/errors.ts";
+import { ProtocolError } from "../protocol/errors.ts";
 import { type OnEvent, safely } from "../protocol/event.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
-import { nameFullDisk } from "../state/durable.ts";
+import { nameFullDisk } from "../state/full_disk.ts";
 import { handlerOf } from "./handlers.ts";
 import { requireOpenFiles } from "./open_files.ts";
 import { checkProposal, checkSame } from "../protocol/proposal.ts";
-import { newRunId, type Proposal, type Row } from "../protocol/messages.ts";
+import { newRunId, type Proposal, type RoundSettings } from "../protocol/messages.ts";
 import { freezePlan, gather, lacking, type Wanted } from "./quorum.ts";
 import type { AggregatorResult } from "../training/result.ts";
 import { abandonTime, closeRow, openRow } from "./rounds.ts";
@@ -195,7 +196,7 @@ async function listen(run: Run, { identity }: Credentials, options: AggregatorOp
 }
 
 /** The updates of a row, until the end of the budget. */
-function wantedOf(run: Run, { round, roster }: Row, signal?: AbortSignal): Wanted {
+function wantedOf(run: Run, { round, roster }: RoundSettings, signal?: AbortSignal): Wanted {
   const has = (silo: string) => run.state.receipt(round, silo) !== null;
   return { what: "updates", round, roster: () => roster, has, giveUp: abandonTime(run), signal };
 }
@@ -210,7 +211,7 @@ function abandon(run: Run, wanted: Wanted): number {
 /** Failures whose values are one hospital's counts or speed: the others are told without them. */
 const NUMBERS: ReadonlySet<string> = new Set(["share_too_large", "budget_over"]);
 
-const withoutNumbers = ({ code, remedy }: ProtocolError) => `${FAILURES[code].text} (remedy: ${remedy})`;
+const withoutNumbers = ({ what, remedy }: ProtocolError) => `${what} (remedy: ${remedy})`;
 
 /** Tells the silos that are there until they have left, for a few seconds; what is committed stays, so a restart goes on. */
 async function fail(run: Run, error: ProtocolError, signal?: AbortSignal): Promise<void> {

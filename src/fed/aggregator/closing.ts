@@ -4,7 +4,8 @@
 import { saveModel } from "../../model/weights/model_file.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { leaveOutAt } from "../maths/pace.ts";
-import { fileDigest, readAt } from "../state/durable.ts";
+import { fileDigest } from "../../files/digest.ts";
+import { readAt } from "../../files/whole.ts";
 import { freeGarbage } from "../wire/garbage.ts";
 import { missingRounds } from "./missing.ts";
 import { gather, lacking, quorumOf, settled, timeoutAt, type Wanted } from "./quorum.ts";

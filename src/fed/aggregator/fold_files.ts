@@ -7,8 +7,8 @@ import { type FileHandle, open } from "node:fs/promises";
 import type { Layout } from "../../model/layout.ts";
 import { foldStretch, type WeightedDelta } from "../maths/exact_sum.ts";
 import { ProtocolError } from "../protocol/errors.ts";
-import { writeAll } from "../state/durable.ts";
-import { PRIVATE_FILE } from "../state/private_folder.ts";
+import { writeAll } from "../../files/whole.ts";
+import { PRIVATE_FILE } from "../../files/private.ts";
 import type { Scale } from "../protocol/messages.ts";
 
 /** Most f32 values read from a file at a time: 1 MiB. */

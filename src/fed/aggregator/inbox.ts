@@ -9,10 +9,12 @@
 import { createHash, type Hash } from "node:crypto";
 import { checkDelta } from "../maths/exact_sum.ts";
 import { ProtocolError } from "../protocol/errors.ts";
-import { readAt, removeIfThere, renameDurable, syncFile, writeAll } from "../state/durable.ts";
+import { readAt, writeAll } from "../../files/whole.ts";
+import { removeIfThere } from "../../files/exists.ts";
+import { renameDurably, syncFile } from "../../files/durable.ts";
 import { FrameReader } from "../protocol/frame.ts";
-import { PRIVATE_FILE } from "../state/private_folder.ts";
-import type { Receipt, Row, UpdateProgress, UpdateStart } from "../protocol/messages.ts";
+import { PRIVATE_FILE } from "../../files/private.ts";
+import type { Receipt, RoundSettings, UpdateProgress, UpdateStart } from "../protocol/messages.ts";
 import type { Run } from "./run.ts";
 import { SLOTS, Slots } from "../wire/slots.ts";
 import { RANGE_LIMIT } from "../wire/exchange.ts";
@@ -134,7 +136,7 @@ export class Inbox {
   }
 
   /** @throws {ProtocolError} `round_closed`, `no_round`. */
-  #checkOpen(round: number): Row {
+  #checkOpen(round: number): RoundSettings {
     const row = this.#run.open?.row;
     const { phase, rounds, folding } = this.#run;
     const closed = round <= Math.max(rounds, folding) || phase !== "round";
@@ -253,7 +255,7 @@ export class Inbox {
         await removeIfThere(partial);
         throw new ProtocolError("digest_mismatch", { expected: sha256, got });
       }
-      await renameDurable(partial, whole);
+      await renameDurably(partial, whole);
       this.#checkOpen(round);
       const receipt: Receipt = { run, round, silo, sha256, examples };
       this.#run.state.count(receipt);

@@ -4,6 +4,7 @@
  * Below the quorum nothing is closed: the same row opens again and what has counted stays counted, until the join
  * timeout, counted from the first re-opening, is over.
  */
+import { median } from "../maths/median.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { planOf } from "./join.ts";
 import { planId } from "../protocol/messages.ts";
@@ -96,7 +97,7 @@ export async function gather(run: Run, wanted: Wanted): Promise<"enough" | "give
 export function timeoutAt(run: Run, opened: number): number {
   const { roundTimeout } = run.proposal;
   if (roundTimeout !== null) return opened + roundTimeout;
-  const walls = wallTimes(run).sort((a, b) => a - b);
+  const walls = wallTimes(run);
   if (walls.length === 0) return opened + FIRST_ROUND;
-  return opened + Math.max(SHORTEST, PATIENCE * walls[walls.length >> 1]);
+  return opened + Math.max(SHORTEST, PATIENCE * median(walls, { of: "upper" }));
 }

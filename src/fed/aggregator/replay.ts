@@ -2,14 +2,15 @@
  * A run again, by its own rows and without a clock: with a budget the rows depend on how fast the silos were, so only
  * their repetition shows that a model is what its plan, data and builds make it.
  */
+import { exists } from "../../files/exists.ts";
 import { AggregatorState } from "./state.ts";
 import { ProtocolError } from "../protocol/errors.ts";
-import type { Plan, Proposal, Row } from "../protocol/messages.ts";
+import type { Plan, Proposal, RoundSettings } from "../protocol/messages.ts";
 
 /** The closed rows of a run, oldest first, each with the silos whose updates counted. */
 export interface Recording {
   plan: Plan;
-  rows: { row: Row; counted: string[] }[];
+  rows: { row: RoundSettings; counted: string[] }[];
 }
 
 /** What a replay begins with. */
@@ -38,7 +39,7 @@ export async function readRecording(dir: string, options: { into: string }): Pro
       got,
     });
   };
-  if (await Deno.stat(`${dir}/run.sqlite`).then(() => false, () => true)) refuse("none");
+  if (!await exists(`${dir}/run.sqlite`)) refuse("none");
   using state = await AggregatorState.open(dir);
   const { proposal, plan } = state;
   const models = state.models(), counted = state.countedSilos();
@@ -64,7 +65,7 @@ export async function readRecording(dir: string, options: { into: string }): Pro
 export function recordedRow(
   { rows }: Recording,
   options: { run: string; round: number; base: string },
-): { row: Row; same: boolean } | null {
+): { row: RoundSettings; same: boolean } | null {
   const found = rows.find(({ row }) => row.round === options.round);
   if (found === undefined) return null;
   const { row, counted } = found;

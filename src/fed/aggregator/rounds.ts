@@ -7,10 +7,11 @@
 import { scaleFor } from "../maths/exact_sum.ts";
 import type { StoredRow } from "./state.ts";
 import { planRow, type RowTiming } from "../maths/budget.ts";
-import { removeIfThere, renameDurable } from "../state/durable.ts";
+import { removeIfThere } from "../../files/exists.ts";
+import { renameDurably } from "../../files/durable.ts";
 import { foldFiles } from "./fold_files.ts";
 import { abandonAt, closingTime, recentMedian } from "../maths/pace.ts";
-import type { Row, Scores } from "../protocol/messages.ts";
+import type { RoundSettings, Scores } from "../protocol/messages.ts";
 import { recordedRow, type Recording } from "./replay.ts";
 import type { Run } from "./run.ts";
 import { type ScoredModel, select, type Selection } from "../maths/selection.ts";
@@ -112,7 +113,7 @@ export async function closeRow(run: Run, stored: StoredRow): Promise<void> {
   });
   run.onEvent({ type: "folded", round: row.round, sha256, seconds: run.now() - started });
   await run.faultPoint("folded");
-  await renameDurable(`${path}.partial`, path);
+  await renameDurably(`${path}.partial`, path);
   await run.faultPoint("renamed");
   tellAbsent(run, row);
   const held = modelsToHold(run, row.round);
@@ -130,7 +131,7 @@ export async function closeRow(run: Run, stored: StoredRow): Promise<void> {
 }
 
 /** Says whose update the row closes without, and what the late ones were at. */
-function tellAbsent(run: Run, { round, roster }: Row): void {
+function tellAbsent(run: Run, { round, roster }: RoundSettings): void {
   const missing = run.proposal.silos.filter((silo) => run.state.receipt(round, silo) === null);
   for (const silo of missing) {
     if (!roster.includes(silo) || run.attendance.lost(silo)) continue;

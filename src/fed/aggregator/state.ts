@@ -8,20 +8,18 @@ import type * as v from "valibot";
 import { ProtocolError } from "../protocol/errors.ts";
 import {
   parseMessage,
+  type Plan,
   PlanSchema,
+  type Proposal,
   ProposalSchema,
+  type Receipt,
+  type Registration,
   RegistrationSchema,
-  RowSchema,
+  type RoundSettings,
+  RoundSettingsSchema,
+  type Scores,
   ScoresSchema,
-} from "../protocol/schema.ts";
-import type {
-  Plan,
-  Proposal,
-  Receipt,
-  Registration,
-  Row,
-  Scores,
-  UpdateStart,
+  type UpdateStart,
 } from "../protocol/messages.ts";
 import type { Recording } from "./replay.ts";
 import { AGGREGATOR, StateFolder, UNFINISHED_MODEL } from "../state/folder.ts";
@@ -38,7 +36,7 @@ const SCHEMA = `
 
 /** A committed row; `opened` is seconds by the run's clock at its first opening. */
 export interface StoredRow {
-  row: Row;
+  row: RoundSettings;
   opened: number;
 }
 
@@ -142,7 +140,7 @@ export class AggregatorState implements Disposable {
   /** All rows, oldest first. */
   rows(): StoredRow[] {
     return this.#all("SELECT json, opened FROM rows ORDER BY round").map((stored) => ({
-      row: parseStored(RowSchema, stored.json as string, "a row"),
+      row: parseStored(RoundSettingsSchema, stored.json as string, "a row"),
       opened: stored.opened as number,
     }));
   }

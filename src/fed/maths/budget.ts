@@ -6,7 +6,7 @@
  * the last row's prediction, so rows taper to about 4 % of the budget before the last one fills what remains.
  */
 import { type CostPerRow, firstShare, rowCost, type RowTiming, shareLeft } from "./pace.ts";
-import type { Row } from "../protocol/messages.ts";
+import type { RoundSettings } from "../protocol/messages.ts";
 import { stepsOf } from "./stretch.ts";
 
 /** Fewest steps per silo and row, where its data allow. */
@@ -49,7 +49,7 @@ export interface RowRequest {
 
 /** What `planRow` decides; the caller adds run, base and scale. */
 export interface RowPlan {
-  silos: Row["silos"];
+  silos: RoundSettings["silos"];
   p0: number;
   p1: number;
   last: boolean;

@@ -5,7 +5,8 @@
  * Why medians and bounds: speeds and durations are what silos say of themselves. One that lies, and one that was
  * stopped for minutes, may cost the run some of its rows, but neither ends it.
  */
-import { SPEEDS } from "../protocol/limits.ts";
+import { median } from "./median.ts";
+import { SPEEDS } from "../protocol/claims.ts";
 
 /** Where in the budget a run is meant to end: the middle of its last 5 %. */
 const AIM = 0.975;
@@ -81,8 +82,7 @@ export function rowCost(timings: readonly RowTiming[]): CostPerRow {
 
 /** Median of the last few values, the lower one of two; null for none. One stop among three moves it little. */
 export function recentMedian(values: readonly number[]): number | null {
-  const sorted = values.slice(-MEMORY).sort((a, b) => a - b);
-  return sorted.length === 0 ? null : sorted[(sorted.length - 1) >> 1];
+  return values.length === 0 ? null : median(values.slice(-MEMORY));
 }
 
 interface TimeLeft {

@@ -6,8 +6,8 @@
  * that starts with such a list ends with the same sentence. No list at all, from the start, means that none is revoked.
  * The highest number seen is kept in the aggregator's state: to take the list away and start again hides nothing.
  */
-import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
+import { digest } from "../../files/digest.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { OnEvent } from "../protocol/event.ts";
 import { issuerOf } from "./issuer.ts";
@@ -132,5 +132,5 @@ export class Admission {
 
 function digestOf(pem: string): string {
   const key = issuerOf(pem).key.export({ type: "spki", format: "der" });
-  return createHash("sha256").update(key).digest("hex");
+  return digest(key);
 }

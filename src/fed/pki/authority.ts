@@ -6,6 +6,7 @@
  */
 import type * as x509 from "@peculiar/x509";
 import * as v from "valibot";
+import { refusal } from "../../refusal.ts";
 import { attempt, keyMatches } from "./certificate.ts";
 import { issuerOf, onlyCertificate } from "./issuer.ts";
 import { refuseReadableKey } from "./key_files.ts";
@@ -72,7 +73,7 @@ export async function openAuthority(dir: string, what: string): Promise<Authorit
 /** @throws {Error} a sentence that begins with `cannot`: peers would refuse what these files make. */
 function checkAuthority({ cert, key }: { cert: string; key: string }, cannot: string): void {
   const refuse = (expected: string, got: string, remedy: string): never => {
-    throw new Error(`${cannot}: expected ${expected}, got ${got}; ${remedy}`);
+    throw refusal(Error, { what: cannot, expected, got, remedy });
   };
   const issuer = attempt(() => issuerOf(cert), ({ expected, got }) => {
     return refuse(expected, got, "put back the ca.pem that its certificates were handed out with");

@@ -10,7 +10,7 @@
 import * as v from "valibot";
 import { certify, openAuthority, serial, validity } from "./authority.ts";
 import { refuseExisting, refuseOtherCa, writeKey, writeText } from "./key_files.ts";
-import { SiloName } from "../protocol/schema.ts";
+import { SiloName } from "../protocol/fields.ts";
 import { type CertificateRole, CURVE, fingerprintOf, library } from "./x509.ts";
 
 const CA_SECONDS = 3_650 * 86_400;

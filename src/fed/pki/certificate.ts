@@ -4,8 +4,10 @@
  * Why before: under TLS 1.3 a refused client certificate looks like a lost connection, so every fault
  * that can be seen from here is told here, with its remedy.
  */
-import { createHash, createPrivateKey, createPublicKey } from "node:crypto";
+import { createPrivateKey, createPublicKey } from "node:crypto";
+import { digest } from "../../files/digest.ts";
 import { keyOf, readCertificate } from "./der_certificate.ts";
+import { refusal } from "../../refusal.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { type Issuer, issuerOf, onlyCertificate } from "./issuer.ts";
 import { refuseReadableKey } from "./key_files.ts";
@@ -25,19 +27,20 @@ export interface Identity {
 export interface Checked {
   fingerprint: string;
   expires: string;
-  warning?: string;
+  warning?: { problem: string; remedy: string };
 }
 
 /** Reads `ca.pem`, `cert.pem` and `key.pem`; refuses a key that others may read. */
 export async function readIdentity(dir: string): Promise<Identity> {
   const read = (name: string) =>
     Deno.readTextFile(`${dir}/${name}`).catch((cause) => {
-      throw new Deno.errors.NotFound(
-        `Cannot read ${dir}/${name}: expected a folder with ca.pem, cert.pem and key.pem; ` +
-          `make one with: fedx ca request NAME --role silo|aggregator --out ${dir}, ` +
+      throw refusal(Deno.errors.NotFound, {
+        what: `Cannot read ${dir}/${name}`,
+        expected: "a folder with ca.pem, cert.pem and key.pem",
+        got: "one without it",
+        remedy: `make one with: fedx ca request NAME --role silo|aggregator --out ${dir}, ` +
           `or fedx ca issue NAME --role silo|aggregator --ca CA --out ${dir}`,
-        { cause },
-      );
+      }, { cause });
     });
   const identity = { ca: await read("ca.pem"), cert: await read("cert.pem"), key: await read("key.pem") };
   await refuseReadableKey(`${dir}/key.pem`);
@@ -69,7 +72,7 @@ export function checkIdentity(identity: Identity, options: Own & { dir: string }
   const again = `get another of the federation's CA: fedx ca request ${named} --out DIR and fedx ca sign, ` +
     `or fedx ca issue ${named} --ca CA --out DIR`;
   const refuse: Refuse = (file, { expected, got, remedy }) => {
-    throw new Error(`Cannot use ${dir}/${file}: expected ${expected}, got ${got}; ${remedy}`);
+    throw refusal(Error, { what: `Cannot use ${dir}/${file}`, expected, got, remedy });
   };
   const ca = issuerIn(identity.ca, now, refuse);
   let raw: Uint8Array;
@@ -129,11 +132,12 @@ export function keyMatches(raw: Uint8Array, key: string): boolean {
 
 function report(raw: Uint8Array, { notAfter }: Peer, now: Date): Checked {
   const days = Math.floor((notAfter.getTime() - now.getTime()) / 86_400_000);
-  const fingerprint = createHash("sha256").update(raw).digest("hex");
-  const checked: Checked = { fingerprint, expires: notAfter.toISOString() };
+  const checked: Checked = { fingerprint: digest(raw), expires: notAfter.toISOString() };
   if (days < WARN_DAYS) {
-    checked.warning = `the certificate expires in ${days} days; ` +
-      "get another in time with: fedx ca request and fedx ca sign, or fedx ca issue";
+    checked.warning = {
+      problem: `the certificate expires in ${days} days`,
+      remedy: "get another in time with: fedx ca request and fedx ca sign, or fedx ca issue",
+    };
   }
   return checked;
 }

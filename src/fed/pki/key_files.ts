@@ -1,6 +1,9 @@
 /** How keys and certificates are written: durably, a key for its owner alone, and never over another one. */
 import type * as x509 from "@peculiar/x509";
-import { writeDurably } from "../../model/weights/model_file.ts";
+import { refusal } from "../../refusal.ts";
+import { writeDurably } from "../../files/durable.ts";
+import { isTaken, readTextIfThere } from "../../files/exists.ts";
+import { modeOpenToOthers } from "../../files/private.ts";
 
 /** Writes a private key as PKCS #8 with mode 0600. */
 export async function writeKey(lib: typeof x509, path: string, key: CryptoKey): Promise<void> {
@@ -10,15 +13,15 @@ export async function writeKey(lib: typeof x509, path: string, key: CryptoKey): 
 
 /** Writes a text file durably, mode 0644 unless another is given. */
 export async function writeText(path: string, text: string, mode = 0o644): Promise<void> {
-  await writeDurably(path, new TextEncoder().encode(text), { mode });
+  await writeDurably(path, text, { mode });
 }
 
 /** @throws {Deno.errors.AlreadyExists} one of the paths is there; `what` completes “Cannot …”. */
 export async function refuseExisting(what: string, paths: string[], remedy: string): Promise<void> {
   for (const path of paths) {
-    const there = await Deno.lstat(path).then(() => true, () => false);
-    if (there) {
-      throw new Deno.errors.AlreadyExists(`Cannot ${what}: expected no ${path}, got one; ${remedy}`);
+    if (await isTaken(path)) {
+      const parts = { what: `Cannot ${what}`, expected: `no ${path}`, got: "one", remedy };
+      throw refusal(Deno.errors.AlreadyExists, parts);
     }
   }
 }
@@ -31,14 +34,14 @@ export async function refuseOtherCa(
   path: string,
   options: { pem: string; what: string; remedy: string },
 ): Promise<void> {
-  const found = await Deno.readTextFile(path).catch((error) => {
-    if (error instanceof Deno.errors.NotFound) return options.pem;
-    throw error;
+  const found = await readTextIfThere(path);
+  if (found === null || found === options.pem) return;
+  throw refusal(Deno.errors.AlreadyExists, {
+    what: `Cannot ${options.what}`,
+    expected: `no ${path} or this CA's`,
+    got: "another",
+    remedy: options.remedy,
   });
-  if (found === options.pem) return;
-  throw new Deno.errors.AlreadyExists(
-    `Cannot ${options.what}: expected no ${path} or this CA's, got another; ${options.remedy}`,
-  );
 }
 
 /**
@@ -47,10 +50,12 @@ export async function refuseOtherCa(
  */
 export async function refuseReadableKey(path: string, options: { lost?: string } = {}): Promise<void> {
   const { lost = "make a new key and certificate" } = options;
-  const mode = (await Deno.stat(path)).mode ?? 0o600;
-  if ((mode & 0o077) === 0) return;
-  throw new Error(
-    `Cannot use ${path}: expected mode 0600, got 0${(mode & 0o777).toString(8)}, which others may read; ` +
-      `run: chmod 600 ${path} (and ${lost} if others had access)`,
-  );
+  const mode = await modeOpenToOthers(path);
+  if (mode === null) return;
+  throw refusal(Error, {
+    what: `Cannot use ${path}`,
+    expected: "mode 0600",
+    got: `${mode}, which others may read`,
+    remedy: `run: chmod 600 ${path} (and ${lost} if others had access)`,
+  });
 }

@@ -16,7 +16,7 @@ import { type Certificate, keyOf, nameText, readCertificate, signatureOf } from 
 import { ProtocolError } from "../protocol/errors.ts";
 import { type Extensions, isAuthority, KEY_USAGE, keyUsage, refuseUnknown, valueOf } from "./extensions.ts";
 import type { Issuer } from "./issuer.ts";
-import { SiloName } from "../protocol/schema.ts";
+import { SiloName } from "../protocol/fields.ts";
 import { canonicalHost, type CertificateRole, EKU, isDnsName, siloUri } from "./x509.ts";
 
 /** Who a good certificate says that the peer is. */

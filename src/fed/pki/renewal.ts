@@ -87,7 +87,8 @@ export class Credentials {
     const { fingerprint, expires, warning } = checked;
     this.#expires = new Date(expires);
     this.#onEvent({ type: "certificate", name: this.#own.name ?? this.#own.role, fingerprint, expires });
-    if (warning !== undefined) this.#onEvent({ type: "warning", text: warning });
+    if (warning === undefined) return;
+    this.#onEvent({ type: "warning", text: `${warning.problem}; ${warning.remedy}` });
   }
 }
 

@@ -1,8 +1,12 @@
 /**
  * Canonical JSON (RFC 8785): the one byte string that a plan's digest is taken of. Keys are sorted by UTF-16 code
  * units, numbers and strings are written as ECMAScript does, nothing is white space.
+ *
+ * Why not a package: those that write this form follow `JSON.stringify` in what they leave out. They drop undefined
+ * members, turn dates into strings and maps into `{}`, so that two different values can have one digest. To refuse
+ * those, the whole value has to be walked here all the same, and that walk writes it.
  */
-import { createHash } from "node:crypto";
+import { digest } from "../../files/digest.ts";
 
 /** Deeper values than any plan has are refused instead of exhausting the stack. */
 const MAX_DEPTH = 64;
@@ -18,7 +22,7 @@ export function canonical(value: unknown): string {
 
 /** SHA-256 hex of the canonical text in UTF-8. */
 export function canonicalDigest(value: unknown): string {
-  return createHash("sha256").update(canonical(value), "utf8").digest("hex");
+  return digest(canonical(value));
 }
 
 function write(value: unknown, path: string, depth: number): string {

@@ -2,9 +2,12 @@
  * What the roles report through `onEvent`, as one discriminated union; only `src/cli` prints. No event holds a
  * pixel, a score of one image, a patient id or a file name of one.
  */
-import type { Plan, Proposal, Registration, Row, Scores, SiloPhase } from "./messages.ts";
+import type { Plan, Proposal, Registration, RoundSettings, Scores, SiloPhase } from "./messages.ts";
 
-/** Where a silo stands: what it says it is doing, unless the aggregator knows better. */
+/**
+ * What a silo is doing in the round: the phase that it tells in its heartbeats, or what the aggregator knows by itself,
+ * that its update is counted, that it is late, or that its connection is lost.
+ */
 export interface Standing {
   state: SiloPhase | "counted" | "late" | "lost";
   /** Steps done and to do while training, else 0. */
@@ -12,7 +15,10 @@ export interface Standing {
   steps: number;
 }
 
-/** Facts both sides report alike. `silo` is absent in the silo's own events only where it would be itself. */
+/**
+ * One thing that happened. Both roles use the same events; where `silo` may be absent, the silo that reports the event
+ * means itself.
+ */
 export type FedEvent =
   // The aggregator's life.
   | { type: "listening"; host: string; port: number; run: string }
@@ -20,7 +26,7 @@ export type FedEvent =
   | { type: "proposal"; proposal: Proposal }
   | { type: "joined"; silo: string; registration: Registration }
   | { type: "plan"; planId: string; plan: Plan }
-  | { type: "row"; row: Row }
+  | { type: "row"; row: RoundSettings }
   | { type: "pulled"; round: number; bytes: number; seconds?: number; silo?: string }
   | { type: "scored"; silo: string; round: number; scores: Scores }
   | { type: "progress"; silo: string; round: number; phase: SiloPhase; step: number; steps: number }
@@ -57,15 +63,18 @@ export type FedEvent =
 /** Receives every event, synchronously. */
 export type OnEvent = (event: FedEvent) => void;
 
-/** A listener whose failures end nothing: it is called where a connection or a timer would take the role with it. */
+/**
+ * The listener, with its failures kept from the role: it is called inside callbacks of connections and timers, where an
+ * error that is thrown would end the whole process.
+ */
 export function safely(onEvent: OnEvent = () => {}): OnEvent {
   return (event) => {
     try {
       const taken: unknown = onEvent(event);
-      // One may be async all the same, and its rejection would end the process.
+      // The type allows an async function too, and its unhandled rejection would end the process.
       if (taken instanceof Promise) taken.catch(() => {});
     } catch {
-      // Whoever listens says what is wrong with it; the next event is told again.
+      // A listener that fails is called again with the next event.
     }
   };
 }

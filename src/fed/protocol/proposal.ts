@@ -1,15 +1,69 @@
-/** The operator's settings before anything is stored: what a run can have, and what differs from a stored run. */
+/**
+ * The proposal: every setting that the aggregator's operator chose, before any silo has joined. Here is what it says,
+ * whether a run can have it, and how it differs from another one.
+ */
+import * as v from "valibot";
+import type { Preprocessing } from "../../model/weights/model_file.ts";
 import { ProtocolError } from "./errors.ts";
-import type { Proposal } from "./messages.ts";
-import { parseMessage, ProposalSchema } from "./schema.ts";
+import { Digest, integer, number, SiloName, text, WIRE_VERSION } from "./fields.ts";
+import { parseMessage } from "./parse_message.ts";
+import { RecipeSchema } from "./recipe_schema.ts";
+
+const PreprocessingSchema: v.GenericSchema<unknown, Preprocessing> = v.strictObject({
+  kernel: text(32),
+  fit: v.literal("fill"),
+  mean: v.pipe(v.array(number(-1e3, 1e3)), v.minLength(1), v.maxLength(3)),
+  deviation: v.pipe(v.array(number(1e-6, 1e3)), v.minLength(1), v.maxLength(3)),
+});
+
+/** Everything the aggregator's operator decides; silos fill in no defaults. */
+export const ProposalSchema = v.strictObject({
+  version: v.literal(2),
+  wire: v.literal(WIRE_VERSION),
+  network: v.literal("efficientnet_b0"),
+  /** Edge of the square input, pixels. */
+  size: integer(32, 4096),
+  channels: v.picklist([1, 3]),
+  preprocessing: PreprocessingSchema,
+  labelRule: v.literal("any-finding"),
+  recipe: RecipeSchema,
+  seed: integer(0, 2 ** 32 - 1),
+  /** Rounds in all, or null when only the budget limits the run. */
+  rounds: v.nullable(integer(1, 1e6)),
+  /** Wall time from the opening of round 1 to the selected model on disk, seconds; null for none. */
+  budget: v.nullable(number(1, 1e8)),
+  /** Passes over a silo's training images per round. */
+  localEpochs: number(1e-6, 1e4),
+  /** Invited silos; the order fixes their numbers (index + 1). */
+  silos: v.pipe(
+    v.array(SiloName),
+    v.minLength(1),
+    v.maxLength(1024),
+    v.check((names) => new Set(names).size === names.length, "distinct names"),
+  ),
+  quorum: integer(1, 1024),
+  /** Seconds from the opening of a round, or null for 3 × the median round, at least 10 min. */
+  roundTimeout: v.nullable(number(0.1, 1e9)),
+  /** Seconds that the aggregator waits for silos before round 1. */
+  joinTimeout: number(0, 1e9),
+  /** The weights that round 1 starts from. */
+  init: v.strictObject({ kind: text(32), source: text(400), sha256: Digest }),
+  histogram: v.strictObject({ bins: v.literal(62), low: v.literal(-8), high: v.literal(8) }),
+});
+export type Proposal = v.InferOutput<typeof ProposalSchema>;
+
+const SettingsSchema = v.omit(ProposalSchema, ["init"]);
+/** The settings before the first weights are known, which may have to be fetched. */
+export type RunSettings = v.InferOutput<typeof SettingsSchema>;
 
 /**
  * Whether a run can have these settings; a restart reads them back through the same schema.
  * @throws {ProtocolError} `bad_proposal`, naming the field.
  */
-export function checkProposal(proposal: Proposal): void {
+export function checkProposal(proposal: Proposal | RunSettings): void {
   const { quorum, silos } = proposal;
-  parseMessage(ProposalSchema, JSON.stringify(proposal), { what: "the settings", code: "bad_proposal" });
+  const schema = "init" in proposal ? ProposalSchema : SettingsSchema;
+  parseMessage<unknown>(schema, JSON.stringify(proposal), { what: "the settings", code: "bad_proposal" });
   if (quorum > silos.length) {
     throw new ProtocolError("bad_proposal", {
       expected: `a --quorum of 1 to ${silos.length}, the silos invited`,

@@ -1,7 +1,33 @@
-/** Whether a hospital's shard suits a run. */
+/** The registration: what a silo says about itself when it joins, and whether its shard suits a run. */
+import * as v from "valibot";
 import { ProtocolError } from "./errors.ts";
-import { MOST_IMAGES } from "./limits.ts";
-import type { Proposal, Registration, SplitCounts } from "./messages.ts";
+import { Digest, images, integer, number, SiloName, text, WIRE_VERSION } from "./fields.ts";
+import { MOST_IMAGES, SPEEDS } from "./claims.ts";
+import type { Proposal } from "./proposal.ts";
+
+/** Images, patients and positive images of one split. */
+const SplitCountsSchema = v.strictObject({ images, patients: images, positives: images });
+export type SplitCounts = v.InferOutput<typeof SplitCountsSchema>;
+
+/** `POST /v1/join`: what a silo says about itself; counts only, nothing of any patient. */
+export const RegistrationSchema = v.strictObject({
+  silo: SiloName,
+  /** Digest of the shard's content. */
+  shard: Digest,
+  splits: v.strictObject({ train: SplitCountsSchema, val: SplitCountsSchema, test: SplitCountsSchema }),
+  device: text(128),
+  threads: integer(1, 65536),
+  /** Build id of the engine. */
+  build: text(128),
+  /** From a few throw-away steps, measured alone. */
+  stepsPerSecond: number(SPEEDS.lowest, SPEEDS.highest),
+  size: integer(1, 65536),
+  kernel: text(32),
+  fit: text(32),
+  labelRule: text(64),
+  wire: v.literal(WIRE_VERSION),
+});
+export type Registration = v.InferOutput<typeof RegistrationSchema>;
 
 /**
  * Whether a shard suits a proposal; both sides ask, the silo before it connects its engine.

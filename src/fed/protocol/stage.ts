@@ -1,7 +1,10 @@
-/** How far a run has come, in one word: who has seen it asks to be told when it changes. */
+/**
+ * How far a run has come, as one word. A silo sends the word that it has seen with its next `GET /v1/run`, and the
+ * aggregator answers when the run has moved on from there.
+ */
 import type { RunView } from "./messages.ts";
 
-/** What a silo that has seen this view passes as `seen`, to be answered only when it changes. */
+/** The word for this view, as a silo passes it in `seen`. */
 export function stageOf(view: Pick<RunView, "state" | "round" | "selected">): string {
   return `${view.state}.${view.round}.${view.selected === null ? 0 : 1}`;
 }

@@ -9,7 +9,7 @@ import { classWeightsOf } from "../maths/class_weights.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { LONGEST_SHARE } from "../maths/pace.ts";
 import { differences } from "../protocol/proposal.ts";
-import { type Plan, planId, type Proposal, type Row, type RunView } from "../protocol/messages.ts";
+import { type Plan, planId, type Proposal, type RoundSettings, type RunView } from "../protocol/messages.ts";
 import { stepsOf } from "../maths/stretch.ts";
 
 /** Passes are added up in doubles: equal lengths may differ by so much. */
@@ -86,7 +86,7 @@ export function checkPlan(
 /** What the silo remembers of its turns. */
 export interface Past {
   /** The row that it accepted last. */
-  row: Row | null;
+  row: RoundSettings | null;
   /** Digests of the models that it has been shown, by round. */
   models: ReadonlyMap<number, string>;
   /** Whether it has answered in the closing phase. */
@@ -112,7 +112,7 @@ interface RowContext {
  * asked for again only with the very same row.
  * @throws {ProtocolError} `not_agreed`
  */
-export function checkRow(row: Row, options: RowContext): void {
+export function checkRow(row: RoundSettings, options: RowContext): void {
   const { run, silo, plan, past } = options;
   const { round, roster, silos, base } = row;
   expect(row.run === run, `a row of run ${run}`, row.run);
@@ -143,7 +143,7 @@ export function checkRow(row: Row, options: RowContext): void {
  * Every member takes as many passes, as many as the plan has in a round, and this silo takes a step of them and goes on
  * where it stood: what it was told to count is behind it, only what did not count may be asked for again.
  */
-function checkStretch({ silos, round }: Row, options: RowContext): void {
+function checkStretch({ silos, round }: RoundSettings, options: RowContext): void {
   const { silo, train, plan: { localEpochs, budget, rounds, recipe: { batch } }, past } = options;
   const { from, to } = silos[silo];
   const passes = to - from;
@@ -170,7 +170,7 @@ function checkStretch({ silos, round }: Row, options: RowContext): void {
 }
 
 /** The schedule's progress: fixed by the number of rounds, or rising to 1 under a budget. */
-function checkProgress({ round, p0, p1, last }: Row, options: RowContext): void {
+function checkProgress({ round, p0, p1, last }: RoundSettings, options: RowContext): void {
   const { plan: { rounds, budget }, past: { row: before } } = options;
   const got = { p0, p1, last };
   expect(rounds === null || round <= rounds, `at most ${rounds} rounds`, `round ${round}`);

@@ -3,7 +3,7 @@
  * until the run is finished.
  */
 import { ProtocolError } from "../protocol/errors.ts";
-import type { Row, RunView } from "../protocol/messages.ts";
+import type { RoundSettings, RunView } from "../protocol/messages.ts";
 import { stageOf } from "../protocol/stage.ts";
 import { RunClock } from "../state/run_clock.ts";
 import type { SiloResult, SiloTest } from "../training/result.ts";
@@ -53,7 +53,7 @@ export async function takePart(context: TurnContext): Promise<SiloResult> {
 }
 
 /** Takes one turn. It is over, too, when the aggregator says that it counts another update of this silo already. */
-async function turn(context: TurnContext, row: Row): Promise<void> {
+async function turn(context: TurnContext, row: RoundSettings): Promise<void> {
   try {
     await takeTurn(context, row);
   } catch (error) {

@@ -5,9 +5,9 @@
  * Of its training it keeps the update of the round under way: a silo that is started again need not train again, and
  * sends the very same bytes.
  */
-import { fileDigest } from "../state/durable.ts";
+import { fileDigest } from "../../files/digest.ts";
 import type { Past } from "./agreement.ts";
-import type { Plan, Proposal, Row, Scores } from "../protocol/messages.ts";
+import type { Plan, Proposal, RoundSettings, Scores } from "../protocol/messages.ts";
 import type { SiloResult } from "../training/result.ts";
 import { siloRole, StateFolder, UNFINISHED_MODEL } from "../state/folder.ts";
 
@@ -84,7 +84,7 @@ export class SiloState implements Disposable {
   }
 
   /** The row that this silo accepted last, null before the first. */
-  get row(): Row | null {
+  get row(): RoundSettings | null {
     return this.folder.get("row");
   }
 
@@ -115,7 +115,7 @@ export class SiloState implements Disposable {
   }
 
   /** Accepts a row, and with it the model that it begins from. */
-  acceptRow(row: Row): void {
+  acceptRow(row: RoundSettings): void {
     this.folder.transaction(() => {
       this.folder.set("row", row);
       this.#show(row.round - 1, row.base);

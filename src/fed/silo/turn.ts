@@ -4,7 +4,8 @@
  * A written update is sent again as it is, never trained again unless its file is damaged: a silo killed at any
  * moment sends the same bytes.
  */
-import { digest, writeDurably } from "../../model/weights/model_file.ts";
+import { digest } from "../../files/digest.ts";
+import { writeDurably } from "../../files/durable.ts";
 import { fingerprint } from "../../model/layout.ts";
 import { delta } from "../maths/exact_sum.ts";
 import type { Client } from "../wire/client.ts";
@@ -12,7 +13,7 @@ import type { OnEvent } from "../protocol/event.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
 import { freeGarbage } from "../wire/garbage.ts";
 import type { Heartbeats } from "./heartbeat.ts";
-import { type Plan, type Row, type Scores, WIRE_VERSION } from "../protocol/messages.ts";
+import { type Plan, type RoundSettings, type Scores, WIRE_VERSION } from "../protocol/messages.ts";
 import { valScores } from "../training/scores.ts";
 import { checkSteps, countSteps } from "../maths/skipped.ts";
 import type { SiloState, StoredUpdate } from "./state.ts";
@@ -35,7 +36,7 @@ export interface TurnContext {
 }
 
 /** One whole turn. @throws {ProtocolError} as the aggregator answers; `out_of_range` before anything is sent. */
-export async function takeTurn(context: TurnContext, row: Row): Promise<void> {
+export async function takeTurn(context: TurnContext, row: RoundSettings): Promise<void> {
   const { state, onEvent } = context;
   const stored = await state.update({ run: row.run, round: row.round, base: row.base });
   const update = stored ?? await makeUpdate(context, row);
@@ -47,7 +48,7 @@ export async function takeTurn(context: TurnContext, row: Row): Promise<void> {
 }
 
 /** Makes and writes the update. The change is computed in the place of the trained vector, so that two vectors suffice. */
-async function makeUpdate(context: TurnContext, row: Row): Promise<StoredUpdate> {
+async function makeUpdate(context: TurnContext, row: RoundSettings): Promise<StoredUpdate> {
   const { client, trainer, state, onEvent, faultPoint } = context;
   const { round, run, base } = row;
   const { steps } = turnOf(context, row);
@@ -78,7 +79,7 @@ async function makeUpdate(context: TurnContext, row: Row): Promise<StoredUpdate>
 }
 
 /** Scores the row's base and trains from it. The time counts as work even when it fails (see `Past.worked`). */
-async function work(context: TurnContext, row: Row, vector: Float32Array) {
+async function work(context: TurnContext, row: RoundSettings, vector: Float32Array) {
   const { round, run, base } = row;
   const { steps } = turnOf(context, row);
   const all = stopwatch(), part = stopwatch();
@@ -93,7 +94,10 @@ async function work(context: TurnContext, row: Row, vector: Float32Array) {
 }
 
 /** This silo's steps of a row. */
-function turnOf({ silo, trainer, plan }: TurnContext, row: Row): { firstStep: number; steps: number } {
+function turnOf(
+  { silo, trainer, plan }: TurnContext,
+  row: RoundSettings,
+): { firstStep: number; steps: number } {
   return stepsOf(row.silos[silo], { train: trainer.shard.splits.train.images, batch: plan.recipe.batch });
 }
 
@@ -114,7 +118,7 @@ export async function scoreVal(
   return { val, scored: known === null ? val.positives + val.negatives : 0 };
 }
 
-async function train(context: TurnContext, row: Row): ReturnType<Trainer["train"]> {
+async function train(context: TurnContext, row: RoundSettings): ReturnType<Trainer["train"]> {
   const { heartbeats, onEvent, signal, over } = context;
   const { round, run, p0, p1 } = row;
   const { firstStep, steps } = turnOf(context, row);
@@ -142,7 +146,7 @@ function stopwatch(): () => number {
 }
 
 /** Sends the stored update; returns its size, bytes. */
-async function send(context: TurnContext, row: Row, update: StoredUpdate): Promise<number> {
+async function send(context: TurnContext, row: RoundSettings, update: StoredUpdate): Promise<number> {
   const { client, state, trainer, onEvent, faultPoint, silo } = context;
   const { round, run, base } = row;
   const { steps } = turnOf(context, row);

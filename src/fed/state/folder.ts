@@ -6,10 +6,12 @@
  * advisory lock on a file: it dies with the process, so no stale lock is ever left behind.
  */
 import { DatabaseSync } from "node:sqlite";
+import { exists } from "../../files/exists.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
 import { dropKept, keepFor, keptFor } from "./kept.ts";
-import { makePrivateFolder, PRIVATE_DIR, PRIVATE_FILE } from "./private_folder.ts";
+import { makePrivateFolder } from "./private_folder.ts";
+import { PRIVATE_DIR, PRIVATE_FILE } from "../../files/private.ts";
 
 /** Version of the folder's content; every other one is refused. */
 const VERSION = 2;
@@ -83,7 +85,7 @@ export class StateFolder implements Disposable {
     dir: string,
     options: { role: string; keep?: readonly string[]; faultPoint?: FaultPoint },
   ): Promise<string | null> {
-    if (await Deno.stat(`${dir}/run.sqlite`).then(() => false, () => true)) return null;
+    if (!await exists(`${dir}/run.sqlite`)) return null;
     const { role, keep = [], faultPoint = () => {} } = options;
     const state = await StateFolder.open(dir, { role, anyAge: true });
     const kept = keep.map((key) => [key, state.get(key)] as const).filter(([, value]) => value !== null);

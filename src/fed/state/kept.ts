@@ -3,7 +3,7 @@
  *
  * Why: the old folder is moved away before the new one is there, and a process that is killed in between would lose it.
  */
-import { writeDurably } from "../../model/weights/model_file.ts";
+import { writeDurably } from "../../files/durable.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 
 /** Values by key. */
@@ -13,7 +13,7 @@ const pathOf = (dir: string) => `${dir.replace(/\/+$/, "")}.kept.json`;
 
 /** Keeps values for the next folder `dir` of this role. */
 export async function keepFor(dir: string, role: string, values: Kept): Promise<void> {
-  await writeDurably(pathOf(dir), new TextEncoder().encode(JSON.stringify({ role, values }) + "\n"));
+  await writeDurably(pathOf(dir), JSON.stringify({ role, values }) + "\n");
 }
 
 /** What is kept for a new folder `dir` of this role. @throws {ProtocolError} `damaged_state`. */

@@ -13,6 +13,7 @@ import type { Predictions } from "../../model/predictions.ts";
 import { LoadedPool } from "../../model/predictor.ts";
 import { scheduleOf } from "../../model/recipe.ts";
 import { randomWeights } from "../../model/weights/random.ts";
+import { median } from "../maths/median.ts";
 import type { Proposal } from "../protocol/messages.ts";
 import { factsOf, type ShardFacts } from "./shard_facts.ts";
 import type { Trainer, TrainerSettings, Turn } from "./trainer.ts";
@@ -122,7 +123,7 @@ export class EngineTrainer implements Trainer {
       await this.#steps({ firstStep, steps: 1, p0: 0, p1: 0 });
       took.push(this.#clock() - started);
     }
-    const speed = 1000 / took.sort((a, b) => a - b)[TIMED >> 1];
+    const speed = 1000 / median(took);
     this.#chunk = chunkOf(speed);
     return speed;
   }

@@ -4,7 +4,8 @@
  * It plans its rounds and makes its models by the same functions as the federation (row, change, sum, selection), so
  * that one silo federated gives the same model bit for bit: what differs between the two is federation alone.
  */
-import { digest, saveModel } from "../../model/weights/model_file.ts";
+import { digest } from "../../files/digest.ts";
+import { saveModel } from "../../model/weights/model_file.ts";
 import type { Layout } from "../../model/layout.ts";
 import { byStratum } from "../../model/predictions.ts";
 import { delta, fold, scaleFor } from "../maths/exact_sum.ts";

@@ -9,25 +9,23 @@ import type { Answer, Call } from "./connection.ts";
 import { ConnectionKeeper, type KeeperOptions } from "./connection_keeper.ts";
 import { Damage } from "./damage.ts";
 import { ProtocolError } from "../protocol/errors.ts";
-import { readAt } from "../state/durable.ts";
+import { readAt } from "../../files/whole.ts";
 import { encodeFrames } from "../protocol/frame.ts";
-import type {
-  Heartbeat,
-  HeartbeatAnswer,
-  Receipt,
-  Registration,
-  RunView,
-  Scores,
-  UpdateStart,
-} from "../protocol/messages.ts";
 import {
   ErrorBodySchema,
+  type Heartbeat,
+  type HeartbeatAnswer,
   HeartbeatAnswerSchema,
   parseMessage,
+  type Receipt,
   ReceivedSchema,
+  type Registration,
+  type RunView,
   RunViewSchema,
+  type Scores,
   UpdateProgressSchema,
-} from "../protocol/schema.ts";
+  type UpdateStart,
+} from "../protocol/messages.ts";
 import { Retry } from "./retry.ts";
 
 /** Bytes of a model asked for at once. */
@@ -204,7 +202,8 @@ export class Client implements Disposable {
   #compareClocks(answer: Answer, sent: number): void {
     if (this.#ahead !== undefined) return;
     this.#ahead = clockAhead(answer.headers.date, { sent, received: Date.now() });
-    const text = clockWarning(this.#ahead);
-    if (text !== null) this.#options.onEvent({ type: "warning", text });
+    const warning = clockWarning(this.#ahead);
+    if (warning === null) return;
+    this.#options.onEvent({ type: "warning", text: `${warning.problem}; ${warning.remedy}` });
   }
 }

@@ -14,12 +14,14 @@ export function clockAhead(date: unknown, at: { sent: number; received: number }
   return Number.isNaN(theirs) ? null : (theirs + 500 - (at.sent + at.received) / 2) / 1000;
 }
 
-/** A sentence when the clocks are more than `TELL` seconds apart, else null. */
-export function clockWarning(ahead: number | null): string | null {
+/** What is wrong when the clocks are more than `TELL` seconds apart, and what to do; else null. */
+export function clockWarning(ahead: number | null): { problem: string; remedy: string } | null {
   if (ahead === null || Math.abs(ahead) <= TELL) return null;
   const size = Math.abs(ahead) < 7200
     ? `${Math.round(Math.abs(ahead) / 60)} min`
     : `${Math.round(Math.abs(ahead) / 3600)} h`;
-  return `this machine's clock is ${size} ${ahead > 0 ? "behind" : "ahead of"} the aggregator's; ` +
-    "set it (NTP): certificates are refused before and after their time";
+  return {
+    problem: `this machine's clock is ${size} ${ahead > 0 ? "behind" : "ahead of"} the aggregator's`,
+    remedy: "set it (NTP): certificates are refused before and after their time",
+  };
 }

@@ -6,7 +6,7 @@
  * of them there are. A stream closes once its bytes are with the socket, whose queue therefore counts too.
  */
 import type * as http2 from "node:http2";
-import { readAt } from "../state/durable.ts";
+import { readAt } from "../../files/whole.ts";
 import { countSent } from "./garbage.ts";
 import { type FileRange, RANGE_LIMIT } from "./exchange.ts";
 
@@ -36,12 +36,13 @@ const ways = new WeakMap<object, Way>();
 
 /**
  * Ends a connection whose peer asks for more while it leaves unread what it has: its answers wait in this process's
- * memory, whatever windows the peer grants. Returns whether the connection goes on.
+ * memory, whatever windows the peer grants. Returns whether the connection was ended.
  */
-export function expectReader(session: http2.Http2Session | undefined): boolean {
+export function endIfUnread(session: http2.Http2Session | undefined): boolean {
   const unread = session?.socket?.writableLength ?? 0;
-  if (unread > UNREAD) session!.destroy();
-  return unread <= UNREAD;
+  if (unread <= UNREAD) return false;
+  session!.destroy();
+  return true;
 }
 
 /** Answers with a range, once those asked for before it over the same connection have gone. */
@@ -64,7 +65,7 @@ async function send(
   answer: { status: number; file: FileRange },
   way: Way,
 ): Promise<void> {
-  if (stream.destroyed || !expectReader(stream.session)) return;
+  if (stream.destroyed || endIfUnread(stream.session)) return;
   const { path, first, length, total, sha256 } = answer.file;
   if (way.buffer.length !== length) way.buffer = new Uint8Array(length);
   {

@@ -15,7 +15,7 @@ import { Handshakes } from "./handshakes.ts";
 import { keepListening, listen } from "./listener.ts";
 import type { OnEvent } from "../protocol/event.ts";
 import { checkTime, type SiloPeer } from "../pki/peer.ts";
-import { expectReader, sendRange } from "./ranges.ts";
+import { endIfUnread, sendRange } from "./ranges.ts";
 import { ASK_AGAIN } from "./slots.ts";
 import { SESSION_WINDOW, SETTINGS } from "./tls.ts";
 import { answerOf, type Handler, splitPath, type WireAnswer } from "./exchange.ts";
@@ -188,7 +188,7 @@ async function serveStream(
   // Whichever comes first: what a broken body does to a handler is then no failure of the handler.
   for (const end of ["aborted", "error", "close"]) stream.once(end, () => gone.abort());
   const answer = await ask(stream, headers, { ...options, signal: gone.signal });
-  if (stream.destroyed || !expectReader(stream.session)) return;
+  if (stream.destroyed || endIfUnread(stream.session)) return;
   options.onAnswer();
   // Answered before the whole body came: the rest must be read away, or the stream never closes.
   stream.resume();

@@ -1,10 +1,10 @@
 /**
  * The numbers and identities of the HTTP/2 connection both roles share.
  *
- * Why node:http2: `Deno.serve` cannot ask for a client certificate. Why one Deno version: in 2.9.4 to
- * 2.9.6 a peer's polite goodbye (GOAWAY) kills the process (denoland/deno#36788).
+ * Why node:http2: `Deno.serve` cannot ask for a client certificate.
  */
 import type { TLSSocket } from "node:tls";
+import { PINNED_DENO } from "../../version.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { judge, type Peer, refusal, type SiloPeer, type Wanted } from "../pki/peer.ts";
 
@@ -16,9 +16,6 @@ export const SESSION_WINDOW = 32 << 20;
 export const MAX_FRAME = 1 << 20;
 /** HTTP/2 settings of both sides. */
 export const SETTINGS = { initialWindowSize: STREAM_WINDOW, maxFrameSize: MAX_FRAME } as const;
-
-/** The one Deno that may open network connections. */
-export const PINNED_DENO = "2.9.3";
 
 /** @throws {ProtocolError} `wrong_runtime` unless this is the pinned Deno. */
 export function requirePinnedDeno(version: string = Deno.version.deno): void {

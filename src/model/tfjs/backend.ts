@@ -7,6 +7,7 @@
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { exists } from "../../files/exists.ts";
 
 /** TensorFlow.js's functions. */
 export type Tf = typeof import("@tensorflow/tfjs-core");
@@ -75,8 +76,4 @@ function rememberListeners(): () => void {
         if (!before[index].has(listener)) process.removeListener(event, listener as () => void);
       }
     });
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
 }

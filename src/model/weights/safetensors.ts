@@ -3,6 +3,7 @@
  *
  * Why our own: a dozen lines of format, and every length is checked against the file before anything is allocated.
  */
+import { refusal } from "../../refusal.ts";
 
 /** One tensor: f32 data, or i64 for torchvision's `num_batches_tracked` scalars. */
 export interface FileTensor {
@@ -87,7 +88,7 @@ function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; start
   try {
     header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, 8 + length)));
   } catch (cause) {
-    throw new SyntaxError("Cannot read safetensors: expected a JSON header, got other bytes", { cause });
+    throw bad("a JSON header", "other bytes", { cause });
   }
   if (header === null || typeof header !== "object" || Array.isArray(header)) {
     throw bad("a JSON object as header", Array.isArray(header) ? "an array" : String(header));
@@ -138,6 +139,6 @@ function isSizes(value: unknown): value is number[] {
   return Array.isArray(value) && value.length <= 16 && value.every((v) => Number.isSafeInteger(v) && v >= 0);
 }
 
-function bad(expected: string, got: string): SyntaxError {
-  return new SyntaxError(`Cannot read safetensors: expected ${expected}, got ${got}`);
+function bad(expected: string, got: string, options?: ErrorOptions): SyntaxError {
+  return refusal(SyntaxError, { what: "Cannot read safetensors", expected, got }, options);
 }

@@ -58,9 +58,7 @@ async function readZip(bytes: Uint8Array, storages: Map<string, Storage>): Promi
     return root;
   } catch (cause) {
     if (cause instanceof SyntaxError) throw cause;
-    throw new SyntaxError(`Cannot read weights: expected a whole torch archive, got ${reason(cause)}`, {
-      cause,
-    });
+    throw bad("a whole torch archive", reason(cause), { cause });
   } finally {
     await reader.close();
   }

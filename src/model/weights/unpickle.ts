@@ -5,6 +5,7 @@
  * integer storages) and refuses a file that asks for any other, before anything is called.
  */
 import { type BufferReader, Parser } from "pickleparser";
+import { refusal } from "../../refusal.ts";
 
 /** A storage named by the pickle; its values are attached once they are found in the file. */
 export class Storage {
@@ -97,10 +98,13 @@ export function unpickle(reader: BufferReader, storages: Map<string, Storage>): 
     const full = `${module}.${name}`;
     if (Object.hasOwn(allowed, full)) return allowed[full] as () => unknown;
     const wanted = full.slice(0, 80);
-    throw new SyntaxError(
-      `Cannot read weights: expected tensors only, got a pickle that asks for ${wanted} and could run code; ` +
+    throw refusal(SyntaxError, {
+      what: "Cannot read weights",
+      expected: "tensors only",
+      got: `a pickle that asks for ${wanted} and could run code`,
+      remedy:
         "save it again with torch.save(model.state_dict(), path) on a machine you trust, or as safetensors",
-    );
+    });
   };
   const parser = new Parser({
     nameResolver: { resolve },
@@ -111,7 +115,7 @@ export function unpickle(reader: BufferReader, storages: Map<string, Storage>): 
     return parser.read(reader);
   } catch (cause) {
     if (cause instanceof SyntaxError) throw cause;
-    throw new SyntaxError(`Cannot read weights: expected a pickle, got ${reason(cause)}`, { cause });
+    throw bad("a pickle", reason(cause), { cause });
   }
 }
 
@@ -153,6 +157,6 @@ export function reason(cause: unknown): string {
 }
 
 /** The error of a weight file that is not what it should be. */
-export function bad(expected: string, got: string): SyntaxError {
-  return new SyntaxError(`Cannot read weights: expected ${expected}, got ${got}`);
+export function bad(expected: string, got: string, options?: ErrorOptions): SyntaxError {
+  return refusal(SyntaxError, { what: "Cannot read weights", expected, got }, options);
 }

@@ -8,7 +8,8 @@
 import { statfs } from "node:fs/promises";
 import { cacheDir, cudaVersion, inspect, type Libtorch, TORCH_VERSION } from "./find.ts";
 import { pipDownload } from "./pip.ts";
-import { fileDigest, type UnpackRules, unpackWheel } from "./wheel.ts";
+import { fileDigest } from "../../files/digest.ts";
+import { type UnpackRules, unpackWheel } from "./wheel.ts";
 
 /** What happens while libtorch is fetched; bytes of the file or folder at hand. */
 export type FetchEvent =
@@ -127,7 +128,7 @@ async function fetchInto(
   const timer = setInterval(tell, 500);
   const wheel = await pipDownload(spec, { to: work, onLine }).finally(() => clearInterval(timer));
   const file = wheel.split("/").at(-1)!;
-  const sha256 = await fileDigest(wheel);
+  const sha256 = (await fileDigest(wheel))!;
   const pinned = PINNED[file];
   if (pinned !== undefined && pinned !== sha256) {
     throw new Error(

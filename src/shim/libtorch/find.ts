@@ -3,6 +3,9 @@
  * a `torch` that is installed for python3. Opens no library. What was used last is remembered in one line, so that
  * `fedx --version` can name it without starting python3.
  */
+import { writeDurably } from "../../files/durable.ts";
+import { exists, readTextIfThere } from "../../files/exists.ts";
+import { refusal } from "../../refusal.ts";
 import { runPython } from "./python.ts";
 
 /** The version that is fetched, and that the golden values were made with. */
@@ -39,13 +42,11 @@ export async function rememberLibtorch({ dir, version, source }: Libtorch): Prom
   const cache = optionalCacheDir();
   const line = JSON.stringify({ dir, version, source });
   if (cache === null || await lastLine(cache) === line) return;
-  const partial = `${cache}/libtorch-last.${Deno.pid}.partial`;
   try {
     await Deno.mkdir(cache, { recursive: true });
-    await Deno.writeTextFile(partial, line);
-    await Deno.rename(partial, `${cache}/libtorch-last.json`);
+    await writeDurably(`${cache}/libtorch-last.json`, line, { mode: 0o644 });
   } catch {
-    await Deno.remove(partial).catch(() => {});
+    // looked up anew the next time
   }
 }
 
@@ -96,23 +97,15 @@ export async function findLibtorch(options: { headers?: boolean } = {}): Promise
 
 async function inspectNamed(dir: string, headers: boolean): Promise<Libtorch> {
   const found = await inspect(dir, "FEDX_LIBTORCH");
-  const start = `Cannot use FEDX_LIBTORCH=${dir}:`;
+  const refuse = (expected: string, got: string, remedy = `unset it to fetch ${TORCH_VERSION}`) =>
+    refusal(Error, { what: `Cannot use FEDX_LIBTORCH=${dir}`, expected, got, remedy });
   if (found === null) {
-    throw new Error(
-      `${start} expected lib/libtorch_cpu.so in it, got none; name the folder that holds lib/.`,
-    );
+    throw refuse("lib/libtorch_cpu.so in it", "none", "name the folder that holds lib/");
   }
   if (!fits(found.version)) {
-    const range = `2.${MINOR.oldest} to 2.${MINOR.newest}`;
-    throw new Error(
-      `${start} expected PyTorch ${range}, got ${found.version}; unset it to fetch ${TORCH_VERSION}.`,
-    );
+    throw refuse(`PyTorch 2.${MINOR.oldest} to 2.${MINOR.newest}`, found.version);
   }
-  if (headers && !found.headers) {
-    throw new Error(
-      `${start} expected include/torch/csrc/api in it, got none; unset it to fetch ${TORCH_VERSION}.`,
-    );
-  }
+  if (headers && !found.headers) throw refuse("include/torch/csrc/api in it", "none");
   return found;
 }
 
@@ -125,35 +118,17 @@ export async function inspect(dir: string, source: Libtorch["source"]): Promise<
 
 /** The CUDA that a wheel's libtorch was built with, such as "13.0"; undefined for none. */
 export async function cudaVersion(dir: string): Promise<string | undefined> {
-  return /^cuda: Optional\[str\] = '([\d.]+)'/m.exec(await readText(`${dir}/version.py`))?.[1];
+  return /^cuda: Optional\[str\] = '([\d.]+)'/m.exec(await textOf(`${dir}/version.py`))?.[1];
 }
 
 /** Reads version.py (wheel) or build-version (libtorch archive); "unknown" when there is neither. */
 export async function readVersion(dir: string): Promise<string> {
-  const text = await readText(`${dir}/version.py`);
+  const text = await textOf(`${dir}/version.py`);
   const [, version] = /^__version__ = ['"]([^'"]+)['"]/m.exec(text) ?? [];
-  return version ?? ((await readText(`${dir}/build-version`)).trim() || "unknown");
+  return version ?? ((await textOf(`${dir}/build-version`)).trim() || "unknown");
 }
 
-/** The text of a file, or "" when there is none. */
-export async function readText(path: string): Promise<string> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return "";
-    throw error;
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
+const textOf = async (path: string) => await readTextIfThere(path) ?? "";
 
 /**
  * Prints the folder of the first torch in python3's site directories, in the order in which it looks through them;

@@ -4,6 +4,7 @@
  * Why the driver decides as well: pip's usual wheel is a CUDA build, so libtorch_cuda.so lies on many machines that
  * have no GPU, and there it need not even open (cuDNN, cuBLAS and others may be missing).
  */
+import { exists } from "../../files/exists.ts";
 
 /** "cuda" works on the CPU too, where no GPU is visible. */
 export type Flavour = "cpu" | "cuda";
@@ -60,8 +61,4 @@ export async function findDriver(options: { folders?: string[] } = {}): Promise<
 async function inLinkerCache(): Promise<boolean> {
   const bytes = await Deno.readFile("/etc/ld.so.cache").catch(() => new Uint8Array(0));
   return new TextDecoder("latin1").decode(bytes).includes(`\0${DRIVER}\0`);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
 }

@@ -6,6 +6,7 @@
  * keep the working folder out too, but also what `pip install --user` has put in place.)
  */
 import { resolve } from "node:path";
+import { refusal } from "../../refusal.ts";
 
 /** How to start Python; `python` and `env` exist for machines with another interpreter, and for tests. */
 export interface PythonOptions {
@@ -45,11 +46,12 @@ async function emptyFolder(): Promise<string> {
     return await Deno.makeTempDir({ prefix: "fedx-python-" });
   } catch (cause) {
     const place = Deno.env.get("TMPDIR") || "/tmp";
-    throw new Error(
-      `Cannot start python3: expected to make an empty folder for it in ${place}, got ` +
-        `${(cause as Error).message}; set TMPDIR to a folder that this user may write to.`,
-      { cause },
-    );
+    throw refusal(Error, {
+      what: "Cannot start python3",
+      expected: `to make an empty folder for it in ${place}`,
+      got: (cause as Error).message,
+      remedy: "set TMPDIR to a folder that this user may write to",
+    }, { cause });
   }
 }
 

@@ -4,7 +4,6 @@
  * Why Python's zipfile: python3 is there anyway when there is a pip, it reads 500 MB wheels in a stream, and it
  * checks sizes and CRCs.
  */
-import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { runPython } from "./python.ts";
 
@@ -81,14 +80,3 @@ for member, target in plan:
         sys.exit("expected the digest in RECORD for " + member.filename + ", got another. Run again to fetch it anew")
 print("files", len(plan), flush=True)
 `;
-
-/** SHA-256 of a file, hex; reads in a stream. */
-export async function fileDigest(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  using file = await Deno.open(path);
-  const block = new Uint8Array(1 << 20);
-  for (let n = await file.read(block); n !== null; n = await file.read(block)) {
-    hash.update(block.subarray(0, n));
-  }
-  return hash.digest("hex");
-}

@@ -5,8 +5,6 @@
 import { inspect } from "node:util";
 import { equal } from "./equal.ts";
 
-export { equal };
-
 /** What every failed assertion throws. */
 export class AssertionError extends Error {
   override name = "AssertionError";
@@ -29,26 +27,6 @@ export function assert(expr: unknown, message = ""): asserts expr {
   if (!expr) throw new AssertionError(message);
 }
 
-/** Throws unless `expr` is false. */
-export function assertFalse(expr: unknown, message = ""): asserts expr is false {
-  if (expr) throw new AssertionError(message);
-}
-
-/** Always throws. */
-export function fail(message?: string): never {
-  throw new AssertionError(`Failed assertion${message ? `: ${message}` : "."}`);
-}
-
-/** Throws; marks a branch that cannot be taken. */
-export function unreachable(reason = "Unreachable."): never {
-  throw new AssertionError(reason);
-}
-
-/** Throws; marks code that is yet to be written. */
-export function unimplemented(reason = "Unimplemented."): never {
-  throw new AssertionError(reason);
-}
-
 /** Throws unless the two are deeply equal. */
 export function assertEquals<T>(actual: T, expected: T, message?: string): void {
   if (equal(actual, expected)) return;
@@ -60,23 +38,6 @@ export function assertNotEquals<T>(actual: T, expected: T, message?: string): vo
   if (equal(actual, expected)) raise(`Expected values to differ: ${show(actual)}`, message);
 }
 
-/** Throws unless `Object.is` holds. */
-export function assertStrictEquals<T>(actual: unknown, expected: T, message?: string): asserts actual is T {
-  if (!Object.is(actual, expected)) {
-    raise(`Values are not strictly equal: actual ${show(actual)}\n expected ${show(expected)}`, message);
-  }
-}
-
-/** Throws when `Object.is` holds. */
-export function assertNotStrictEquals<T>(actual: T, expected: T, message?: string): void {
-  if (Object.is(actual, expected)) raise(`Expected not to be strictly equal: ${show(actual)}`, message);
-}
-
-/** Throws on null and undefined. */
-export function assertExists<T>(actual: T, message?: string): asserts actual is NonNullable<T> {
-  if (actual === null || actual === undefined) raise(`Expected a value, got ${actual}`, message);
-}
-
 /** Throws unless `actual` is an instance of `type`. */
 export function assertInstanceOf<T extends AnyConstructor>(
   actual: unknown,
@@ -84,11 +45,6 @@ export function assertInstanceOf<T extends AnyConstructor>(
   message?: string,
 ): asserts actual is InstanceType<T> {
   if (!(actual instanceof type)) raise(`Expected an instance of ${type.name}, got ${show(actual)}`, message);
-}
-
-/** Throws when `actual` is an instance of `type`. */
-export function assertNotInstanceOf(actual: unknown, type: AnyConstructor, message?: string): void {
-  if (actual instanceof type) raise(`Expected no instance of ${type.name}, got ${show(actual)}`, message);
 }
 
 /** Throws unless |actual - expected| ≤ tolerance, by default 1e-7 of the expected value. */
@@ -104,11 +60,6 @@ export function assertAlmostEquals(
   if (!(delta <= limit)) {
     raise(`Expected ${actual} to be close to ${expected}: delta ${delta} is greater than ${limit}`, message);
   }
-}
-
-/** Throws unless actual > expected. */
-export function assertGreater<T>(actual: T, expected: T, message?: string): void {
-  if (!(actual > expected)) raise(`Expect ${show(actual)} > ${show(expected)}`, message);
 }
 
 /** Throws unless actual ≥ expected. */
@@ -138,48 +89,8 @@ export function assertMatch(actual: string, expected: RegExp, message?: string):
   if (!expected.test(actual)) raise(`Expected text to match ${expected}, got ${show(actual)}`, message);
 }
 
-/** Throws when the text matches. */
-export function assertNotMatch(actual: string, expected: RegExp, message?: string): void {
-  if (expected.test(actual)) raise(`Expected text not to match ${expected}, got ${show(actual)}`, message);
-}
-
-/** Throws unless every expected value is in `actual` (deep equality). */
-export function assertArrayIncludes<T>(actual: ArrayLike<T>, expected: ArrayLike<T>, message?: string): void {
-  const missing = Array.from(expected).filter((want) =>
-    !Array.from(actual).some((have) => equal(have, want))
-  );
-  if (missing.length > 0) raise(`Expected ${show(actual)} to include ${show(missing)}`, message);
-}
-
-/** Throws unless `expected` is a deep subset of `actual`. */
-export function assertObjectMatch(
-  // deno-lint-ignore no-explicit-any
-  actual: Record<PropertyKey, any>,
-  expected: Record<PropertyKey, unknown>,
-  message?: string,
-): void {
-  if (!contains(actual, expected)) {
-    raise(`Expected ${show(actual)}\n to contain ${show(expected)}`, message);
-  }
-}
-
-function contains(actual: unknown, expected: unknown): boolean {
-  const plain = (value: unknown) => typeof value === "object" && value !== null && !ArrayBuffer.isView(value);
-  if (Array.isArray(expected)) {
-    return Array.isArray(actual) && actual.length === expected.length &&
-      expected.every((value, i) => contains(actual[i], value));
-  }
-  if (!plain(expected) || !plain(actual) || (expected as object).constructor !== Object) {
-    return equal(actual, expected);
-  }
-  return Reflect.ownKeys(expected as object).every((key) =>
-    Reflect.has(actual as object, key) &&
-    contains(Reflect.get(actual as object, key), Reflect.get(expected as object, key))
-  );
-}
-
 /** Throws unless `error` is an `ErrorClass` whose message includes `msgIncludes`. */
-export function assertIsError<E extends Error = Error>(
+function assertIsError<E extends Error = Error>(
   error: unknown,
   ErrorClass?: AnyConstructor<E>,
   msgMatches?: string | RegExp,

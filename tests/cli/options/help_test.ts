@@ -1,32 +1,43 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { type CommandName, COMMANDS } from "../../../src/cli/options/commands.ts";
-import type { Command } from "../../../src/cli/options/option.ts";
-import { commandHelp, commandTable, overview } from "../../../src/cli/options/help.ts";
+import { COMMANDS } from "../../../src/cli/options/commands.ts";
+import { longHelp, overview, shortHelp } from "../../../src/cli/options/help.ts";
+import { markdown } from "../../../src/cli/options/markdown.ts";
 import { findCommand, parse } from "../../../src/cli/options/parse.ts";
 import { settle } from "../../../src/cli/options/settings.ts";
 
-const names = Object.keys(COMMANDS) as CommandName[];
-
-Deno.test("commandHelp shows every option and an example, and overview every command", () => {
-  for (const name of names) {
-    const command: Command = COMMANDS[name];
-    const text = commandHelp(name);
-    for (const key of Object.keys(command.options)) assertStringIncludes(text, `--${key}`);
-    assertStringIncludes(text, `Example: ${command.example}`);
+Deno.test("help shows every option and an example, and overview every command", () => {
+  for (const [name, command] of Object.entries(COMMANDS)) {
+    for (const text of [shortHelp(name), longHelp(name)]) {
+      for (const key of Object.keys(command.options)) assertStringIncludes(text, `--${key}`);
+      assertStringIncludes(text, `Example: ${command.example}`);
+    }
     assertStringIncludes(overview(), `fedx ${name}`);
   }
 });
 
+Deno.test("short help gives an option one line, long help all its sentences, both within a terminal's width", () => {
+  const line = "  --silo NAME    this silo's name (required)";
+  assertStringIncludes(shortHelp("train"), line);
+  assertEquals(shortHelp("train").includes("its certificate"), false);
+  assertStringIncludes(
+    longHelp("train"),
+    "  --silo NAME\n      this silo's name (required)\n      It is the name in",
+  );
+  for (const [name, { example }] of Object.entries(COMMANDS)) {
+    const lines = longHelp(name).split("\n").filter((line) => line !== `Example: ${example}`);
+    assertEquals(lines.filter((line) => line.length > 110), []);
+  }
+});
+
 Deno.test("every example of the table parses and is complete", async () => {
-  for (const name of names) {
-    const found = findCommand(COMMANDS[name].example.split(" ").slice(1))!;
+  for (const [name, { example }] of Object.entries(COMMANDS)) {
+    const found = findCommand(example.split(" ").slice(1))!;
     assertEquals(found.name, name);
     await settle(name, parse(name, found.rest).given);
   }
 });
 
-Deno.test("commandTable stands in README word for word, its columns aligned", async () => {
-  const readme = await Deno.readTextFile(new URL("../../../README.md", import.meta.url));
-  const narrow = (text: string) => text.replaceAll(/ +/g, " ").replaceAll(/-{3,}/g, "---");
-  assertStringIncludes(narrow(readme), narrow(commandTable()));
+Deno.test("docs/commands.md is what the table gives", async () => {
+  const page = await Deno.readTextFile(new URL("../../../docs/commands.md", import.meta.url));
+  assertEquals(page, markdown(), "write it anew: deno run -A tools/commands_page.ts");
 });

@@ -1,7 +1,9 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { formatDuration, parseDuration } from "../../../src/cli/options/duration.ts";
 import { nearest } from "../../../src/cli/options/nearest.ts";
-import { findCommand, parse, UsageError } from "../../../src/cli/options/parse.ts";
+import { COMMANDS } from "../../../src/cli/options/commands.ts";
+import { findCommand, parse } from "../../../src/cli/options/parse.ts";
+import { UsageError } from "../../../src/cli/options/usage_error.ts";
 
 Deno.test("parseDuration reads 90s, 20m, 1h, 1h30m and bare seconds", () => {
   assertEquals(["90s", "20m", "1h", "1h30m", "45", "1.5m"].map(parseDuration), [
@@ -32,6 +34,7 @@ Deno.test("nearest finds a slip and nothing for a stranger", () => {
 Deno.test("findCommand takes one or two words and leaves the rest", () => {
   assertEquals(findCommand(["ca", "issue", "b", "--role", "silo"]), {
     name: "ca issue",
+    command: COMMANDS["ca issue"],
     rest: ["b", "--role", "silo"],
   });
   assertEquals(findCommand(["--help"]), undefined);
@@ -43,12 +46,7 @@ Deno.test("parse keeps only what was given, in the program's own form", () => {
   const parsed = parse("aggregate", [
     ...["--silos", "a,b", "--budget", "20m", "--lr=3e-4", "--no-augment", "--json"],
   ]);
-  assertEquals(parsed, {
-    name: "aggregate",
-    given: { silos: ["a", "b"], budget: 1200, lr: 3e-4, augment: false },
-    help: false,
-    json: true,
-  });
+  assertEquals(parsed, { given: { silos: ["a", "b"], budget: 1200, lr: 3e-4, augment: false } });
 });
 
 Deno.test("parse refuses a name that stands twice in a list", () => {
@@ -72,6 +70,7 @@ Deno.test("parse collects a repeated option and takes the positional argument", 
     ["1", "2"],
   );
   assertEquals(parse("ca issue", ["b", "--role", "silo"]).given, { NAME: "b", role: "silo" });
+  assertEquals(parse("ca issue", ["007"]).given, { NAME: "007" });
 });
 
 Deno.test("parse refuses an unknown option with the nearest name", () => {
@@ -98,6 +97,8 @@ Deno.test("parse refuses values out of range, of another kind, and stray words",
     [["--recipe", "decks"], /expected default, deck \(the nearest is deck\), got "decks"/],
     [["--tls", ""], /--tls: expected DIR/],
     [["--channels", "2"], /--channels: expected 1 or 3, got "2"/],
+    [["--listen", "hub"], /--listen: expected HOST:PORT, got "hub"\./],
+    [["--listen", "hub:65536"], /expected HOST:PORT/],
     [["stray"], /expected only options, got stray/],
   ];
   for (const [args, text] of cases) {
@@ -105,4 +106,41 @@ Deno.test("parse refuses values out of range, of another kind, and stray words",
   }
   assertThrows(() => parse("train", ["--threads", "257"]), UsageError, "from 1 to 256");
   assertThrows(() => parse("prepare", ["--size", "31"]), UsageError, "from 32 to 1024");
+  const http = ["--server", "http://hub"];
+  assertThrows(() => parse("train", http), UsageError, "--server: expected https://HOST:PORT");
+});
+
+Deno.test("parse takes DNS names and addresses for --host, nothing with scheme, brackets or port", () => {
+  const hosts = (...hosts: string[]) =>
+    parse("ca issue", ["hub", ...hosts.flatMap((host) => ["--host", host])]).given.host;
+  const good = ["localhost", "hub.example", "my_hub", "10.0.0.7", "::1", "fe80::1"];
+  assertEquals(hosts(...good), good);
+  for (const host of ["", "https://hub", "hub:8443", "[::1]", "10.0.0.999", "1.2.3", "a b", "a..b"]) {
+    assertThrows(() => hosts("hub", host), UsageError, "Cannot read --host");
+  }
+});
+
+Deno.test("parse refuses a name that no certificate can hold: of a silo, and of whom one is signed for", () => {
+  for (const command of ["ca issue", "ca request", "ca revoke"]) {
+    assertThrows(() => parse(command, ["b b"]), UsageError, '"b b"');
+  }
+  for (const [command, option] of [["train", "--silo"], ["doctor", "--silo"], ["init", "--silo"]]) {
+    assertThrows(() => parse(command, [option, "../a"]), UsageError, '"../a"');
+  }
+  assertThrows(() => parse("ca sign", ["r.pem", "--name", "b b"]), UsageError, "choose another name");
+});
+
+Deno.test("parse tells the address that it read: HOST:PORT, or brackets round IPv6", () => {
+  const listen = (text: string) => parse("aggregate", ["--listen", text]).given.listen;
+  assertEquals(listen("hub.example:0"), { host: "hub.example", port: 0 });
+  assertEquals(listen("[::1]:8443"), { host: "::1", port: 8443 });
+});
+
+Deno.test("parse tells -h from --help, and asks for no arguments with either", () => {
+  assertEquals([["-h"], ["--help"], []].map((args) => parse("version", args).help), [
+    "short",
+    "long",
+    undefined,
+  ]);
+  assertEquals(parse("ca issue", ["-h"]), { given: {}, help: "short" });
 });

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { UsageError } from "../../../src/cli/options/parse.ts";
+import { UsageError } from "../../../src/cli/options/usage_error.ts";
 import { openPredictor } from "../../../src/cli/options/predictor.ts";
 import { predict } from "../../../src/model/predictor.ts";
 import { preprocessingOf } from "../../../src/model/weights/model_file.ts";
@@ -16,7 +16,7 @@ const metadata = {
   channels: 1 as const,
   preprocessing: preprocessingOf(1),
 };
-const plain = { device: "auto", threads: undefined };
+const plain = { device: "auto" } as const;
 
 /** Runs `work` with FEDX_LIBTORCH and FEDX_SHIM as given. */
 async function withLibraries(env: Record<string, string>, work: () => Promise<void>): Promise<void> {
@@ -60,7 +60,7 @@ Deno.test("openPredictor: libtorch absent, of another version, torn, without eng
         const open = () => openPredictor({ vector, layout, metadata }, { engine: "libtorch", ...plain });
         const error = await assertRejects(open, Error, reason);
         assert(
-          /^Cannot [^\n]*; or score without libtorch: --engine tfjs\.$/.test(error.message),
+          /^Cannot [^\n]*; or score without libtorch: --engine tfjs\)$/.test(error.message),
           error.message,
         );
         assertEquals(error.message.match(/\. [A-Z]/), null);
@@ -79,9 +79,9 @@ Deno.test("openPredictor: with --engine tfjs a model scores films and no library
 });
 
 Deno.test("openPredictor: tfjs refuses a GPU and several threads, and takes what it can do", async () => {
-  const open = (choice: { device: string; threads: number | undefined }) =>
+  const open = (choice: { device: "auto" | "cpu" | "cuda"; threads?: number }) =>
     openPredictor({ vector, layout, metadata }, { engine: "tfjs", ...choice });
-  await assertRejects(() => open({ device: "cuda", threads: undefined }), UsageError, "--device cuda");
+  await assertRejects(() => open({ device: "cuda" }), UsageError, "--device cuda");
   await assertRejects(() => open({ device: "auto", threads: 2 }), UsageError, "--threads 2");
   (await open({ device: "cpu", threads: 1 }))[Symbol.dispose]();
 });

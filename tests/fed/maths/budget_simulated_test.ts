@@ -14,7 +14,7 @@ interface World {
   silos: number;
   /** Every duration is multiplied by 1 ± wobble, uniform. */
   wobble: number;
-  /** Row 1 takes this many times as long. */
+  /** RoundSettings 1 takes this many times as long. */
   slowStart: number;
   /** A silo is stopped once, while it scores or trains. */
   stop?: { round: number; seconds: number; scoring: boolean };

@@ -204,7 +204,7 @@ Deno.test("checkCertificate warns 30 days before expiry", () =>
   withCa(async (dir) => {
     await issue({ name: "b", role: "silo", ca: `${dir}/ca`, out: `${dir}/b`, lifetime: 29 * 86_400 });
     const checked = await checkCertificate(`${dir}/b`, { role: "silo", name: "b" });
-    assert(checked.warning?.includes("28 days"), checked.warning);
+    assert(checked.warning?.problem.includes("28 days"), checked.warning?.problem);
   }));
 
 Deno.test("checkCertificate refuses several authorities in ca.pem, and certificates in cert.pem", () =>

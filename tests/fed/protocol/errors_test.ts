@@ -1,12 +1,15 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { FAILURES, isFailureCode, ProtocolError } from "../../../src/fed/protocol/errors.ts";
-import { ErrorBodySchema, parseMessage } from "../../../src/fed/protocol/schema.ts";
+import { STATUS_CODE } from "@std/http";
+import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
+import { FAILURES, isFailureCode } from "../../../src/fed/protocol/failures.ts";
+import { ErrorBodySchema, parseMessage } from "../../../src/fed/protocol/messages.ts";
 
 Deno.test("FAILURES: every entry is complete and retryable ones are never a plain refusal", () => {
+  const statuses: number[] = Object.values(STATUS_CODE);
   for (const [code, failure] of Object.entries(FAILURES)) {
     assert(/^[a-z]+(_[a-z]+)*$/.test(code), code);
-    assert(failure.status === 0 || (failure.status >= 400 && failure.status < 600), code);
-    assert(failure.text.startsWith("Cannot ") && !failure.text.endsWith("."), code);
+    assert(failure.status === 0 || failure.status >= 400 && statuses.includes(failure.status), code);
+    assert(failure.what.startsWith("Cannot ") && !failure.what.endsWith("."), code);
     assert(failure.remedy.length > 5, code);
     if ([403, 404, 405, 413].includes(failure.status)) assert(!failure.retryable, code);
   }
@@ -18,7 +21,7 @@ Deno.test("FAILURES: total, src/fed raises every code of the table and no other"
   for await (const { isDirectory, name } of Deno.readDir(folder)) {
     assert(isDirectory, `${name} lies in no room`);
     for await (const file of Deno.readDir(new URL(`${name}/`, folder))) {
-      if (file.name !== "errors.ts") {
+      if (file.name !== "failures.ts") {
         texts.push(await Deno.readTextFile(new URL(`${name}/${file.name}`, folder)));
       }
     }

@@ -7,7 +7,7 @@ import {
   type Past,
 } from "../../../src/fed/silo/agreement.ts";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
-import { type Plan, planId, type Row, type RunView } from "../../../src/fed/protocol/messages.ts";
+import { type Plan, planId, type RoundSettings, type RunView } from "../../../src/fed/protocol/messages.ts";
 import { proposalOf } from "../../testing/fake_federation.ts";
 import { startVector, TINY } from "../../testing/fake_trainer.ts";
 
@@ -27,7 +27,7 @@ function planUnder(changes: Partial<Plan> = {}): Plan {
   };
 }
 
-function rowOf(plan: Plan, changes: Partial<Row> = {}): Row {
+function rowOf(plan: Plan, changes: Partial<RoundSettings> = {}): RoundSettings {
   const silos = Object.fromEntries(plan.roster.map((name) => [name, { from: 0, to: 1 }]));
   const fixed = {
     version: 2 as const,
@@ -48,7 +48,7 @@ const message = (body: () => void) => {
 
 Deno.test("checkRow under a budget: up to 2.5 local passes, progress that only rises, 1 at the last", () => {
   const plan = planUnder();
-  const look = (changes: Partial<Row>, past = fresh) => () =>
+  const look = (changes: Partial<RoundSettings>, past = fresh) => () =>
     checkRow(rowOf(plan, changes), { run: RUN, silo: "a", plan, past, train: 96 });
   const silos = (to: number) => ({ silos: { a: { from: 0, to }, b: { from: 0, to }, c: { from: 0, to } } });
   look({})();
@@ -68,7 +68,7 @@ Deno.test("checkRow: gaps are legal, what falls or comes after the end is not", 
   const past: Past = { ...fresh, row: before, models: new Map([[2, sha(2)], [4, sha(4)]]) };
   const next = (from: number) =>
     Object.fromEntries(plan.roster.map((name) => [name, { from, to: from + 1 }]));
-  const look = (changes: Partial<Row>, of: Past = past) => () =>
+  const look = (changes: Partial<RoundSettings>, of: Past = past) => () =>
     checkRow(rowOf(plan, { round: 5, base: sha(4), p0: 0.5, p1: 0.6, silos: next(1), ...changes }), {
       ...{ run: RUN, silo: "a", plan, past: of, train: 96 },
     });

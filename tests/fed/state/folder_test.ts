@@ -8,12 +8,12 @@ import {
 } from "@std/assert";
 import { AggregatorState } from "../../../src/fed/aggregator/state.ts";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
-import { nameFullDisk, readAt } from "../../../src/fed/state/durable.ts";
+import { nameFullDisk } from "../../../src/fed/state/full_disk.ts";
 import type { UpdateStart } from "../../../src/fed/protocol/messages.ts";
 import { SiloState } from "../../../src/fed/silo/state.ts";
 import { REVOCATIONS, StateFolder } from "../../../src/fed/state/folder.ts";
 import { requireCheckedTls, requirePinnedDeno } from "../../../src/fed/wire/tls.ts";
-import { digest, writeDurably } from "../../../src/model/weights/model_file.ts";
+import { digest } from "../../../src/files/digest.ts";
 import { inFolder } from "../../testing/folder.ts";
 import { killAt, Killed, proposalOf } from "../../testing/fake_federation.ts";
 import { startVector, TINY } from "../../testing/fake_trainer.ts";
@@ -50,16 +50,6 @@ Deno.test("StateFolder.open says damaged_state for a file that is no database", 
     await Deno.writeTextFile(`${dir}/run.sqlite`, "not a database".repeat(100));
     const error = await assertRejects(() => StateFolder.open(dir, { role: "silo a" }), ProtocolError);
     assertEquals(error.code, "damaged_state");
-  }));
-
-Deno.test("readAt fills the whole buffer or says where the file ends", () =>
-  inFolder(async (dir) => {
-    await writeDurably(`${dir}/x`, new Uint8Array([1, 2, 3]));
-    using file = await Deno.open(`${dir}/x`);
-    const two = new Uint8Array(2);
-    await readAt(file, 1, two);
-    assertEquals([...two], [2, 3]);
-    await assertRejects(() => readAt(file, 2, two), RangeError);
   }));
 
 Deno.test("SiloState.open and AggregatorState.open remove what a killed process left behind, nothing else", () =>

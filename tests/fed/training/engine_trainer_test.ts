@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { Shard, type ShardRow, type Split, SPLITS, writeShard } from "../../../src/data/shard.ts";
 import { type EngineSettings, EngineTrainer } from "../../../src/fed/training/engine_trainer.ts";
-import { digest, preprocessingOf } from "../../../src/model/weights/model_file.ts";
+import { preprocessingOf } from "../../../src/model/weights/model_file.ts";
+import { digest } from "../../../src/files/digest.ts";
 import { randomWeights } from "../../../src/model/weights/random.ts";
 import { layoutOf } from "../../../src/model/layout.ts";
 import { liveHandles } from "../../../src/model/shutdown.ts";

@@ -6,7 +6,7 @@ import { Client } from "../../../src/fed/wire/client.ts";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
 import { serve } from "../../../src/fed/wire/server.ts";
 import { parseRange } from "../../../src/fed/wire/exchange.ts";
-import { digest } from "../../../src/model/weights/model_file.ts";
+import { digest } from "../../../src/files/digest.ts";
 import { withFederation } from "../../testing/fake_federation.ts";
 import { startVector, TINY } from "../../testing/fake_trainer.ts";
 

@@ -3,7 +3,8 @@ import { Buffer } from "node:buffer";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Uint8ArrayReader, Uint8ArrayWriter, ZipWriter } from "@zip.js/zip.js";
-import { digest, preprocessingOf, saveModel, stateDict } from "../../../src/model/weights/model_file.ts";
+import { digest } from "../../../src/files/digest.ts";
+import { preprocessingOf, saveModel, stateDict } from "../../../src/model/weights/model_file.ts";
 import { initialWeights } from "../../../src/model/weights/initial.ts";
 import { LITE0 } from "../../../src/model/weights/lite0_package.ts";
 import { randomWeights } from "../../../src/model/weights/random.ts";
@@ -91,7 +92,7 @@ Deno.test("initialWeights refuses a misspelt --init with what may stand there", 
   await assertRejects(
     () => initialWeights(layout, { init: "imagnet", seed: 1, cache: "" }),
     Error,
-    "expected a file at imagnet, got ENOENT; give imagenet, random or a file",
+    "expected a file at imagnet, got ENOENT (remedy: give imagenet, random or a file)",
   );
 });
 
@@ -103,14 +104,15 @@ Deno.test("initialWeights names a damaged file and what to do", () =>
     await Deno.writeFile(tensors, whole.subarray(0, -4));
     const start = (options: { init: string; weights?: string }) =>
       initialWeights(layout, { seed: 0, cache: dir, ...options });
-    const text = `Cannot read weights ${torch}: expected a file written by torch.save, got other bytes; mend`;
+    const text =
+      `Cannot read weights ${torch}: expected a file written by torch.save, got other bytes (remedy: mend`;
     await assertRejects(() => start({ init: "imagenet", weights: torch }), SyntaxError, text);
     const cut = await assertRejects(
       () => start({ init: tensors }),
       SyntaxError,
       `Cannot read weights ${tensors}: `,
     );
-    assert(cut.message.endsWith("; give imagenet, random or a file"), cut.message);
+    assert(cut.message.endsWith(" (remedy: give imagenet, random or a file)"), cut.message);
   }));
 
 Deno.test("initialWeights refuses a .pth that wants to run code", () =>

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { explain, pipDownload } from "../../../src/shim/libtorch/pip.ts";
-import { fileDigest, unpackWheel } from "../../../src/shim/libtorch/wheel.ts";
+import { fileDigest } from "../../../src/files/digest.ts";
+import { unpackWheel } from "../../../src/shim/libtorch/wheel.ts";
 import { withEnv, workingIn } from "../../testing/environment.ts";
 import { inFolder } from "../../testing/folder.ts";
 import { makeWheel } from "../../testing/probe_wheel.ts";

@@ -1,9 +1,9 @@
 import { initCa } from "../../../fed/pki/ca.ts";
-import type { Values } from "../../options/commands.ts";
-import type { Context } from "../../main.ts";
+import type { Context } from "../../context.ts";
+import type { caInit } from "../../options/table/ca.ts";
 
 /** Makes a certificate authority. */
-export async function run({ values, output }: Context<Values<"ca init">>): Promise<void> {
+export async function run({ values, output }: Context<typeof caInit>): Promise<void> {
   const made = await initCa(values.out);
   output.result(
     { ca: made.ca, key: made.key, expires: made.expires, fingerprint: made.fingerprint },

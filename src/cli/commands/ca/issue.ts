@@ -1,17 +1,15 @@
 import { issue } from "../../../fed/pki/ca.ts";
-import type { Values } from "../../options/commands.ts";
-import type { Context } from "../../main.ts";
-import { requireSubject } from "../../options/names.ts";
+import type { Context } from "../../context.ts";
+import type { caIssue } from "../../options/table/ca.ts";
 
 /** Issues one certificate. */
-export async function run(context: Context<Values<"ca issue"> & { NAME: string }>): Promise<void> {
+export async function run(context: Context<typeof caIssue>): Promise<void> {
   const { values, output } = context;
-  const made = await issue({ ...requireSubject(values), ca: values.ca, out: values.out });
+  const { NAME: name, role, host: hosts, ca, out } = values;
+  const made = await issue({ name, role, hosts, ca, out });
   output.result(
     made,
-    `${values.out}: ca.pem, cert.pem, key.pem of the ${values.role} ${values.NAME}, valid until ${
-      lastDay(made)
-    }`,
+    `${out}: ca.pem, cert.pem, key.pem of the ${role} ${name}, valid until ${lastDay(made)}`,
   );
 }
 

@@ -1,12 +1,12 @@
 import { makeRequest } from "../../../fed/pki/certificate_request.ts";
-import type { Values } from "../../options/commands.ts";
-import type { Context } from "../../main.ts";
-import { requireSubject } from "../../options/names.ts";
+import type { Context } from "../../context.ts";
+import type { caRequest } from "../../options/table/ca.ts";
 
 /** Makes a key that stays here, and a request for its certificate. */
-export async function run(context: Context<Values<"ca request"> & { NAME: string }>): Promise<void> {
+export async function run(context: Context<typeof caRequest>): Promise<void> {
   const { values, output } = context;
-  const made = await makeRequest({ ...requireSubject(values), out: values.out });
+  const { NAME: name, role, host: hosts, out } = values;
+  const made = await makeRequest({ name, role, hosts, out });
   output.result(
     made,
     [
@@ -16,7 +16,7 @@ export async function run(context: Context<Values<"ca request"> & { NAME: string
         made.hosts.length > 0 ? `, hosts ${made.hosts.join(", ")}` : ""
       }`,
       `key ${made.key}`,
-      `then put the cert.pem and ca.pem that come back into ${values.out}`,
+      `then put the cert.pem and ca.pem that come back into ${out}`,
     ].join("\n"),
   );
 }

@@ -1,12 +1,10 @@
 import { revoke } from "../../../fed/pki/revoke.ts";
-import type { Values } from "../../options/commands.ts";
-import type { Context } from "../../main.ts";
-import { requireName } from "../../options/names.ts";
+import type { Context } from "../../context.ts";
+import type { caRevoke } from "../../options/table/ca.ts";
 
 /** Refuses a silo's certificates from now on. */
-export async function run(context: Context<Values<"ca revoke"> & { NAME: string }>): Promise<void> {
+export async function run(context: Context<typeof caRevoke>): Promise<void> {
   const { values, output } = context;
-  requireName(values.NAME);
   const made = await revoke({ name: values.NAME, ca: values.ca, tls: values.tls });
   const before = made.known === 0 ? "" : `, ${made.known} had been before`;
   output.result(

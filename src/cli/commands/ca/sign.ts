@@ -1,16 +1,13 @@
 import { signRequest } from "../../../fed/pki/certificate_request.ts";
-import type { CertificateRole } from "../../../fed/pki/x509.ts";
 import { lastDay } from "./issue.ts";
-import type { Values } from "../../options/commands.ts";
-import type { Context } from "../../main.ts";
-import { requireName } from "../../options/names.ts";
+import type { Context } from "../../context.ts";
+import type { caSign } from "../../options/table/ca.ts";
 
 /** Makes the certificate that a site's request asks for, if it asks for what the signer says. */
-export async function run(context: Context<Values<"ca sign"> & { REQUEST: string }>): Promise<void> {
+export async function run(context: Context<typeof caSign>): Promise<void> {
   const { values, output } = context;
-  const { REQUEST: request, name, ca, out } = values;
-  requireName(name);
-  const made = await signRequest({ request, name, role: values.role as CertificateRole, ca, out });
+  const { REQUEST: request, name, role, ca, out } = values;
+  const made = await signRequest({ request, name, role, ca, out });
   if (made.ignored.length > 0) output.line(`not taken from the request: ${made.ignored.join(", ")}`);
   if (made.other !== null) {
     output.line(

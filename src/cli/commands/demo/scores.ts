@@ -61,7 +61,7 @@ async function predictTest(
   model: string,
   shards: Record<string, string>,
 ): Promise<Record<string, Predictions>> {
-  const choice = { engine: "libtorch", device: "auto", threads: undefined };
+  const choice = { engine: "libtorch", device: "auto" } as const;
   using predictor = await openPredictor(await loadModel(model), choice);
   const predictions: Record<string, Predictions> = {};
   for (const [silo, dir] of Object.entries(shards)) {

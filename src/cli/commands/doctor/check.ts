@@ -1,5 +1,5 @@
 // Why: what is found and what it means are apart, so that a test can hand in any finding.
-import { ProtocolError } from "../../../fed/protocol/errors.ts";
+import { isRefusal, sentence } from "../../../refusal.ts";
 
 /** One thing looked at. `ok` is null for what could not be looked at. */
 export interface Check {
@@ -25,14 +25,14 @@ export function open(name: string, detail: string, remedy?: string): Check {
   return { name, ok: null, detail, ...remedy !== undefined && { remedy } };
 }
 
-/** The check that an error stands for: this program's errors end with their remedy, after `; ` or `: remedy`. */
+/** The check that an error stands for; `remedy` is told where the error has none of its own. */
 export function failed(name: string, error: unknown, remedy: string): Check {
-  if (error instanceof ProtocolError) {
-    return bad(name, error.message.replace(/ \(remedy: .*\)$/s, ""), error.remedy);
+  if (isRefusal(error)) {
+    const { what, expected, got } = error;
+    return bad(name, sentence({ what, expected, got }), error.remedy ?? remedy);
   }
   const text = (error instanceof Error ? error.message : String(error)).trim().replace(/\.$/, "");
-  const at = text.startsWith("Cannot ") ? text.lastIndexOf("; ") : -1;
-  return at < 0 ? bad(name, text, remedy) : bad(name, text.slice(0, at), text.slice(at + 2));
+  return bad(name, text, remedy);
 }
 
 /** Bytes as a person reads them. */

@@ -1,6 +1,7 @@
 // Why: a full or slow disk shows hours into a run; free space and the cost of fsync show now.
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
+import { median } from "../../../fed/maths/median.ts";
 import { bad, bytes, type Check, failed, good } from "./check.ts";
 
 /** Bytes for SQLite, its log and events.jsonl. */
@@ -37,7 +38,7 @@ export async function readDisk(state: string): Promise<DiskFacts> {
   try {
     const times: number[] = [];
     for (let i = 0; i < PROBE.times; i++) times.push(await writeSynced(path));
-    return { dir, free: bavail * bsize, fsync: times.sort((a, b) => a - b)[PROBE.times >> 1] };
+    return { dir, free: bavail * bsize, fsync: median(times) };
   } finally {
     await Deno.remove(path).catch(() => {});
   }

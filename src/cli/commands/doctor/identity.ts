@@ -25,8 +25,7 @@ export async function checkIdentity(
 function describe(name: string, { fingerprint, expires, warning }: Checked): Check {
   const detail = `${fingerprint.slice(0, 16)}…, until ${expires.slice(0, 10)}`;
   if (warning === undefined) return good(name, detail);
-  const [problem, remedy] = warning.split("; ");
-  return good(name, `${detail}: ${problem}`, remedy);
+  return good(name, `${detail}: ${warning.problem}`, warning.remedy);
 }
 
 /** The aggregator's list of revoked certificates. */
@@ -47,10 +46,7 @@ export function checkClock(now: Date, ahead: number | null): Check {
   const name = "clock", time = now.toISOString();
   if (now.getTime() < EPOCH) return bad(name, `${time}: it was never set`, "set this machine's clock (NTP)");
   const warning = clockWarning(ahead);
-  if (warning !== null) {
-    const [problem, remedy] = warning.split("; ");
-    return bad(name, problem, remedy);
-  }
+  if (warning !== null) return bad(name, warning.problem, warning.remedy);
   return ahead === null
     ? good(name, `${time}; not compared with the aggregator's`)
     : good(name, `${time}, ${Math.abs(ahead).toFixed(0)} s from the aggregator's`);

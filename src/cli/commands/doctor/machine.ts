@@ -1,7 +1,9 @@
 // Why: a wheel of libtorch asks for a system of a certain age, and the roles for one Deno; both show before anything is opened.
 import { constrainedMemory } from "node:process";
+import { exists } from "../../../files/exists.ts";
 import { LEAST_FILES, requireOpenFiles } from "../../../fed/aggregator/open_files.ts";
-import { PINNED_DENO, TLS_SWITCH } from "../../../fed/wire/tls.ts";
+import { TLS_SWITCH } from "../../../fed/wire/tls.ts";
+import { PINNED_DENO, RUN_DENO } from "../../../version.ts";
 import { cores } from "../../../model/libraries.ts";
 import { bad, bytes, type Check, failed, good, open } from "./check.ts";
 
@@ -75,7 +77,7 @@ function runtime({ deno, checkedTls }: MachineFacts): Check {
   }
   return deno === PINNED_DENO
     ? good("runtime", `Deno ${deno}`)
-    : bad("runtime", `Deno ${deno}, expected ${PINNED_DENO}`, `run \`npx -y deno@${PINNED_DENO}\``);
+    : bad("runtime", `Deno ${deno}, expected ${PINNED_DENO}`, `run \`${RUN_DENO}\``);
 }
 
 function memory({ memory, available, limited }: MachineFacts): Check {
@@ -103,6 +105,5 @@ async function readGlibc(): Promise<string | null> {
       [];
     if (version !== undefined) return version;
   }
-  const musl = await Deno.stat("/lib/ld-musl-x86_64.so.1").then(() => true, () => false);
-  return musl ? "musl" : null;
+  return await exists("/lib/ld-musl-x86_64.so.1") ? "musl" : null;
 }

@@ -1,17 +1,25 @@
 // Why: the doctor looks at what `train` or `aggregate` would use, from the same file and flags.
-import { COMMANDS } from "../../options/commands.ts";
 import type { Limits } from "../../../fed/silo/limits.ts";
-import { CONFIG_FILE, hasSection, readSection } from "../../options/config.ts";
-import type { Command } from "../../options/option.ts";
-import { readValue, UsageError } from "../../options/parse.ts";
+import type { Values } from "../../options/option.ts";
+import { merge } from "../../options/settings.ts";
+import { aggregate } from "../../options/table/aggregate.ts";
+import type { doctor } from "../../options/table/doctor.ts";
+import { train } from "../../options/table/train.ts";
+import { type Config, hasSection, readConfig, readSection } from "../../options/toml.ts";
+import { UsageError } from "../../options/usage_error.ts";
 
-/** Whose checks are asked for, with that role's settings as far as there are any. */
-export interface RoleSettings {
-  role: "silo" | "aggregator" | null;
-  /** By option name; what nobody set and has no default is missing. */
-  values: Record<string, unknown>;
-  accept?: Limits;
-}
+/** The aggregator's settings as far as there are any: what nobody set and has no default is missing. */
+export type AggregatorValues =
+  & Partial<Values<typeof aggregate>>
+  & Pick<Values<typeof aggregate>, "listen" | "state" | "network" | "channels">;
+
+/** A silo's settings as far as there are any. */
+export type SiloValues = Partial<Values<typeof train>>;
+
+/** Whose checks are asked for, with that role's settings. */
+export type RoleSettings =
+  | { role: "aggregator"; values: AggregatorValues }
+  | { role: "silo" | null; values: SiloValues; accept?: Limits };
 
 /**
  * Merges the doctor's flags over the role's section over the role's defaults. Without `--silo` and `--aggregator` the
@@ -19,40 +27,30 @@ export interface RoleSettings {
  *
  * @throws {UsageError} both roles are named, or the file cannot be read.
  */
-export async function roleSettings(given: Record<string, unknown>): Promise<RoleSettings> {
+export async function roleSettings(given: Values<typeof doctor>): Promise<RoleSettings> {
   if (given.silo !== undefined && given.aggregator) {
     throw new UsageError("Cannot run `fedx doctor`: expected --silo or --aggregator, got both.");
   }
-  const file = (given.config as string | undefined) ?? CONFIG_FILE;
-  const text = await Deno.readTextFile(file).catch((cause) => {
-    if (given.config === undefined && cause instanceof Deno.errors.NotFound) return null;
-    throw new UsageError(`Cannot read ${file}: ${cause.message}; \`fedx init --out ${file}\` writes one.`, {
-      cause,
-    });
-  });
+  const config = await readConfig(given.config);
   const role = given.silo !== undefined
     ? "silo"
     : given.aggregator
     ? "aggregator"
-    : text === null
+    : config === undefined
     ? null
-    : onlyRole(text, file);
-  if (role === null) return { role, values: { ...given } };
-  const command: Command = role === "silo" ? COMMANDS.train : COMMANDS.aggregate;
-  const section = text === null
-    ? undefined
-    : readSection(text, { file, command, silo: given.silo as string | undefined });
-  const values: Record<string, unknown> = {};
-  for (const [key, option] of Object.entries(command.options)) {
-    const fallback = option.default === undefined ? undefined : readValue(`--${key}`, option, option.default);
-    values[key] = given[key] ?? section?.values[key] ?? fallback;
-  }
-  return { role, values, accept: section?.accept };
+    : onlyRole(config);
+  if (role === null) return { role, values: given };
+  const command = role === "silo" ? train : aggregate;
+  const section = config && readSection(config, { command, silo: given.silo });
+  const { values, accept } = merge(command, { ...given }, section);
+  return role === "silo"
+    ? { role, values: values as SiloValues, accept }
+    : { role, values: values as AggregatorValues };
 }
 
-function onlyRole(text: string, file: string): "silo" | "aggregator" | null {
-  const run = hasSection(text, { file });
-  const silos = readSection(text, { file, command: COMMANDS.train }).silos.length;
+function onlyRole(config: Config): "silo" | "aggregator" | null {
+  const run = hasSection(config);
+  const silos = readSection(config, { command: train }).silos.length;
   if (run === (silos === 1) || silos > 1) return null;
   return run ? "aggregator" : "silo";
 }

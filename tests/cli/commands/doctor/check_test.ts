@@ -1,9 +1,10 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { bad, failed, good, open } from "../../../../src/cli/commands/doctor/check.ts";
 import { describe } from "../../../../src/cli/commands/doctor.ts";
+import { refusal } from "../../../../src/refusal.ts";
 import { ProtocolError } from "../../../../src/fed/protocol/errors.ts";
 
-Deno.test("failed takes an error's remedy out of its sentence, and the given one where it has none", () => {
+Deno.test("failed shows a refusal's own remedy, and the given one where an error has none", () => {
   const coded = new ProtocolError("port_in_use", { expected: "a free port", got: "a process" });
   assertEquals(failed("x", coded, "other"), {
     name: "x",
@@ -11,9 +12,14 @@ Deno.test("failed takes an error's remedy out of its sentence, and the given one
     detail: "Cannot listen: expected a free port, got a process",
     remedy: coded.remedy,
   });
-  const house = failed("x", new Error("Cannot read a: got b; prepare it again."), "other");
-  assertEquals([house.detail, house.remedy], ["Cannot read a: got b", "prepare it again"]);
-  assertEquals(failed("x", new Error("broken; twice"), "other").remedy, "other");
+  const parts = { what: "Cannot read a", expected: "; b", got: "c (remedy: d)" };
+  const detail = "Cannot read a: expected ; b, got c (remedy: d)";
+  assertEquals(failed("x", refusal(TypeError, { ...parts, remedy: "e" }), "other"), bad("x", detail, "e"));
+  assertEquals(failed("x", refusal(TypeError, parts), "other"), bad("x", detail, "other"));
+  assertEquals(
+    failed("x", new Error("Cannot read; twice."), "other"),
+    bad("x", "Cannot read; twice", "other"),
+  );
 });
 
 Deno.test("describe shows each fault with its remedy below it, and counts", () => {

@@ -6,7 +6,7 @@ import {
   type GpuFacts,
   readGpu,
 } from "../../../../src/cli/commands/doctor/engine.ts";
-import { NativeError } from "../../../../src/model/engine.ts";
+import { refusal } from "../../../../src/refusal.ts";
 
 const FOUND = { dir: "/torch", version: "2.13.0", source: "cache", headers: true } as const;
 const PARTS: EngineParts = {
@@ -38,19 +38,26 @@ Deno.test("checkEngine tells no libtorch, an unfit one, a missing shim and anoth
   assertEquals(unfit.ok, [false, null]);
   assertStringIncludes(unfit.last!.detail, "got 1.13");
   const missing = await marks({
-    libraries: () => Promise.reject(new Error("Cannot find the engine; run `b` once.")),
+    libraries: () =>
+      Promise.reject(refusal(Error, {
+        what: "Cannot find the engine",
+        expected: "/shim.so",
+        got: "none",
+        remedy: "run `b` once",
+      })),
   });
   assertEquals([missing.ok, missing.last?.remedy], [[true, false], "run `b` once"]);
   const open = () => {
-    throw new NativeError(
-      "dlopen",
-      "argument",
-      "Cannot use /shim.so: it was built for libtorch 2.11.0, got 2.13.0; build it again: every deno task does",
-    );
+    throw refusal(Error, {
+      what: "Cannot use /shim.so",
+      expected: "libtorch 2.11.0",
+      got: "2.13.0",
+      remedy: "build it again",
+    });
   };
   const other = await marks({ open });
   assertEquals([other.ok, other.libraries], [[true, false], null]);
-  assertStringIncludes(other.last!.detail, "built for libtorch 2.11.0, got 2.13.0");
+  assertStringIncludes(other.last!.detail, "expected libtorch 2.11.0, got 2.13.0");
   assertStringIncludes(other.last!.remedy!, "build it again");
 });
 

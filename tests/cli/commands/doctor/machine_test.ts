@@ -7,7 +7,7 @@ import {
   readMachine,
 } from "../../../../src/cli/commands/doctor/machine.ts";
 import { aggregatorNeed, checkMemory, trainingNeed } from "../../../../src/cli/commands/doctor/memory.ts";
-import { PINNED_DENO } from "../../../../src/fed/wire/tls.ts";
+import { PINNED_DENO } from "../../../../src/version.ts";
 
 const FACTS: MachineFacts = {
   os: "linux",

@@ -1,6 +1,6 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { roleSettings } from "../../../../src/cli/commands/doctor/settings.ts";
-import { UsageError } from "../../../../src/cli/options/parse.ts";
+import { UsageError } from "../../../../src/cli/options/usage_error.ts";
 import { inFolder } from "../../../testing/folder.ts";
 
 const RUN = '[run]\nsilos = ["a", "b"]\nlisten = "0.0.0.0:9"\n';
@@ -10,15 +10,17 @@ Deno.test("roleSettings: flags over the role's section over the defaults of trai
   inFolder(async (dir) => {
     const config = `${dir}/fedx.toml`;
     await Deno.writeTextFile(config, RUN + SILO);
-    const silo = await roleSettings({ config, silo: "b", server: "https://other:2" });
+    const silo = await roleSettings({ config, silo: "b", server: new URL("https://other:2") });
+    assert(silo.role === "silo");
     assertEquals([silo.role, silo.values.server, silo.values.shard], [
       "silo",
-      "https://other:2",
+      new URL("https://other:2"),
       `${dir}/films`,
     ]);
     assertEquals([silo.values.device, silo.values.tls, silo.accept?.maxRounds], ["auto", undefined, 5]);
     const hub = await roleSettings({ config, aggregator: true });
-    assertEquals([hub.role, hub.values.listen, hub.values.silos], ["aggregator", "0.0.0.0:9", ["a", "b"]]);
+    assert(hub.role === "aggregator");
+    assertEquals([hub.values.listen, hub.values.silos], [{ host: "0.0.0.0", port: 9 }, ["a", "b"]]);
     assertEquals(hub.values.state, "fedx-state/aggregator");
     await assertRejects(() => roleSettings({ config, silo: "b", aggregator: true }), UsageError, "both");
     await assertRejects(() => roleSettings({ config: `${dir}/none.toml` }), UsageError, "fedx init");

@@ -1,0 +1,56 @@
+// Why: what a silo's operator accepts of an aggregator is said in fedx.toml alone, so it is no option of the table.
+import * as v from "valibot";
+import type { AcceptedRecipe, Limits } from "../../fed/silo/limits.ts";
+import { preset } from "../../model/recipe.ts";
+import { isRefusal, refusal } from "../../refusal.ts";
+import { UsageError } from "./usage_error.ts";
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+
+/** The table `accept` of a silo's section. */
+export const AcceptSchema = v.strictObject({
+  recipes: v.optional(v.array(v.union([v.string(), v.looseObject({ name: v.string() })]))),
+  networks: v.optional(v.array(v.string())),
+  max_rounds: v.optional(count),
+  min_train_patients: v.optional(count),
+});
+
+/** How `fedx init` writes it. */
+export const ACCEPT_SAMPLE =
+  'accept = { recipes = ["default"], networks = ["efficientnet_b0"], max_rounds = 100, min_train_patients = 50 }';
+
+/**
+ * What is accepted, in the program's own form.
+ *
+ * @param where names the recipes in errors
+ * @throws {UsageError} for a recipe that does not exist or has a number out of range.
+ */
+export function readAccept(table: v.InferOutput<typeof AcceptSchema>, where: string): Limits {
+  return {
+    recipes: table.recipes?.map((one) => recipeOf(one, where)),
+    networks: table.networks,
+    maxRounds: table.max_rounds,
+    minTrainPatients: table.min_train_patients,
+  };
+}
+
+/** A preset's name, or a table of its name and the numbers that differ; keys as in the recipe, with `_`. */
+function recipeOf(one: string | { name: string }, where: string): AcceptedRecipe {
+  const { name, ...numbers } = typeof one === "string" ? { name: one } : one;
+  const camel = (key: string) => key.replaceAll(/_([a-z])/g, (_, letter) => letter.toUpperCase());
+  const accepted = Object.fromEntries(Object.entries(numbers).map(([key, value]) => [camel(key), value]));
+  try {
+    const known = preset(name as "default" | "deck");
+    const other = Object.keys(accepted).find((key) => !Object.hasOwn(known, key));
+    if (other !== undefined) {
+      const expected = `one of ${Object.keys(known).join(", ")}`;
+      throw refusal(RangeError, { what: "Cannot use recipe", expected, got: other });
+    }
+    preset(name as "default" | "deck", accepted);
+  } catch (cause) {
+    if (!isRefusal(cause)) throw cause;
+    const { expected, got } = cause;
+    throw new UsageError(`Cannot read ${where}: expected ${expected}, got ${got}.`, { cause });
+  }
+  return { name, ...accepted };
+}

@@ -1,0 +1,98 @@
+import type { Command } from "../option.ts";
+import { prepare } from "./prepare.ts";
+import { CONFIG, NEW } from "./role.ts";
+import { LENGTH, TRAINING } from "./training.ts";
+
+export const aggregate = {
+  summary: "the aggregator of one run",
+  example: "fedx aggregate --silos a,b,c --listen 0.0.0.0:8443 --tls tls-hub --budget 20m",
+  section: "run",
+  resumable: true,
+  either: [["silos", "replay"], ["rounds", "budget", "replay"]],
+  options: {
+    config: CONFIG,
+    silos: {
+      kind: "list",
+      value: "A,B,C",
+      help: "the silos invited, in this order, by the names in their certificates",
+      sample: ["a", "b", "c"],
+      fill: true,
+    },
+    listen: {
+      kind: "address",
+      value: "HOST:PORT",
+      help: "address to listen on",
+      default: "127.0.0.1:8443",
+      sample: "0.0.0.0:8443",
+      fill: true,
+    },
+    tls: {
+      kind: "path",
+      value: "DIR",
+      help: "the aggregator's certificate folder, made by fedx ca",
+      more:
+        "It comes from `fedx ca issue NAME --role aggregator`, or from `fedx ca request` and `fedx ca sign`.",
+      required: true,
+      sample: "tls-hub",
+      fill: true,
+    },
+    state: {
+      kind: "path",
+      value: "DIR",
+      help: "folder of the run's state",
+      more: "The same command with the same folder goes on with a run that was stopped.",
+      default: "fedx-state/aggregator",
+    },
+    new: NEW,
+    replay: {
+      kind: "path",
+      value: "STATE",
+      help: "run the rounds of that aggregator's state again, without a clock; its settings count",
+      flagOnly: true,
+    },
+    ...LENGTH,
+    budget: { ...LENGTH.budget, fill: true },
+    size: {
+      ...prepare.options.size,
+      help: "side of the images in pixels, that of fedx prepare --size",
+      more: undefined,
+      fill: true,
+    },
+    ...TRAINING,
+    quorum: {
+      kind: "integer",
+      value: "N",
+      help: "silos that are enough at a timeout, 1 to all (default: all)",
+      range: [1, 10_000],
+      sample: 2,
+    },
+    "round-timeout": {
+      kind: "duration",
+      value: "TIME",
+      help: "longest wait for a round (default: 3 times the median round, at least 10m; the first 1h)",
+      sample: "1h",
+    },
+    "join-timeout": {
+      kind: "duration",
+      value: "TIME",
+      help: "longest wait for the silos to join, and to come back below the quorum",
+      default: "1h",
+    },
+    "max-share": {
+      kind: "number",
+      value: "F",
+      help:
+        "most of all training images that one silo may have (default: 0.8 for three silos or more, else 1)",
+      range: [0.001, 1],
+      sample: 0.8,
+    },
+    "allow-same-shard": {
+      kind: "flag",
+      help: "let two silos join with one shard, for experiments",
+      flagOnly: true,
+    },
+  },
+  json:
+    "`degraded`, `missing`, `rounds`, `selection`, `test` {`stratified`, `ci95`, `pooled`, `site_only`, " +
+    "`silos`}, `seconds`, `bytes`, `model`, `sha256`, `last_sha256`, `init`",
+} as const satisfies Command;

@@ -1,0 +1,30 @@
+import type { Option } from "../option.ts";
+
+/** A command that writes a file. */
+export const FORCE = {
+  kind: "flag",
+  help: "replace a file of any other kind",
+} as const satisfies Option;
+
+/** A model to score. */
+export const MODEL = {
+  kind: "path",
+  value: "FILE",
+  help: "model.safetensors written by fedx",
+  required: true,
+} as const satisfies Option;
+
+/** Shards to train on or to score. */
+export const SHARDS = {
+  kind: "paths",
+  value: "SHARD",
+  help: "folder written by fedx prepare; may be repeated",
+  required: true,
+} as const satisfies Option;
+
+/** A folder of films. */
+export const IMAGES = {
+  kind: "path",
+  value: "DIR",
+  help: "folder of PNG and JPEG files",
+} as const satisfies Option;

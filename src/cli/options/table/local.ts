@@ -1,0 +1,26 @@
+import type { Command } from "../option.ts";
+import { ENGINE } from "./engine.ts";
+import { FORCE, SHARDS } from "./files.ts";
+import { LENGTH, TRAINING } from "./training.ts";
+
+export const local = {
+  summary: "the same engine without federation: one hospital alone, or all pooled",
+  example: "fedx local --shard shard-b --epochs 4 --out model-b.safetensors",
+  either: [["epochs", "rounds", "budget"]],
+  options: {
+    shard: { ...SHARDS, help: "shard to train on; may be repeated" },
+    epochs: {
+      kind: "integer",
+      value: "N",
+      help: "passes over the training images, scored after each",
+      range: [1, 100_000],
+    },
+    rounds: { ...LENGTH.rounds, help: "rounds, with fresh optimizer moments each" },
+    budget: { ...LENGTH.budget, more: undefined },
+    out: { kind: "path", value: "MODEL", help: "file for the selected model", required: true },
+    force: FORCE,
+    ...TRAINING,
+    ...ENGINE,
+  },
+  json: "`selection`, `test`, `epochs`, `seconds`",
+} as const satisfies Command;

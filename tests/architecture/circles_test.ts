@@ -1,0 +1,65 @@
+/** No file imports itself round through others: then each can be read, moved and tested without the rest. */
+import { assertEquals } from "@std/assert";
+import { edges, fileOf, type Source, sources } from "./sources.ts";
+
+/**
+ * The files that lie on a circle of imports, each with a shortest way from it back to itself. An import of types alone,
+ * one inside a function and `export … from` count like any other.
+ */
+function circles(all: readonly Source[]): string[][] {
+  const imports = new Map(
+    all.map(({ path, text }) => [path, edges(text).map(({ target }) => fileOf(path, target))]),
+  );
+  return [...imports.keys()].flatMap((path) => {
+    const way = wayRound(path, imports);
+    return way === null ? [] : [way];
+  });
+}
+
+function wayRound(path: string, imports: Map<string, (string | null)[]>): string[] | null {
+  const ways: string[][] = [[path]], seen = new Set<string>();
+  for (let way = ways.shift(); way !== undefined; way = ways.shift()) {
+    for (const next of imports.get(way.at(-1)!) ?? []) {
+      if (next === path) return way;
+      if (next === null || seen.has(next)) continue;
+      seen.add(next);
+      ways.push([...way, next]);
+    }
+  }
+  return null;
+}
+
+/** Circles through these files are known and about to go. */
+const EXCUSED: string[] = ["src/cli/main.ts", "src/fed/aggregator/run.ts", "src/fed/aggregator/state.ts"];
+
+Deno.test("architecture: there is no circle of imports, and none is excused that has gone", async () => {
+  const found = circles(await sources(["src"]));
+  const excused = (way: string[]) => way.some((path) => EXCUSED.includes(path));
+  assertEquals(found.filter((way) => !excused(way)).map((way) => [...way, way[0]].join(" → ")), []);
+  assertEquals(EXCUSED.filter((path) => !found.some((way) => way.includes(path))), []);
+});
+
+Deno.test("architecture: a circle is reported, however it is closed", () => {
+  const closing = [
+    'import { a } from "./a.ts";',
+    'import type { A } from "./a.ts";',
+    'import { type A } from "./a.ts";',
+    'export * from "./a.ts";',
+    'export { a, type A } from "./a.ts";',
+    'import {\n  a,\n} from "./a.ts";',
+    'export const later = () => import("./a.ts");',
+    'export type Late = import("./a.ts").A;',
+  ];
+  for (const text of closing) {
+    const tree = [
+      { path: "src/x/a.ts", text: 'import { b } from "./b.ts";' },
+      { path: "src/x/b.ts", text: 'import { c } from "../y/c.ts";\nimport sharp from "sharp";' },
+      { path: "src/y/c.ts", text: text.replaceAll("./a.ts", "../x/a.ts") },
+      { path: "src/y/d.ts", text: 'import { c } from "./c.ts";' },
+    ];
+    const [a, b, c] = tree.map(({ path }) => path);
+    assertEquals(circles(tree), [[a, b, c], [b, c, a], [c, a, b]], text);
+    assertEquals(circles(tree.filter(({ path }) => path !== c)), []);
+  }
+  assertEquals(circles([{ path: "src/a.ts", text: 'import { a } from "./a.ts";' }]), [["src/a.ts"]]);
+});
