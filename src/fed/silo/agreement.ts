@@ -88,7 +88,7 @@ export interface Past {
   /** The row that it accepted last. */
   row: RoundSettings | null;
   /** Digests of the models that it has been shown, by round. */
-  models: ReadonlyMap<number, string>;
+  models: Pick<ReadonlyMap<number, string>, "get">;
   /** Whether it has answered in the closing phase. */
   closed: boolean;
   /** The last round for which the aggregator said that it counts this silo's update, 0 for none. */

@@ -90,8 +90,8 @@ export class SiloState implements Disposable {
 
   /** What a row is checked against. */
   get past(): Past {
-    const shown = this.folder.db.prepare("SELECT round, sha256 FROM models").all();
-    const models = new Map(shown.map(({ round, sha256 }) => [round as number, sha256 as string]));
+    const shown = this.folder.db.prepare("SELECT sha256 FROM models WHERE round = ?");
+    const models = { get: (round: number) => shown.get(round)?.sha256 as string | undefined };
     const { row, counted, worked } = this;
     return { row, models, closed: this.closing !== null, counted, worked };
   }
