@@ -3,7 +3,7 @@
  */
 import { ProtocolError } from "../protocol/errors.ts";
 import { leaveOutAt } from "../maths/pace.ts";
-import { freeGarbage } from "../wire/garbage.ts";
+import { freeVectors } from "../wire/garbage.ts";
 import { selectNow } from "./close_round.ts";
 import { keepModels, keepStart } from "./kept_models.ts";
 import { gather, lacking, quorumOf, settled, timeoutAt, type Wanted } from "./quorum.ts";
@@ -30,7 +30,7 @@ export async function closeRun(run: Run, signal?: AbortSignal): Promise<Aggregat
   const unscored = run.selected === null ? await everyone(run, scores) : lacking(scores);
   const selection = selectNow(run);
   await keepModels(run, selection.round);
-  freeGarbage(); // its vector, before the silos pull the selected model
+  freeVectors(4 * run.layout.length); // its vector, before the silos pull the selected model
   const began = run.state.rows[0]?.opened ?? run.now();
   const seconds = run.state.folder.get<number>("seconds") ?? run.now() - began;
   run.select(selection, seconds);

@@ -11,7 +11,7 @@ import { delta } from "../maths/exact_sum.ts";
 import type { Client } from "../wire/client.ts";
 import type { OnEvent } from "../protocol/event.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
-import { freeGarbage } from "../wire/garbage.ts";
+import { freeVectors } from "../wire/garbage.ts";
 import type { Heartbeats } from "./heartbeat.ts";
 import { type Plan, type RoundSettings, type Scores, WIRE_VERSION } from "../protocol/messages.ts";
 import { valScores } from "../training/scores.ts";
@@ -40,7 +40,7 @@ export async function takeTurn(context: TurnContext, row: RoundSettings): Promis
   const { state, onEvent } = context;
   const stored = await state.update({ run: row.run, round: row.round, base: row.base });
   const update = stored ?? await makeUpdate(context, row);
-  freeGarbage(); // the vectors of the turn
+  freeVectors(4 * context.trainer.layout.length); // those of the turn
   const bytes = await send(context, row, update);
   state.counted = row.round;
   onEvent({ type: "uploaded", silo: context.silo, round: row.round, bytes });
