@@ -2,6 +2,7 @@
  * What compiling and linking native/device/cuda.cpp takes where there is no nvcc, fetched once into the cache: CUDA's headers
  * and its runtime library (three wheels of 6 MB), and a PyTorch with its CUDA libraries.
  */
+import { exists } from "../src/files/exists.ts";
 import { cacheDir, cudaVersion } from "../src/shim/libtorch/find.ts";
 import { pipDownload } from "../src/shim/libtorch/pip.ts";
 import { type UnpackRules, unpackWheel } from "../src/shim/libtorch/wheel.ts";
@@ -109,8 +110,4 @@ export async function intoCache(
   } finally {
     await Deno.remove(work, { recursive: true });
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
 }

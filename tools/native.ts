@@ -1,9 +1,10 @@
 /** What is built from native/: the shim (a shared library) for either flavour of libtorch, and the native tests (a program). */
+import { exists } from "../src/files/exists.ts";
 import { aboutShim, type Flavour, flavourOf, shimFile } from "../src/shim/libtorch/flavour.ts";
 import { readVersion } from "../src/shim/libtorch/find.ts";
 import { compilerVersion } from "./compiler.ts";
 import { cudaHeaders, cudaOf } from "./cuda.ts";
-import { build, exists, hash, hashOf, type OnProgress, OUT, ROOT, sourcesOf, type Unit } from "./objects.ts";
+import { build, hash, hashOf, type OnProgress, OUT, ROOT, sourcesOf, type Unit } from "./objects.ts";
 
 /** Which libtorch to build against: `dir` holds lib/, include/ and version.py. */
 export interface NativeOptions {

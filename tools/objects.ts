@@ -6,6 +6,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { createHash } from "node:crypto";
+import { exists } from "../src/files/exists.ts";
 
 /** Sources lie here, and what is built in `OUT`. */
 export const ROOT: string = fileURLToPath(new URL("../native/", import.meta.url));
@@ -127,9 +128,4 @@ async function removeOld(units: Unit[]): Promise<void> {
     const info = await Deno.stat(path).catch(() => null);
     if (!used.has(path) && (info?.mtime?.getTime() ?? limit) < limit) await Deno.remove(path).catch(() => {});
   }
-}
-
-/** Whether something stands under this path. */
-export async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
 }

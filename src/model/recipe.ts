@@ -4,52 +4,65 @@
  * Why the schedule lives here: native code runs chunks of steps and is told each step's learning-rate factor and
  * clip norm, so a run can be replayed from its rows without a clock.
  */
+import * as v from "valibot";
 import { refusal } from "../refusal.ts";
 
-/** Every number of the training recipe; it travels in the plan and with the weights. */
-export interface Recipe {
-  name: string;
+/** The texts complete “expected FIELD …”. */
+const number = (low: number, high: number, range = `in [${low}, ${high}]`) =>
+  v.pipe(v.number(range), v.minValue(low, range), v.maxValue(high, range));
+const integer = (low: number, high: number) => v.pipe(number(low, high), v.integer("to be a whole number"));
+const flag = v.boolean("true or false");
+
+/**
+ * Every number of the training recipe with its range; it travels in the plan and with the weights, and what comes over
+ * the wire is checked by it too.
+ */
+export const RecipeSchema = v.strictObject({
+  /** Printable ASCII: it is shown on others' terminals. */
+  name: v.pipe(v.string(), v.maxLength(64), v.regex(/^[\x20-\x7e]*$/, "printable ASCII")),
   /** Images a step; no short batch is ever formed. */
-  batch: number;
+  batch: integer(1, 4096),
   /** Passes over a silo's training images per round. */
-  localEpochs: number;
+  localEpochs: integer(1, 1000),
   /** Peak learning rate, before group factors. */
-  lr: number;
-  beta1: number;
-  beta2: number;
-  eps: number;
+  lr: number(0, 10),
+  beta1: number(0, 0.999999),
+  beta2: number(0, 0.9999999),
+  eps: number(1e-12, 1),
   /** Decoupled (AdamW): θ ← θ − lr · weightDecay · θ, on every weight. */
-  weightDecay: number;
-  amsgrad: boolean;
+  weightDecay: number(0, 1),
+  amsgrad: flag,
   /** Learning-rate factors of the layout's groups. */
-  groups: { classifier: number; stem: number; backbone: number };
-  /** Fraction of the run with linear warm-up. */
-  warmup: number;
+  groups: v.strictObject({ classifier: number(0, 1000), stem: number(0, 1000), backbone: number(0, 1000) }),
+  /** Fraction of the run with linear warm-up; a warm-up of 1 would divide by nothing. */
+  warmup: number(0, 0.99),
   /** Where the cosine ends, as a fraction of the peak. */
-  floor: number;
+  floor: number(0, 1),
   /** Steps at each round's start over which the factor rises linearly from 0 (zero moments kick). */
-  roundWarmup: number;
+  roundWarmup: integer(0, 1e6),
   /** Largest gradient norm while progress < warmup, and after. */
-  clip: { warmup: number; after: number };
+  clip: v.strictObject({ warmup: number(1e-6, 1e6), after: number(1e-6, 1e6) }),
   /** Focal loss α(1−p_t)^γ·BCE; γ = 0, α = 1 is plain BCE. Class weights come from pooled counts (the plan). */
-  loss: { gamma: number; alpha: number; classWeights: boolean };
+  loss: v.strictObject({ gamma: number(0, 10), alpha: number(1e-6, 100), classWeights: flag }),
   /** Dropout probability before the classifier. */
-  dropout: number;
+  dropout: number(0, 0.95),
   /** Stochastic-depth probability of the last block; earlier blocks scale linearly (torchvision). */
-  stochasticDepth: number;
-  augment: {
+  stochasticDepth: number(0, 0.95),
+  augment: v.strictObject({
     /** Horizontal flip with probability ½. */
-    flip: boolean;
+    flip: flag,
     /** Uniform in ± degrees; 0 = off. */
-    rotation: number;
+    rotation: number(0, 180),
     /** Uniform factor 1 ± fraction; 0 = off. */
-    brightness: number;
+    brightness: number(0, 1),
     /** Uniform factor 1 ± fraction; 0 = off. */
-    contrast: number;
-  };
+    contrast: number(0, 1),
+  }),
   /** Whether BatchNorm statistics are averaged over silos or kept as they started. */
-  bn: "average" | "frozen";
-}
+  bn: v.picklist(["average", "frozen"], "average or frozen"),
+});
+
+export type Recipe = v.InferOutput<typeof RecipeSchema>;
 
 /** One LR and plain BCE: better than `deck` from any start in trials on real radiographs. */
 const DEFAULT: Recipe = {
@@ -102,40 +115,9 @@ export function preset(name: "deck" | "default", overrides: Partial<Recipe> = {}
     throw refuse("deck or default", name);
   }
   const recipe = structuredClone({ ...base, ...overrides });
-  checkRecipe(recipe);
-  return recipe;
-}
-
-/**
- * Checks every range; recipes that arrive over the wire pass here too.
- *
- * @throws {RangeError} naming the field, the range and the value.
- */
-export function checkRecipe(recipe: Recipe): void {
-  const { augment, clip, groups, loss } = recipe;
-  checkInteger("batch", recipe.batch, 1, 4096);
-  checkInteger("local_epochs", recipe.localEpochs, 1, 1000);
-  checkInteger("roundWarmup", recipe.roundWarmup, 0, 1e6);
-  checkNumber("lr", recipe.lr, 0, 10);
-  checkNumber("beta1", recipe.beta1, 0, 0.999999);
-  checkNumber("beta2", recipe.beta2, 0, 0.9999999);
-  checkNumber("eps", recipe.eps, 1e-12, 1);
-  checkNumber("weightDecay", recipe.weightDecay, 0, 1);
-  for (const [key, value] of Object.entries(groups)) checkNumber(`groups.${key}`, value, 0, 1000);
-  checkNumber("warmup", recipe.warmup, 0, 0.99);
-  checkNumber("floor", recipe.floor, 0, 1);
-  checkNumber("clip.warmup", clip.warmup, 1e-6, 1e6);
-  checkNumber("clip.after", clip.after, 1e-6, 1e6);
-  checkNumber("loss.gamma", loss.gamma, 0, 10);
-  checkNumber("loss.alpha", loss.alpha, 1e-6, 100);
-  checkNumber("dropout", recipe.dropout, 0, 0.95);
-  checkNumber("stochasticDepth", recipe.stochasticDepth, 0, 0.95);
-  checkNumber("augment.rotation", augment.rotation, 0, 180);
-  checkNumber("augment.brightness", augment.brightness, 0, 1);
-  checkNumber("augment.contrast", augment.contrast, 0, 1);
-  if (recipe.bn !== "average" && recipe.bn !== "frozen") {
-    throw refuse("bn average or frozen", recipe.bn);
-  }
+  const { issues } = v.safeParse(RecipeSchema, recipe, { abortEarly: true });
+  if (issues === undefined) return recipe;
+  throw refuse(`${v.getDotPath(issues[0])} ${issues[0].message}`, issues[0].received);
 }
 
 /** Learning-rate factor in [0, 1] at `progress` in [0, 1]: linear warm-up, then a cosine down to `floor`. */
@@ -173,17 +155,4 @@ export function scheduleOf(
 
 function refuse(expected: string, got: unknown): RangeError {
   return refusal(RangeError, { what: "Cannot use recipe", expected, got: String(got) });
-}
-
-function checkNumber(field: string, value: number, low: number, high: number): void {
-  if (typeof value !== "number" || !(value >= low && value <= high)) {
-    throw refuse(`${field} in [${low}, ${high}]`, value);
-  }
-}
-
-function checkInteger(field: string, value: number, low: number, high: number): void {
-  checkNumber(field, value, low, high);
-  if (!Number.isInteger(value)) {
-    throw refuse(`${field} to be a whole number`, value);
-  }
 }

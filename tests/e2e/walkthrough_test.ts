@@ -16,7 +16,7 @@ function smaller(text: string): string {
 
 Deno.test("the walk-through of docs/getting-started.md runs word for word, on drawn films of 32 px", () =>
   inFolder(async (dir) => {
-    await drawFilms(dir);
+    await drawFilms(dir, { train: 96 });
     const own = await program();
     const quoted = [own.command, ...own.args].map((word) => `'${word}'`).join(" ");
     await Deno.writeTextFile(`${dir}/fedx`, `#!/bin/sh\nexec ${quoted} "$@"\n`, { mode: 0o755 });
@@ -41,13 +41,13 @@ Deno.test("the walk-through of docs/getting-started.md runs word for word, on dr
       return { stdout, stderr };
     };
     await shell("certificates");
-    assertStringIncludes((await shell("prepare")).stdout, "shard-c: 176 images");
+    assertStringIncludes((await shell("prepare")).stdout, "shard-c: 136 images");
     assertStringIncludes((await shell("doctor")).stdout, "nothing wrong");
     const [hub, ...silos] = await Promise.all(["hub", ...SILOS].map(shell));
     assertStringIncludes(hub.stdout, "2 rounds in");
     for (const { stderr } of silos) assertShown(stderr, smaller(block("proposal")));
-    assertStringIncludes((await shell("after")).stdout, "scores.csv: 176 images");
+    assertStringIncludes((await shell("after")).stdout, "scores.csv: 136 images");
     assertStringIncludes(await Deno.readTextFile(`${dir}/roc.svg`), "<svg");
-    assertEquals((await Deno.readTextFile(`${dir}/scores.csv`)).trim().split("\n").length, 177);
+    assertEquals((await Deno.readTextFile(`${dir}/scores.csv`)).trim().split("\n").length, 137);
     assertEquals([...left], [], "blocks that nothing ran");
   }));

@@ -3,11 +3,11 @@
  * whether a run can have it, and how it differs from another one.
  */
 import * as v from "valibot";
+import { RecipeSchema } from "../../model/recipe.ts";
 import type { Preprocessing } from "../../model/weights/model_file.ts";
 import { ProtocolError } from "./errors.ts";
 import { Digest, integer, number, SiloName, text, WIRE_VERSION } from "./fields.ts";
 import { parseMessage } from "./parse_message.ts";
-import { RecipeSchema } from "./recipe_schema.ts";
 
 const PreprocessingSchema: v.GenericSchema<unknown, Preprocessing> = v.strictObject({
   kernel: text(32),

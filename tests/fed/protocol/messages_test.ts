@@ -105,7 +105,7 @@ Deno.test("parseMessage: refusals name the field by its dot path", () => {
     [(v) => ({ ...v, row: { ...v.row, p1: 1.01 } }), /<=1 at row\.p1.*got 1\.01/],
     [
       (v) => ({ ...v, proposal: { ...v.proposal, recipe: { ...v.proposal.recipe, warmup: 1 } } }),
-      /expected warmup in \[0, 0\.99\] at proposal\.recipe, got 1 /,
+      /expected <=0\.99 at proposal\.recipe\.warmup, got 1 /,
     ],
   ];
   for (const [change, text] of cases) {
