@@ -19,6 +19,7 @@ import { openedLibrary } from "../src/shim/library.ts";
 import { libraries } from "../tests/testing/libraries.ts";
 import { pythonWithTorchvision } from "../tests/testing/python.ts";
 import { median } from "../src/fed/maths/median.ts";
+import { machine } from "./machine.ts";
 
 const options = parseArgs(Deno.args, {
   string: ["device", "batch", "size"],
@@ -170,6 +171,7 @@ async function compare(
 using us = await ours();
 await using them = await theirs();
 const { torch, build } = openedLibrary()!;
+console.log(machine());
 console.log(`fedx build ${build}, libtorch ${torch}, Deno ${Deno.version.deno}, ${THREADS} threads`);
 console.log(
   `EfficientNet-B0, 1 channel, ${SIZE} px, ${

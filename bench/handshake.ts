@@ -16,6 +16,7 @@ import { issuerOf } from "../src/fed/pki/issuer.ts";
 import { serve } from "../src/fed/wire/server.ts";
 import { SESSION_WINDOW, SETTINGS } from "../src/fed/wire/tls.ts";
 import { median } from "../src/fed/maths/median.ts";
+import { machine } from "./machine.ts";
 
 const TIMES = 200;
 const WAYS = ["plain", "first", "again"] as const;
@@ -36,6 +37,7 @@ function openPlain(url: URL, identity: Identity): Promise<Disposable> {
   });
 }
 
+console.log(machine());
 const dir = await Deno.makeTempDir();
 try {
   await initCa(`${dir}/ca`);

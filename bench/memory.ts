@@ -13,6 +13,7 @@ import { FULL } from "../tests/testing/fake_trainer.ts";
 import { measureSilos } from "../tests/testing/measured.ts";
 import { writeSeconds } from "./disk.ts";
 import { median } from "../src/fed/maths/median.ts";
+import { machine } from "./machine.ts";
 
 const LARGE = 100e6;
 const REPEATS = 5;
@@ -69,6 +70,7 @@ async function rounds(values: number, repeats: number): Promise<void> {
 
 const rest = () => new Promise((resolve) => setTimeout(resolve, REST * 1000));
 
+console.log(machine());
 const repeats = Number(Deno.args[0] ?? REPEATS);
 const parts = Deno.args.length > 1 ? Deno.args.slice(1) : ["small", "large", "round"];
 if (parts.includes("small")) await grow(FULL.length, repeats);

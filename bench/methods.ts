@@ -13,6 +13,7 @@ import { parseArgs } from "node:util";
 import { Shard } from "../src/data/shard.ts";
 import { auroc, pairedDifference, stratified } from "../src/model/metrics/metrics.ts";
 import { exists, Hospitals, requireData, SILOS } from "./hospitals.ts";
+import { machine } from "./machine.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -102,6 +103,7 @@ function row(method: string, scores: Record<string, Scores[]>, films: Films): st
   return [method, auroc, `${difference < 0 ? "" : "+"}${show(difference)} [${ci95.map(show).join(", ")}]`];
 }
 
+console.log(machine());
 await hospitals.prepare();
 const films = await testFilms();
 const rows: string[][] = [];

@@ -13,6 +13,7 @@
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Hospitals, type Json, requireData } from "./hospitals.ts";
+import { machine } from "./machine.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -50,6 +51,7 @@ async function compareWithTorchvision(model: string): Promise<string> {
   return `${code === 0 ? "equal" : "DIFFERENT"} ${new TextDecoder().decode(stdout).trim()}`;
 }
 
+console.log(machine());
 await hospitals.prepare();
 const aggregate = await hospitals.federate(run, [
   ...["--init", init, "--recipe", recipe, "--budget", budget, "--seed", seed],

@@ -14,6 +14,7 @@ import { measure } from "../tests/testing/measured.ts";
 import { vectorWith } from "../tests/testing/measured_roles.ts";
 import { writeSeconds } from "./disk.ts";
 import { median } from "../src/fed/maths/median.ts";
+import { machine } from "./machine.ts";
 
 const SILOS = ["a", "b", "c"];
 /** Files of a vector's size that a round writes and syncs: every silo its update, the aggregator each of them, the model. */
@@ -53,6 +54,7 @@ async function largestError(dir: string): Promise<number> {
 }
 
 // Not Deno.bench: a round has a beginning and an end of its own, in other processes.
+console.log(machine());
 const rounds = Number(Deno.args[0] ?? 6);
 await withFederation(async (dir) => {
   const { marks, result } = await measure({ dir, silos: SILOS, values: FULL.length, rounds });

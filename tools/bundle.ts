@@ -1,6 +1,6 @@
 /**
- * The archive for closed networks: the one file, the shim's sources, and a script that rebuilds the shim against a
- * PyTorch found there. libtorch itself is not in it.
+ * The archive for closed networks: the one file, the shim's sources, the documents, and a script that rebuilds the shim
+ * against a PyTorch found there. libtorch itself is not in it.
  *
  * Why always our own launcher's file: rebuild.ts must take it apart and pack it again.
  */
@@ -12,8 +12,10 @@ import { deno } from "./parts.ts";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
-/** Copied as they are. */
+/** Copied as they are; README and the pages of docs/ link to each other and to LICENSE alone. */
 const DOCUMENTS = ["README.md", "LICENSE"];
+/** In native/ what is no source of the shim: what is built there, the launcher and the tests. */
+const NOT_SOURCES = ["build", "launcher", "tests"];
 
 /** Writes `fedx-VERSION-linux-x64.tar.xz` into `folder`; returns its path and size. */
 export async function bundle(
@@ -25,10 +27,11 @@ export async function bundle(
     const tree = `${work}/${name}`;
     await Deno.mkdir(`${tree}/tools`, { recursive: true });
     await packFile({ ...options, out: `${tree}/fedx` });
-    await copySources(`${ROOT}native`, `${tree}/native`);
+    await copyFolder(`${ROOT}native`, `${tree}/native`, NOT_SOURCES);
     const script = `--output=${tree}/tools/rebuild.js`;
     await deno(["bundle", "--quiet", ...options.flags, "--platform=deno", script, `${ROOT}tools/rebuild.ts`]);
     await Deno.copyFile(`${ROOT}tools/rebuild.sh`, `${tree}/rebuild.sh`);
+    await copyFolder(`${ROOT}docs`, `${tree}/docs`);
     for (const file of DOCUMENTS) await Deno.copyFile(`${ROOT}${file}`, `${tree}/${file}`);
     const path = `${options.folder}/${name}.tar.xz`;
     await archive(work, name, path);
@@ -38,14 +41,12 @@ export async function bundle(
   }
 }
 
-/** Sources of the shim: native/ without what is built there, the launcher and the tests. */
-async function copySources(from: string, to: string): Promise<void> {
+/** Copies a folder with all that is in it but folders of these names. */
+async function copyFolder(from: string, to: string, without: readonly string[] = []): Promise<void> {
   await Deno.mkdir(to, { recursive: true });
-  for await (const entry of Deno.readDir(from)) {
-    if (entry.isFile) await Deno.copyFile(`${from}/${entry.name}`, `${to}/${entry.name}`);
-    else if (!["build", "launcher", "tests"].includes(entry.name)) {
-      await copySources(`${from}/${entry.name}`, `${to}/${entry.name}`);
-    }
+  for await (const { name, isFile } of Deno.readDir(from)) {
+    if (isFile) await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
+    else if (!without.includes(name)) await copyFolder(`${from}/${name}`, `${to}/${name}`, without);
   }
 }
 

@@ -1,4 +1,5 @@
 /** What is built from native/: the shim (a shared library) for either flavour of libtorch, and the native tests (a program). */
+import { exists } from "../src/files/exists.ts";
 import { aboutShim, type Flavour, flavourOf, shimFile } from "../src/shim/libtorch/flavour.ts";
 import { readVersion } from "../src/shim/libtorch/find.ts";
 import { compilerVersion } from "./compiler.ts";

@@ -4,8 +4,8 @@
 #include <memory>
 #include <vector>
 
+#include "data.h"
 #include "efficientnet.h"
-#include "engine.h"
 #include "recipe.h"
 
 namespace fedx {

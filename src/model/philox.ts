@@ -95,7 +95,10 @@ export function words(key: StreamKey, stream: Stream, count: number): Uint32Arra
 
 /** The same elements as uniforms in [0, 1): (x >>> 8) · 2^-24, exact in f32. */
 export function uniforms(key: StreamKey, stream: Stream, count: number): Float32Array<ArrayBuffer> {
-  return Float32Array.from(words(key, stream, count), (x) => (x >>> 8) * 2 ** -24);
+  const drawn = words(key, stream, count);
+  const out = new Float32Array(drawn.buffer); // in place: each word's 4 bytes become its uniform
+  for (let i = 0; i < count; i++) out[i] = (drawn[i] >>> 8) * 2 ** -24;
+  return out;
 }
 
 function checkField(name: string, value: number, max: number): void {

@@ -1,6 +1,7 @@
 /** What git holds: no trace of one machine, and nothing that a walk-through writes into the clone. */
 import { assert, assertEquals } from "@std/assert";
 import { PINNED_DENO } from "../../src/version.ts";
+import { pages } from "../testing/pages.ts";
 import { ROOT, type Source, walk } from "./sources.ts";
 
 /** Text that a tracked file must not hold; written in parts, so that this file holds none. */
@@ -55,11 +56,11 @@ Deno.test("architecture: no tracked file holds a registry's host or a path of on
 
 const checkout = await Deno.stat(`${ROOT}.git`).then(() => true, () => false);
 
-Deno.test(".gitignore: what README's walk-through writes into the clone, keys above all, is never added", {
+Deno.test(".gitignore: what the pages' commands write into the clone, keys above all, is never added", {
   ignore: !checkout,
 }, async () => {
-  const readme = await Deno.readTextFile(`${ROOT}README.md`);
-  const made = [...readme.matchAll(/--(?:out|plot|state) ([a-z][\w.-]*)/g)].map(([, name]) => name);
+  const text = (await pages()).map((page) => page.text).join("");
+  const made = [...text.matchAll(/--(?:out|plot|state) ([a-z][\w.-]*)/g)].map(([, name]) => name);
   const names = [
     ...new Set([...made, "films-a", "fedx-radiographs", "fedx-methods", "shard-a.partial", "m.safetensors"]),
   ];

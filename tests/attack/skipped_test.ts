@@ -67,7 +67,7 @@ Deno.test("scores that say that every step was skipped, over half of them after 
       const refused = events.at(-1);
       assert(refused?.type === "refused" && refused.peer === "c" && refused.code === code);
     }
-    assertEquals(run.state.scores().size, 0);
+    assertEquals(run.state.scores.size, 0);
     for (const [skipped, searched] of [[0, 0], [15, 0], [20, 10], [29, 29]]) {
       assertEquals((await say(skipped, searched)).status, 200);
     }

@@ -1,4 +1,4 @@
-/** Real radiographs, where they lie beside the repository (`../shared/data`); skipped with a note elsewhere. */
+/** Real radiographs, where they lie beside the repository (`../shared/data`); skipped with a note elsewhere. `FEDX_FILMS=all`: every set. */
 
 import { fileURLToPath } from "node:url";
 import { assertEquals } from "@std/assert";
@@ -8,7 +8,8 @@ import { inFolder } from "../testing/folder.ts";
 
 const FOLDER = fileURLToPath(new URL("../../../shared/data/", import.meta.url));
 
-const SETS = { "kermany/silo-a": 2105, "kermany/silo-b": 1022, "kermany/silo-c": 1120, nih1000: 831 };
+const ALL = { "kermany/silo-a": 2105, "kermany/silo-b": 1022, "kermany/silo-c": 1120, nih1000: 831 };
+const SETS = Deno.env.get("FEDX_FILMS") === "all" ? ALL : { nih1000: ALL.nih1000 };
 
 for (const [name, images] of Object.entries(SETS)) {
   const dir = FOLDER + name;

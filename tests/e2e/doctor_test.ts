@@ -41,7 +41,8 @@ Deno.test("doctor: a silo with everything in place passes every check; faults ar
       await waitForEvent(`${dir}/state-hub/events.jsonl`, { type: "listening", signal });
       await Deno.writeTextFile(
         `${dir}/fedx.toml`,
-        `[silo.a]\nserver = "https://${listen}"\ntls = "tls-a"\nshard = "shard-a"\n`,
+        `[silo.a]\nserver = "https://${listen}"\ntls = "tls-a"\nshard = "shard-a"\n` +
+          "accept = { min_train_patients = 8 }\n",
       );
       const good = await doctor([], cwd);
       assertEquals([good.code, good.role], [0, "silo"]);

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { createHash } from "node:crypto";
 import { hostname } from "node:os";
 import { readEvents } from "../../src/cli/output/history.ts";
@@ -6,9 +6,9 @@ import { Shard } from "../../src/data/shard.ts";
 import { MIN_CELL } from "../../src/fed/maths/histogram.ts";
 import { freePort } from "../testing/free_port.ts";
 import { fileFolder } from "../testing/folder.ts";
-import { commandOf, type Federation } from "./federation.ts";
+import { commandOf } from "./federation.ts";
 import { SILOS } from "../testing/hospitals.ts";
-import { listenIn } from "./listen_in.ts";
+import { listenIn, logitsOf } from "./listen_in.ts";
 import {
   FRAME,
   frameBytes,
@@ -18,7 +18,7 @@ import {
   readRequests,
 } from "../testing/http2_requests.ts";
 import { listsOf, sortSaid } from "./leaving.ts";
-import { assertRefused, run, runJson, start } from "../testing/program.ts";
+import { assertRefused, run, start } from "../testing/program.ts";
 import { Wiretap } from "./wiretap.ts";
 
 const ROUNDS = 2;
@@ -64,15 +64,6 @@ Deno.test("train: the frames of each round are the silo's staged update and noth
   }
 });
 
-/** Test logits of the selected model by the program's own `predict`, one for each row of the shard. */
-async function logitsOf(silo: string, federation: Federation): Promise<number[]> {
-  const out = `scores-${silo}.csv`;
-  const model = `${federation.state(silo)}/model.safetensors`;
-  await runJson(["predict", "--model", model, "--shard", `shard-${silo}`, "--out", out], { cwd: dir });
-  const [, ...lines] = (await Deno.readTextFile(`${dir}/${out}`)).trim().split("\n");
-  return lines.map((line) => Number(line.split(",")[1]));
-}
-
 /** Distinct patients and films with a label in the bins from `from` to before `to`. */
 function cell(films: { bin: number; label: number; patient: number }[], label: number, [from, to]: number[]) {
   const inside = films.filter((film) => film.label === label && film.bin >= from && film.bin < to);
@@ -83,7 +74,9 @@ Deno.test("train: no class cell of a closing histogram holds fewer than 5 patien
   const { federation, heard } = await heardRun();
   for (const silo of SILOS) {
     const shard = await Shard.open(`${dir}/shard-${silo}`);
-    const [logits, labels] = [await logitsOf(silo, federation), shard.binary()];
+    const model = `${federation.state(silo)}/model.safetensors`;
+    const logits = await logitsOf(`shard-${silo}`, { dir, model, out: `scores-${silo}.csv` });
+    const labels = shard.binary();
     assertEquals(logits.length, shard.count);
     const films = [...shard.rows("test")].map((row) => {
       const inside = Math.floor((logits[row] + 8) / (16 / 62));
@@ -91,6 +84,7 @@ Deno.test("train: no class cell of a closing histogram holds fewer than 5 patien
       return { bin, label: labels[row], patient: shard.patients[row] };
     });
     const { first, positives, negatives } = heard[silo].said.scores.at(-1)!.test!.histogram!;
+    assert(first.length > 1, "all films in one cell");
     for (const [i, from] of first.entries()) {
       const interval = [from, first[i + 1] ?? 64];
       for (const [label, sent] of [[1, positives[i]], [0, negatives[i]]]) {
@@ -195,7 +189,7 @@ Deno.test("the reader of this test refuses what does not belong: keys, headers, 
   ) await assertRejects(() => readRequests(other, received));
 });
 
-Deno.test("train: a silo whose training fails tells the aggregator nothing of it: no text, no code, no scores", async () => {
+Deno.test("train: training that diverges ends a silo with exit 1 and tells the aggregator nothing: no text, code or scores", async () => {
   await heardRun();
   const port = freePort();
   const wait = "60s", hub = "--silos a --rounds 1 --lr 10 --batch 4".split(" ");
@@ -203,7 +197,7 @@ Deno.test("train: a silo whose training fails tells the aggregator nothing of it
   const aggregator = await start(commandOf("hub", { port, state: "wild-hub", wait, hub }), { cwd: dir });
   try {
     const ended = await run(commandOf("a", { port: tap.port, state: "wild-a", wait, hub }), { cwd: dir });
-    assertRefused(ended, /training has diverged.*lower --lr/);
+    assertRefused(ended, /expected changes below \d+ in features\.\d.*training has diverged.*lower --lr/);
     const kinds = new Set<string>();
     for (const { sent, received } of tap.transcripts.filter(({ sent }) => sent.length > 0)) {
       const said = sortSaid(await readRequests(sent, received), { authority: `127.0.0.1:${tap.port}` });
@@ -211,8 +205,12 @@ Deno.test("train: a silo whose training fails tells the aggregator nothing of it
     }
     kinds.delete("heartbeat");
     assertEquals([...kinds].toSorted(), ["join", "pull", "view"]);
+    const types = (await readEvents(`${dir}/wild-hub/events.jsonl`)).map(({ type }) => type);
+    assert(types.includes("row") && !types.includes("upload_started") && !types.includes("refused"));
   } finally {
     aggregator.child.kill("SIGTERM");
-    await aggregator.finished;
+    const { code, stderr } = await aggregator.finished;
+    assertEquals(code, 0, stderr);
+    assertMatch(stderr, /the same command goes on from here/);
   }
 });

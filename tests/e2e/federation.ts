@@ -3,13 +3,13 @@ import { SILOS } from "../testing/hospitals.ts";
 import { type Finished, objectOf, type Running, start } from "../testing/program.ts";
 import { freePort } from "../testing/free_port.ts";
 
-/** Four rounds of three steps unless said otherwise. */
+/** Three rounds of four steps unless said otherwise. */
 export interface FederationOptions {
   /** The folder that `makeHospitals` filled. */
   dir: string;
   /** Of the folder of its states. */
   name: string;
-  /** @default 4 */
+  /** @default 3 */
   rounds?: number;
   /** @default 0 */
   seed?: number;
@@ -21,7 +21,7 @@ export interface FederationOptions {
   port?: number;
   /** Ports at which silos look for the aggregator instead. */
   doors?: Record<string, number>;
-  /** Further flags of the aggregator. */
+  /** Further flags of the aggregator. @default --batch 8 */
   flags?: readonly string[];
 }
 
@@ -30,15 +30,19 @@ export type Results = Record<string, Record<string, unknown>>;
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** The command line of `hub` or of a silo, at 32 px from random weights; `hub` holds further flags of the aggregator. */
+/**
+ * The command line of `hub` or of a silo, at 32 px. `hub` holds further flags of the aggregator; without an --init among
+ * them it starts from random weights.
+ */
 export function commandOf(
   role: string,
   { port, state, wait, hub }: { port: number; state: string; wait: string; hub: readonly string[] },
 ): string[] {
   const common = ["--tls", `tls-${role}`, "--state", state, "--json"];
   if (role === "hub") {
-    const listen = ["--listen", `127.0.0.1:${port}`, "--size", "32", "--init", "random"];
-    return ["aggregate", ...listen, ...hub, ...common];
+    const listen = ["--listen", `127.0.0.1:${port}`, "--size", "32"];
+    const init = hub.includes("--init") ? [] : ["--init", "random"];
+    return ["aggregate", ...listen, ...init, ...hub, ...common];
   }
   const where = ["--silo", role, "--server", `https://127.0.0.1:${port}`, "--shard", `shard-${role}`];
   return ["train", ...where, "--threads", "1", "--wait", wait, ...common];
@@ -59,7 +63,7 @@ export class Federation {
   }
 
   #args(role: string): string[] {
-    const { seed = 0, rounds = 4, flags = [], doors = {} } = this.options;
+    const { seed = 0, rounds = 3, flags = ["--batch", "8"], doors = {} } = this.options;
     return commandOf(role, {
       port: doors[role] ?? this.#port,
       state: this.state(role),

@@ -1,10 +1,12 @@
 /** A whole run of the program's processes with a proxy before each silo, and everything that the silos said. */
 import { assertEquals } from "@std/assert";
+import { loadModel, saveModel } from "../../src/model/weights/model_file.ts";
 import { issue } from "../../src/fed/pki/ca.ts";
 import { freePort } from "../testing/free_port.ts";
 import { Federation } from "./federation.ts";
 import { makeHospitals, SILOS } from "../testing/hospitals.ts";
 import { type Http2Request, readRequests } from "../testing/http2_requests.ts";
+import { runJson } from "../testing/program.ts";
 import { type Said, sortSaid } from "./leaving.ts";
 import { type Transcript, Wiretap } from "./wiretap.ts";
 
@@ -18,6 +20,38 @@ async function openTaps(dir: string, port: number): Promise<Record<string, Wiret
   return taps;
 }
 
+/** `predict`'s logits of a shard, one for each of its rows, written to `out`. */
+export async function logitsOf(
+  shard: string,
+  o: { dir: string; model: string; out: string },
+): Promise<number[]> {
+  const { dir, model, out } = o;
+  await runJson(["predict", "--model", model, "--shard", shard, "--out", out], { cwd: dir });
+  const [, ...lines] = (await Deno.readTextFile(`${dir}/${out}`)).trim().split("\n");
+  return lines.map((line) => Number(line.split(",")[1]));
+}
+
+/**
+ * Writes `init.safetensors`: weights whose logits have mean 0 and deviation 1 over the films of hospital a, so that they
+ * fall into many bins, whatever a few steps of training made of them.
+ */
+async function makeStart(dir: string): Promise<void> {
+  const model = "trained.safetensors";
+  const recipe = ["--rounds", "1", "--local-epochs", "8", "--batch", "4", "--threads", "1"];
+  await runJson(["local", "--shard", "shard-a", "--init", "random", ...recipe, "--out", model], { cwd: dir });
+  const logits = await logitsOf("shard-a", { dir, model, out: "trained.csv" });
+  const mean = logits.reduce((a, b) => a + b, 0) / logits.length;
+  const deviation = Math.sqrt(logits.reduce((sum, x) => sum + (x - mean) ** 2, 0) / logits.length);
+  const { vector, layout, metadata } = await loadModel(`${dir}/${model}`);
+  const head = (name: string) => {
+    const { offset, length } = layout.tensors.find((tensor) => tensor.name === `classifier.1.${name}`)!;
+    return vector.subarray(offset, offset + length);
+  };
+  head("weight").forEach((w, i, all) => all[i] = w / deviation);
+  head("bias").forEach((b, i, all) => all[i] = (b - mean) / deviation);
+  await saveModel(`${dir}/init.safetensors`, vector, layout, metadata);
+}
+
 /** What one silo of the run said, its one connection's bytes and where they went. */
 export interface Heard {
   transcript: Transcript;
@@ -26,21 +60,19 @@ export interface Heard {
   authority: string;
 }
 
-/**
- * One run in `dir` with certificates and shards made for it; c so slow that the pulse of all is heard, and steps enough
- * that test logits fall into several bins.
- */
+/** One run in `dir` with certificates and shards made for it; c so slow that the pulse of all is heard. */
 export async function listenIn(
   dir: string,
   rounds: number,
 ): Promise<{ federation: Federation; heard: Record<string, Heard> }> {
-  await makeHospitals(dir, { train: 96, test: 120 });
+  await makeHospitals(dir, { test: 120 });
+  await makeStart(dir);
   const port = freePort();
   const taps = await openTaps(dir, port);
   try {
     const doors = Object.fromEntries(SILOS.map((silo) => [silo, taps[silo].port]));
-    const faults = { c: ["delay:600"] };
-    const flags = ["--batch", "4", "--lr", "0.0003", "--local-epochs", "3"];
+    const faults = { c: ["delay:900"] };
+    const flags = ["--batch", "8", "--lr", "1e-6", "--init", "init.safetensors"];
     const federation = new Federation({ dir, name: "run", rounds, port, doors, faults, flags });
     await federation.run();
     const heard: Record<string, Heard> = {};

@@ -79,7 +79,7 @@ Deno.test("one file: a run from films to scores, its aggregator without libtorch
     const place = { fedx, cwd: folder };
     const torch = { ...env, FEDX_LIBTORCH: libtorch };
     const bare = { TMPDIR: folder, PATH: `${folder}/none` };
-    await drawFilms(folder);
+    await drawFilms(folder, { train: 80 });
     const films = ["--images", "films-a/images", "--labels", "films-a/labels.csv"];
     await json(spawn(place, ["prepare", ...films, "--size", "32", "--out", "shard-a", "--json"], env));
     const ca = (...args: string[]) => json(spawn(place, ["ca", ...args, "--json"], env));
@@ -101,7 +101,7 @@ Deno.test("one file: a run from films to scores, its aggregator without libtorch
     assertEquals((await aggregator).sha256, trained.sha256);
     const predict = ["--model", String(trained.model), "--images", "films-a/images", "--out", "scores.csv"];
     const scored = await json(spawn(place, ["predict", ...predict, "--json"], torch));
-    assertEquals([scored.images, scored.failed], [176, 0]);
+    assertEquals([scored.images, scored.failed], [120, 0]);
     const version = await json(spawn(place, ["--version", "--json"], env));
     assertEquals((version.libtorch as { folder: string }).folder, libtorch);
     const refused = await finish(spawn(place, ["predict", ...predict, "--force"], { ...bare, HOME: folder }));

@@ -14,8 +14,8 @@ interface Films {
   lines: string[];
 }
 
-async function films(dir: string): Promise<Films> {
-  await drawFilms(dir);
+async function films(dir: string, test = 20): Promise<Films> {
+  await drawFilms(dir, { test });
   const text = await Deno.readTextFile(`${dir}/films-a/labels.csv`);
   return { images: `${dir}/films-a/images`, lines: text.trim().split("\n") };
 }
@@ -70,7 +70,7 @@ async function spoil({ images, lines }: Films): Promise<{ counts: Record<string,
 
 Deno.test("prepare counts over twenty rows of every reason exactly and lists them; the rest trains; at the default it stops", () =>
   inFolder(async (dir) => {
-    const made = await films(dir);
+    const made = await films(dir, 40);
     const rows = made.lines.length - 1;
     const { counts, lost } = await spoil(made);
     await Deno.writeTextFile(`${dir}/films-a/labels.csv`, made.lines.join("\n") + "\n");
@@ -116,7 +116,7 @@ Deno.test("prepare killed twice goes on from what is there; its shard has the by
   inFolder(async (dir) => {
     const { images, lines } = await films(dir);
     // Films that take long, so that the kill comes before the end: as many as decode at once.
-    const slow = blackPng(7900, 7900);
+    const slow = blackPng(5600, 5600);
     const late = [30, 60].flatMap((at) =>
       Array.from(
         { length: navigator.hardwareConcurrency + 2 },

@@ -63,7 +63,7 @@ Deno.test("prepare refuses more unusable rows than --max-quarantine", async () =
   );
   assertRefused(
     finished,
-    /at least 18 of 176 rows are unusable \(missing_file 18\).*; mend those listed in .*shard-bad\.quarantine\.csv or raise --max-quarantine$/,
+    /at least 8 of 72 rows are unusable \(missing_file 8\).*; mend those listed in .*shard-bad\.quarantine\.csv or raise --max-quarantine$/,
   );
 });
 
@@ -72,7 +72,7 @@ Deno.test("local refuses fewer training images than a batch", async () => {
   const finished = await run([...LOCAL, "--batch", "128"], { cwd: dir });
   assertRefused(
     finished,
-    /at least 128 training images, one batch a round, got 96 .*`fedx prepare` from more training images, or lower --batch/,
+    /at least 128 training images, one batch a round, got 32 .*`fedx prepare` from more training images, or lower --batch/,
   );
 });
 

@@ -1,77 +1,98 @@
-import { assert, assertEquals, assertNotEquals } from "@std/assert";
+/** Runs of real processes that nothing disturbs, that are killed, and that are stopped: the hashes are the same. */
+import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { readEvents } from "../../src/cli/output/history.ts";
+import type { FedEvent } from "../../src/fed/protocol/event.ts";
 import { fileFolder } from "../testing/folder.ts";
 import { Federation, type FederationOptions, hashes, type Results } from "./federation.ts";
-import { makeHospitals } from "../testing/hospitals.ts";
+import { makeHospitals, SILOS } from "../testing/hospitals.ts";
+import { resultOf, Roles } from "../testing/roles.ts";
 
 const dir = await fileFolder();
 let made: Promise<void> | undefined;
+const hospitals = () => made ??= makeHospitals(dir);
 
 /** A run on hospitals that are made once. */
 async function federation(options: Omit<FederationOptions, "dir">): Promise<Federation> {
-  await (made ??= makeHospitals(dir));
+  await hospitals();
   return new Federation({ dir, ...options });
 }
 
-const run = async (options: Omit<FederationOptions, "dir">) => await (await federation(options)).run();
 let undisturbed: Promise<Results> | undefined;
-const plain = () => undisturbed ??= run({ name: "plain" });
+const plain = () => undisturbed ??= federation({ name: "plain" }).then((run) => run.run());
 
-/** The roles that SIGKILL ended. */
-const killed = ({ fallen }: Federation) =>
-  fallen.filter(({ finished }) => finished.signal === "SIGKILL").map(({ role }) => role);
-
-Deno.test("aggregate and train: same seed, other start order and delays give the same hashes", async () => {
-  const { hub, a } = await plain();
-  assertEquals(hub.rounds, 4);
-  assertEquals([hub.degraded, hub.missing], [false, {}]);
-  assertNotEquals(hub.last_sha256, (hub.init as { sha256: string }).sha256);
-  assertEquals(a.sha256, hub.sha256);
-  const other = await run({
-    name: "other-order",
+let disturbed: Promise<{ run: Federation; results: Results }> | undefined;
+/** The same run in another order, slowly, with a silo and the aggregator killed on the way. */
+const killed = () =>
+  disturbed ??= federation({
+    name: "killed",
     order: ["c", "b", "hub", "a"],
-    faults: { b: ["delay:150"], c: ["delay:40"] },
-  });
-  assertEquals(hashes(other), hashes(await plain()));
+    faults: { a: ["delay:40"], b: ["kill:training:2"], hub: ["kill:receiving:5", "kill:committed:1"] },
+  }).then(async (run) => ({ run, results: await run.run() }));
+
+/** What a role told in each of its lives, which begin with its certificate. */
+async function livesOf(role: string): Promise<FedEvent[][]> {
+  const { run } = await killed();
+  const lives: FedEvent[][] = [];
+  for (const event of await readEvents(`${run.state(role)}/events.jsonl`)) {
+    if (event.type === "certificate") lives.push([]);
+    lives.at(-1)!.push(event);
+  }
+  return lives;
+}
+
+const roundsOf = (life: FedEvent[]) => life.flatMap((event) => event.type === "row" ? [event.row.round] : []);
+
+Deno.test("aggregate and train: an undisturbed run trains, nobody is missing, and all have one model", async () => {
+  const { hub, ...silos } = await plain();
+  assertEquals([hub.rounds, hub.degraded, hub.missing], [3, false, {}]);
+  assertNotEquals(hub.last_sha256, (hub.init as { sha256: string }).sha256);
+  assertEquals(Object.values(silos).map(({ sha256 }) => sha256), SILOS.map(() => hub.sha256));
 });
 
-Deno.test("aggregate and train: another seed gives other hashes", async () => {
-  const other = await run({ name: "other-seed", seed: 1 });
-  const [best, last] = hashes(other);
-  const [plainBest, plainLast] = hashes(await plain());
-  assertNotEquals(best, plainBest);
-  assertNotEquals(last, plainLast);
+Deno.test("other start order, other speed, a silo and the aggregator killed twice: the same hashes", async () => {
+  const { run, results } = await killed();
+  assertEquals(hashes(results), hashes(await plain()));
+  const ends = run.fallen.map(({ role, finished: { signal } }) => `${role} ${signal}`);
+  assertEquals(ends.sort(), ["b SIGKILL", "hub SIGKILL", "hub SIGKILL"]);
 });
 
-Deno.test("a silo killed in training: restarted, both hashes are as undisturbed", async () => {
-  const disturbed = await federation({ name: "kill-silo", faults: { b: ["kill:training:2"] } });
-  assertEquals(hashes(await disturbed.run()), hashes(await plain()));
-  assertEquals(killed(disturbed), ["b"]);
-  const events = await readEvents(`${disturbed.state("b")}/events.jsonl`);
-  const restart = events.findLastIndex((event) => event.type === "connected");
-  const before = events.slice(0, restart);
-  const last = before.findLast((event) => event.type === "training" || event.type === "update_written");
+Deno.test("that silo was killed in training", async () => {
+  const [life] = await livesOf("b");
+  const last = life.findLast((event) => event.type === "training" || event.type === "update_written");
   assert(last?.type === "training" && last.round === 2, `the silo died after ${last?.type}`);
 });
 
-Deno.test("an aggregator killed while it receives: restarted, both hashes are as undisturbed", async () => {
-  const disturbed = await federation({ name: "kill-receiving", faults: { hub: ["kill:receiving:5"] } });
-  assertEquals(hashes(await disturbed.run()), hashes(await plain()));
-  assertEquals(killed(disturbed), ["hub"]);
-  const events = await readEvents(`${disturbed.state("hub")}/events.jsonl`);
-  const before = events.slice(0, events.findLastIndex((event) => event.type === "listening"));
-  const started = before.filter((event) => event.type === "upload_started").length;
-  const whole = before.filter((event) => event.type === "uploaded").length;
-  assert(started > whole, `the aggregator died with ${started} uploads started and ${whole} whole`);
+Deno.test("that aggregator was killed first while it received, then after a commit", async () => {
+  const [receiving, committed, last] = await livesOf("hub");
+  const count = (type: FedEvent["type"]) => receiving.filter((event) => event.type === type).length;
+  assert(count("upload_started") > count("uploaded"), "no upload was under way");
+  const [round] = roundsOf(receiving).slice(-1);
+  assert(!committed.some((event) => event.type === "row" && event.row.round > round));
+  assertEquals(roundsOf(last)[0], round + 1);
 });
 
-Deno.test("an aggregator killed after a commit: restarted, both hashes are as undisturbed", async () => {
-  const disturbed = await federation({ name: "kill-committed", faults: { hub: ["kill:committed:2"] } });
-  assertEquals(hashes(await disturbed.run()), hashes(await plain()));
-  assertEquals(killed(disturbed), ["hub"]);
-  const events = await readEvents(`${disturbed.state("hub")}/events.jsonl`);
-  const before = events.slice(0, events.findLastIndex((event) => event.type === "listening"));
-  const opened = before.filter((event) => event.type === "row").length;
-  assertEquals(opened, 2);
-  assert(before.every((event) => event.type !== "row" || event.row.round < 3));
+Deno.test("one stopped past the deadline, SIGTERM to the aggregator and to a silo: the same hashes", async () => {
+  await hospitals();
+  const hub = `--silos a,b,c --rounds 3 --batch 8 --round-timeout 5s`;
+  await using roles = new Roles({ dir, name: "stopped", hub });
+  const ended = async (role: string, when: "training" | "update_counted", running = roles.start(role)) => {
+    const { child, finished } = await running;
+    await roles.when(role, when, ({ round }) => round === 2);
+    child.kill("SIGTERM");
+    const { code, signal, stderr } = await finished;
+    assertEquals([code, signal], [0, null], stderr);
+    assertMatch(stderr, /Stopped; the same command goes on from here/);
+  };
+  const a = await roles.start("a");
+  const c = await roles.start("c");
+  const stopped = Promise.all([ended("hub", "update_counted"), ended("b", "training")]);
+  await roles.when("c", "training");
+  c.child.kill("SIGSTOP");
+  await roles.when("hub", "reopened", ({ round, missing }) => round === 1 && missing.join() === "c");
+  c.child.kill("SIGCONT");
+  await stopped;
+  const again = await Promise.all(["hub", "b"].map((role) => roles.start(role)));
+  const [result] = await Promise.all([...again, a, c].map((one) => resultOf(one, "a role")));
+  assertEquals([result.degraded, result.missing], [false, {}]);
+  assertEquals(hashes({ hub: result }), hashes(await plain()));
 });

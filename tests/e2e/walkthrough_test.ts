@@ -1,42 +1,53 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assertShown, blocks, page, WALKTHROUGH } from "../testing/pages.ts";
 import { drawFilms, SILOS } from "../testing/hospitals.ts";
 import { program } from "../testing/program.ts";
 import { freePort } from "../testing/free_port.ts";
 import { inFolder } from "../testing/folder.ts";
 
-/** The README's shell blocks by the word after `sh`. */
-async function blocks(): Promise<Map<string, string>> {
-  const readme = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
-  return new Map([...readme.matchAll(/^```sh (\w+)\n(.*?)^```$/gms)].map(([, name, text]) => [name, text]));
+/** The page's settings, and smaller ones that it lets the environment say. */
+const SETTINGS = { SIZE: ["128", "32"], ROUNDS: ["10", "2"] } as const;
+
+/** What the page shows, with this test's settings for the page's own. */
+function smaller(text: string): string {
+  const [size, rounds] = [SETTINGS.SIZE, SETTINGS.ROUNDS];
+  return text.replace(`${size[0]} px`, `${size[1]} px`).replace(`${rounds[0]} rounds`, `${rounds[1]} rounds`);
 }
 
-Deno.test("README's walk-through runs word for word, on drawn films of 32 px", () =>
+Deno.test("the walk-through of docs/getting-started.md runs word for word, on drawn films of 32 px", () =>
   inFolder(async (dir) => {
-    await drawFilms(dir);
+    await drawFilms(dir, { train: 96 });
     const own = await program();
     const quoted = [own.command, ...own.args].map((word) => `'${word}'`).join(" ");
     await Deno.writeTextFile(`${dir}/fedx`, `#!/bin/sh\nexec ${quoted} "$@"\n`, { mode: 0o755 });
-    const script = await blocks();
-    const env = { SIZE: "32", ROUNDS: "2", HUB: `127.0.0.1:${freePort()}` };
+    const named = new Map(blocks(await page(WALKTHROUGH)).map(({ name, text }) => [name, text]));
+    const left = new Set(named.keys());
+    const block = (name: string) => {
+      const text = named.get(name);
+      assert(text, `${WALKTHROUGH} has no block ${name}`);
+      left.delete(name);
+      return text;
+    };
+    const env = { SIZE: SETTINGS.SIZE[1], ROUNDS: SETTINGS.ROUNDS[1], HUB: `127.0.0.1:${freePort()}` };
     const shell = async (name: string) => {
-      const text = script.get(name);
-      assert(text, `README has no block “sh ${name}”`);
       const output = await new Deno.Command("sh", {
-        args: ["-e", "-c", `${script.get("settings")}${text}`],
+        args: ["-e", "-c", `unset FEDX_WEIGHTS\n${block("settings")}${block(name)}`],
         cwd: dir,
         env,
         stdin: "null",
       }).output();
-      const stderr = new TextDecoder().decode(output.stderr);
+      const [stdout, stderr] = [output.stdout, output.stderr].map((bytes) => new TextDecoder().decode(bytes));
       assertEquals(output.code, 0, `block “sh ${name}”: ${stderr}`);
-      return new TextDecoder().decode(output.stdout);
+      return { stdout, stderr };
     };
     await shell("certificates");
-    assertStringIncludes(await shell("prepare"), "shard-c: 176 images");
-    assertStringIncludes(await shell("doctor"), "nothing wrong");
-    const [hub] = await Promise.all(["hub", ...SILOS].map(shell));
-    assertStringIncludes(hub, "2 rounds in");
-    assertStringIncludes(await shell("after"), "scores.csv: 176 images");
+    assertStringIncludes((await shell("prepare")).stdout, "shard-c: 136 images");
+    assertStringIncludes((await shell("doctor")).stdout, "nothing wrong");
+    const [hub, ...silos] = await Promise.all(["hub", ...SILOS].map(shell));
+    assertStringIncludes(hub.stdout, "2 rounds in");
+    for (const { stderr } of silos) assertShown(stderr, smaller(block("proposal")));
+    assertStringIncludes((await shell("after")).stdout, "scores.csv: 136 images");
     assertStringIncludes(await Deno.readTextFile(`${dir}/roc.svg`), "<svg");
-    assertEquals((await Deno.readTextFile(`${dir}/scores.csv`)).trim().split("\n").length, 177);
+    assertEquals((await Deno.readTextFile(`${dir}/scores.csv`)).trim().split("\n").length, 137);
+    assertEquals([...left], [], "blocks that nothing ran");
   }));

@@ -60,7 +60,7 @@ async function viaClient(port: number, identity: { ca: string; cert: string; key
   using client = new Client({
     server: new URL(`https://127.0.0.1:${port}`),
     identity: given,
-    wait: 0.2,
+    wait: 2,
     onEvent: () => {},
   });
   await client.view();

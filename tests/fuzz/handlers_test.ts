@@ -47,13 +47,13 @@ Deno.test(`handlerOf: ${cases(COUNT)} hostile requests, then the round closes as
       });
       assert(code !== "internal" && remedy.length > 3, JSON.stringify(answer.json));
     }, { count: COUNT });
-    assertEquals(run.models.size, 1);
+    assertEquals(run.state.models.size, 1);
     assertEquals(
       events.filter((event) => event.type === "warning" && /a request failed/.test(event.text)),
       [],
     );
     for (const silo of ["a", "b", "c"]) {
-      if (run.state.receipt(1, silo) !== null) continue;
+      if (run.state.counted(1).has(silo)) continue;
       const { json } = await send(silo, "POST", "/v1/rounds/1/update", start);
       const rest = frames(bytes, json.offset);
       const put = await send(silo, "PUT", `/v1/rounds/1/update?offset=${json.offset}`, rest);

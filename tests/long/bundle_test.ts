@@ -31,6 +31,9 @@ Deno.test("bundle: at most 60 MB; unpacked elsewhere, rebuild.sh builds the shim
     const env = { HOME: `${folder}/home`, PATH: "/usr/bin:/bin", FEDX_LIBTORCH: libtorch };
     await succeed(folder, env, ["tar", "xJf", path]);
     const place = path.replace(/\.tar\.xz$/, "");
+    for (const page of ["README.md", "docs/getting-started.md"]) {
+      assert((await Deno.stat(`${place}/${page}`)).isFile);
+    }
     // Another source, so that the shim which was carried along could not pass for the new one.
     await Deno.writeTextFile(`${place}/native/device/pool.cpp`, "\n// on site\n", { append: true });
     const version = async () => JSON.parse(await succeed(place, env, ["./fedx", "--version", "--json"]));

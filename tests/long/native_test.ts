@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { buildNativeTest } from "../../tools/native.ts";
-import { runNativeTests } from "../testing/native_program.ts";
 import { libtorchDir } from "../testing/libraries.ts";
+import { runNativeTests } from "../testing/native_program.ts";
 
 Deno.test("native: all tests pass under ASan and UBSan, the long ones too", async (t) => {
   const { path } = await buildNativeTest({ libtorch: await libtorchDir(), sanitize: true });

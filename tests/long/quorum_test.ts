@@ -1,11 +1,13 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { fileFolder } from "../testing/folder.ts";
+import { makeHospitals } from "../testing/hospitals.ts";
 import { Roles } from "../testing/roles.ts";
 
 Deno.test("quorum 3 of 3: one that does not come back ends the run; exit 1 names it, the best model is kept", async () => {
-  await using roles = new Roles({
-    name: "gone",
-    hub: "--silos a,b,c --rounds 9 --join-timeout 20s --round-timeout 2s",
-  });
+  const dir = await fileFolder();
+  await makeHospitals(dir);
+  const flags = "--silos a,b,c --rounds 9 --batch 8 --join-timeout 20s --round-timeout 2s";
+  await using roles = new Roles({ dir, name: "gone", hub: flags });
   const hub = await roles.start("hub");
   const others = [await roles.start("a"), await roles.start("b")];
   const c = await roles.start("c");

@@ -116,8 +116,8 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["maths/selection_test.ts"],
   },
   {
-    text: "if (scores.some(({ diverged }) => diverged)) return",
-    fault: "if (scores.every(({ diverged }) => diverged)) return",
+    text: "if (diverged.length > 0) return",
+    fault: "if (diverged.length === roster.length) return",
     tests: ["maths/selection_test.ts"],
   },
   {

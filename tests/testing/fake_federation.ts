@@ -15,6 +15,7 @@ import { runSilo } from "../../src/fed/silo/silo.ts";
 import { digest } from "../../src/files/digest.ts";
 import { preprocessingOf } from "../../src/model/weights/model_file.ts";
 import { preset } from "../../src/model/recipe.ts";
+import type { RoundClock } from "./round_clock.ts";
 import { inFolder } from "./folder.ts";
 import { freePort } from "./free_port.ts";
 import { FakeTrainer, FULL, startVector, TINY } from "./fake_trainer.ts";
@@ -117,6 +118,8 @@ export async function runRole(
     onFault?: (name: string) => void;
     skips?: (step: number) => boolean;
     onScore?: (split: "train" | "val" | "test") => void;
+    /** The aggregator's. */
+    clock?: RoundClock;
   } = {},
 ) {
   const layout = spec.full ? FULL : TINY;
@@ -130,6 +133,7 @@ export async function runRole(
   };
   const onEvent = (event: FedEvent) => {
     options.onEvent?.(event);
+    options.clock?.hear(event);
     faultPoint(`event:${event.type}`);
   };
   const common = {
@@ -143,10 +147,11 @@ export async function runRole(
     const changes = { seed: spec.seed ?? 7, rounds: spec.rounds ?? 4, ...spec.proposal };
     const listen = { host: "127.0.0.1", port: spec.port };
     const { silence, maxShare } = spec;
+    const { clock } = options;
     const origin = spec.replay === undefined
       ? { proposal: proposalOf(start, changes), start }
       : await readRecording(spec.replay, { into: common.state });
-    return await runAggregator({ ...common, ...origin, listen, layout, silence, maxShare });
+    return await runAggregator({ ...common, ...origin, listen, layout, silence, maxShare, clock });
   }
   return await runSilo({
     ...common,
@@ -169,16 +174,20 @@ export async function runRole(
   });
 }
 
-/** Runs the aggregator, a, b and c in this process; `changes`: what one role is told besides. */
+/** Runs the aggregator, a, b and c in this process; `changes`: what one role is told besides, `clock`: the aggregator's. */
 export async function runFederation(
   spec: Omit<RoleSpec, "role" | "port">,
   changes: Record<string, Partial<RoleSpec>> = {},
+  options: { clock?: RoundClock } = {},
 ): Promise<{ result: AggregatorResult; silos: SiloResult[]; events: FedEvent[] }> {
   const port = freePort();
   const events: FedEvent[] = [];
   const onEvent = (event: FedEvent) => void events.push(event);
   const [result, ...silos] = await Promise.all(["aggregator", "a", "b", "c"].map((role) => {
-    return runRole({ ...spec, port, ...changes[role], role }, role === "aggregator" ? { onEvent } : {});
+    return runRole(
+      { ...spec, port, ...changes[role], role },
+      role === "aggregator" ? { ...options, onEvent } : {},
+    );
   }));
   return { result: result as AggregatorResult, silos: silos as SiloResult[], events };
 }

@@ -1,13 +1,13 @@
-/** Three tiny hospitals with certificates in a folder, made by the program itself. */
+/** Three tiny hospitals with certificates in a folder. */
 import { HOSPITALS } from "../../src/data/phantom/phantom.ts";
 import { writePhantoms } from "../../src/data/phantom/files.ts";
+import { prepareShard } from "../../src/data/prepare.ts";
 import { initCa, issue } from "../../src/fed/pki/ca.ts";
 import { generator } from "../../src/cli/commands/demo/hospitals.ts";
-import { run } from "./program.ts";
 
 export const SILOS = ["a", "b", "c"] as const;
-/** Three batches of 32 a round from 50 patients and more, and enough of both classes to be scored. */
-const FILMS = { train: 96, val: 40, test: 40 };
+/** A batch of the usual size, and enough of both classes to be scored. */
+const FILMS = { train: 32, val: 20, test: 20 };
 type Films = Partial<typeof FILMS>;
 
 /** Draws `films-a` … `films-c` in `dir`; `films`: how many in a split, where it is not the usual number. */
@@ -19,18 +19,15 @@ export async function drawFilms(dir: string, films: Films = {}): Promise<void> {
   }
 }
 
-/** Films, 32 px shards and certificates for three silos and the aggregator. */
+/** Films, 32 px shards and certificates for three silos and the aggregator, and settings that let few films take part. */
 export async function makeHospitals(dir: string, films: Films = {}): Promise<void> {
   await drawFilms(dir, films);
   for (const silo of SILOS) {
-    const films = `films-${silo}`;
-    const prepared = await run([
-      "prepare",
-      ...["--images", `${films}/images`, "--labels", `${films}/labels.csv`, "--size", "32"],
-      ...["--out", `shard-${silo}`],
-    ], { cwd: dir });
-    if (prepared.code !== 0) throw new Error(prepared.stderr);
+    const [images, labels] = [`${dir}/films-${silo}/images`, `${dir}/films-${silo}/labels.csv`];
+    await prepareShard({ images, labels, size: 32, out: `${dir}/shard-${silo}` });
   }
+  const accept = SILOS.map((silo) => `[silo.${silo}]\naccept = { min_train_patients = 8 }\n`);
+  await Deno.writeTextFile(`${dir}/fedx.toml`, accept.join(""));
   await initCa(`${dir}/ca`);
   await issue({ name: "hub", role: "aggregator", ca: `${dir}/ca`, out: `${dir}/tls-hub` });
   for (const silo of SILOS) {

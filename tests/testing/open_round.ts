@@ -13,8 +13,9 @@ import {
   type Registration,
   type UpdateStart,
 } from "../../src/fed/protocol/messages.ts";
-import { openRow } from "../../src/fed/aggregator/rounds.ts";
-import { Run } from "../../src/fed/aggregator/run.ts";
+import { openRound } from "../../src/fed/aggregator/open_round.ts";
+import { Run, type RunOptions } from "../../src/fed/aggregator/run.ts";
+import { type Clock, MACHINE } from "../../src/fed/state/run_clock.ts";
 import { type Handler, splitPath, type WireAnswer } from "../../src/fed/wire/exchange.ts";
 import { fingerprint } from "../../src/model/layout.ts";
 import { inFolder } from "./folder.ts";
@@ -23,8 +24,22 @@ import { FakeTrainer, startVector, TINY } from "./fake_trainer.ts";
 
 export const BYTES = TINY.length * 4;
 
+/** This machine's clock, which a test may move on. */
+export class MovedClock implements Clock {
+  #ahead = 0;
+  readonly wall = MACHINE.wall;
+  monotonic = () => MACHINE.monotonic() + this.#ahead;
+
+  pass(seconds: number): void {
+    this.#ahead += seconds;
+  }
+}
+
 export interface Bench {
   run: Run;
+  state: AggregatorState;
+  /** The run's. */
+  clock: MovedClock;
   handler: Handler;
   dir: string;
   events: FedEvent[];
@@ -46,14 +61,22 @@ export async function withRound(
   await inFolder(async (dir) => {
     using state = await AggregatorState.open(dir);
     const bench = await openBench(state, dir, changes);
+    for (const silo of bench.run.proposal.silos) {
+      assertEquals((await bench.send(silo, "POST", "/v1/join", registration(silo))).status, 200);
+    }
+    bench.run.freeze(planOf(bench.run.proposal, state.joined.values()));
+    openRound(bench.run);
     await body(bench);
   });
 }
+
+/** The run that the state holds, begun if there is none. */
 
 export async function openBench(
   state: AggregatorState,
   dir: string,
   changes: Partial<Proposal> = {},
+  options: Pick<RunOptions, "allowSameShard"> = {},
 ): Promise<Bench> {
   const start = startVector(TINY);
   const proposal = proposalOf(start, changes);
@@ -63,8 +86,11 @@ export async function openBench(
   }
   const events: FedEvent[] = [];
   const hook: Bench["hook"] = { at: () => {} };
+  const clock = new MovedClock();
   const run = new Run(state, {
+    ...options,
     layout: TINY,
+    clock,
     onEvent: (e) => void events.push(e),
     faultPoint: (name) => hook.at(name),
   });
@@ -84,28 +110,16 @@ export async function openBench(
     });
     return { status: answer.status, json: "json" in answer ? answer.json : answer.file };
   };
-  const bench: Bench = { run, handler, dir, events, hook, sessions, send };
-  if (run.plan === null) {
-    for (const silo of proposal.silos) {
-      assertEquals((await send(silo, "POST", "/v1/join", registration(silo))).status, 200);
-    }
-    run.plan = planOf(proposal, run.joined.values());
-    state.freeze(run.plan);
-    openRow(run);
-  }
-  run.phase = "round";
-  return bench;
+  return { run, state, clock, handler, dir, events, hook, sessions, send };
 }
 
 /** Lets a silo be lost: a minute passes in which only the others say something. */
-export function lose(run: Run, silo: string): void {
-  const { now } = run;
+export function lose({ run, clock }: Bench, silo: string): void {
   for (let passed = 0; passed < 70; passed += 10) {
-    run.now = () => now.call(run) + passed;
-    for (const other of run.joined.keys()) if (other !== silo) run.attendance.hear(other);
-    run.attendance.look();
+    clock.pass(10);
+    for (const other of run.state.joined.keys()) if (other !== silo) run.attendance.noteHeard(other);
+    run.attendance.findLost();
   }
-  run.now = now;
 }
 
 export function registration(silo: string): Registration {
@@ -122,7 +136,7 @@ export function update(
   const start: UpdateStart = {
     run: run.id,
     round: 1,
-    base: run.open!.row.base,
+    base: run.state.current!.row.base,
     layout: fingerprint(TINY),
     bytes: BYTES,
     examples: 96,
@@ -134,7 +148,10 @@ export function update(
   return { start, bytes };
 }
 
+/** Bytes of an update in one frame of these tests. */
+export const FRAME = 4096;
+
 export function frames(bytes: Uint8Array, offset: number, last = bytes.length): Uint8Array {
-  const parts = [...encodeFrames(bytes.subarray(offset, last), { offset, payload: 4096 })];
+  const parts = [...encodeFrames(bytes.subarray(offset, last), { offset, payload: FRAME })];
   return new Uint8Array(parts.flatMap((part) => [...part]));
 }

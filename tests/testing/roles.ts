@@ -1,14 +1,9 @@
-/** One run's aggregator and silos as processes, started and signalled one by one, on the hospitals of `hospitals.ts`. */
+/** One run's aggregator and silos as processes, started and signalled one by one, on the hospitals of a folder. */
 import { waitForEvent } from "../../src/cli/output/history.ts";
 import type { FedEvent } from "../../src/fed/protocol/event.ts";
 import { freePort } from "./free_port.ts";
-import { fileFolder } from "./folder.ts";
 import { commandOf } from "../e2e/federation.ts";
-import { makeHospitals } from "./hospitals.ts";
 import { objectOf, type Running, start } from "./program.ts";
-
-const dir = await fileFolder();
-let made: Promise<void> | undefined;
 
 /** Longest that a test waits for an event. */
 const PATIENCE = 120_000;
@@ -18,22 +13,21 @@ export class Roles implements AsyncDisposable {
   readonly #port = freePort();
   readonly #running: Running[] = [];
 
-  /** @param options.hub the arguments of `aggregate` that the test is about */
-  constructor(readonly options: { name: string; hub: string }) {}
+  /** @param options `dir`: what `makeHospitals` filled; `hub`: the arguments of `aggregate` that the test is about */
+  constructor(readonly options: { dir: string; name: string; hub: string }) {}
 
   async start(role: string, fault?: string): Promise<Running> {
-    await (made ??= makeHospitals(dir));
     const state = `${this.options.name}/${role}`;
     const hub = this.options.hub.split(" ");
     const args = commandOf(role, { port: this.#port, state, wait: "1m", hub });
-    const running = await start(args, { cwd: dir, fault });
+    const running = await start(args, { cwd: this.options.dir, fault });
     this.#running.push(running);
     return running;
   }
 
   /** A file in a role's state folder. */
   file(role: string, name = "events.jsonl"): string {
-    return `${dir}/${this.options.name}/${role}/${name}`;
+    return `${this.options.dir}/${this.options.name}/${role}/${name}`;
   }
 
   /** Waits for an event of a role. */

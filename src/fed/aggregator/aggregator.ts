@@ -1,5 +1,5 @@
 /**
- * The aggregator: waits for the silos, runs the rounds, closes the run. The loop in `train` is the protocol.
+ * The aggregator as a process: it opens its state, listens, has the rounds run (`rounds.ts`) and serves what came of them.
  *
  * It may be killed at any moment: every step is committed before anyone hears of it, and a restart with
  * the same proposal goes on from the last committed one.
@@ -11,7 +11,6 @@ import { Admission, type ListMemory, type SeenLists } from "../pki/admission.ts"
 import { SILENCE } from "./attendance.ts";
 import { ascii } from "../protocol/ascii.ts";
 import { AggregatorState } from "./state.ts";
-import { absent, closeRun, unfinished } from "./closing.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { type OnEvent, safely } from "../protocol/event.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
@@ -19,14 +18,13 @@ import { nameFullDisk } from "../state/full_disk.ts";
 import { handlerOf } from "./handlers.ts";
 import { requireOpenFiles } from "./open_files.ts";
 import { checkProposal, checkSame } from "../protocol/proposal.ts";
-import { newRunId, type Proposal, type RoundSettings } from "../protocol/messages.ts";
-import { freezePlan, gather, lacking, type Wanted } from "./quorum.ts";
+import { newRunId, type Proposal } from "../protocol/messages.ts";
 import type { AggregatorResult } from "../training/result.ts";
-import { abandonTime, closeRow, openRow } from "./rounds.ts";
+import { runRounds } from "./rounds.ts";
 import { Run } from "./run.ts";
 import { Credentials, watchRenewal } from "../pki/renewal.ts";
-import { quietly } from "./quietly.ts";
-import type { Recording } from "./replay.ts";
+import { limitRefusals } from "./limit_refusals.ts";
+import type { Recording } from "./recording.ts";
 import { type Clock, MACHINE } from "../state/run_clock.ts";
 import { serve, type Server } from "../wire/server.ts";
 import { maxShareOf } from "./share.ts";
@@ -37,7 +35,7 @@ import { requireCheckedTls, requirePinnedDeno } from "../wire/tls.ts";
 const LINGER = 60;
 /** Seconds for which a failure is served. */
 const LINGER_FAILED = 5;
-/** So often per silence the aggregator looks who is there. */
+/** How often in a silence the aggregator looks for lost silos. */
 const LOOKS = 10;
 
 export interface AggregatorOptions {
@@ -81,7 +79,7 @@ export async function runAggregator(options: AggregatorOptions): Promise<Aggrega
   requireOpenFiles();
   checkProposal(options.proposal);
   const maxShare = maxShareOf(options.proposal, options.maxShare);
-  using onEvent = quietly(safely(options.onEvent), { silos: options.proposal.silos });
+  using onEvent = limitRefusals(safely(options.onEvent), { silos: options.proposal.silos });
   const credentials = await Credentials.open(options.tls, { role: "aggregator", onEvent });
   using state = await AggregatorState.open(options.state);
   const resumed = await prepare(state, options);
@@ -91,20 +89,18 @@ export async function runAggregator(options: AggregatorOptions): Promise<Aggrega
     layoutOf(options.proposal.network, { channels: options.proposal.channels });
   const { allowSameShard, silence = SILENCE, faultPoint = () => {}, clock } = options;
   const run = new Run(state, { layout, onEvent, faultPoint, silence, allowSameShard, maxShare, clock });
-  run.remember();
-  if (run.open !== null) run.phase = "round";
-  if (finished !== null) run.phase = "finished";
+  run.storeTime();
   await using server = await listen(run, credentials, options);
   using _renewal = watchRenewal(credentials, { onRenewed: server.renew });
   onEvent({ type: "listening", host: options.listen.host, port: server.port, run: run.id });
   onEvent({ type: "proposal", proposal: run.proposal });
   if (resumed) onEvent({ type: "resumed", run: run.id, state: run.phase, round: run.view().round });
   const watch = setInterval(() => {
-    run.attendance.look();
-    run.remember();
+    run.attendance.findLost();
+    run.storeTime();
   }, silence * 1000 / LOOKS);
   try {
-    const result = finished ?? await train(run, options);
+    const result = finished ?? await runRounds(run, options.signal);
     await serveFinished(run, result, options.signal);
     return result;
   } catch (cause) {
@@ -116,41 +112,14 @@ export async function runAggregator(options: AggregatorOptions): Promise<Aggrega
   }
 }
 
-/** One run, from the silos' joining to the result. */
-async function train(run: Run, options: AggregatorOptions): Promise<AggregatorResult> {
-  const { signal } = options;
-  if (run.plan === null) await freezePlan(run, signal);
-  let abandoned = run.state.folder.get<number>("abandoned");
-  const closing = run.state.folder.get("closing") !== null; // once told of it, silos take no more rows
-  while (!closing && abandoned === null && (run.open !== null || run.rows.at(-1)?.row.last !== true)) {
-    const stored = run.open ?? openRow(run);
-    if (stored === null) break;
-    const { row } = stored;
-    run.phase = "round";
-    run.onEvent({ type: "row", row });
-    run.notify();
-    const wanted = wantedOf(run, row, signal);
-    const outcome = await gather(run, wanted);
-    if (outcome === "enough") await closeRow(run, stored);
-    else if (outcome === "given_up") abandoned = abandon(run, wanted);
-    else throw await absent(run, wanted);
-  }
-  if (run.rounds === 0) throw await unfinished(run);
-  return await closeRun(run, { abandoned, signal });
-}
-
 /**
  * Serves the finished run until every silo that is not lost holds its model, also after a restart that came in between.
  * @throws the signal's reason when stopped before that; the same command goes on from here.
  */
 async function serveFinished(run: Run, result: AggregatorResult, signal?: AbortSignal): Promise<void> {
-  run.phase = "finished";
-  run.notify();
   run.onEvent({ type: "finished", rounds: result.rounds, sha256: result.sha256 });
-  const told = () =>
-    [...run.joined.keys()].every((silo) => run.fetched.has(silo) || run.attendance.lost(silo));
-  await run.until(told, { deadline: run.now() + LINGER, signal });
-  run.state.folder.set("served", true);
+  await run.until(() => run.everyoneLeft, { deadline: run.now() + LINGER, signal });
+  run.markServed();
 }
 
 /** Begins the run, or checks that the one in the state folder has the same proposal. Returns whether it was there. */
@@ -190,22 +159,9 @@ async function listen(run: Run, { identity }: Credentials, options: AggregatorOp
     onEvent: run.onEvent,
     onSession(silo, session, open) {
       if (open) run.onEvent({ type: "session", silo, open: true });
-      else run.attendance.detach(silo, session);
+      else run.attendance.disconnect(silo, session);
     },
   });
-}
-
-/** The updates of a row, until the end of the budget. */
-function wantedOf(run: Run, { round, roster }: RoundSettings, signal?: AbortSignal): Wanted {
-  const has = (silo: string) => run.state.receipt(round, silo) !== null;
-  return { what: "updates", round, roster: () => roster, has, giveUp: abandonTime(run), signal };
-}
-
-function abandon(run: Run, wanted: Wanted): number {
-  const { round } = wanted;
-  run.state.folder.set("abandoned", round);
-  run.onEvent({ type: "abandoned", round, reason: `the budget's end without ${lacking(wanted).join(", ")}` });
-  return round;
 }
 
 /** Failures whose values are one hospital's counts or speed: the others are told without them. */
@@ -215,10 +171,8 @@ const withoutNumbers = ({ what, remedy }: ProtocolError) => `${what} (remedy: ${
 
 /** Tells the silos that are there until they have left, for a few seconds; what is committed stays, so a restart goes on. */
 async function fail(run: Run, error: ProtocolError, signal?: AbortSignal): Promise<void> {
-  run.phase = "failed";
-  run.message = ascii(NUMBERS.has(error.code) ? withoutNumbers(error) : error.message).slice(0, 2000);
-  run.onEvent({ type: "failed", message: error.message });
-  run.notify();
+  const told = NUMBERS.has(error.code) ? withoutNumbers(error) : error.message;
+  run.fail(error.message, ascii(told).slice(0, 2000));
   const left = () => run.attendance.connected.length === 0;
   await run.until(left, { deadline: run.now() + LINGER_FAILED, signal }).catch(() => {});
 }

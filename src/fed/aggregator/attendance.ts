@@ -5,9 +5,8 @@
  * it is heard, every other one has as long as a silence may last to find the aggregator again.
  */
 import { ProtocolError } from "../protocol/errors.ts";
-import type { Standing } from "../protocol/event.ts";
+import type { OnEvent } from "../protocol/event.ts";
 import type { Heartbeat } from "../protocol/messages.ts";
-import type { Run } from "./run.ts";
 
 /** Seconds without a word after which a silo counts as lost. */
 export const SILENCE = 60;
@@ -21,22 +20,38 @@ interface Seen {
   lost: boolean;
 }
 
+export interface AttendanceOptions {
+  /** Who is invited. */
+  silos: readonly string[];
+  /** Who has joined, kept up to date by the caller: nobody else can be lost. */
+  joined: ReadonlyMap<string, unknown>;
+  /** Who of them is taken to be there at first. */
+  present: readonly string[];
+  /** Seconds without a word after which a silo counts as lost. @default SILENCE */
+  silence?: number;
+  /** The run's clock, seconds. */
+  now: () => number;
+  /** The round that the run has come to, for the events. */
+  round: () => number;
+  /** Told when a silo is lost or back, and when a connection closed. */
+  onEvent: OnEvent;
+}
+
 /** The silos as the aggregator last heard them. */
 export class Attendance {
-  readonly #run: Run;
+  readonly #options: AttendanceOptions;
   readonly #silence: number;
   readonly #seen = new Map<string, Seen>();
-  /** When `look` was last called. */
+  /** When `findLost` was last called. */
   #looked: number;
 
-  /** @param options.silence seconds without a word after which a silo counts as lost @default SILENCE */
-  constructor(run: Run, options: { silence?: number }) {
-    this.#run = run;
-    this.#silence = options.silence ?? SILENCE;
-    this.#looked = run.now();
-    const roster = run.rows.at(-1)?.row.roster ?? [...run.joined.keys()];
-    for (const silo of run.joined.keys()) {
-      this.#seen.set(silo, { session: null, heard: run.now(), beat: null, lost: !roster.includes(silo) });
+  constructor(options: AttendanceOptions) {
+    const { joined, present, now, silence = SILENCE } = options;
+    this.#options = options;
+    this.#silence = silence;
+    this.#looked = now();
+    for (const silo of joined.keys()) {
+      this.#seen.set(silo, { session: null, heard: now(), beat: null, lost: !present.includes(silo) });
     }
   }
 
@@ -46,33 +61,27 @@ export class Attendance {
   }
 
   /** Whether a silo that joined has been silent for too long and not been heard since. */
-  lost(silo: string): boolean {
+  isLost(silo: string): boolean {
     return this.#seen.get(silo)?.lost ?? false;
   }
 
   /** Whether the silo is connected and has said something within so many seconds. */
-  speaks(silo: string, within: number): boolean {
+  isHeard(silo: string, within: number): boolean {
     const seen = this.#seen.get(silo);
-    return seen !== undefined && seen.session !== null && this.#run.now() - seen.heard < within;
+    return seen !== undefined && seen.session !== null && this.#options.now() - seen.heard < within;
   }
 
-  /**
-   * Whom the next row is for: those who joined and are not lost; everybody who joined when those are no quorum, since
-   * the row then has to wait for some of them.
-   */
-  roster(): string[] {
-    const { silos, quorum } = this.#run.proposal;
-    const joined = silos.filter((silo) => this.#run.joined.has(silo));
-    const there = joined.filter((silo) => !this.lost(silo));
-    return there.length >= quorum ? there : joined;
+  /** What the silo last said it was doing, null for nothing yet. */
+  lastHeartbeat(silo: string): Heartbeat | null {
+    return this.#seen.get(silo)?.beat ?? null;
   }
 
   /**
    * Notes that the silo speaks over this connection.
    * @throws {ProtocolError} `not_invited`, `session_live`.
    */
-  attach(silo: string, session: object): void {
-    const { silos } = this.#run.proposal;
+  connect(silo: string, session: object): void {
+    const { silos } = this.#options;
     if (!silos.includes(silo)) {
       throw new ProtocolError("not_invited", { expected: `one of ${silos.join(", ")}`, got: silo });
     }
@@ -83,74 +92,54 @@ export class Attendance {
         got: `a second one of ${silo}`,
       });
     }
-    this.hear(silo);
+    this.noteHeard(silo);
     this.#seen.get(silo)!.session = session;
   }
 
-  /** Notes that the silo has said something; one that was lost is back. */
-  hear(silo: string): void {
-    const seen = this.#seen.get(silo) ?? { session: null, heard: 0, beat: null, lost: false };
-    seen.heard = this.#run.now();
-    this.#seen.set(silo, seen);
-    if (!seen.lost) return;
-    seen.lost = false;
-    this.#run.onEvent({ type: "returned", silo, round: this.#run.view().round });
-    this.#run.notify();
-  }
-
-  /** Notes what the silo says it is doing. */
-  beat(silo: string, beat: Heartbeat): void {
-    this.hear(silo);
-    this.#seen.get(silo)!.beat = beat;
-  }
-
   /** Notes that a connection closed. */
-  detach(silo: string, session: object): void {
+  disconnect(silo: string, session: object): void {
     const seen = this.#seen.get(silo);
     if (seen?.session !== session) return;
     seen.session = null;
-    this.#run.onEvent({ type: "session", silo, open: false });
-    this.#run.notify();
+    this.#options.onEvent({ type: "session", silo, open: false });
   }
 
-  /** To be called several times in a silence: who says nothing is lost, and its connection closed so that it may come back. */
-  look(): void {
-    const now = this.#run.now();
-    const gap = now - this.#looked;
-    this.#looked = now;
+  /** Notes that the silo has said something; one that was lost is back. */
+  noteHeard(silo: string): void {
+    const seen = this.#seen.get(silo) ?? { session: null, heard: 0, beat: null, lost: false };
+    seen.heard = this.#options.now();
+    this.#seen.set(silo, seen);
+    if (!seen.lost) return;
+    seen.lost = false;
+    this.#options.onEvent({ type: "returned", silo, round: this.#options.round() });
+  }
+
+  /** Notes what the silo says it is doing. */
+  noteHeartbeat(silo: string, beat: Heartbeat): void {
+    this.noteHeard(silo);
+    this.#seen.get(silo)!.beat = beat;
+  }
+
+  /**
+   * Finds who has been silent for too long: such a silo is lost, and its connection is closed so that it may come back.
+   * To be called several times in a silence.
+   */
+  findLost(): void {
+    const { now, round, joined, onEvent } = this.#options;
+    const gap = now() - this.#looked;
+    this.#looked = now();
     for (const [silo, seen] of this.#seen) {
       // This process was stopped, or its machine slept: nobody could be heard meanwhile.
       if (gap > this.#silence / 2) seen.heard += gap;
-      if (now - seen.heard < this.#silence) continue;
-      if (!seen.lost && this.#run.joined.has(silo)) this.#lose(silo, seen);
+      if (this.#looked - seen.heard < this.#silence) continue;
+      if (!seen.lost && joined.has(silo)) {
+        seen.lost = true;
+        onEvent({ type: "lost", silo, round: round(), reason: `silent for ${this.#silence} s` });
+      }
       const { session } = seen;
       if (session === null) continue;
-      this.detach(silo, session);
+      this.disconnect(silo, session);
       (session as { destroy?(): void }).destroy?.();
     }
-  }
-
-  #lose(silo: string, seen: Seen): void {
-    seen.lost = true;
-    const reason = `silent for ${this.#silence} s`;
-    this.#run.onEvent({ type: "lost", silo, round: this.#run.view().round, reason });
-    this.#run.notify();
-  }
-
-  /** Where a silo that joined stands. */
-  standing(silo: string): Standing {
-    const { open, rows, rounds, state } = this.#run;
-    const beat = this.#seen.get(silo)?.beat ?? null;
-    const plain = (state: Standing["state"]): Standing => ({ state, step: 0, steps: 0 });
-    if (this.lost(silo)) return plain("lost");
-    if (open !== null && state.receipt(open.row.round, silo) !== null) return plain("counted");
-    const closed = rows.findLast(({ row }) => row.round <= rounds)?.row;
-    const missed = closed !== undefined && closed.roster.includes(silo) &&
-      state.receipt(closed.round, silo) === null;
-    if (missed && (beat?.round ?? 0) <= closed.round && beat?.phase !== "waiting") return plain("late");
-    if (beat === null) return plain("waiting");
-    return beat.phase === "training"
-      ? { state: "training", step: beat.step, steps: beat.steps }
-      : plain(beat.phase);
   }
 }

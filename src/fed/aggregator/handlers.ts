@@ -57,7 +57,7 @@ export function handlerOf(run: Run): Handler {
             got: request.method,
           });
         }
-        run.attendance.attach(request.silo, request.session);
+        run.attendance.connect(request.silo, request.session);
         return await endpoint(request, Number(match[1] ?? 0));
       }
       throw new ProtocolError("unknown_path", {
@@ -108,7 +108,7 @@ async function view(run: Run, request: WireRequest): Promise<WireAnswer> {
     await run.until(() => stageOf(run.view()) !== seen, { deadline: run.now() + wait, signal: gone });
   }
   const answer = run.view();
-  if (answer.state === "finished" && seen === stageOf(answer)) run.tell(request.silo);
+  if (answer.state === "finished" && seen === stageOf(answer)) run.leave(request.silo);
   return json(answer);
 }
 
@@ -123,17 +123,18 @@ async function register(run: Run, request: WireRequest): Promise<WireAnswer> {
 
 /** The vector after `round`: the base of the open round, the last one, or the selected one. */
 function model(run: Run, request: WireRequest, round: number): Promise<WireAnswer> {
-  const sha256 = run.models.get(round);
-  const servable = round === run.rounds || round === run.selected?.round;
+  const { models, rounds } = run.state;
+  const sha256 = models.get(round);
+  const servable = round === rounds || round === run.selected?.round;
   if (sha256 === undefined || !servable) {
     throw new ProtocolError("model_missing", {
-      expected: `the model of round ${run.rounds}`,
+      expected: `the model of round ${rounds}`,
       got: `of ${round}`,
     });
   }
   const total = run.layout.length * 4;
   const { first, length } = parseRange(request.range, total, rangeLimit(run.attendance.connected.length));
-  run.bytes += length;
+  run.moved(length);
   if (first === 0) run.onEvent({ type: "pulled", silo: request.silo, round, bytes: total });
   const status = request.range === undefined && length === total ? 200 : 206;
   return Promise.resolve({
@@ -150,7 +151,7 @@ async function announce(
   const { request, round } = context;
   const start = parseMessage(UpdateStartSchema, await readBody(request), { what: "an update's start" });
   sameRound(round, start.round);
-  if (!run.joined.has(request.silo)) {
+  if (!run.state.joined.has(request.silo)) {
     throw new ProtocolError("not_joined", { expected: "a silo that joined", got: request.silo });
   }
   return json(await inbox.start(request.silo, start));
@@ -175,7 +176,7 @@ async function receive(
 /** The body; over a slow line it is all that a silo says for minutes. */
 async function* heard(run: Run, { silo, body }: WireRequest): AsyncIterable<Uint8Array> {
   for await (const chunk of body) {
-    run.attendance.hear(silo);
+    run.attendance.noteHeard(silo);
     yield chunk;
   }
 }
@@ -190,7 +191,7 @@ async function scores(run: Run, request: WireRequest, round: number): Promise<Wi
 async function heartbeat(run: Run, request: WireRequest): Promise<WireAnswer> {
   const beat = parseMessage(HeartbeatSchema, await readBody(request), { what: "a heartbeat" });
   const { round, phase, step, steps } = beat;
-  run.attendance.beat(request.silo, beat);
+  run.attendance.noteHeartbeat(request.silo, beat);
   run.onEvent({ type: "progress", silo: request.silo, round, phase, step, steps });
   const { state, round: current } = run.view();
   return json({ run: run.id, state, round: current });

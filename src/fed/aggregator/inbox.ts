@@ -7,6 +7,7 @@
  * digest and is sent again from the start.
  */
 import { createHash, type Hash } from "node:crypto";
+import { fingerprint } from "../../model/layout.ts";
 import { checkDelta } from "../maths/exact_sum.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { readAt, writeAll } from "../../files/whole.ts";
@@ -32,6 +33,8 @@ interface Upload {
 /** The updates of the open round. */
 export class Inbox {
   readonly #run: Run;
+  /** The fingerprint that every update must name. */
+  readonly #layout: string;
   readonly #uploads = new Map<string, Upload>();
   /** Silos with a request under way. */
   readonly #busy = new Set<string>();
@@ -39,6 +42,7 @@ export class Inbox {
 
   constructor(run: Run) {
     this.#run = run;
+    this.#layout = fingerprint(run.layout);
   }
 
   /**
@@ -87,7 +91,7 @@ export class Inbox {
 
   /** A silo that has left, and one whose round is over, need theirs no more. @throws {ProtocolError} `slots_taken`. */
   #takeSlot(silo: string): void {
-    const round = this.#run.open?.row.round;
+    const round = this.#run.state.current?.row.round;
     const connected = this.#run.attendance.connected;
     const holds = (other: string) =>
       connected.includes(other) && (this.#uploads.get(other)?.start.round ?? round) === round;
@@ -125,7 +129,7 @@ export class Inbox {
     if (start.run !== this.#run.id) {
       throw new ProtocolError("other_run", { expected: `run ${this.#run.id}`, got: start.run });
     }
-    const receipt = this.#run.state.receipt(start.round, silo);
+    const receipt = this.#run.state.counted(start.round).get(silo) ?? null;
     if (receipt !== null && receipt.sha256 !== start.sha256) {
       throw new ProtocolError("different_update", {
         expected: `the counted update ${receipt.sha256}`,
@@ -137,8 +141,8 @@ export class Inbox {
 
   /** @throws {ProtocolError} `round_closed`, `no_round`. */
   #checkOpen(round: number): RoundSettings {
-    const row = this.#run.open?.row;
-    const { phase, rounds, folding } = this.#run;
+    const { phase, folding, state: { rounds, current } } = this.#run;
+    const row = current?.row;
     const closed = round <= Math.max(rounds, folding) || phase !== "round";
     if (row !== undefined && !closed && round === row.round) return row;
     throw new ProtocolError(closed ? "round_closed" : "no_round", {
@@ -158,7 +162,7 @@ export class Inbox {
       "other_base" | "other_layout" | "wrong_size" | "wrong_examples",
     ][] = [
       ["base", row.base, "other_base"],
-      ["layout", this.#run.fingerprint, "other_layout"],
+      ["layout", this.#layout, "other_layout"],
       ["bytes", this.#run.layout.length * 4, "wrong_size"],
       ["examples", this.#run.examples(silo), "wrong_examples"],
     ];
@@ -171,11 +175,11 @@ export class Inbox {
   /** A fresh upload, or the one that a former process of this aggregator had begun. */
   async #resume(silo: string, start: UpdateStart): Promise<Upload> {
     const { partial } = this.#run.state.stagedPath(start.round, silo);
-    const known = this.#run.state.upload(start.round, silo);
+    const known = this.#run.state.announced(start.round, silo);
     const upload: Upload = { start, offset: 0, digest: createHash("sha256") };
     if (known === null || JSON.stringify(known) !== JSON.stringify(start)) {
       await removeIfThere(partial);
-      this.#run.state.saveUpload(silo, start);
+      this.#run.state.announce(silo, start);
       return upload;
     }
     const size = await Deno.stat(partial).then((info) => info.size, () => 0);
@@ -212,7 +216,7 @@ export class Inbox {
         await writeAll(file, payload);
         upload.digest.update(payload);
         upload.offset = offset + payload.length;
-        this.#run.bytes += payload.length;
+        this.#run.moved(payload.length);
         this.#slots.hear(silo, this.#run.now());
         await this.#run.faultPoint("receiving");
       }
@@ -258,9 +262,7 @@ export class Inbox {
       await renameDurably(partial, whole);
       this.#checkOpen(round);
       const receipt: Receipt = { run, round, silo, sha256, examples };
-      this.#run.state.count(receipt);
-      this.#run.onEvent({ type: "update_counted", silo, round, sha256, examples });
-      this.#run.notify();
+      this.#run.count(receipt);
       return receipt;
     } finally {
       this.#drop(silo);

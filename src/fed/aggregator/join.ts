@@ -2,7 +2,7 @@
 import { ProtocolError } from "../protocol/errors.ts";
 import type { Plan, Proposal, Registration } from "../protocol/messages.ts";
 import type { Run } from "./run.ts";
-import { checkShare } from "./share.ts";
+import { checkShare, imagesOf } from "./share.ts";
 import { checkRegistration } from "../protocol/registration.ts";
 import { classWeightsOf } from "../maths/class_weights.ts";
 
@@ -27,29 +27,46 @@ export function join(run: Run, silo: string, registration: Registration): void {
     });
   }
   checkRegistration(run.proposal, registration);
+  const { joined, plan } = run.state;
   // Whom the plan is without: those in it were weighed when it froze.
-  const late = run.plan !== null && !run.plan.roster.includes(silo);
-  if (late && run.recording === null) checkShare(run, registration);
-  for (const [name, other] of run.joined) {
+  const late = plan !== null && !plan.roster.includes(silo);
+  if (late && run.recording === null) {
+    checkShare(registration, { joined: joined.values(), maxShare: run.maxShare });
+  }
+  for (const [name, other] of joined) {
     if (name !== silo && other.shard === registration.shard && !run.allowSameShard) {
       throw new ProtocolError("same_shard", { expected: "a shard of its own", got: `the shard of ${name}` });
     }
   }
   checkKept(run, registration);
-  run.state.saveRegistration(registration);
-  run.joined.set(silo, registration);
-  run.onEvent({ type: "joined", silo, registration });
-  run.notify();
+  run.join(registration);
 }
 
 /** From the plan on a registration stands, that of a silo which came after it too. */
-function checkKept(run: Run, registration: Registration): void {
-  const before = run.plan === null ? undefined : run.joined.get(registration.silo);
+function checkKept({ state }: Run, registration: Registration): void {
+  const before = state.plan === null ? undefined : state.joined.get(registration.silo);
   if (before === undefined) return;
   for (const [field, code] of KEPT) {
     const [expected, got] = [before, registration].map((one) => JSON.stringify(one[field]));
     if (expected === got) continue;
     throw new ProtocolError(code, { expected: `${field} ${expected}`, got });
+  }
+}
+
+/**
+ * Whether each of those who joined has no more than its share, before the plan freezes. The registration of one that has
+ * more is forgotten, so that it may come again with other counts; all else stays, and the same command with a larger
+ * share goes on.
+ * @throws {ProtocolError} `share_too_large`, naming the silo with the most images.
+ */
+export function checkShares(run: Run): void {
+  const joined = [...run.state.joined.values()];
+  const [largest] = joined.toSorted((a, b) => imagesOf(b) - imagesOf(a));
+  try {
+    checkShare(largest, { joined, maxShare: run.maxShare });
+  } catch (error) {
+    run.forget(largest.silo);
+    throw error;
   }
 }
 

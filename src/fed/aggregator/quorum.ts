@@ -4,13 +4,10 @@
  * Below the quorum nothing is closed: the same row opens again and what has counted stays counted, until the join
  * timeout, counted from the first re-opening, is over.
  */
-import { median } from "../maths/median.ts";
 import { ProtocolError } from "../protocol/errors.ts";
-import { planOf } from "./join.ts";
-import { planId } from "../protocol/messages.ts";
-import { wallTimes } from "./rounds.ts";
+import { checkShares, planOf } from "./join.ts";
 import type { Run } from "./run.ts";
-import { checkShares } from "./share.ts";
+import { medianWall } from "./timing.ts";
 
 /** Seconds a first round may take. */
 const FIRST_ROUND = 3600;
@@ -39,18 +36,18 @@ export interface Wanted {
  */
 export async function freezePlan(run: Run, signal?: AbortSignal): Promise<void> {
   const { silos, joinTimeout, quorum } = run.proposal;
-  const missing = () => silos.filter((silo) => !run.joined.has(silo));
+  const missing = () => silos.filter((silo) => !run.state.joined.has(silo));
   const all = () => missing().length === 0;
-  if (!await run.until(all, { deadline: run.now() + joinTimeout, signal }) && run.joined.size < quorum) {
+  if (
+    !await run.until(all, { deadline: run.now() + joinTimeout, signal }) && run.state.joined.size < quorum
+  ) {
     throw new ProtocolError("join_timeout", {
       expected: `${quorumOf(run, silos)} within ${joinTimeout} s`,
       got: `nothing from ${missing().join(", ")}`,
     });
   }
   checkShares(run);
-  run.plan = planOf(run.proposal, run.joined.values());
-  run.state.freeze(run.plan);
-  run.onEvent({ type: "plan", planId: planId(run.plan), plan: run.plan });
+  run.freeze(planOf(run.proposal, run.state.joined.values()));
 }
 
 /** How many of these silos are enough, for people. */
@@ -71,7 +68,7 @@ function enough(run: Run, wanted: Wanted): boolean {
 
 /** Whether nobody has to be waited for: a quorum has sent it and whoever has not is lost. */
 export function settled(run: Run, wanted: Wanted): boolean {
-  return enough(run, wanted) && lacking(wanted).every((silo) => run.attendance.lost(silo));
+  return enough(run, wanted) && lacking(wanted).every((silo) => run.attendance.isLost(silo));
 }
 
 /**
@@ -97,7 +94,6 @@ export async function gather(run: Run, wanted: Wanted): Promise<"enough" | "give
 export function timeoutAt(run: Run, opened: number): number {
   const { roundTimeout } = run.proposal;
   if (roundTimeout !== null) return opened + roundTimeout;
-  const walls = wallTimes(run);
-  if (walls.length === 0) return opened + FIRST_ROUND;
-  return opened + Math.max(SHORTEST, PATIENCE * median(walls, { of: "upper" }));
+  const median = medianWall(run);
+  return opened + (median === null ? FIRST_ROUND : Math.max(SHORTEST, PATIENCE * median));
 }

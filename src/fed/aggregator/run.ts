@@ -1,102 +1,124 @@
 /**
- * One run as the aggregator holds it: what is committed, who is connected, and who waits for a change.
+ * One run as the aggregator's process holds it: what is committed (`state`), who is there, who waits for a change, and
+ * in which phase the run is.
  *
- * The state is always read from what is committed, so a restarted aggregator and one that never stopped
- * answer alike. Nothing here reads a clock except `now`, which never enters a row.
+ * A run goes on by four steps: its plan is frozen (`freeze`), a round is opened (`open`), a silo's update is counted
+ * (`count`), a round is closed (`close`). `join` and `score` take what a silo says of itself, the methods below them end
+ * the run. Nobody else changes it, and each step is on disk before anyone hears of it: a restarted aggregator and one
+ * that never stopped answer alike. Nothing reads a clock except `now`, which never enters a row.
  */
 import type { Layout } from "../../model/layout.ts";
-import { fingerprint } from "../../model/layout.ts";
-import type { AggregatorState, StoredRow } from "./state.ts";
+import type { AggregatorState, Committed } from "./state.ts";
 import { Attendance } from "./attendance.ts";
-import type { OnEvent } from "../protocol/event.ts";
-import type { Recording } from "./replay.ts";
+import { Changes, type WaitOptions } from "./changes.ts";
+import type { FedEvent, OnEvent } from "../protocol/event.ts";
+import type { Recording } from "./recording.ts";
+import type { StoredRow } from "./stored.ts";
+import type { Selection } from "../maths/selection.ts";
 import { type Clock, RunClock } from "../state/run_clock.ts";
 import { maxShareOf } from "./share.ts";
 import {
   type Plan,
   planId,
   type Proposal,
+  type Receipt,
   type Registration,
   type RunState,
   type RunView,
+  type Scores,
 } from "../protocol/messages.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
+import type { AggregatorResult } from "../training/result.ts";
 
-/** Seconds between two notes of the time. */
-const REMEMBER = 5;
+/** What a run is made of besides its state folder. */
+export interface RunOptions {
+  layout: Layout;
+  onEvent: OnEvent;
+  /** Awaited at named moments. */
+  faultPoint: FaultPoint;
+  /** Seconds without a word after which a silo counts as lost. @default SILENCE */
+  silence?: number;
+  /** Two silos may join with one shard: for experiments. @default false */
+  allowSameShard?: boolean;
+  /** Largest part of all training images that one silo may have. @default maxShareOf(proposal) */
+  maxShare?: number;
+  /** Where time comes from. @default this machine's clocks */
+  clock?: Clock;
+}
 
 /** The run in the aggregator's memory. */
 export class Run {
-  readonly state: AggregatorState;
+  /** What is committed; only this class takes its steps. */
+  readonly state: Committed;
   readonly id: string;
   readonly proposal: Proposal;
   readonly layout: Layout;
-  readonly fingerprint: string;
   readonly onEvent: OnEvent;
   readonly faultPoint: FaultPoint;
-  /** Two silos may join with one shard: for experiments. */
   readonly allowSameShard: boolean;
-  /** Largest part of all training images that one silo may have. */
   readonly maxShare: number;
   /** When this process took up a run that had rows (`now`); 0 for one that it began. */
   readonly resumed: number;
   /** The rows to run again, null for a run of its own. */
   readonly recording: Recording | null;
-  readonly joined = new Map<string, Registration>();
   readonly attendance: Attendance;
-  /** Silos that hold the finished run's model. */
-  readonly fetched: Set<string>;
-  plan: Plan | null;
-  rows: StoredRow[];
-  models: Map<number, string>;
-  phase: RunState = "joining";
-  message: string | undefined;
-  selected: { round: number; sha256: string } | null;
-  /** The round whose updates are being folded, or were last: it takes no more. */
-  folding = 0;
-  /** Bytes of models and updates moved so far. */
-  bytes: number;
+  readonly #state: AggregatorState;
   readonly #clock: RunClock;
-  #remembered = -Infinity;
-  #change = Promise.withResolvers<void>();
+  readonly #changes = new Changes(() => this.now());
+  readonly #fetched: Set<string>;
+  #phase: RunState = "joining";
+  #message: string | undefined;
+  #planId: string | null;
+  #selected: RunView["selected"];
+  #folding = 0;
+  #bytes: number;
 
-  constructor(
-    state: AggregatorState,
-    options: {
-      layout: Layout;
-      onEvent: OnEvent;
-      faultPoint: FaultPoint;
-      silence?: number;
-      allowSameShard?: boolean;
-      maxShare?: number;
-      clock?: Clock;
-    },
-  ) {
-    this.state = state;
+  constructor(state: AggregatorState, options: RunOptions) {
+    this.state = this.#state = state;
     this.id = state.run!;
     this.proposal = state.proposal!;
     this.layout = options.layout;
-    this.fingerprint = fingerprint(options.layout);
     this.onEvent = options.onEvent;
     this.faultPoint = options.faultPoint;
     this.allowSameShard = options.allowSameShard ?? false;
     this.maxShare = options.maxShare ?? maxShareOf(this.proposal);
     this.recording = state.recording;
-    this.plan = state.plan;
     this.#clock = new RunClock(state.folder.get("clock"), { longest: this.budget, clock: options.clock });
-    this.rows = state.rows();
-    this.resumed = this.rows.length === 0 ? 0 : this.now();
-    this.models = state.models();
-    this.selected = state.folder.get("selected");
-    this.fetched = new Set(state.folder.get<string[]>("fetched"));
-    this.bytes = state.folder.get<number>("bytes") ?? 0;
-    for (const registration of state.registrations()) this.joined.set(registration.silo, registration);
-    this.attendance = new Attendance(this, options);
+    this.resumed = state.rows.length === 0 ? 0 : this.now();
+    this.#planId = state.plan && planId(state.plan);
+    this.#selected = state.folder.get("selected");
+    this.#fetched = new Set(state.folder.get<string[]>("fetched"));
+    this.#bytes = state.folder.get<number>("bytes") ?? 0;
+    if (state.current !== null) this.#phase = "round";
+    if (state.folder.get("result") !== null) this.#phase = "finished";
+    const { joined } = state;
+    this.attendance = new Attendance({
+      silos: this.proposal.silos,
+      joined,
+      present: state.rows.at(-1)?.row.roster ?? [...joined.keys()],
+      silence: options.silence,
+      now: () => this.now(),
+      round: () => this.view().round,
+      onEvent: (event) => this.#tell(event),
+    });
   }
 
-  /** Rounds done. */
-  get rounds(): number {
-    return Math.max(...this.models.keys());
+  get phase(): RunState {
+    return this.#phase;
+  }
+
+  get selected(): RunView["selected"] {
+    return this.#selected;
+  }
+
+  /** The round whose updates are being folded, or were last: it takes no more. */
+  get folding(): number {
+    return this.#folding;
+  }
+
+  /** Bytes of models and updates moved so far. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** Wall time of the run, seconds; null for none, and for a replay. */
@@ -104,20 +126,145 @@ export class Run {
     return this.recording === null ? this.proposal.budget : null;
   }
 
-  /** The committed row whose round is not done, if any. */
-  get open(): StoredRow | null {
-    const last = this.rows.at(-1);
-    return last !== undefined && last.row.round > this.rounds ? last : null;
-  }
-
   /** Whom the newest row is for; before the first, whom the plan knows. */
-  get roster(): string[] {
-    return this.rows.at(-1)?.row.roster ?? this.plan?.roster ?? [];
+  get roster(): readonly string[] {
+    return this.state.rows.at(-1)?.row.roster ?? this.state.plan?.roster ?? [];
   }
 
   /** Training images n of a silo that joined: its weight in the sum. */
   examples(silo: string): number {
-    return this.joined.get(silo)!.splits.train.images;
+    return this.state.joined.get(silo)!.splits.train.images;
+  }
+
+  /** What silos are told. */
+  view(): RunView {
+    const { current, rounds, plan } = this.state;
+    const row = this.#phase === "round" ? current?.row ?? null : null;
+    return {
+      version: 2,
+      run: this.id,
+      state: this.#phase,
+      proposal: this.proposal,
+      plan,
+      planId: this.#planId,
+      row,
+      round: row?.round ?? rounds,
+      selected: this.#selected,
+      ...(this.#message === undefined ? {} : { message: this.#message }),
+    };
+  }
+
+  /** Takes a registration, or the same one again. */
+  join(registration: Registration): void {
+    this.#state.join(registration);
+    this.#tell({ type: "joined", silo: registration.silo, registration });
+  }
+
+  /** Forgets a registration, so that the silo may come with another one. */
+  forget(silo: string): void {
+    this.#state.forget(silo);
+  }
+
+  /** Fixes the plan for the whole run. */
+  freeze(plan: Plan): void {
+    this.#state.freeze(plan);
+    this.#planId = planId(plan);
+    this.onEvent({ type: "plan", planId: this.#planId, plan });
+  }
+
+  /** Opens the next round, or again the one that was open when a process ended. */
+  open(stored: StoredRow): void {
+    if (stored !== this.state.current) this.#state.open(stored);
+    this.#phase = "round";
+    this.#tell({ type: "row", row: stored.row });
+  }
+
+  /** Counts an update of the open round, which has arrived whole. */
+  count(receipt: Receipt): void {
+    this.#state.count(receipt);
+    const { round, silo, sha256, examples } = receipt;
+    this.#tell({ type: "update_counted", silo, round, sha256, examples });
+  }
+
+  /** Counts no more updates of the open round. A restart does so after all: nobody has heard of it. */
+  stopCounting(): void {
+    this.#folding = this.state.rows.length;
+  }
+
+  /** Closes the open round with the model that `state.modelPath` holds. @param model.held rounds whose models stay */
+  close({ row, opened }: StoredRow, model: { sha256: string; held: readonly number[] }): void {
+    const { sha256, held } = model;
+    this.#state.close(row.round, sha256, { now: this.now(), bytes: this.#bytes, held });
+    this.onEvent({ type: "committed", round: row.round, sha256, seconds: this.now() - opened });
+  }
+
+  /** Takes a silo's scores of the newest model or, with `test`, of the selected one. */
+  score(silo: string, scores: Scores): void {
+    this.#state.score(silo, scores);
+    const { round, test } = scores;
+    if (test === undefined) this.#tell({ type: "scored", silo, round, scores });
+    else this.#tell({ type: "tested", silo, auroc: test.auroc, images: test.images });
+  }
+
+  /** Gives up the open round at the end of the budget. */
+  abandon(round: number, reason: string): void {
+    this.state.folder.set("abandoned", round);
+    this.onEvent({ type: "abandoned", round, reason });
+  }
+
+  /** Begins the closing phase: no row follows. */
+  beginClosing(): void {
+    this.state.folder.set("closing", true);
+    this.#phase = "closing";
+    this.#tell({ type: "closing", rounds: this.state.rounds });
+  }
+
+  /** Chooses the model that the run hands over. @param seconds what the run took */
+  select({ round, auroc, reason }: Selection, seconds: number): void {
+    const selected = { round, sha256: this.state.models.get(round)! };
+    this.state.folder.set("seconds", seconds);
+    this.state.folder.set("selected", selected);
+    this.#selected = selected;
+    this.#tell({ type: "selected", ...selected, auroc, reason });
+  }
+
+  /** Ends the run well. */
+  finish(result: AggregatorResult): void {
+    this.state.folder.set("result", result);
+    this.#phase = "finished";
+    this.notify();
+  }
+
+  /** Ends this process's part; what is committed stays, so that a restart goes on. @param told what silos are told */
+  fail(message: string, told: string): void {
+    this.#phase = "failed";
+    this.#message = told;
+    this.#tell({ type: "failed", message });
+  }
+
+  /** Notes that the silo holds the finished run's model and needs nothing more. */
+  leave(silo: string): void {
+    if (this.#fetched.has(silo)) return;
+    this.state.folder.set("fetched", [...this.#fetched, silo]);
+    this.#fetched.add(silo);
+    this.notify();
+  }
+
+  /** Whether each silo holds the finished run's model or is lost. */
+  get everyoneLeft(): boolean {
+    return [...this.state.joined.keys()].every((silo) =>
+      this.#fetched.has(silo) || this.attendance.isLost(silo)
+    );
+  }
+
+  /** Notes that nobody needs the finished run any more: a restart only returns its result. */
+  markServed(): void {
+    this.state.folder.set("served", true);
+  }
+
+  /** Notes that so many bytes of a model or an update were moved; stored when the next round closes. */
+  moved(bytes: number): void {
+    this.#bytes += bytes;
   }
 
   /** Seconds by the run's own clock, which never jumps. */
@@ -126,83 +273,25 @@ export class Run {
   }
 
   /** Stores the time every few seconds, so that a restart goes on from there: to be called more often than that. */
-  remember(): void {
-    if (this.now() - this.#remembered < REMEMBER) return;
-    this.#remembered = this.now();
-    try {
-      this.state.folder.set("clock", this.#clock.moment());
-    } catch {
-      // A full disk: the next thing that must be stored says so.
-    }
-  }
-
-  /** What silos are told. */
-  view(): RunView {
-    const open = this.phase === "round" ? this.open : null;
-    return {
-      version: 2,
-      run: this.id,
-      state: this.phase,
-      proposal: this.proposal,
-      plan: this.plan,
-      planId: this.plan === null ? null : planId(this.plan),
-      row: open?.row ?? null,
-      round: open?.row.round ?? this.rounds,
-      selected: this.selected,
-      ...(this.message === undefined ? {} : { message: this.message }),
-    };
+  storeTime(): void {
+    this.#clock.keep((moment) => this.state.folder.set("clock", moment));
   }
 
   /** Wakes everyone that waits. */
   notify(): void {
-    const change = this.#change;
-    this.#change = Promise.withResolvers();
-    change.resolve();
-  }
-
-  /** Resolves at the next `notify`. */
-  changed(): Promise<void> {
-    return this.#change.promise;
+    this.#changes.notify();
   }
 
   /**
    * Waits until `ready()` or the deadline (as `now` counts); returns whether it is ready.
    * @throws the signal's reason when aborted.
    */
-  async until(
-    ready: () => boolean,
-    options: { deadline?: number; signal?: AbortSignal } = {},
-  ): Promise<boolean> {
-    const { deadline = Infinity, signal } = options;
-    const stopped = Promise.withResolvers<void>();
-    const stop = () => stopped.resolve();
-    signal?.addEventListener("abort", stop);
-    try {
-      for (;;) {
-        signal?.throwIfAborted();
-        if (ready()) return true;
-        const left = deadline - this.now();
-        if (left <= 0) return false;
-        const timer = alarm(left);
-        await Promise.race([this.changed(), stopped.promise, timer.rung]).finally(timer.cancel);
-      }
-    } finally {
-      signal?.removeEventListener("abort", stop);
-    }
+  until(ready: () => boolean, options: WaitOptions = {}): Promise<boolean> {
+    return this.#changes.until(ready, options);
   }
 
-  /** Notes that the silo needs nothing more of this run. */
-  tell(silo: string): void {
-    if (this.fetched.has(silo)) return;
-    this.fetched.add(silo);
-    this.state.folder.set("fetched", [...this.fetched]);
+  #tell(event: FedEvent): void {
+    this.onEvent(event);
     this.notify();
   }
-}
-
-/** Resolves `rung` after so many seconds, or earlier: setTimeout counts in a signed 32-bit number of milliseconds. */
-function alarm(seconds: number): { rung: Promise<void>; cancel: () => void } {
-  const { promise: rung, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, Math.min(Math.ceil(seconds * 1000), 2 ** 31 - 1));
-  return { rung, cancel: () => clearTimeout(timer) };
 }

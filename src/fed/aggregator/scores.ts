@@ -15,36 +15,32 @@ export function takeScores(run: Run, silo: string, scores: Scores): void {
   if (scores.run !== run.id) {
     throw new ProtocolError("other_run", { expected: `run ${run.id}`, got: scores.run });
   }
-  if (!run.joined.has(silo)) {
+  if (!run.state.joined.has(silo)) {
     throw new ProtocolError("not_joined", { expected: "a silo that joined", got: silo });
   }
   const { round, test } = scores;
-  const known = test === undefined ? run.state.scores().get(round)?.[silo] : run.state.tests()[silo];
+  const known = test === undefined ? run.state.scores.get(round)?.[silo] : run.state.tests[silo];
   if (JSON.stringify(known) === JSON.stringify(scores)) return;
   checkTime(run, silo, scores);
-  const { val, test: tested } = run.joined.get(silo)!.splits;
+  const { val, test: tested } = run.state.joined.get(silo)!.splits;
   if (test === undefined) {
     const { positives, negatives } = scores;
     checkCounts("val", val, { positives, negatives, images: positives + negatives });
     checkSkipped(run, silo, scores);
-    run.state.saveScores(silo, scores);
-    run.onEvent({ type: "scored", silo, round, scores });
   } else {
     checkCounts("test", tested, test);
     checkError(test);
     if (test.histogram !== undefined) {
       checkHistogram(test.histogram, { ...test, bins: run.proposal.histogram });
     }
-    run.state.saveTest(silo, scores);
-    run.onEvent({ type: "tested", silo, auroc: test.auroc, images: test.images });
   }
-  run.notify();
+  run.score(silo, scores);
 }
 
 /** `val` until the round's or the run's scores are in, `test` once there is a selected model. */
 function checkTime(run: Run, silo: string, { round, test }: Scores): void {
-  const { phase, selected, rounds } = run;
-  const row = phase === "round" ? run.open?.row : undefined;
+  const { phase, selected, state: { rounds, current } } = run;
+  const row = phase === "round" ? current?.row : undefined;
   const wanted = test === undefined
     ? row?.roster.includes(silo) || (phase === "closing" && selected === null)
     : phase === "closing" && selected !== null;
@@ -69,7 +65,7 @@ function checkError({ auroc, se }: NonNullable<Scores["test"]>): void {
 
 /** The silo's own figures of its steps: within those of its row, and such as it may send an update with. */
 function checkSkipped(run: Run, silo: string, { skipped = 0, searched = 0 }: Scores): void {
-  const stretch = run.open?.row.silos[silo] ?? { from: 0, to: 0 };
+  const stretch = run.state.current?.row.silos[silo] ?? { from: 0, to: 0 };
   const { steps } = stepsOf(stretch, { train: run.examples(silo), batch: run.proposal.recipe.batch });
   if (searched > skipped || skipped > steps) {
     throw new ProtocolError("wrong_counts", {

@@ -7,7 +7,6 @@
  */
 import { ProtocolError } from "../protocol/errors.ts";
 import type { Proposal, Registration } from "../protocol/messages.ts";
-import type { Run } from "./run.ts";
 
 /** Of all training images, where three silos or more are invited; one of two may well have most of them. */
 const MOST = 0.8;
@@ -20,28 +19,16 @@ export function maxShareOf({ silos }: Pick<Proposal, "silos">, given?: number): 
 }
 
 /**
- * Before the plan freezes. The silo's registration is forgotten, so that it may come again with other counts; all else
- * stays, and the same command with a larger share goes on.
- * @throws {ProtocolError} `share_too_large`, naming the silo with the most images.
- */
-export function checkShares(run: Run): void {
-  const [largest] = [...run.joined.values()].sort((a, b) => imagesOf(b) - imagesOf(a));
-  try {
-    checkShare(run, largest);
-  } catch (error) {
-    run.joined.delete(largest.silo);
-    run.state.forgetRegistration(largest.silo);
-    throw error;
-  }
-}
-
-/**
  * Whether a silo, which has joined or is about to, has no more than its share of all training images.
  * @throws {ProtocolError} `share_too_large`
  */
-export function checkShare({ joined, maxShare }: Run, registration: Registration): void {
+export function checkShare(
+  registration: Registration,
+  options: { joined: Iterable<Registration>; maxShare: number },
+): void {
+  const { joined, maxShare } = options;
   const images = imagesOf(registration);
-  const others = [...joined.values()].filter(({ silo }) => silo !== registration.silo);
+  const others = [...joined].filter(({ silo }) => silo !== registration.silo);
   const all = others.reduce((sum, one) => sum + imagesOf(one), images);
   if (images <= maxShare * all) return;
   throw new ProtocolError("share_too_large", {
@@ -50,6 +37,7 @@ export function checkShare({ joined, maxShare }: Run, registration: Registration
   });
 }
 
-function imagesOf({ splits }: Registration): number {
+/** What a silo weighs in the average. */
+export function imagesOf({ splits }: Registration): number {
   return splits.train.images;
 }

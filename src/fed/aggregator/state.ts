@@ -1,63 +1,58 @@
 /**
- * What the aggregator must not forget: the proposal, who joined, the plan, every row, every counted
- * update, every score, every model's digest.
+ * What the aggregator must not forget: the proposal, who joined, the plan, every row, every counted update, every
+ * score, every model's digest; on disk, and in memory as it was read and parsed once.
  *
- * Each method is one durable step; a restart reads them back and goes on from the last.
+ * Each method that changes it is one durable step: memory follows the disk, and a restart goes on from the last step.
  */
-import type * as v from "valibot";
-import { ProtocolError } from "../protocol/errors.ts";
-import {
-  parseMessage,
-  type Plan,
-  PlanSchema,
-  type Proposal,
-  ProposalSchema,
-  type Receipt,
-  type Registration,
-  RegistrationSchema,
-  type RoundSettings,
-  RoundSettingsSchema,
-  type Scores,
-  ScoresSchema,
-  type UpdateStart,
-} from "../protocol/messages.ts";
-import type { Recording } from "./replay.ts";
+import type { Plan, Proposal, Receipt, Registration, Scores, UpdateStart } from "../protocol/messages.ts";
+import type { Recording } from "./recording.ts";
+import { readStored, type Stored, type StoredRow, TABLES } from "./stored.ts";
+import { removeIfThere } from "../../files/exists.ts";
 import { AGGREGATOR, StateFolder, UNFINISHED_MODEL } from "../state/folder.ts";
+import { Totals } from "./totals.ts";
 
-const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS registrations(silo TEXT PRIMARY KEY, json TEXT NOT NULL);
-  CREATE TABLE IF NOT EXISTS rows(round INTEGER PRIMARY KEY, json TEXT NOT NULL, opened REAL NOT NULL);
-  CREATE TABLE IF NOT EXISTS models(round INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, committed REAL NOT NULL);
-  CREATE TABLE IF NOT EXISTS uploads(round INTEGER, silo TEXT, json TEXT NOT NULL, PRIMARY KEY(round, silo));
-  CREATE TABLE IF NOT EXISTS receipts(round INTEGER, silo TEXT, json TEXT NOT NULL, PRIMARY KEY(round, silo));
-  CREATE TABLE IF NOT EXISTS scores(round INTEGER, silo TEXT, json TEXT NOT NULL, PRIMARY KEY(round, silo));
-  CREATE TABLE IF NOT EXISTS tests(silo TEXT PRIMARY KEY, json TEXT NOT NULL);
-`;
-
-/** A committed row; `opened` is seconds by the run's clock at its first opening. */
-export interface StoredRow {
-  row: RoundSettings;
-  opened: number;
-}
+/** The state without its steps. */
+export type Committed = Omit<
+  AggregatorState,
+  "begin" | "join" | "forget" | "freeze" | "open" | "count" | "close" | "score" | typeof Symbol.dispose
+>;
 
 /** The aggregator's locked state folder. */
 export class AggregatorState implements Disposable {
   readonly folder: StateFolder;
+  readonly totals = new Totals();
+  readonly #stored: Stored;
+  /** Rounds whose model's file may be there. */
+  readonly #files: Set<number>;
+  #held: readonly number[] | null;
 
   private constructor(folder: StateFolder) {
     this.folder = folder;
+    this.#stored = readStored(folder);
+    this.#files = new Set(this.models.keys());
+    this.#held = folder.get("held");
+    for (const [index, stored] of this.rows.entries()) {
+      this.totals.open(stored, this.rows[index - 1]);
+      if (stored.row.round <= this.rounds) this.totals.close(stored, this.counted(stored.row.round));
+    }
   }
 
-  /** @throws {ProtocolError} as `StateFolder.open`. */
+  /** @throws {ProtocolError} as `StateFolder.open`; `damaged_state` for what this fedx would never have stored. */
   static async open(dir: string): Promise<AggregatorState> {
-    const state = new AggregatorState(await StateFolder.open(dir, { role: AGGREGATOR, schema: SCHEMA }));
-    const needed = state.#staged();
-    await state.folder.sweep({
-      ".": (name) => UNFINISHED_MODEL.test(name),
-      models: (name) => /^\d+\.f32(\.[\da-f-]+\.tmp|\.partial)$/.test(name),
-      staged: (name) => /^\d+-.+\.f32(\.partial)?$/.test(name) && !needed.has(name),
-    });
-    return state;
+    const folder = await StateFolder.open(dir, { role: AGGREGATOR, schema: TABLES });
+    try {
+      const state = new AggregatorState(folder);
+      const needed = state.#staged();
+      await folder.sweep({
+        ".": (name) => UNFINISHED_MODEL.test(name),
+        models: (name) => /^\d+\.f32(\.[\da-f-]+\.tmp|\.partial)$/.test(name),
+        staged: (name) => /^\d+-.+\.f32(\.partial)?$/.test(name) && !needed.has(name),
+      });
+      return state;
+    } catch (error) {
+      folder[Symbol.dispose]();
+      throw error;
+    }
   }
 
   /** The f32 file of the model after `round`; 0 is the start. */
@@ -73,33 +68,79 @@ export class AggregatorState implements Disposable {
 
   /** Names of the staged files that the open round needs: announced partials, counted updates. */
   #staged(): Set<string> {
-    const open = "round > (SELECT max(round) FROM models)";
-    const uploads = this.#all(`SELECT round, silo FROM uploads WHERE ${open}`);
-    const receipts = this.#all(`SELECT round, silo FROM receipts WHERE ${open}`);
+    const open = this.rounds + 1;
+    const announced = this.folder.db.prepare("SELECT silo FROM uploads WHERE round = ?").all(open);
     return new Set([
-      ...uploads.map(({ round, silo }) => `${round}-${silo}.f32.partial`),
-      ...receipts.map(({ round, silo }) => `${round}-${silo}.f32`),
+      ...announced.map(({ silo }) => `${open}-${silo}.f32.partial`),
+      ...[...this.counted(open).keys()].map((silo) => `${open}-${silo}.f32`),
     ]);
   }
 
+  // What is committed.
+
   get run(): string | null {
-    return this.folder.get<string>("run");
+    return this.#stored.run;
   }
 
   get proposal(): Proposal | null {
-    const value = this.folder.get("proposal");
-    return value === null ? null : parseStored(ProposalSchema, JSON.stringify(value), "the proposal");
+    return this.#stored.proposal;
   }
 
   get plan(): Plan | null {
-    const value = this.folder.get("plan");
-    return value === null ? null : parseStored(PlanSchema, JSON.stringify(value), "the plan");
+    return this.#stored.plan;
   }
 
   /** The rows that this run repeats, null for a run of its own. */
   get recording(): Recording | null {
     return this.folder.get("recording");
   }
+
+  /** What each silo that joined says of itself. */
+  get joined(): ReadonlyMap<string, Registration> {
+    return this.#stored.joined;
+  }
+
+  /** All rows, oldest first: round r is at r − 1. */
+  get rows(): readonly StoredRow[] {
+    return this.#stored.rows;
+  }
+
+  /** Rounds done. */
+  get rounds(): number {
+    return Math.max(0, this.models.size - 1);
+  }
+
+  /** The row whose round is not done, if any. */
+  get current(): StoredRow | null {
+    return this.rows.length > this.rounds ? this.rows.at(-1)! : null;
+  }
+
+  /** Digest of every model by round, the start included. */
+  get models(): ReadonlyMap<number, string> {
+    return this.#stored.models;
+  }
+
+  /** Rounds whose models' files are kept; null before the first round is done. */
+  get held(): readonly number[] | null {
+    return this.#held;
+  }
+
+  /** The updates that count in a round, by silo. */
+  counted(round: number): ReadonlyMap<string, Receipt> {
+    return this.#stored.receipts.get(round) ?? new Map();
+  }
+
+  /** Scores by round and silo; those of round r are of the model of round r − 1. */
+  get scores(): ReadonlyMap<number, Readonly<Record<string, Scores>>> {
+    return this.#stored.scores;
+  }
+
+  /** Test scores of the selected model by silo. */
+  get tests(): Readonly<Record<string, Scores>> {
+    return this.#stored.tests;
+  }
+
+  // The steps.
 
   /** Begins a run whose start vector lies in `modelPath(0)` already; a replay has its plan from the first. */
   begin(run: string, proposal: Proposal, options: { now: number; recording?: Recording | null }): void {
@@ -108,132 +149,103 @@ export class AggregatorState implements Disposable {
       this.folder.set("run", run);
       this.folder.set("proposal", proposal);
       this.folder.set("recording", recording);
-      if (recording !== null) this.freeze(recording.plan);
+      if (recording !== null) this.folder.set("plan", recording.plan);
       this.#put("models(round, sha256, committed) VALUES (?, ?, ?)", 0, proposal.init.sha256, now);
     });
+    Object.assign(this.#stored, { run, proposal, plan: recording?.plan ?? null });
+    this.#stored.models.set(0, proposal.init.sha256);
+    this.#files.add(0);
   }
 
+  join(registration: Registration): void {
+    const { silo } = registration;
+    this.#put("registrations(silo, json) VALUES (?, ?)", silo, JSON.stringify(registration));
+    this.#stored.joined.set(silo, registration);
+  }
+
+  /** Forgets a registration, so that the silo may come with another one. */
+  forget(silo: string): void {
+    this.folder.db.prepare("DELETE FROM registrations WHERE silo = ?").run(silo);
+    this.#stored.joined.delete(silo);
+  }
+
+  /** The plan of the run from here on. */
   freeze(plan: Plan): void {
     this.folder.set("plan", plan);
+    this.#stored.plan = plan;
   }
 
-  saveRegistration(registration: Registration): void {
-    this.#put("registrations(silo, json) VALUES (?, ?)", registration.silo, JSON.stringify(registration));
-  }
-
-  forgetRegistration(silo: string): void {
-    this.folder.db.prepare("DELETE FROM registrations WHERE silo = ?").run(silo);
-  }
-
-  registrations(): Registration[] {
-    return this.#all("SELECT silo, json FROM registrations").map(({ silo, json }) =>
-      parseStored(RegistrationSchema, json as string, `the registration of ${silo}`)
-    );
-  }
-
-  commitRow(stored: StoredRow): void {
+  /** Opens the next round. */
+  open(stored: StoredRow): void {
     const { row, opened } = stored;
-    const values = [row.round, JSON.stringify(row), opened] as const;
-    this.folder.db.prepare("INSERT INTO rows(round, json, opened) VALUES (?, ?, ?)").run(...values);
+    this.folder.db.prepare("INSERT INTO rows(round, json, opened) VALUES (?, ?, ?)")
+      .run(row.round, JSON.stringify(row), opened);
+    this.totals.open(stored, this.rows.at(-1));
+    this.#stored.rows.push(stored);
   }
 
-  /** All rows, oldest first. */
-  rows(): StoredRow[] {
-    return this.#all("SELECT json, opened FROM rows ORDER BY round").map((stored) => ({
-      row: parseStored(RoundSettingsSchema, stored.json as string, "a row"),
-      opened: stored.opened as number,
-    }));
-  }
-
-  saveUpload(silo: string, start: UpdateStart): void {
+  /** Notes that an update is on its way in. */
+  announce(silo: string, start: UpdateStart): void {
     this.#put("uploads(round, silo, json) VALUES (?, ?, ?)", start.round, silo, JSON.stringify(start));
   }
 
-  upload(round: number, silo: string): UpdateStart | null {
-    return this.#one("SELECT json FROM uploads WHERE round = ? AND silo = ?", round, silo);
+  /** The update of a round that a silo has announced last, null for none. */
+  announced(round: number, silo: string): UpdateStart | null {
+    const row = this.folder.db.prepare("SELECT json FROM uploads WHERE round = ? AND silo = ?")
+      .get(round, silo);
+    return row === undefined ? null : JSON.parse(row.json as string);
   }
 
   /** The moment an update counts. */
   count(receipt: Receipt): void {
+    const { round, silo } = receipt;
     this.folder.transaction(() => {
-      this.#put(
-        "receipts(round, silo, json) VALUES (?, ?, ?)",
-        receipt.round,
-        receipt.silo,
-        JSON.stringify(receipt),
-      );
-      this.folder.db.prepare("DELETE FROM uploads WHERE round = ? AND silo = ?").run(
-        receipt.round,
-        receipt.silo,
-      );
+      this.#put("receipts(round, silo, json) VALUES (?, ?, ?)", round, silo, JSON.stringify(receipt));
+      this.folder.db.prepare("DELETE FROM uploads WHERE round = ? AND silo = ?").run(round, silo);
     });
-  }
-
-  receipt(round: number, silo: string): Receipt | null {
-    return this.#one("SELECT json FROM receipts WHERE round = ? AND silo = ?", round, silo);
-  }
-
-  /** By round the silos whose updates count. */
-  countedSilos(): Map<number, string[]> {
-    const byRound = Map.groupBy(
-      this.#all("SELECT round, silo FROM receipts"),
-      ({ round }) => round as number,
-    );
-    return new Map([...byRound].map(([round, rows]) => [round, rows.map(({ silo }) => silo as string)]));
-  }
-
-  saveScores(silo: string, scores: Scores): void {
-    this.#put("scores(round, silo, json) VALUES (?, ?, ?)", scores.round, silo, JSON.stringify(scores));
-  }
-
-  /** Scores of every round by silo: `.get(round)[silo]`; those of round r are of the model g(r − 1). */
-  scores(): Map<number, Record<string, Scores>> {
-    const byRound = new Map<number, Record<string, Scores>>();
-    for (
-      const { round, silo, json } of this.#all("SELECT round, silo, json FROM scores ORDER BY round, silo")
-    ) {
-      const scores = parseStored(ScoresSchema, json as string, "scores");
-      const record = byRound.get(round as number) ?? {};
-      record[silo as string] = scores;
-      byRound.set(round as number, record);
-    }
-    return byRound;
-  }
-
-  saveTest(silo: string, scores: Scores): void {
-    this.#put("tests(silo, json) VALUES (?, ?)", silo, JSON.stringify(scores));
-  }
-
-  tests(): Record<string, Scores> {
-    const tests: Record<string, Scores> = {};
-    for (const { silo, json } of this.#all("SELECT silo, json FROM tests ORDER BY silo")) {
-      tests[silo as string] = parseStored(ScoresSchema, json as string, "test scores");
-    }
-    return tests;
+    const { receipts } = this.#stored;
+    receipts.set(round, (receipts.get(round) ?? new Map()).set(silo, receipt));
   }
 
   /** The moment a round is done: its model lies in `modelPath(round)` already. `bytes` = moved so far; `held` = whose files stay. */
-  commitModel(
+  close(
     round: number,
     sha256: string,
     options: { now: number; bytes: number; held: readonly number[] },
   ): void {
+    const { now, bytes, held } = options;
     this.folder.transaction(() => {
-      this.#put("models(round, sha256, committed) VALUES (?, ?, ?)", round, sha256, options.now);
-      this.folder.set("bytes", options.bytes);
-      this.folder.set("held", options.held);
+      this.#put("models(round, sha256, committed) VALUES (?, ?, ?)", round, sha256, now);
+      this.folder.set("bytes", bytes);
+      this.folder.set("held", held);
     });
+    this.#stored.models.set(round, sha256);
+    this.#files.add(round);
+    this.#held = held;
+    const stored = this.rows.at(-1);
+    if (stored?.row.round === round) this.totals.close(stored, this.counted(round));
   }
 
-  /** Rounds whose models' files are kept; null before the first round is done. */
-  held(): number[] | null {
-    return this.folder.get<number[]>("held");
+  /** Removes the files of the models that are held no more. */
+  async dropModels(): Promise<void> {
+    for (const round of this.#files) {
+      if (this.#held?.includes(round) ?? true) continue;
+      await removeIfThere(this.modelPath(round));
+      this.#files.delete(round);
+    }
   }
 
-  /** Digest of every model by round, the start included. */
-  models(): Map<number, string> {
-    const rows = this.#all("SELECT round, sha256 FROM models ORDER BY round");
-    return new Map(rows.map((row) => [row.round as number, row.sha256 as string]));
+  /** Keeps a silo's scores of a round's base, or, with `test`, of the selected model. */
+  score(silo: string, scores: Scores): void {
+    const { round, test } = scores;
+    const json = JSON.stringify(scores);
+    if (test === undefined) {
+      this.#put("scores(round, silo, json) VALUES (?, ?, ?)", round, silo, json);
+      this.#stored.scores.set(round, bySilo({ ...this.scores.get(round), [silo]: scores }));
+    } else {
+      this.#put("tests(silo, json) VALUES (?, ?)", silo, json);
+      this.#stored.tests = bySilo({ ...this.tests, [silo]: scores });
+    }
   }
 
   /** When the model of `round` was committed, seconds by the run's clock. */
@@ -249,24 +261,9 @@ export class AggregatorState implements Disposable {
   #put(into: string, ...values: (string | number)[]): void {
     this.folder.db.prepare(`INSERT OR REPLACE INTO ${into}`).run(...values);
   }
-
-  #all(sql: string, ...values: (string | number)[]): Record<string, unknown>[] {
-    return this.folder.db.prepare(sql).all(...values) as Record<string, unknown>[];
-  }
-
-  #one<T>(sql: string, ...values: (string | number)[]): T | null {
-    const row = this.folder.db.prepare(sql).get(...values);
-    return row === undefined ? null : JSON.parse(row.json as string) as T;
-  }
 }
 
-/** @throws {ProtocolError} `damaged_state` for what this fedx would never have stored. */
-function parseStored<T>(schema: v.GenericSchema<unknown, T>, json: string, what: string): T {
-  try {
-    return parseMessage(schema, json, { what });
-  } catch (cause) {
-    if (!(cause instanceof ProtocolError) || cause.code !== "bad_request") throw cause;
-    const { expected, got } = cause;
-    throw new ProtocolError("damaged_state", { expected: `${expected} in ${what}`, got, cause });
-  }
+/** In the order in which a restart reads them, so that sums over silos come out alike. */
+function bySilo(record: Record<string, Scores>): Record<string, Scores> {
+  return Object.fromEntries(Object.entries(record).sort(([a], [b]) => a < b ? -1 : 1));
 }

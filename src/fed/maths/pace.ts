@@ -40,7 +40,7 @@ const SHARING = 4;
 /** The first row, unmeasured, takes at most this part of the time, all its silos sharing one machine. */
 const FIRST = 1 / 8;
 /** Finished rows that an estimate looks back on: a median over three survives one slow start or restart. */
-const MEMORY = 3;
+export const MEMORY = 3;
 /** Largest part of the budget that is kept for the closing phase, whatever the silos say of their scoring. */
 const MOST_CLOSING = 1 / 4;
 /** Committing, selecting and polling in the closing phase, whatever the data. */

@@ -31,18 +31,17 @@ export function select(
   options: { roster: readonly string[]; last: number; held?: readonly number[] | null },
 ): Selection {
   const roster = [...options.roster].sort();
-  const complete = models.filter((m) =>
-    roster.length > 0 && roster.every((silo) => Object.hasOwn(m.scores, silo))
-  );
+  const rate = rater(roster);
+  const complete = roster.length === 0 ? [] : models.map(rate).filter((rated) => rated !== null);
   if (complete.length === 0) {
     return { round: options.last, auroc: null, reason: "the last: no model was scored by every silo" };
   }
-  const rated = complete.map((m) => rate(m, roster)).filter((r) => r.auroc !== null);
+  const rated = complete.filter((r) => r.auroc !== null);
   const candidates = rated.filter(({ round }) => options.held?.includes(round) ?? true);
   if (candidates.length === 0) {
     const reason = rated.length > 0
       ? "no model that was scored by every silo is held any more"
-      : unrated(complete, roster);
+      : unrated(complete);
     return { round: options.last, auroc: null, reason: `the last: ${reason}` };
   }
   const highest = (models: Rated[]) => models.reduce((a, b) => better(b, a) ? b : a);
@@ -56,11 +55,11 @@ export function select(
 }
 
 /** Why none of these models could be rated, and who says so where it is a silo's word. */
-function unrated(models: readonly ScoredModel[], roster: readonly string[]): string {
+function unrated(models: readonly Rated[]): string {
   const few = "could be rated on 10 val patients of either class";
-  const wild = models.filter(({ scores }) => roster.some((silo) => scores[silo].diverged));
+  const wild = models.filter(({ diverged }) => diverged.length > 0);
   if (wild.length === 0) return `no model ${few}`;
-  const silos = roster.filter((silo) => wild.some(({ scores }) => scores[silo].diverged));
+  const silos = [...new Set(wild.flatMap(({ diverged }) => diverged))].sort();
   const told = `${wild.length} of ${models.length} models gave no numbers on val, says ${silos.join(", ")}`;
   return wild.length === models.length ? told : `${told}; none of the others ${few}`;
 }
@@ -69,22 +68,46 @@ interface Rated {
   round: number;
   auroc: number | null;
   loss: number;
+  /** Silos of the roster on whose films the model gives no numbers. */
+  diverged: string[];
 }
 
-function rate(model: ScoredModel, roster: readonly string[]): Rated {
-  const scores = roster.map((silo) => model.scores[silo]);
+/**
+ * Ratings by the scores that they come from and by roster: whoever chooses after every round of a long run would rate
+ * all its models each time. Scores are never changed, only replaced by others.
+ */
+const RATINGS = new WeakMap<ScoredModel["scores"], Map<string, Rated | null>>();
+
+/** Rates models by this roster; null for one that not all of it have scored. */
+function rater(roster: readonly string[]): (model: ScoredModel) => Rated | null {
+  const key = roster.join("/");
+  return (model) => {
+    const ratings = RATINGS.get(model.scores) ?? new Map<string, Rated | null>();
+    RATINGS.set(model.scores, ratings);
+    const known = ratings.get(key);
+    if (known === null || known?.round === model.round) return known;
+    const complete = roster.every((silo) => Object.hasOwn(model.scores, silo));
+    const rated = complete ? rateModel(model, roster) : null;
+    ratings.set(key, rated);
+    return rated;
+  };
+}
+
+function rateModel({ round, scores }: ScoredModel, roster: readonly string[]): Rated {
+  const all = roster.map((silo) => scores[silo]);
+  // Whatever the others say of it.
+  const diverged = roster.filter((silo) => scores[silo].diverged);
+  if (diverged.length > 0) return { round, auroc: null, loss: Infinity, diverged };
   let images = 0, sum = 0;
-  for (const { auroc, loss, positives, negatives } of scores) {
+  for (const { auroc, loss, positives, negatives } of all) {
     if (auroc === null && loss === null) continue; // of too few patients to be told
     images += positives + negatives;
     sum += (loss ?? Infinity) * (positives + negatives);
   }
   const { auroc } = stratified(
-    scores.map(({ auroc, positives, negatives }) => ({ auroc, positives, negatives })),
+    all.map(({ auroc, positives, negatives }) => ({ auroc, positives, negatives })),
   );
-  // Whatever the others say of it.
-  if (scores.some(({ diverged }) => diverged)) return { round: model.round, auroc: null, loss: Infinity };
-  return { round: model.round, auroc, loss: Number.isNaN(sum) ? Infinity : sum / images };
+  return { round, auroc, loss: Number.isNaN(sum) ? Infinity : sum / images, diverged };
 }
 
 function better(a: Rated, b: Rated): boolean {

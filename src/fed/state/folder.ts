@@ -9,7 +9,7 @@ import { DatabaseSync } from "node:sqlite";
 import { exists } from "../../files/exists.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
-import { dropKept, keepFor, keptFor } from "./kept.ts";
+import { dropKept, keepFor, keptFor } from "./carried_over.ts";
 import { makePrivateFolder } from "./private_folder.ts";
 import { PRIVATE_DIR, PRIVATE_FILE } from "../../files/private.ts";
 

@@ -26,11 +26,15 @@ export interface Moment {
   wall: number;
 }
 
+/** Seconds between two stored moments. */
+const KEEP = 5;
+
 /** A run's clock in one process; it begins with the wall clock's seconds since 1970. */
 export class RunClock {
   readonly #clock: Clock;
   /** What to add to the monotonic clock. */
   readonly #offset: number;
+  #kept = -Infinity;
 
   /**
    * @param stored the last moment that an earlier process stored, null for none
@@ -48,6 +52,20 @@ export class RunClock {
 
   now(): number {
     return this.#offset + this.#clock.monotonic();
+  }
+
+  /**
+   * Hands this moment to `store` unless it did so a few seconds ago: to be called more often than that, so that the next
+   * process goes on from there.
+   */
+  keep(store: (moment: Moment) => void): void {
+    if (this.now() - this.#kept < KEEP) return;
+    this.#kept = this.now();
+    try {
+      store(this.moment());
+    } catch {
+      // A full disk: the next thing that must be stored says so.
+    }
   }
 
   /** What to store of this moment. */

@@ -20,7 +20,15 @@ export function countSent(bytes: number): void {
   if (sent >= INTERVAL) freeGarbage();
 }
 
-/** Collects now: after vectors were dropped that V8 would otherwise keep until it needs room. */
+/** Dropped vectors below this size are not worth a collection, whose cost is the same whatever it frees. */
+const WORTH = 1 << 20;
+
+/** Collects now, after so many bytes of vectors were dropped that V8 would otherwise keep until it needs room. */
+export function freeVectors(bytes: number): void {
+  if (bytes >= WORTH) freeGarbage();
+}
+
+/** Collects now. */
 export function freeGarbage(): void {
   sent = 0;
   collect ??= collector();

@@ -3,6 +3,7 @@ import type { FedEvent } from "../../../src/fed/protocol/event.ts";
 import type { AggregatorResult } from "../../../src/fed/training/result.ts";
 import { freePort } from "../../testing/free_port.ts";
 import { runFederation, runRole, withFederation } from "../../testing/fake_federation.ts";
+import { RoundClock } from "../../testing/round_clock.ts";
 
 Deno.test("runAggregator with a budget writes rows up to p1 = 1 and has the model on disk in time", () =>
   withFederation(async (dir) => {
@@ -22,8 +23,9 @@ Deno.test("a row still open at the budget's end is abandoned: none of its update
   withFederation(async (dir) => {
     const budget = 6;
     const spec = { dir, proposal: { rounds: null, budget } };
-    const { result, silos, events } = await runFederation(spec, { a: { stuckFrom: 6 } });
-    assertEquals(result.abandoned, result.rounds + 1);
+    const clock = new RoundClock("committed");
+    const { result, silos, events } = await runFederation(spec, { a: { stuckFrom: 3 } }, { clock });
+    assertEquals([result.rounds, result.abandoned], [1, 2]);
     assertEquals(result.history.length, result.rounds + 1);
     assert(result.seconds <= budget + 1, `${result.seconds} s`);
     assert(events.some((event) => event.type === "abandoned"));
@@ -40,7 +42,7 @@ Deno.test("a silo lost in the closing phase is left out at the budget's end: deg
       if (event.type === "committed" && event.round === 2) gone.abort(new Error("gone"));
       if (event.type === "finished") done.resolve();
     };
-    const hub = runRole({ ...spec, role: "aggregator" }, { onEvent });
+    const hub = runRole({ ...spec, role: "aggregator" }, { onEvent, clock: new RoundClock() });
     const others = ["b", "c"].map((role) => runRole({ ...spec, role }));
     const a = runRole({ ...spec, role: "a" }, { signal: gone.signal }).catch((error) => error.message);
     assertEquals(await a, "gone");
@@ -58,19 +60,21 @@ Deno.test("an aggregator restarted after the selection waits for no more val sco
     const spec = { dir, port: freePort(), proposal: { rounds: 2, budget: 6 } };
     const gone = new AbortController();
     const stop = new AbortController();
+    const clock = new RoundClock();
     const first = (event: FedEvent) => {
       if (event.type === "committed" && event.round === 2) gone.abort(new Error("gone"));
       if (event.type === "selected") stop.abort(new Error("stopped"));
     };
     const others = ["b", "c"].map((role) => runRole({ ...spec, role }));
     const ends = [
-      runRole({ ...spec, role: "aggregator" }, { onEvent: first, signal: stop.signal }),
+      runRole({ ...spec, role: "aggregator" }, { onEvent: first, signal: stop.signal, clock }),
       runRole({ ...spec, role: "a" }, { signal: gone.signal }),
     ].map((role) => role.then(() => "ended", (error) => error.message));
     assertEquals(await Promise.all(ends), ["stopped", "gone"]);
     const lost: string[] = [];
     const done = Promise.withResolvers<void>();
     const again = runRole({ ...spec, role: "aggregator" }, {
+      clock,
       onEvent(event) {
         if (event.type === "lost") lost.push(event.reason);
         if (event.type === "finished") done.resolve();

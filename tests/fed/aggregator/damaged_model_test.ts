@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
-import { closeRow } from "../../../src/fed/aggregator/rounds.ts";
+import { closeRound } from "../../../src/fed/aggregator/close_round.ts";
 import { freePort } from "../../testing/free_port.ts";
 import { runRole, withFederation } from "../../testing/fake_federation.ts";
 import { frames, update, withRound } from "../../testing/open_round.ts";
@@ -12,7 +12,7 @@ function damage(state: string, round: number): void {
   file.writeSync(Uint8Array.of(0x3c));
 }
 
-Deno.test("closeRow refuses to fold onto a damaged base, naming its round, and commits nothing", () =>
+Deno.test("closeRound refuses to fold onto a damaged base, naming its round, and commits nothing", () =>
   withRound(async ({ run, send, dir }) => {
     for (const silo of ["a", "b", "c"]) {
       const { start, bytes } = update(run);
@@ -20,12 +20,12 @@ Deno.test("closeRow refuses to fold onto a damaged base, naming its round, and c
       await send(silo, "PUT", "/v1/rounds/1/update?offset=0", frames(bytes, 0));
     }
     damage(dir, 0);
-    const error = await assertRejects(() => closeRow(run, run.open!), ProtocolError);
+    const error = await assertRejects(() => closeRound(run, run.state.current!), ProtocolError);
     assertEquals(error.code, "damaged_state");
     assertMatch(error.message, /of the model of round 0/);
-    assertEquals([run.rounds, run.state.models().size], [0, 1]);
+    assertEquals([run.state.rounds, run.state.models.size], [0, 1]);
     await Deno.remove(run.state.modelPath(0));
-    await assertRejects(() => closeRow(run, run.open!), ProtocolError, "got no file");
+    await assertRejects(() => closeRound(run, run.state.current!), ProtocolError, "got no file");
   }));
 
 Deno.test("a damaged model is not exported: the run fails naming its round, and no model file is overwritten", () =>

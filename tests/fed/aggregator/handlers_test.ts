@@ -1,9 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { createHash } from "node:crypto";
 import type { Scores, UpdateStart } from "../../../src/fed/protocol/messages.ts";
-import { closeRow } from "../../../src/fed/aggregator/rounds.ts";
+import { closeRound } from "../../../src/fed/aggregator/close_round.ts";
+import { AggregatorState } from "../../../src/fed/aggregator/state.ts";
+import { resultOf } from "../../../src/fed/aggregator/summary.ts";
 import { stageOf } from "../../../src/fed/protocol/stage.ts";
 import { startVector, TINY } from "../../testing/fake_trainer.ts";
+import { inFolder } from "../../testing/folder.ts";
 import { BYTES, frames, openBench, registration, update, withRound } from "../../testing/open_round.ts";
 
 Deno.test("handlerOf counts a whole update once: the same again has the same receipt, another is refused", () =>
@@ -19,7 +22,7 @@ Deno.test("handlerOf counts a whole update once: the same again has the same rec
   }));
 
 Deno.test("handlerOf resumes an upload at the offset, also in a new process after a partial write", () =>
-  withRound(async ({ run, send, dir }) => {
+  withRound(async ({ run, state, send, dir }) => {
     const { start, bytes } = update(run);
     await send("a", "POST", "/v1/rounds/1/update", start);
     assertEquals((await send("a", "PUT", "/v1/rounds/1/update?offset=0", frames(bytes, 0, 8192))).json, {
@@ -31,7 +34,7 @@ Deno.test("handlerOf resumes an upload at the offset, also in a new process afte
     // A new process: nothing in memory, and a write that the kill cut in the middle of a value.
     const { partial } = run.state.stagedPath(1, "a");
     await Deno.writeFile(partial, bytes.subarray(0, 10_001));
-    const restarted = await openBench(run.state, dir);
+    const restarted = await openBench(state, dir);
     assertEquals((await restarted.send("a", "POST", "/v1/rounds/1/update", start)).json, { offset: 10_000 });
     const rest = await restarted.send("a", "PUT", "/v1/rounds/1/update?offset=10000", frames(bytes, 10_000));
     assertEquals(rest.json.receipt.sha256, start.sha256);
@@ -54,7 +57,7 @@ Deno.test("handlerOf refuses NaN, naming the tensor, and an update out of range;
       assertEquals([answer.status, answer.json.code], [422, "out_of_range"]);
       assert(answer.json.expected.includes(name), answer.json.expected);
     }
-    assertEquals(run.state.receipt(1, "a"), null);
+    assertEquals(run.state.counted(1).has("a"), false);
   }));
 
 Deno.test("handlerOf refuses an update of another run, base, layout, size or count, with both values", () =>
@@ -101,24 +104,23 @@ Deno.test("handlerOf answers digest_mismatch when the bytes are not the announce
     assertEquals((await send("a", "POST", "/v1/rounds/1/update", start)).json, { offset: 0 });
   }));
 
-Deno.test("handlerOf answers round_closed after closeRow, whose model is the exact mean", () =>
+Deno.test("handlerOf answers round_closed after closeRound, whose model is the exact mean", () =>
   withRound(async ({ run, send }) => {
-    for (const [silo, fill] of [["a", 0.25], ["b", 0.5], ["c", 0.75]] as const) {
+    for (const [silo, fill] of [["a", 0.25], ["b", 0.75]] as const) {
       const { start, bytes } = update(run, {}, fill);
       await send(silo, "POST", "/v1/rounds/1/update", start);
       await send(silo, "PUT", "/v1/rounds/1/update?offset=0", frames(bytes, 0));
     }
     const late = update(run).start;
-    await closeRow(run, run.open!);
+    await closeRound(run, run.state.current!);
     const got = new Float32Array((await Deno.readFile(run.state.modelPath(1))).buffer);
     assertEquals(got, startVector(TINY).map((x) => x + 0.5));
     assertEquals(
       (await send("a", "POST", "/v1/rounds/1/update", { ...late, sha256: "1".repeat(64) })).json.code,
       "different_update",
     );
-    run.state.folder.db.exec("DELETE FROM receipts");
-    assertEquals((await send("a", "POST", "/v1/rounds/1/update", late)).json.code, "round_closed");
-  }));
+    assertEquals((await send("c", "POST", "/v1/rounds/1/update", late)).json.code, "round_closed");
+  }, { quorum: 2 }));
 
 Deno.test("handlerOf knows a silo by its certificate only", () =>
   withRound(async ({ send }) => {
@@ -136,12 +138,14 @@ Deno.test("handlerOf knows a silo by its certificate only", () =>
   }));
 
 Deno.test("handlerOf lets two silos join with one shard when the operator allows it", () =>
-  withRound(async ({ run, send }) => {
-    run.plan = null;
-    const twin = { ...registration("a"), shard: registration("b").shard };
-    assertEquals((await send("a", "POST", "/v1/join", twin)).json.code, "same_shard");
-    Object.assign(run, { allowSameShard: true });
-    assertEquals((await send("a", "POST", "/v1/join", twin)).status, 200);
+  inFolder(async (dir) => {
+    using state = await AggregatorState.open(dir);
+    for (const allowSameShard of [false, true]) {
+      const { send } = await openBench(state, dir, {}, { allowSameShard });
+      const twin = { ...registration("a"), shard: registration("b").shard };
+      assertEquals((await send("b", "POST", "/v1/join", registration("b"))).status, 200);
+      assertEquals((await send("a", "POST", "/v1/join", twin)).status, allowSameShard ? 200 : 409);
+    }
   }));
 
 Deno.test("handlerOf refuses unknown paths and methods, large and malformed bodies", () =>
@@ -178,7 +182,7 @@ Deno.test("handlerOf takes val scores of the registered split, and none of anoth
     }
     assertEquals((await send("a", "POST", SCORES, scoresOf("0".repeat(32)))).json.code, "other_run");
     assertEquals((await send("a", "POST", SCORES, scoresOf(run.id))).status, 200);
-    assertEquals(run.state.scores().get(1)?.a.auroc, 0.8);
+    assertEquals(run.state.scores.get(1)?.a.auroc, 0.8);
   }));
 
 Deno.test("handlerOf takes test scores only of a selected model in the closing phase, and the same again", () =>
@@ -186,14 +190,15 @@ Deno.test("handlerOf takes test scores only of a selected model in the closing p
     const test = { auroc: 0.9, se: 0.1, positives: 48, negatives: 48, images: 96 };
     const message = scoresOf(run.id, { auroc: null, loss: null, test });
     assertEquals((await send("a", "POST", SCORES, message)).json.code, "no_round");
-    run.phase = "closing";
+    run.beginClosing();
     assertEquals((await send("a", "POST", SCORES, message)).json.code, "round_closed");
     assertEquals((await send("a", "POST", SCORES, scoresOf(run.id))).status, 200);
-    run.selected = { round: 0, sha256: run.proposal.init.sha256 };
+    const selection = { round: 0, auroc: null, reason: "the only one" };
+    run.select(selection, 0);
     const other = { ...message, test: { ...test, images: 95 } };
     assertEquals((await send("a", "POST", SCORES, other)).json.code, "wrong_counts");
     assertEquals((await send("a", "POST", SCORES, message)).status, 200);
-    run.phase = "finished";
+    run.finish(resultOf(run, { selection, seconds: 0, unscored: [] }));
     assertEquals((await send("a", "POST", SCORES, message)).status, 200);
     assertEquals((await send("b", "POST", SCORES, message)).json.code, "round_closed");
   }));
@@ -203,7 +208,7 @@ Deno.test("handlerOf tells no silo another's shard, counts or machine: of them a
     for (const [silo, path] of [["a", "/v1/run"], ["b", "/v1/join"]] as const) {
       const { json } = await send(silo, silo === "a" ? "GET" : "POST", path, registration(silo));
       const text = JSON.stringify(json);
-      for (const { shard, build } of run.joined.values()) {
+      for (const { shard, build } of run.state.joined.values()) {
         assertEquals([text.includes(shard), text.includes(`"${build}"`)], [false, false]);
       }
       assertEquals(/"(splits|patients|device|threads|build|shard|train|steps|firstStep)":/.exec(text), null);

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { frames, update, withRound } from "../../testing/open_round.ts";
+import { FRAME, frames, update, withRound } from "../../testing/open_round.ts";
 
 const START = "/v1/rounds/1/update";
 const PUT = "/v1/rounds/1/update?offset=0";
@@ -12,16 +12,21 @@ function feed() {
 }
 
 Deno.test("Inbox counts an update whose connection broke after the last frame when it is announced again", () =>
-  withRound(async ({ run, send }) => {
+  withRound(async ({ run, send, hook }) => {
     const { start, bytes } = update(run);
     await send("a", "POST", START, start);
     const { body, control } = feed();
+    const whole = Promise.withResolvers<void>();
+    let written = 0;
+    hook.at = (name) => {
+      if (name === "receiving" && ++written === bytes.length / FRAME) whole.resolve();
+    };
     const put = send("a", "PUT", PUT, body);
     control.enqueue(frames(bytes, 0));
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await whole.promise;
     control.error(new Error("the connection broke"));
     assertEquals((await put).status, 500);
-    assertEquals(run.state.receipt(1, "a"), null);
+    assertEquals(run.state.counted(1).has("a"), false);
     const again = await send("a", "POST", START, start);
     assertEquals([again.status, again.json.receipt?.sha256], [200, start.sha256]);
     assertEquals(await Deno.readFile(run.state.stagedPath(1, "a").whole), bytes);
@@ -70,7 +75,7 @@ Deno.test("Inbox grants a slot before a body: of five silos one waits until anot
     assertEquals([await ask("e"), await ask("a")], ["slots_taken", "granted"]);
     assertEquals((await send("a", "PUT", PUT, frames(bytes, 0))).json.receipt?.silo, "a");
     assertEquals([await ask("e"), await ask("f")], ["granted", "slots_taken"]);
-    run.attendance.detach("b", sessions.b);
+    run.attendance.disconnect("b", sessions.b);
     assertEquals(await ask("f"), "granted");
     assertEquals((await send("b", "PUT", PUT, frames(bytes, 0))).json.code, "slots_taken");
     for (const silo of ["c", "d", "e", "f"]) {
@@ -142,7 +147,7 @@ Deno.test("Inbox takes no frames once the round is abandoned", () =>
   withRound(async ({ run, send }) => {
     const { start, bytes } = update(run);
     await send("a", "POST", START, start);
-    run.phase = "closing";
+    run.beginClosing();
     assertEquals((await send("a", "PUT", PUT, frames(bytes, 0))).json.code, "round_closed");
-    assertEquals(run.state.receipt(1, "a"), null);
+    assertEquals(run.state.counted(1).has("a"), false);
   }));

@@ -40,7 +40,7 @@ Deno.test("gather counts an update that makes the quorum just before the timeout
 Deno.test("gather waits for nobody who is lost once a quorum has sent, and for the lost below it", () =>
   withRound(async (bench) => {
     const { run, events } = bench;
-    lose(run, "c");
+    lose(bench, "c");
     assertEquals(events.findLast(({ type }) => type === "lost"), {
       type: "lost",
       silo: "c",

@@ -91,3 +91,25 @@ Deno.test("select: of models that are no longer held none is taken, and the reas
   assertEquals([none.round, none.auroc], [4, null]);
   assertStringIncludes(none.reason, "held");
 });
+
+Deno.test("select reads a model's scores once for each roster, and again when others have come in their place", () => {
+  let reads = 0;
+  const figures = (auroc: number) => ({
+    get auroc() {
+      reads++;
+      return auroc;
+    },
+    ...{ loss: 0.5, positives: 48, negatives: 48 },
+  });
+  const first = { round: 0, scores: { a: figures(0.7), b: figures(0.8) } };
+  const chosen = (models: ScoredModel[], roster = ["a", "b"]) => {
+    const before = reads;
+    return [select(models, { roster, last: 1 }).round, reads > before];
+  };
+  assertEquals([chosen([first]), chosen([{ ...first }])], [[0, true], [0, false]]);
+  assertEquals([chosen([first], ["a"]), chosen([first], ["a"])], [[0, true], [0, false]]);
+  const second = { round: 1, scores: { a: figures(0.9) } };
+  assertEquals(chosen([first, second]), [0, false]);
+  const complete = { round: 1, scores: { ...second.scores, b: figures(0.9) } };
+  assertEquals([chosen([first, complete]), chosen([first, complete])], [[1, true], [1, false]]);
+});

@@ -61,9 +61,9 @@ Deno.test("SiloState.open and AggregatorState.open remove what a killed process 
     {
       using state = await AggregatorState.open(`${dir}/hub`);
       state.begin("r".repeat(32), proposalOf(startVector(TINY)), { now: 0 });
-      state.commitModel(1, "0".repeat(64), { now: 0, bytes: 0, held: [0, 1] });
+      state.close(1, "0".repeat(64), { now: 0, bytes: 0, held: [0, 1] });
       const { run, start } = { run: "r".repeat(32), start: { round: 2 } as UpdateStart };
-      state.saveUpload("a", start);
+      state.announce("a", start);
       state.count({ run, round: 1, silo: "a", sha256: "", examples: 1 });
       state.count({ run, round: 2, silo: "b", sha256: "", examples: 1 });
     }
@@ -97,7 +97,7 @@ Deno.test("StateFolder.open refuses another role's folder, a newer version's and
     {
       using state = await AggregatorState.open(dir);
       state.begin("r".repeat(32), proposalOf(startVector(TINY)), { now: 0 });
-      state.saveUpload("a", { round: 1 } as UpdateStart);
+      state.announce("a", { round: 1 } as UpdateStart);
     }
     await Deno.writeTextFile(`${dir}/staged/1-a.f32.partial`, "half");
     const other = await assertRejects(() => SiloState.open(dir, { silo: "a" }), ProtocolError);
@@ -181,11 +181,13 @@ Deno.test("requirePinnedDeno refuses every other Deno and says why", () => {
 
 Deno.test("AggregatorState: what this fedx would never have stored is damaged_state, named with its silo, not a crash", () =>
   inFolder(async (dir) => {
-    using state = await AggregatorState.open(dir);
-    const joined = registration("b");
-    const { train } = joined.splits;
-    state.saveRegistration({ ...joined, splits: { ...joined.splits, train: { ...train, images: 2 ** 33 } } });
-    const error = assertThrows(() => state.registrations(), ProtocolError);
+    {
+      using state = await AggregatorState.open(dir);
+      const joined = registration("b");
+      const { train } = joined.splits;
+      state.join({ ...joined, splits: { ...joined.splits, train: { ...train, images: 2 ** 33 } } });
+    }
+    const error = await assertRejects(() => AggregatorState.open(dir), ProtocolError);
     assertEquals(error.code, "damaged_state");
     assertMatch(error.message, /4194304 at splits\.train\.images in the registration of b, got 8589934592/);
   }));

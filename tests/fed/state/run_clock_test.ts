@@ -1,5 +1,5 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { abandonTime } from "../../../src/fed/aggregator/rounds.ts";
+import { abandonTime } from "../../../src/fed/aggregator/timing.ts";
 import { Run } from "../../../src/fed/aggregator/run.ts";
 import { type Clock, MACHINE, RunClock } from "../../../src/fed/state/run_clock.ts";
 import { TINY } from "../../testing/fake_trainer.ts";
@@ -67,16 +67,16 @@ const other = { layout: TINY, onEvent: () => {}, faultPoint: () => {} };
 const BUDGET = { rounds: null, budget: 1200, roundTimeout: 300 };
 
 Deno.test("a run under a budget: a clock set by a day ends no round, extends none, and loses no silo", () =>
-  withRound(({ run: { state } }) => {
+  withRound(({ state }) => {
     const machine = new SetClock();
     const run = new Run(state, { ...other, clock: machine });
     const left = () => abandonTime(run) - run.now();
     const before = left();
     for (const jump of [DAY, -2 * DAY]) {
       machine.set(jump);
-      run.attendance.look();
+      run.attendance.findLost();
       assertEquals(left(), before);
-      assertEquals([...run.joined.keys()].filter((silo) => run.attendance.lost(silo)), []);
+      assertEquals([...run.state.joined.keys()].filter((silo) => run.attendance.isLost(silo)), []);
     }
     machine.pass(60);
     assertEquals(left(), before - 60);
@@ -84,36 +84,36 @@ Deno.test("a run under a budget: a clock set by a day ends no round, extends non
   }, BUDGET));
 
 Deno.test("a restart under a clock a day behind goes on where the run was; a day ahead costs the budget at most", () =>
-  withRound(({ run: { state } }) => {
+  withRound(({ state }) => {
     const machine = new SetClock();
     const run = new Run(state, { ...other, clock: machine });
-    run.remember();
+    run.storeTime();
     machine.pass(400);
-    run.remember();
+    run.storeTime();
     const again = (away: number) =>
       new Run(state, { ...other, clock: restarted(machine, away) }).now() - run.now();
     assertEquals([again(20), again(-DAY), again(DAY)], [20, 0, 1200]);
     return Promise.resolve();
   }, BUDGET));
 
-Deno.test("Run.remember stores the time every few seconds, and a disk that is full ends nothing", () =>
-  withRound(({ run: { state } }) => {
+Deno.test("Run.storeTime stores the time every few seconds, and a disk that is full ends nothing", () =>
+  withRound(({ state }) => {
     const machine = new SetClock();
     const run = new Run(state, { ...other, clock: machine });
     const stored = () => state.folder.get<{ run: number }>("clock")?.run;
-    run.remember();
+    run.storeTime();
     const first = stored();
     machine.pass(1);
-    run.remember();
+    run.storeTime();
     assertEquals(stored(), first);
     machine.pass(5);
-    run.remember();
+    run.storeTime();
     assertEquals(stored(), first! + 6);
     state.folder.set = () => {
       throw new Error("No space left on device (os error 28)");
     };
     machine.pass(60);
-    run.remember();
+    run.storeTime();
     assertEquals(stored(), first! + 6);
     return Promise.resolve();
   }));

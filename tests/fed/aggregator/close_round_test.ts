@@ -1,44 +1,45 @@
 import { assertEquals } from "@std/assert";
-import { closeRow, openRow, selectNow } from "../../../src/fed/aggregator/rounds.ts";
+import { closeRound, selectNow } from "../../../src/fed/aggregator/close_round.ts";
+import { openRound } from "../../../src/fed/aggregator/open_round.ts";
 import type { Run } from "../../../src/fed/aggregator/run.ts";
 import { startVector, TINY } from "../../testing/fake_trainer.ts";
 import { type Bench, frames, lose, update, withRound } from "../../testing/open_round.ts";
 
 /** Has the silo's update of the open round, all values `fill`, counted. */
 async function count({ run, send }: Bench, silo: string, fill: number): Promise<void> {
-  const { round } = run.open!.row;
+  const { round } = run.state.current!.row;
   const { start, bytes } = update(run, { round }, fill);
   assertEquals((await send(silo, "POST", `/v1/rounds/${round}/update`, start)).status, 200);
   const put = await send(silo, "PUT", `/v1/rounds/${round}/update?offset=0`, frames(bytes, 0));
   assertEquals(put.json.receipt?.silo, silo);
 }
 
-/** Saves a silo's scores of the open round, which are those of the model before it. */
+/** Takes a silo's scores of the open round, which are those of the model before it. */
 function scored(run: Run, silo: string, auroc: number): void {
-  const { round } = run.open!.row;
-  run.state.saveScores(silo, { run: run.id, round, auroc, loss: 0.5, positives: 48, negatives: 48 });
+  const { round } = run.state.current!.row;
+  run.score(silo, { run: run.id, round, auroc, loss: 0.5, positives: 48, negatives: 48 });
 }
 
 const models = async ({ dir }: Bench) =>
   (await Array.fromAsync(Deno.readDir(`${dir}/models`), ({ name }) => name)).toSorted();
 
-Deno.test("closeRow below the full roster: the mean of those who counted, who alone move on", () =>
+Deno.test("closeRound below the full roster: the mean of those who counted, who alone move on", () =>
   withRound(async (bench) => {
     const { run, events } = bench;
     await count(bench, "a", 0.25);
     await count(bench, "b", 0.5);
-    await closeRow(run, run.open!);
+    await closeRound(run, run.state.current!);
     const got = new Float32Array((await Deno.readFile(run.state.modelPath(1))).buffer);
     assertEquals(got, startVector(TINY).map((x) => x + 0.375));
     assertEquals(events.filter(({ type }) => type === "late" || type === "degraded"), [
       { type: "late", silo: "c", round: 1, state: "waiting", step: 0, steps: 0 },
       { type: "degraded", round: 1, missing: ["c"] },
     ]);
-    const { row } = openRow(run)!;
+    const { row } = openRound(run)!;
     assertEquals(row.silos, { a: { from: 1, to: 2 }, b: { from: 1, to: 2 }, c: { from: 0, to: 1 } });
   }, { quorum: 2 }));
 
-Deno.test("closeRow takes no update once it has begun to fold", () =>
+Deno.test("closeRound takes no update once it has begun to fold", () =>
   withRound(async (bench) => {
     const { run, send, hook } = bench;
     for (const silo of ["a", "b"]) await count(bench, silo, 0.25);
@@ -50,9 +51,9 @@ Deno.test("closeRow takes no update once it has begun to fold", () =>
       answers.push((await send("c", "PUT", "/v1/rounds/1/update?offset=0", frames(bytes, 0))).json.code);
       answers.push((await send("c", "POST", "/v1/rounds/1/update", start)).json.code);
     };
-    await closeRow(run, run.open!);
+    await closeRound(run, run.state.current!);
     assertEquals(answers, ["round_closed", "round_closed"]);
-    assertEquals(run.state.receipt(1, "c"), null);
+    assertEquals(run.state.counted(1).has("c"), false);
     assertEquals(await Array.fromAsync(Deno.readDir(`${bench.dir}/staged`)), []);
   }, { quorum: 2 }));
 
@@ -60,13 +61,13 @@ Deno.test("a lost silo keeps its place while rows are without it", () =>
   withRound(async (bench) => {
     const { run } = bench;
     for (const silo of ["a", "b", "c"]) await count(bench, silo, 0.25);
-    await closeRow(run, run.open!);
-    lose(run, "c");
-    assertEquals(openRow(run)!.row.roster, ["a", "b"]);
+    await closeRound(run, run.state.current!);
+    lose(bench, "c");
+    assertEquals(openRound(run)!.row.roster, ["a", "b"]);
     for (const silo of ["a", "b"]) await count(bench, silo, 0.25);
-    await closeRow(run, run.open!);
-    run.attendance.hear("c");
-    const { silos } = openRow(run)!.row;
+    await closeRound(run, run.state.current!);
+    run.attendance.noteHeard("c");
+    const { silos } = openRound(run)!.row;
     assertEquals(silos, { a: { from: 2, to: 3 }, b: { from: 2, to: 3 }, c: { from: 1, to: 2 } });
   }, { quorum: 2 }));
 
@@ -78,22 +79,22 @@ Deno.test("the best model of every roster so far is kept, and chosen again when 
         scored(run, silo, auroc);
         await count(bench, silo, 0.01);
       }
-      await closeRow(run, run.open!);
+      await closeRound(run, run.state.current!);
       others();
-      openRow(run);
+      openRound(run);
     };
     await round({ a: 0.5, b: 0.5, c: 0.5 });
     // Model 1 is the best for all three.
-    await round({ a: 0.9, b: 0.9, c: 0.9 }, () => lose(run, "c"));
+    await round({ a: 0.9, b: 0.9, c: 0.9 }, () => lose(bench, "c"));
     await round({ a: 0.7, b: 0.7 });
     // Model 3 is the best for a and b, though worse than 1; then c is back.
     await round({ a: 0.8, b: 0.8 });
     assertEquals(selectNow(run).round, 1);
-    await round({ a: 0.95, b: 0.95 }, () => run.attendance.hear("c"));
-    assertEquals(run.open!.row.roster, ["a", "b", "c"]);
+    await round({ a: 0.95, b: 0.95 }, () => run.attendance.noteHeard("c"));
+    assertEquals(run.state.current!.row.roster, ["a", "b", "c"]);
     assertEquals(selectNow(run).round, 1);
     assertEquals(await models(bench), ["0.f32", "1.f32", "4.f32", "5.f32"]);
-    lose(run, "c");
-    run.rows.at(-1)!.row.roster.pop();
-    assertEquals(selectNow(run).round, 4);
+    lose(bench, "c");
+    await round({ a: 0.6, b: 0.6 });
+    assertEquals([run.roster, selectNow(run).round], [["a", "b"], 4]);
   }, { quorum: 2, rounds: 9 }));

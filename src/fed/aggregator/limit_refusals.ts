@@ -17,7 +17,7 @@ const STRETCH = 60;
  * @param options.stretch seconds that are meant by a minute @default 60
  * @param options.now seconds of a clock that only rises @default the process's
  */
-export function quietly(
+export function limitRefusals(
   onEvent: OnEvent,
   options: { silos: readonly string[]; stretch?: number; now?: () => number },
 ): OnEvent & Disposable {

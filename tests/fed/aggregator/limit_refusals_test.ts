@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { FedEvent } from "../../../src/fed/protocol/event.ts";
-import { quietly } from "../../../src/fed/aggregator/quietly.ts";
+import { limitRefusals } from "../../../src/fed/aggregator/limit_refusals.ts";
 
 const refused = (peer: string): FedEvent => ({ type: "refused", peer, code: "X" });
 const closing: FedEvent = { type: "closing", rounds: 3 };
@@ -9,11 +9,11 @@ const closing: FedEvent = { type: "closing", rounds: 3 };
 function quiet() {
   const clock = { now: 0 };
   const told: FedEvent[] = [];
-  const tell = quietly((event) => told.push(event), { silos: ["a", "b"], now: () => clock.now });
+  const tell = limitRefusals((event) => told.push(event), { silos: ["a", "b"], now: () => clock.now });
   return { clock, told, tell, [Symbol.dispose]: () => tell[Symbol.dispose]() };
 }
 
-Deno.test("quietly tells 20 refusals of strangers a minute, then how many there were more; other events always", () => {
+Deno.test("limitRefusals tells 20 refusals of strangers a minute, then how many there were more; other events always", () => {
   using bench = quiet();
   const { clock, told, tell } = bench;
   for (let k = 0; k < 1000; k++) tell(refused(`2001:db8::${k}`));
@@ -29,7 +29,7 @@ Deno.test("quietly tells 20 refusals of strangers a minute, then how many there 
   ]);
 });
 
-Deno.test("quietly tells at once that a silo was refused, whatever strangers do, and 20 times a minute either", () => {
+Deno.test("limitRefusals tells at once that a silo was refused, whatever strangers do, and 20 times a minute either", () => {
   using bench = quiet();
   const { clock, told, tell } = bench;
   for (let k = 0; k < 1000; k++) tell(refused("192.0.2.1"));
@@ -46,7 +46,7 @@ Deno.test("quietly tells at once that a silo was refused, whatever strangers do,
   ]);
 });
 
-Deno.test("quietly tells how many more there were although no other event comes, at the latest when it is disposed of", async () => {
+Deno.test("limitRefusals tells how many more there were although no other event comes, at the latest when it is disposed of", async () => {
   const clock = { now: 0 };
   const told: FedEvent[] = [];
   const woken = Promise.withResolvers<void>();
@@ -59,7 +59,7 @@ Deno.test("quietly tells how many more there were although no other event comes,
     text: `${count} more refusals of strangers within a minute`,
   });
   {
-    using tell = quietly(onEvent, { silos: [], stretch: 0.01, now: () => clock.now });
+    using tell = limitRefusals(onEvent, { silos: [], stretch: 0.01, now: () => clock.now });
     for (let k = 0; k < 25; k++) tell(refused("192.0.2.1"));
     clock.now = 1;
     await woken.promise;

@@ -1,0 +1,85 @@
+/** The end of a round: the updates that count become the next model. */
+import type { StoredRow } from "./stored.ts";
+import { removeIfThere } from "../../files/exists.ts";
+import { renameDurably } from "../../files/durable.ts";
+import { foldFiles } from "./fold_files.ts";
+import type { RoundSettings } from "../protocol/messages.ts";
+import type { Run } from "./run.ts";
+import { type ScoredModel, select, type Selection } from "../maths/selection.ts";
+import { standingOf } from "./standing.ts";
+
+/**
+ * Folds the counted updates of the open row into the next model and commits it. What comes from now on is late; a row
+ * that a kill opens again takes it after all, since nobody has heard of the fold.
+ */
+export async function closeRound(run: Run, stored: StoredRow): Promise<void> {
+  const { row } = stored;
+  const started = run.now();
+  run.stopCounting();
+  const counted = run.state.counted(row.round);
+  const updates = row.roster.flatMap((silo) => {
+    const receipt = counted.get(silo);
+    if (receipt === undefined) return [];
+    const { examples, sha256 } = receipt;
+    const what = `the update of ${silo} in round ${row.round}`;
+    return [{ path: run.state.stagedPath(row.round, silo).whole, examples, sha256, what }];
+  });
+  await run.faultPoint("before_fold");
+  const path = run.state.modelPath(row.round);
+  const { sha256 } = await foldFiles(updates, {
+    base: {
+      path: run.state.modelPath(row.round - 1),
+      sha256: row.base,
+      what: `the model of round ${row.round - 1}`,
+    },
+    layout: run.layout,
+    scale: row.scale,
+    out: `${path}.partial`,
+    onStretch: () => run.faultPoint("folding"),
+  });
+  run.onEvent({ type: "folded", round: row.round, sha256, seconds: run.now() - started });
+  await run.faultPoint("folded");
+  await renameDurably(`${path}.partial`, path);
+  await run.faultPoint("renamed");
+  tellAbsent(run, row);
+  run.close(stored, { sha256, held: modelsToHold(run, row.round) });
+  await run.faultPoint("committed");
+  for (const silo of row.roster) {
+    const { partial, whole } = run.state.stagedPath(row.round, silo);
+    for (const path of [partial, whole]) await removeIfThere(path);
+  }
+  await run.state.dropModels();
+}
+
+/** Says whose update the row closes without, and what the late ones were at. */
+function tellAbsent(run: Run, { round, roster }: RoundSettings): void {
+  const counted = run.state.counted(round);
+  const missing = run.proposal.silos.filter((silo) => !counted.has(silo));
+  for (const silo of missing) {
+    if (!roster.includes(silo) || run.attendance.isLost(silo)) continue;
+    run.onEvent({ type: "late", silo, round, ...standingOf(run, silo) });
+  }
+  if (missing.length > 0) run.onEvent({ type: "degraded", round, missing });
+}
+
+/** The best model so far. */
+export function selectNow(run: Run): Selection {
+  const { rounds: last, held } = run.state;
+  return select(scoredModels(run), { roster: run.roster, last, held });
+}
+
+/** Every model that somebody scored, with the scores. */
+function scoredModels({ state }: Run): ScoredModel[] {
+  return [...state.scores].map(([round, scores]) => ({ round: round - 1, scores }));
+}
+
+/**
+ * The models that may still be asked for once that of round `last` is there: the start, the last, and the best for every
+ * roster so far, since a silo that leaves or comes back brings another roster's best to the fore.
+ */
+function modelsToHold(run: Run, last: number): number[] {
+  const { held, totals } = run.state;
+  const models = scoredModels(run);
+  const best = [...totals.rosters].map((roster) => select(models, { roster, last, held }).round);
+  return [...new Set([0, ...best, last])];
+}

@@ -1,0 +1,91 @@
+/**
+ * The next round's row.
+ *
+ * Everything a row says is a function of what is committed, except the share of a budget, which is read
+ * from the clock once, when the row is written.
+ */
+import { scaleFor } from "../maths/exact_sum.ts";
+import type { StoredRow } from "./stored.ts";
+import { planRow } from "../maths/budget.ts";
+import { recordedRow, type Recording } from "./recording.ts";
+import type { Run } from "./run.ts";
+import { closingSeconds, recentTimings } from "./timing.ts";
+
+/**
+ * Opens the next round, or again the one that a killed process left open, and returns its row; null when the run has to
+ * close.
+ */
+export function openRound(run: Run): StoredRow | null {
+  const { recording, state } = run;
+  const stored = state.current ?? (recording === null ? nextRow(run) : repeatedRow(run, recording));
+  if (stored !== null) run.open(stored);
+  return stored;
+}
+
+/** The row as it was recorded; times and positions are not looked at in a replay. */
+function repeatedRow(run: Run, recording: Recording): StoredRow | null {
+  const { models, rounds } = run.state;
+  const round = rounds + 1;
+  const found = recordedRow(recording, { run: run.id, round, base: models.get(rounds)! });
+  if (found === null) return null;
+  if (!found.same) {
+    const text = `round ${round} began from another model when it was recorded: the runs differ from here on`;
+    run.onEvent({ type: "warning", text });
+  }
+  return { row: found.row, opened: run.now() };
+}
+
+/**
+ * Whom the next row is for: those who joined and are not lost; everybody who joined when those are no quorum, since
+ * the row then has to wait for some of them.
+ */
+export function nextRoster({ proposal: { silos, quorum }, state, attendance }: Run): string[] {
+  const joined = silos.filter((silo) => state.joined.has(silo));
+  const there = joined.filter((silo) => !attendance.isLost(silo));
+  return there.length >= quorum ? there : joined;
+}
+
+function nextRow(run: Run): StoredRow | null {
+  const { plan, rows, rounds, models, joined, totals } = run.state;
+  const { recipe, localEpochs } = plan!;
+  const now = run.now();
+  const roster = nextRoster(run);
+  const planned = planRow({
+    round: rounds + 1,
+    rounds: plan!.rounds,
+    clock: run.budget === null ? null : {
+      budget: run.budget,
+      elapsed: rows.length === 0 ? 0 : now - rows[0].opened,
+      closing: closingSeconds(run),
+    },
+    batch: recipe.batch,
+    localEpochs,
+    silos: Object.fromEntries(
+      roster.map((silo) => {
+        const { stepsPerSecond } = joined.get(silo)!;
+        return [silo, { from: totals.passes(silo), train: run.examples(silo), stepsPerSecond }];
+      }),
+    ),
+    p0: rows.at(-1)?.row.p1 ?? 0,
+    timings: recentTimings(run, now),
+  });
+  if (planned === null) return null;
+  for (const text of planned.warnings) run.onEvent({ type: "warning", text });
+  const { silos, p0, p1, last } = planned;
+  const total = roster.reduce((sum, silo) => sum + run.examples(silo), 0);
+  return {
+    row: {
+      version: 2,
+      run: run.id,
+      round: rounds + 1,
+      base: models.get(rounds)!,
+      roster,
+      silos,
+      p0,
+      p1,
+      scale: scaleFor(total),
+      last,
+    },
+    opened: now,
+  };
+}

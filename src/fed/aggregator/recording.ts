@@ -1,0 +1,29 @@
+/**
+ * The rows of a run that is to be repeated.
+ *
+ * Why: with a budget the rows depend on how fast the silos were, so only their repetition, without a clock, shows that
+ * a model is what its plan, data and builds make it.
+ */
+import type { Plan, RoundSettings } from "../protocol/messages.ts";
+
+/** The closed rows of a run, oldest first, each with the silos whose updates counted. */
+export interface Recording {
+  plan: Plan;
+  rows: { row: RoundSettings; counted: string[] }[];
+}
+
+/**
+ * The recorded row of `round` for this run, or null after the last. Only silos whose updates counted take part.
+ * @param options.base digest of the model that this run has reached
+ */
+export function recordedRow(
+  { rows }: Recording,
+  options: { run: string; round: number; base: string },
+): { row: RoundSettings; same: boolean } | null {
+  const found = rows.find(({ row }) => row.round === options.round);
+  if (found === undefined) return null;
+  const { row, counted } = found;
+  const silos = Object.fromEntries(counted.map((silo) => [silo, row.silos[silo]]));
+  const { run, base } = options;
+  return { row: { ...row, run, base, roster: counted, silos }, same: row.base === base };
+}

@@ -1,0 +1,84 @@
+/**
+ * What a finished run says of itself, from what is committed. It says first which silos it went without: training on
+ * some of the hospitals only, in silence, is the worst failure in this field.
+ */
+import { stepsOf } from "../maths/stretch.ts";
+import type { Selection } from "../maths/selection.ts";
+import { type AggregatorResult, type RoundResult, roundResult, testResult } from "../training/result.ts";
+import type { Run } from "./run.ts";
+
+/**
+ * The result of a run whose silos have tested the selected model.
+ * @param options.seconds from the opening of round 1 to the selected model on disk
+ * @param options.unscored silos that were left out when the last model was scored
+ */
+export function resultOf(
+  run: Run,
+  options: { selection: Selection; seconds: number; unscored: readonly string[] },
+): AggregatorResult {
+  const { selection, seconds, unscored } = options;
+  const { models, rounds, tests, folder } = run.state;
+  const untested = run.proposal.silos.filter((silo) => tests[silo] === undefined);
+  const missing = missingRounds(run, [...unscored, ...untested]);
+  const abandoned = folder.get<number>("abandoned");
+  return {
+    degraded: Object.keys(missing).length > 0,
+    missing,
+    rounds,
+    ...(abandoned === null ? {} : { abandoned }),
+    selection: { ...selection, split: "val", note: "optimistic" },
+    test: testResult(Object.fromEntries(Object.entries(tests).map(([silo, s]) => [silo, s.test!]))),
+    seconds,
+    bytes: run.bytes,
+    images: imagesOf(run),
+    model: `${folder.dir}/model.safetensors`,
+    sha256: models.get(selection.round)!,
+    last_sha256: models.get(rounds)!,
+    init: run.proposal.init,
+    run: run.id,
+    history: historyOf(run),
+  };
+}
+
+/**
+ * By invited silo the rounds that closed without its update, silos that never joined included; R + 1, after R rounds,
+ * stands for the closing phase. Silos that were there all along have no entry.
+ * @param unheard Silos that did not do their part in the closing phase.
+ */
+function missingRounds({ state, proposal }: Run, unheard: readonly string[]): Record<string, number[]> {
+  const missing: Record<string, number[]> = {};
+  for (const silo of proposal.silos) {
+    const rounds: number[] = [];
+    for (let round = 1; round <= state.rounds; round++) {
+      if (!state.counted(round).has(silo)) rounds.push(round);
+    }
+    if (unheard.includes(silo)) rounds.push(state.rounds + 1);
+    if (rounds.length > 0) missing[silo] = rounds;
+  }
+  return missing;
+}
+
+/** Trained: whole batches of counted updates. Scored: every film of every scores message. */
+function imagesOf(run: Run): { trained: number; scored: number } {
+  const { state } = run;
+  const { batch } = run.proposal.recipe;
+  let trained = 0, scored = 0;
+  for (const { row } of state.rows.slice(0, state.rounds)) {
+    for (const silo of state.counted(row.round).keys()) {
+      trained += stepsOf(row.silos[silo], { train: run.examples(silo), batch }).steps * batch;
+    }
+  }
+  for (const record of state.scores.values()) {
+    for (const { positives, negatives } of Object.values(record)) scored += positives + negatives;
+  }
+  for (const { test } of Object.values(state.tests)) scored += test!.images;
+  return { trained, scored };
+}
+
+function historyOf({ state }: Run): RoundResult[] {
+  return [...state.scores].map(([round, scores]) => {
+    const opened = state.rows[round - 1]?.opened, committed = state.committedAt(round);
+    const seconds = opened === undefined || committed === null ? null : committed - opened;
+    return roundResult(round, scores, seconds);
+  });
+}

@@ -1,0 +1,57 @@
+/** How long rounds have taken, and what that means for the rounds and the closing phase to come. */
+import { abandonAt, closingTime, MEMORY, recentMedian, type RowTiming } from "../maths/pace.ts";
+import type { Run } from "./run.ts";
+
+/** The last few rounds, oldest first; the last one ends now unless a row has followed it. */
+export function recentTimings({ state, proposal }: Run, now: number): RowTiming[] {
+  const { rows, scores } = state;
+  return rows.slice(-MEMORY).map(({ row, opened }) => {
+    const trained = Object.values(scores.get(row.round) ?? {}).map((s) => s.seconds?.train ?? null);
+    const known = trained.filter((seconds) => seconds !== null);
+    const [{ from, to }] = Object.values(row.silos);
+    return {
+      share: (to - from) / proposal.localEpochs,
+      wall: (rows[row.round]?.opened ?? now) - opened,
+      train: known.length === 0 ? null : Math.max(...known),
+    };
+  });
+}
+
+/** The median time of the rounds that are done, null before the first. */
+export function medianWall(run: Run): number | null {
+  const { current, rows, totals } = run.state;
+  const last = current === null ? rows.at(-1) : undefined;
+  return totals.medianWall(last === undefined ? null : run.now() - last.opened);
+}
+
+/** When an open row is abandoned so that the run ends within its budget, as the run counts time. */
+export function abandonTime(run: Run): number {
+  const { budget, state: { rows } } = run;
+  if (budget === null || rows.length === 0) return Infinity;
+  return rows[0].opened + abandonAt({ budget, closing: closingSeconds(run) });
+}
+
+/** Expected length of the closing phase from the silos' last few turns, seconds. */
+export function closingSeconds(run: Run): number {
+  const turns = run.roster.map((silo) => {
+    const { splits, stepsPerSecond } = run.state.joined.get(silo)!;
+    return {
+      val: splits.val.images,
+      test: splits.test.images,
+      score: recentMedian(recentSeconds(run, silo, "score")),
+      pull: recentMedian(recentSeconds(run, silo, "pull")),
+      stepsPerSecond,
+    };
+  });
+  return closingTime(turns, { batch: run.proposal.recipe.batch, budget: run.budget });
+}
+
+/** The last few times that a silo told for a part of its turn, newest first. */
+function recentSeconds({ state: { scores, rounds } }: Run, silo: string, part: "score" | "pull"): number[] {
+  const told: number[] = [];
+  for (let round = rounds + 1; round > 0 && told.length < MEMORY; round--) {
+    const seconds = scores.get(round)?.[silo]?.seconds?.[part];
+    if (seconds !== undefined) told.push(seconds);
+  }
+  return told;
+}

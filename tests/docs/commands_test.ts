@@ -1,0 +1,140 @@
+/** Every command in README and docs/ runs in a test: in the walk-through, or in the one that stands here beside it. */
+import { assert, assertEquals } from "@std/assert";
+import { COMMANDS } from "../../src/cli/options/commands.ts";
+import { readSection } from "../../src/cli/options/toml.ts";
+import { findCommand, parse } from "../../src/cli/options/parse.ts";
+import { blocks, commandLines, type Page, page, pages, prose, ROOT, WALKTHROUGH } from "../testing/pages.ts";
+
+/** The page that a test of its own compares with the table of options. */
+const GENERATED = "docs/commands.md";
+const TASK = "npx -y deno@2.9.3 task ";
+const TASKS = "tests/tools/dn_test.ts › every task of deno.json that dn.ts runs is one of its commands";
+
+/** A command beside the test that runs it, or what is behind it: file › name. */
+const TESTED: Record<string, string> = {
+  "./fedx prepare --images DIR --out shard-nih":
+    "tests/e2e/prepare_test.ts › prepare finds labels and lists in the NIH download",
+  "./fedx doctor": "tests/e2e/doctor_test.ts › doctor: a silo with everything in place passes every check",
+  "./fedx doctor --silo a --server https://$HUB --tls tls-a --shard shard-a":
+    "tests/e2e/doctor_test.ts › doctor: a silo with everything in place passes every check",
+  "./fedx init": "tests/cli/commands/init_test.ts › init adds the section that a file lacks",
+  "./fedx init --silo a": "tests/cli/commands/init_test.ts › init adds the section that a file lacks",
+  "./fedx aggregate": "tests/cli/options/toml_test.ts › settle: flags override the file",
+  "./fedx train --silo a": "tests/cli/options/toml_test.ts › readSection reads the file that init writes",
+  "./fedx aggregate --replay fedx-state/aggregator --state fedx-again --listen $HUB --tls tls-hub":
+    "tests/fed/aggregator/replay_test.ts › runAggregator with a recording runs its rows again",
+  "./fedx ca request b --role silo --out tls-b":
+    "tests/e2e/identity_test.ts › processes: request, sign and revoke",
+  "./fedx ca sign request-b.pem --name b --role silo --ca ca --out tls-b-signed":
+    "tests/e2e/identity_test.ts › processes: request, sign and revoke",
+  "./fedx ca revoke b --ca ca --tls tls-hub":
+    "tests/e2e/identity_test.ts › processes: request, sign and revoke",
+  "./fedx --version": "tests/e2e/onefile_test.ts › one file: six first starts at once",
+  "sh rebuild.sh":
+    "tests/long/bundle_test.ts › bundle: at most 60 MB; unpacked elsewhere, rebuild.sh builds the shim",
+  [`${TASK}demo`]: "tests/long/demo_test.ts › demo: one minute of README's first command",
+  [`${TASK}test`]: "tests/tools/side_by_side_test.ts › sideBySide: a batch that fails",
+  [`${TASK}test tests/attack`]: "tests/tools/side_by_side_test.ts › testFiles finds every test file once",
+  [`${TASK}compile`]: "tests/e2e/onefile_test.ts › one file: a run from films to scores",
+  [`${TASK}bundle`]: "tests/long/bundle_test.ts › bundle: at most 60 MB",
+  [`${TASK}build`]: "tests/e2e/onefile_test.ts › one file: a run from films to scores",
+  [`${TASK}fedx`]: "tests/e2e/walkthrough_test.ts › the walk-through of docs/getting-started.md runs",
+  [`${TASK}fedx --help`]: "tests/cli/options/help_test.ts › help shows every option",
+  "npx -y deno@2.9.3 run -A bench/start.ts":
+    "tests/bench/start_test.ts › bench/start.ts refuses what is not the one file",
+};
+for (const task of ["test:long", "ok", "fmt", "lint", "check", "check:cuda", "bench"]) {
+  TESTED[TASK + task] = TASKS;
+}
+for (
+  const bench of ["radiographs.ts --data DIR", "methods.ts --data DIR", "engine.ts", "round.ts", "memory.ts"]
+) {
+  TESTED[`${TASK}bench bench/${bench}`] = `tests/long/bench_test.ts › bench/${bench.split(" ")[0]} measures`;
+}
+
+/** What the walk-through's settings may be. */
+const SETTINGS: Record<string, string> = { HUB: "127.0.0.1:8443", SIZE: "128", ROUNDS: "10" };
+
+/** Code spans that are whole commands, as they would be typed. */
+function spans(page: Page): string[] {
+  const found = [...prose(page).matchAll(/`([^`]+)`/g)].map(([, text]) => text.replaceAll(/\s+/g, " "));
+  return found.filter((text) => /^(\.\/fedx |npx |sh )/.test(text));
+}
+
+/** A page's commands: those of its blocks of shell, and those in its sentences. */
+function commandsOf(page: Page): string[] {
+  const shell = blocks(page).filter(({ language }) => language === "sh");
+  return [...shell.flatMap(({ text }) => commandLines(text)), ...spans(page)];
+}
+
+/** The walk-through's own commands: a page that shows one of them shows the same words. */
+async function walked(): Promise<Set<string>> {
+  const named = blocks(await page(WALKTHROUGH)).filter(({ language, name }) =>
+    language === "sh" && name !== ""
+  );
+  return new Set(named.flatMap(({ text }) => commandLines(text)));
+}
+
+/** A page's commands that no test runs, and blocks that may hide some. */
+function untested(page: Page, walked: ReadonlySet<string>): string[] {
+  const runs = (command: string) => walked.has(command) || Object.hasOwn(TESTED, command);
+  const strange = blocks(page).filter(({ language, name }) =>
+    !["sh", "text", "toml"].includes(language) ||
+    (language === "sh" && name !== "" && page.path !== WALKTHROUGH)
+  );
+  return [
+    ...strange.map(({ language, name }) => `${page.path} has a block of ${language} ${name}`.trim()),
+    ...commandsOf(page).filter((command) => !runs(command)).map((command) => `${page.path}: ${command}`),
+  ];
+}
+
+Deno.test("every command in README and docs/ runs in a test, and every test that is named for one is there", async () => {
+  const own = await walked();
+  const written = (await pages()).filter(({ path }) => path !== GENERATED);
+  assertEquals(written.flatMap((one) => untested(one, own)), []);
+  const shown = written.flatMap(commandsOf);
+  assertEquals(
+    Object.keys(TESTED).filter((command) => !shown.includes(command)),
+    [],
+    "no page shows them any more",
+  );
+  for (const where of new Set(Object.values(TESTED))) {
+    const [file, name] = where.split(" › ");
+    assert((await Deno.readTextFile(`${ROOT}${file}`)).includes(name), `${file} has no test “${name}…”`);
+  }
+});
+
+Deno.test("a command that nothing runs is reported, in a block, in a sentence, and where a block may hide it", async () => {
+  const own = await walked();
+  const example = (text: string) => untested({ path: "docs/x.md", text }, own);
+  assertEquals(example("```sh\n./fedx train --silo z  # z\n```\n"), ["docs/x.md: ./fedx train --silo z"]);
+  assertEquals(example("Run `./fedx demo`, not `fedx demo`.\n"), ["docs/x.md: ./fedx demo"]);
+  assertEquals(example("```\n./fedx demo\n```\n"), ["docs/x.md has a block of"]);
+});
+
+Deno.test("README's start is the walk-through's, word for word", async () => {
+  const start = blocks(await page("README.md")).find(({ text }) => text.includes("./fedx train"))!;
+  const own = await walked();
+  const commands = commandLines(start.text);
+  assertEquals(commands.filter((line) => !own.has(line)), []);
+  assertEquals(commands.filter((line) => line.startsWith("./fedx")).length, 4);
+});
+
+Deno.test("every fedx command that a page shows parses", async () => {
+  const commands = (await pages()).flatMap(commandsOf).filter((command) => /^\.\/fedx \w/.test(command));
+  assert(commands.length > 20);
+  for (const command of commands) {
+    const [, ...words] = command.replaceAll(/\$(\w+)/g, (_, name) => SETTINGS[name]).split(" ");
+    const found = findCommand(words);
+    assert(found, command);
+    parse(found.name, found.rest);
+  }
+});
+
+Deno.test("every part of a fedx.toml that a page shows is read as it stands", async () => {
+  const shown = (await pages()).flatMap(blocks).filter(({ language }) => language === "toml");
+  assertEquals(shown.length, 1);
+  const file = { file: "/x/fedx.toml", text: shown[0].text };
+  const { accept } = readSection(file, { command: COMMANDS.train, silo: "a" });
+  assertEquals([accept?.maxRounds, accept?.minTrainPatients, accept?.recipes?.length], [100, 50, 2]);
+});

@@ -1,0 +1,63 @@
+/** The benches that docs/results.md names, each on the least work that it does. */
+import { assertEquals, assertMatch } from "@std/assert";
+import { fileURLToPath } from "node:url";
+import { HOSPITALS } from "../../src/data/phantom/phantom.ts";
+import { writePhantoms } from "../../src/data/phantom/files.ts";
+import { generator } from "../../src/cli/commands/demo/hospitals.ts";
+import { childFlags } from "../testing/child.ts";
+import { inFolder } from "../testing/folder.ts";
+import { pythonWithTorchvision } from "../testing/python.ts";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** Runs a bench to its end; it says first which CPU it ran on. */
+async function bench(name: string, args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--allow-all", ...await childFlags(), `${ROOT}bench/${name}`, ...args],
+    cwd: ROOT,
+    env: { DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
+    stdin: "null",
+  }).output();
+  const text = new TextDecoder().decode(stdout);
+  assertEquals(code, 0, new TextDecoder().decode(stderr));
+  assertMatch(text, /^measured on: /m);
+  return text;
+}
+
+/** Draws films into folders `silo-a` … `silo-c`; the options that name them. */
+async function drawData(dir: string): Promise<string[]> {
+  for (const [index, silo] of (["a", "b", "c"] as const).entries()) {
+    const options = { hospital: HOSPITALS[silo], size: 32, train: 96, val: 40, test: 40 };
+    await writePhantoms(`${dir}/silo-${silo}`, { ...options, random: generator(7, index) });
+  }
+  return ["--data", dir, "--out", `${dir}/out`, "--size", "32"];
+}
+
+Deno.test("bench/radiographs.ts measures a whole run on three folders of films", () =>
+  inFolder(async (dir) => {
+    const least = ["--budget", "20s", "--local", "0", "--init", "random"];
+    const text = await bench("radiographs.ts", [...await drawData(dir), ...least]);
+    assertMatch(text, /^stratified \S+$/m);
+  }));
+
+Deno.test("bench/methods.ts measures every method from every recipe and start", () =>
+  inFolder(async (dir) => {
+    const text = await bench("methods.ts", [...await drawData(dir), "--passes", "1", "--seeds", "1"]);
+    assertEquals(text.match(/^\| deck \| random \| /gm)?.length, 5);
+  }));
+
+Deno.test("bench/round.ts measures a round's time beside the disk's", async () => {
+  assertMatch(await bench("round.ts", ["2"]), /^wall +s: median [\d.]+/m);
+});
+
+Deno.test("bench/memory.ts measures the aggregator's peak with 4 and with 30 silos", async () => {
+  assertMatch(await bench("memory.ts", ["1", "small"]), /^growth: /m);
+});
+
+Deno.test({
+  name: "bench/engine.ts measures the engine beside PyTorch",
+  ignore: await pythonWithTorchvision().then((found) => found === null, () => true),
+  fn: async () => {
+    assertMatch(await bench("engine.ts", ["--batch", "2", "--size", "32"]), /^predict: PyTorch /m);
+  },
+});

@@ -1,0 +1,13 @@
+import { assert } from "@std/assert";
+import { assertShown } from "../testing/pages.ts";
+import { run } from "../testing/program.ts";
+import { inFolder } from "../testing/folder.ts";
+
+Deno.test("demo: one minute of README's first command ends with the table and the report", () =>
+  inFolder(async (cwd) => {
+    const { code, stdout, stderr } = await run(["demo", "--minutes", "1"], { cwd });
+    assert(code === 0, stderr);
+    assertShown(stdout, "hospital test films with a finding federated AUROC 95 % interval alone AUROC");
+    assertShown(stdout, "Report: fedx-demo/report.html");
+    assert((await Deno.readTextFile(`${cwd}/fedx-demo/report.html`)).includes("<svg "));
+  }));
