@@ -5,7 +5,6 @@ import { readVersion } from "../src/shim/libtorch/find.ts";
 import { compilerVersion } from "./compiler.ts";
 import { cudaHeaders, cudaOf } from "./cuda.ts";
 import { build, hash, hashOf, type OnProgress, OUT, ROOT, sourcesOf, type Unit } from "./objects.ts";
-import { exists } from "../src/files/exists.ts";
 
 /** Which libtorch to build against: `dir` holds lib/, include/ and version.py. */
 export interface NativeOptions {
