@@ -50,6 +50,10 @@ Deno.test("bench/round.ts measures a round's time beside the disk's", async () =
   assertMatch(await bench("round.ts", ["2"]), /^wall +s: median [\d.]+/m);
 });
 
+Deno.test("bench/rounds.ts measures late rounds beside early ones", async () => {
+  assertMatch(await bench("rounds.ts", ["20", "2"]), /^last \/ first: /m);
+});
+
 Deno.test("bench/memory.ts measures the aggregator's peak with 4 and with 30 silos", async () => {
   assertMatch(await bench("memory.ts", ["1", "small"]), /^growth: /m);
 });
