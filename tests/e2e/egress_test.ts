@@ -7,8 +7,7 @@ import { MIN_CELL } from "../../src/fed/maths/histogram.ts";
 import { freePort } from "../testing/free_port.ts";
 import { fileFolder } from "../testing/folder.ts";
 import { commandOf } from "./federation.ts";
-import { SILOS } from "../testing/hospitals.ts";
-import { listenIn, logitsOf } from "./listen_in.ts";
+import { HEARD, listenIn, logitsOf } from "./listen_in.ts";
 import {
   FRAME,
   frameBytes,
@@ -39,7 +38,7 @@ Deno.test("train: every byte that leaves a silo in a full run belongs to a messa
 
 Deno.test("train: what leaves about the shard is its digest and counts", async () => {
   const { heard } = await heardRun();
-  for (const silo of SILOS) {
+  for (const silo of HEARD) {
     const { digest, counts, size, kernel, fit, labelRule } =
       (await Shard.open(`${dir}/shard-${silo}`)).manifest;
     const [{ build, stepsPerSecond, ...registration }] = heard[silo].said.joins;
@@ -52,7 +51,7 @@ Deno.test("train: what leaves about the shard is its digest and counts", async (
 
 Deno.test("train: the frames of each round are the silo's staged update and nothing else", async () => {
   const { federation, heard } = await heardRun();
-  for (const silo of SILOS) {
+  for (const silo of HEARD) {
     const events = await readEvents(`${federation.state(silo)}/events.jsonl`);
     const written = events.flatMap((event) => event.type === "update_written" ? [event.sha256] : []);
     const { updates } = heard[silo].said;
@@ -72,7 +71,7 @@ function cell(films: { bin: number; label: number; patient: number }[], label: n
 
 Deno.test("train: no class cell of a closing histogram holds fewer than 5 patients, counted again from shard and model", async () => {
   const { federation, heard } = await heardRun();
-  for (const silo of SILOS) {
+  for (const silo of HEARD) {
     const shard = await Shard.open(`${dir}/shard-${silo}`);
     const model = `${federation.state(silo)}/model.safetensors`;
     const logits = await logitsOf(`shard-${silo}`, { dir, model, out: `scores-${silo}.csv` });
@@ -116,7 +115,7 @@ async function secretsOf(silo: string): Promise<string[]> {
 
 Deno.test("train: no patient id, file name or path leaves, and no list but the three of the histogram", async () => {
   const { heard } = await heardRun();
-  for (const silo of SILOS) {
+  for (const silo of HEARD) {
     const secrets = (await secretsOf(silo)).map((secret) => secret.toLowerCase());
     const { texts } = heard[silo].said;
     for (const text of texts) {

@@ -3,13 +3,13 @@ import { SILOS } from "../testing/hospitals.ts";
 import { type Finished, objectOf, type Running, start } from "../testing/program.ts";
 import { freePort } from "../testing/free_port.ts";
 
-/** Three rounds of four steps unless said otherwise. */
+/** Two rounds of four steps unless said otherwise. */
 export interface FederationOptions {
   /** The folder that `makeHospitals` filled. */
   dir: string;
   /** Of the folder of its states. */
   name: string;
-  /** @default 3 */
+  /** @default 2 */
   rounds?: number;
   /** @default 0 */
   seed?: number;
@@ -63,7 +63,7 @@ export class Federation {
   }
 
   #args(role: string): string[] {
-    const { seed = 0, rounds = 3, flags = ["--batch", "8"], doors = {} } = this.options;
+    const { seed = 0, rounds = 2, flags = ["--batch", "8"], doors = {} } = this.options;
     return commandOf(role, {
       port: doors[role] ?? this.#port,
       state: this.state(role),

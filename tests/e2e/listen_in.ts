@@ -1,20 +1,23 @@
-/** A whole run of the program's processes with a proxy before each silo, and everything that the silos said. */
+/** A whole run of the program's processes with a proxy before two of the silos, and everything that these two said. */
 import { assertEquals } from "@std/assert";
 import { loadModel, saveModel } from "../../src/model/weights/model_file.ts";
 import { issue } from "../../src/fed/pki/ca.ts";
 import { freePort } from "../testing/free_port.ts";
 import { Federation } from "./federation.ts";
-import { makeHospitals, SILOS } from "../testing/hospitals.ts";
+import { makeHospitals } from "../testing/hospitals.ts";
 import { type Http2Request, readRequests } from "../testing/http2_requests.ts";
 import { runJson } from "../testing/program.ts";
 import { type Said, sortSaid } from "./leaving.ts";
 import { type Transcript, Wiretap } from "./wiretap.ts";
 
-/** Three proxies, one with each silo's key. */
+/** The silos that have a proxy: the one that waits most, and the slow one. */
+export const HEARD = ["a", "c"] as const;
+
+/** Proxies, each with its silo's key. */
 async function openTaps(dir: string, port: number): Promise<Record<string, Wiretap>> {
   await issue({ name: "proxy", role: "aggregator", ca: `${dir}/ca`, out: `${dir}/tls-proxy` });
   const taps: Record<string, Wiretap> = {};
-  for (const silo of SILOS) {
+  for (const silo of HEARD) {
     taps[silo] = await Wiretap.open({ server: `${dir}/tls-proxy`, client: `${dir}/tls-${silo}`, port });
   }
   return taps;
@@ -70,13 +73,13 @@ export async function listenIn(
   const port = freePort();
   const taps = await openTaps(dir, port);
   try {
-    const doors = Object.fromEntries(SILOS.map((silo) => [silo, taps[silo].port]));
-    const faults = { c: ["delay:900"] };
+    const doors = Object.fromEntries(HEARD.map((silo) => [silo, taps[silo].port]));
+    const faults = { c: ["delay:400"] };
     const flags = ["--batch", "8", "--lr", "1e-6", "--init", "init.safetensors"];
     const federation = new Federation({ dir, name: "run", rounds, port, doors, faults, flags });
     await federation.run();
     const heard: Record<string, Heard> = {};
-    for (const silo of SILOS) {
+    for (const silo of HEARD) {
       const [transcript, ...more] = taps[silo].transcripts;
       assertEquals(more, []);
       const authority = `127.0.0.1:${taps[silo].port}`;

@@ -57,7 +57,7 @@ async function appears(path: string, child: Deno.ChildProcess): Promise<void> {
   }
 }
 
-Deno.test("one file: six first starts at once name the parts, and --version starts no python3", () =>
+Deno.test("one file: two first starts at once name the parts, and --version starts no python3", () =>
   inFolder(async (folder) => {
     const { fedx, env } = await install(folder);
     await Deno.mkdir(`${folder}/bin`);
@@ -65,7 +65,7 @@ Deno.test("one file: six first starts at once name the parts, and --version star
     await Deno.writeTextFile(`${folder}/bin/python3`, python, { mode: 0o755 });
     const watched = { ...env, PATH: `${folder}/bin:/usr/bin:/bin` };
     const start = () => json(spawn({ fedx, cwd: folder }, ["--version", "--json"], watched));
-    for (const parts of await Promise.all(Array.from({ length: 6 }, start))) {
+    for (const parts of await Promise.all([start(), start()])) {
       assertMatch(String(parts.build), /^[0-9a-f]{16}$/);
       assertEquals((parts.shims as { file: string }[]).map(({ file }) => file), ["libfedx-cpu.so"]);
       assertEquals([parts.deno, parts.libtorch], [Deno.version.deno, null]);

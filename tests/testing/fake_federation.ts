@@ -8,6 +8,8 @@ import { DatabaseSync } from "node:sqlite";
 import { initCa, issue } from "../../src/fed/pki/ca.ts";
 import { runAggregator } from "../../src/fed/aggregator/aggregator.ts";
 import type { FedEvent } from "../../src/fed/protocol/event.ts";
+import type { FaultPoint } from "../../src/fed/protocol/fault_point.ts";
+import type { Clock } from "../../src/fed/state/run_clock.ts";
 import type { Proposal } from "../../src/fed/protocol/messages.ts";
 import { readRecording } from "../../src/fed/aggregator/replay.ts";
 import type { AggregatorResult, SiloResult } from "../../src/fed/training/result.ts";
@@ -15,7 +17,6 @@ import { runSilo } from "../../src/fed/silo/silo.ts";
 import { digest } from "../../src/files/digest.ts";
 import { preprocessingOf } from "../../src/model/weights/model_file.ts";
 import { preset } from "../../src/model/recipe.ts";
-import type { RoundClock } from "./round_clock.ts";
 import { inFolder } from "./folder.ts";
 import { freePort } from "./free_port.ts";
 import { FakeTrainer, FULL, startVector, TINY } from "./fake_trainer.ts";
@@ -77,6 +78,8 @@ export interface RoleSpec {
   maxShare?: number;
   /** Seconds after which a silent silo counts as lost; with it a silo's heart beats five times in them. */
   silence?: number;
+  /** Seconds between a silo's heartbeats. @default as the silence has it */
+  heartbeat?: number;
   /** Fault point, or `event:TYPE`, at which the process kills itself, and at which passing of it (from 1). */
   kill?: { point: string; nth: number };
   proposal?: Partial<Proposal>;
@@ -114,27 +117,30 @@ export async function runRole(
     broken?: boolean;
     wait?: number;
     ready?: () => Promise<void>;
-    /** Called at every fault point; what it throws ends the role there. */
-    onFault?: (name: string) => void;
+    /** Awaited at every fault point; what it throws ends the role there. */
+    onFault?: FaultPoint;
     skips?: (step: number) => boolean;
     onScore?: (split: "train" | "val" | "test") => void;
-    /** The aggregator's. */
-    clock?: RoundClock;
+    /** The aggregator's; one that listens is told what the aggregator tells. */
+    clock?: Clock & { hear?(event: FedEvent): void };
   } = {},
 ) {
   const layout = spec.full ? FULL : TINY;
   const start = startVector(layout);
   let passed = 0;
-  const faultPoint = (name: string) => {
-    options.onFault?.(name);
+  const dieAt = (name: string) => {
     if (name !== spec.kill?.point || ++passed !== spec.kill.nth) return;
     console.log(`killed at ${name}`);
     Deno.kill(Deno.pid, "SIGKILL");
   };
+  const faultPoint = async (name: string) => {
+    await options.onFault?.(name);
+    dieAt(name);
+  };
   const onEvent = (event: FedEvent) => {
     options.onEvent?.(event);
-    options.clock?.hear(event);
-    faultPoint(`event:${event.type}`);
+    options.clock?.hear?.(event);
+    dieAt(`event:${event.type}`);
   };
   const common = {
     tls: `${spec.dir}/tls-${spec.role}`,
@@ -158,7 +164,7 @@ export async function runRole(
     silo: spec.role,
     server: new URL(`https://127.0.0.1:${spec.port}`),
     wait: options.wait ?? 30,
-    heartbeat: spec.silence === undefined ? undefined : spec.silence / 5,
+    heartbeat: spec.heartbeat ?? (spec.silence === undefined ? undefined : spec.silence / 5),
     ready: options.ready,
     trainer: () =>
       Promise.resolve(
@@ -178,7 +184,7 @@ export async function runRole(
 export async function runFederation(
   spec: Omit<RoleSpec, "role" | "port">,
   changes: Record<string, Partial<RoleSpec>> = {},
-  options: { clock?: RoundClock } = {},
+  options: { clock?: Clock & { hear?(event: FedEvent): void } } = {},
 ): Promise<{ result: AggregatorResult; silos: SiloResult[]; events: FedEvent[] }> {
   const port = freePort();
   const events: FedEvent[] = [];

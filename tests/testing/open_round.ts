@@ -15,31 +15,20 @@ import {
 } from "../../src/fed/protocol/messages.ts";
 import { openRound } from "../../src/fed/aggregator/open_round.ts";
 import { Run, type RunOptions } from "../../src/fed/aggregator/run.ts";
-import { type Clock, MACHINE } from "../../src/fed/state/run_clock.ts";
 import { type Handler, splitPath, type WireAnswer } from "../../src/fed/wire/exchange.ts";
 import { fingerprint } from "../../src/model/layout.ts";
 import { inFolder } from "./folder.ts";
 import { proposalOf } from "./fake_federation.ts";
 import { FakeTrainer, startVector, TINY } from "./fake_trainer.ts";
+import { StillClock } from "./still_clock.ts";
 
 export const BYTES = TINY.length * 4;
-
-/** This machine's clock, which a test may move on. */
-export class MovedClock implements Clock {
-  #ahead = 0;
-  readonly wall = MACHINE.wall;
-  monotonic = () => MACHINE.monotonic() + this.#ahead;
-
-  pass(seconds: number): void {
-    this.#ahead += seconds;
-  }
-}
 
 export interface Bench {
   run: Run;
   state: AggregatorState;
   /** The run's. */
-  clock: MovedClock;
+  clock: StillClock;
   handler: Handler;
   dir: string;
   events: FedEvent[];
@@ -86,7 +75,7 @@ export async function openBench(
   }
   const events: FedEvent[] = [];
   const hook: Bench["hook"] = { at: () => {} };
-  const clock = new MovedClock();
+  const clock = new StillClock();
   const run = new Run(state, {
     ...options,
     layout: TINY,

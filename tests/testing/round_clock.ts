@@ -11,6 +11,7 @@ export class RoundClock implements Clock {
   #rounds = 0;
   #since: number | null = null;
   readonly wall = () => this.monotonic();
+  readonly alarm = MACHINE.alarm;
   readonly monotonic = () =>
     START + this.#rounds + (this.#since === null ? 0 : MACHINE.monotonic() - this.#since);
 

@@ -95,10 +95,10 @@ export async function runAggregator(options: AggregatorOptions): Promise<Aggrega
   onEvent({ type: "listening", host: options.listen.host, port: server.port, run: run.id });
   onEvent({ type: "proposal", proposal: run.proposal });
   if (resumed) onEvent({ type: "resumed", run: run.id, state: run.phase, round: run.view().round });
-  const watch = setInterval(() => {
+  const endWatch = run.every(silence / LOOKS, () => {
     run.attendance.findLost();
     run.storeTime();
-  }, silence * 1000 / LOOKS);
+  });
   try {
     const result = finished ?? await runRounds(run, options.signal);
     await serveFinished(run, result, options.signal);
@@ -108,7 +108,7 @@ export async function runAggregator(options: AggregatorOptions): Promise<Aggrega
     if (error instanceof ProtocolError) await fail(run, error, options.signal);
     throw error;
   } finally {
-    clearInterval(watch);
+    endWatch();
   }
 }
 

@@ -1,4 +1,5 @@
 /** Waiting for a run to change, with a deadline by the run's own clock. */
+import type { RunClock } from "../state/run_clock.ts";
 
 export interface WaitOptions {
   /** As the run counts time. @default Infinity */
@@ -8,12 +9,12 @@ export interface WaitOptions {
 
 /** Wakes whoever waits. */
 export class Changes {
-  readonly #now: () => number;
+  readonly #clock: Pick<RunClock, "now" | "alarm">;
   #next = Promise.withResolvers<void>();
 
-  /** @param now the run's clock, seconds */
-  constructor(now: () => number) {
-    this.#now = now;
+  /** @param clock the run's */
+  constructor(clock: Pick<RunClock, "now" | "alarm">) {
+    this.#clock = clock;
   }
 
   /** Wakes everyone that waits. */
@@ -36,20 +37,14 @@ export class Changes {
       for (;;) {
         signal?.throwIfAborted();
         if (ready()) return true;
-        const left = deadline - this.#now();
+        const left = deadline - this.#clock.now();
         if (left <= 0) return false;
-        const timer = alarm(left);
-        await Promise.race([this.#next.promise, stopped.promise, timer.rung]).finally(timer.cancel);
+        const { promise: rung, resolve: ring } = Promise.withResolvers<void>();
+        const cancel = this.#clock.alarm(left, ring);
+        await Promise.race([this.#next.promise, stopped.promise, rung]).finally(cancel);
       }
     } finally {
       signal?.removeEventListener("abort", stop);
     }
   }
-}
-
-/** Resolves `rung` after so many seconds, or earlier: setTimeout counts in a signed 32-bit number of milliseconds. */
-function alarm(seconds: number): { rung: Promise<void>; cancel: () => void } {
-  const { promise: rung, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, Math.min(Math.ceil(seconds * 1000), 2 ** 31 - 1));
-  return { rung, cancel: () => clearTimeout(timer) };
 }

@@ -64,7 +64,7 @@ export class Run {
   readonly attendance: Attendance;
   readonly #state: AggregatorState;
   readonly #clock: RunClock;
-  readonly #changes = new Changes(() => this.now());
+  readonly #changes: Changes;
   readonly #fetched: Set<string>;
   #phase: RunState = "joining";
   #message: string | undefined;
@@ -84,6 +84,7 @@ export class Run {
     this.maxShare = options.maxShare ?? maxShareOf(this.proposal);
     this.recording = state.recording;
     this.#clock = new RunClock(state.folder.get("clock"), { longest: this.budget, clock: options.clock });
+    this.#changes = new Changes(this.#clock);
     this.resumed = state.rows.length === 0 ? 0 : this.now();
     this.#planId = state.plan && planId(state.plan);
     this.#selected = state.folder.get("selected");
@@ -275,6 +276,11 @@ export class Run {
   /** Stores the time every few seconds, so that a restart goes on from there: to be called more often than that. */
   storeTime(): void {
     this.#clock.keep((moment) => this.state.folder.set("clock", moment));
+  }
+
+  /** Calls `ring` every so many seconds by the run's clock; returns what ends that. */
+  every(seconds: number, ring: () => void): () => void {
+    return this.#clock.every(seconds, ring);
   }
 
   /** Wakes everyone that waits. */

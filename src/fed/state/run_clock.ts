@@ -12,12 +12,21 @@ export interface Clock {
   wall(): number;
   /** Seconds since some moment of this process. */
   monotonic(): number;
+  /** Calls `ring` once so many seconds have passed, or earlier; returns what calls it off. */
+  alarm(seconds: number, ring: () => void): () => void;
 }
+
+/** The longest that setTimeout waits, milliseconds: it counts in a signed 32-bit number. */
+const LONGEST = 2 ** 31 - 1;
 
 /** This machine's. */
 export const MACHINE: Clock = {
   wall: () => Date.now() / 1000,
   monotonic: () => performance.now() / 1000,
+  alarm: (seconds, ring) => {
+    const timer = setTimeout(ring, Math.min(Math.ceil(seconds * 1000), LONGEST));
+    return () => clearTimeout(timer);
+  },
 };
 
 /** One moment, for the next process: what the run's clock said, and what the wall clock did. */
@@ -52,6 +61,18 @@ export class RunClock {
 
   now(): number {
     return this.#offset + this.#clock.monotonic();
+  }
+
+  /** As the clock's own `alarm`. */
+  alarm(seconds: number, ring: () => void): () => void {
+    return this.#clock.alarm(seconds, ring);
+  }
+
+  /** Calls `ring` every so many seconds; returns what ends that. */
+  every(seconds: number, ring: () => void): () => void {
+    const again = () => this.alarm(seconds, () => (ring(), cancel = again()));
+    let cancel = again();
+    return () => cancel();
   }
 
   /**

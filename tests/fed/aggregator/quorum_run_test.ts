@@ -1,19 +1,24 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+/** Runs in which silos come late, are late or go away; time passes when the test says so. */
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
 import type { FedEvent } from "../../../src/fed/protocol/event.ts";
+import type { FaultPoint } from "../../../src/fed/protocol/fault_point.ts";
 import type { AggregatorResult, SiloResult } from "../../../src/fed/training/result.ts";
 import { freePort } from "../../testing/free_port.ts";
 import { type RoleSpec, runRole, withFederation } from "../../testing/fake_federation.ts";
+import { StillClock } from "../../testing/still_clock.ts";
 
 type EventOf<T extends FedEvent["type"]> = Extract<FedEvent, { type: T }>;
 
-/** A run whose roles the test starts and stops one by one. */
+/** A run whose roles the test starts and stops one by one, under a clock that it moves. */
 class Federation {
   readonly spec: Omit<RoleSpec, "role">;
+  readonly clock = new StillClock();
   readonly events: FedEvent[] = [];
   readonly #watches: (() => void)[] = [];
 
   constructor(dir: string, changes: Partial<RoleSpec>) {
-    this.spec = { dir, port: freePort(), ...changes };
+    this.spec = { dir, port: freePort(), heartbeat: 0.05, ...changes };
   }
 
   hub(options: { signal?: AbortSignal } = {}): Promise<AggregatorResult> {
@@ -21,14 +26,30 @@ class Federation {
       this.events.push(event);
       for (const look of [...this.#watches]) look();
     };
-    return runRole({ ...this.spec, role: "aggregator" }, { ...options, onEvent }) as Promise<
+    const { clock } = this;
+    return runRole({ ...this.spec, role: "aggregator" }, { clock, ...options, onEvent }) as Promise<
       AggregatorResult
     >;
   }
 
-  silo(role: string, options: Partial<RoleSpec> & { signal?: AbortSignal } = {}): Promise<SiloResult> {
-    const { signal, ...changes } = options;
-    return runRole({ ...this.spec, ...changes, role }, { signal }) as Promise<SiloResult>;
+  silo(
+    role: string,
+    options: Partial<RoleSpec> & { signal?: AbortSignal; onFault?: FaultPoint } = {},
+  ): Promise<SiloResult> {
+    const { signal, onFault, ...changes } = options;
+    return runRole({ ...this.spec, ...changes, role }, { signal, onFault }) as Promise<SiloResult>;
+  }
+
+  /** For `onFault`: the silo begins its nth turn once the aggregator has told something. */
+  turnAfter<T extends FedEvent["type"]>(
+    nth: number,
+    type: T,
+    where?: (event: EventOf<T>) => boolean,
+  ): FaultPoint {
+    let turn = 0;
+    return async (name) => {
+      if (name === "training" && ++turn === nth) await this.when(type, where);
+    };
   }
 
   of<T extends FedEvent["type"]>(type: T): EventOf<T>[] {
@@ -43,6 +64,19 @@ class Federation {
       look();
     });
   }
+
+  /** Resolves once these silos' updates of a round count. */
+  async counted(round: number, silos: string): Promise<void> {
+    for (const silo of silos) await this.when("update_counted", (e) => e.silo === silo && e.round === round);
+  }
+
+  /** Lets a silo that has gone be lost: time passes in which the others say something. */
+  async lose(silo: string): Promise<void> {
+    while (!this.of("lost").some((event) => event.silo === silo)) {
+      this.clock.pass(15);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+  }
 }
 
 const gone = () => new Error("gone");
@@ -55,8 +89,11 @@ Deno.test("without one who never joins: the model of the others alone, bit for b
     [alone] = await Promise.all([run.hub(), run.silo("a"), run.silo("b")]);
   });
   await withFederation(async (dir) => {
-    const run = new Federation(dir, { rounds: 3, proposal: { quorum: 2, joinTimeout: 4 } });
-    const [result] = await Promise.all([run.hub(), run.silo("a"), run.silo("b")]);
+    const run = new Federation(dir, { rounds: 3, proposal: { quorum: 2, joinTimeout: 600 } });
+    const roles = [run.hub(), run.silo("a"), run.silo("b")] as const;
+    for (const silo of "ab") await run.when("joined", (event) => event.silo === silo);
+    run.clock.pass(600);
+    const [result] = await Promise.all(roles);
     assertEquals([result.sha256, result.last_sha256], [alone!.sha256, alone!.last_sha256]);
     assertEquals(Object.entries(result).slice(0, 2), [["degraded", true], ["missing", { c: [1, 2, 3, 4] }]]);
     assertEquals(run.of("plan")[0].plan.roster, ["a", "b"]);
@@ -70,29 +107,33 @@ Deno.test("without one who never joins: the model of the others alone, bit for b
 
 Deno.test("one that comes after the plan uses it unchanged and enters the next row at its own first step", () =>
   withFederation(async (dir) => {
-    const run = new Federation(dir, { rounds: 6, proposal: { quorum: 2, joinTimeout: 4 } });
-    const hub = run.hub();
-    const early = ["a", "b"].map((role) => run.silo(role, { delay: 0.2 }));
+    const run = new Federation(dir, { rounds: 4, proposal: { quorum: 2, joinTimeout: 600 } });
+    // a takes its second turn once c is there.
+    const onFault = run.turnAfter(2, "joined", ({ silo }) => silo === "c");
+    const roles = [run.hub(), run.silo("a", { onFault }), run.silo("b")] as const;
+    for (const silo of "ab") await run.when("joined", (event) => event.silo === silo);
+    run.clock.pass(600);
     await run.when("committed");
-    const [result, late] = await Promise.all([hub, run.silo("c"), ...early]);
-    const rows = run.of("row").map(({ row }) => row);
-    const first = rows.find(({ roster }) => roster.includes("c"))!;
-    assert(first.round > 1, `round ${first.round}`);
-    assertEquals(first.silos.c.from, 0);
+    const [late, [result]] = await Promise.all([run.silo("c"), Promise.all(roles)]);
+    const first = run.of("row").map(({ row }) => row).find(({ roster }) => roster.includes("c"))!;
+    assertEquals([first.round, first.silos.c.from], [3, 0]);
     assertEquals([run.of("plan").length, run.of("plan")[0].plan.roster], [1, ["a", "b"]]);
-    const missed = Array.from({ length: first.round - 1 }, (_, k) => k + 1);
-    assertEquals([result.degraded, result.missing], [true, { c: missed }]);
-    assertEquals(late.rounds, 6 - missed.length);
+    assertEquals([result.degraded, result.missing], [true, { c: [1, 2] }]);
+    assertEquals(late.rounds, 2);
     assertEquals(Object.keys(result.test.silos), ["a", "b", "c"]);
     assertEquals(late.sha256, result.sha256);
   }));
 
 Deno.test("a late update counts no more: the row closes at its timeout, the silo goes on and keeps its place", () =>
   withFederation(async (dir) => {
-    const run = new Federation(dir, { rounds: 3, proposal: { quorum: 2, roundTimeout: 4 } });
+    const run = new Federation(dir, { rounds: 3, proposal: { quorum: 2, roundTimeout: 600 } });
     // From its second turn on c trains until its round is over.
-    const c = run.silo("c", { stuckFrom: 3 });
-    const [result, , , stuck] = await Promise.all([run.hub(), run.silo("a"), run.silo("b"), c]);
+    const roles = [run.hub(), run.silo("a"), run.silo("b"), run.silo("c", { stuckFrom: 3 })] as const;
+    for (const round of [2, 3]) {
+      await run.counted(round, "ab");
+      run.clock.pass(600);
+    }
+    const [result, , , stuck] = await Promise.all(roles);
     assertEquals([result.degraded, result.missing], [true, { c: [2, 3] }]);
     assertEquals(run.of("late").map(({ silo, round }) => [silo, round]), [["c", 2], ["c", 3]]);
     const passes = run.of("row").map(({ row: { silos } }) => [silos.a.from, silos.c.from]);
@@ -103,42 +144,43 @@ Deno.test("a late update counts no more: the row closes at its timeout, the silo
 
 Deno.test("a lost one is waited for no longer, drops out of later rows and enters one once it is heard", () =>
   withFederation(async (dir) => {
-    const run = new Federation(dir, { rounds: 12, silence: 2, proposal: { quorum: 2 } });
+    const run = new Federation(dir, { rounds: 4, proposal: { quorum: 2 } });
     const leave = new AbortController();
-    const hub = run.hub();
-    const others = ["a", "b"].map((role) => run.silo(role, { delay: 0.15 }));
+    const a = run.silo("a", { onFault: run.turnAfter(3, "returned") });
+    const roles = [run.hub(), a, run.silo("b")] as const;
     const c = run.silo("c", { signal: leave.signal }).catch(failure);
     await run.when("committed");
     leave.abort(gone());
-    await run.when("row", ({ row }) => !row.roster.includes("c"));
-    const [result, back] = await Promise.all([hub, run.silo("c"), ...others, c]);
-    assertEquals(run.of("lost").map(({ silo, reason }) => [silo, reason]), [["c", "silent for 2 s"]]);
+    await c;
+    await run.lose("c");
+    await run.when("row", ({ row }) => row.round === 3);
+    const [back, [result]] = await Promise.all([run.silo("c"), Promise.all(roles)]);
+    assertEquals(run.of("lost").map(({ silo, reason }) => [silo, reason]), [["c", "silent for 60 s"]]);
     assertEquals(run.of("returned").map(({ silo }) => silo), ["c"]);
-    const without = run.of("row").filter(({ row }) => !row.roster.includes("c")).map(({ row }) => row.round);
-    const with_ = run.of("row").at(-1)!.row.roster;
-    assertEquals(with_, ["a", "b", "c"]);
+    const rosters = run.of("row").map(({ row }) => row.roster.join(""));
+    assertEquals(rosters, ["abc", "abc", "ab", "abc"]);
     // The row that was open when it left counts as missed as well.
-    assertEquals(result.missing, { c: [without[0] - 1, ...without] });
+    assertEquals(result.missing, { c: [2, 3] });
     assertEquals(back.sha256, result.sha256);
   }));
 
 Deno.test("below the quorum the same row opens again: what counted stays counted, and one that is back ends it", () =>
   withFederation(async (dir) => {
-    const proposal = { quorum: 2, roundTimeout: 4, joinTimeout: 60 };
-    const run = new Federation(dir, { rounds: 2, silence: 2, proposal });
+    const proposal = { quorum: 2, roundTimeout: 600, joinTimeout: 6000 };
+    const run = new Federation(dir, { rounds: 2, proposal });
     const leave = new AbortController();
-    const hub = run.hub();
-    const a = run.silo("a");
+    const roles = [run.hub(), run.silo("a")] as const;
     const others = ["b", "c"].map((role) =>
       run.silo(role, { signal: leave.signal, stuckFrom: 3 }).catch(failure)
     );
-    await run.when("update_counted", ({ silo, round }) => silo === "a" && round === 2);
+    await run.counted(2, "a");
     leave.abort(gone());
     await Promise.all(others);
+    run.clock.pass(600);
     await run.when("reopened");
     assertEquals(run.of("reopened")[0].missing, ["b", "c"]);
-    await run.when("lost", ({ silo }) => silo === "c");
-    const [result] = await Promise.all([hub, a, run.silo("b")]);
+    await run.lose("c");
+    const [[result]] = await Promise.all([Promise.all(roles), run.silo("b")]);
     assertEquals(result.missing, { c: [2, 3] });
     assertEquals(run.of("row").map(({ row }) => row.round), [1, 2]);
     const counted = run.of("update_counted").filter(({ round }) => round === 2).map(({ silo }) => silo);
@@ -147,34 +189,42 @@ Deno.test("below the quorum the same row opens again: what counted stays counted
 
 Deno.test("below the quorum until the join timeout: the run fails, names the absent and keeps the best model", () =>
   withFederation(async (dir) => {
-    const run = new Federation(dir, { rounds: 3, proposal: { quorum: 2, roundTimeout: 3, joinTimeout: 10 } });
+    const run = new Federation(dir, {
+      rounds: 3,
+      proposal: { quorum: 2, roundTimeout: 300, joinTimeout: 1000 },
+    });
     const leave = new AbortController();
     const hub = run.hub().catch(failure);
-    const a = run.silo("a").catch(failure);
+    const a = assertRejects(() => run.silo("a"), ProtocolError);
     const others = ["b", "c"].map((role) =>
       run.silo(role, { signal: leave.signal, stuckFrom: 3 }).catch(failure)
     );
-    await run.when("update_counted", ({ silo, round }) => silo === "a" && round === 2);
+    await run.counted(2, "a");
     leave.abort(gone());
-    const error = await hub as Error & { code: string };
+    await Promise.all(others);
+    for (const count of [1, 2]) {
+      run.clock.pass(300);
+      await run.when("reopened", () => run.of("reopened").length === count);
+    }
+    run.clock.pass(1000);
+    const error = await hub as ProtocolError;
     assertEquals(error.code, "round_timeout");
     assertStringIncludes(error.message, "2 of a, b, c in round 2, got none from b, c");
     assert((await Deno.stat(`${dir}/state-aggregator/model.safetensors`)).size > 0);
-    assertEquals((await a as unknown as { code: string }).code, "run_failed");
-    await Promise.all(others);
-    assert(run.of("reopened").length >= 2);
+    assertEquals((await a).code, "run_failed");
   }));
 
 Deno.test("one lost in the closing phase is left out: of the models those count that all of the last row scored", () =>
   withFederation(async (dir) => {
-    const run = new Federation(dir, { rounds: 2, silence: 1.5, proposal: { quorum: 2 } });
+    const run = new Federation(dir, { rounds: 2, proposal: { quorum: 2 } });
     const leave = new AbortController();
-    const hub = run.hub();
-    const others = ["a", "b"].map((role) => run.silo(role));
+    const roles = [run.hub(), run.silo("a"), run.silo("b")] as const;
     const c = run.silo("c", { signal: leave.signal }).catch(failure);
-    await run.when("update_counted", ({ silo, round }) => silo === "c" && round === 2);
+    await run.counted(2, "c");
     leave.abort(gone());
-    const [result] = await Promise.all([hub, ...others, c]);
+    await c;
+    await run.lose("c");
+    const [result] = await Promise.all(roles);
     assertEquals([result.degraded, result.missing], [true, { c: [3] }]);
     assert(result.selection.round < 2, `round ${result.selection.round}`);
     assertEquals(Object.keys(result.test.silos), ["a", "b"]);
@@ -182,35 +232,40 @@ Deno.test("one lost in the closing phase is left out: of the models those count 
 
 Deno.test("a budget ends a row that has a quorum by closing it, not by abandoning it", () =>
   withFederation(async (dir) => {
-    const budget = 12;
-    const run = new Federation(dir, { proposal: { rounds: null, budget, quorum: 2 } });
-    const silos = [run.silo("a"), run.silo("b"), run.silo("c", { stuckFrom: 6 })];
-    const [result] = await Promise.all([run.hub(), ...silos]);
+    const budget = 600;
+    const run = new Federation(dir, { proposal: { rounds: null, budget, roundTimeout: null, quorum: 2 } });
+    const roles = [run.hub(), run.silo("a"), run.silo("b"), run.silo("c", { stuckFrom: 3 })] as const;
+    await run.counted(2, "ab");
+    run.clock.pass(budget - 100);
+    while (run.of("degraded").length === 0) {
+      run.clock.pass(10);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    const [result] = await Promise.all(roles);
     assertEquals(result.abandoned, undefined);
-    assertEquals(result.missing, { c: [result.rounds] });
-    // On a busy machine closing takes longer; the row's own time-out would come after an hour.
-    assert(result.seconds <= 5 * budget, `${result.seconds} s`);
+    assertEquals([result.rounds, result.missing], [2, { c: [2] }]);
+    assert(result.seconds <= budget, `${result.seconds} s`);
   }));
 
 Deno.test("a restarted aggregator leaves out whom the last row left out, and takes it in again when it comes", () =>
   withFederation(async (dir) => {
-    const run = new Federation(dir, { rounds: 14, silence: 2, proposal: { quorum: 2 } });
+    const run = new Federation(dir, { rounds: 6, proposal: { quorum: 2 } });
     const leave = new AbortController();
     const stop = new AbortController();
     const hub = run.hub({ signal: stop.signal }).catch(failure);
-    const others = ["a", "b"].map((role) => run.silo(role, { delay: 0.15 }));
+    const others = [run.silo("a", { onFault: run.turnAfter(5, "returned") }), run.silo("b")];
     const c = run.silo("c", { signal: leave.signal }).catch(failure);
     await run.when("committed");
     leave.abort(gone());
-    await run.when("row", ({ row }) => !row.roster.includes("c"));
+    await c;
+    await run.lose("c");
+    await run.when("row", ({ row }) => row.round === 3);
     stop.abort(gone());
     await hub;
-    const before = run.of("committed").at(-1)!.round;
     const again = run.hub();
-    await run.when("committed", ({ round }) => round >= before + 2);
-    const [result] = await Promise.all([again, run.silo("c"), ...others, c]);
-    const rows = run.of("row").map(({ row }) => row);
-    assert(rows.filter(({ round }) => round === before + 2).every(({ roster }) => !roster.includes("c")));
-    assertEquals(rows.at(-1)!.roster, ["a", "b", "c"]);
+    await run.when("row", ({ row }) => row.round === 5);
+    const [result] = await Promise.all([again, run.silo("c"), ...others]);
+    const rosters = new Map(run.of("row").map(({ row }) => [row.round, row.roster.join("")]));
+    assertEquals([...rosters.values()], ["abc", "abc", "ab", "ab", "ab", "abc"]);
     assertEquals(result.degraded, true);
   }));

@@ -1,28 +1,22 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { abandonTime } from "../../../src/fed/aggregator/timing.ts";
 import { Run } from "../../../src/fed/aggregator/run.ts";
-import { type Clock, MACHINE, RunClock } from "../../../src/fed/state/run_clock.ts";
+import { MACHINE, RunClock } from "../../../src/fed/state/run_clock.ts";
 import { TINY } from "../../testing/fake_trainer.ts";
+import { StillClock } from "../../testing/still_clock.ts";
 import { withRound } from "../../testing/open_round.ts";
 
 const DAY = 86_400;
 const START = 1_700_000_000;
 
 /** A machine whose clock somebody sets, and whose time a test lets pass. */
-class SetClock implements Clock {
-  #wall = START;
-  #monotonic = 77;
-  wall = () => this.#wall;
-  monotonic = () => this.#monotonic;
-
-  pass(seconds: number): void {
-    this.#wall += seconds;
-    this.#monotonic += seconds;
-  }
+class SetClock extends StillClock {
+  #set = 0;
+  override readonly wall = () => this.monotonic() + this.#set;
 
   /** Sets the machine's clock ahead, or back. */
   set(seconds: number): void {
-    this.#wall += seconds;
+    this.#set += seconds;
   }
 }
 
@@ -61,6 +55,20 @@ Deno.test("RunClock goes on by this machine's monotonic clock", () => {
   const clock = new RunClock(null);
   const ahead = clock.now() - MACHINE.monotonic();
   assertAlmostEquals(clock.now() - MACHINE.monotonic(), ahead, 1);
+});
+
+Deno.test("RunClock.every rings again and again, until it is ended; an alarm rings once, unless it is called off", () => {
+  const machine = new SetClock();
+  const clock = new RunClock(null, { clock: machine });
+  const rung: string[] = [];
+  const end = clock.every(10, () => rung.push("every"));
+  clock.alarm(15, () => rung.push("once"));
+  clock.alarm(15, () => rung.push("never"))();
+  for (const seconds of [9, 1, 5, 5]) machine.pass(seconds);
+  assertEquals(rung, ["every", "once", "every"]);
+  end();
+  machine.pass(100);
+  assertEquals(rung.length, 3);
 });
 
 const other = { layout: TINY, onEvent: () => {}, faultPoint: () => {} };
