@@ -24,6 +24,7 @@ import { startVector, TINY } from "../tests/testing/fake_trainer.ts";
 import { registration } from "../tests/testing/open_round.ts";
 import { inFolder } from "../tests/testing/folder.ts";
 import { median } from "../src/fed/maths/median.ts";
+import { machine } from "./machine.ts";
 
 const UPDATE = new Uint8Array(new Float32Array(TINY.length).fill(2 ** -20).buffer);
 const FRAMES = encodeFrames(UPDATE, { offset: 0, payload: UPDATE.length });
@@ -174,6 +175,7 @@ function show(name: string, costs: Cost[]): Cost {
 }
 
 // Not Deno.bench: the rounds of one run follow each other.
+console.log(machine());
 const [rounds = 1000, count = 30] = Deno.args.map(Number);
 const silos = Array.from({ length: count }, (_, index) => `silo-${index + 1}`);
 await inFolder(async (dir) => {

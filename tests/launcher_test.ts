@@ -83,7 +83,7 @@ Deno.test("launcher: parts of every length arrive whole, and the runtime gets ar
     assertEquals(lines[0], `${app}/fedx-runtime`);
     assertEquals(lines[2], `${file}|${build}|${app}/cache|1`);
     const [program, ...given] = lines.slice(lines.indexOf("--allow-read") + 1);
-    assertEquals([program, ...given], [`${app}/src/cli/mod.js`, "plain", "two words"]);
+    assertEquals([program, ...given], [`${app}/src/cli/main.js`, "plain", "two words"]);
     assert(lines.includes("--no-prompt") && lines.includes("--no-remote") && lines.includes("--no-npm"));
     assert((await start(file, ["--help"], { XDG_CACHE_HOME: `${folder}/cache` })).lines.includes("--other"));
   }));

@@ -78,7 +78,7 @@ async function denoCompile({ out, flags, shims }: CompileOptions): Promise<strin
     const file = `${work}/fedx`;
     const options = ["--self-extracting", "--quiet", "--no-prompt", ...COMPILED, ...flags];
     const included = shimParts(shims).map(({ source }) => `--include=${source}`);
-    const args = ["compile", ...options, ...included, `--output=${file}`, `${ROOT}mod.ts`];
+    const args = ["compile", ...options, ...included, `--output=${file}`, `${ROOT}src/cli/main.ts`];
     const compiled = await ended(Deno.execPath(), args, COMPILE_MS);
     if (!compiled.success) return reasonOf(compiled.stderr);
     const started = await ended(file, ["--version"], 30_000);

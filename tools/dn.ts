@@ -9,6 +9,7 @@ import { bootstrap } from "./bootstrap.ts";
 import { bundle } from "./bundle.ts";
 import { checkCuda } from "./check_cuda.ts";
 import { compile } from "./compile.ts";
+import { exists } from "../src/files/exists.ts";
 import { findLibtorch } from "../src/shim/libtorch/find.ts";
 import { PINNED_DENO, RUN_DENO } from "../src/version.ts";
 import { writeLauncher } from "./launcher.ts";
@@ -40,7 +41,7 @@ const COMMANDS: Record<string, Command> = {
 /** True when a path is among Deno's arguments; `x` of `--filter x` is none, whatever it names. */
 export async function namePaths(args: string[]): Promise<boolean> {
   const words = args.filter((arg, i) => !arg.startsWith("-") && args[i - 1] !== "--filter");
-  for (const word of words) if (await Deno.stat(word).then(() => true, () => false)) return true;
+  for (const word of words) if (await exists(word)) return true;
   return false;
 }
 
@@ -121,7 +122,7 @@ async function runCheck(args: string[]): Promise<number> {
   const { flags } = await resolve();
   const present = [];
   for (const path of ["mod.ts", "src", "tools", "tests", "bench"]) {
-    if (await Deno.stat(`${ROOT}${path}`).then(() => true, () => false)) present.push(path);
+    if (await exists(`${ROOT}${path}`)) present.push(path);
   }
   return await deno(["check", "--quiet", ...flags, ...(args.length > 0 ? args : present)]);
 }

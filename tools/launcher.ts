@@ -1,5 +1,5 @@
 /**
- * Writes `./fedx` (ignored by git): a shell script that runs mod.ts from source with the pinned Deno, exactly the
+ * Writes `./fedx` (ignored by git): a shell script that runs src/cli/main.ts from source with the pinned Deno, exactly the
  * permissions that fedx needs, and the libtorch that the shim was built beside. It takes the place of the one file
  * that `task compile` may have put there: `./fedx` is what the last task made.
  */
@@ -52,7 +52,7 @@ ffi="\${FEDX_LIBTORCH:+$FEDX_LIBTORCH,}"${quote(`${ROOT}native/build`)}",$npm\${
 deno=${quote(Deno.execPath())}
 set -- run --quiet --no-prompt --allow-read --allow-write --allow-net --allow-env --allow-sys \\
   --allow-run="$FEDX_EXE",python3 --allow-ffi="$ffi" \\
-  ${flags.map(quote).join(" ")} ${quote(`${ROOT}mod.ts`)} "$@"
+  ${flags.map(quote).join(" ")} ${quote(`${ROOT}src/cli/main.ts`)} "$@"
 [ -x "$deno" ] && exec "$deno" "$@"
 exec npx -y deno@${version} "$@"
 `;

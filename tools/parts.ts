@@ -8,6 +8,8 @@ import type { NativeBuild } from "./native.ts";
 import type { Part } from "./pack.ts";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
+/** The program. Not mod.ts, which loads all parts of the library: a start loads what its command uses. */
+const ENTRY = `${ROOT}src/cli/main.ts`;
 
 /** sharp for glibc; `deno install` would bring the musl twins as well. */
 const SHARP = ["@img/sharp-linux-x64", "@img/sharp-libvips-linux-x64"];
@@ -32,10 +34,10 @@ export async function gatherParts({ flags, shims, work }: PartsOptions): Promise
   ];
 }
 
-/** mod.js and its pieces. In pieces, so that a start loads no module that its command does not use. */
+/** main.js and its pieces. In pieces, so that a start loads no module that its command does not use. */
 async function bundleParts(flags: string[], folder: string): Promise<Part[]> {
   const shape = ["--platform=deno", "--code-splitting", `--outdir=${folder}`];
-  await deno(["bundle", "--quiet", ...flags, ...shape, `${ROOT}mod.ts`]);
+  await deno(["bundle", "--quiet", ...flags, ...shape, ENTRY]);
   const paths = await filesBelow(folder);
   return paths.map((path) => ({ path: `src/cli/${path}`, mode: 0o644, source: `${folder}/${path}` }));
 }
@@ -57,8 +59,8 @@ interface NpmPackage {
 
 /** Native files of npm packages, from Deno's own cache. */
 async function packageParts(flags: string[]): Promise<Part[]> {
-  await deno(["cache", "--quiet", ...flags, `${ROOT}mod.ts`]);
-  const text = await deno(["info", "--json", ...flags, `${ROOT}mod.ts`]);
+  await deno(["cache", "--quiet", ...flags, ENTRY]);
+  const text = await deno(["info", "--json", ...flags, ENTRY]);
   const { npmPackages } = JSON.parse(text) as { npmPackages: Record<string, NpmPackage> };
   const all = Object.values(npmPackages);
   const parts: Part[] = [];

@@ -37,7 +37,7 @@ static void become_runtime(const struct payload *payload, const char *app, int a
     size_t count = 0;
     if (!args) fail("Cannot start fedx: no memory.");
     path_of(runtime, "%s/%s", app, RUNTIME);
-    path_of(program, "%s/src/cli/mod.js", app);
+    path_of(program, "%s/src/cli/main.js", app);
     args[count++] = RUNTIME;
     static const char *fixed[] = {"run", "--quiet", "--no-prompt", "--no-config", "--no-lock", "--cached-only",
                                   "--no-remote", "--no-npm", "--node-modules-dir=manual"};

@@ -13,10 +13,9 @@
 #include "engine/config.h"
 #include "engine/engine.h"
 #include "engine/philox.h"
+#include "test.h"
 
 namespace fedx {
-
-inline std::string golden_dir;
 
 template <class T>
 std::vector<T> golden(const std::string& name) {

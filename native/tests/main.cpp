@@ -4,8 +4,8 @@
 // Exits 1 if any failed, and 2 where it is asked for a test that is not there.
 #include <algorithm>
 #include <set>
+#include <utility>
 
-#include "golden.h"
 #include "test.h"
 
 using namespace fedx;

@@ -21,6 +21,9 @@ inline void close_to(double got, double want, double tolerance, const std::strin
   throw std::runtime_error(text);
 }
 
+// Where the golden files lie.
+inline std::string golden_dir;
+
 // Long ones run only when asked for. The last one shuts the library down: nothing works after it.
 enum class Turn { usual, on_request, last };
 

@@ -1,5 +1,5 @@
 import type { FaultPoint } from "../fed/protocol/fault_point.ts";
-import type { Accept } from "../fed/silo/limits.ts";
+import type { Limits } from "../fed/silo/limits.ts";
 import type { Command, Values } from "./options/option.ts";
 import type { Output } from "./output/output.ts";
 
@@ -7,7 +7,7 @@ import type { Output } from "./output/output.ts";
 export interface Context<C extends Command> {
   values: Values<C>;
   /** What the settings file of a silo accepts of an aggregator. */
-  accept?: Accept;
+  accept?: Limits;
   output: Output;
   /** Aborted by SIGINT or SIGTERM. */
   signal: AbortSignal;

@@ -100,3 +100,5 @@ export function explain(error: unknown): string {
   if (Deno.env.get("FEDX_DEBUG")) return error.stack ?? error.message;
   return describeSystemError(error) ?? error.message.trim();
 }
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

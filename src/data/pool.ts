@@ -1,5 +1,30 @@
-// Why: a film that counts twice makes intervals narrower than the truth.
-import { Shard } from "./shard.ts";
+/**
+ * The films of one shard, or of several, as one set: rows in shard order, patients kept apart between shards.
+ *
+ * Why one set: training and scoring then need not know how many shards there are. A film that stood in it twice would
+ * make every interval narrower than the truth, so no shard is taken twice.
+ */
+import { type PixelBlock, Shard, type Split, SPLITS } from "./shard.ts";
+
+/** One or more shards as one set of films. */
+export interface Pool {
+  /** What messages call it: the folders of its shards. */
+  name: string;
+  /** Height and width of a film, pixels. */
+  size: number;
+  /** Films. */
+  count: number;
+  /** The rows of each split, ascending. */
+  rows: Record<Split, Uint32Array<ArrayBuffer>>;
+  /** (N) u8: 1 when any label bit is set. */
+  labels: Uint8Array;
+  /** (N) u32: no number stands for patients of two shards. */
+  patients: Uint32Array;
+  /** (N) u32: the number of the shard that a film is from; absent for one shard. */
+  strata?: Uint32Array;
+  /** All pixels in row order, in blocks of whole films. */
+  pixelBlocks(): AsyncIterable<PixelBlock>;
+}
 
 /** Opens shards and checks every byte of them. @throws {Error} naming the one that is damaged, or given twice. */
 export async function openShards(
@@ -18,4 +43,52 @@ export async function openShards(
     shards.push(shard);
   }
   return shards;
+}
+
+/** @throws {RangeError} when the shards' films differ in size. */
+export function poolOf(shards: readonly Shard[]): Pool {
+  const [{ size }] = shards;
+  const other = shards.find((shard) => shard.size !== size);
+  if (other !== undefined) {
+    throw new RangeError(
+      `Cannot pool shards: expected all of ${size} px, got one of ${other.size} px; prepare it again`,
+    );
+  }
+  const { strata, ...columns } = columnsOf(shards);
+  return {
+    name: shards.map(({ dir }) => dir).join(", "),
+    size,
+    ...columns,
+    ...shards.length > 1 && { strata },
+    pixelBlocks: () => pixelBlocks(shards),
+  };
+}
+
+function columnsOf(shards: readonly Shard[]) {
+  const count = shards.reduce((sum, shard) => sum + shard.count, 0);
+  const labels = new Uint8Array(count), patients = new Uint32Array(count), strata = new Uint32Array(count);
+  const rows: Record<Split, number[]> = { train: [], val: [], test: [] };
+  let first = 0, patient = 0;
+  for (const [index, shard] of shards.entries()) {
+    labels.set(shard.binary(), first);
+    strata.fill(index, first, first + shard.count);
+    let most = -1;
+    for (let i = 0; i < shard.count; i++) {
+      patients[first + i] = patient + shard.patients[i];
+      most = Math.max(most, shard.patients[i]);
+    }
+    for (const split of SPLITS) for (const row of shard.rows(split)) rows[split].push(first + row);
+    first += shard.count;
+    patient += most + 1;
+  }
+  const typed = Object.fromEntries(SPLITS.map((split) => [split, Uint32Array.from(rows[split])]));
+  return { count, labels, patients, strata, rows: typed as Pool["rows"] };
+}
+
+async function* pixelBlocks(shards: readonly Shard[]): AsyncIterable<PixelBlock> {
+  let first = 0;
+  for (const shard of shards) {
+    for await (const block of shard.pixelBlocks()) yield { ...block, first: first + block.first };
+    first += shard.count;
+  }
 }

@@ -14,47 +14,15 @@ import {
   text,
 } from "../shim/library.ts";
 import { STATE } from "../shim/symbols.ts";
-import type { Preprocessing } from "./weights/model_file.ts";
-import type { DataSet } from "./data_set.ts";
-import type { Layout, NetworkName } from "./layout.ts";
-import type { Recipe } from "./recipe.ts";
+import { DataSet } from "./data_set.ts";
+import { type Chunk, type EngineConfig, nativeConfig, packPlan } from "./engine_config.ts";
+import type { Layout } from "./layout.ts";
+import { cores, findLibraries } from "./libraries.ts";
+import type { Model, Predictor } from "./predictor.ts";
+import { preset } from "./recipe.ts";
 
-export type { Libraries } from "../shim/library.ts";
-export { NativeError } from "../shim/library.ts";
-
-/** Everything an engine is made from; nothing of it changes later. */
-export interface EngineConfig {
-  network: NetworkName;
-  /** Pixels a side, 32 to 1024. */
-  size: number;
-  channels: 1 | 3;
-  device: "auto" | "cpu" | "cuda";
-  /** Of convolutions in training and scoring; "auto": fp16 with loss scaling on a GPU, else fp32. */
-  precision: "auto" | "fp32" | "fp16" | "bf16";
-  /** Threads of the engine's own team, 1 to 256. */
-  threads: number;
-  /** Key of everything random, with `silo`. */
-  seed: number;
-  silo: number;
-  recipe: Recipe;
-  /** Loss weights of classes 0 and 1; [1, 1] when the recipe has none. */
-  classWeights: [number, number];
-  preprocessing: Preprocessing;
-  /** On a GPU: records a training step once as a CUDA graph and replays it. @default false */
-  graph?: boolean;
-}
-
-/** Steps to train: K = `lr.length`. */
-export interface Chunk {
-  /** Step number of the first, counted from the run's start (random numbers depend on it). */
-  firstStep: number;
-  /** (K) factors of the recipe's learning rate. */
-  lr: Float32Array;
-  /** (K) largest gradient norms; Infinity = none. */
-  clip: Float32Array;
-  /** (K · batch) rows of the data set. */
-  indices: Uint32Array;
-}
+export type { Chunk, EngineConfig } from "./engine_config.ts";
+export { type Libraries, NativeError } from "../shim/library.ts";
 
 /** What a chunk did; norms are from before clipping. Skipped steps had a gradient that is not finite and changed no weight. */
 export interface ChunkResult {
@@ -64,26 +32,29 @@ export interface ChunkResult {
 }
 
 /** One network with its optimizer and its own thread. Calls are run in the order in which they were made. */
-export class Engine implements Disposable {
+export class Engine implements Predictor<DataSet> {
+  /** Height and width of its films, pixels. */
+  readonly size: number;
+  /** As the engine reports it; equals layoutOf() of src/model/layout.ts. */
+  readonly layout: Layout;
+  readonly info: { device: string; threads: number; build: string };
   readonly #library: Library;
+  readonly #libraries: Libraries;
   readonly #batch: number;
   #id: number;
 
-  private constructor(
-    library: Library,
-    id: number,
-    batch: number,
-    /** As the engine reports it; equals layoutOf() of src/model/layout.ts. */
-    readonly layout: Layout,
-    readonly info: { device: string; threads: number; build: string },
-  ) {
-    this.#library = library;
+  private constructor(id: number, config: EngineConfig, libraries: Libraries) {
+    const library = this.#library = openLibrary(libraries);
+    this.#libraries = libraries;
     this.#id = id;
-    this.#batch = batch;
+    this.#batch = config.recipe.batch;
+    this.size = config.size;
+    this.layout = readLayout(library, id);
+    this.info = { device: readDevice(library, id), threads: config.threads, build: library.build };
   }
 
   /**
-   * Makes an engine; all weights are 0 until `writeVector`.
+   * Makes an engine to train with; all weights are 0 until `writeVector`.
    *
    * @throws {NativeError} code "config": a field is out of range; "not_built": this library is for the CPU; "device": no GPU that works
    */
@@ -95,8 +66,42 @@ export class Engine implements Disposable {
       "fedx_engine_create",
       (err, errlen) => library.symbols.fedx_engine_create(json, json.length, bytesOf(out), err, errlen),
     );
-    const info = { device: readDevice(library, out[0]), threads: config.threads, build: library.build };
-    return new Engine(library, out[0], config.recipe.batch, readLayout(library, out[0]), info);
+    return new Engine(out[0], config, libraries);
+  }
+
+  /**
+   * Makes an engine that scores films with a model.
+   *
+   * @param options.libraries @default those that `findLibraries` finds
+   * @param options.threads @default the cores that this process may use
+   * @throws {NativeError} as `create`
+   */
+  static async open(
+    { vector, metadata }: Model,
+    options: { libraries?: Libraries; device?: EngineConfig["device"]; threads?: number } = {},
+  ): Promise<Engine> {
+    const { libraries = await findLibraries(), device = "auto", threads = cores() } = options;
+    const { network, size, channels, preprocessing } = metadata;
+    const engine = await Engine.create({
+      ...{ network, size, channels, preprocessing, device, threads },
+      precision: "fp32",
+      seed: 0,
+      silo: 0,
+      recipe: preset("default"),
+      classWeights: [1, 1],
+    }, libraries);
+    try {
+      await engine.writeVector(vector);
+    } catch (error) {
+      engine[Symbol.dispose]();
+      throw error;
+    }
+    return engine;
+  }
+
+  /** Room for n films, to train with or to score; it outlives this engine and serves every other one. */
+  films(n: number): Promise<DataSet> {
+    return DataSet.create(this.#libraries, { n, size: this.size });
   }
 
   /** Copies the flat vector out: weights, then BatchNorm statistics, in layout order. */
@@ -198,62 +203,6 @@ export class Engine implements Disposable {
     );
     return out.buffer;
   }
-}
-
-/** The flat JSON that native/engine/config.cpp reads. */
-function nativeConfig(config: EngineConfig): string {
-  const { recipe, preprocessing } = config;
-  return JSON.stringify({
-    network: config.network,
-    device: config.device,
-    precision: config.precision,
-    size: config.size,
-    channels: config.channels,
-    threads: config.threads,
-    seed: config.seed,
-    silo: config.silo,
-    class_weights: config.classWeights,
-    mean: preprocessing.mean,
-    deviation: preprocessing.deviation,
-    batch: recipe.batch,
-    lr: recipe.lr,
-    beta1: recipe.beta1,
-    beta2: recipe.beta2,
-    eps: recipe.eps,
-    weight_decay: recipe.weightDecay,
-    amsgrad: recipe.amsgrad,
-    lr_classifier: recipe.groups.classifier,
-    lr_stem: recipe.groups.stem,
-    lr_backbone: recipe.groups.backbone,
-    gamma: recipe.loss.gamma,
-    alpha: recipe.loss.alpha,
-    dropout: recipe.dropout,
-    stochastic_depth: recipe.stochasticDepth,
-    flip: recipe.augment.flip,
-    rotation: recipe.augment.rotation,
-    brightness: recipe.augment.brightness,
-    contrast: recipe.augment.contrast,
-    freeze_statistics: recipe.bn === "frozen",
-    graph: config.graph ?? false,
-  });
-}
-
-/** One chunk as fedx_train_submit takes it. */
-function packPlan(chunk: Chunk, batch: number): Uint8Array<ArrayBuffer> {
-  const steps = chunk.lr.length;
-  if (chunk.clip.length !== steps || chunk.indices.length !== steps * batch) {
-    throw new RangeError(
-      `Cannot train ${steps} steps: expected ${steps} clip norms and ${
-        steps * batch
-      } rows, got ${chunk.clip.length} and ${chunk.indices.length}`,
-    );
-  }
-  const buffer = new ArrayBuffer(16 + steps * (8 + 4 * batch));
-  new Uint32Array(buffer, 0, 4).set([steps, batch, chunk.firstStep, 0]);
-  new Float32Array(buffer, 16, steps).set(chunk.lr);
-  new Float32Array(buffer, 16 + 4 * steps, steps).set(chunk.clip);
-  new Uint32Array(buffer, 16 + 8 * steps).set(chunk.indices);
-  return new Uint8Array(buffer);
 }
 
 /** "cpu", or "cuda" and the GPU's name. */

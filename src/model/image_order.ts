@@ -27,7 +27,7 @@ export function permutation(
 }
 
 /** A silo's endless stream of shard rows: element k is entry k mod n of the permutation of epoch ⌊k/n⌋. */
-export class Order {
+export class ImageOrder {
   readonly #rows: Uint32Array;
   readonly #key: { seed: number; silo: number };
   #epoch = -1;

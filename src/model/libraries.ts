@@ -1,11 +1,13 @@
-// Why: the command line is the only place that knows where libtorch and the shim lie and how many cores there are.
+/** The engine's two native libraries, libtorch and the shim: where they lie, whether they open, how many threads they get. */
 import { fileURLToPath } from "node:url";
 import { exists } from "../files/exists.ts";
 import { refusal } from "../refusal.ts";
-import type { Libraries } from "./engine.ts";
 import { RUN_DENO } from "../version.ts";
+import { type Libraries, openLibrary } from "../shim/library.ts";
 import { flavourOf, shimFile } from "../shim/libtorch/flavour.ts";
 import { findLibtorch, rememberLibtorch, TORCH_VERSION } from "../shim/libtorch/find.ts";
+
+export type { Libraries } from "../shim/library.ts";
 
 /** How a user gets what the engine needs: the one file carries the shim, a clone fetches and builds. */
 export const REMEDY = Deno.build.standalone || import.meta.url.endsWith(".js")
@@ -19,11 +21,11 @@ export const BUILT = fileURLToPath(new URL("../../native/build/", import.meta.ur
 const MOST_THREADS = 256;
 
 /**
- * The libraries of the training engine.
+ * Finds the libraries on this machine; opens neither.
  *
  * @throws {Error} naming the command that fetches and builds them.
  */
-export async function libraries(): Promise<Libraries> {
+export async function findLibraries(): Promise<Libraries> {
   const found = await findLibtorch();
   if (!found) {
     throw refusal(Error, {
@@ -41,6 +43,16 @@ export async function libraries(): Promise<Libraries> {
     ? "build it here (rebuild.sh of the archive), or name a libtorch for the CPU in FEDX_LIBTORCH"
     : REMEDY;
   throw refusal(Error, { what: "Cannot find the engine", expected: shim, got: "none", remedy });
+}
+
+/**
+ * Opens the libraries without making an engine: gives the shim's build, and the libtorch that it was built for.
+ *
+ * @throws {NativeError} op "dlopen": a file is missing or damaged, or the shim belongs to another libtorch
+ */
+export function tryLibraries(libraries: Libraries): { build: string; torch: string } {
+  const { build, torch } = openLibrary(libraries);
+  return { build, torch };
 }
 
 /** The cores that this process may use, at most 256: the machine's, or fewer where its cgroup has a quota. */

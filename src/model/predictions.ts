@@ -1,11 +1,37 @@
-/** The scores of one silo's films, which never leave it. */
-
-/** Logits of one split with what is needed to judge them; all (n). */
-export interface SplitScores {
+/** What a network says of some films, with what is needed to judge it. It never leaves the hospital. */
+export interface Predictions {
+  /** (n) f32. */
   logits: Float32Array;
-  /** 0 or 1. */
+  /** (n) u8, each 0 or 1. */
   labels: Uint8Array;
+  /** (n) u32. */
   patients: Uint32Array;
-  /** Which of several pooled shards a film is from; absent for one. */
+  /** (n) u32: which of several shards a film is from; absent for one shard. */
   strata?: Uint32Array;
+}
+
+/** The predictions of several shards as one set, each shard a stratum of its own. */
+export function joined(parts: readonly Predictions[]): Required<Predictions> {
+  const all = (pick: (part: Predictions) => ArrayLike<number>) =>
+    parts.flatMap((part) => Array.from(pick(part)));
+  return {
+    logits: Float32Array.from(all((part) => part.logits)),
+    labels: Uint8Array.from(all((part) => part.labels)),
+    patients: Uint32Array.from(all((part) => part.patients)),
+    strata: Uint32Array.from(parts.flatMap(({ labels }, index) => Array(labels.length).fill(index))),
+  };
+}
+
+/** Takes pooled predictions apart again: one set for each of `count` shards, in their order. */
+export function byStratum(pooled: Predictions, count: number): Predictions[] {
+  const { strata } = pooled;
+  if (strata === undefined) return [pooled];
+  return Array.from({ length: count }, (_, stratum) => {
+    const keep = (_: number, i: number) => strata[i] === stratum;
+    return {
+      logits: pooled.logits.filter(keep),
+      labels: pooled.labels.filter(keep),
+      patients: pooled.patients.filter(keep),
+    };
+  });
 }

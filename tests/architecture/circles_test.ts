@@ -10,14 +10,9 @@ function circles(all: readonly Source[]): string[][] {
   );
 }
 
-/** Circles through these files are known and about to go. */
-const EXCUSED: string[] = ["src/fed/aggregator/run.ts", "src/fed/aggregator/state.ts"];
-
-Deno.test("architecture: there is no circle of imports, and none is excused that has gone", async () => {
+Deno.test("architecture: there is no circle of imports", async () => {
   const found = circles(await sources(["src"]));
-  const excused = (way: string[]) => way.some((path) => EXCUSED.includes(path));
-  assertEquals(found.filter((way) => !excused(way)).map((way) => [...way, way[0]].join(" → ")), []);
-  assertEquals(EXCUSED.filter((path) => !found.some((way) => way.includes(path))), []);
+  assertEquals(found.map((way) => [...way, way[0]].join(" → ")), []);
 });
 
 Deno.test("architecture: a circle is reported, however it is closed", () => {

@@ -79,7 +79,7 @@ async function truthOf(model: Float32Array) {
   const { recipe, histogram } = proposalOf(startVector(TINY));
   await trainer.configure({ recipe, classWeights: [1, 1], seed: 7, silo: 3 });
   await trainer.load(model);
-  const split = await trainer.score();
+  const split = await trainer.predict();
   return {
     val: valScores(split, { recipe, classWeights: [1, 1] }),
     test: testScores(split, { seed: 7, bins: histogram }),

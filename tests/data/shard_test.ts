@@ -1,7 +1,8 @@
-import { assertEquals, assertNotEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertNotEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { Shard, type ShardRow, writeShard } from "../../src/data/shard.ts";
 import { inFolder } from "../testing/folder.ts";
 import { seeded } from "../testing/random.ts";
+import { runCommand } from "../testing/run_command.ts";
 
 const SIZE = 8;
 
@@ -102,9 +103,17 @@ Deno.test("local refuses a shard with a flipped bit before anything else", () =>
   withShard(async (dir) => {
     const bytes = await Deno.readFile(`${dir}/images.u8`);
     await Deno.writeFile(`${dir}/images.u8`, bytes.with(9, bytes[9] ^ 1));
-    const { run } = await import("../../src/cli/commands/local.ts");
-    const values = { shard: [dir], out: `${dir}.safetensors` };
-    await assertRejects(() => run({ values } as never), SyntaxError, "block 0 of images.u8, got another");
+    const { code, stderr } = await runCommand(
+      "local",
+      "--shard",
+      dir,
+      "--epochs",
+      "1",
+      "--out",
+      `${dir}.safetensors`,
+    );
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, "block 0 of images.u8, got another");
   }));
 
 Deno.test("Shard.open: a changed manifest or split code is refused even without verify", () =>

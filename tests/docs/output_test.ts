@@ -39,9 +39,9 @@ function factsOf(text: string): Facts {
   const test = { stratified, ci95: [low, high], site_only: floor, local_stratified: alone };
   return {
     measured: { test, silos, local, roc: {} },
-    rounds: Array.from({ length: Number(rounds) }, () => ({ seconds: secondsOf(each) })),
     passes: Number(line(/^passes over the training films: (\d+)$/m)[0]),
     federated: {
+      history: Array.from({ length: Number(rounds) }, () => ({ seconds: secondsOf(each) })),
       bytes: Number(line(/^bytes moved: (\d+) MiB$/m)[0]) * 2 ** 20,
       init: { source: line(/^start: (.*)$/m)[0] },
     },

@@ -24,7 +24,10 @@ async function openTaps(dir: string, port: number): Promise<Record<string, Wiret
 }
 
 /** `predict`'s logits of a shard, one for each of its rows, written to `out`. */
-export async function logitsOf(shard: string, o: { dir: string; model: string; out: string }): Promise<number[]> {
+export async function logitsOf(
+  shard: string,
+  o: { dir: string; model: string; out: string },
+): Promise<number[]> {
   const { dir, model, out } = o;
   await runJson(["predict", "--model", model, "--shard", shard, "--out", out], { cwd: dir });
   const [, ...lines] = (await Deno.readTextFile(`${dir}/${out}`)).trim().split("\n");

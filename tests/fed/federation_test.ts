@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { MIN_CELL } from "../../src/fed/maths/histogram.ts";
 import type { AggregatorResult } from "../../src/fed/training/result.ts";
-import type { SplitScores } from "../../src/model/predictions.ts";
+import type { Predictions } from "../../src/model/predictions.ts";
 import { readSafetensors } from "../../src/model/weights/safetensors.ts";
 import { freePort } from "../testing/free_port.ts";
 import { proposalOf, runFederation, runRole, withFederation } from "../testing/fake_federation.ts";
@@ -40,7 +40,7 @@ Deno.test("a model's file says what it was trained by, and nothing of any one ho
   }));
 
 /** Films of a class in the bins from `from` to before `to`. */
-function filmsIn({ logits, labels }: SplitScores, label: number, [from, to]: number[]): number {
+function filmsIn({ logits, labels }: Predictions, label: number, [from, to]: number[]): number {
   const binOf = (logit: number) => Math.min(63, Math.max(0, 1 + Math.floor((logit + 8) / 16 * 62)));
   const bins = [...logits].map(binOf);
   return bins.filter((bin, film) => labels[film] === label && bin >= from && bin < to).length;
@@ -55,7 +55,7 @@ Deno.test("runSilo: the histogram that is sent holds the silo's own fixed scores
       const { recipe } = proposalOf(startVector(TINY));
       await trainer.configure({ recipe, classWeights: [1, 1], seed: 7, silo: index + 1 });
       await trainer.load(new Float32Array(model.buffer));
-      const split = await trainer.score();
+      const split = await trainer.predict();
       const { first, positives, negatives } = result.test.silos[silo].histogram!;
       assert(first.length > 3, `${first.length} intervals prove little`);
       for (const [i, from] of first.entries()) {

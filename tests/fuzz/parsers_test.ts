@@ -1,7 +1,7 @@
 /** Mutated and truncated bytes through every parser: read as what they now say, or refused with a reason. */
 import { assert, assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
-import { parseManifest, shardDigest } from "../../src/data/manifest.ts";
+import { parseManifest, shardDigest, type ShardManifest } from "../../src/data/manifest.ts";
 import { parseLabels } from "../../src/data/table.ts";
 import { ProtocolError } from "../../src/fed/protocol/errors.ts";
 import { encodeFrames, FRAME_PAYLOAD, FrameReader } from "../../src/fed/protocol/frame.ts";
@@ -73,7 +73,7 @@ for (
   Deno.test(`parseMessage: ${cases(COUNTS[name])} mutations of a ${name} (${Object.keys(value).length} keys)`, () => {
     const check = (bytes: Uint8Array) => {
       try {
-        const message = parseMessage(schema as never, bytes, { what: "a message" }) as object;
+        const message = parseMessage<object>(schema, bytes, { what: "a message" });
         for (const key of Object.keys(message)) assert(key in value, key);
       } catch (error) {
         assertRefusal(error, [ProtocolError]);
@@ -142,26 +142,26 @@ Deno.test(`readTorchFile: ${cases(COUNTS.pth)} mutated .pth files, zip and legac
 
 Deno.test(`parseManifest: ${cases(COUNTS.manifest)} mutated manifests`, () => {
   const file = (bytes: number) => ({ bytes, sha256: "a".repeat(64) });
-  const unsigned = {
-    ...{
-      version: 1,
-      count: 2,
-      size: 8,
-      kernel: "lanczos3",
-      fit: "fill",
-      labelRule: "any-finding",
-      salt: "fedx-1",
+  const unsigned: Omit<ShardManifest, "digest"> = {
+    version: 1,
+    count: 2,
+    size: 8,
+    kernel: "lanczos3",
+    fit: "fill",
+    labelRule: "any-finding",
+    salt: "fedx-1",
+    counts: {
+      train: { images: 1, patients: 1, positives: 0 },
+      val: { images: 1, patients: 1, positives: 0 },
+      test: { images: 1, patients: 1, positives: 0 },
     },
-    counts: Object.fromEntries(
-      ["train", "val", "test"].map((split) => [split, { images: 1, patients: 1, positives: 0 }]),
-    ),
     files: {
       ...{ "images.u8": file(128), "labels.u16": file(4), "patient.u32": file(8), "split.u8": file(2) },
       "names.txt": file(12),
     },
     ...{ findings: ["Mass"], unknownFindings: [], quarantined: {}, sources: {} },
   };
-  const sample = utf8(JSON.stringify({ ...unsigned, digest: shardDigest(unsigned as never) }));
+  const sample = utf8(JSON.stringify({ ...unsigned, digest: shardDigest(unsigned) }));
   const check = (bytes: Uint8Array) => {
     try {
       const { count, size, files } = parseManifest(new TextDecoder().decode(bytes), "shard");

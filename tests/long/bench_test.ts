@@ -24,34 +24,34 @@ async function bench(name: string, args: string[]): Promise<string> {
   return text;
 }
 
-/** Folders `silo-a` … `silo-c` of drawn films. */
-async function drawData(dir: string): Promise<void> {
+/** Draws films into folders `silo-a` … `silo-c`; the options that name them. */
+async function drawData(dir: string): Promise<string[]> {
   for (const [index, silo] of (["a", "b", "c"] as const).entries()) {
     const options = { hospital: HOSPITALS[silo], size: 32, train: 96, val: 40, test: 40 };
     await writePhantoms(`${dir}/silo-${silo}`, { ...options, random: generator(7, index) });
   }
+  return ["--data", dir, "--out", `${dir}/out`, "--size", "32"];
 }
 
-Deno.test("bench/radiographs.ts and bench/methods.ts measure whole runs on three folders of films", () =>
+Deno.test("bench/radiographs.ts measures a whole run on three folders of films", () =>
   inFolder(async (dir) => {
-    await drawData(dir);
-    const least = ["--data", dir, "--out", `${dir}/out`, "--size", "32"];
-    const run = await bench("radiographs.ts", [
-      ...least,
-      "--budget",
-      "20s",
-      "--local",
-      "0",
-      "--init",
-      "random",
-    ]);
-    assertMatch(run, /^stratified \S+$/m);
-    const methods = await bench("methods.ts", [...least, "--passes", "1", "--seeds", "1"]);
-    assertEquals(methods.match(/^\| deck \| random \| /gm)?.length, 5);
+    const least = ["--budget", "20s", "--local", "0", "--init", "random"];
+    const text = await bench("radiographs.ts", [...await drawData(dir), ...least]);
+    assertMatch(text, /^stratified \S+$/m);
+  }));
+
+Deno.test("bench/methods.ts measures every method from every recipe and start", () =>
+  inFolder(async (dir) => {
+    const text = await bench("methods.ts", [...await drawData(dir), "--passes", "1", "--seeds", "1"]);
+    assertEquals(text.match(/^\| deck \| random \| /gm)?.length, 5);
   }));
 
 Deno.test("bench/round.ts measures a round's time beside the disk's", async () => {
   assertMatch(await bench("round.ts", ["2"]), /^wall +s: median [\d.]+/m);
+});
+
+Deno.test("bench/rounds.ts measures late rounds beside early ones", async () => {
+  assertMatch(await bench("rounds.ts", ["20", "2"]), /^last \/ first: /m);
 });
 
 Deno.test("bench/memory.ts measures the aggregator's peak with 4 and with 30 silos", async () => {

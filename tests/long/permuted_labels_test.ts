@@ -5,13 +5,14 @@
 import { assert, assertGreaterOrEqual } from "@std/assert";
 import { generator } from "../../src/cli/commands/demo/hospitals.ts";
 import { proposalOf, settingsOf } from "../../src/cli/options/proposal.ts";
-import { startOf } from "../../src/cli/start.ts";
 import { HOSPITALS } from "../../src/data/phantom/phantom.ts";
 import { writePhantoms } from "../../src/data/phantom/files.ts";
 import { prepareShard } from "../../src/data/prepare.ts";
 import { Shard } from "../../src/data/shard.ts";
 import { EngineTrainer } from "../../src/fed/training/engine_trainer.ts";
 import { runLocal } from "../../src/fed/training/local.ts";
+import { layoutOf } from "../../src/model/layout.ts";
+import { initialWeights } from "../../src/model/weights/initial.ts";
 import { inFolder } from "../testing/folder.ts";
 import { libraries } from "../testing/libraries.ts";
 import { seeded } from "../testing/random.ts";
@@ -45,17 +46,13 @@ Deno.test("runLocal: with labels permuted within each hospital the test AUROC is
       shards.push(await Shard.open(`${films}/shard`));
     }
     const settings = { network: "efficientnet_b0", channels: 1, init: "imagenet", seed: 0 } as const;
-    const start = await startOf(settings);
+    const start = await initialWeights(layoutOf("efficientnet_b0", settings), settings);
     const silos = Object.keys(HOSPITALS);
     const proposal = proposalOf(
       settingsOf({ ...settings, recipe: "default", size: SIZE, silos, rounds: ROUNDS }),
       start,
     );
-    const { network, channels, preprocessing, recipe, seed } = proposal;
-    using trainer = await EngineTrainer.create({
-      ...{ shards, network, channels, preprocessing, recipe, seed, silo: 0, classWeights: [1, 1] },
-      ...{ device: "cpu", threads: navigator.hardwareConcurrency, libraries: libs },
-    });
+    using trainer = await EngineTrainer.create(proposal, { shards, device: "cpu", libraries: libs });
     const { test } = await runLocal({
       trainer,
       proposal,

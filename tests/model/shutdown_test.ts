@@ -1,4 +1,4 @@
-/** Exits in the middle of a chunk: without guardExit most of these crash. FEDX_EXITS sets how many of each (2). */
+/** Exits in the middle of a chunk: without guardExit most of these crash. FEDX_EXITS sets how many of each (1). */
 import { fileURLToPath } from "node:url";
 import { assertEquals } from "@std/assert";
 import { libraries } from "../testing/libraries.ts";
@@ -29,7 +29,7 @@ setTimeout(() => {
 }, 100 + 100 * Math.random());
 `;
 
-const times = Number(Deno.env.get("FEDX_EXITS") ?? 2);
+const times = Number(Deno.env.get("FEDX_EXITS") ?? 1);
 for (const [how, status] of Object.entries({ exit: 7, throw: 1, rejection: 1, SIGTERM: 0 })) {
   Deno.test(`guardExit: ${how} mid-chunk ends with status ${status}, no signal`, async () => {
     const root = fileURLToPath(new URL("../..", import.meta.url));

@@ -60,7 +60,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     text: "if (isAuthority(extensions) || !signs) throw",
     fault: "if (isAuthority(extensions) && !signs) throw",
-    tests: ["pki/issuer_test.ts"],
+    tests: ["pki/silo_peer_test.ts"],
   },
   {
     text: "if (number < this.#seen.number) {",

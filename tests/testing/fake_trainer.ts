@@ -1,6 +1,7 @@
 /** A trainer without an engine: it draws its deltas, and scores with a dot product. */
-import type { SplitScores } from "../../src/model/predictions.ts";
-import type { ShardFacts, Trainer, TrainerSettings, TrainRow } from "../../src/fed/training/trainer.ts";
+import type { Predictions } from "../../src/model/predictions.ts";
+import type { ShardFacts } from "../../src/fed/training/shard_facts.ts";
+import type { Trainer, TrainerSettings, Turn } from "../../src/fed/training/trainer.ts";
 import type { Split } from "../../src/data/shard.ts";
 import { digest } from "../../src/files/digest.ts";
 import { preprocessingOf } from "../../src/model/weights/model_file.ts";
@@ -91,12 +92,12 @@ export class FakeTrainer implements Trainer {
   }
 
   async train(
-    row: TrainRow,
+    turn: Turn,
     options: { onStep?: (k: number, loss: number) => void; signal?: AbortSignal } = {},
   ) {
-    for (let k = 1; k <= row.steps; k++) {
+    for (let k = 1; k <= turn.steps; k++) {
       options.signal?.throwIfAborted();
-      if (row.firstStep >= (this.#options.stuckFrom ?? Infinity)) await aborted(options.signal!);
+      if (turn.firstStep >= (this.#options.stuckFrom ?? Infinity)) await aborted(options.signal!);
       if (this.#options.delay) {
         await new Promise((resolve) => setTimeout(resolve, this.#options.delay! * 1000));
       }
@@ -104,16 +105,16 @@ export class FakeTrainer implements Trainer {
     }
     const noise = this.#noise, n = noise.length;
     const vector = this.#vector.slice();
-    for (let i = 0, j = row.firstStep % n; i < vector.length; i++, j = j + 1 === n ? 0 : j + 1) {
+    for (let i = 0, j = turn.firstStep % n; i < vector.length; i++, j = j + 1 === n ? 0 : j + 1) {
       vector[i] += (noise[j] - 0.5) * 0.02;
     }
     if (this.#options.broken) vector[0] = NaN;
     const { skips = () => false } = this.#options;
-    const skipped = Array.from({ length: row.steps }, (_, step) => skips(step));
-    return { vector, images: row.steps * this.#settings!.recipe.batch, skipped };
+    const skipped = Array.from({ length: turn.steps }, (_, step) => skips(step));
+    return { vector, images: turn.steps * this.#settings!.recipe.batch, skipped };
   }
 
-  score(split: Split = "val"): Promise<SplitScores> {
+  predict(split: Split = "val"): Promise<Predictions> {
     this.#options.onScore?.(split);
     const key = { seed: 3, silo: this.#settings!.silo };
     const logits = new Float32Array(IMAGES),

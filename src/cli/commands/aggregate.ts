@@ -5,6 +5,8 @@ import { checkProposal } from "../../fed/protocol/proposal.ts";
 import { readRecording, type Recorded } from "../../fed/aggregator/replay.ts";
 import { AGGREGATOR, REVOCATIONS } from "../../fed/state/folder.ts";
 import type { AggregatorResult } from "../../fed/training/result.ts";
+import { layoutOf } from "../../model/layout.ts";
+import { initialWeights } from "../../model/weights/initial.ts";
 import { formatDuration } from "../options/duration.ts";
 import { degradedLine } from "../output/degraded.ts";
 import { EventLog } from "../output/event_log.ts";
@@ -13,7 +15,6 @@ import type { Values } from "../options/option.ts";
 import type { aggregate } from "../options/table/aggregate.ts";
 import { proposalOf, settingsOf } from "../options/proposal.ts";
 import { setAside } from "../output/set_aside.ts";
-import { startOf } from "../start.ts";
 import { interval, score, table } from "../output/table.ts";
 
 /** Runs the aggregator to the end of the run. */
@@ -44,7 +45,7 @@ async function fresh(values: Values<typeof aggregate>): Promise<Omit<Recorded, "
   const settings = settingsOf({ ...values, silos: values.silos! });
   checkProposal(settings);
   await checkCertificate(values.tls, { role: "aggregator" });
-  const start = await startOf(values);
+  const start = await initialWeights(layoutOf(values.network, values), values);
   return { proposal: proposalOf(settings, start), start: start.vector };
 }
 

@@ -1,8 +1,9 @@
 import type { FedEvent } from "../../fed/protocol/event.ts";
+import type { AggregatorResult } from "../../fed/training/result.ts";
 import { PRIVATE_DIR } from "../../files/private.ts";
 import { type DemoHospitals, makeHospitals, SILOS } from "./demo/hospitals.ts";
 import { formatDuration } from "../options/duration.ts";
-import { EventTail, readEvents, roundsOf, waitForEvent } from "../output/history.ts";
+import { EventTail, readEvents, waitForEvent } from "../output/history.ts";
 import type { Context } from "../context.ts";
 import type { demo } from "../options/table/demo.ts";
 import type { Output } from "../output/output.ts";
@@ -34,11 +35,10 @@ export async function run({ values, output, signal }: Context<typeof demo>): Pro
   output.line(`Each hospital alone, ${passes} passes each, as many as in the federation.`);
   const local = await trainAlone(processes, { dir, passes, seed: values.seed, hospitals, output });
   clock.lap("local");
-  const measured = await measure({ federated: String(federated.result.model), local, hospitals });
+  const measured = await measure({ federated: federated.result.model, local, hospitals });
   clock.lap("scoring");
-  const rounds = roundsOf(federated.events);
   const report = `${dir}/report.html`;
-  const facts = { measured, rounds, passes, federated: federated.result, seconds: clock.seconds };
+  const facts = { measured, passes, federated: federated.result, seconds: clock.seconds };
   await Deno.writeTextFile(report, reportHtml(facts));
   output.result(
     summary(measured, { result: federated.result, passes, seconds: clock.seconds, report }),
@@ -49,7 +49,7 @@ export async function run({ values, output, signal }: Context<typeof demo>): Pro
 /** What --json prints. */
 function summary(
   measured: Measured,
-  { result, ...rest }: { result: Record<string, unknown> } & Record<string, unknown>,
+  { result, ...rest }: { result: AggregatorResult } & Record<string, unknown>,
 ): Record<string, unknown> {
   const { degraded, missing, rounds } = result;
   const { test, silos, local } = measured;
@@ -100,7 +100,7 @@ interface FederationOptions {
 async function federate(
   processes: Processes,
   options: FederationOptions,
-): Promise<{ result: Record<string, unknown>; events: FedEvent[] }> {
+): Promise<{ result: AggregatorResult; events: FedEvent[] }> {
   const { dir, hospitals, output, signal } = options;
   const state = `${dir}/state/aggregator`;
   const events = `${state}/events.jsonl`;
@@ -127,27 +127,29 @@ async function federate(
   try {
     const all = Promise.all([aggregator, ...silos].map((role) => role.result));
     const [result] = await all;
-    return { result, events: await readEvents(events) };
+    return { result: result as unknown as AggregatorResult, events: await readEvents(events) };
   } finally {
     done.abort();
     await watching;
   }
 }
 
-/** Shows each round as it is done. */
+/** Shows each model once all hospitals have scored it. */
 async function watch(path: string, output: Output, signal: AbortSignal): Promise<void> {
   const tail = new EventTail(path);
-  const events: FedEvent[] = [];
-  const shown = new Set<number>();
+  const took = new Map([[0, "start"]]);
+  const scores = new Map<number, Map<string, number | null>>();
   while (!signal.aborted) {
-    events.push(...await tail.next());
-    for (const { round, auroc, seconds } of roundsOf(events)) {
-      const silos = Object.entries(auroc);
-      if (shown.has(round) || silos.length < SILOS.length) continue;
-      shown.add(round);
-      const scores = silos.sort().map(([silo, value]) => `${silo} ${score(value)}`).join(", ");
-      const took = Number.isNaN(seconds) ? "start" : formatDuration(seconds);
-      output.line(`  round ${round} (${took}): val AUROC ${scores}`);
+    for (const event of await tail.next()) {
+      if (event.type === "committed") took.set(event.round, formatDuration(event.seconds));
+      if (event.type !== "scored") continue;
+      const round = event.round - 1; // a round begins with the scores of the model before it
+      const all = scores.get(round) ?? new Map();
+      const told = all.size === SILOS.length;
+      scores.set(round, all.set(event.silo, event.scores.auroc));
+      if (told || all.size < SILOS.length) continue;
+      const list = [...all].sort().map(([silo, auroc]) => `${silo} ${score(auroc)}`).join(", ");
+      output.line(`  round ${round} (${took.get(round)}): val AUROC ${list}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 500));
   }

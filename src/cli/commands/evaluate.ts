@@ -1,36 +1,42 @@
-import type { Shard, Split } from "../../data/shard.ts";
+import { openShards, type Pool, poolOf } from "../../data/pool.ts";
+import type { Split } from "../../data/shard.ts";
+import { evaluate, type Evaluation, stratifiedEvaluation } from "../../model/metrics/evaluation.ts";
 import { operatingPoint, rocCurve, siteOnly } from "../../model/metrics/metrics.ts";
+import { joined, type Predictions } from "../../model/predictions.ts";
+import { LoadedPool } from "../../model/predictor.ts";
+import { loadModel } from "../../model/weights/model_file.ts";
 import { rocChart } from "../output/chart.ts";
 import { checkOutput, writeOutput } from "../output/check_output.ts";
 import type { Context } from "../context.ts";
-import type { evaluate } from "../options/table/evaluate.ts";
-import { pooledScore, type Score, type Scored, scoreOf, Scorer, stratifiedScore } from "../score.ts";
-import { openShards } from "../../data/pool.ts";
+import type { evaluate as options } from "../options/table/evaluate.ts";
+import { openPredictor } from "../options/predictor.ts";
 import { interval, score, table } from "../output/table.ts";
 
 /** Sensitivity and specificity on the scored films, at a threshold fixed on `val`. */
 type Point = ReturnType<typeof operatingPoint>;
 
 /** Scores a model on shards: exact AUROC per shard and pooled. */
-export async function run({ values, output, signal }: Context<typeof evaluate>): Promise<void> {
+export async function run({ values, output, signal }: Context<typeof options>): Promise<void> {
   if (values.plot) {
     await checkOutput(values.plot, { flag: "--plot", kind: "plot", force: values.force ?? false });
   }
-  using scorer = await Scorer.open(values.model, values);
-  const parts: Scored[] = [];
-  const validated: Scored[] = [];
+  using predictor = await openPredictor(await loadModel(values.model), values);
+  const parts: Predictions[] = [];
+  const validated: Predictions[] = [];
   for (const [index, shard] of (await openShards(values.shard, { signal })).entries()) {
-    const name = values.shard[index];
     signal.throwIfAborted();
     output.progress("evaluate", index, values.shard.length);
-    using loaded = await scorer.load(shard, name);
-    parts.push(await loaded.score(rowsOf(shard, values.split), { signal }));
-    if (values.split === "test") validated.push(await loaded.score(shard.rows("val"), { signal }));
+    const pool = poolOf([shard]);
+    using loaded = await LoadedPool.load(predictor, pool);
+    parts.push(await loaded.predict(predictor, rowsOf(pool, values.split), { signal }));
+    if (values.split === "test") {
+      validated.push(await loaded.predict(predictor, pool.rows.val, { signal }));
+    }
   }
   output.progress("evaluate", values.shard.length, values.shard.length);
-  const shards = parts.map((part) => ({ shard: part.shard, ...scoreOf(part) }));
-  const pooled = pooledScore(parts);
-  const headline = stratifiedScore(shards);
+  const shards = parts.map((part, index) => ({ shard: values.shard[index], ...evaluate(part) }));
+  const pooled = evaluate(...parts);
+  const headline = stratifiedEvaluation(shards);
   const points = operatingPoints(validated, parts);
   const site = siteOnly(
     shards.map(({ positives, images }) => ({ positives, negatives: images - positives })),
@@ -62,18 +68,14 @@ export async function run({ values, output, signal }: Context<typeof evaluate>):
 }
 
 /** The rows of one split, or all. */
-function rowsOf(shard: Shard, split: string): Uint32Array {
-  if (split === "all") return Uint32Array.from({ length: shard.count }, (_, row) => row);
-  return shard.rows(split as Split);
+function rowsOf(pool: Pool, split: Split | "all"): Uint32Array {
+  if (split === "all") return Uint32Array.from({ length: pool.count }, (_, row) => row);
+  return pool.rows[split];
 }
 
 /** Pools `val` to fix the thresholds and applies them to the scored films; absent when either lacks a class. */
-function operatingPoints(val: Scored[], test: Scored[]): Record<string, Point> | undefined {
-  const join = (parts: Scored[]) => ({
-    scores: Float32Array.from(parts.flatMap((part) => Array.from(part.logits))),
-    labels: Uint8Array.from(parts.flatMap((part) => Array.from(part.labels))),
-  });
-  const [fixed, applied] = [join(val), join(test)];
+function operatingPoints(val: Predictions[], test: Predictions[]): Record<string, Point> | undefined {
+  const [fixed, applied] = [val, test].map(joined).map(({ logits, labels }) => ({ scores: logits, labels }));
   const whole = (labels: Uint8Array) => labels.includes(0) && labels.includes(1);
   if (!whole(fixed.labels) || !whole(applied.labels)) return undefined;
   return {
@@ -92,9 +94,9 @@ function describe(points: Record<string, Point>): string[] {
 }
 
 /** The ROC curves of all shards that have both classes. */
-function drawn(parts: Scored[], scores: Score[]): string {
-  const curves = parts.flatMap(({ shard, logits, labels }, index) => {
-    const { auroc } = scores[index];
+function drawn(parts: Predictions[], shards: (Evaluation & { shard: string })[]): string {
+  const curves = parts.flatMap(({ logits, labels }, index) => {
+    const { shard, auroc } = shards[index];
     return auroc === null ? [] : [{ name: `${shard} (${score(auroc)})`, ...rocCurve(logits, labels) }];
   });
   return rocChart(curves);

@@ -1,43 +1,34 @@
 import { basename } from "node:path";
+import { openShards } from "../../data/pool.ts";
 import { EngineTrainer } from "../../fed/training/engine_trainer.ts";
 import { runLocal } from "../../fed/training/local.ts";
 import type { LocalResult } from "../../fed/training/result.ts";
+import { layoutOf } from "../../model/layout.ts";
+import { initialWeights } from "../../model/weights/initial.ts";
 import { checkOutput } from "../output/check_output.ts";
 import { formatDuration } from "../options/duration.ts";
-import { cores, libraries } from "../../model/libraries.ts";
-import { describe as describeEvent } from "../output/event_log.ts";
+import { showEvents } from "../output/event_log.ts";
 import type { Context } from "../context.ts";
 import type { local } from "../options/table/local.ts";
 import { proposalOf, settingsOf } from "../options/proposal.ts";
-import { openShards } from "../../data/pool.ts";
-import { startOf } from "../start.ts";
 import { interval, score, table } from "../output/table.ts";
 
 /** Trains on one shard, or on several pooled, without federation. */
 export async function run({ values, output, signal }: Context<typeof local>): Promise<void> {
   await checkOutput(values.out, { flag: "--out", kind: "model", force: values.force ?? false });
   const shards = await openShards(values.shard, { signal });
-  const start = await startOf(values);
+  const start = await initialWeights(layoutOf(values.network, values), values);
   output.line(`start: ${start.source}`);
   const rounds = values.epochs === undefined
     ? values.rounds
     : Math.ceil(values.epochs / (values["local-epochs"] ?? 1));
   const silos = namesOf(values.shard);
   const proposal = proposalOf(settingsOf({ ...values, rounds, size: shards[0].size, silos }), start);
-  const { network, channels, preprocessing, recipe, seed } = proposal;
-  using trainer = await EngineTrainer.create({
-    ...{ shards, network, channels, preprocessing, recipe, seed, silo: 0, classWeights: [1, 1] },
-    device: values.device,
-    threads: values.threads ?? cores(),
-    libraries: await libraries(),
-  });
+  const { device, threads } = values;
+  using trainer = await EngineTrainer.create(proposal, { shards, device, threads });
   const result = await runLocal({
     ...{ trainer, proposal, start: start.vector, out: values.out, signal },
-    onEvent: (event) => {
-      if (event.type === "step") return output.progress(`round ${event.round}`, event.k, event.K);
-      const text = describeEvent(event);
-      if (text !== undefined) output.line(text);
-    },
+    onEvent: showEvents(output),
   });
   output.result(result, describe(result));
 }

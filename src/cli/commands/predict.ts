@@ -1,10 +1,13 @@
 import { csvCell } from "../../data/csv.ts";
 import { DataError, decodeImage } from "../../data/decode.ts";
+import { poolOf } from "../../data/pool.ts";
 import { Shard, SPLITS } from "../../data/shard.ts";
+import { LoadedPool, predict, type Predictor } from "../../model/predictor.ts";
+import { loadModel } from "../../model/weights/model_file.ts";
 import { checkOutput, SCORES_HEADER, writeOutput } from "../output/check_output.ts";
 import type { Context } from "../context.ts";
-import type { predict } from "../options/table/predict.ts";
-import { Scorer } from "../score.ts";
+import type { predict as options } from "../options/table/predict.ts";
+import { openPredictor } from "../options/predictor.ts";
 
 /** Films decoded and scored at a time. */
 const CHUNK = 128;
@@ -12,12 +15,12 @@ const CHUNK = 128;
 const IN_FLIGHT = 3;
 
 /** Writes a logit and a probability for each film. */
-export async function run(context: Context<typeof predict>): Promise<number> {
+export async function run(context: Context<typeof options>): Promise<number> {
   const { values, output } = context;
   await checkOutput(values.out, { flag: "--out", kind: "scores", force: values.force ?? false });
   const started = performance.now();
-  using scorer = await Scorer.open(values.model, values);
-  const written = values.shard ? await fromShard(scorer, context) : await fromFolder(scorer, context);
+  using predictor = await openPredictor(await loadModel(values.model), values);
+  const written = values.shard ? await fromShard(predictor, context) : await fromFolder(predictor, context);
   await writeOutput(values.out, written.lines.join("\n") + "\n");
   const images = written.lines.length - 1;
   const seconds = (performance.now() - started) / 1000;
@@ -34,22 +37,24 @@ interface Written {
   failed: DataError[];
 }
 
-async function fromShard(scorer: Scorer, { values, signal }: Context<typeof predict>): Promise<Written> {
-  const name = values.shard!;
-  const shard = await Shard.open(name, { verify: true });
+async function fromShard(
+  predictor: Predictor,
+  { values, signal }: Context<typeof options>,
+): Promise<Written> {
+  const shard = await Shard.open(values.shard!, { verify: true });
   const names = await shard.names();
   const rows = Uint32Array.from({ length: shard.count }, (_, row) => row);
-  using loaded = await scorer.load(shard, name);
-  const { logits } = await loaded.score(rows, { signal });
+  using loaded = await LoadedPool.load(predictor, poolOf([shard]));
+  const { logits } = await loaded.predict(predictor, rows, { signal });
   const lines = names.map((image, row) => `${line(image, logits[row])},${SPLITS[shard.splits[row]]}`);
   return { lines: [`${SCORES_HEADER},split`, ...lines], failed: [] };
 }
 
-async function fromFolder(scorer: Scorer, context: Context<typeof predict>): Promise<Written> {
+async function fromFolder(predictor: Predictor, context: Context<typeof options>): Promise<Written> {
   const { values, output, signal } = context;
   const folder = values.images!;
   const files = await listImages(folder);
-  const { size } = scorer.metadata;
+  const { size } = predictor;
   const lines = [SCORES_HEADER];
   const failed: DataError[] = [];
   for (let first = 0; first < files.length; first += CHUNK) {
@@ -65,7 +70,7 @@ async function fromFolder(scorer: Scorer, context: Context<typeof predict>): Pro
         output.line(`left out ${names[index]}: ${film.message}`);
       } else pixels.set(film, size * size * at++);
     }
-    const logits = good.length > 0 ? await scorer.films(pixels) : new Float32Array();
+    const logits = good.length > 0 ? await predict(predictor, pixels) : new Float32Array();
     good.forEach((name, index) => lines.push(line(name, logits[index])));
     output.progress("predict", Math.min(files.length, first + CHUNK), files.length);
   }

@@ -5,10 +5,9 @@ import { EngineTrainer } from "../../fed/training/engine_trainer.ts";
 import { Shard } from "../../data/shard.ts";
 import type { Libraries } from "../../model/engine.ts";
 import { formatDuration } from "../options/duration.ts";
-import { cores, libraries } from "../../model/libraries.ts";
+import { findLibraries } from "../../model/libraries.ts";
 import { EventLog } from "../output/event_log.ts";
 import type { Context } from "../context.ts";
-import type { Values } from "../options/option.ts";
 import type { train } from "../options/table/train.ts";
 import { setAside } from "../output/set_aside.ts";
 import { table } from "../output/table.ts";
@@ -29,17 +28,18 @@ export async function run(context: Context<typeof train>): Promise<void> {
     accept,
     async ready() {
       const shard = await Shard.open(values.shard, { verify: true, signal });
-      opened = { shard, libraries: await libraries() };
+      opened = { shard, libraries: await findLibraries() };
     },
-    async trainer(proposal: Proposal) {
+    async trainer(proposal, { number }) {
       const { shard, libraries } = opened;
       output.line(describe(proposal));
-      const threads = values.threads ?? cores();
-      return await EngineTrainer.create({
-        ...engineOf(values, proposal),
+      const { device, threads } = values;
+      return await EngineTrainer.create(proposal, {
         shards: [shard],
-        libraries,
+        silo: number,
+        device,
         threads,
+        libraries,
       });
     },
     onEvent: log.onEvent,
@@ -51,17 +51,6 @@ export async function run(context: Context<typeof train>): Promise<void> {
     `${result.rounds} rounds, ${result.examples} examples in ${formatDuration(result.seconds)}\n` +
       `model: ${result.model}\nsha256: ${result.sha256}`,
   );
-}
-
-/** What the proposal says about this silo's engine; class weights come with the plan. */
-function engineOf(values: Values<typeof train>, proposal: Proposal) {
-  const { network, channels, preprocessing, recipe, seed } = proposal;
-  return {
-    ...{ network, channels, preprocessing, recipe, seed },
-    classWeights: [1, 1] as [number, number],
-    silo: proposal.silos.indexOf(values.silo) + 1,
-    device: values.device,
-  };
 }
 
 /** The proposal as a table: what this hospital is asked to do. */

@@ -1,6 +1,6 @@
 // Why: what a silo's operator accepts of an aggregator is said in fedx.toml alone, so it is no option of the table.
 import * as v from "valibot";
-import type { Accept, AcceptedRecipe } from "../../fed/silo/limits.ts";
+import type { AcceptedRecipe, Limits } from "../../fed/silo/limits.ts";
 import { preset } from "../../model/recipe.ts";
 import { isRefusal, refusal } from "../../refusal.ts";
 import { UsageError } from "./usage_error.ts";
@@ -25,7 +25,7 @@ export const ACCEPT_SAMPLE =
  * @param where names the recipes in errors
  * @throws {UsageError} for a recipe that does not exist or has a number out of range.
  */
-export function readAccept(table: v.InferOutput<typeof AcceptSchema>, where: string): Accept {
+export function readAccept(table: v.InferOutput<typeof AcceptSchema>, where: string): Limits {
   return {
     recipes: table.recipes?.map((one) => recipeOf(one, where)),
     networks: table.networks,

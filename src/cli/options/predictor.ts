@@ -1,9 +1,12 @@
-// Why: what scores a model is the operator's choice, and whoever lacks libtorch must hear of the other one.
-import { EnginePredictor } from "../../model/engine_predictor.ts";
-import { NativeError } from "../../model/engine.ts";
+/**
+ * `--engine`, `--device` and `--threads` as what scores films.
+ *
+ * Why here: what scores is the operator's choice, and whoever lacks libtorch must hear of the other engine.
+ */
+import { Engine, NativeError } from "../../model/engine.ts";
+import { findLibraries } from "../../model/libraries.ts";
 import type { Model, Predictor } from "../../model/predictor.ts";
 import { TfjsPredictor } from "../../model/tfjs/predictor.ts";
-import { cores, libraries } from "../../model/libraries.ts";
 import { isRefusal, refusal } from "../../refusal.ts";
 import type { OptionValues } from "./option.ts";
 import type { SCORING } from "./table/engine.ts";
@@ -23,12 +26,9 @@ export async function openPredictor(model: Model, choice: EngineChoice): Promise
     refuseFor(choice, { device: choice.device === "cuda", threads: (choice.threads ?? 1) > 1 });
     return await TfjsPredictor.create(model);
   }
-  const found = await libraries().catch(nameTfjs);
-  return await EnginePredictor.create(model, {
-    libraries: found,
-    device: choice.device,
-    threads: choice.threads ?? cores(),
-  }).catch((error) => {
+  const libraries = await findLibraries().catch(nameTfjs);
+  const { device, threads } = choice;
+  return await Engine.open(model, { libraries, device, threads }).catch((error) => {
     if (error instanceof NativeError && error.op === "dlopen") nameTfjs(error);
     throw error;
   });

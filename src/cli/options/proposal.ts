@@ -2,8 +2,8 @@ import { ascii } from "../../fed/protocol/ascii.ts";
 import { type Proposal, WIRE_VERSION } from "../../fed/protocol/messages.ts";
 import type { RunSettings } from "../../fed/protocol/proposal.ts";
 import { preset, type Recipe } from "../../model/recipe.ts";
+import type { InitialWeights } from "../../model/weights/initial.ts";
 import { preprocessingOf } from "../../model/weights/model_file.ts";
-import type { Started } from "../start.ts";
 import { parseDuration } from "./duration.ts";
 import type { OptionValues } from "./option.ts";
 import { aggregate } from "./table/aggregate.ts";
@@ -49,7 +49,10 @@ export function settingsOf(values: RunValues): RunSettings {
 }
 
 /** The settings with the weights that round 1 starts from. State files keep this order of keys. */
-export function proposalOf(settings: RunSettings, { kind, source, sha256 }: Started): Proposal {
+export function proposalOf(
+  settings: RunSettings,
+  { kind, source, sha256 }: Pick<InitialWeights, "kind" | "source" | "sha256">,
+): Proposal {
   const { histogram, ...rest } = settings;
   return { ...rest, init: { kind, source: ascii(source), sha256 }, histogram };
 }

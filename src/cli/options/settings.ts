@@ -1,5 +1,5 @@
 // Why: one place decides which of flag, file and default wins, and says what is missing.
-import type { Accept } from "../../fed/silo/limits.ts";
+import type { Limits } from "../../fed/silo/limits.ts";
 import { COMMANDS } from "./commands.ts";
 import { readValue } from "./kinds.ts";
 import type { Command, Table } from "./option.ts";
@@ -9,7 +9,7 @@ import { UsageError } from "./usage_error.ts";
 /** A command's values, and what only the settings file can say. */
 export interface Settings {
   values: Record<string, unknown>;
-  accept?: Accept;
+  accept?: Limits;
 }
 
 /**

@@ -2,7 +2,7 @@
 import { dirname, isAbsolute, join } from "node:path";
 import { parse as parseToml, TomlError } from "smol-toml";
 import * as v from "valibot";
-import type { Accept } from "../../fed/silo/limits.ts";
+import type { Limits } from "../../fed/silo/limits.ts";
 import { AcceptSchema, readAccept } from "./accept.ts";
 import { COMMANDS } from "./commands.ts";
 import { readValue } from "./kinds.ts";
@@ -22,7 +22,7 @@ export interface Config {
 /** One section of a file, in the program's own form, under the names of the command line. */
 export interface Section {
   values: Record<string, unknown>;
-  accept?: Accept;
+  accept?: Limits;
   /** Names of the silos that the file has a section for. */
   silos: string[];
 }

@@ -15,7 +15,7 @@ export type LoggedEvent = FedEvent & { time: string };
 export class EventLog implements Disposable {
   readonly #file: Deno.FsFile;
   readonly #output: Output;
-  readonly #standings = new Standings();
+  readonly #show: (event: FedEvent) => void;
   /** Bytes of whole lines. */
   #size: number;
   /** Events that could not be written since the last that could. */
@@ -24,6 +24,7 @@ export class EventLog implements Disposable {
   private constructor(file: Deno.FsFile, output: Output) {
     this.#file = file;
     this.#output = output;
+    this.#show = showEvents(output);
     this.#size = file.statSync().size;
   }
 
@@ -66,18 +67,20 @@ export class EventLog implements Disposable {
     }
   }
 
-  #show(event: FedEvent): void {
-    if (event.type === "step") {
-      return this.#output.progress(`round ${event.round}`, event.k, event.K);
-    }
-    if (this.#standings.take(event)) this.#output.status(this.#standings.line());
-    const text = describe(event);
-    if (text !== undefined) this.#output.line(text);
-  }
-
   [Symbol.dispose](): void {
     this.#file.close();
   }
+}
+
+/** An `onEvent` that shows people what matters: steps as progress, where silos stand as a live line, the rest as lines. */
+export function showEvents(output: Output): (event: FedEvent) => void {
+  const standings = new Standings();
+  return (event) => {
+    if (event.type === "step") return output.progress(`round ${event.round}`, event.k, event.K);
+    if (standings.take(event)) output.status(standings.line());
+    const text = describe(event);
+    if (text !== undefined) output.line(text);
+  };
 }
 
 /** Where each silo stands, as the aggregator's events tell: waiting, training k/K, uploading, counted, late, lost. */

@@ -1,16 +1,6 @@
-// Why: events.jsonl is the run's record; the demo's progress and the report's curves are read from it.
+/** Reads events.jsonl, the record of a run that goes on; what a finished run says of its rounds is in its result. */
 import type { FedEvent } from "../../fed/protocol/event.ts";
 import type { LoggedEvent } from "./event_log.ts";
-
-/** What one round of a run came to. */
-export interface RoundRecord {
-  round: number;
-  /** From the row's commit to the new model's, seconds; NaN while it is open. */
-  seconds: number;
-  /** Per silo: AUROC and mean loss on `val` of the model that this round made. */
-  auroc: Record<string, number | null>;
-  loss: Record<string, number | null>;
-}
 
 /** Reads a growing file of events: each call gives those that were added since the one before. */
 export class EventTail {
@@ -46,26 +36,6 @@ export class EventTail {
 /** All events of a file, oldest first. */
 export async function readEvents(path: string): Promise<LoggedEvent[]> {
   return await new EventTail(path).next();
-}
-
-/** The rounds of an aggregator's events; round 0 is the start. */
-export function roundsOf(events: readonly FedEvent[]): RoundRecord[] {
-  const records = new Map<number, RoundRecord>();
-  const at = (round: number) => {
-    const record = records.get(round) ?? { round, seconds: NaN, auroc: {}, loss: {} };
-    records.set(round, record);
-    return record;
-  };
-  for (const event of events) {
-    if (event.type === "scored") {
-      const record = at(event.round - 1);
-      record.auroc[event.silo] = event.scores.auroc;
-      record.loss[event.silo] = event.scores.loss;
-    } else if (event.type === "committed") {
-      at(event.round).seconds = event.seconds;
-    }
-  }
-  return [...records.values()].sort((a, b) => a.round - b.round);
 }
 
 /** Waits for an event of a file. */

@@ -1,20 +1,18 @@
 // Why: one file that opens anywhere, without a network: the demo's table, curves and what they mean.
 import { escape, lineChart, rocChart } from "./chart.ts";
-import type { AggregatorResult } from "../../fed/training/result.ts";
+import type { AggregatorResult, RoundResult } from "../../fed/training/result.ts";
 import { degradedLine } from "./degraded.ts";
 import type { Measured } from "../commands/demo/scores.ts";
 import { formatDuration } from "../options/duration.ts";
-import type { RoundRecord } from "./history.ts";
 import { interval, score, table } from "./table.ts";
 
 /** What the demo found out. */
 export interface Facts {
   measured: Measured;
-  rounds: readonly RoundRecord[];
   /** Passes over the training films, in the federation and alone. */
   passes: number;
   /** The aggregator's own result. */
-  federated: Record<string, unknown>;
+  federated: Pick<AggregatorResult, "degraded" | "missing" | "rounds" | "history" | "bytes" | "init">;
   /** Seconds by phase. */
   seconds: Record<string, number>;
 }
@@ -39,40 +37,22 @@ function rowsOf({ measured }: Facts): string[][] {
 }
 
 /** Pairs of a name and a figure that stand below the table. */
-function figuresOf({ rounds, federated, passes, seconds }: Facts): [string, string][] {
-  const done = rounds.filter((round) => Number.isFinite(round.seconds)).map((round) => round.seconds);
+function figuresOf({ federated, passes, seconds }: Facts): [string, string][] {
+  const done = federated.history.flatMap((round) => round.seconds ?? []);
   const mean = done.reduce((sum, one) => sum + one, 0) / Math.max(1, done.length);
   return [
     ["rounds", `${done.length}, ${formatDuration(mean)} each`],
     ["passes over the training films", String(passes)],
-    ["bytes moved", bytesOf(federated.bytes)],
-    ["start", startOf(federated.init)],
+    ["bytes moved", `${(federated.bytes / 2 ** 20).toFixed(0)} MiB`],
+    ["start", federated.init.source],
     ["time", Object.entries(seconds).map(([phase, took]) => `${phase} ${formatDuration(took)}`).join(", ")],
   ];
-}
-
-function startOf(init: unknown): string {
-  if (typeof init === "object" && init !== null && "source" in init) return String(init.source);
-  return String(init);
-}
-
-/** Bytes as a person reads them; the aggregator gives a number or numbers by direction. */
-function bytesOf(bytes: unknown): string {
-  const mebi = (value: number) => `${(value / 2 ** 20).toFixed(0)} MiB`;
-  if (typeof bytes === "number") return mebi(bytes);
-  if (typeof bytes !== "object" || bytes === null) return "–";
-  return Object.entries(bytes).map(([way, value]) => `${way} ${mebi(Number(value))}`).join(", ");
-}
-
-/** Says first which hospital the model lacks, if any. */
-function degradedOf({ federated }: Facts): string[] {
-  return degradedLine(federated as unknown as AggregatorResult);
 }
 
 /** The demo's table as text. */
 export function resultTable(facts: Facts): string {
   return [
-    ...degradedOf(facts),
+    ...degradedLine(facts.federated),
     table(HEAD, rowsOf(facts)),
     "",
     ...figuresOf(facts).map(([name, value]) => `${name}: ${value}`),
@@ -88,7 +68,7 @@ export function reportHtml(facts: Facts): string {
     '<meta name="viewport" content="width=device-width, initial-scale=1"><title>fedx demo</title>',
     `<style>${STYLE}</style></head><body><main>`,
     "<h1>Three hospitals, one model</h1>",
-    ...degradedOf(facts).map((line) => `<p class="headline">${escape(line)}</p>`),
+    ...degradedLine(facts.federated).map((line) => `<p class="headline">${escape(line)}</p>`),
     "<p>Three silos trained one model together over mutual TLS. Each kept its films; only weight updates and the " +
     "counts and scores below left it. The films of this demo are drawn. Research use only.</p>",
     `<p class="headline">Stratified test AUROC <b>${score(measured.test.stratified)}</b> ${
@@ -106,20 +86,20 @@ export function reportHtml(facts: Facts): string {
   ].join("\n");
 }
 
-function chartsOf({ measured, rounds }: Facts): string[] {
-  const silos = Object.keys(measured.silos);
-  const perSilo = (pick: (round: RoundRecord) => Record<string, number | null>) =>
-    silos.map((name) => ({
+/** Curves over models: the scores of a round are those of the model before it. */
+function chartsOf({ measured, federated }: Facts): string[] {
+  const perSilo = (figure: keyof RoundResult["silos"][string]) =>
+    Object.keys(measured.silos).map((name) => ({
       name,
-      points: rounds.flatMap((round) => {
-        const value = pick(round)[name];
-        return value === null || value === undefined ? [] : [[round.round, value] as const];
+      points: federated.history.flatMap(({ round, silos }) => {
+        const value = silos[name]?.[figure] ?? null;
+        return value === null ? [] : [[round - 1, value] as const];
       }),
     }));
   const curves = Object.entries(measured.roc).map(([name, { fpr, tpr }]) => ({ name, fpr, tpr }));
   return [
-    lineChart(perSilo((round) => round.auroc), { title: "AUROC on val", x: "round", y: "AUROC" }),
-    lineChart(perSilo((round) => round.loss), { title: "Mean loss on val", x: "round", y: "loss" }),
+    lineChart(perSilo("auroc"), { title: "AUROC on val", x: "round", y: "AUROC" }),
+    lineChart(perSilo("loss"), { title: "Mean loss on val", x: "round", y: "loss" }),
     rocChart(curves, { title: "ROC on test, federated model" }),
   ].map((svg) => `<figure>${svg}</figure>`);
 }

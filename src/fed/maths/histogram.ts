@@ -7,7 +7,7 @@
  */
 import { ProtocolError } from "../protocol/errors.ts";
 import type { Proposal, Scores } from "../protocol/messages.ts";
-import type { SplitScores } from "../../model/predictions.ts";
+import type { Predictions } from "../../model/predictions.ts";
 
 /** Fewest patients of a class in a cell that is not empty. */
 export const MIN_CELL = 5;
@@ -31,20 +31,20 @@ function binCount({ bins }: Bins): number {
  * Merges neighbouring bins until every class cell that is not empty holds ≥ 5 patients; among all such mergings the
  * one that leaves the fewest pairs of the silo's own films in one interval, then the one with the most intervals.
  *
- * @param split (n) test logits, none of them NaN.
+ * @param predictions (n) test logits, none of them NaN.
  * @returns null when fewer than 20 patients have films of either class.
  */
-export function mergedHistogram(split: SplitScores, bins: Bins): MergedHistogram | null {
-  const byBin = filmsByBin(split, bins);
+export function mergedHistogram(predictions: Predictions, bins: Bins): MergedHistogram | null {
+  const byBin = filmsByBin(predictions, bins);
   const count = byBin.length;
-  if (cellOf(split, byBin.flat()).patients.some((patients) => patients < MIN_PATIENTS)) return null;
+  if (cellOf(predictions, byBin.flat()).patients.some((patients) => patients < MIN_PATIENTS)) return null;
   // best[j]: the cheapest merging of the bins before j, and where its last interval begins.
   const best: { pairs: number; intervals: number; from: number }[] = [{ pairs: 0, intervals: 0, from: 0 }];
   for (let to = 1; to <= count; to++) best.push({ pairs: Infinity, intervals: 0, from: 0 });
   for (let from = 0; from < count; from++) {
     const { pairs, intervals } = best[from];
     if (pairs === Infinity) continue;
-    const cell = new Cell(split);
+    const cell = new Cell(predictions);
     for (let to = from + 1; to <= count; to++) {
       cell.add(byBin[to - 1]);
       if (!cell.mayLeave) continue;
@@ -57,7 +57,9 @@ export function mergedHistogram(split: SplitScores, bins: Bins): MergedHistogram
   }
   const first: number[] = [];
   for (let to = count; to > 0; to = best[to].from) first.unshift(best[to].from);
-  const cells = first.map((from, i) => cellOf(split, byBin.slice(from, first[i + 1] ?? count).flat()).films);
+  const cells = first.map((from, i) =>
+    cellOf(predictions, byBin.slice(from, first[i + 1] ?? count).flat()).films
+  );
   return { first, negatives: cells.map(([n]) => n), positives: cells.map(([, p]) => p) };
 }
 
@@ -65,10 +67,10 @@ export function mergedHistogram(split: SplitScores, bins: Bins): MergedHistogram
 class Cell {
   readonly films: [number, number] = [0, 0];
   readonly #patients = [new Set<number>(), new Set<number>()];
-  readonly #split: SplitScores;
+  readonly #predictions: Predictions;
 
-  constructor(split: SplitScores) {
-    this.#split = split;
+  constructor(predictions: Predictions) {
+    this.#predictions = predictions;
   }
 
   get patients(): number[] {
@@ -80,7 +82,7 @@ class Cell {
   }
 
   add(films: readonly number[]): void {
-    const { labels, patients } = this.#split;
+    const { labels, patients } = this.#predictions;
     for (const film of films) {
       this.films[labels[film]]++;
       this.#patients[labels[film]].add(patients[film]);
@@ -88,14 +90,14 @@ class Cell {
   }
 }
 
-function cellOf(split: SplitScores, films: readonly number[]): Cell {
-  const cell = new Cell(split);
+function cellOf(predictions: Predictions, films: readonly number[]): Cell {
+  const cell = new Cell(predictions);
   cell.add(films);
   return cell;
 }
 
 /** Indices of the films in each bin. The bin grows with the logit, whatever its rounding. */
-function filmsByBin({ logits }: SplitScores, bins: Bins): number[][] {
+function filmsByBin({ logits }: Predictions, bins: Bins): number[][] {
   const byBin: number[][] = Array.from({ length: binCount(bins) }, () => []);
   for (const [film, logit] of logits.entries()) {
     const inside = Math.floor((logit - bins.low) / (bins.high - bins.low) * bins.bins);

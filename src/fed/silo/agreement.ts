@@ -15,9 +15,10 @@ import { stepsOf } from "../maths/stretch.ts";
 /** Passes are added up in doubles: equal lengths may differ by so much. */
 const ROUNDING = 1e-6;
 /**
- * A silo takes no row, new or again, once it has worked for so many budgets. Honest rows ask for less than one: each of
- * them opens within the budget, and a silo works on one at a time. The rest is for a row that goes on while the
- * aggregator's machine sleeps, and its clock with it, and for a replay, which has no clock, on slower or shared machines.
+ * The most work that a silo does for one run, in budgets: after that it takes no row, neither a new one nor one again.
+ * An honest run asks for less than one budget, since each row opens within it and a silo works on one at a time. The
+ * rest is leave for a row that goes on while the aggregator's machine, and with it its clock, sleeps, and for a replay,
+ * which has no clock and may run on a slower machine.
  */
 const MOST_BUDGETS = 10;
 

@@ -1,5 +1,6 @@
 /**
- * A silo's pulse: every 10 s it says what it is doing, and it hears at once when its round is over without it.
+ * A silo's heartbeats: every 10 s it says what it is doing, so that the aggregator knows it is there. Beside them it
+ * watches the run, so that it stops at once when its round is over without it.
  */
 import type { Client } from "../wire/client.ts";
 import type { Heartbeat } from "../protocol/messages.ts";
@@ -8,8 +9,9 @@ import { stageOf } from "../protocol/stage.ts";
 /** Seconds between heartbeats. */
 const PERIOD = 10;
 
-/** Beats until disposed of; `doing` may be changed at any time. */
-export class Pulse implements Disposable {
+/** Sends a heartbeat again and again until disposed of. */
+export class Heartbeats implements Disposable {
+  /** What the next heartbeat says; may be changed at any time. */
   doing: Heartbeat;
   readonly #client: Client;
   readonly #timer: ReturnType<typeof setInterval>;

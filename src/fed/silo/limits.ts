@@ -1,6 +1,6 @@
 /**
- * The silo's veto: what its operator lets a proposal ask for. It is asked before the silo joins, so that nothing is
- * registered first.
+ * The limits that a silo's operator sets to what a proposal may ask for (`accept` in fedx.toml). They are looked at before
+ * the silo joins, so that whoever proposed something that is refused has learnt nothing of the shard.
  */
 import { preset, type Recipe } from "../../model/recipe.ts";
 import { canonical } from "../protocol/canonical.ts";
@@ -12,7 +12,7 @@ import type { Proposal, SplitCounts } from "../protocol/messages.ts";
 export type AcceptedRecipe = { name: string } & Partial<Recipe>;
 
 /** What a silo's operator lets a proposal ask for; limits that are not set allow everything but too few patients. */
-export interface Accept {
+export interface Limits {
   recipes?: AcceptedRecipe[];
   networks?: string[];
   maxRounds?: number;
@@ -26,9 +26,9 @@ function refuse(field: string, expected: string, got: string): never {
   throw new ProtocolError("not_accepted", { expected: `${expected} by accept.${field}`, got });
 }
 
-/** @throws {ProtocolError} `not_accepted`, naming the field and both values. */
-export function checkAccepted(proposal: Proposal, accept: Accept = {}): void {
-  const { recipes, networks, maxRounds } = accept;
+/** Compares a proposal with the limits. @throws {ProtocolError} `not_accepted`, naming the field and both values. */
+export function checkLimits(proposal: Proposal, limits: Limits = {}): void {
+  const { recipes, networks, maxRounds } = limits;
   if (recipes !== undefined) checkRecipe(proposal, recipes);
   if (networks && !networks.includes(proposal.network)) {
     refuse("networks", networks.join(" or "), proposal.network);
@@ -39,9 +39,9 @@ export function checkAccepted(proposal: Proposal, accept: Accept = {}): void {
   }
 }
 
-/** @throws {ProtocolError} `not_accepted` for fewer training patients than the operator, or 50, allow. */
-export function checkPatients({ patients }: Pick<SplitCounts, "patients">, accept: Accept = {}): void {
-  const fewest = accept.minTrainPatients ?? MIN_TRAIN_PATIENTS;
+/** Counts the shard's patients. @throws {ProtocolError} `not_accepted` for fewer training patients than the operator, or 50, allow. */
+export function checkPatients({ patients }: Pick<SplitCounts, "patients">, limits: Limits = {}): void {
+  const fewest = limits.minTrainPatients ?? MIN_TRAIN_PATIENTS;
   if (patients >= fewest) return;
   refuse("min_train_patients", `at least ${fewest} training patients`, String(patients));
 }

@@ -1,9 +1,9 @@
 /**
- * What a silo must not forget: the run it belongs to, what it agreed to and has answered, the update of the round
- * under way, what it has done.
+ * What a silo keeps on disk: the run that it belongs to, what it agreed to, what it has answered, and how much it has
+ * done.
  *
- * Of its training it keeps the one update, which spares a restarted silo the work and makes it send the very same
- * bytes again.
+ * Of its training it keeps the update of the round under way: a silo that is started again need not train again, and
+ * sends the very same bytes.
  */
 import { fileDigest } from "../../files/digest.ts";
 import type { Past } from "./agreement.ts";
@@ -127,7 +127,10 @@ export class SiloState implements Disposable {
     return this.folder.get("closing");
   }
 
-  /** Takes the closing phase for granted: no row follows, and `val` is scored with no other last model. */
+  /**
+   * Notes that the rounds ended with `round`: from now on no row is accepted, and `val` is scored with no other last
+   * model than the one of `sha256`.
+   */
   close(round: number, sha256?: string): void {
     this.folder.transaction(() => {
       this.folder.set("closing", round);

@@ -12,7 +12,7 @@ import type { Client } from "../wire/client.ts";
 import type { OnEvent } from "../protocol/event.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
 import { freeVectors } from "../wire/garbage.ts";
-import type { Pulse } from "./heartbeat.ts";
+import type { Heartbeats } from "./heartbeat.ts";
 import { type Plan, type RoundSettings, type Scores, WIRE_VERSION } from "../protocol/messages.ts";
 import { valScores } from "../training/scores.ts";
 import { checkSteps, countSteps } from "../maths/skipped.ts";
@@ -27,7 +27,7 @@ export interface TurnContext {
   state: SiloState;
   trainer: Trainer;
   plan: Plan;
-  pulse: Pulse;
+  heartbeats: Heartbeats;
   onEvent: OnEvent;
   faultPoint: FaultPoint;
   signal?: AbortSignal;
@@ -47,13 +47,13 @@ export async function takeTurn(context: TurnContext, row: RoundSettings): Promis
   await context.faultPoint("uploaded");
 }
 
-/** Holds two vectors, the model and what training made of it: the change takes the second one's place. */
+/** Makes and writes the update. The change is computed in the place of the trained vector, so that two vectors suffice. */
 async function makeUpdate(context: TurnContext, row: RoundSettings): Promise<StoredUpdate> {
   const { client, trainer, state, onEvent, faultPoint } = context;
   const { round, run, base } = row;
   const { steps } = turnOf(context, row);
   const pulling = stopwatch();
-  context.pulse.doing = { run, round, phase: "pulling", step: 0, steps };
+  context.heartbeats.doing = { run, round, phase: "pulling", step: 0, steps };
   const { vector } = await client.pull(round - 1, { length: trainer.layout.length, sha256: base });
   const pull = pulling();
   onEvent({ type: "pulled", round, bytes: vector.byteLength, seconds: pull });
@@ -78,7 +78,7 @@ async function makeUpdate(context: TurnContext, row: RoundSettings): Promise<Sto
   return update;
 }
 
-/** Scores the row's base and trains from it; the time that took counts, whatever comes of it. */
+/** Scores the row's base and trains from it. The time counts as work even when it fails (see `Past.worked`). */
 async function work(context: TurnContext, row: RoundSettings, vector: Float32Array) {
   const { round, run, base } = row;
   const { steps } = turnOf(context, row);
@@ -108,10 +108,10 @@ export async function scoreVal(
 ): Promise<{ val: ReturnType<typeof valScores>; scored: number }> {
   const { trainer, plan, state, onEvent, silo } = context;
   const { run, round, sha256, steps } = turn;
-  context.pulse.doing = { run, round, phase: "scoring", step: 0, steps };
+  context.heartbeats.doing = { run, round, phase: "scoring", step: 0, steps };
   await trainer.load(turn.vector);
   const known = state.answered<ReturnType<typeof valScores>>("val", sha256);
-  const val = known ?? valScores(await trainer.score("val"), plan);
+  const val = known ?? valScores(await trainer.predict("val"), plan);
   if (known === null) state.answer("val", sha256, val);
   onEvent({ type: "scored", silo, round, scores: { run, round, ...val } });
   await context.faultPoint("scoring");
@@ -119,16 +119,16 @@ export async function scoreVal(
 }
 
 async function train(context: TurnContext, row: RoundSettings): ReturnType<Trainer["train"]> {
-  const { pulse, onEvent, signal, over } = context;
+  const { heartbeats, onEvent, signal, over } = context;
   const { round, run, p0, p1 } = row;
   const { firstStep, steps } = turnOf(context, row);
-  context.pulse.doing = { run, round, phase: "training", step: 0, steps };
+  context.heartbeats.doing = { run, round, phase: "training", step: 0, steps };
   onEvent({ type: "training", round, firstStep, steps });
   await context.faultPoint("training");
   return await context.trainer.train({ firstStep, steps, p0, p1 }, {
     signal: AbortSignal.any([over, signal].filter((one) => one !== undefined)),
     onStep(k, loss) {
-      pulse.doing.step = k;
+      heartbeats.doing.step = k;
       onEvent({ type: "step", round, k, K: steps, loss });
     },
   });
@@ -150,7 +150,7 @@ async function send(context: TurnContext, row: RoundSettings, update: StoredUpda
   const { client, state, trainer, onEvent, faultPoint, silo } = context;
   const { round, run, base } = row;
   const { steps } = turnOf(context, row);
-  context.pulse.doing = { run, round, phase: "uploading", step: steps, steps };
+  context.heartbeats.doing = { run, round, phase: "uploading", step: steps, steps };
   await client.scores(update.scores);
   const size = trainer.layout.length * 4;
   using file = await Deno.open(state.updatePath);

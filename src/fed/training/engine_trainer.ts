@@ -1,36 +1,44 @@
 /**
- * The trainer of real silos: shards resident in the native engine, image order and schedule from TypeScript.
- *
- * Several shards are one pooled set: rows in shard order, patients made distinct between shards.
+ * The trainer of real silos: the native engine with the shards' films in its memory. The order of the images and the
+ * schedule of the learning rate come from TypeScript, so that a run can be replayed without the engine's help.
  */
-import { type Shard, type Split, SPLITS } from "../../data/shard.ts";
-import { randomWeights } from "../../model/weights/random.ts";
-import type { Layout, NetworkName } from "../../model/layout.ts";
-import { DataSet } from "../../model/data_set.ts";
-import { Engine, type Libraries } from "../../model/engine.ts";
-import type { Preprocessing } from "../../model/weights/model_file.ts";
-import { Order } from "../../model/image_order.ts";
+import { poolOf } from "../../data/pool.ts";
+import type { Shard, Split } from "../../data/shard.ts";
+import type { DataSet } from "../../model/data_set.ts";
+import { Engine, type EngineConfig } from "../../model/engine.ts";
+import { ImageOrder } from "../../model/image_order.ts";
+import type { Layout } from "../../model/layout.ts";
+import { cores, findLibraries, type Libraries } from "../../model/libraries.ts";
+import type { Predictions } from "../../model/predictions.ts";
+import { LoadedPool } from "../../model/predictor.ts";
 import { scheduleOf } from "../../model/recipe.ts";
-import type { SplitScores } from "../../model/predictions.ts";
+import { randomWeights } from "../../model/weights/random.ts";
 import { median } from "../maths/median.ts";
-import type { ShardFacts, Trainer, TrainerSettings, TrainRow } from "./trainer.ts";
+import type { Proposal } from "../protocol/messages.ts";
+import { factsOf, type ShardFacts } from "./shard_facts.ts";
+import type { Trainer, TrainerSettings, Turn } from "./trainer.ts";
 
-/** Steps whose median tells the speed: a stop of the machine in one or two of them changes nothing. */
+/** Steps that are timed to tell the speed. Their median does, so that a machine that stops in one or two changes nothing. */
 const TIMED = 5;
 /** Seconds of training per native call: long enough to cost nothing, short enough to cancel. */
 const CHUNK = 0.2;
 const MOST_STEPS = 64;
 
-/** What an engine is made of beside the plan's settings. */
-export interface EngineTrainerOptions extends TrainerSettings {
+/** What of a run's proposal an engine is made from. */
+export type EngineSettings = Pick<Proposal, "network" | "channels" | "preprocessing" | "recipe" | "seed">;
+
+/** The films, and what of this machine to use. */
+export interface EngineTrainerOptions {
   /** At least one; all of one size. */
   shards: readonly Shard[];
-  network: NetworkName;
-  channels: 1 | 3;
-  preprocessing: Preprocessing;
-  device: "auto" | "cpu" | "cuda";
-  threads: number;
-  libraries: Libraries;
+  /** Number of the silo, from 1 in the proposal's order; 0 for local training. @default 0 */
+  silo?: number;
+  /** @default "auto" */
+  device?: EngineConfig["device"];
+  /** @default the cores that this process may use */
+  threads?: number;
+  /** @default those that `findLibraries` finds */
+  libraries?: Libraries;
   /** Milliseconds that only grow. @default performance.now */
   clock?: () => number;
 }
@@ -38,55 +46,53 @@ export interface EngineTrainerOptions extends TrainerSettings {
 /** Trains on shards with the native engine. */
 export class EngineTrainer implements Trainer {
   readonly shard: ShardFacts;
-  readonly #options: EngineTrainerOptions;
-  readonly #data: DataSet;
-  readonly #rows: Record<Split, Uint32Array>;
-  readonly #labels: Uint8Array;
-  readonly #patients: Uint32Array;
-  readonly #strata: Uint32Array;
+  readonly #make: (settings: TrainerSettings) => Promise<Engine>;
+  readonly #loaded: LoadedPool<DataSet>;
+  readonly #clock: () => number;
   #engine: Engine;
   #settings: TrainerSettings;
-  #order: Order;
-  readonly #clock: () => number;
+  #order: ImageOrder;
+  /** Steps of the next native call. */
   #chunk = 1;
 
-  private constructor(options: EngineTrainerOptions, data: DataSet, engine: Engine) {
-    this.#options = options;
-    this.#data = data;
-    this.#engine = engine;
-    this.#settings = options;
-    this.#clock = options.clock ?? (() => performance.now());
-    const pooled = pool(options.shards);
-    this.#rows = pooled.rows;
-    this.#labels = pooled.labels;
-    this.#patients = pooled.patients;
-    this.#strata = pooled.strata;
-    this.shard = factsOf(options.shards);
-    this.#order = new Order(this.#rows.train, options);
+  private constructor(parts: {
+    make: (settings: TrainerSettings) => Promise<Engine>;
+    engine: Engine;
+    settings: TrainerSettings;
+    loaded: LoadedPool<DataSet>;
+    options: EngineTrainerOptions;
+  }) {
+    this.#make = parts.make;
+    this.#engine = parts.engine;
+    this.#settings = parts.settings;
+    this.#loaded = parts.loaded;
+    this.#clock = parts.options.clock ?? (() => performance.now());
+    this.shard = factsOf(parts.options.shards);
+    this.#order = new ImageOrder(parts.loaded.pool.rows.train, parts.settings);
   }
 
-  /** Loads the shards' pixels into the engine. @throws {RangeError} when their sizes differ. */
-  static async create(options: EngineTrainerOptions): Promise<EngineTrainer> {
-    const { shards, libraries } = options;
-    const size = shards[0].size;
-    const other = shards.find((shard) => shard.size !== size);
-    if (other !== undefined) {
-      throw new RangeError(
-        `Cannot pool shards: expected all of ${size} px, got one of ${other.size} px; prepare it again`,
-      );
-    }
-    const n = shards.reduce((sum, shard) => sum + shard.count, 0);
-    const data = await DataSet.create(libraries, { n, size });
+  /**
+   * Makes an engine and copies the shards' films into it. Class weights come with the plan (`configure`).
+   *
+   * @throws {RangeError} when the shards' films differ in size
+   * @throws {NativeError} as `Engine.create`
+   */
+  static async create(proposal: EngineSettings, options: EngineTrainerOptions): Promise<EngineTrainer> {
+    const { shards, silo = 0, device = "auto", threads = cores() } = options;
+    const { network, channels, preprocessing, recipe, seed } = proposal;
+    const pool = poolOf(shards);
+    const libraries = options.libraries ?? await findLibraries();
+    const fixed = { network, channels, preprocessing, device, threads, size: pool.size };
+    const make = (settings: TrainerSettings) =>
+      Engine.create({ ...fixed, precision: "auto", ...pick(settings) }, libraries);
+    const settings: TrainerSettings = { recipe, classWeights: [1, 1], seed, silo };
+    const engine = await make(settings);
     try {
-      let first = 0;
-      for (const shard of shards) {
-        for await (const block of shard.pixelBlocks()) await data.put(first + block.first, block.pixels);
-        data.labels(first, shard.binary());
-        first += shard.count;
-      }
-      return new EngineTrainer(options, data, await makeEngine(options, options));
+      const loaded = await LoadedPool.load(engine, pool);
+      loaded.films.labels(0, pool.labels);
+      return new EngineTrainer({ make, engine, settings, loaded, options });
     } catch (error) {
-      data[Symbol.dispose]();
+      engine[Symbol.dispose]();
       throw error;
     }
   }
@@ -102,10 +108,10 @@ export class EngineTrainer implements Trainer {
   async configure(settings: TrainerSettings): Promise<void> {
     if (JSON.stringify(pick(settings)) !== JSON.stringify(pick(this.#settings))) {
       this.#engine[Symbol.dispose]();
-      this.#engine = await makeEngine(this.#options, settings);
+      this.#engine = await this.#make(settings);
     }
     this.#settings = pick(settings);
-    this.#order = new Order(this.#rows.train, settings);
+    this.#order = new ImageOrder(this.#loaded.pool.rows.train, settings);
   }
 
   async stepsPerSecond(): Promise<number> {
@@ -127,45 +133,38 @@ export class EngineTrainer implements Trainer {
   }
 
   async train(
-    row: TrainRow,
+    turn: Turn,
     options: { onStep?: (done: number, loss: number) => void; signal?: AbortSignal } = {},
   ): Promise<{ vector: Float32Array; images: number; skipped: boolean[] }> {
     await this.#engine.resetOptimizer();
-    const skipped = await this.#steps(row, options);
-    const images = row.steps * this.#settings.recipe.batch;
+    const skipped = await this.#steps(turn, options);
+    const images = turn.steps * this.#settings.recipe.batch;
     return { vector: await this.#engine.readVector(), images, skipped };
   }
 
-  async score(split: Split): Promise<SplitScores> {
-    const rows = this.#rows[split];
-    const logits = await this.#engine.predict(this.#data, rows);
-    const labels = Uint8Array.from(rows, (row) => this.#labels[row]);
-    const patients = Uint32Array.from(rows, (row) => this.#patients[row]);
-    const scores: SplitScores = { logits, labels, patients };
-    return this.#options.shards.length > 1
-      ? { ...scores, strata: Uint32Array.from(rows, (row) => this.#strata[row]) }
-      : scores;
+  predict(split: Split): Promise<Predictions> {
+    return this.#loaded.predict(this.#engine, this.#loaded.pool.rows[split]);
   }
 
   [Symbol.dispose](): void {
     this.#engine[Symbol.dispose]();
-    this.#data[Symbol.dispose]();
+    this.#loaded[Symbol.dispose]();
   }
 
-  /** Chunks of steps; returns which of them were skipped. */
+  /** Trains in chunks of steps; returns for each step whether it was skipped. */
   async #steps(
-    row: TrainRow,
+    turn: Turn,
     options: { onStep?: (done: number, loss: number) => void; signal?: AbortSignal } = {},
   ): Promise<boolean[]> {
     const { recipe } = this.#settings;
-    const { lr, clip } = scheduleOf(recipe, row);
+    const { lr, clip } = scheduleOf(recipe, turn);
     const skipped: boolean[] = [];
-    for (let done = 0; done < row.steps;) {
+    for (let done = 0; done < turn.steps;) {
       options.signal?.throwIfAborted();
       const started = this.#clock();
-      const steps = Math.min(this.#chunk, row.steps - done);
-      const firstStep = row.firstStep + done;
-      const { losses, norms } = await this.#engine.train(this.#data, {
+      const steps = Math.min(this.#chunk, turn.steps - done);
+      const firstStep = turn.firstStep + done;
+      const { losses, norms } = await this.#engine.train(this.#loaded.films, {
         firstStep,
         lr: lr.subarray(done, done + steps),
         clip: clip.subarray(done, done + steps),
@@ -188,51 +187,4 @@ function chunkOf(speed: number): number {
 /** Only the settings, so that two of them compare. */
 function pick({ recipe, classWeights, seed, silo }: TrainerSettings): TrainerSettings {
   return { recipe, classWeights, seed, silo };
-}
-
-function makeEngine(options: EngineTrainerOptions, settings: TrainerSettings): Promise<Engine> {
-  const { network, channels, preprocessing, device, threads, shards, libraries } = options;
-  const fixed = {
-    network,
-    channels,
-    preprocessing,
-    device,
-    threads,
-    size: shards[0].size,
-    precision: "auto" as const,
-  };
-  return Engine.create({ ...fixed, ...pick(settings) }, libraries);
-}
-
-/** The columns of several shards as one. */
-function pool(shards: readonly Shard[]) {
-  const n = shards.reduce((sum, shard) => sum + shard.count, 0);
-  const labels = new Uint8Array(n), patients = new Uint32Array(n), strata = new Uint32Array(n);
-  const rows: Record<Split, number[]> = { train: [], val: [], test: [] };
-  let first = 0, patient = 0;
-  for (const [index, shard] of shards.entries()) {
-    labels.set(shard.binary(), first);
-    let most = -1;
-    for (let i = 0; i < shard.count; i++) {
-      patients[first + i] = patient + shard.patients[i];
-      strata[first + i] = index;
-      most = Math.max(most, shard.patients[i]);
-    }
-    for (const split of SPLITS) for (const row of shard.rows(split)) rows[split].push(first + row);
-    first += shard.count;
-    patient += most + 1;
-  }
-  const typed = Object.fromEntries(SPLITS.map((split) => [split, Uint32Array.from(rows[split])]));
-  return { labels, patients, strata, rows: typed as Record<Split, Uint32Array> };
-}
-
-/** One shard's facts, or the sums of several under the first one's digest. */
-export function factsOf(shards: readonly Shard[]): ShardFacts {
-  const { size, kernel, fit, labelRule, digest } = shards[0].manifest;
-  const splits = Object.fromEntries(SPLITS.map((split) => {
-    const sum = (key: "images" | "patients" | "positives") =>
-      shards.reduce((total, shard) => total + shard.manifest.counts[split][key], 0);
-    return [split, { images: sum("images"), patients: sum("patients"), positives: sum("positives") }];
-  })) as ShardFacts["splits"];
-  return { shard: digest, splits, size, kernel, fit, labelRule };
 }

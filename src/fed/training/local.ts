@@ -1,12 +1,13 @@
 /**
  * The same training without federation: one hospital alone, or several shards pooled on one machine.
  *
- * It writes the same rows and calls the same delta, fold and selection as the federation, so one silo
- * federated equals this bit for bit.
+ * It plans its rounds and makes its models by the same functions as the federation (row, change, sum, selection), so
+ * that one silo federated gives the same model bit for bit: what differs between the two is federation alone.
  */
 import { digest } from "../../files/digest.ts";
 import { saveModel } from "../../model/weights/model_file.ts";
 import type { Layout } from "../../model/layout.ts";
+import { byStratum } from "../../model/predictions.ts";
 import { delta, fold, scaleFor } from "../maths/exact_sum.ts";
 import { planRow, type RowTiming } from "../maths/budget.ts";
 import { classWeightsOf } from "../maths/class_weights.ts";
@@ -15,7 +16,7 @@ import { closingTime, plausibleSpeed, recentMedian } from "../maths/pace.ts";
 import { newRunId, type Proposal, type Scores, type Stretch } from "../protocol/messages.ts";
 import { checkRegistration } from "../protocol/registration.ts";
 import { type LocalResult, type RoundResult, roundResult, testResult } from "./result.ts";
-import { byStratum, testScores, valScores } from "./scores.ts";
+import { testScores, valScores } from "./scores.ts";
 import { checkSteps, countSteps } from "../maths/skipped.ts";
 import { type ScoredModel, select } from "../maths/selection.ts";
 import { stepsOf } from "../maths/stretch.ts";
@@ -85,13 +86,13 @@ class Local {
     if (proposal.budget !== null) this.#speed = plausibleSpeed(await trainer.stepsPerSecond());
   }
 
-  /** Row after row, as the aggregator writes them. */
+  /** Trains round after round, until the rounds or the budget are over. */
   async train(): Promise<void> {
     for (let p0 = 0, from = 0;;) {
       const planned = this.#plan(from, p0);
       if (planned === null) return;
       for (const text of planned.warnings) this.#onEvent({ type: "warning", text });
-      await this.#row(planned.silos.local, planned);
+      await this.#takeRound(planned.silos.local, planned);
       from = planned.silos.local.to;
       p0 = planned.p1;
       if (planned.last) return;
@@ -123,7 +124,7 @@ class Local {
     });
   }
 
-  async #row(
+  async #takeRound(
     stretch: Stretch,
     row: { p0: number; p1: number },
   ): Promise<void> {
@@ -153,15 +154,15 @@ class Local {
     this.#onEvent({ type: "committed", round, sha256: digest(this.#vector), seconds: now - opened });
   }
 
-  /** Scores the loaded vector, g(round − 1), and keeps it when it is the best so far. */
+  /** Scores the loaded vector, the model before this round, and keeps it when it is the best so far. */
   async #scoreVal(round: number): Promise<Record<string, Scores>> {
     const { trainer, proposal } = this.#options;
     const began = performance.now();
-    const split = await trainer.score("val");
+    const predictions = await trainer.predict("val");
     this.#scorings.push((performance.now() - began) / 1000);
-    this.#images.scored += split.labels.length;
+    this.#images.scored += predictions.labels.length;
     const scores: Record<string, Scores> = {};
-    for (const [index, part] of byStratum(split, proposal.silos.length).entries()) {
+    for (const [index, part] of byStratum(predictions, proposal.silos.length).entries()) {
       const val = valScores(part, { recipe: proposal.recipe, classWeights: this.#weights });
       const silo = proposal.silos[index];
       scores[silo] = { run: this.#run, round, ...val };
@@ -188,9 +189,9 @@ class Local {
     await saveModel(out, vector, this.#layout, { ...metadata, source: init.source }, { mode: 0o644 });
     const seconds = this.#rounds === 0 ? 0 : performance.now() / 1000 - this.#timings[0].opened;
     await trainer.load(vector);
-    const split = await trainer.score("test");
-    this.#images.scored += split.labels.length;
-    const tests = byStratum(split, proposal.silos.length).map((part, index) =>
+    const predictions = await trainer.predict("test");
+    this.#images.scored += predictions.labels.length;
+    const tests = byStratum(predictions, proposal.silos.length).map((part, index) =>
       [proposal.silos[index], testScores(part, { seed: proposal.seed, bins: proposal.histogram })] as const
     );
     return {

@@ -1,17 +1,14 @@
 /**
- * What a silo needs of whoever trains: load a vector, take steps, score a split.
+ * What a silo needs of whoever trains: load a vector, take steps, predict a split.
  *
  * Why an interface: the protocol is tested and timed with a trainer that draws random deltas, and the
  * engine is one implementation among others.
  */
 import type { Layout } from "../../model/layout.ts";
+import type { Predictions } from "../../model/predictions.ts";
 import type { Recipe } from "../../model/recipe.ts";
 import type { Split } from "../../data/shard.ts";
-import type { Registration } from "../protocol/messages.ts";
-import type { SplitScores } from "../../model/predictions.ts";
-
-/** What a registration says of the shard. */
-export type ShardFacts = Pick<Registration, "shard" | "splits" | "size" | "kernel" | "fit" | "labelRule">;
+import type { ShardFacts } from "./shard_facts.ts";
 
 /** The plan's settings that a trainer depends on, beside network and size. */
 export interface TrainerSettings {
@@ -22,16 +19,17 @@ export interface TrainerSettings {
   silo: number;
 }
 
-/** One turn of training. */
-export interface TrainRow {
-  /** Position in the silo's endless stream of batches. */
+/** One silo's training in one round. */
+export interface Turn {
+  /** Where its first batch stands in the silo's endless stream of batches. */
   firstStep: number;
   steps: number;
+  /** Progress of the whole run before and after the turn, each in [0, 1]: the schedule depends on it. */
   p0: number;
   p1: number;
 }
 
-/** Trains one silo's share; the same settings, vector and row give the same result. */
+/** Trains one silo's share; the same settings, vector and turn give the same result. */
 export interface Trainer extends Disposable {
   readonly layout: Layout;
   readonly info: { device: string; threads: number; build: string };
@@ -40,7 +38,7 @@ export interface Trainer extends Disposable {
   configure(settings: TrainerSettings): Promise<void>;
   /** Measures training speed with a few throw-away steps. */
   stepsPerSecond(): Promise<number>;
-  /** Takes the vector to train or score from; it stays as it is until the next. */
+  /** Takes the vector to train from or to predict with; it stays in use until the next `load`. */
   load(vector: Float32Array): Promise<void>;
   /**
    * Trains a turn from the loaded vector with fresh optimizer moments. `onStep` hears steps done and the mean loss
@@ -49,9 +47,9 @@ export interface Trainer extends Disposable {
    * @throws the signal's reason when aborted.
    */
   train(
-    row: TrainRow,
+    turn: Turn,
     options?: { onStep?: (done: number, loss: number) => void; signal?: AbortSignal },
   ): Promise<{ vector: Float32Array; images: number; skipped: boolean[] }>;
-  /** Scores a split with the loaded vector. */
-  score(split: Split): Promise<SplitScores>;
+  /** Predicts the films of a split with the loaded vector. */
+  predict(split: Split): Promise<Predictions>;
 }

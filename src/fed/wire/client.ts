@@ -1,17 +1,14 @@
 /**
- * The aggregator as a silo sees it: typed requests that reconnect and retry until `wait` is over.
- *
- * What is retried and what is final comes from one table (`errors.ts`) and one rule: a connection that
- * breaks may come back, a refusal does not.
+ * The aggregator as a silo sees it: each request as a method, tried again (retry.ts) over a connection that is opened
+ * again (connection_keeper.ts) until `wait` is over.
  */
 import { createHash } from "node:crypto";
 import type * as v from "valibot";
-import type { Identity } from "../pki/certificate.ts";
 import { clockAhead, clockWarning } from "./clock.ts";
-import { type Answer, type Call, Connection, ConnectionLost } from "./connection.ts";
+import type { Answer, Call } from "./connection.ts";
+import { ConnectionKeeper, type KeeperOptions } from "./connection_keeper.ts";
 import { Damage } from "./damage.ts";
 import { ProtocolError } from "../protocol/errors.ts";
-import type { OnEvent } from "../protocol/event.ts";
 import { readAt } from "../../files/whole.ts";
 import { encodeFrames } from "../protocol/frame.ts";
 import {
@@ -29,55 +26,27 @@ import {
   UpdateProgressSchema,
   type UpdateStart,
 } from "../protocol/messages.ts";
-import { ASK_AGAIN } from "./slots.ts";
+import { Retry } from "./retry.ts";
 
 /** Bytes of a model asked for at once. */
 const RANGE = 8 << 20;
 /** Bytes of an update in one request: seven frames and their headers stay below 8 MiB. */
 const PART = 7 << 20;
-/**
- * Seconds between attempts: doubled from the first to the last, with jitter. A full disk stays full for minutes, and
- * every attempt sends it up to a part.
- */
-const BACKOFF = { first: 0.1, last: 5, full: 60 };
-/**
- * Connections closed before the peer's settings, in a row and over so many seconds, that mean: certificate refused. A
- * few of them say nothing: an aggregator whose port strangers crowd closes handshakes that are good.
- */
-const REFUSED = { times: 3, seconds: 30 };
-/** Seconds between two `retry` events for the same kind of reason. */
-const QUIET = 60;
-
-export interface ClientOptions {
-  server: URL;
-  /** Asked for each connection where it is a function: a certificate may have been renewed. */
-  identity: Identity | (() => Promise<Identity>);
-  /** Seconds without a good answer after which the silo gives up. */
-  wait: number;
-  onEvent: OnEvent;
+export interface ClientOptions extends KeeperOptions {
   signal?: AbortSignal;
 }
 
 /** Requests to one aggregator, over one connection at a time. */
 export class Client implements Disposable {
   readonly #options: ClientOptions;
-  #connection: Connection | null = null;
-  /** What the connection was opened with. */
-  #shown: Identity | null = null;
-  /** The attempt under way, shared by all requests that wait for it. */
-  #attempt: Promise<Connection> | null = null;
-  #accepted = false;
-  /** Connections in a row that were closed so, and when the first of them was; null where it was not. */
-  #refusals: { times: number; since: number } | null = null;
-  /** When requests began to fail in a row; null after a good answer. A process that was stopped begins anew. */
-  #failing: number | null = null;
-  /** When a `retry` event was last given, seconds, and for what. */
-  #told = { at: -Infinity, what: "" };
-  #closed = false;
+  readonly #keeper: ConnectionKeeper;
+  readonly #retry: Retry;
   #ahead: number | null | undefined;
 
   constructor(options: ClientOptions) {
     this.#options = options;
+    this.#keeper = new ConnectionKeeper(options);
+    this.#retry = new Retry(options);
   }
 
   /** Seconds by which the aggregator's clock is ahead of this machine's; null as long as that is not known. */
@@ -89,7 +58,7 @@ export class Client implements Disposable {
   view(options: { seen?: string; wait?: number } = {}): Promise<RunView> {
     const { seen, wait = 20 } = options;
     const query = seen === undefined ? "" : `?seen=${encodeURIComponent(seen)}&wait=${wait}`;
-    return this.#retry(() => this.#json(RunViewSchema, { method: "GET", path: `/v1/run${query}` }));
+    return this.#retry.run(() => this.#json(RunViewSchema, { method: "GET", path: `/v1/run${query}` }));
   }
 
   /** One attempt to say that this silo has all it needs of the finished run, whose stage is `seen`. */
@@ -99,12 +68,12 @@ export class Client implements Disposable {
   }
 
   join(registration: Registration): Promise<RunView> {
-    return this.#retry(() => this.#post(RunViewSchema, "/v1/join", registration));
+    return this.#retry.run(() => this.#post(RunViewSchema, "/v1/join", registration));
   }
 
   /** Sends scores of `scores.round`; the same again replaces them. */
   async scores(scores: Scores): Promise<void> {
-    await this.#retry(() => this.#post(ReceivedSchema, `/v1/rounds/${scores.round}/scores`, scores));
+    await this.#retry.run(() => this.#post(ReceivedSchema, `/v1/rounds/${scores.round}/scores`, scores));
   }
 
   /** One attempt: a heartbeat that fails is followed by the next. */
@@ -132,7 +101,7 @@ export class Client implements Disposable {
         headers: { range: `bytes=${first}-${last}` },
         into: bytes.subarray(first, last + 1),
       };
-      const answer = await this.#retry(() => this.#send(call));
+      const answer = await this.#retry.run(() => this.#send(call));
       // An aggregator with many silos answers with a part of the range.
       if (answer.body.length < 1 || answer.body.length > last + 1 - first) {
         throw new ProtocolError("bad_answer", {
@@ -156,7 +125,7 @@ export class Client implements Disposable {
     // Not from byte 0: that would count as a pull of the whole model.
     const headers = { range: `bytes=4-${count + 3}` };
     const call: Call = { method: "GET", path: `/v1/rounds/${round}/model`, headers };
-    return (await this.#retry(() => this.#send(call))).body.length;
+    return (await this.#retry.run(() => this.#send(call))).body.length;
   }
 
   /**
@@ -171,7 +140,7 @@ export class Client implements Disposable {
   ): Promise<Receipt> {
     const path = `/v1/rounds/${start.round}/update`;
     const damage = new Damage();
-    return this.#retry(async () => {
+    return this.#retry.run(async () => {
       let { offset, receipt } = await this.#post(UpdateProgressSchema, path, start);
       damage.from(offset);
       const buffer = new Uint8Array(PART);
@@ -193,8 +162,8 @@ export class Client implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#closed = true;
-    this.#connection?.[Symbol.dispose]();
+    this.#retry.stop();
+    this.#keeper[Symbol.dispose]();
   }
 
   #post<T>(schema: v.GenericSchema<unknown, T>, path: string, message: unknown): Promise<T> {
@@ -214,31 +183,19 @@ export class Client implements Disposable {
 
   /** One attempt. @throws {ProtocolError} the peer's, or `ConnectionLost`. */
   async #send(call: Call): Promise<Answer> {
-    const connection = await this.#connect();
+    const connection = await this.#keeper.connect();
     const sent = Date.now();
     const answer = await connection.send(call);
     this.#compareClocks(answer, sent);
     if (answer.status < 400) {
-      this.#failing = null;
+      this.#retry.answered();
       return answer;
     }
     const refusal = ProtocolError.fromBody(
       parseMessage(ErrorBodySchema, answer.body, { what: "the refusal", code: "bad_answer" }),
     );
-    if (refusal.code === "certificate_expired") await this.#showRenewed();
+    if (refusal.code === "certificate_expired") await this.#keeper.showRenewed();
     throw refusal;
-  }
-
-  /** Ends the connection whose certificate has expired. @throws {ConnectionLost} there is a renewed one to go on with. */
-  async #showRenewed(): Promise<void> {
-    this.#connection?.[Symbol.dispose]();
-    const { cert } = await this.#identity();
-    if (cert !== this.#shown?.cert) throw new ConnectionLost("the certificate has expired and was renewed");
-  }
-
-  async #identity(): Promise<Identity> {
-    const { identity } = this.#options;
-    return typeof identity === "function" ? await identity() : identity;
   }
 
   /** Once: the first answer is the quickest, since a later one may have waited for a change. */
@@ -249,112 +206,4 @@ export class Client implements Disposable {
     if (warning === null) return;
     this.#options.onEvent({ type: "warning", text: `${warning.problem}; ${warning.remedy}` });
   }
-
-  async #connect(): Promise<Connection> {
-    if (this.#closed) throw new ConnectionLost("this client was closed");
-    if (this.#connection?.open) return this.#connection;
-    this.#attempt ??= this.#open().finally(() => this.#attempt = null);
-    return await this.#attempt;
-  }
-
-  async #open(): Promise<Connection> {
-    const { server, onEvent } = this.#options;
-    this.#connection?.[Symbol.dispose]();
-    const identity = await this.#identity();
-    const connection = await Connection.open(server, identity).catch((error) => {
-      throw this.#countRefusals(error);
-    });
-    if (this.#closed) {
-      connection[Symbol.dispose]();
-      throw new ConnectionLost("this client was closed");
-    }
-    this.#accepted = true;
-    this.#connection = connection;
-    this.#shown = identity;
-    onEvent({ type: "connected", server: server.host });
-    return connection;
-  }
-
-  /** Handshakes that end before the settings, one after another for long enough, become a refusal. */
-  #countRefusals(error: unknown): unknown {
-    if (!(error instanceof ConnectionLost && error.unanswered) || this.#accepted) {
-      this.#refusals = null;
-      return error;
-    }
-    const now = performance.now();
-    this.#refusals ??= { times: 0, since: now };
-    const times = ++this.#refusals.times;
-    const seconds = (now - this.#refusals.since) / 1000;
-    if (times < REFUSED.times || seconds < Math.min(REFUSED.seconds, this.#options.wait)) return error;
-    return new ProtocolError("certificate_refused", {
-      expected: "the handshake to end with the aggregator's settings",
-      got: `${times} connections closed before them in ${Math.round(seconds)} s`,
-      cause: error,
-    });
-  }
-
-  async #retry<T>(attempt: () => Promise<T>): Promise<T> {
-    const { signal, wait } = this.#options;
-    for (let tries = 1;; tries++) {
-      signal?.throwIfAborted();
-      try {
-        return await abortable(attempt(), signal);
-      } catch (error) {
-        signal?.throwIfAborted();
-        if (this.#closed) throw error;
-        // What no retry cures: a refusal, or a fault of this program.
-        const passing = error instanceof ConnectionLost ||
-          (error instanceof ProtocolError && error.retryable);
-        if (!passing) throw error;
-        this.#failing ??= performance.now();
-        if ((performance.now() - this.#failing) / 1000 > wait) {
-          throw new ProtocolError("unreachable", {
-            expected: `an answer within ${wait} s`,
-            got: String((error as Error).message),
-            cause: error,
-          });
-        }
-        const code = error instanceof ProtocolError ? error.code : "";
-        // An aggregator that is busy with others is there.
-        if (code === "slots_taken") this.#failing = null;
-        const longest = { disk_full: BACKOFF.full, slots_taken: ASK_AGAIN }[code as string] ?? BACKOFF.last;
-        const pause = Math.min(BACKOFF.first * 2 ** (tries - 1), longest) * (0.75 + Math.random() / 2);
-        if (code !== "slots_taken") this.#tell(error as Error, tries, pause);
-        await sleep(pause, signal);
-      }
-    }
-  }
-
-  #tell(error: Error, attempt: number, wait: number): void {
-    const now = performance.now() / 1000;
-    const what = error instanceof ProtocolError ? error.code : error.name;
-    if (what === this.#told.what && now - this.#told.at < QUIET) return;
-    this.#told = { at: now, what };
-    this.#options.onEvent({ type: "retry", reason: error.message, attempt, wait });
-  }
-}
-
-/** Rejects with the signal's reason as soon as it is aborted, whatever the promise does. */
-function abortable<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
-  if (signal === undefined) return promise;
-  const stop = Promise.withResolvers<never>();
-  const abort = () => stop.reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  promise.catch(() => {});
-  return Promise.race([promise, stop.promise]).finally(() => signal.removeEventListener("abort", abort));
-}
-
-/** Waits, or rejects with the signal's reason. */
-export function sleep(seconds: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal!.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", stop);
-      resolve();
-    }, seconds * 1000);
-    signal?.addEventListener("abort", stop, { once: true });
-  });
 }

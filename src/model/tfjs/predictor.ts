@@ -6,15 +6,37 @@ import { TfjsNetwork } from "./network.ts";
 /** Pixels in one forward pass: widest activations of 25 MB, a tenth of a second; more is slower (caches). */
 const BATCH_PIXELS = 1 << 16;
 
+/** Films in this process's own memory: a buffer that the collector frees. */
+class TfjsFilms implements Films {
+  /** (n, size, size) u8. */
+  pixels: Uint8Array;
+  readonly #image: number;
+
+  /** @param image pixels of one film */
+  constructor(n: number, image: number) {
+    this.pixels = new Uint8Array(n * image);
+    this.#image = image;
+  }
+
+  // deno-lint-ignore require-await -- as a promise, so that what it throws is a rejection
+  async put(first: number, part: Uint8Array): Promise<void> {
+    place(this.pixels, part, { first, image: this.#image });
+  }
+
+  [Symbol.dispose](): void {
+    this.pixels = new Uint8Array(0);
+  }
+}
+
 /** Scores films with TensorFlow.js: no libtorch, one thread. */
-export class TfjsPredictor implements Predictor {
+export class TfjsPredictor implements Predictor<TfjsFilms> {
+  readonly size: number;
   readonly #network: TfjsNetwork;
-  readonly #size: number;
   readonly #preprocessing: Preprocessing;
 
   private constructor(network: TfjsNetwork, { size, preprocessing }: Model["metadata"]) {
+    this.size = size;
     this.#network = network;
-    this.#size = size;
     this.#preprocessing = preprocessing;
   }
 
@@ -23,23 +45,17 @@ export class TfjsPredictor implements Predictor {
     return new TfjsPredictor(new TfjsNetwork(await startTfjs(options), model), model.metadata);
   }
 
-  films(n: number): Promise<Films> {
-    const image = this.#size ** 2;
-    let pixels = new Uint8Array(n * image);
-    return Promise.resolve({
-      put: (first, part) => Promise.resolve().then(() => place(pixels, part, { first, image })),
-      predict: (rows) => this.#predict(pixels, rows),
-      [Symbol.dispose]: () => void (pixels = new Uint8Array(0)),
-    });
+  films(n: number): Promise<TfjsFilms> {
+    return Promise.resolve(new TfjsFilms(n, this.size ** 2));
   }
 
   [Symbol.dispose](): void {
     this.#network[Symbol.dispose]();
   }
 
-  /** pixels: (n, size, size) u8. */
-  async #predict(pixels: Uint8Array, rows: Uint32Array): Promise<Float32Array> {
-    const size = this.#size, image = size ** 2, n = pixels.length / image;
+  async predict({ pixels }: TfjsFilms, rows: Uint32Array): Promise<Float32Array> {
+    const { size } = this;
+    const image = size ** 2, n = pixels.length / image;
     const outside = rows.find((row) => row >= n);
     if (outside !== undefined) {
       throw new RangeError(`Cannot predict: expected rows below ${n}, got ${outside}`);

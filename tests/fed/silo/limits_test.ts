@@ -1,5 +1,5 @@
 import { assertMatch, assertThrows } from "@std/assert";
-import { type Accept, checkAccepted, checkPatients } from "../../../src/fed/silo/limits.ts";
+import { checkLimits, checkPatients, type Limits } from "../../../src/fed/silo/limits.ts";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
 import type { Proposal } from "../../../src/fed/protocol/messages.ts";
 import { preset } from "../../../src/model/recipe.ts";
@@ -8,31 +8,31 @@ const proposal = {
   ...{ network: "efficientnet_b0", recipe: preset("deck"), rounds: 20, localEpochs: 1 },
 } as Proposal;
 
-Deno.test("checkAccepted lets a proposal inside the limits, or without any, pass", () => {
-  checkAccepted(proposal);
-  checkAccepted(proposal, {});
-  checkAccepted(proposal, { recipes: [{ name: "deck" }], networks: ["efficientnet_b0"], maxRounds: 20 });
+Deno.test("checkLimits lets a proposal inside the limits, or without any, pass", () => {
+  checkLimits(proposal);
+  checkLimits(proposal, {});
+  checkLimits(proposal, { recipes: [{ name: "deck" }], networks: ["efficientnet_b0"], maxRounds: 20 });
   const small = { ...proposal, recipe: preset("deck", { batch: 11, lr: 0.002 }) };
-  checkAccepted(small, { recipes: [{ name: "default" }, { name: "deck", batch: 11, lr: 0.002 }] });
+  checkLimits(small, { recipes: [{ name: "default" }, { name: "deck", batch: 11, lr: 0.002 }] });
 });
 
-Deno.test("checkAccepted refuses each limit with the field and both values", () => {
-  const cases: [Accept, RegExp][] = [
+Deno.test("checkLimits refuses each limit with the field and both values", () => {
+  const cases: [Limits, RegExp][] = [
     [{ recipes: [{ name: "default" }] }, /expected default by accept\.recipes, got deck/],
     [{ networks: ["other"] }, /expected other by accept\.networks, got efficientnet_b0/],
     [{ maxRounds: 10 }, /expected at most 10 rounds by accept\.max_rounds, got 20/],
   ];
   for (const [accept, text] of cases) {
-    assertMatch(assertThrows(() => checkAccepted(proposal, accept), ProtocolError).message, text);
+    assertMatch(assertThrows(() => checkLimits(proposal, accept), ProtocolError).message, text);
   }
   const budget = { ...proposal, rounds: null };
-  assertThrows(() => checkAccepted(budget, { maxRounds: 10 }), ProtocolError, "a budget without a limit");
+  assertThrows(() => checkLimits(budget, { maxRounds: 10 }), ProtocolError, "a budget without a limit");
 });
 
-Deno.test("checkAccepted: a recipe is accepted with every number, not by its name", () => {
+Deno.test("checkLimits: a recipe is accepted with every number, not by its name", () => {
   const accept = { recipes: [{ name: "deck" }] };
   const refused = (changes: Partial<Proposal>, text: string) =>
-    assertThrows(() => checkAccepted({ ...proposal, ...changes }, accept), ProtocolError, text);
+    assertThrows(() => checkLimits({ ...proposal, ...changes }, accept), ProtocolError, text);
   refused({ recipe: preset("deck", { lr: 10 }) }, "expected deck with lr 0.001 by accept.recipes, got 10");
   refused({ recipe: { ...preset("deck"), clip: { warmup: 3, after: 9 } } }, "clip.after 1.5");
   refused({ recipe: { ...preset("default"), name: "deck" } }, "deck with");
@@ -40,7 +40,7 @@ Deno.test("checkAccepted: a recipe is accepted with every number, not by its nam
 });
 
 Deno.test("checkPatients: 50 training patients where the operator names no other number", () => {
-  const message = (patients: number, accept?: Accept) =>
+  const message = (patients: number, accept?: Limits) =>
     assertThrows(() => checkPatients({ patients }, accept), ProtocolError).message;
   for (const accept of [undefined, {}, { maxRounds: 3 }]) {
     checkPatients({ patients: 50 }, accept);

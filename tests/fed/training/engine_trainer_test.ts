@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { Shard, type ShardRow, type Split, SPLITS, writeShard } from "../../../src/data/shard.ts";
-import { EngineTrainer, type EngineTrainerOptions } from "../../../src/fed/training/engine_trainer.ts";
-import { digest } from "../../../src/files/digest.ts";
+import { type EngineSettings, EngineTrainer } from "../../../src/fed/training/engine_trainer.ts";
 import { preprocessingOf } from "../../../src/model/weights/model_file.ts";
+import { digest } from "../../../src/files/digest.ts";
 import { randomWeights } from "../../../src/model/weights/random.ts";
 import { layoutOf } from "../../../src/model/layout.ts";
 import { liveHandles } from "../../../src/model/shutdown.ts";
@@ -45,26 +45,22 @@ async function withShards(body: (shards: Shard[]) => Promise<void>): Promise<voi
   });
 }
 
-function optionsOf(shards: Shard[]): EngineTrainerOptions {
-  return {
-    shards,
-    network: "efficientnet_b0",
-    channels: 1,
-    preprocessing: preprocessingOf(1),
-    device: "cpu",
-    threads: 1,
-    libraries: libs,
-    recipe: preset("default", { batch: 4 }),
-    classWeights: [1, 1],
-    seed: 3,
-    silo: 1,
-  };
+const settings: EngineSettings = {
+  network: "efficientnet_b0",
+  channels: 1,
+  preprocessing: preprocessingOf(1),
+  recipe: preset("default", { batch: 4 }),
+  seed: 3,
+};
+
+function trainerOf(shards: Shard[], options: { clock?: () => number } = {}): Promise<EngineTrainer> {
+  const machine = { device: "cpu" as const, threads: 1, libraries: libs };
+  return EngineTrainer.create(settings, { shards, silo: 1, ...machine, ...options });
 }
 
 Deno.test("EngineTrainer.train: same settings, vector and row give the same bits; another silo number others", () =>
   withShards(async (shards) => {
-    const options = optionsOf([shards[0]]);
-    using trainer = await EngineTrainer.create(options);
+    using trainer = await trainerOf([shards[0]]);
     const row = { firstStep: 5, steps: 3, p0: 0.2, p1: 0.4 };
     const train = async () => {
       await trainer.load(start);
@@ -78,8 +74,8 @@ Deno.test("EngineTrainer.train: same settings, vector and row give the same bits
     assertNotEquals(first, digest(start));
     await trainer.stepsPerSecond();
     assertEquals(await train(), first);
-    const { recipe, classWeights, seed } = options;
-    await trainer.configure({ recipe, classWeights, seed, silo: 2 });
+    const { recipe, seed } = settings;
+    await trainer.configure({ recipe, classWeights: [1, 1], seed, silo: 2 });
     assertNotEquals(await train(), first);
   }));
 
@@ -90,7 +86,7 @@ Deno.test("EngineTrainer.stepsPerSecond: a machine that stops for minutes in one
       let calls = 0, now = 0;
       // Each look at the clock finds 10 ms more; a timed step takes three.
       const clock = () => now += stops.includes(++calls) ? 200_000 : 10;
-      using trainer = await EngineTrainer.create({ ...optionsOf([shards[0]]), clock });
+      using trainer = await trainerOf([shards[0]], { clock });
       speeds.push(await trainer.stepsPerSecond());
     }
     assertEquals(speeds, [1000 / 30, 1000 / 30, 1000 / 30]);
@@ -98,7 +94,7 @@ Deno.test("EngineTrainer.stepsPerSecond: a machine that stops for minutes in one
 
 Deno.test("EngineTrainer.train says of each step whether its loss or gradient was not finite", () =>
   withShards(async (shards) => {
-    using trainer = await EngineTrainer.create(optionsOf([shards[0]]));
+    using trainer = await trainerOf([shards[0]]);
     const row = { firstStep: 0, steps: 3, p0: 0.2, p1: 0.4 };
     await trainer.load(start);
     assertEquals((await trainer.train(row)).skipped, [false, false, false]);
@@ -111,7 +107,7 @@ Deno.test("EngineTrainer.train says of each step whether its loss or gradient wa
 
 Deno.test("EngineTrainer.train rejects with the signal's reason", () =>
   withShards(async (shards) => {
-    using trainer = await EngineTrainer.create(optionsOf([shards[0]]));
+    using trainer = await trainerOf([shards[0]]);
     await trainer.load(start);
     const stop = new AbortController();
     const training = trainer.train({ firstStep: 0, steps: 50, p0: 0, p1: 1 }, {
@@ -123,18 +119,18 @@ Deno.test("EngineTrainer.train rejects with the signal's reason", () =>
 
 Deno.test("EngineTrainer pools shards: rows in shard order, patients apart, the same logits as alone", async () => {
   await withShards(async (shards) => {
-    using pooled = await EngineTrainer.create(optionsOf(shards));
+    using pooled = await trainerOf(shards);
     assertEquals(pooled.shard.splits.train.images, 20);
     await pooled.load(start);
-    const both = await pooled.score("val");
+    const both = await pooled.predict("val");
     assertEquals([...both.strata!], [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1]);
     const patients = (stratum: number) =>
       new Set(both.patients.filter((_, i) => both.strata![i] === stratum));
     assertEquals(patients(0).intersection(patients(1)).size, 0);
     for (const [index, shard] of shards.entries()) {
-      using alone = await EngineTrainer.create(optionsOf([shard]));
+      using alone = await trainerOf([shard]);
       await alone.load(start);
-      const one = await alone.score("val");
+      const one = await alone.predict("val");
       assertEquals(one.strata, undefined);
       const part = both.logits.subarray(index * 6, index * 6 + 6);
       assert(one.logits.every((z, i) => Math.abs(z - part[i]) <= 1e-5 * Math.max(1, Math.abs(z))));

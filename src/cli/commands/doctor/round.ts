@@ -1,6 +1,6 @@
 // Why: whether a run fits its budget is a question of this machine and this line; both are measured, the rest is arithmetic.
 import type { Shard } from "../../../data/shard.ts";
-import { EngineTrainer } from "../../../fed/training/engine_trainer.ts";
+import { type EngineSettings, EngineTrainer } from "../../../fed/training/engine_trainer.ts";
 import type { Proposal } from "../../../fed/protocol/messages.ts";
 import { preprocessingOf } from "../../../model/weights/model_file.ts";
 import type { Libraries } from "../../../model/engine.ts";
@@ -73,6 +73,15 @@ export function checkBandwidth(bandwidth: number | null): Check {
     : good("bandwidth", `${(bandwidth * 8 / 1e6).toFixed(1)} Mbit/s from the aggregator, a ranged pull`);
 }
 
+/** What is measured where no proposal is known. */
+const USUAL: EngineSettings = {
+  network: "efficientnet_b0",
+  channels: 1,
+  preprocessing: preprocessingOf(1),
+  recipe: preset("default"),
+  seed: 0,
+};
+
 /** Loads the shard as training would and takes a few throw-away steps. */
 export async function measureSteps(
   shard: Shard,
@@ -83,23 +92,11 @@ export async function measureSteps(
     threads: number;
   },
 ): Promise<{ check: Check; stepsPerSecond: number | null }> {
-  const { proposal, libraries, device, threads } = options;
-  const channels = proposal?.channels ?? 1;
-  const recipe = proposal?.recipe ?? preset("default");
+  const { libraries, device, threads } = options;
+  const proposal = options.proposal ?? USUAL;
+  const { recipe } = proposal;
   try {
-    using trainer = await EngineTrainer.create({
-      shards: [shard],
-      libraries,
-      network: proposal?.network ?? "efficientnet_b0",
-      channels,
-      preprocessing: proposal?.preprocessing ?? preprocessingOf(channels),
-      recipe,
-      classWeights: [1, 1],
-      seed: 0,
-      silo: 1,
-      device,
-      threads,
-    });
+    using trainer = await EngineTrainer.create(proposal, { shards: [shard], libraries, device, threads });
     const stepsPerSecond = await trainer.stepsPerSecond();
     const images = (stepsPerSecond * recipe.batch).toFixed(0);
     const detail = `${stepsPerSecond.toFixed(2)} steps/s of ${recipe.batch} films, ${images} films/s, ` +

@@ -1,5 +1,5 @@
 // Why: the doctor looks at what `train` or `aggregate` would use, from the same file and flags.
-import type { Accept } from "../../../fed/silo/limits.ts";
+import type { Limits } from "../../../fed/silo/limits.ts";
 import type { Values } from "../../options/option.ts";
 import { merge } from "../../options/settings.ts";
 import { aggregate } from "../../options/table/aggregate.ts";
@@ -19,7 +19,7 @@ export type SiloValues = Partial<Values<typeof train>>;
 /** Whose checks are asked for, with that role's settings. */
 export type RoleSettings =
   | { role: "aggregator"; values: AggregatorValues }
-  | { role: "silo" | null; values: SiloValues; accept?: Accept };
+  | { role: "silo" | null; values: SiloValues; accept?: Limits };
 
 /**
  * Merges the doctor's flags over the role's section over the role's defaults. Without `--silo` and `--aggregator` the

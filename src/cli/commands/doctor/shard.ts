@@ -1,8 +1,8 @@
 // Why: a shard that does not suit the proposal is refused at the join; this says so before the day of the run.
 import { Shard, SPLITS } from "../../../data/shard.ts";
-import { factsOf } from "../../../fed/training/engine_trainer.ts";
+import { factsOf } from "../../../fed/training/shard_facts.ts";
 import type { Proposal } from "../../../fed/protocol/messages.ts";
-import { type Accept, checkAccepted, checkPatients } from "../../../fed/silo/limits.ts";
+import { checkLimits, checkPatients, type Limits } from "../../../fed/silo/limits.ts";
 import { checkRegistration } from "../../../fed/protocol/registration.ts";
 import { type Check, failed, good, open } from "./check.ts";
 
@@ -25,7 +25,7 @@ export async function openShard(dir: string | undefined): Promise<{ check: Check
 /** Whether it suits the proposal (size, preprocessing, label rule, classes, one batch), and the operator's veto. */
 export function checkShard(
   shard: Pick<Shard, "manifest"> | null,
-  options: { proposal: Proposal | null; accept?: Accept },
+  options: { proposal: Proposal | null; accept?: Limits },
 ): Check[] {
   const { proposal, accept } = options;
   if (proposal === null || shard === null) {
@@ -44,7 +44,7 @@ export function checkShard(
   const asked = `${network}, ${size} px, recipe ${recipe.name} with batches of ${recipe.batch}, silos ${
     silos.join(", ")
   }`;
-  const facts = factsOf([shard as Shard]);
+  const facts = factsOf([shard]);
   return [
     compare("proposal", `the shard suits it: ${asked}`, () => checkRegistration(proposal, facts)),
     compare(
@@ -53,7 +53,7 @@ export function checkShard(
         ? "no accept in the settings: everything but too few patients"
         : "accept allows it",
       () => {
-        checkAccepted(proposal, accept);
+        checkLimits(proposal, accept);
         checkPatients(facts.splits.train, accept);
       },
     ),

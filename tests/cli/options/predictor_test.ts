@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { UsageError } from "../../src/cli/options/usage_error.ts";
-import { openPredictor } from "../../src/cli/options/predictor.ts";
-import { Scorer } from "../../src/cli/score.ts";
-import { preprocessingOf, saveModel } from "../../src/model/weights/model_file.ts";
-import { openedLibrary } from "../../src/shim/library.ts";
-import { layoutOf } from "../../src/model/layout.ts";
-import { films, vectorOf } from "../golden/model.ts";
-import { inFolder } from "../testing/folder.ts";
+import { UsageError } from "../../../src/cli/options/usage_error.ts";
+import { openPredictor } from "../../../src/cli/options/predictor.ts";
+import { predict } from "../../../src/model/predictor.ts";
+import { preprocessingOf } from "../../../src/model/weights/model_file.ts";
+import { openedLibrary } from "../../../src/shim/library.ts";
+import { layoutOf } from "../../../src/model/layout.ts";
+import { films, vectorOf } from "../../golden/model.ts";
+import { inFolder } from "../../testing/folder.ts";
 
 const layout = layoutOf("efficientnet_b0", { channels: 1 });
 const vector = vectorOf(layout);
@@ -69,15 +69,12 @@ Deno.test("openPredictor: libtorch absent, of another version, torn, without eng
   }
 });
 
-Deno.test("Scorer.open: with --engine tfjs a model scores films and no library is looked for", async () => {
-  await inFolder(async (folder) => {
-    await saveModel(`${folder}/model.safetensors`, vector, layout, metadata);
-    await withLibraries({ FEDX_LIBTORCH: `${folder}/none` }, async () => {
-      using scorer = await Scorer.open(`${folder}/model.safetensors`, { engine: "tfjs", ...plain });
-      const logits = await scorer.films(new Uint8Array(films(3, 32)));
-      assertEquals(new Set(logits).size, 3);
-      assertEquals(openedLibrary(), undefined);
-    });
+Deno.test("openPredictor: with --engine tfjs a model scores films and no library is looked for", async () => {
+  await withLibraries({ FEDX_LIBTORCH: "/nonexistent" }, async () => {
+    using predictor = await openPredictor({ vector, layout, metadata }, { engine: "tfjs", ...plain });
+    const logits = await predict(predictor, films(3, 32));
+    assertEquals(new Set(logits).size, 3);
+    assertEquals(openedLibrary(), undefined);
   });
 });
 

@@ -1,0 +1,96 @@
+/**
+ * A silo's part in a run from the frozen plan on: it looks at the run, does what is asked of it there, and looks again,
+ * until the run is finished.
+ */
+import { ProtocolError } from "../protocol/errors.ts";
+import type { RoundSettings, RunView } from "../protocol/messages.ts";
+import { stageOf } from "../protocol/stage.ts";
+import { RunClock } from "../state/run_clock.ts";
+import type { SiloResult, SiloTest } from "../training/result.ts";
+import { sleep } from "../wire/retry.ts";
+import { checkRow, checkView } from "./agreement.ts";
+import { finish, scoreLast, testSelected } from "./closing.ts";
+import { RoundOver } from "./heartbeat.ts";
+import { takeTurn, type TurnContext } from "./turn.ts";
+
+/** Refusals after which a silo looks at the run again instead of giving up. */
+const GO_ON = new Set(["round_closed", "model_missing", "other_base"]);
+
+/** Does what the run asks of this silo until it is finished. @throws {ProtocolError} as `runSilo` */
+export async function takePart(context: TurnContext): Promise<SiloResult> {
+  const { client, state, silo, heartbeats, plan, trainer } = context;
+  const { run, proposal } = state.joined!;
+  const { since } = state.tally;
+  const clock = new RunClock(since === null ? null : { run: since, wall: since });
+  let test: SiloTest | null = null;
+  let view = await client.view();
+  for (let done = "";; view = await client.view({ seen: done })) {
+    refuseFailed(view);
+    checkView(view, { run, proposal, plan });
+    done = stageOf(view);
+    const { state: phase, row, selected } = view;
+    // A silo that has trained nothing of this run answers nothing about its films.
+    const asked = phase === "closing" && state.row !== null;
+    if (phase === "round" && row?.roster.includes(silo)) {
+      const train = trainer.shard.splits.train.images;
+      checkRow(row, { run, silo, plan, past: state.past, train });
+      state.acceptRow(row);
+      if (state.tally.since === null) state.tally = { ...state.tally, since: clock.now() };
+      const over = heartbeats.follow(done);
+      if (!await step(context, row.round, () => turn({ ...context, over }, row))) done = "";
+    } else if (asked && selected === null) {
+      if (!await step(context, view.round + 1, () => scoreLast(context, view))) done = "";
+    } else if (selected !== null && (asked || (phase === "finished" && test === null))) {
+      const tested = await step(context, view.round + 1, () => testSelected(context, view, selected));
+      if (tested) test = tested.value;
+      else done = "";
+    }
+    heartbeats.doing = { run: view.run, round: view.round, phase: "waiting", step: 0, steps: 0 };
+    if (view.state === "finished" && test !== null) {
+      return await finish(context, view, { test, now: clock.now() });
+    }
+  }
+}
+
+/** Takes one turn. It is over, too, when the aggregator says that it counts another update of this silo already. */
+async function turn(context: TurnContext, row: RoundSettings): Promise<void> {
+  try {
+    await takeTurn(context, row);
+  } catch (error) {
+    if (!(error instanceof ProtocolError) || error.code !== "different_update") throw error;
+    const { code, message: reason } = error;
+    context.state.counted = row.round;
+    context.onEvent({ type: "update_dropped", round: row.round, code, reason });
+  }
+}
+
+/** Does one step and gives its value; null when the run went on without it, so that the silo looks at the run again. */
+async function step<T>(
+  context: TurnContext,
+  round: number,
+  body: () => Promise<T>,
+): Promise<{ value: T } | null> {
+  try {
+    return { value: await body() };
+  } catch (error) {
+    const code = error instanceof ProtocolError
+      ? error.code
+      : error instanceof RoundOver
+      ? "round_closed"
+      : "";
+    if (!GO_ON.has(code)) throw error;
+    context.state.dropUpdate(round);
+    context.onEvent({ type: "update_dropped", round, code, reason: (error as Error).message });
+    await sleep(0.2, context.signal);
+    return null;
+  }
+}
+
+/** @throws {ProtocolError} `run_failed` */
+export function refuseFailed(view: RunView): void {
+  if (view.state !== "failed") return;
+  throw new ProtocolError("run_failed", {
+    expected: "a run that goes on",
+    got: view.message ?? "a failed one",
+  });
+}
