@@ -1,83 +1,10 @@
 /** Runs in which silos come late, are late or go away; time passes when the test says so. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
-import type { FedEvent } from "../../../src/fed/protocol/event.ts";
-import type { FaultPoint } from "../../../src/fed/protocol/fault_point.ts";
-import type { AggregatorResult, SiloResult } from "../../../src/fed/training/result.ts";
-import { freePort } from "../../testing/free_port.ts";
-import { type RoleSpec, runRole, withFederation } from "../../testing/fake_federation.ts";
-import { StillClock } from "../../testing/still_clock.ts";
-
-type EventOf<T extends FedEvent["type"]> = Extract<FedEvent, { type: T }>;
-
-/** A run whose roles the test starts and stops one by one, under a clock that it moves. */
-class Federation {
-  readonly spec: Omit<RoleSpec, "role">;
-  readonly clock = new StillClock();
-  readonly events: FedEvent[] = [];
-  readonly #watches: (() => void)[] = [];
-
-  constructor(dir: string, changes: Partial<RoleSpec>) {
-    this.spec = { dir, port: freePort(), heartbeat: 0.05, ...changes };
-  }
-
-  hub(options: { signal?: AbortSignal } = {}): Promise<AggregatorResult> {
-    const onEvent = (event: FedEvent) => {
-      this.events.push(event);
-      for (const look of [...this.#watches]) look();
-    };
-    const { clock } = this;
-    return runRole({ ...this.spec, role: "aggregator" }, { clock, ...options, onEvent }) as Promise<
-      AggregatorResult
-    >;
-  }
-
-  silo(
-    role: string,
-    options: Partial<RoleSpec> & { signal?: AbortSignal; onFault?: FaultPoint } = {},
-  ): Promise<SiloResult> {
-    const { signal, onFault, ...changes } = options;
-    return runRole({ ...this.spec, ...changes, role }, { signal, onFault }) as Promise<SiloResult>;
-  }
-
-  /** For `onFault`: the silo begins its nth turn once the aggregator has told something. */
-  turnAfter<T extends FedEvent["type"]>(
-    nth: number,
-    type: T,
-    where?: (event: EventOf<T>) => boolean,
-  ): FaultPoint {
-    let turn = 0;
-    return async (name) => {
-      if (name === "training" && ++turn === nth) await this.when(type, where);
-    };
-  }
-
-  of<T extends FedEvent["type"]>(type: T): EventOf<T>[] {
-    return this.events.filter((event): event is EventOf<T> => event.type === type);
-  }
-
-  /** Resolves once the aggregator has told something. */
-  async when<T extends FedEvent["type"]>(type: T, where: (event: EventOf<T>) => boolean = () => true) {
-    await new Promise<void>((resolve) => {
-      const look = () => this.of(type).some(where) && resolve();
-      this.#watches.push(look);
-      look();
-    });
-  }
-
-  /** Resolves once these silos' updates of a round count. */
-  async counted(round: number, silos: string): Promise<void> {
-    for (const silo of silos) await this.when("update_counted", (e) => e.silo === silo && e.round === round);
-  }
-
-  /** Lets a silo that has gone be lost: time passes in which the others say something. */
-  async lose(silo: string): Promise<void> {
-    while (!this.of("lost").some((event) => event.silo === silo)) {
-      this.clock.pass(15);
-      await new Promise((resolve) => setTimeout(resolve, 300));
-    }
-  }
-}
+import { abandonAt } from "../../../src/fed/maths/pace.ts";
+import type { AggregatorResult } from "../../../src/fed/training/result.ts";
+import { withFederation } from "../../testing/fake_federation.ts";
+import { SteppedRun } from "../../testing/stepped_run.ts";
 
 const gone = () => new Error("gone");
 const failure = (error: Error) => error;
@@ -85,11 +12,11 @@ const failure = (error: Error) => error;
 Deno.test("without one who never joins: the model of the others alone, bit for bit; degraded, named first", async () => {
   let alone: AggregatorResult | undefined;
   await withFederation(async (dir) => {
-    const run = new Federation(dir, { rounds: 3, proposal: { silos: ["a", "b"], quorum: 2 } });
+    const run = new SteppedRun(dir, { rounds: 3, proposal: { silos: ["a", "b"], quorum: 2 } });
     [alone] = await Promise.all([run.hub(), run.silo("a"), run.silo("b")]);
   });
   await withFederation(async (dir) => {
-    const run = new Federation(dir, { rounds: 3, proposal: { quorum: 2, joinTimeout: 600 } });
+    const run = new SteppedRun(dir, { rounds: 3, proposal: { quorum: 2, joinTimeout: 600 } });
     const roles = [run.hub(), run.silo("a"), run.silo("b")] as const;
     for (const silo of "ab") await run.when("joined", (event) => event.silo === silo);
     run.clock.pass(600);
@@ -107,7 +34,7 @@ Deno.test("without one who never joins: the model of the others alone, bit for b
 
 Deno.test("one that comes after the plan uses it unchanged and enters the next row at its own first step", () =>
   withFederation(async (dir) => {
-    const run = new Federation(dir, { rounds: 4, proposal: { quorum: 2, joinTimeout: 600 } });
+    const run = new SteppedRun(dir, { rounds: 4, proposal: { quorum: 2, joinTimeout: 600 } });
     // a takes its second turn once c is there.
     const onFault = run.turnAfter(2, "joined", ({ silo }) => silo === "c");
     const roles = [run.hub(), run.silo("a", { onFault }), run.silo("b")] as const;
@@ -126,7 +53,7 @@ Deno.test("one that comes after the plan uses it unchanged and enters the next r
 
 Deno.test("a late update counts no more: the row closes at its timeout, the silo goes on and keeps its place", () =>
   withFederation(async (dir) => {
-    const run = new Federation(dir, { rounds: 3, proposal: { quorum: 2, roundTimeout: 600 } });
+    const run = new SteppedRun(dir, { rounds: 3, proposal: { quorum: 2, roundTimeout: 600 } });
     // From its second turn on c trains until its round is over.
     const roles = [run.hub(), run.silo("a"), run.silo("b"), run.silo("c", { stuckFrom: 3 })] as const;
     for (const round of [2, 3]) {
@@ -144,7 +71,7 @@ Deno.test("a late update counts no more: the row closes at its timeout, the silo
 
 Deno.test("a lost one is waited for no longer, drops out of later rows and enters one once it is heard", () =>
   withFederation(async (dir) => {
-    const run = new Federation(dir, { rounds: 4, proposal: { quorum: 2 } });
+    const run = new SteppedRun(dir, { rounds: 4, proposal: { quorum: 2 } });
     const leave = new AbortController();
     const a = run.silo("a", { onFault: run.turnAfter(3, "returned") });
     const roles = [run.hub(), a, run.silo("b")] as const;
@@ -167,7 +94,7 @@ Deno.test("a lost one is waited for no longer, drops out of later rows and enter
 Deno.test("below the quorum the same row opens again: what counted stays counted, and one that is back ends it", () =>
   withFederation(async (dir) => {
     const proposal = { quorum: 2, roundTimeout: 600, joinTimeout: 6000 };
-    const run = new Federation(dir, { rounds: 2, proposal });
+    const run = new SteppedRun(dir, { rounds: 2, proposal });
     const leave = new AbortController();
     const roles = [run.hub(), run.silo("a")] as const;
     const others = ["b", "c"].map((role) =>
@@ -189,7 +116,7 @@ Deno.test("below the quorum the same row opens again: what counted stays counted
 
 Deno.test("below the quorum until the join timeout: the run fails, names the absent and keeps the best model", () =>
   withFederation(async (dir) => {
-    const run = new Federation(dir, {
+    const run = new SteppedRun(dir, {
       rounds: 3,
       proposal: { quorum: 2, roundTimeout: 300, joinTimeout: 1000 },
     });
@@ -216,7 +143,7 @@ Deno.test("below the quorum until the join timeout: the run fails, names the abs
 
 Deno.test("one lost in the closing phase is left out: of the models those count that all of the last row scored", () =>
   withFederation(async (dir) => {
-    const run = new Federation(dir, { rounds: 2, proposal: { quorum: 2 } });
+    const run = new SteppedRun(dir, { rounds: 2, proposal: { quorum: 2 } });
     const leave = new AbortController();
     const roles = [run.hub(), run.silo("a"), run.silo("b")] as const;
     const c = run.silo("c", { signal: leave.signal }).catch(failure);
@@ -233,14 +160,10 @@ Deno.test("one lost in the closing phase is left out: of the models those count 
 Deno.test("a budget ends a row that has a quorum by closing it, not by abandoning it", () =>
   withFederation(async (dir) => {
     const budget = 600;
-    const run = new Federation(dir, { proposal: { rounds: null, budget, roundTimeout: null, quorum: 2 } });
+    const run = new SteppedRun(dir, { proposal: { rounds: null, budget, roundTimeout: null, quorum: 2 } });
     const roles = [run.hub(), run.silo("a"), run.silo("b"), run.silo("c", { stuckFrom: 3 })] as const;
     await run.counted(2, "ab");
-    run.clock.pass(budget - 100);
-    while (run.of("degraded").length === 0) {
-      run.clock.pass(10);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    run.clock.pass(abandonAt({ budget, closing: 0 }));
     const [result] = await Promise.all(roles);
     assertEquals(result.abandoned, undefined);
     assertEquals([result.rounds, result.missing], [2, { c: [2] }]);
@@ -249,7 +172,7 @@ Deno.test("a budget ends a row that has a quorum by closing it, not by abandonin
 
 Deno.test("a restarted aggregator leaves out whom the last row left out, and takes it in again when it comes", () =>
   withFederation(async (dir) => {
-    const run = new Federation(dir, { rounds: 6, proposal: { quorum: 2 } });
+    const run = new SteppedRun(dir, { rounds: 6, proposal: { quorum: 2 } });
     const leave = new AbortController();
     const stop = new AbortController();
     const hub = run.hub({ signal: stop.signal }).catch(failure);
