@@ -15,6 +15,7 @@ import { freePort } from "../testing/free_port.ts";
 import { proposalOf, runRole, withFederation } from "../testing/fake_federation.ts";
 import { FakeTrainer, startVector, TINY } from "../testing/fake_trainer.ts";
 import { frames, registration } from "../testing/open_round.ts";
+import { SteppedRun } from "../testing/stepped_run.ts";
 
 // deno-lint-ignore no-explicit-any -- answers of every kind, read field by field
 type Json = any;
@@ -220,14 +221,14 @@ Deno.test("a lying silo is refused by name, lie by lie, and the others' run ends
 
 Deno.test("a silo that is silent while connected is lost, and the others' round closes without it", () =>
   withFederation(async (dir) => {
-    const up = Promise.withResolvers<void>();
-    const spec = { dir, port: freePort(), rounds: 1, silence: 1, proposal: { quorum: 2 } };
-    const onEvent = ({ type }: FedEvent) => type === "listening" && up.resolve();
-    const hub = runRole({ ...spec, role: "aggregator" }, { onEvent });
-    await up.promise;
-    using c = new Liar(spec.port, `${dir}/tls-c`);
+    const run = new SteppedRun(dir, { rounds: 1, proposal: { quorum: 2 } });
+    const hub = run.hub();
+    await run.when("listening");
+    using c = new Liar(run.spec.port, `${dir}/tls-c`);
     await c.say("POST", "/v1/join", registration("c"));
-    const others = ["a", "b"].map((role) => runRole({ ...spec, role }));
-    const [result] = await Promise.all([hub, ...others]) as [AggregatorResult];
+    const others = [run.silo("a"), run.silo("b")];
+    await run.when("row");
+    await run.lose("c");
+    const [result] = await Promise.all([hub, ...others]);
     assertEquals([result.degraded, result.missing, result.rounds], [true, { c: [1, 2] }, 1]);
   }));

@@ -2,27 +2,25 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { ProtocolError } from "../../src/fed/protocol/errors.ts";
 import type { FedEvent } from "../../src/fed/protocol/event.ts";
-import type { AggregatorResult } from "../../src/fed/training/result.ts";
 import { runRole, withFederation } from "../testing/fake_federation.ts";
 import { freePort } from "../testing/free_port.ts";
 import { registration, withRound } from "../testing/open_round.ts";
+import { SteppedRun } from "../testing/stepped_run.ts";
 
 Deno.test("a silo whose every step was skipped refuses to send, and the others' run ends without it", () =>
   withFederation(async (dir) => {
-    const events: FedEvent[] = [];
-    const spec = { dir, port: freePort(), rounds: 1, silence: 1, proposal: { quorum: 2 } };
-    const others = ["aggregator", "a", "b"].map((role) =>
-      runRole({ ...spec, role }, role === "aggregator" ? { onEvent: (event) => events.push(event) } : {})
-    );
+    const run = new SteppedRun(dir, { rounds: 1, proposal: { quorum: 2 } });
+    const others = [run.hub(), run.silo("a"), run.silo("b")] as const;
     const error = await assertRejects(
-      () => runRole({ ...spec, role: "c" }, { skips: () => true }),
+      () => runRole({ ...run.spec, role: "c" }, { skips: () => true }),
       ProtocolError,
     );
+    await run.lose("c");
     assertEquals(error.code, "steps_skipped");
     assertMatch(error.message, /not finite in all 3 .*lower --lr/);
-    const [result] = await Promise.all(others) as [AggregatorResult];
+    const [result] = await Promise.all(others);
     assertEquals([result.degraded, result.missing], [true, { c: [1, 2] }]);
-    assert(!events.some((event) => event.type === "update_counted" && event.silo === "c"));
+    assert(!run.of("update_counted").some(({ silo }) => silo === "c"));
   }));
 
 Deno.test("some skipped steps are told to both operators, and the update counts", () =>

@@ -10,6 +10,7 @@ import { freePort } from "../testing/free_port.ts";
 import { fullAt, proposalOf, type RoleSpec, runRole, withFederation } from "../testing/fake_federation.ts";
 import { FakeTrainer, startVector, TINY } from "../testing/fake_trainer.ts";
 import { withAggregator } from "../testing/listening.ts";
+import { SteppedRun } from "../testing/stepped_run.ts";
 
 const silo = (
   dir: string,
@@ -186,22 +187,19 @@ Deno.test("runAggregator ends with join_timeout, naming who is missing", () =>
 
 Deno.test("a silo whose training diverges refuses to send, and the aggregator keeps the best model", () =>
   withFederation(async (dir) => {
-    const port = freePort();
-    const aggregator = runRole({
-      dir,
-      port,
-      role: "aggregator",
-      proposal: { roundTimeout: 2, joinTimeout: 4 },
-    }).catch((
-      error,
-    ) => error);
-    const others = ["b", "c"].map((role) => runRole({ dir, port, role }).catch((error) => error));
+    const run = new SteppedRun(dir, { proposal: { roundTimeout: 300, joinTimeout: 600 } });
+    const aggregator = run.hub().catch((error) => error);
+    const others = ["b", "c"].map((role) => run.silo(role).catch((error) => error));
     const error = await assertRejects(
-      () => runRole({ dir, port, role: "a" }, { broken: true }),
+      () => runRole({ ...run.spec, role: "a" }, { broken: true }),
       ProtocolError,
     );
     assertEquals(error.code, "out_of_range");
     assertStringIncludes(error.message, "a.weight");
+    await run.counted(1, "bc");
+    run.clock.pass(300);
+    await run.when("reopened");
+    run.clock.pass(600);
     const ended = await aggregator;
     assertEquals(ended.code, "round_timeout");
     assertStringIncludes(ended.message, "none from a");

@@ -1,20 +1,12 @@
 /** Runs under a budget of ten minutes, which pass when the test says so. */
 import { assert, assertEquals } from "@std/assert";
 import { abandonAt, leaveOutAt } from "../../../src/fed/maths/pace.ts";
-import type { FedEvent } from "../../../src/fed/protocol/event.ts";
 import { runFederation, withFederation } from "../../testing/fake_federation.ts";
-import { StillClock } from "../../testing/still_clock.ts";
+import { MinuteClock } from "../../testing/still_clock.ts";
 import { SteppedRun } from "../../testing/stepped_run.ts";
 
 const BUDGET = 600;
 const failure = (error: Error) => error.message;
-
-/** A clock under which a round takes a minute, and nothing else takes time. */
-class MinuteClock extends StillClock {
-  hear(event: FedEvent): void {
-    if (event.type === "folded") this.pass(60);
-  }
-}
 
 Deno.test("runAggregator with a budget writes rows that follow on each other and has the model on disk in time", () =>
   withFederation(async (dir) => {

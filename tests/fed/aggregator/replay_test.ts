@@ -6,15 +6,15 @@ import type { AggregatorResult } from "../../../src/fed/training/result.ts";
 import { AggregatorState } from "../../../src/fed/aggregator/state.ts";
 import { freePort } from "../../testing/free_port.ts";
 import { runFederation, runRole, withFederation } from "../../testing/fake_federation.ts";
-import { RoundClock } from "../../testing/round_clock.ts";
+import { MinuteClock } from "../../testing/still_clock.ts";
 
-/** A run of a few seconds by the clock. */
-const BUDGET = { proposal: { rounds: null, budget: 6 } };
+/** A run of ten minutes by its clock. */
+const BUDGET = { proposal: { rounds: null, budget: 600 } };
 
 Deno.test("runAggregator with a recording runs its rows again, without a clock, to the same two digests", () =>
   withFederation(async (dir) => {
     const spec = { dir, ...BUDGET };
-    const first = await runFederation(spec, {}, { clock: new RoundClock() });
+    const first = await runFederation(spec, {}, { clock: new MinuteClock() });
     const recorded = `${dir}/state-aggregator`;
     const { recording } = await readRecording(recorded, { into: `${dir}/other` });
     assert(recording.rows.length >= 2, `${recording.rows.length} rows`);
