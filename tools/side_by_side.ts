@@ -117,7 +117,7 @@ export async function sideBySide(
   };
   await Promise.all(Array.from({ length: SIDES }, side));
   if (waiting.length > 0) broken.push(`${waiting.flat().length} files: stopped before them`);
-  for (const files of broken) progress.line(`tests: no result of ${files}`);
+  for (const files of broken) print(`tests: no result of ${files}`);
   const failed = broken.map(() => ({ passed: 0, steps: 0, failed: 1, ignored: 0, filtered: 0 }));
   print(`\n${lineOf([...summaries, ...failed], (performance.now() - began) / 1000)}`);
   return broken.length > 0 || summaries.some((one) => one.failed > 0) ? 1 : 0;
