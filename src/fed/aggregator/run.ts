@@ -17,7 +17,7 @@ import type { RunOptions } from "./run_options.ts";
 import type { StoredRow } from "./stored.ts";
 import type { Selection } from "../maths/selection.ts";
 import { RunClock } from "../state/run_clock.ts";
-import { maxShareOf } from "./share.ts";
+import { maxShareOf } from "./max_share.ts";
 import {
   type Plan,
   planId,
