@@ -1,5 +1,6 @@
 /** Runs in which silos come late, are late or go away; time passes when the test says so. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { abandonAt } from "../../../src/fed/maths/row_share.ts";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
 import type { FedEvent } from "../../../src/fed/protocol/event.ts";
 import type { FaultPoint } from "../../../src/fed/protocol/fault_point.ts";
@@ -236,11 +237,7 @@ Deno.test("a budget ends a row that has a quorum by closing it, not by abandonin
     const run = new Federation(dir, { proposal: { rounds: null, budget, roundTimeout: null, quorum: 2 } });
     const roles = [run.hub(), run.silo("a"), run.silo("b"), run.silo("c", { stuckFrom: 3 })] as const;
     await run.counted(2, "ab");
-    run.clock.pass(budget - 100);
-    while (run.of("degraded").length === 0) {
-      run.clock.pass(10);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    run.clock.pass(abandonAt({ budget, closing: 0 }));
     const [result] = await Promise.all(roles);
     assertEquals(result.abandoned, undefined);
     assertEquals([result.rounds, result.missing], [2, { c: [2] }]);
