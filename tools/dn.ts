@@ -65,7 +65,8 @@ async function test(args: string[]): Promise<number> {
   const code = await deno(["check", "--quiet", ...flags, ...files]);
   if (code !== 0) return code;
   const options = ["test", "--no-check", "--allow-all", ...flags];
-  return await sideBySide(files, (batch) => captured([...options, ...batch, ...others], env));
+  const run = (batch: string[]) => captured([...options, ...batch, ...others], env);
+  return await sideBySide(files, run, { stopped: () => stopped });
 }
 
 /** Paths, and what else stands among a test's arguments. */
@@ -194,10 +195,14 @@ function start([program, ...args]: string[], options: Deno.CommandOptions): Deno
   return new Deno.Command(program, { ...options, args, env }).spawn();
 }
 
+/** Whether a signal asked for the end: what has not begun does not begin any more. */
+let stopped = false;
+
 /** Waits for a program's end, passing signals on. */
 async function ended(child: Deno.ChildProcess): Promise<number> {
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
   const pass = signals.map((signal) => () => {
+    stopped = true;
     try {
       child.kill(signal);
     } catch {

@@ -83,6 +83,14 @@ export function lineOf(all: readonly Summary[], seconds: number): string {
   return `${parts.join(" | ")} (${minutes}m${Math.round(seconds - 60 * minutes)}s)`;
 }
 
+/** Where the output goes, and whether a signal asked for the end. */
+export interface SideBySideOptions {
+  /** @default console.log */
+  print?: (text: string) => void;
+  /** Asked before each batch. @default never */
+  stopped?: () => boolean;
+}
+
 /**
  * Runs the batches, prints each one's output when it is there and the sum at the end; returns the exit code.
  * @param run starts `deno test` with files, and gives its exit code and output
@@ -90,14 +98,14 @@ export function lineOf(all: readonly Summary[], seconds: number): string {
 export async function sideBySide(
   files: readonly string[],
   run: (files: string[]) => Promise<{ code: number; output: string }>,
-  print: (text: string) => void = console.log,
+  { print = console.log, stopped = () => false }: SideBySideOptions = {},
 ): Promise<number> {
   const began = performance.now();
   const waiting = batchesOf(files), summaries: Summary[] = [], broken: string[] = [];
   const progress = new Progress();
   let done = 0;
   const side = async () => {
-    for (let batch = waiting.shift(); batch !== undefined; batch = waiting.shift()) {
+    for (let batch; !stopped() && (batch = waiting.shift()) !== undefined;) {
       const { code, output } = await run(batch);
       print(output.trimEnd());
       const summary = summaryOf(output);
@@ -108,7 +116,8 @@ export async function sideBySide(
     }
   };
   await Promise.all(Array.from({ length: SIDES }, side));
-  for (const files of broken) progress.line(`tests: no result of ${files}`);
+  if (waiting.length > 0) broken.push(`${waiting.flat().length} files: stopped before them`);
+  for (const files of broken) print(`tests: no result of ${files}`);
   const failed = broken.map(() => ({ passed: 0, steps: 0, failed: 1, ignored: 0, filtered: 0 }));
   print(`\n${lineOf([...summaries, ...failed], (performance.now() - began) / 1000)}`);
   return broken.length > 0 || summaries.some((one) => one.failed > 0) ? 1 : 0;

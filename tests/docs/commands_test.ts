@@ -29,7 +29,7 @@ const TESTED: Record<string, string> = {
     "tests/e2e/identity_test.ts › processes: request, sign and revoke",
   "./fedx ca revoke b --ca ca --tls tls-hub":
     "tests/e2e/identity_test.ts › processes: request, sign and revoke",
-  "./fedx --version": "tests/e2e/onefile_test.ts › one file: six first starts at once",
+  "./fedx --version": "tests/e2e/onefile_test.ts › one file: two first starts at once",
   "sh rebuild.sh":
     "tests/long/bundle_test.ts › bundle: at most 60 MB; unpacked elsewhere, rebuild.sh builds the shim",
   [`${TASK}demo`]: "tests/long/demo_test.ts › demo: one minute of README's first command",

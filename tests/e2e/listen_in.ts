@@ -35,23 +35,24 @@ export async function logitsOf(
 }
 
 /**
- * Writes `init.safetensors`: weights whose logits have mean 0 and deviation 1 over the films of hospital a, so that they
- * fall into many bins, whatever a few steps of training made of them.
+ * Writes `init.safetensors`: weights of whose logits over the films of hospital a a quarter lies below -1, a half on either
+ * side of 0 and a quarter above 1, so that they fall into many bins, whatever a few steps of training made of them.
  */
 async function makeStart(dir: string): Promise<void> {
   const model = "trained.safetensors";
   const recipe = ["--rounds", "1", "--local-epochs", "8", "--batch", "4", "--threads", "1"];
   await runJson(["local", "--shard", "shard-a", "--init", "random", ...recipe, "--out", model], { cwd: dir });
   const logits = await logitsOf("shard-a", { dir, model, out: "trained.csv" });
-  const mean = logits.reduce((a, b) => a + b, 0) / logits.length;
-  const deviation = Math.sqrt(logits.reduce((sum, x) => sum + (x - mean) ** 2, 0) / logits.length);
+  const sorted = logits.toSorted((x, y) => x - y);
+  const [low, middle, high] = [1, 2, 3].map((quarter) => sorted[quarter * sorted.length >> 2]);
+  const width = (high - low) / 2;
   const { vector, layout, metadata } = await loadModel(`${dir}/${model}`);
   const head = (name: string) => {
     const { offset, length } = layout.tensors.find((tensor) => tensor.name === `classifier.1.${name}`)!;
     return vector.subarray(offset, offset + length);
   };
-  head("weight").forEach((w, i, all) => all[i] = w / deviation);
-  head("bias").forEach((b, i, all) => all[i] = (b - mean) / deviation);
+  head("weight").forEach((w, i, all) => all[i] = w / width);
+  head("bias").forEach((b, i, all) => all[i] = (b - middle) / width);
   await saveModel(`${dir}/init.safetensors`, vector, layout, metadata);
 }
 
@@ -75,7 +76,8 @@ export async function listenIn(
   try {
     const doors = Object.fromEntries(HEARD.map((silo) => [silo, taps[silo].port]));
     const faults = { c: ["delay:400"] };
-    const flags = ["--batch", "8", "--lr", "1e-6", "--init", "init.safetensors"];
+    // With statistics that stay, and this rate, the start's logits stay too.
+    const flags = ["--batch", "8", "--lr", "1e-6", "--bn", "frozen", "--init", "init.safetensors"];
     const federation = new Federation({ dir, name: "run", rounds, port, doors, faults, flags });
     await federation.run();
     const heard: Record<string, Heard> = {};

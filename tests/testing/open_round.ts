@@ -14,7 +14,8 @@ import {
   type UpdateStart,
 } from "../../src/fed/protocol/messages.ts";
 import { openRound } from "../../src/fed/aggregator/open_round.ts";
-import { Run, type RunOptions } from "../../src/fed/aggregator/run.ts";
+import { Run } from "../../src/fed/aggregator/run.ts";
+import type { RunOptions } from "../../src/fed/aggregator/run_options.ts";
 import { type Handler, splitPath, type WireAnswer } from "../../src/fed/wire/exchange.ts";
 import { fingerprint } from "../../src/model/layout.ts";
 import { inFolder } from "./folder.ts";

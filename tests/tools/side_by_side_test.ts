@@ -61,7 +61,7 @@ Deno.test("sideBySide: a batch that fails, or ends without a word, fails the who
     sideBySide(
       Object.keys(answers),
       ([file]) => Promise.resolve(answers[file]),
-      (text) => printed.push(text),
+      { print: (text) => printed.push(text) },
     );
   assertEquals(
     await outcome({ "a/a_test.ts": { code: 0, output: ok }, "b/b_test.ts": { code: 0, output: ok } }),
@@ -71,4 +71,15 @@ Deno.test("sideBySide: a batch that fails, or ends without a word, fails the who
   const failed = { code: 1, output: "FAILED | 0 passed | 1 failed (1s)" };
   assertEquals(await outcome({ "a/a_test.ts": { code: 0, output: ok }, "b/b_test.ts": failed }), 1);
   assertEquals(await outcome({ "a/a_test.ts": { code: 134, output: "panicked" } }), 1);
+});
+
+Deno.test("sideBySide begins no batch after a signal, and the whole fails", async () => {
+  const files = Array.from({ length: 40 }, (_, k) => `tests/${k}_test.ts`), ran: string[] = [];
+  const run = (batch: string[]) => {
+    ran.push(...batch);
+    return Promise.resolve({ code: 0, output: `ok | ${batch.length} passed | 0 failed (1s)` });
+  };
+  const stopped = () => ran.length > 0;
+  assertEquals(await sideBySide(files, run, { print: () => {}, stopped }), 1);
+  assert(ran.length < files.length, `${ran.length} files ran`);
 });

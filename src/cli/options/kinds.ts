@@ -1,6 +1,6 @@
 // Why: a value is read the same way from the command line and from fedx.toml, and refused in the same words.
 import { checkName } from "../../fed/pki/ca.ts";
-import { isHost } from "../../fed/pki/x509.ts";
+import { isHost } from "../../fed/pki/host.ts";
 import { parseDuration } from "./duration.ts";
 import { nearest } from "./nearest.ts";
 import type { Address, Kinds, Option } from "./option.ts";

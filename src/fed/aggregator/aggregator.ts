@@ -27,7 +27,7 @@ import { limitRefusals } from "./limit_refusals.ts";
 import type { Recording } from "./recording.ts";
 import { type Clock, MACHINE } from "../state/run_clock.ts";
 import { serve, type Server } from "../wire/server.ts";
-import { maxShareOf } from "./share.ts";
+import { maxShareOf } from "./max_share.ts";
 import { REVOCATIONS } from "../state/folder.ts";
 import { requireCheckedTls, requirePinnedDeno } from "../wire/tls.ts";
 

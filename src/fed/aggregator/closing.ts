@@ -2,7 +2,7 @@
  * The end of a run: the last model is scored, one is selected and stored, every silo tests it once.
  */
 import { ProtocolError } from "../protocol/errors.ts";
-import { leaveOutAt } from "../maths/pace.ts";
+import { leaveOutAt } from "../maths/row_share.ts";
 import { freeVectors } from "../wire/garbage.ts";
 import { selectNow } from "./close_round.ts";
 import { keepModels, keepStart } from "./kept_models.ts";

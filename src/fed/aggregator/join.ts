@@ -2,7 +2,7 @@
 import { ProtocolError } from "../protocol/errors.ts";
 import type { Plan, Proposal, Registration } from "../protocol/messages.ts";
 import type { Run } from "./run.ts";
-import { checkShare, imagesOf } from "./share.ts";
+import { checkShare, imagesOf } from "./max_share.ts";
 import { checkRegistration } from "../protocol/registration.ts";
 import { classWeightsOf } from "../maths/class_weights.ts";
 

@@ -13,10 +13,11 @@ import { Attendance } from "./attendance.ts";
 import { Changes, type WaitOptions } from "./changes.ts";
 import type { FedEvent, OnEvent } from "../protocol/event.ts";
 import type { Recording } from "./recording.ts";
+import type { RunOptions } from "./run_options.ts";
 import type { StoredRow } from "./stored.ts";
 import type { Selection } from "../maths/selection.ts";
-import { type Clock, RunClock } from "../state/run_clock.ts";
-import { maxShareOf } from "./share.ts";
+import { RunClock } from "../state/run_clock.ts";
+import { maxShareOf } from "./max_share.ts";
 import {
   type Plan,
   planId,
@@ -29,22 +30,6 @@ import {
 } from "../protocol/messages.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
 import type { AggregatorResult } from "../training/result.ts";
-
-/** What a run is made of besides its state folder. */
-export interface RunOptions {
-  layout: Layout;
-  onEvent: OnEvent;
-  /** Awaited at named moments. */
-  faultPoint: FaultPoint;
-  /** Seconds without a word after which a silo counts as lost. @default SILENCE */
-  silence?: number;
-  /** Two silos may join with one shard: for experiments. @default false */
-  allowSameShard?: boolean;
-  /** Largest part of all training images that one silo may have. @default maxShareOf(proposal) */
-  maxShare?: number;
-  /** Where time comes from. @default this machine's clocks */
-  clock?: Clock;
-}
 
 /** The run in the aggregator's memory. */
 export class Run {

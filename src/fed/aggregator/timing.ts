@@ -1,5 +1,5 @@
 /** How long rounds have taken, and what that means for the rounds and the closing phase to come. */
-import { abandonAt, closingTime, MEMORY, recentMedian, type RowTiming } from "../maths/pace.ts";
+import { abandonAt, closingTime, MEMORY, recentMedian, type RowTiming } from "../maths/row_share.ts";
 import type { Run } from "./run.ts";
 
 /** The last few rounds, oldest first; the last one ends now unless a row has followed it. */

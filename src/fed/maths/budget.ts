@@ -5,7 +5,7 @@
  * Why short rows at the end: a run under a budget must end within its last 5 %. The error of the end is the error of
  * the last row's prediction, so rows taper to about 4 % of the budget before the last one fills what remains.
  */
-import { type CostPerRow, firstShare, rowCost, type RowTiming, shareLeft } from "./pace.ts";
+import { type CostPerRow, firstShare, rowCost, type RowTiming, shareLeft } from "./row_share.ts";
 import type { RoundSettings } from "../protocol/messages.ts";
 import { stepsOf } from "./stretch.ts";
 

@@ -5,6 +5,7 @@
  * What a request asks for is checked, and only name, role, hosts and public key are taken from it: the certificate's
  * other fields are the CA's own, whatever else was asked.
  */
+import { isHost } from "./host.ts";
 import type * as x509 from "@peculiar/x509";
 import { type Authority, certify, issuedBy, keyDigest, openAuthority } from "./authority.ts";
 import { checkName, DEFAULT_HOSTS } from "./ca.ts";
@@ -15,7 +16,6 @@ import {
   CURVE,
   EKU,
   fingerprintOf,
-  isHost,
   library,
   OID,
   siloUri,

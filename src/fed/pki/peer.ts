@@ -17,7 +17,8 @@ import { ProtocolError } from "../protocol/errors.ts";
 import { type Extensions, isAuthority, KEY_USAGE, keyUsage, refuseUnknown, valueOf } from "./extensions.ts";
 import type { Issuer } from "./issuer.ts";
 import { SiloName } from "../protocol/fields.ts";
-import { canonicalHost, type CertificateRole, EKU, isDnsName, siloUri } from "./x509.ts";
+import { hostIn, NAME, namesHost } from "./host.ts";
+import { type CertificateRole, EKU, siloUri } from "./x509.ts";
 
 /** Who a good certificate says that the peer is. */
 export interface Peer {
@@ -44,8 +45,6 @@ interface Texts {
   remedy?: string;
 }
 
-/** Context tags of the names in a certificate. */
-const NAME = { dns: 0x82, uri: 0x86, ip: 0x87 } as const;
 /** The remedy where a certificate's time has not come. */
 export const CLOCK = "set this machine's clock if it is wrong";
 
@@ -157,22 +156,9 @@ function siloIn(names: Der[]): string {
   return name;
 }
 
-/** A DNS name, in lower case, or an address. */
-function hostIn({ tag, content }: Der): string {
-  if (tag === NAME.dns) {
-    const name = textOf(content);
-    if (isDnsName(name)) return name.toLowerCase();
-  } else if (tag === NAME.ip && content.length === 4) {
-    return content.join(".");
-  } else if (tag === NAME.ip && content.length === 16) {
-    return canonicalHost(content.toHex().replaceAll(/(....)(?!$)/g, "$1:"));
-  }
-  throw new SyntaxError("another name than hosts");
-}
-
 function checkHost(hosts: string[], host?: string): void {
   if (hosts.length === 0) throw new SyntaxError("no host's name");
-  if (host === undefined || hosts.includes(canonicalHost(host.toLowerCase()))) return;
+  if (host === undefined || namesHost(hosts, host)) return;
   throw refusal("aggregator", {
     expected: `a certificate for ${host}`,
     got: `one for ${hosts.join(", ").slice(0, 200)}`,

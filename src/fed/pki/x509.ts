@@ -1,6 +1,7 @@
 /** The X.509 library and the few numbers of it that this federation uses; keys are EC P-256. */
 import { isIP } from "node:net";
 import type * as x509 from "@peculiar/x509";
+import { canonicalHost, isHost } from "./host.ts";
 
 /** Keys and signatures of certificates, requests and the list of revoked certificates. */
 export const CURVE = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
@@ -31,32 +32,6 @@ export const siloUri = (name: string): string => `urn:fedx:silo:${name}`;
 export async function library(): Promise<typeof x509> {
   await import("reflect-metadata");
   return await import("@peculiar/x509");
-}
-
-const LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?";
-/** As URLs read it, what ends in a number is an address. */
-const NUMBER = "(\\d+|0x[\\da-f]*)$";
-const DNS = new RegExp(`^(?=.{1,253}$)(${LABEL}\\.)*(?!${NUMBER})${LABEL}$`, "i");
-
-/** Whether it is a DNS name without wildcards, and not an address. */
-export function isDnsName(host: string): boolean {
-  return DNS.test(host);
-}
-
-/** Whether it is a DNS name or an address, without scheme, brackets, port and zone: what certificates name. */
-export function isHost(host: string): boolean {
-  // An address with a zone (fe80::1%eth0) means something on one machine only.
-  return isDnsName(host) || (isIP(host) !== 0 && !host.includes("%"));
-}
-
-/** The host of a URL as certificates name it: without brackets, and without the dot that may end a DNS name. */
-export function hostOf(url: URL): string {
-  return url.hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "");
-}
-
-/** An IPv6 address in its only short form without dots (RFC 5952 but for those), another host as it is. */
-export function canonicalHost(host: string): string {
-  return isIP(host) === 6 ? new URL(`http://[${host}]`).hostname.slice(1, -1) : host;
 }
 
 /** A DNS name or an address as a SAN holds it. @throws {RangeError} it is neither, or a wildcard. */

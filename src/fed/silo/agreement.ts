@@ -7,7 +7,7 @@
 import { canonical } from "../protocol/canonical.ts";
 import { classWeightsOf } from "../maths/class_weights.ts";
 import { ProtocolError } from "../protocol/errors.ts";
-import { LONGEST_SHARE } from "../maths/pace.ts";
+import { LONGEST_SHARE } from "../maths/row_share.ts";
 import { differences } from "../protocol/proposal.ts";
 import { type Plan, planId, type Proposal, type RoundSettings, type RunView } from "../protocol/messages.ts";
 import { stepsOf } from "../maths/stretch.ts";

@@ -4,7 +4,7 @@
  * It may be killed at any moment and started again: what it must send it has written before, and everything
  * else it is told anew.
  */
-import { plausibleSpeed } from "../maths/pace.ts";
+import { plausibleSpeed } from "../maths/row_share.ts";
 import { Credentials } from "../pki/renewal.ts";
 import { ascii } from "../protocol/ascii.ts";
 import { ProtocolError } from "../protocol/errors.ts";

@@ -12,7 +12,7 @@ import { delta, fold, scaleFor } from "../maths/exact_sum.ts";
 import { planRow, type RowTiming } from "../maths/budget.ts";
 import { classWeightsOf } from "../maths/class_weights.ts";
 import { type OnEvent, safely } from "../protocol/event.ts";
-import { closingTime, plausibleSpeed, recentMedian } from "../maths/pace.ts";
+import { closingTime, plausibleSpeed, recentMedian } from "../maths/row_share.ts";
 import { newRunId, type Proposal, type Scores, type Stretch } from "../protocol/messages.ts";
 import { checkRegistration } from "../protocol/registration.ts";
 import { type LocalResult, type RoundResult, roundResult, testResult } from "./result.ts";

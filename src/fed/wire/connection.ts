@@ -13,10 +13,10 @@ import { ProtocolError } from "../protocol/errors.ts";
 import { countSent } from "./garbage.ts";
 import { type Issuer, issuerOf } from "../pki/issuer.ts";
 import { checkTime, type Peer } from "../pki/peer.ts";
-import { explainServer } from "./server_certificate.ts";
+import { explainServer } from "./explain_server.ts";
 import { peerOf, SESSION_WINDOW, SETTINGS } from "./tls.ts";
 import { joinChunks } from "./exchange.ts";
-import { hostOf } from "../pki/x509.ts";
+import { hostOf } from "../pki/host.ts";
 
 /** Seconds until a connection attempt is given up. */
 const CONNECT_TIMEOUT = 15;

@@ -1,5 +1,6 @@
 /** Runs in which silos come late, are late or go away; time passes when the test says so. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { abandonAt } from "../../../src/fed/maths/row_share.ts";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
 import { abandonAt } from "../../../src/fed/maths/pace.ts";
 import type { AggregatorResult } from "../../../src/fed/training/result.ts";

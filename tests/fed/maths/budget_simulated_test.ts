@@ -1,7 +1,7 @@
 /** Whole runs under a budget, simulated: what `planRow` makes of clocks that wobble and silos that stop. */
 import { assert, assertGreaterOrEqual } from "@std/assert";
 import { planRow, type RowRequest } from "../../../src/fed/maths/budget.ts";
-import { abandonAt, closingTime, recentMedian } from "../../../src/fed/maths/pace.ts";
+import { abandonAt, closingTime, recentMedian } from "../../../src/fed/maths/row_share.ts";
 import { seeded } from "../../testing/random.ts";
 import { request, silo, steps } from "./row_request.ts";
 

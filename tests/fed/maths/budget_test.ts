@@ -1,7 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { planRow, type RowRequest } from "../../../src/fed/maths/budget.ts";
-import { closingTime } from "../../../src/fed/maths/pace.ts";
+import { closingTime } from "../../../src/fed/maths/row_share.ts";
 import { stepsOf } from "../../../src/fed/maths/stretch.ts";
 import { request, share, silo, steps } from "./row_request.ts";
 

@@ -5,7 +5,7 @@ import type { Identity } from "../../../fed/pki/certificate.ts";
 import { Client } from "../../../fed/wire/client.ts";
 import { ProtocolError } from "../../../fed/protocol/errors.ts";
 import type { RunView } from "../../../fed/protocol/messages.ts";
-import { hostOf } from "../../../fed/pki/x509.ts";
+import { hostOf } from "../../../fed/pki/host.ts";
 import { bad, type Check, failed, good, open } from "./check.ts";
 
 /** Seconds that one step may take. */

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { hostName, hostOf, isDnsName, isHost } from "../../../src/fed/pki/x509.ts";
+import { hostOf, isDnsName, isHost } from "../../../src/fed/pki/host.ts";
+import { hostName } from "../../../src/fed/pki/x509.ts";
 
 /** 253 letters and dots, the longest name. */
 const LONGEST = `${"a".repeat(63)}.${"b".repeat(63)}.${"c".repeat(63)}.${"d".repeat(61)}`;

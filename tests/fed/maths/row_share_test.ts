@@ -1,5 +1,5 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { closingTime, plausibleSpeed, rowCost } from "../../../src/fed/maths/pace.ts";
+import { closingTime, plausibleSpeed, rowCost } from "../../../src/fed/maths/row_share.ts";
 
 Deno.test("rowCost: the median of three rows survives a slow start and a restart", () => {
   const row = (wall: number, share = 1) => ({ wall, train: wall - 5, share });
