@@ -4,14 +4,16 @@
  *
  * Why not `deno test --parallel`: it runs files in one process, and so with one environment and one native library.
  */
-import { Progress } from "./progress.ts";
 
 /** Most files of a batch; starting a process costs as much as a quick file. */
 const MOST = 8;
 /** Batches a side at least, so that no side is idle for long at the end. */
 const BATCHES = 4;
-/** Files that take long get a process of their own, and go first. */
-const LONG = /^tests\/(native_test\.ts|e2e\/|long\/)/;
+/** Files that take long get a process of their own, and go first: those that take longest, then the others like them. */
+const LONGEST = ["native", "e2e/egress", "e2e/restart", "e2e/quorum", "e2e/onefile", "e2e/walkthrough"];
+const LONG = /^tests\/(native_test\.ts|mod_test\.ts|e2e\/|long\/)/;
+/** Folders whose tests are quick go last: where little is left, neither side waits long for the other. */
+const QUICK = /^tests\/(architecture|bench|cli|docs|files|shim|tools)\//;
 const SIDES = 2;
 
 /** What a process's last line says. */
@@ -37,10 +39,14 @@ export async function testFiles(paths: readonly string[], ignore: string | null)
   return [...new Set(found)].sort();
 }
 
-/** Long files alone and first, then the others in their order. */
+/** Long files alone and first, then the others in their order, and the quick ones last. */
 export function batchesOf(files: readonly string[]): string[][] {
-  const batches = files.filter((file) => LONG.test(file)).map((file) => [file]);
-  const others = files.filter((file) => !LONG.test(file));
+  const place = (file: string) => LONGEST.findIndex((name) => file === `tests/${name}_test.ts`) >>> 0;
+  const batches = files.filter((file) => LONG.test(file)).sort((a, b) => place(a) - place(b)).map((
+    file,
+  ) => [file]);
+  const short = files.filter((file) => !LONG.test(file));
+  const others = [...short.filter((file) => !QUICK.test(file)), ...short.filter((file) => QUICK.test(file))];
   const size = Math.min(MOST, Math.ceil(others.length / (SIDES * BATCHES)));
   for (let at = 0; at < others.length; at += size) batches.push(others.slice(at, at + size));
   return batches;
@@ -102,17 +108,21 @@ export async function sideBySide(
 ): Promise<number> {
   const began = performance.now();
   const waiting = batchesOf(files), summaries: Summary[] = [], broken: string[] = [];
-  const progress = new Progress();
   let done = 0;
   const side = async () => {
     for (let batch; !stopped() && (batch = waiting.shift()) !== undefined;) {
+      const started = performance.now();
       const { code, output } = await run(batch);
+      const seconds = (performance.now() - started) / 1000;
       print(output.trimEnd());
       const summary = summaryOf(output);
       if (summary !== null) summaries.push(summary);
       // A process that ends by a fault may not have counted it.
       if (code !== 0 && !summary?.failed) broken.push(batch.join(", "));
-      progress.update(`tests: ${done += batch.length} of ${files.length} files done`);
+      const what = batch.length === 1 ? batch[0] : `${batch.length} files from ${batch[0]} on`;
+      print(
+        `tests: ${done += batch.length} of ${files.length} files done; ${what}: ${seconds.toFixed(1)} s\n`,
+      );
     }
   };
   await Promise.all(Array.from({ length: SIDES }, side));
