@@ -1,6 +1,6 @@
 /** Runs under a budget of ten minutes, which pass when the test says so. */
 import { assert, assertEquals } from "@std/assert";
-import { abandonAt, leaveOutAt } from "../../../src/fed/maths/pace.ts";
+import { abandonAt, leaveOutAt } from "../../../src/fed/maths/row_share.ts";
 import { runFederation, withFederation } from "../../testing/fake_federation.ts";
 import { MinuteClock } from "../../testing/still_clock.ts";
 import { SteppedRun } from "../../testing/stepped_run.ts";

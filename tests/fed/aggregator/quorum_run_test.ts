@@ -2,7 +2,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { abandonAt } from "../../../src/fed/maths/row_share.ts";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
-import { abandonAt } from "../../../src/fed/maths/pace.ts";
 import type { AggregatorResult } from "../../../src/fed/training/result.ts";
 import { withFederation } from "../../testing/fake_federation.ts";
 import { SteppedRun } from "../../testing/stepped_run.ts";
