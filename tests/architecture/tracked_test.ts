@@ -73,3 +73,12 @@ Deno.test(".gitignore: what the pages' commands write into the clone, keys above
   const { stdout } = await git.output();
   assertEquals(new TextDecoder().decode(stdout).trim().split("\n"), paths);
 });
+
+Deno.test("architecture: no tracked file is larger than 256 KiB: no weights, no images, no results of a run", async () => {
+  const large: string[] = [];
+  for (const { path } of await trackedFiles()) {
+    const { size } = await Deno.stat(`${ROOT}${path}`);
+    if (size > 256 << 10) large.push(`${path}: ${size} bytes`);
+  }
+  assertEquals(large, []);
+});
