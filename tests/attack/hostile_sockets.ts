@@ -1,6 +1,6 @@
 /**
  * Strangers who hold on to a port, as a program: `hostile_sockets.ts PORT COUNT`. It prints a line once it has tried
- * each of them, and goes on until it is killed: who is thrown out comes back.
+ * each of them, and goes on until it is killed: who is thrown out comes back at once.
  */
 const [port, count] = Deno.args.map(Number);
 /** The first bytes of a TLS ClientHello of 512 bytes; the rest of it never comes, or a part of it. */
@@ -36,7 +36,6 @@ async function stranger(index: number): Promise<void> {
     WAYS[index % WAYS.length](socket).catch(() => {});
     while (await socket.read(new Uint8Array(64)).catch(() => null) !== null);
     socket.close();
-    await pause(0.25);
   }
 }
 
