@@ -32,6 +32,7 @@ import { Retry } from "./retry.ts";
 const RANGE = 8 << 20;
 /** Bytes of an update in one request: seven frames and their headers stay below 8 MiB. */
 const PART = 7 << 20;
+
 export interface ClientOptions extends KeeperOptions {
   signal?: AbortSignal;
 }

@@ -65,8 +65,9 @@ Deno.test("Connection.send waits for an answer as long as anything comes over th
     await new Promise((resolve) => server.close(resolve));
   }));
 
-Deno.test("serve tells a silo that finds no slot when to ask again", () =>
-  withFederation(async (dir) => {
+/** Has silo a speak to a server of this name that finds no slot for anybody. */
+function whereNoSlotIs(host: string, body: (connection: Connection) => Promise<void>): Promise<void> {
+  return withFederation(async (dir) => {
     const hub = await readIdentity(`${dir}/tls-aggregator`);
     await using server = await serve({
       ...{ host: "127.0.0.1", port: 0, onEvent() {}, onSession() {} },
@@ -74,22 +75,19 @@ Deno.test("serve tells a silo that finds no slot when to ask again", () =>
       admission: await Admission.open(`${dir}/tls-aggregator`, { ca: hub.ca }),
       handler: () => Promise.resolve(answerOf(new ProtocolError("slots_taken", { expected: "4", got: "5" }))),
     });
-    const url = new URL(`https://127.0.0.1:${server.port}`);
+    const url = new URL(`https://${host}:${server.port}`);
     using connection = await Connection.open(url, await readIdentity(`${dir}/tls-a`));
+    await body(connection);
+  });
+}
+
+Deno.test("serve tells a silo that finds no slot when to ask again", () =>
+  whereNoSlotIs("127.0.0.1", async (connection) => {
     const { status, headers } = await connection.send({ method: "POST", path: "/" });
     assertEquals([status, headers["retry-after"]], [503, "1"]);
   }));
 
 Deno.test("Connection.open reaches a host whose name ends in a dot, which no certificate has", () =>
-  withFederation(async (dir) => {
-    const hub = await readIdentity(`${dir}/tls-aggregator`);
-    await using server = await serve({
-      ...{ host: "127.0.0.1", port: 0, onEvent() {}, onSession() {} },
-      identity: hub,
-      admission: await Admission.open(`${dir}/tls-aggregator`, { ca: hub.ca }),
-      handler: () => Promise.resolve(answerOf(new ProtocolError("slots_taken", { expected: "4", got: "5" }))),
-    });
-    const url = new URL(`https://localhost.:${server.port}`);
-    using connection = await Connection.open(url, await readIdentity(`${dir}/tls-a`));
+  whereNoSlotIs("localhost.", async (connection) => {
     assertEquals((await connection.send({ method: "GET", path: "/" })).status, 503);
   }));
