@@ -11,17 +11,20 @@ import { score } from "./table.ts";
 /** One line of events.jsonl. */
 export type LoggedEvent = FedEvent & { time: string };
 
+/** What lines are printed with. */
+type Lines = Pick<Output, "line" | "progress" | "status">;
+
 /** Appends every event to a file and shows those that matter. */
 export class EventLog implements Disposable {
   readonly #file: Deno.FsFile;
-  readonly #output: Output;
+  readonly #output: Lines;
   readonly #show: (event: FedEvent) => void;
   /** Bytes of whole lines. */
   #size: number;
   /** Events that could not be written since the last that could. */
   #lost = 0;
 
-  private constructor(file: Deno.FsFile, output: Output) {
+  private constructor(file: Deno.FsFile, output: Lines) {
     this.#file = file;
     this.#output = output;
     this.#show = showEvents(output);
@@ -29,7 +32,7 @@ export class EventLog implements Disposable {
   }
 
   /** Opens `<state>/events.jsonl` to append to. */
-  static async open(state: string, output: Output): Promise<EventLog> {
+  static async open(state: string, output: Lines): Promise<EventLog> {
     await makePrivateFolder(state);
     const file = await Deno.open(`${state}/events.jsonl`, { create: true, append: true, mode: PRIVATE_FILE });
     return new EventLog(file, output);
@@ -73,7 +76,7 @@ export class EventLog implements Disposable {
 }
 
 /** An `onEvent` that shows people what matters: steps as progress, where silos stand as a live line, the rest as lines. */
-export function showEvents(output: Output): (event: FedEvent) => void {
+export function showEvents(output: Lines): (event: FedEvent) => void {
   const standings = new Standings();
   return (event) => {
     if (event.type === "step") return output.progress(`round ${event.round}`, event.k, event.K);

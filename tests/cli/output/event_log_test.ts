@@ -1,6 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { describe, EventLog } from "../../../src/cli/output/event_log.ts";
-import type { Output } from "../../../src/cli/output/output.ts";
 import type { FedEvent } from "../../../src/fed/protocol/event.ts";
 import { inFolder } from "../../testing/folder.ts";
 
@@ -25,7 +24,7 @@ Deno.test("EventLog: a disk without room is told once, costs lines of the log, a
   inFolder(async (folder) => {
     await Deno.symlink("/dev/full", `${folder}/events.jsonl`);
     const lines: string[] = [];
-    const output = { status: () => {}, line: (text: string) => lines.push(text) } as unknown as Output;
+    const output = { status: () => {}, progress: () => {}, line: (text: string) => lines.push(text) };
     using log = await EventLog.open(folder, output);
     for (let i = 0; i < 30; i++) log.onEvent({ type: "refused", peer: "10.0.0.1", code: `X${i}` });
     const told = lines.filter((line) => line.includes("events are not written"));
@@ -36,7 +35,7 @@ Deno.test("EventLog: a disk without room is told once, costs lines of the log, a
 Deno.test("EventLog's status line says where every silo stands", () =>
   inFolder(async (folder) => {
     let status = "";
-    const output = { status: (text: string) => status = text, line: () => {} } as unknown as Output;
+    const output = { status: (text: string) => status = text, progress: () => {}, line: () => {} };
     using log = await EventLog.open(folder, output);
     const silos = Object.fromEntries(["a", "b", "c"].map((silo) => [silo, { from: 0, to: 1 }]));
     const progress = { type: "progress", round: 2, step: 0, steps: 9 } as const;
