@@ -143,7 +143,7 @@ Deno.test("train and aggregate: what is refused before a run names its remedy an
     for (const { child } of running) child.kill("SIGTERM");
     const ended = await Promise.all(running.map((role) => role.finished));
     for (const { code, stderr } of ended) {
-      assertEquals(code, 0, stderr);
+      assertEquals(code, 143, stderr);
       assertMatch(stderr, /the same command goes on from here/);
     }
   }

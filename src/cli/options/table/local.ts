@@ -6,6 +6,7 @@ import { LENGTH, TRAINING } from "./training.ts";
 export const local = {
   summary: "the same engine without federation: one hospital alone, or all pooled",
   example: "fedx local --shard shard-b --epochs 4 --out model-b.safetensors",
+  long: true,
   either: [["epochs", "rounds", "budget"]],
   options: {
     shard: { ...SHARDS, help: "shard to train on; may be repeated" },

@@ -7,6 +7,7 @@ export const train = {
   example: "fedx train --silo b --server https://hub.example:8443 --tls tls-b --shard shard-b",
   section: "silo",
   resumable: true,
+  long: true,
   options: {
     config: CONFIG,
     silo: {
