@@ -1,7 +1,7 @@
 /**
  * Tries a request again until it is answered or `wait` is over.
  *
- * What is tried again comes from one table (`errors.ts`) and one rule: a connection that breaks may come back, a
+ * What is tried again comes from one table (protocol/failures.ts) and one rule: a connection that breaks may come back, a
  * refusal does not.
  */
 import { ProtocolError } from "../protocol/errors.ts";
