@@ -1,6 +1,6 @@
 /** What a silo gains by claiming more training images than it has: it neither owns the average nor ends the run. */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { readIdentity } from "../../src/fed/pki/certificate.ts";
+import { readIdentity } from "../../src/fed/pki/own_certificate.ts";
 import { Client } from "../../src/fed/wire/client.ts";
 import { ProtocolError } from "../../src/fed/protocol/errors.ts";
 import type { FedEvent } from "../../src/fed/protocol/event.ts";

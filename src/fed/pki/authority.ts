@@ -7,7 +7,7 @@
 import type * as x509 from "@peculiar/x509";
 import * as v from "valibot";
 import { refusal } from "../../refusal.ts";
-import { attempt, keyMatches } from "./certificate.ts";
+import { attempt, keyMatches } from "./own_certificate.ts";
 import { issuerOf, onlyCertificate } from "./issuer.ts";
 import { refuseReadableKey } from "./key_files.ts";
 import { CLOCK, outOfTime } from "./peer.ts";

@@ -16,7 +16,7 @@ import { closingTime, plausibleSpeed, recentMedian } from "../maths/row_share.ts
 import { newRunId, type Proposal, type Scores, type Stretch } from "../protocol/messages.ts";
 import { checkRegistration } from "../protocol/registration.ts";
 import { type LocalResult, type RoundResult, roundResult, testResult } from "./result.ts";
-import { testScores, valScores } from "./scores.ts";
+import { testScores, valScores } from "./score_split.ts";
 import { checkSteps, countSteps } from "../maths/skipped.ts";
 import { type ScoredModel, select } from "../maths/selection.ts";
 import { stepsOf } from "../maths/stretch.ts";

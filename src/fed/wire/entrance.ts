@@ -6,7 +6,7 @@
  */
 import type { Http2SecureServer } from "node:http2";
 import type { TLSSocket } from "node:tls";
-import type { Identity } from "../pki/certificate.ts";
+import type { Identity } from "../pki/own_certificate.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { OnEvent } from "../protocol/event.ts";
 import { issuerOf } from "../pki/issuer.ts";

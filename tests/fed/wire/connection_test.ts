@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { createSecureServer } from "node:http2";
 import { Admission } from "../../../src/fed/pki/admission.ts";
-import { readIdentity } from "../../../src/fed/pki/certificate.ts";
+import { readIdentity } from "../../../src/fed/pki/own_certificate.ts";
 import { Connection, ConnectionLost } from "../../../src/fed/wire/connection.ts";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
 import { serve } from "../../../src/fed/wire/server.ts";

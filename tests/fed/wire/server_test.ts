@@ -1,6 +1,6 @@
 import { connect as connectTls } from "node:tls";
 import { assert, assertEquals } from "@std/assert";
-import { readIdentity } from "../../../src/fed/pki/certificate.ts";
+import { readIdentity } from "../../../src/fed/pki/own_certificate.ts";
 import { Connection } from "../../../src/fed/wire/connection.ts";
 import type { FedEvent } from "../../../src/fed/protocol/event.ts";
 import { freeGarbage } from "../../../src/fed/wire/garbage.ts";
