@@ -5,7 +5,12 @@ const wait = (milliseconds: number) => new Promise((resolve) => setTimeout(resol
 
 Deno.test("stopOnSignals: an echo of the first signal is ignored, one a second later leaves", async () => {
   let left = 0;
-  const stop = stopOnSignals({ line: () => {} }, { leave: () => left++ });
+  const gone = Promise.withResolvers<void>();
+  const leave = () => {
+    left++;
+    gone.resolve();
+  };
+  const stop = stopOnSignals({ line: () => {} }, { leave });
   try {
     for (let i = 0; i < 3; i++) {
       Deno.kill(Deno.pid, "SIGTERM");
@@ -14,7 +19,7 @@ Deno.test("stopOnSignals: an echo of the first signal is ignored, one a second l
     assertEquals([stop.signal.aborted, left], [true, 0]);
     await wait(1000);
     Deno.kill(Deno.pid, "SIGTERM");
-    await wait(50);
+    await gone.promise;
     assertEquals(left, 1);
   } finally {
     stop.release();

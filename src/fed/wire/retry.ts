@@ -1,6 +1,7 @@
 /**
  * Tries a request again until it is answered or `wait` is over.
  *
+ * Why none of the packages that retry: they count attempts, and here many requests share one time without an answer.
  * What is tried again comes from one table (protocol/failures.ts) and one rule: a connection that breaks may come back, a
  * refusal does not.
  */

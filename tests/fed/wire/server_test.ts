@@ -52,13 +52,13 @@ Deno.test("serve: a request whose connection closes while it is admitted reaches
 });
 
 Deno.test("serve: a handler whose request's body breaks knows that the silo is gone", async () => {
-  const broken = Promise.withResolvers<boolean>();
+  const begun = Promise.withResolvers<void>(), broken = Promise.withResolvers<boolean>();
   await connected({
     check: () => Promise.resolve(),
     onSession: () => {},
     async handler({ body, signal }) {
       try {
-        for await (const _ of body);
+        for await (const _ of body) begun.resolve();
       } catch {
         broken.resolve(signal.aborted);
       }
@@ -69,7 +69,7 @@ Deno.test("serve: a handler whose request's body breaks knows that the silo is g
     const part = new Uint8Array(4 << 20);
     const call = { method: "PUT", path: "/v1/x", body: Array(16).fill(part) } as const;
     const answer = connection.send({ ...call, body: [...call.body] }).catch((error) => error);
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    await begun.promise;
     connection[Symbol.dispose]();
     assert(await answer instanceof Error);
     assert(await broken.promise);
