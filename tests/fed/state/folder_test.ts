@@ -54,10 +54,10 @@ Deno.test("SiloState.open and AggregatorState.open remove what a killed process 
       using state = await AggregatorState.open(`${dir}/hub`);
       state.begin("r".repeat(32), proposalOf(startVector(TINY)), { now: 0 });
       state.close(1, "0".repeat(64), { now: 0, bytes: 0, held: [0, 1] });
-      const { run, start } = { run: "r".repeat(32), start: { round: 2 } as UpdateStart };
-      state.announce("a", start);
-      state.count({ run, round: 1, silo: "a", sha256: "", examples: 1 });
-      state.count({ run, round: 2, silo: "b", sha256: "", examples: 1 });
+      state.announce("a", { round: 2 } as UpdateStart);
+      const receipt = { run: "0f".repeat(16), sha256: "0".repeat(64), examples: 1 };
+      state.count({ ...receipt, round: 1, silo: "a" });
+      state.count({ ...receipt, round: 2, silo: "b" });
     }
     await leave("hub/model.safetensors.1.tmp", "hub/models/0.f32", "hub/models/2.f32.partial");
     await leave("hub/thesis.tmp", "hub/models/mine.partial", "hub/staged/notes.txt");
