@@ -201,7 +201,7 @@ Deno.test("serve closes handshakes that do not end, and leaves a connection that
     await using server = await serve({
       ...{ host: "127.0.0.1", port: 0, identity: await readIdentity(`${dir}/tls-aggregator`) },
       admission: { check: () => Promise.resolve() },
-      handshakes: { longest: 0.3 },
+      handshakes: { longest: 1 },
       handler: () => Promise.resolve({ status: 200, json: {} }),
       onEvent: () => {},
       onSession: () => {},
