@@ -1,5 +1,5 @@
 import { runAggregator } from "../../fed/aggregator/aggregator.ts";
-import { checkCertificate } from "../../fed/pki/certificate.ts";
+import { checkCertificate } from "../../fed/pki/own_certificate.ts";
 import { requireOpenFiles } from "../../fed/aggregator/open_files.ts";
 import { checkProposal } from "../../fed/protocol/proposal.ts";
 import { readRecording, type Recorded } from "../../fed/aggregator/replay.ts";

@@ -48,7 +48,8 @@ export class Inbox {
 
   /**
    * Takes an announcement; the answer says from which byte to send, or that it is counted already.
-   * @throws {ProtocolError} see the table in protocol.md, “A round”.
+   * @throws {ProtocolError} `other_run`, `different_update`, `round_closed`, `no_round`, `not_in_roster`, `other_base`,
+   * `other_layout`, `wrong_size`, `wrong_examples`, `slots_taken`, `digest_mismatch`.
    */
   async start(silo: string, start: UpdateStart): Promise<UpdateProgress> {
     const receipt = this.#counted(silo, start);

@@ -8,7 +8,7 @@ import type { RunView } from "../protocol/messages.ts";
 import { planId } from "../protocol/messages.ts";
 import { stageOf } from "../protocol/stage.ts";
 import type { SiloResult, SiloTest } from "../training/result.ts";
-import { testScores } from "../training/scores.ts";
+import { testScores } from "../training/score_split.ts";
 import { checkClosing, checkSelected } from "./agreement.ts";
 import { scoreVal, type TurnContext } from "./turn.ts";
 

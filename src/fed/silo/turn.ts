@@ -15,7 +15,7 @@ import type { FaultPoint } from "../protocol/fault_point.ts";
 import { freeVectors } from "../wire/garbage.ts";
 import type { Heartbeats } from "./heartbeat.ts";
 import { type Plan, type RoundSettings, type Scores, WIRE_VERSION } from "../protocol/messages.ts";
-import { valScores } from "../training/scores.ts";
+import { valScores } from "../training/score_split.ts";
 import { checkSteps, countSteps } from "../maths/skipped.ts";
 import type { SiloState, StoredUpdate } from "./state.ts";
 import { stepsOf } from "../maths/stretch.ts";
