@@ -15,7 +15,7 @@ Deno.test("stopOnSignals: an echo of the first signal is ignored, one a second l
     assertEquals([stop.signal.aborted, stop.code, left], [true, 143, []]);
     await wait(1000);
     Deno.kill(Deno.pid, "SIGTERM");
-    while (left.length === 0) await wait(10);
+    for (let tries = 0; left.length === 0 && tries < 500; tries++) await wait(20);
     assertEquals([stop.code, left], [143, [143]]);
   } finally {
     stop.release();
