@@ -6,19 +6,20 @@ import { makePrivateFolder } from "../../fed/state/private_folder.ts";
 import { PRIVATE_FILE } from "../../files/private.ts";
 import { formatDuration } from "../options/duration.ts";
 import type { Output } from "./output.ts";
+import { SiloLine } from "./silo_line.ts";
 import { score } from "./table.ts";
 
 /** One line of events.jsonl. */
 export type LoggedEvent = FedEvent & { time: string };
 
 /** What lines are printed with. */
-type Lines = Pick<Output, "line" | "progress" | "status">;
+type Lines = Pick<Output, "line" | "progress" | "status" | "ticking">;
 
 /** Appends every event to a file and shows those that matter. */
 export class EventLog implements Disposable {
   readonly #file: Deno.FsFile;
   readonly #output: Lines;
-  readonly #show: (event: FedEvent) => void;
+  readonly #show: ((event: FedEvent) => void) & Disposable;
   /** Bytes of whole lines. */
   #size: number;
   /** Events that could not be written since the last that could. */
@@ -71,19 +72,23 @@ export class EventLog implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#show[Symbol.dispose]();
     this.#file.close();
   }
 }
 
 /** An `onEvent` that shows people what matters: steps as progress, where silos stand as a live line, the rest as lines. */
-export function showEvents(output: Lines): (event: FedEvent) => void {
+export function showEvents(output: Lines): ((event: FedEvent) => void) & Disposable {
   const standings = new Standings();
-  return (event) => {
+  const silo = new SiloLine(output);
+  const show = (event: FedEvent) => {
+    if (silo.take(event)) return;
     if (event.type === "step") return output.progress(`round ${event.round}`, event.k, event.K);
     if (standings.take(event)) output.status(standings.line());
     const text = describe(event);
     if (text !== undefined) output.line(text);
   };
+  return Object.assign(show, { [Symbol.dispose]: () => silo[Symbol.dispose]() });
 }
 
 /** Where each silo stands, as the aggregator's events tell: waiting, training k/K, uploading, counted, late, lost. */
@@ -186,8 +191,6 @@ export function describe(event: FedEvent): string | undefined {
       }`;
     case "lost":
       return `${event.silo} lost in round ${event.round}: ${event.reason}`;
-    case "retry":
-      return `${event.reason}; trying again in ${formatDuration(event.wait)} (attempt ${event.attempt})`;
     case "refused":
       return `refused ${event.peer}: ${event.code}` +
         (event.expected === undefined ? "" : ` (expected ${event.expected}, got ${event.got})`);

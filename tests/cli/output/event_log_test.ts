@@ -20,11 +20,18 @@ Deno.test("describe says who is late, lost, back, missing from a round, and wait
   ]);
 });
 
+const silent = {
+  status: () => {},
+  progress: () => {},
+  line: () => {},
+  ticking: () => ({ now() {}, [Symbol.dispose]() {} }),
+};
+
 Deno.test("EventLog: a disk without room is told once, costs lines of the log, and ends nothing", () =>
   inFolder(async (folder) => {
     await Deno.symlink("/dev/full", `${folder}/events.jsonl`);
     const lines: string[] = [];
-    const output = { status: () => {}, progress: () => {}, line: (text: string) => lines.push(text) };
+    const output = { ...silent, line: (text: string) => lines.push(text) };
     using log = await EventLog.open(folder, output);
     for (let i = 0; i < 30; i++) log.onEvent({ type: "refused", peer: "10.0.0.1", code: `X${i}` });
     const told = lines.filter((line) => line.includes("events are not written"));
@@ -35,7 +42,7 @@ Deno.test("EventLog: a disk without room is told once, costs lines of the log, a
 Deno.test("EventLog's status line says where every silo stands", () =>
   inFolder(async (folder) => {
     let status = "";
-    const output = { status: (text: string) => status = text, progress: () => {}, line: () => {} };
+    const output = { ...silent, status: (text: string) => status = text };
     using log = await EventLog.open(folder, output);
     const silos = Object.fromEntries(["a", "b", "c"].map((silo) => [silo, { from: 0, to: 1 }]));
     const progress = { type: "progress", round: 2, step: 0, steps: 9 } as const;
