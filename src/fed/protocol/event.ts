@@ -53,7 +53,7 @@ export type FedEvent =
   | { type: "step"; round: number; k: number; K: number; loss: number }
   | { type: "update_written"; round: number; sha256: string; bytes: number }
   | { type: "update_dropped"; round: number; code: string; reason: string }
-  | { type: "model_stored"; path: string; sha256: string }
+  | { type: "model_stored"; path: string; round: number; sha256: string }
   // Connections and identity.
   | { type: "connected"; server: string }
   | { type: "certificate"; name: string; fingerprint: string; expires: string }

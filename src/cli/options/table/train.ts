@@ -57,6 +57,7 @@ export const train = {
       kind: "duration",
       value: "TIME",
       help: "how long to retry an aggregator out of reach",
+      more: "Only a minute where no name server knows its host.",
       default: "1h",
     },
   },
