@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import { initCa, issue } from "../../src/fed/pki/ca.ts";
 import { inFolder } from "../testing/folder.ts";
@@ -28,4 +28,13 @@ Deno.test("Ctrl-C ends a role on a terminal with 130, SIGTERM with 143, through 
     };
     assertEquals(await stop("SIGTERM"), 143);
     assertEquals(await stop("Ctrl-C", [...TASK, "fedx"]), 130);
+  }));
+
+Deno.test("Ctrl-C ends the demo with 130", () =>
+  inFolder(async (dir) => {
+    const demo = await OnTerminal.start(["demo", "--out", "demo", "--minutes", "1"], { cwd: dir });
+    await demo.when(/^The films of this demo are drawn/);
+    await demo.type("\x03");
+    const { code, lines } = await demo.finished;
+    assertEquals([code, lines.at(-1)], [130, "Stopped before the end."]);
   }));
