@@ -2,6 +2,7 @@
 import { escape, lineChart, rocChart } from "./chart.ts";
 import type { AggregatorResult, RoundResult } from "../../fed/training/result.ts";
 import { degradedLine } from "./degraded.ts";
+import { describePasses, type Passes } from "../commands/demo/passes.ts";
 import type { Measured } from "../commands/demo/scores.ts";
 import { formatDuration } from "../options/duration.ts";
 import { interval, score, table } from "./table.ts";
@@ -9,8 +10,8 @@ import { interval, score, table } from "./table.ts";
 /** What the demo found out. */
 export interface Facts {
   measured: Measured;
-  /** Passes over the training films, in the federation and alone. */
-  passes: number;
+  /** Passes over each hospital's training films. */
+  passes: { federated: Passes; alone: Passes };
   /** The aggregator's own result. */
   federated: Pick<AggregatorResult, "degraded" | "missing" | "rounds" | "history" | "bytes" | "init">;
   /** Seconds by phase. */
@@ -41,8 +42,8 @@ function figuresOf({ federated, passes, seconds }: Facts): [string, string][] {
   const done = federated.history.flatMap((round) => round.seconds ?? []);
   const mean = done.reduce((sum, one) => sum + one, 0) / Math.max(1, done.length);
   return [
-    ["rounds", `${done.length}, ${formatDuration(mean)} each`],
-    ["passes over the training films", String(passes)],
+    ["rounds", `${done.length}, ${formatDuration(mean)} on average`],
+    ["passes over the training films", describePasses(passes)],
     ["bytes moved", `${(federated.bytes / 2 ** 20).toFixed(0)} MiB`],
     ["start", federated.init.source],
     ["time", Object.entries(seconds).map(([phase, took]) => `${phase} ${formatDuration(took)}`).join(", ")],
@@ -77,7 +78,7 @@ export function reportHtml(facts: Facts): string {
     `<table><thead><tr>${HEAD.map((name) => cell(name, "th")).join("")}</tr></thead><tbody>`,
     ...rowsOf(facts).map((row) => `<tr>${row.map((text) => cell(text)).join("")}</tr>`),
     "</tbody></table>",
-    "<p>“Alone” is the hospital's own model from its own films, with as many passes. “Site only” is the pooled AUROC " +
+    "<p>“Alone” is the hospital's own model from its own films, with the federation's passes, rounded to whole ones. “Site only” is the pooled AUROC " +
     "of a score that knows only which hospital a film comes from: a pooled figure must be read against it.</p>",
     `<div class="charts">${chartsOf(facts).join("")}</div>`,
     "<dl>",
