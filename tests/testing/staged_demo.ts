@@ -3,7 +3,7 @@
  * films, scores that need no engine, and roles that are a shell script, which finishes two rounds or none.
  */
 import { run } from "../../src/cli/commands/demo.ts";
-import type { Measured } from "../../src/cli/commands/demo/scores.ts";
+import type { Measured } from "../../src/cli/commands/demo/measure.ts";
 import { explain } from "../../src/cli/main.ts";
 import { Output } from "../../src/cli/output/output.ts";
 import type { Evaluation } from "../../src/model/metrics/evaluation.ts";
@@ -85,7 +85,6 @@ const output = await Output.create({ json: false });
 try {
   await stage(Deno.args[0] as keyof typeof EVENTS, output);
 } catch (error) {
-  output.clear();
-  output.line(explain(error)); // as the program does
+  output.end(explain(error)); // as the program does
   Deno.exit(1);
 }

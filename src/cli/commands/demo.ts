@@ -9,7 +9,7 @@ import { federate } from "./demo/federation.ts";
 import { BATCH, type DemoHospitals, makeHospitals, SILOS } from "./demo/hospitals.ts";
 import { describePasses, type Passes, wholePasses } from "./demo/passes.ts";
 import { Processes } from "./demo/processes.ts";
-import { measure, type Measured } from "./demo/scores.ts";
+import { measure, type Measured } from "./demo/measure.ts";
 
 /** Shares of the whole time; what is left is for phantoms, scoring and start-up. */
 const FEDERATION_SHARE = 0.42;

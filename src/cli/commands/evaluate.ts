@@ -4,11 +4,10 @@ import { evaluate, type Evaluation, stratifiedEvaluation } from "../../model/met
 import { operatingPoint, rocCurve, siteOnly } from "../../model/metrics/metrics.ts";
 import { joined, type Predictions } from "../../model/predictions.ts";
 import { LoadedPool } from "../../model/predictor.ts";
-import { loadModel } from "../../model/weights/model_file.ts";
 import { rocChart } from "../output/chart.ts";
 import type { Context } from "../context.ts";
 import type { evaluate as options } from "../options/table/evaluate.ts";
-import { openPredictor } from "../options/predictor.ts";
+import { loadModelOf, openPredictor } from "../options/predictor.ts";
 import { checkPlot, writePlot } from "../output/plot.ts";
 import { interval, score, table } from "../output/table.ts";
 
@@ -18,7 +17,7 @@ type Point = ReturnType<typeof operatingPoint>;
 /** Scores a model on shards: exact AUROC per shard and pooled. */
 export async function run({ values, output, signal }: Context<typeof options>): Promise<void> {
   if (values.plot) await checkPlot(values.plot, { flag: "--plot", force: values.force ?? false });
-  using predictor = await openPredictor(await loadModel(values.model), values);
+  using predictor = await openPredictor(await loadModelOf(values.model, output), values);
   const parts: Predictions[] = [];
   const validated: Predictions[] = [];
   for (const [index, shard] of (await openShards(values.shard, { signal })).entries()) {

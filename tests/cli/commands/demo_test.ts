@@ -15,11 +15,11 @@ Deno.test("a demo without a finished round compares nothing and says to take lon
   inFolder(async (cwd) => {
     const { code, whole, raw } = await onTerminal(["none"], { cwd, command: await command() });
     assertEquals(code, 1);
-    assertEquals(whole, [
+    assertEquals(whole.slice(0, 2), [
       "The films of this demo are drawn, not taken.",
       "Federation: one aggregator and three silos, 25 s.",
-      NO_ROUND,
     ]);
+    assertEquals(whole.slice(2).join(" "), NO_ROUND);
     assertMatch(raw, /hospital c: films █/);
     assertEquals(/[█░]/.test(raw.slice(raw.indexOf("Federation:"))), false); // no bar of films while it trains
     const started = await Deno.readTextFile(`${cwd}/started`);
@@ -36,9 +36,10 @@ for (const columns of [80, 120]) {
       assertEquals([code, /[█░]/.test(text)], [0, false], text);
       assertEquals(raw.split("\x1b").some((part) => /^\[[\d;]*m/.test(part)), false); // no colours
       const passes = "a 2.4, b 1, c 2.4 in the federation, a 2, b 1, c 2 alone";
-      assertStringIncludes(text, `\nEach hospital alone; passes over its films: ${passes}.\n`);
-      assertStringIncludes(text, `\npasses over the training films: ${passes}\n`);
-      assertStringIncludes(text, "\nrounds: 2, 5.3 s each\n");
+      const words = whole.join(" ");
+      assertStringIncludes(words, ` Each hospital alone; passes over its films: ${passes}. `);
+      assertStringIncludes(words, ` passes over the training films: ${passes} `);
+      assertStringIncludes(words, " rounds: 2, 5.3 s on average ");
       assertMatch(text, /^DEGRADED: .* without b in round 2$/m);
       const [table] = /^ hospital[^]*^ site only.*$/m.exec(text)!;
       assert(table.split("\n").every((line) => line.length <= 80), table);
