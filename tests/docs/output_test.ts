@@ -18,7 +18,7 @@ function secondsOf(text: string): number {
   return unit === "s" ? whole : whole * 60 + rest;
 }
 
-/** The same passes at all hospitals, as the demo prints them then. */
+/** The same passes at all hospitals, as the demo prints them then; README may leave the fraction out. */
 function passesIn(text: string): Facts["passes"] {
   const shown = /^passes over the training films: (\S+) in the federation, (\d+) alone$/m.exec(text)!;
   const [federated, alone] = shown.slice(1).map((count) => ({ a: Number(count) }));

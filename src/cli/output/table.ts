@@ -6,6 +6,8 @@ import { wrap } from "../options/wrap.ts";
 export const TABLE_WIDTH = 80;
 /** A space on either side of a cell and one between two cells. */
 const SPACES = 3;
+/** A longer word, a path say, is cut before other columns are narrowed for it. */
+const CUT = 24;
 
 /**
  * Rows under a head, as plain text of at most 80 columns. Columns whose cells are numbers are set right, and their
@@ -28,15 +30,19 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 /** How wide a column is, in steps from what it would take to the least that it can do with. */
 interface Column {
   numbers: boolean;
-  /** With every cell on one line · with the head broken at words · with all cells broken so · with words cut. */
+  /** With every cell on one line · with a head of numbers broken at words · with texts broken so · with words cut. */
   steps: readonly [natural: number, head: number, words: number, cut: number];
 }
 
 function columnOf(head: string, cells: readonly string[]): Column {
   const numbers = cells.every((cell) => /^[\d.,–±[\] %-]*$/.test(cell));
-  const broken = Math.max(longest(head.split(" ")), longest(cells));
-  const words = numbers ? broken : longest([head, ...cells].flatMap((cell) => cell.split(" ")));
-  return { numbers, steps: [longest([head, ...cells]), broken, words, numbers ? words : 1] };
+  const natural = longest([head, ...cells]);
+  if (numbers) {
+    const least = longest([...head.split(" "), ...cells]);
+    return { numbers, steps: [natural, least, least, least] };
+  }
+  const words = longest([head, ...cells].flatMap((cell) => cell.split(" ")));
+  return { numbers, steps: [natural, natural, Math.min(words, CUT), 1] };
 }
 
 /** Takes what does not fit from the widest column that can do with less, as gently as possible. */

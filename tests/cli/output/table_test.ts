@@ -53,4 +53,5 @@ Deno.test("what an aggregator proposes fits 80 columns, the names of a hundred h
   };
   const text = describe(proposal as unknown as Parameters<typeof describe>[0]);
   assert(widest(text) <= TABLE_WIDTH, text);
+  assertEquals(text.split("\n")[0].trim(), "the aggregator proposes"); // the head keeps its line, the values break
 });
