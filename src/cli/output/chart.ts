@@ -33,7 +33,7 @@ const LIGHT = ["#1f62a8", "#c04a32", "#2f7d4d", "#7a4fa3", "#876515", "#26737f"]
 const DARK = ["#7ab4f0", "#f0957f", "#7fcf9c", "#c3a0e8", "#dcba66", "#7fd0da"];
 const MARGIN = { top: 34, right: 14, bottom: 42, left: 52 };
 /** A legend has as many columns as its longest name allows; a name longer than the one column loses its middle. */
-const COLUMNS = [{ columns: 4, longest: 9 }, { columns: 2, longest: 22 }, { columns: 1, longest: 52 }];
+const COLUMNS = [{ columns: 4, longest: 9 }, { columns: 2, longest: 22 }, { columns: 1, longest: 46 }];
 /** Room below the last name. */
 const BELOW = 4;
 

@@ -11,7 +11,7 @@ const CUT = 24;
 
 /**
  * Rows under a head, as plain text of at most 80 columns. Columns whose cells are numbers are set right, and their
- * cells stay whole; heads and texts break at words, and a word that is too long by itself, a path say, anywhere.
+ * cells stay whole; heads and texts break at words, and a word that is too long by itself, a path say, is cut.
  */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const columns = head.map((name, at) => columnOf(name, rows.map((row) => row[at] ?? "")));
@@ -60,11 +60,11 @@ function fittingWidths(columns: readonly Column[]): number[] {
   return widths;
 }
 
-/** A cell's lines. */
+/** A cell's lines; a word that is too long is cut behind a slash, else anywhere. */
 function broken(cell: string, width: number): string[] {
   if (cell.length <= width) return [cell];
-  const words = cell.split(" ").flatMap((word) => word.match(new RegExp(`.{1,${width}}`, "gu")) ?? []);
-  return wrap(words, width);
+  const part = new RegExp(`.{1,${width}}$|.{0,${width - 1}}/|.{1,${width}}`, "gu");
+  return wrap(cell.split(" ").flatMap((word) => word.match(part) ?? []), width);
 }
 
 const longest = (texts: readonly string[]) => Math.max(0, ...texts.map((text) => text.length));

@@ -56,5 +56,5 @@ Deno.test("a legend has as many columns as its names allow, and leaves out the m
   const [first, second] = places(path, "b");
   assertEquals([first.slice(0, 2), second], [[67, 310], [67, 328, "b"]]);
   assertMatch(String(first[2]), /^\/srv\/x+…x+\/shard-a \(0\.950\)$/);
-  assertEquals(String(first[2]).length, 52);
+  assertEquals(String(first[2]).length, 46);
 });
