@@ -22,5 +22,5 @@ export const demo = {
     },
     seed: TRAINING.seed,
   },
-  json: "`test`, `silos`, `local`, `rounds`, `seconds` per phase, `report`",
+  json: "`test`, `silos`, `local`, `rounds`, `passes`, `seconds` per phase, `report`",
 } as const satisfies Command;
