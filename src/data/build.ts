@@ -12,6 +12,7 @@ import type { ShardManifest, ShardSources } from "./manifest.ts";
 import { DataError, type Quarantine } from "./quarantine.ts";
 import { decoderVersion } from "./sharp.ts";
 import { ShardWriter } from "./shard_writer.ts";
+import { DEFAULT_SALT } from "./split.ts";
 import { Staging } from "./staging.ts";
 import type { LabelRow } from "./table.ts";
 import type { Target } from "./target.ts";
@@ -21,7 +22,7 @@ import type { LabelCount, Vocabulary } from "./vocabulary.ts";
 export interface BuildOptions {
   /** Height and width of a film, pixels, 8 to 1024. */
   size: number;
-  /** Salt of the split. @default "fedx-1" */
+  /** Salt of the split. @default DEFAULT_SALT */
   salt?: string;
   rows: readonly LabelRow[];
   /** How the label names of the rows were read. */
@@ -126,7 +127,7 @@ async function assemble(
   films: readonly Film[],
   options: BuildOptions & { staging: Staging; labels: readonly LabelCount[] },
 ): Promise<ShardManifest> {
-  const { size, sources, salt = "fedx-1", staging, labels, vocabulary: { negative }, signal } = options;
+  const { size, sources, salt = DEFAULT_SALT, staging, labels, vocabulary: { negative }, signal } = options;
   const unknownFindings = labels.filter(({ reading }) => reading === "other").map(({ name }) => name);
   const about = { size, kernel: KERNEL, salt, unknownFindings, negative, sources };
   using writer = await ShardWriter.create(dir, about);

@@ -7,9 +7,9 @@
 
 import { type BuildEvent, type BuildOptions, buildShard, type Built } from "./build.ts";
 import { checkFolder, ImageFolder } from "./image_folder.ts";
-import { type Split, type SplitCount, SPLITS } from "./manifest.ts";
+import { FILM_SIZE, isFilmSize, type Split, type SplitCount, SPLITS } from "./manifest.ts";
 import { findNih } from "./nih.ts";
-import { Quarantine, type QuarantineReason } from "./quarantine.ts";
+import { MAX_QUARANTINE, Quarantine, type QuarantineReason } from "./quarantine.ts";
 import { readRows, type Rows } from "./rows.ts";
 import { Target } from "./target.ts";
 import { type LabelCount, Vocabulary } from "./vocabulary.ts";
@@ -24,7 +24,7 @@ export interface PrepareOptions extends Pick<BuildOptions, "size" | "salt" | "on
   negative?: readonly string[];
   /** The folder to make. */
   out: string;
-  /** The largest share of rows that may be left out. @default .05 */
+  /** The largest share of rows that may be left out. @default MAX_QUARANTINE */
   maxQuarantine?: number;
   /** Replace an existing shard or an empty folder, once the new shard is whole. @default false */
   force?: boolean;
@@ -71,7 +71,7 @@ export async function prepareShard(options: PrepareOptions): Promise<PrepareResu
     sources: { "--images": options.images, "--labels": options.labels },
   });
   const folder = await ImageFolder.open(options.images, download);
-  const limit = options.maxQuarantine ?? 0.05;
+  const limit = options.maxQuarantine ?? MAX_QUARANTINE;
   const quarantine = new Quarantine({ rows: rows.length, limit, file: target.quarantine });
   sources.quarantined = quarantine.counts;
   const list = () => target.list(quarantine.size > 0 ? quarantine.toCsv() : null);
@@ -90,9 +90,10 @@ export async function prepareShard(options: PrepareOptions): Promise<PrepareResu
   }
 }
 
-function checkOptions({ size, maxQuarantine = 0.05 }: PrepareOptions): void {
-  if (!Number.isInteger(size) || size < 8 || size > 1024) {
-    throw new RangeError(`Cannot make a shard: expected a size from 8 to 1024 px, got ${size}`);
+function checkOptions({ size, maxQuarantine = MAX_QUARANTINE }: PrepareOptions): void {
+  if (!isFilmSize(size)) {
+    const { least, most } = FILM_SIZE;
+    throw new RangeError(`Cannot make a shard: expected a size from ${least} to ${most} px, got ${size}`);
   }
   if (!(maxQuarantine >= 0 && maxQuarantine <= 1)) {
     throw new RangeError(

@@ -29,7 +29,7 @@ Deno.test("prepare lists every label with its reading, and warns of names that a
     const warnings = misread.stderr.split("\n").filter((line) => line.startsWith("warning: "));
     assertStringIncludes(warnings[0], "read as findings: Normal (20);");
     assertStringIncludes(warnings[1], "val: 6 patients with a finding, 4 without; below 10");
-    assertStringIncludes(warnings[2], "test: 4 patients");
+    assertStringIncludes(warnings[2], "test: 6 patients with a finding, 4 without");
     assertEquals(warnings.length, 3);
 
     const read = await runCommand(...args, "--out", `${dir}/t`, "--negative", "normal", "--json");
