@@ -80,6 +80,7 @@ export class Vocabulary {
 
   /** @throws {RangeError} when a word for nothing found is in no row: it may be misspelt, and its films would be ill */
   checkUsed(rows: Iterable<{ labels: readonly string[] }>, path: string): void {
+    if (this.negative.length === 0) return;
     const counts = this.count(rows);
     const there = new Set(counts.map(({ name }) => spelling(name)));
     const unused = this.negative.filter((word) => !there.has(spelling(word)));

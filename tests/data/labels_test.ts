@@ -5,6 +5,7 @@ import { withHospital } from "../testing/small_hospital.ts";
 Deno.test("prepareShard: a hospital's own word for nothing found changes the reading and the manifest's record of it, not the shard", () =>
   withHospital(60, async ({ dir, lines, prepare }) => {
     const plain = await prepare();
+    assertEquals("negative" in (await Shard.open(`${dir}/out/shard`)).manifest, false);
     lines.forEach((line, i) => lines[i] = i % 3 ? line : line.replace("No Finding", "Normal"));
     const counts = ({ labels }: typeof plain) =>
       labels.map(({ name, films, reading }) => [name, films, reading]);
