@@ -1,7 +1,7 @@
 // Why: roles report events and print nothing; here they become lines for people and a file for programs.
 import { writeAllSync } from "../../files/whole.ts";
 import type { FedEvent } from "../../fed/protocol/event.ts";
-import { nameFullDisk } from "../../fed/state/full_disk.ts";
+import { nameFullDisk } from "../../fed/protocol/full_disk.ts";
 import { makePrivateFolder } from "../../fed/state/private_folder.ts";
 import { PRIVATE_FILE } from "../../files/private.ts";
 import { formatDuration } from "../options/duration.ts";

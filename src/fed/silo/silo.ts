@@ -19,7 +19,7 @@ import {
 } from "../protocol/messages.ts";
 import { checkRegistration } from "../protocol/registration.ts";
 import { stageOf } from "../protocol/stage.ts";
-import { nameFullDisk } from "../state/full_disk.ts";
+import { nameFullDisk } from "../protocol/full_disk.ts";
 import type { SiloResult } from "../training/result.ts";
 import type { Trainer } from "../training/trainer.ts";
 import { Client } from "../wire/client.ts";

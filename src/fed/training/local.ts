@@ -13,7 +13,7 @@ import { classWeightsOf } from "../maths/class_weights.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { type OnEvent, safely } from "../protocol/event.ts";
 import { closingTime, plausibleSpeed, recentMedian, type RowTiming } from "../maths/row_share.ts";
-import { nameFullDisk } from "../state/full_disk.ts";
+import { nameFullDisk } from "../protocol/full_disk.ts";
 import { newRunId, type Proposal, type Scores, type Stretch } from "../protocol/messages.ts";
 import { checkRegistration } from "../protocol/registration.ts";
 import { saveRunModel } from "./run_model.ts";
