@@ -43,7 +43,7 @@ Deno.test("train: what leaves about the shard is its digest and counts", async (
       (await Shard.open(`${dir}/shard-${silo}`)).manifest;
     const [{ build, stepsPerSecond, ...registration }] = heard[silo].said.joins;
     const shard = { silo, shard: digest, splits: counts, size, kernel, fit, labelRule };
-    assertEquals(registration, { ...shard, device: "cpu", threads: 1, wire: 2 });
+    assertEquals(registration, { ...shard, device: "cpu", threads: 1, wire: 3 });
     assert(stepsPerSecond > 0);
     assert(/^[\w.+-]{1,64}$/.test(build), build);
   }

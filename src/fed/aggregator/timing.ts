@@ -24,6 +24,16 @@ export function medianWall(run: Run): number | null {
   return totals.medianWall(last === undefined ? null : run.now() - last.opened);
 }
 
+/** How far the run has come in time when this row is open, as the event of it says. */
+export function courseOf(
+  { state: { rows } }: Run,
+  { opened, now }: { opened: number; now: number },
+): { elapsed: number; since: number; usual: number | null } {
+  const recent = rows.slice(-MEMORY - 1).map((row) => row.opened);
+  const usual = recentMedian(recent.slice(1).map((at, i) => at - recent[i]));
+  return { elapsed: now - rows[0].opened, since: now - opened, usual };
+}
+
 /** When an open row is abandoned so that the run ends within its budget, as the run counts time. */
 export function abandonTime(run: Run): number {
   const { budget, state: { rows } } = run;
