@@ -87,7 +87,9 @@ export function leaveOut(state: AggregatorState, silos: readonly string[]): void
   if (added.length === 0) return;
   if (state.plan === null) throw notBegun();
   const open = state.rounds + 1;
-  const there = [...state.joined.keys()].filter((silo) => !Object.hasOwn(before, silo));
+  const there = state.proposal!.silos.filter((silo) =>
+    state.joined.has(silo) && !Object.hasOwn(before, silo)
+  );
   const strangers = added.filter((silo) => !there.includes(silo));
   if (strangers.length > 0) {
     throw new ProtocolError("cannot_leave_out", {

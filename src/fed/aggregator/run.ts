@@ -150,13 +150,14 @@ export class Run {
 
   /** Takes a registration, or the same one again. */
   join(registration: Registration): void {
-    this.#state.join(registration);
     this.away.join(registration.silo);
+    this.#state.join(registration);
     this.#tell({ type: "joined", silo: registration.silo, registration });
   }
 
-  /** Notes why a silo does not join for now; the same reason again changes nothing. */
+  /** Notes why a silo does not join for now; the same reason again changes nothing. Until the plan is frozen it may leave. */
   decline(silo: string, code: DeclineCode): void {
+    if (this.state.plan === null && this.state.joined.has(silo)) this.forget(silo);
     if (this.away.decline(silo, code)) this.#tell({ type: "declined", silo, code });
   }
 
@@ -177,7 +178,7 @@ export class Run {
     if (stored !== this.state.current) this.#state.open(stored);
     this.#phase = "round";
     const { row, opened } = stored;
-    this.#tell({ type: "row", row, ...courseOf(this, { opened, now: this.now() }) });
+    this.#tell({ type: "row", row, course: courseOf(this, { opened, now: this.now() }) });
   }
 
   /** Counts an update of the open round, which has arrived whole. */

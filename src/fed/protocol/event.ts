@@ -16,6 +16,18 @@ export interface Standing {
   steps: number;
 }
 
+/** How far a run has come when a round is open, in seconds by its own clock. */
+export interface RowCourse {
+  /** Rounds in all, null where only a budget limits the run; the budget, null for none. */
+  rounds: number | null;
+  budget: number | null;
+  /** What rounds took of late, null before one is done. */
+  usual: number | null;
+  /** Since round 1 opened, and since this one first did: before a restart it may have been. */
+  elapsed: number;
+  open: number;
+}
+
 /**
  * One thing that happened. Both roles use the same events; where `silo` may be absent, the silo that reports the event
  * means itself.
@@ -30,11 +42,7 @@ export type FedEvent =
   | { type: "joined"; silo: string; registration: Registration }
   | { type: "declined"; silo: string; code: DeclineCode }
   | { type: "plan"; planId: string; plan: Plan }
-  /**
-   * A round is open. In seconds by the run's clock: `elapsed` since round 1 opened, `since` this one first did (it may
-   * have been before a restart), `usual` what rounds took so far, null before one is done.
-   */
-  | { type: "row"; row: RoundSettings; elapsed: number; since: number; usual: number | null }
+  | { type: "row"; row: RoundSettings; course: RowCourse }
   | { type: "pulled"; round: number; bytes: number; seconds?: number; silo?: string }
   | { type: "scored"; silo: string; round: number; scores: Scores }
   | { type: "progress"; silo: string; round: number; phase: SiloPhase; step: number; steps: number }
