@@ -8,7 +8,8 @@
  */
 
 import type { Sharp as Image } from "sharp";
-import { DataError } from "./quarantine.ts";
+import { FILM_SIZE, isFilmSize } from "./manifest.ts";
+import { DataError, unreadable } from "./quarantine.ts";
 import { loadSharp } from "./sharp.ts";
 
 export { DataError, type QuarantineReason } from "./quarantine.ts";
@@ -17,13 +18,13 @@ export { DataError, type QuarantineReason } from "./quarantine.ts";
 export const KERNEL = "lanczos3";
 
 /** The most pixels of an input file: four times the largest radiograph in use (about 4,300 × 3,500). */
-export const PIXEL_LIMIT = 64_000_000;
+const PIXEL_LIMIT = 64_000_000;
 
 /** The most bytes of an input file: {@linkcode PIXEL_LIMIT} pixels of four 16-bit channels, uncompressed. */
-export const FILE_LIMIT = 8 * PIXEL_LIMIT;
+const FILE_LIMIT = 8 * PIXEL_LIMIT;
 
 /** The shortest side of an input file, pixels, and the longest as a multiple of it. */
-export const SIDE_LIMIT = 16, ASPECT_LIMIT = 8;
+const SIDE_LIMIT = 16, ASPECT_LIMIT = 8;
 
 /** How a film is made. */
 export interface DecodeOptions {
@@ -50,7 +51,7 @@ async function readFile(path: string): Promise<Uint8Array> {
     return await Deno.readFile(path);
   } catch (cause) {
     if (cause instanceof DataError) throw cause;
-    throw new DataError("missing_file", "Cannot read the image file: it is missing or unreadable", { cause });
+    throw unreadable(cause);
   }
 }
 
@@ -80,13 +81,14 @@ function checkMagic(bytes: Uint8Array): void {
  *
  * @param source a path, or the file's bytes
  * @returns (size, size) u8, row by row, grey
- * @throws {DataError} `missing_file`, `not_an_image`, `too_large` (told from the header, before anything of that size
+ * @throws {DataError} `missing_file`, `unreadable_file`, `not_an_image`, `too_large` (told from the header, before anything of that size
  * is allocated), `too_small` or `truncated` (also: damaged)
  */
 export async function decodeImage(source: string | Uint8Array, options: DecodeOptions): Promise<Uint8Array> {
   const { size, kernel = KERNEL } = options;
-  if (!Number.isInteger(size) || size < 8 || size > 1024) {
-    throw new RangeError(`Cannot decode an image: expected a size from 8 to 1024, got ${size}`);
+  if (!isFilmSize(size)) {
+    const { least, most } = FILM_SIZE;
+    throw new RangeError(`Cannot decode an image: expected a size from ${least} to ${most}, got ${size}`);
   }
   const bytes = typeof source === "string" ? await readFile(source) : source;
   checkMagic(bytes);

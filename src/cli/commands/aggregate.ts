@@ -1,6 +1,6 @@
 import { runAggregator } from "../../fed/aggregator/aggregator.ts";
 import { notBegun } from "../../fed/aggregator/away.ts";
-import { checkCertificate } from "../../fed/pki/certificate.ts";
+import { checkCertificate } from "../../fed/pki/own_certificate.ts";
 import { requireOpenFiles } from "../../fed/aggregator/open_files.ts";
 import { checkProposal } from "../../fed/protocol/proposal.ts";
 import { readRecording, type Recorded } from "../../fed/aggregator/replay.ts";
@@ -15,6 +15,8 @@ import type { Context } from "../context.ts";
 import type { Values } from "../options/option.ts";
 import type { aggregate } from "../options/table/aggregate.ts";
 import { proposalOf, settingsOf } from "../options/proposal.ts";
+import { modelLines } from "../output/model_lines.ts";
+import type { Output } from "../output/output.ts";
 import { setAside } from "../output/set_aside.ts";
 import { interval, score, table } from "../output/table.ts";
 
@@ -22,7 +24,7 @@ import { interval, score, table } from "../output/table.ts";
 export async function run({ values, output, signal, faultPoint }: Context<typeof aggregate>): Promise<void> {
   requireOpenFiles(); // before anything is fetched or set aside
   const origin = values.replay === undefined
-    ? await fresh(values)
+    ? await fresh(values, output)
     : await readRecording(values.replay, { into: values.state });
   output.line(`start: ${origin.proposal.init.source}`);
   if (values.new && values.without !== undefined) throw notBegun();
@@ -45,11 +47,12 @@ export async function run({ values, output, signal, faultPoint }: Context<typeof
 }
 
 /** What a new run begins with: the settings are this operator's, and looked at before any weights are fetched. */
-async function fresh(values: Values<typeof aggregate>): Promise<Omit<Recorded, "recording">> {
+async function fresh(values: Values<typeof aggregate>, output: Output): Promise<Omit<Recorded, "recording">> {
   const settings = settingsOf({ ...values, silos: values.silos! });
   checkProposal(settings);
   await checkCertificate(values.tls, { role: "aggregator" });
   const start = await initialWeights(layoutOf(values.network, values), values);
+  if (start.warning !== undefined) output.line(`warning: ${start.warning}`);
   return { proposal: proposalOf(settings, start), start: start.vector };
 }
 
@@ -75,7 +78,6 @@ function describe(result: AggregatorResult): string {
     }; model of round ${selection.round} selected ` +
     `(val AUROC ${score(selection.auroc)}, optimistic); ${moved}`,
     ...result.abandoned === undefined ? [] : [`round ${result.abandoned} was abandoned at the budget's end`],
-    `model: ${result.model}`,
-    `sha256: ${result.sha256}`,
+    ...modelLines(result),
   ].join("\n");
 }

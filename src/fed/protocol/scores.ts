@@ -53,4 +53,3 @@ export type Scores = v.InferOutput<typeof ScoresSchema>;
 
 /** Answer to scores, and to a silo that declines. */
 export const ReceivedSchema = v.strictObject({ received: v.literal(true) });
-export type Received = v.InferOutput<typeof ReceivedSchema>;

@@ -1,3 +1,5 @@
+import { MAX_QUARANTINE } from "../../../data/quarantine.ts";
+import { DEFAULT_SALT } from "../../../data/split.ts";
 import type { Command } from "../option.ts";
 import { IMAGES } from "./files.ts";
 
@@ -10,6 +12,13 @@ export const prepare = {
       kind: "path",
       value: "CSV",
       help: "Image Index, Finding Labels, Patient ID, … (default: that of an NIH download in --images)",
+    },
+    negative: {
+      kind: "list",
+      value: "NAME,…",
+      help: "the labels file's own words for nothing found, beside No Finding",
+      more:
+        "Case, blanks and underscores do not matter. Every other name that is not NIH's counts as a finding.",
     },
     size: {
       kind: "integer",
@@ -24,11 +33,13 @@ export const prepare = {
       kind: "number",
       value: "F",
       help: "largest share of unusable rows",
-      default: 0.05,
+      default: MAX_QUARANTINE,
       range: [0, 1],
     },
-    salt: { kind: "text", value: "TEXT", help: "salt of the split by patient", default: "fedx-1" },
+    salt: { kind: "text", value: "TEXT", help: "salt of the split by patient", default: DEFAULT_SALT },
     force: { kind: "flag", help: "replace an existing shard" },
   },
-  json: "`images`, `patients`, `positives`, `splits`, `quarantined` by reason, `quarantine` (file)",
+  json:
+    "`images`, `patients`, `positives`, `splits`, `labels` (`name`, `films`, `reading`, other `spellings`), " +
+    "`warnings`, `quarantined` by reason, `quarantine` (file)",
 } as const satisfies Command;
