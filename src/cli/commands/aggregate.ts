@@ -1,6 +1,9 @@
+import { basename, dirname, resolve } from "node:path";
 import { runAggregator } from "../../fed/aggregator/aggregator.ts";
 import { checkCertificate } from "../../fed/pki/certificate.ts";
 import { requireOpenFiles } from "../../fed/aggregator/open_files.ts";
+import { startOf } from "../../fed/aggregator/start.ts";
+import { ascii } from "../../fed/protocol/ascii.ts";
 import { checkProposal } from "../../fed/protocol/proposal.ts";
 import { readRecording, type Recorded } from "../../fed/aggregator/replay.ts";
 import { AGGREGATOR, REVOCATIONS } from "../../fed/state/folder.ts";
@@ -45,8 +48,19 @@ async function fresh(values: Values<typeof aggregate>): Promise<Omit<Recorded, "
   const settings = settingsOf({ ...values, silos: values.silos! });
   checkProposal(settings);
   await checkCertificate(values.tls, { role: "aggregator" });
-  const start = await initialWeights(layoutOf(values.network, values), values);
+  const start = await ownStart(values) ?? await initialWeights(layoutOf(values.network, values), values);
   return { proposal: proposalOf(settings, start), start: start.vector };
+}
+
+/**
+ * What the run in --state began with, where --init names a file of that folder, else null: the file has moved away since
+ * with the run before (--new), or is this run's own by now, and the same command goes on all the same.
+ */
+async function ownStart({ init, state, new: another }: Values<typeof aggregate>) {
+  if (another || resolve(dirname(init)) !== resolve(state)) return null;
+  const start = await startOf(state);
+  const same = start?.init.source.startsWith(`${ascii(basename(init))} (`);
+  return same ? { ...start!.init, vector: start!.vector } : null;
 }
 
 /** The result as a table. */

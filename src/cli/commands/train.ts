@@ -2,7 +2,9 @@ import type { Proposal } from "../../fed/protocol/messages.ts";
 import { runSilo } from "../../fed/silo/silo.ts";
 import { siloRole } from "../../fed/state/folder.ts";
 import { EngineTrainer } from "../../fed/training/engine_trainer.ts";
+import { parseManifest } from "../../data/manifest.ts";
 import { Shard } from "../../data/shard.ts";
+import { readTextIfThere } from "../../files/exists.ts";
 import type { Libraries } from "../../model/engine.ts";
 import { formatDuration } from "../options/duration.ts";
 import { findLibraries } from "../../model/libraries.ts";
@@ -26,6 +28,7 @@ export async function run(context: Context<typeof train>): Promise<void> {
     state,
     wait: values.wait,
     accept,
+    shard: () => digestOf(values.shard),
     async ready() {
       const shard = await Shard.open(values.shard, { verify: true, signal });
       opened = { shard, libraries: await findLibraries() };
@@ -51,6 +54,12 @@ export async function run(context: Context<typeof train>): Promise<void> {
     `${result.rounds} rounds, ${result.examples} examples in ${formatDuration(result.seconds)}\n` +
       `model: ${result.model}\nsha256: ${result.sha256}`,
   );
+}
+
+/** The digest that a shard's manifest tells, null where there is no shard. */
+async function digestOf(dir: string): Promise<string | null> {
+  const manifest = await readTextIfThere(`${dir}/manifest.json`);
+  return manifest === null ? null : parseManifest(manifest, dir).digest;
 }
 
 /** The proposal as a table: what this hospital is asked to do. */

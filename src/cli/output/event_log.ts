@@ -6,6 +6,7 @@ import { makePrivateFolder } from "../../fed/state/private_folder.ts";
 import { PRIVATE_FILE } from "../../files/private.ts";
 import { formatDuration } from "../options/duration.ts";
 import type { Output } from "./output.ts";
+import { moment } from "./moment.ts";
 import { score } from "./table.ts";
 
 /** One line of events.jsonl. */
@@ -193,6 +194,9 @@ export function describe(event: FedEvent): string | undefined {
       return `warning: ${event.text}`;
     case "failed":
       return `failed: ${event.message}`;
+    case "already_finished":
+      return `finished${event.at === null ? "" : ` at ${moment(event.at)}`}; --new begins another` +
+        (event.last === null ? "" : `, --new --init ${event.last} one from its last model`);
     default:
       return undefined;
   }

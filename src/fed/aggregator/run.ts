@@ -258,6 +258,11 @@ export class Run {
     return this.#clock.now();
   }
 
+  /** What this machine's clock says now, an ISO date-time. */
+  date(): string {
+    return new Date(this.#clock.moment().wall * 1000).toISOString();
+  }
+
   /** Stores the time every few seconds, so that a restart goes on from there: to be called more often than that. */
   storeTime(): void {
     this.#clock.keep((moment) => this.state.folder.set("clock", moment));

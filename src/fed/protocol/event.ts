@@ -44,6 +44,8 @@ export type FedEvent =
   | { type: "tested"; silo: string; auroc: number | null; images: number }
   | { type: "finished"; rounds: number; sha256: string }
   | { type: "failed"; message: string }
+  /** The state held a finished run already: since when, and the path of its last model where there is one. */
+  | { type: "already_finished"; at: string | null; last: string | null }
   // A silo's turn.
   | { type: "training"; round: number; firstStep: number; steps: number }
   | { type: "step"; round: number; k: number; K: number; loss: number }

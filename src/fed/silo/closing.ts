@@ -83,6 +83,7 @@ export async function finish(
     model: state.modelPath,
     sha256: view.selected!.sha256,
     test,
+    finished: new Date().toISOString(),
   };
   state.result = result;
   onEvent({ type: "finished", rounds: result.rounds, sha256: result.sha256 });

@@ -58,6 +58,8 @@ export interface AggregatorResult {
   last_sha256: string;
   init: Proposal["init"];
   run: string;
+  /** When it had this result, an ISO date-time; absent in a state of an older fedx. */
+  finished?: string;
   history: RoundResult[];
 }
 
@@ -73,6 +75,8 @@ export interface SiloResult {
   model: string;
   sha256: string;
   test: SiloTest;
+  /** When this silo had it, an ISO date-time; absent in a state of an older fedx. */
+  finished?: string;
 }
 
 /** `fedx local`. */
