@@ -29,17 +29,20 @@ export async function run({ values, output, signal, faultPoint }: Context<typeof
   output.line(`start: ${origin.proposal.init.source}`);
   if (values.new) await setAside(values.state, { role: AGGREGATOR, keep: [REVOCATIONS], output });
   using log = await EventLog.open(values.state, output);
-  const result = await runAggregator({
-    ...origin,
-    listen: values.listen,
-    tls: values.tls,
-    state: values.state,
-    allowSameShard: values["allow-same-shard"],
-    maxShare: values["max-share"],
-    onEvent: log.onEvent,
-    faultPoint,
+  const result = await log.ending(
+    runAggregator({
+      ...origin,
+      listen: values.listen,
+      tls: values.tls,
+      state: values.state,
+      allowSameShard: values["allow-same-shard"],
+      maxShare: values["max-share"],
+      onEvent: log.onEvent,
+      faultPoint,
+      signal,
+    }),
     signal,
-  });
+  );
   output.result(result, describe(result));
 }
 

@@ -21,34 +21,37 @@ export async function run(context: Context<typeof train>): Promise<void> {
   let opened: { shard: Shard; libraries: Libraries };
   if (values.new) await setAside(state, { role: siloRole(values.silo), output });
   using log = await EventLog.open(state, output);
-  const result = await runSilo({
-    silo: values.silo,
-    server: values.server,
-    tls: values.tls,
-    state,
-    wait: values.wait,
-    accept,
-    shard: () => digestOf(values.shard),
-    async ready() {
-      const shard = await Shard.open(values.shard, { verify: true, signal });
-      opened = { shard, libraries: await findLibraries() };
-    },
-    async trainer(proposal, { number }) {
-      const { shard, libraries } = opened;
-      output.line(describe(proposal));
-      const { device, threads } = values;
-      return await EngineTrainer.create(proposal, {
-        shards: [shard],
-        silo: number,
-        device,
-        threads,
-        libraries,
-      });
-    },
-    onEvent: log.onEvent,
-    faultPoint,
+  const result = await log.ending(
+    runSilo({
+      silo: values.silo,
+      server: values.server,
+      tls: values.tls,
+      state,
+      wait: values.wait,
+      accept,
+      shard: () => digestOf(values.shard),
+      async ready() {
+        const shard = await Shard.open(values.shard, { verify: true, signal });
+        opened = { shard, libraries: await findLibraries() };
+      },
+      async trainer(proposal, { number }) {
+        const { shard, libraries } = opened;
+        output.line(describe(proposal));
+        const { device, threads } = values;
+        return await EngineTrainer.create(proposal, {
+          shards: [shard],
+          silo: number,
+          device,
+          threads,
+          libraries,
+        });
+      },
+      onEvent: log.onEvent,
+      faultPoint,
+      signal,
+    }),
     signal,
-  });
+  );
   output.result(
     result,
     `${result.rounds} rounds, ${result.examples} examples in ${formatDuration(result.seconds)}\n` +

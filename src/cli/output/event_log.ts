@@ -41,9 +41,25 @@ export class EventLog implements Disposable {
 
   /** The `onEvent` of a role. */
   readonly onEvent = (event: FedEvent): void => {
-    this.#append(JSON.stringify({ time: new Date().toISOString(), ...event }) + "\n");
+    this.#keep(event);
     this.#show(event);
   };
+
+  /** What `role` comes to; where it ends before that, the file says of what: who asks later cannot look at the terminal. */
+  async ending<T>(role: Promise<T>, signal: AbortSignal): Promise<T> {
+    try {
+      return await role;
+    } catch (error) {
+      this.#keep(
+        signal.aborted ? { type: "stopped" } : { type: "failed", message: (error as Error).message },
+      );
+      throw error;
+    }
+  }
+
+  #keep(event: FedEvent): void {
+    this.#append(JSON.stringify({ time: new Date().toISOString(), ...event }) + "\n");
+  }
 
   /** Writes a line, whole or not at all: a full disk costs lines of the log and nothing else, and is told once. */
   #append(line: string): void {

@@ -44,6 +44,8 @@ export type FedEvent =
   | { type: "tested"; silo: string; auroc: number | null; images: number }
   | { type: "finished"; rounds: number; sha256: string }
   | { type: "failed"; message: string }
+  /** A signal has ended the role. */
+  | { type: "stopped" }
   /** The state held a finished run already: since when, and the path of its last model where there is one. */
   | { type: "already_finished"; at: string | null; last: string | null }
   // A silo's turn.
