@@ -3,7 +3,6 @@
  * it may come at any moment, also while the role runs.
  */
 import { DatabaseSync } from "node:sqlite";
-import { pathToFileURL } from "node:url";
 import { exists } from "../../files/exists.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 
@@ -39,14 +38,24 @@ async function isHeld(path: string): Promise<boolean> {
 }
 
 async function readMeta(path: string, keys: readonly string[]): Promise<Record<string, unknown>> {
-  const url = pathToFileURL(path);
-  // Without a log beside it the file is whole and at rest; to say so keeps SQLite from making an empty one.
-  if (!await exists(`${path}-wal`)) url.search = "immutable=1";
+  // With a log beside it a role has it open, or was killed. Without one it is whole and at rest: SQLite would make a log
+  // all the same, so a copy is read.
+  if (await exists(`${path}-wal`)) return query(path, keys);
+  const copy = await Deno.makeTempDir();
   try {
-    using db = new DatabaseSync(url, { readOnly: true });
-    const query = db.prepare("SELECT value FROM meta WHERE key = ?");
+    await Deno.copyFile(path, `${copy}/run.sqlite`);
+    return query(`${copy}/run.sqlite`, keys);
+  } finally {
+    await Deno.remove(copy, { recursive: true });
+  }
+}
+
+function query(path: string, keys: readonly string[]): Record<string, unknown> {
+  try {
+    using db = new DatabaseSync(path, { readOnly: true });
+    const select = db.prepare("SELECT value FROM meta WHERE key = ?");
     return Object.fromEntries(keys.map((key) => {
-      const value = query.get(key)?.value;
+      const value = select.get(key)?.value;
       return [key, value === undefined ? null : JSON.parse(value as string)];
     }));
   } catch (cause) {

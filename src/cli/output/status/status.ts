@@ -33,6 +33,8 @@ export interface Status {
   seconds_left: number | null;
   /** When the run finished; null before, and in a state of an older fedx. */
   finished: string | null;
+  /** When the log was written to last, an ISO date-time; null for an empty one. */
+  heard: string | null;
   last: Words | null;
   /** The aggregator's alone; a silo knows of no other. */
   silos: Hospital[];
@@ -74,6 +76,7 @@ export function statusOf(
     rounds: course.rounds,
     seconds_left: result === null && running && way.round > 0 ? secondsLeft(course) : null,
     finished: result?.finished ?? null,
+    heard: events.at(-1)?.time ?? null,
     last,
     silos: silos.map((name) => ({ name, joined: joined.has(name), last: heard.get(name) ?? null })),
   };

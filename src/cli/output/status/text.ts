@@ -35,11 +35,11 @@ function paragraph(label: string, text: string): string[] {
 }
 
 function headline(status: Status, since: (at: string) => string): string {
-  const { state, finished, last } = status;
+  const { state, finished, heard } = status;
   if (state === "finished") return `finished${finished === null ? "" : ` at ${moment(finished)}`}`;
   const at = where(status);
   if (state === "running") return at;
-  return `ended${last === null ? "" : ` ${since(last.at)}`}, ${at}; the same command goes on from there`;
+  return `ended${heard === null ? "" : ` ${since(heard)}`}, ${at}; the same command goes on from there`;
 }
 
 /** Where the run is: who is waited for, or the round and the time left. */
