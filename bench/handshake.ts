@@ -10,7 +10,7 @@
  */
 import * as http2 from "node:http2";
 import { initCa, issue } from "../src/fed/pki/ca.ts";
-import { type Identity, readIdentity } from "../src/fed/pki/certificate.ts";
+import { type Identity, readIdentity } from "../src/fed/pki/own_certificate.ts";
 import { Connection } from "../src/fed/wire/connection.ts";
 import { issuerOf } from "../src/fed/pki/issuer.ts";
 import { serve } from "../src/fed/wire/server.ts";

@@ -3,19 +3,20 @@
  * oldest and the newest PyTorch that it is written for. Nothing of it is run.
  */
 import { fileURLToPath } from "node:url";
+import { MINOR } from "../src/shim/libtorch/find.ts";
 import { shimFile } from "../src/shim/libtorch/flavour.ts";
 import { cudaHeaders, cudaLibtorch, cudaOf } from "./cuda.ts";
 import { buildShim } from "./native.ts";
 import { Progress } from "./progress.ts";
 
-const VERSIONS = ["2.11.0", "2.13.0"];
+const TORCHES = [MINOR.oldest, MINOR.newest].map((minor) => `2.${minor}.0`);
 const OUT = fileURLToPath(new URL("../native/build/check/", import.meta.url));
 
 /** Does it all, one line on stderr for each thing done; throws one sentence with the remedy. */
 export async function checkCuda(progress: Progress = new Progress()): Promise<void> {
   const headers = await cudaHeaders();
   progress.line(`CUDA headers: ${headers.fetched ? "fetched through pip" : "in the cache"}`);
-  for (const version of VERSIONS) {
+  for (const version of TORCHES) {
     const libtorch = await cudaLibtorch(version, progress);
     const cuda = await cudaOf(libtorch);
     const path = `${OUT}${version}/${shimFile("cuda")}`;

@@ -3,7 +3,7 @@
  * rebuild.sh runs it with the runtime that the one file carries; fetches nothing.
  */
 import { fileURLToPath } from "node:url";
-import { findLibtorch, type Libtorch } from "../src/shim/libtorch/find.ts";
+import { findLibtorch, type Libtorch, VERSIONS } from "../src/shim/libtorch/find.ts";
 import { compilerVersion } from "./compiler.ts";
 import { buildShim } from "./native.ts";
 import { pack, unpackTable } from "./pack.ts";
@@ -15,7 +15,7 @@ async function torchHere(): Promise<Libtorch> {
   const found = await findLibtorch({ headers: true });
   if (found !== null) return found;
   throw new Error(
-    "Cannot rebuild the shim: expected PyTorch 2.11 to 2.13 with its headers in FEDX_LIBTORCH, the cache or python3, " +
+    `Cannot rebuild the shim: expected ${VERSIONS} with its headers in FEDX_LIBTORCH, the cache or python3, ` +
       "got none; set FEDX_LIBTORCH to the folder that holds lib/ and include/.",
   );
 }

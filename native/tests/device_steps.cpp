@@ -70,7 +70,7 @@ TEST(device_steps_train_like_the_loops) {
   const auto before = scores(loops, data), same = scores(ours, data);
   for (size_t i = 0; i < before.size(); ++i) close_to(same[i], before[i], 1e-4 * std::max(1.f, std::abs(before[i])), "logit");
   const auto want = train(loops, data, 3), got = train(ours, data, 3);
-  // Adam turns rounding of near-zero gradients into whole steps (engine.md, Numbers): only the first loss has the same weights.
+  // Adam turns rounding of near-zero gradients into whole steps: only the first loss has the same weights.
   for (size_t k = 0; k < 3; ++k) close_to(got.losses[k], want.losses[k], (k ? .1 : 1e-3) * want.losses[k], "loss of step " + std::to_string(k));
   close_to(got.norms[0], want.norms[0], 1e-2 * want.norms[0], "norm of the first step");
   CHECK(ours.device() == "cpu" && scalars(ours) == (std::vector<double>{3, 1, 0}) && scalars(loops) == scalars(ours));

@@ -6,7 +6,7 @@
 namespace fedx {
 namespace {
 
-// engine.md, Numbers (a): losses and gradient norms of the first `steps` steps, and where they are all, the values that they end with.
+// Losses and gradient norms of the first `steps` steps, and where they are all, the values that they end with.
 void equals_pytorch_in_float64(const Config& config, uint32_t steps) {
   const auto want = golden<double>("train.f64");
   constexpr uint32_t all = 5, batch = 4;

@@ -14,7 +14,7 @@
 namespace fedx {
 namespace {
 
-// engine.md, Numbers (b).
+// On the gradients of tests/golden/optimizer.py, whose values torch.optim.AdamW made.
 TEST(adam_equals_torch_optim) {
   constexpr size_t steps = 50, count = 4096;
   const auto want = golden<float>("optimizer.f32");

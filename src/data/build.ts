@@ -11,6 +11,7 @@ import type { ShardManifest, ShardSources } from "./manifest.ts";
 import { DataError, type Quarantine } from "./quarantine.ts";
 import { decoderVersion } from "./sharp.ts";
 import { ShardWriter } from "./shard_writer.ts";
+import { DEFAULT_SALT } from "./split.ts";
 import { Staging } from "./staging.ts";
 import type { LabelRow } from "./table.ts";
 import type { Target } from "./target.ts";
@@ -19,7 +20,7 @@ import type { Target } from "./target.ts";
 export interface BuildOptions {
   /** Height and width of a film, pixels, 8 to 1024. */
   size: number;
-  /** Salt of the split. @default "fedx-1" */
+  /** Salt of the split. @default DEFAULT_SALT */
   salt?: string;
   rows: readonly LabelRow[];
   sources: ShardSources;
@@ -100,7 +101,7 @@ async function stage(
 async function assemble(
   dir: string,
   films: readonly Film[],
-  { size, sources, salt = "fedx-1", staging, signal }: BuildOptions & { staging: Staging },
+  { size, sources, salt = DEFAULT_SALT, staging, signal }: BuildOptions & { staging: Staging },
 ): Promise<ShardManifest> {
   const unknownFindings = [...new Set(films.flatMap(({ job }) => labelBits(job.findings).unknown))];
   using writer = await ShardWriter.create(dir, { size, kernel: KERNEL, salt, unknownFindings, sources });

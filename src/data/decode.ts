@@ -8,6 +8,7 @@
  */
 
 import type { Sharp as Image } from "sharp";
+import { FILM_SIZE, isFilmSize } from "./manifest.ts";
 import { DataError } from "./quarantine.ts";
 import { loadSharp } from "./sharp.ts";
 
@@ -17,13 +18,13 @@ export { DataError, type QuarantineReason } from "./quarantine.ts";
 export const KERNEL = "lanczos3";
 
 /** The most pixels of an input file: four times the largest radiograph in use (about 4,300 × 3,500). */
-export const PIXEL_LIMIT = 64_000_000;
+const PIXEL_LIMIT = 64_000_000;
 
 /** The most bytes of an input file: {@linkcode PIXEL_LIMIT} pixels of four 16-bit channels, uncompressed. */
-export const FILE_LIMIT = 8 * PIXEL_LIMIT;
+const FILE_LIMIT = 8 * PIXEL_LIMIT;
 
 /** The shortest side of an input file, pixels, and the longest as a multiple of it. */
-export const SIDE_LIMIT = 16, ASPECT_LIMIT = 8;
+const SIDE_LIMIT = 16, ASPECT_LIMIT = 8;
 
 /** How a film is made. */
 export interface DecodeOptions {
@@ -85,8 +86,9 @@ function checkMagic(bytes: Uint8Array): void {
  */
 export async function decodeImage(source: string | Uint8Array, options: DecodeOptions): Promise<Uint8Array> {
   const { size, kernel = KERNEL } = options;
-  if (!Number.isInteger(size) || size < 8 || size > 1024) {
-    throw new RangeError(`Cannot decode an image: expected a size from 8 to 1024, got ${size}`);
+  if (!isFilmSize(size)) {
+    const { least, most } = FILM_SIZE;
+    throw new RangeError(`Cannot decode an image: expected a size from ${least} to ${most}, got ${size}`);
   }
   const bytes = typeof source === "string" ? await readFile(source) : source;
   checkMagic(bytes);

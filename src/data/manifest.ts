@@ -10,6 +10,14 @@ export type Split = "train" | "val" | "test";
 /** The splits in the order of their codes. */
 export const SPLITS: readonly Split[] = ["train", "val", "test"];
 
+/** Height and width of a film, pixels: the fewest and the most. */
+export const FILM_SIZE = { least: 8, most: 1024 } as const;
+
+/** Whether films may have this height and width. */
+export function isFilmSize(size: number): boolean {
+  return Number.isInteger(size) && size >= FILM_SIZE.least && size <= FILM_SIZE.most;
+}
+
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
 
@@ -37,7 +45,7 @@ const shardSources = v.object({
 const shardManifest = v.object({
   version: v.literal(1),
   /** Height and width of a film, pixels. */
-  size: v.pipe(count, v.minValue(8), v.maxValue(1024)),
+  size: v.pipe(count, v.minValue(FILM_SIZE.least), v.maxValue(FILM_SIZE.most)),
   /** Resize filter, e.g. "lanczos3". */
   kernel: v.string(),
   /** "fill": the whole film is stretched to size × size. */

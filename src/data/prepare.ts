@@ -8,9 +8,17 @@
 import { digest } from "../files/digest.ts";
 import { type BuildEvent, type BuildOptions, buildShard } from "./build.ts";
 import { checkFolder, ImageFolder } from "./image_folder.ts";
-import { type ShardManifest, type ShardSources, type Split, type SplitCount, SPLITS } from "./manifest.ts";
+import {
+  FILM_SIZE,
+  isFilmSize,
+  type ShardManifest,
+  type ShardSources,
+  type Split,
+  type SplitCount,
+  SPLITS,
+} from "./manifest.ts";
 import { applyNihSplits, findNih, type NihDownload, readNihSplits } from "./nih.ts";
-import { Quarantine, type QuarantineReason } from "./quarantine.ts";
+import { MAX_QUARANTINE, Quarantine, type QuarantineReason } from "./quarantine.ts";
 import { type LabelRow, parseLabels } from "./table.ts";
 import { Target } from "./target.ts";
 
@@ -22,7 +30,7 @@ export interface PrepareOptions extends Pick<BuildOptions, "size" | "salt" | "on
   labels: string;
   /** The folder to make. */
   out: string;
-  /** The largest share of rows that may be left out. @default .05 */
+  /** The largest share of rows that may be left out. @default MAX_QUARANTINE */
   maxQuarantine?: number;
   /** Replace an existing shard or an empty folder, once the new shard is whole. @default false */
   force?: boolean;
@@ -65,7 +73,7 @@ export async function prepareShard(options: PrepareOptions): Promise<PrepareResu
     sources: { "--images": options.images, "--labels": options.labels },
   });
   const folder = await ImageFolder.open(options.images, download);
-  const limit = options.maxQuarantine ?? 0.05;
+  const limit = options.maxQuarantine ?? MAX_QUARANTINE;
   const quarantine = new Quarantine({ rows: rows.length, limit, file: target.quarantine });
   sources.quarantined = quarantine.counts;
   const list = () => target.list(quarantine.size > 0 ? quarantine.toCsv() : null);
@@ -84,9 +92,10 @@ export async function prepareShard(options: PrepareOptions): Promise<PrepareResu
   }
 }
 
-function checkOptions({ size, maxQuarantine = 0.05 }: PrepareOptions): void {
-  if (!Number.isInteger(size) || size < 8 || size > 1024) {
-    throw new RangeError(`Cannot make a shard: expected a size from 8 to 1024 px, got ${size}`);
+function checkOptions({ size, maxQuarantine = MAX_QUARANTINE }: PrepareOptions): void {
+  if (!isFilmSize(size)) {
+    const { least, most } = FILM_SIZE;
+    throw new RangeError(`Cannot make a shard: expected a size from ${least} to ${most} px, got ${size}`);
   }
   if (!(maxQuarantine >= 0 && maxQuarantine <= 1)) {
     throw new RangeError(

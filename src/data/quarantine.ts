@@ -2,6 +2,9 @@
 
 import { csvCell } from "./csv.ts";
 
+/** The largest share of rows that may be left out where no other is given. */
+export const MAX_QUARANTINE = 0.05;
+
 /** Every reason, in the order in which they are looked for. */
 const REASONS = [
   "bad_label",

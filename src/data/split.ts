@@ -16,6 +16,9 @@ export interface SplitRow {
   split?: Split | null;
 }
 
+/** Salt of the hash where none is given. */
+export const DEFAULT_SALT = "fedx-1";
+
 /** Shares of the patients where the labels file has no split: 75/10/15. */
 const SHARES = { val: 0.10, test: 0.15 } as const;
 
@@ -23,10 +26,10 @@ const SHARES = { val: 0.10, test: 0.15 } as const;
  * One split a row. A named split stays; a patient of `train` goes to `val` by hash when no row names `val` (10 % of
  * the patients of each label); without any split 75/10/15 % of the patients. `null` = the patient is in two splits.
  *
- * @param options.salt of the hash @default "fedx-1"
+ * @param options.salt of the hash @default DEFAULT_SALT
  */
 export function assignSplits(rows: readonly SplitRow[], options: { salt?: string } = {}): (Split | null)[] {
-  const { salt = "fedx-1" } = options;
+  const { salt = DEFAULT_SALT } = options;
   const home = new Map<string, Split | null>();
   const positive = new Map<string, boolean>();
   for (const { patient, findings, split = "train" } of rows) {

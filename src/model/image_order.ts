@@ -2,7 +2,7 @@
  * In which order a silo's training images come: an endless stream, one Philox permutation after the other.
  *
  * Why a stream and not epochs: steps are numbered through the whole run, so a batch may span two epochs and a
- * restarted silo finds its place from the step number alone (protocol.md, "A round").
+ * restarted silo finds its place from the step number alone.
  */
 import { mulHigh, PURPOSE, words } from "./philox.ts";
 

@@ -1,18 +1,12 @@
 /** The least of HTTP/2 that asks one question, or hears one. */
-import { FRAME, framesOf, PREFACE } from "../testing/http2_requests.ts";
+import { FRAME, frameBytes, framesOf, PREFACE } from "../testing/http2_requests.ts";
 import type { Secured } from "./tls13.ts";
-import { concat, uint } from "./tls13_keys.ts";
+import { concat } from "./tls13_keys.ts";
 
 const END_STREAM = 1, END_HEADERS = 4;
 
-function frame(
-  type: number,
-  flags: number,
-  stream: number,
-  payload: Uint8Array = new Uint8Array(),
-): Uint8Array {
-  return concat(uint(payload.length, 3), Uint8Array.of(type, flags), uint(stream, 4), payload);
-}
+/** What either side begins with: settings, all as they are by default. */
+const SETTINGS = frameBytes({ type: FRAME.settings, flags: 0, stream: 0, payload: new Uint8Array() });
 
 /** What came until the frame `until`, or the end. */
 async function hear(peer: Secured, options: { until: number; head?: Uint8Array }): Promise<number[]> {
@@ -43,14 +37,15 @@ export async function ask(server: Secured): Promise<boolean> {
   const path = new TextEncoder().encode("/v1/run");
   // :method GET, :scheme https, :path, :authority x
   const headers = concat(Uint8Array.of(0x82, 0x87, 0x04, path.length), path, Uint8Array.of(0x01, 1, 0x78));
-  const question = frame(FRAME.headers, END_STREAM | END_HEADERS, 1, headers);
-  await server.write(concat(PREFACE, frame(FRAME.settings, 0, 0), question)).catch(() => {});
+  const flags = END_STREAM | END_HEADERS;
+  const question = frameBytes({ type: FRAME.headers, flags, stream: 1, payload: headers });
+  await server.write(concat(PREFACE, SETTINGS, question)).catch(() => {});
   return (await hear(server, { until: FRAME.headers })).includes(FRAME.headers);
 }
 
 /** Greets a client as an HTTP/2 server, and says how much it told: nothing, a greeting, or a request. */
 export async function listen(client: Secured): Promise<"nothing" | "greeting" | "request"> {
-  await client.write(frame(FRAME.settings, 0, 0)).catch(() => {});
+  await client.write(SETTINGS).catch(() => {});
   const types = await hear(client, { until: FRAME.headers, head: PREFACE });
   if (types.includes(FRAME.headers)) return "request";
   return types.length > 0 ? "greeting" : "nothing";

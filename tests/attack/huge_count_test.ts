@@ -1,14 +1,14 @@
 /** What a silo gains by claiming more training images than it has: it neither owns the average nor ends the run. */
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { readIdentity } from "../../src/fed/pki/certificate.ts";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { readIdentity } from "../../src/fed/pki/own_certificate.ts";
 import { Client } from "../../src/fed/wire/client.ts";
 import { ProtocolError } from "../../src/fed/protocol/errors.ts";
-import type { FedEvent } from "../../src/fed/protocol/event.ts";
 import type { AggregatorResult } from "../../src/fed/training/result.ts";
 import { freePort } from "../testing/free_port.ts";
 import { runRole, withFederation } from "../testing/fake_federation.ts";
 import { withAggregator } from "../testing/listening.ts";
 import { registration } from "../testing/open_round.ts";
+import { SteppedRun } from "../testing/stepped_run.ts";
 
 Deno.test("counts that no shard has are refused at join, and the run goes on with the honest silo", () =>
   withFederation(async (dir) => {
@@ -82,20 +82,15 @@ Deno.test("the same silo back with the shard that it has: the same command goes 
 
 Deno.test("a silo that comes after the plan with most of all images is refused, and the others go on", () =>
   withFederation(async (dir) => {
-    const proposal = { quorum: 2, joinTimeout: 0.5 };
-    const spec = { dir, port: freePort(), rounds: 4, proposal };
-    const frozen = Promise.withResolvers<void>();
-    const events: FedEvent[] = [];
-    const onEvent = (event: FedEvent) => {
-      events.push(event);
-      if (event.type === "row") frozen.resolve();
-    };
-    const hub = runRole({ ...spec, role: "aggregator" }, { onEvent });
-    const others = ["a", "b"].map((role) => runRole({ ...spec, role, delay: 0.05 }));
-    await frozen.promise;
-    const late = await runRole({ ...spec, role: "c", images: 1728 }).catch(failure) as ProtocolError;
+    const run = new SteppedRun(dir, { rounds: 2, proposal: { quorum: 2, joinTimeout: 600 } });
+    // a takes its second turn once c has been refused.
+    const onFault = run.turnAfter(2, "refused", ({ peer }) => peer === "c");
+    const roles = [run.hub(), run.silo("a", { onFault }), run.silo("b")] as const;
+    for (const silo of "ab") await run.when("joined", (event) => event.silo === silo);
+    run.clock.pass(600);
+    await run.when("row");
+    const late = await run.silo("c", { images: 1728 }).catch(failure) as ProtocolError;
     assertEquals(late.code, "share_too_large");
-    const [result] = await Promise.all([hub, ...others]) as [AggregatorResult, ...unknown[]];
+    const [result] = await Promise.all(roles);
     assertEquals([result.degraded, Object.keys(result.missing)], [true, ["c"]]);
-    assert(events.some((event) => event.type === "refused" && event.peer === "c"));
   }));

@@ -2,7 +2,7 @@
  * An aggregator that lies to one silo: it has the genuine certificate, stands before the honest aggregator, passes on
  * what both say, and changes what it wants to.
  */
-import { readIdentity } from "../../src/fed/pki/certificate.ts";
+import { readIdentity } from "../../src/fed/pki/own_certificate.ts";
 import { Connection } from "../../src/fed/wire/connection.ts";
 import type { RunView } from "../../src/fed/protocol/messages.ts";
 import { serve } from "../../src/fed/wire/server.ts";

@@ -4,12 +4,12 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { createHash } from "node:crypto";
-import { readIdentity } from "../../src/fed/pki/certificate.ts";
+import { readIdentity } from "../../src/fed/pki/own_certificate.ts";
 import { Connection } from "../../src/fed/wire/connection.ts";
 import type { FedEvent } from "../../src/fed/protocol/event.ts";
 import type { Registration, RunView, Scores, UpdateStart } from "../../src/fed/protocol/messages.ts";
 import type { AggregatorResult } from "../../src/fed/training/result.ts";
-import { testScores, valScores } from "../../src/fed/training/scores.ts";
+import { testScores, valScores } from "../../src/fed/training/score_split.ts";
 import { fingerprint } from "../../src/model/layout.ts";
 import { freePort } from "../testing/free_port.ts";
 import { proposalOf, runRole, withFederation } from "../testing/fake_federation.ts";

@@ -3,7 +3,7 @@
  * and without a word.
  */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { readIdentity } from "../../src/fed/pki/certificate.ts";
+import { readIdentity } from "../../src/fed/pki/own_certificate.ts";
 import { Client } from "../../src/fed/wire/client.ts";
 import { ProtocolError } from "../../src/fed/protocol/errors.ts";
 import type { AggregatorResult } from "../../src/fed/training/result.ts";

@@ -5,7 +5,7 @@
  * Against 4b8d8f7 the aggregator answers 50 of 50 of these.
  */
 import { assert, assertEquals } from "@std/assert";
-import { readIdentity } from "../../src/fed/pki/certificate.ts";
+import { readIdentity } from "../../src/fed/pki/own_certificate.ts";
 import { Client } from "../../src/fed/wire/client.ts";
 import type { FedEvent } from "../../src/fed/protocol/event.ts";
 import { runRole, withFederation } from "../testing/fake_federation.ts";

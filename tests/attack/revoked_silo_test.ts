@@ -4,7 +4,7 @@
  * Against 4b8d8f7 the revoked silo is served after the restart.
  */
 import { assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
-import { readIdentity } from "../../src/fed/pki/certificate.ts";
+import { readIdentity } from "../../src/fed/pki/own_certificate.ts";
 import { Client } from "../../src/fed/wire/client.ts";
 import { ProtocolError } from "../../src/fed/protocol/errors.ts";
 import { revoke } from "../../src/fed/pki/revoke.ts";

@@ -4,7 +4,7 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { describe } from "../../src/cli/output/event_log.ts";
 import { proposalOf as proposalOfStart } from "../../src/cli/options/proposal.ts";
-import { readIdentity } from "../../src/fed/pki/certificate.ts";
+import { readIdentity } from "../../src/fed/pki/own_certificate.ts";
 import { Connection } from "../../src/fed/wire/connection.ts";
 import type { FedEvent } from "../../src/fed/protocol/event.ts";
 import { checkProposal } from "../../src/fed/protocol/proposal.ts";

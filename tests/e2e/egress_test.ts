@@ -26,7 +26,7 @@ const dir = await fileFolder();
 let once: ReturnType<typeof listenIn> | undefined;
 const heardRun = () => once ??= listenIn(dir, ROUNDS);
 
-Deno.test("train: every byte that leaves a silo in a full run belongs to a message that protocol.md lists", async () => {
+Deno.test("train: every byte that leaves a silo in a full run belongs to a message that docs/privacy.md lists", async () => {
   const { heard } = await heardRun();
   for (const { said: { kinds } } of Object.values(heard)) {
     // Pulls: each round's base and the last model of 16 MiB in two ranges, then the selected one.

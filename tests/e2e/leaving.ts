@@ -1,4 +1,4 @@
-/** What may leave a silo, as protocol.md lists it: the kinds of messages, each with all that it may hold. */
+/** What may leave a silo, as docs/privacy.md lists it: the kinds of messages, each with all that it may hold. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type * as v from "valibot";
 import { FrameReader } from "../../src/fed/protocol/frame.ts";

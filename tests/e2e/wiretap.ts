@@ -5,7 +5,7 @@
  */
 import type { AddressInfo } from "node:net";
 import * as tls from "node:tls";
-import { readIdentity } from "../../src/fed/pki/certificate.ts";
+import { readIdentity } from "../../src/fed/pki/own_certificate.ts";
 import { joinChunks } from "../../src/fed/wire/exchange.ts";
 
 /** What one connection carried, both ways, without TLS. */

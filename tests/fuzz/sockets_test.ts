@@ -5,7 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { connect as connectTls } from "node:tls";
 import { initCa, issue } from "../../src/fed/pki/ca.ts";
-import { readIdentity } from "../../src/fed/pki/certificate.ts";
+import { readIdentity } from "../../src/fed/pki/own_certificate.ts";
 import { type Call, Connection, ConnectionLost } from "../../src/fed/wire/connection.ts";
 import { ErrorBodySchema, parseMessage } from "../../src/fed/protocol/messages.ts";
 import type { AggregatorResult } from "../../src/fed/training/result.ts";

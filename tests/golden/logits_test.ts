@@ -1,4 +1,4 @@
-/** engine.md, Numbers (e): logits of files that torchvision saved; those of the golden weights are in tests/model/predictor_test.ts. */
+/** Logits of files that torchvision saved; those of the golden weights are in tests/model/predictor_test.ts. */
 import { fileURLToPath } from "node:url";
 import { assert, assertAlmostEquals } from "@std/assert";
 import { preprocessingOf } from "../../src/model/weights/model_file.ts";

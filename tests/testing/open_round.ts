@@ -61,7 +61,6 @@ export async function withRound(
 }
 
 /** The run that the state holds, begun if there is none. */
-
 export async function openBench(
   state: AggregatorState,
   dir: string,
@@ -101,6 +100,15 @@ export async function openBench(
     return { status: answer.status, json: "json" in answer ? answer.json : answer.file };
   };
   return { run, state, clock, handler, dir, events, hook, sessions, send };
+}
+
+/** Has a silo's update of the open round, all values `fill`, counted. */
+export async function count({ run, send }: Bench, silo: string, fill = 0.01): Promise<void> {
+  const { round } = run.state.current!.row;
+  const { start, bytes } = update(run, { round }, fill);
+  assertEquals((await send(silo, "POST", `/v1/rounds/${round}/update`, start)).status, 200);
+  const put = await send(silo, "PUT", `/v1/rounds/${round}/update?offset=0`, frames(bytes, 0));
+  assertEquals(put.json.receipt?.silo, silo);
 }
 
 /** Lets a silo be lost: a minute passes in which only the others say something. */

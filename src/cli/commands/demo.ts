@@ -8,7 +8,7 @@ import type { Context } from "../context.ts";
 import type { demo } from "../options/table/demo.ts";
 import type { Output } from "../output/output.ts";
 import { Processes } from "./demo/processes.ts";
-import { measure, type Measured } from "./demo/scores.ts";
+import { measure, type Measured } from "./demo/measure.ts";
 import { reportHtml, resultTable } from "../output/report.ts";
 import { score } from "../output/table.ts";
 

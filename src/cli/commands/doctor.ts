@@ -1,6 +1,6 @@
 // Why: what a hospital's IT department is asked on the day of the run is asked the week before, with the remedy beside it.
 import type { Shard } from "../../data/shard.ts";
-import { readIdentity } from "../../fed/pki/certificate.ts";
+import { readIdentity } from "../../fed/pki/own_certificate.ts";
 import { openFiles } from "../../fed/aggregator/open_files.ts";
 import type { Proposal } from "../../fed/protocol/messages.ts";
 import { type Layout, layoutOf } from "../../model/layout.ts";

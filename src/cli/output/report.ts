@@ -2,7 +2,7 @@
 import { escape, lineChart, rocChart } from "./chart.ts";
 import type { AggregatorResult, RoundResult } from "../../fed/training/result.ts";
 import { degradedLine } from "./degraded.ts";
-import type { Measured } from "../commands/demo/scores.ts";
+import type { Measured } from "../commands/demo/measure.ts";
 import { formatDuration } from "../options/duration.ts";
 import { interval, score, table } from "./table.ts";
 

@@ -12,7 +12,7 @@ import {
   ScoresSchema,
   UpdateStartSchema,
 } from "../protocol/messages.ts";
-import { takeScores } from "./scores.ts";
+import { takeScores } from "./take_scores.ts";
 import { stageOf } from "../protocol/stage.ts";
 import {
   answerOf,

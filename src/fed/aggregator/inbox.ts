@@ -10,6 +10,7 @@ import { createHash, type Hash } from "node:crypto";
 import { fingerprint } from "../../model/layout.ts";
 import { checkDelta } from "../maths/exact_sum.ts";
 import { ProtocolError } from "../protocol/errors.ts";
+import { decodeValues, encodedBytes } from "../protocol/encoding.ts";
 import { readAt, writeAll } from "../../files/whole.ts";
 import { removeIfThere } from "../../files/exists.ts";
 import { renameDurably, syncFile } from "../../files/durable.ts";
@@ -47,7 +48,8 @@ export class Inbox {
 
   /**
    * Takes an announcement; the answer says from which byte to send, or that it is counted already.
-   * @throws {ProtocolError} see the table in protocol.md, “A round”.
+   * @throws {ProtocolError} `other_run`, `different_update`, `round_closed`, `no_round`, `not_in_roster`, `other_base`,
+   * `other_layout`, `wrong_size`, `wrong_examples`, `slots_taken`, `digest_mismatch`.
    */
   async start(silo: string, start: UpdateStart): Promise<UpdateProgress> {
     const receipt = this.#counted(silo, start);
@@ -163,7 +165,7 @@ export class Inbox {
     ][] = [
       ["base", row.base, "other_base"],
       ["layout", this.#layout, "other_layout"],
-      ["bytes", this.#run.layout.length * 4, "wrong_size"],
+      ["bytes", encodedBytes(this.#run.layout.length), "wrong_size"],
       ["examples", this.#run.examples(silo), "wrong_examples"],
     ];
     for (const [field, value, code] of expected) {
@@ -226,16 +228,9 @@ export class Inbox {
 
   /** NaN, Inf and values out of range never reach the disk; the whole update is dropped. */
   #inspect(silo: string, offset: number, payload: Uint8Array): void {
-    if (offset % 4 !== 0 || payload.length % 4 !== 0) {
-      throw new ProtocolError("bad_frame", {
-        expected: "whole f32 values",
-        got: `${payload.length} bytes at ${offset}`,
-      });
-    }
-    const aligned = payload.byteOffset % 4 === 0 ? payload : payload.slice();
-    const values = new Float32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
+    const { first, values } = decodeValues(payload, offset);
     try {
-      checkDelta(values, this.#run.layout, offset / 4);
+      checkDelta(values, this.#run.layout, first);
     } catch (error) {
       this.#drop(silo);
       throw error;

@@ -11,11 +11,12 @@ import { removeIfThere } from "../../files/exists.ts";
 import { AGGREGATOR, StateFolder, UNFINISHED_MODEL } from "../state/folder.ts";
 import { Totals } from "./totals.ts";
 
+type Step = "begin" | "join" | "forget" | "freeze" | "open" | "count" | "close" | "score";
+
 /** The state without its steps. */
-export type Committed = Omit<
-  AggregatorState,
-  "begin" | "join" | "forget" | "freeze" | "open" | "count" | "close" | "score" | typeof Symbol.dispose
->;
+export type Committed =
+  & Omit<AggregatorState, Step | "totals" | typeof Symbol.dispose>
+  & { readonly totals: Omit<Totals, "open" | "close"> };
 
 /** The aggregator's locked state folder. */
 export class AggregatorState implements Disposable {

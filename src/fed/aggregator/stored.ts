@@ -5,6 +5,7 @@ import {
   parseMessage,
   PlanSchema,
   ProposalSchema,
+  ReceiptSchema,
   RegistrationSchema,
   RoundSettingsSchema,
   ScoresSchema,
@@ -75,7 +76,8 @@ export function readStored(folder: StateFolder): Stored {
     ),
     receipts: byRound(
       all("SELECT * FROM receipts ORDER BY round, silo"),
-      (records) => new Map(records.map(({ silo, json }) => [silo as string, JSON.parse(json as string)])),
+      (records) =>
+        new Map(records.map(({ silo, json }) => [silo as string, parse(ReceiptSchema, json, "a receipt")])),
     ),
     scores: byRound(
       all("SELECT * FROM scores ORDER BY round, silo"),

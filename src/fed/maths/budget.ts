@@ -5,12 +5,12 @@
  * Why short rows at the end: a run under a budget must end within its last 5 %. The error of the end is the error of
  * the last row's prediction, so rows taper to about 4 % of the budget before the last one fills what remains.
  */
-import { type CostPerRow, firstShare, rowCost, type RowTiming, shareLeft } from "./row_share.ts";
+import { firstShare, rowCost, type RowTiming, shareLeft } from "./row_share.ts";
 import type { RoundSettings } from "../protocol/messages.ts";
 import { stepsOf } from "./stretch.ts";
 
 /** Fewest steps per silo and row, where its data allow. */
-export const FEWEST_STEPS = 20;
+const FEWEST_STEPS = 20;
 
 /** A silo of the row's roster. */
 export interface RowSilo {
@@ -137,5 +137,3 @@ function leastPasses({ silos, batch }: RowRequest): number {
 function coarse(x: number): number {
   return 2 ** (Math.ceil(4 * Math.log2(x)) / 4);
 }
-
-export type { CostPerRow, RowTiming };

@@ -6,12 +6,22 @@
  */
 import type * as x509 from "@peculiar/x509";
 import * as v from "valibot";
+import { readTextIfThere } from "../../files/exists.ts";
+import { PRIVATE_FILE } from "../../files/private.ts";
 import { refusal } from "../../refusal.ts";
-import { attempt, keyMatches } from "./certificate.ts";
+import { attempt, keyMatches } from "./own_certificate.ts";
 import { issuerOf, onlyCertificate } from "./issuer.ts";
 import { refuseReadableKey } from "./key_files.ts";
 import { CLOCK, outOfTime } from "./peer.ts";
-import { alternativeNames, type CertificateRole, CURVE, EKU, fingerprintOf, library } from "./x509.ts";
+import {
+  alternativeNames,
+  type CertificateRole,
+  CURVE,
+  EKU,
+  fingerprintOf,
+  library,
+  SerialNumber,
+} from "./x509.ts";
 
 const DAY = 86_400;
 const BACKDATE = 3_600;
@@ -28,8 +38,7 @@ export interface Authority {
 
 const IssuedSchema = v.object({
   version: v.literal(1),
-  /** As certificates show it: lower-case hex. */
-  serial: v.pipe(v.string(), v.regex(/^[0-9a-f]{2,40}$/)),
+  serial: SerialNumber,
   name: v.string(),
   role: v.picklist(["aggregator", "silo"]),
   /** SHA-256 of the public key's SPKI. */
@@ -154,10 +163,7 @@ export async function certify(authority: Authority, subject: Subject): Promise<C
 /** Every certificate that this CA has made, oldest first. @throws {SyntaxError} a line is damaged. */
 export async function issuedBy(dir: string): Promise<IssuedRecord[]> {
   const path = `${dir}/issued.jsonl`;
-  const text = await Deno.readTextFile(path).catch((error) => {
-    if (error instanceof Deno.errors.NotFound) return "";
-    throw error;
-  });
+  const text = await readTextIfThere(path) ?? "";
   return text.split("\n").filter((line) => line !== "").map((line, index) => {
     try {
       return v.parse(IssuedSchema, JSON.parse(line));
@@ -190,7 +196,7 @@ export function validity(lifetime: number, from = new Date()): { notBefore: Date
 }
 
 async function appendRecord(path: string, record: IssuedRecord): Promise<void> {
-  using file = await Deno.open(path, { create: true, append: true, read: true, mode: 0o600 });
+  using file = await Deno.open(path, { create: true, append: true, read: true, mode: PRIVATE_FILE });
   // A line that a crash cut short stays by itself, where `issuedBy` finds it.
   const size = (await file.stat()).size;
   const last = new Uint8Array(1);

@@ -5,7 +5,7 @@
  * protocol can trust, and a certificate whose only purpose is that name (SAN URI `urn:fedx:silo:NAME`)
  * is the least that does it. Keys are EC P-256; a folder handed to a role holds `ca.pem`, `cert.pem`
  * and `key.pem` (mode 0600). `issue` makes key and certificate in one place, for demos and tests; between
- * sites, where no key travels, a request does (request.ts).
+ * sites, where no key travels, a request does (certificate_request.ts).
  */
 import * as v from "valibot";
 import { certify, openAuthority, serial, validity } from "./authority.ts";

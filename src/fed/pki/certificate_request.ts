@@ -5,10 +5,11 @@
  * What a request asks for is checked, and only name, role, hosts and public key are taken from it: the certificate's
  * other fields are the CA's own, whatever else was asked.
  */
-import { isHost } from "./host.ts";
 import type * as x509 from "@peculiar/x509";
+import { readTextIfThere } from "../../files/exists.ts";
 import { type Authority, certify, issuedBy, keyDigest, openAuthority } from "./authority.ts";
 import { checkName, DEFAULT_HOSTS } from "./ca.ts";
+import { isHost } from "./host.ts";
 import { refuseExisting, refuseOtherCa, refuseReadableKey, writeKey, writeText } from "./key_files.ts";
 import {
   alternativeNames,
@@ -76,10 +77,7 @@ export async function makeRequest(
 
 /** The pair of a key file that is there already. */
 async function oldKeys(lib: typeof x509, path: string): Promise<CryptoKeyPair | null> {
-  const pem = await Deno.readTextFile(path).catch((error) => {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw error;
-  });
+  const pem = await readTextIfThere(path);
   if (pem === null) return null;
   await refuseReadableKey(path);
   try {
@@ -174,13 +172,13 @@ async function otherKey(authority: Authority, asked: Asked): Promise<string | nu
 }
 
 /** A request that passed every check. */
-export interface CheckedRequest extends Asked {
+interface CheckedRequest extends Asked {
   publicKey: CryptoKey;
   ignored: string[];
 }
 
 /** Reads and checks a request file. @throws {Error} one sentence with the remedy. */
-export async function readRequest(path: string): Promise<CheckedRequest> {
+async function readRequest(path: string): Promise<CheckedRequest> {
   const refuse = (expected: string, got: string): never => {
     throw new Error(`Cannot sign ${path}: expected ${expected}, got ${plain(got)}; ${AGAIN}`);
   };

@@ -3,12 +3,12 @@ import type * as x509 from "@peculiar/x509";
 import { refusal } from "../../refusal.ts";
 import { writeDurably } from "../../files/durable.ts";
 import { isTaken, readTextIfThere } from "../../files/exists.ts";
-import { modeOpenToOthers } from "../../files/private.ts";
+import { modeOpenToOthers, PRIVATE_FILE } from "../../files/private.ts";
 
 /** Writes a private key as PKCS #8 with mode 0600. */
 export async function writeKey(lib: typeof x509, path: string, key: CryptoKey): Promise<void> {
   const der = await crypto.subtle.exportKey("pkcs8", key);
-  await writeText(path, lib.PemConverter.encode(der, "PRIVATE KEY") + "\n", 0o600);
+  await writeText(path, lib.PemConverter.encode(der, "PRIVATE KEY") + "\n", PRIVATE_FILE);
 }
 
 /** Writes a text file durably, mode 0644 unless another is given. */

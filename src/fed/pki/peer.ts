@@ -71,7 +71,7 @@ export function judge(raw: Uint8Array, wanted: Wanted): Peer | SiloPeer {
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cause;
     const expected = `a certificate of the form that this CA gives the role ${wanted.role}`;
-    throw refusal(wanted.role, { expected, got: cause.message }, cause);
+    throw refusedPeer(wanted.role, { expected, got: cause.message }, cause);
   }
 }
 
@@ -82,10 +82,10 @@ export function checkTime(peer: Peer, wanted: { role: CertificateRole; now: Date
   if (fault === null) return;
   const { got, early } = fault;
   const expected = `a certificate that is good on ${now.toISOString()}`;
-  if (early) throw refusal(role, { expected, got, remedy: CLOCK });
+  if (early) throw refusedPeer(role, { expected, got, remedy: CLOCK });
   if (role === "silo") throw new ProtocolError("certificate_expired", { expected, got });
   const remedy = `have the aggregator's operator get another (fedx ca request, fedx ca sign), or ${CLOCK}`;
-  throw refusal(role, { expected, got, remedy });
+  throw refusedPeer(role, { expected, got, remedy });
 }
 
 /** What is wrong with these dates at `now`, for a sentence that says “got …”; null for nothing. */
@@ -99,7 +99,7 @@ export function outOfTime(
 }
 
 /** A refusal of a peer that has this role, or says so. */
-export function refusal(role: CertificateRole, texts: Texts, cause?: unknown): ProtocolError {
+export function refusedPeer(role: CertificateRole, texts: Texts, cause?: unknown): ProtocolError {
   return new ProtocolError(role === "silo" ? "not_a_silo" : "server_certificate", { ...texts, cause });
 }
 
@@ -108,7 +108,7 @@ function checkIssuer(certificate: Certificate, { role, ca }: Wanted): void {
   const named = certificate.issuer.toHex() === ca.subject.toHex();
   if (named && isSigned(certificate, ca)) return;
   const issuer = nameText(certificate.issuer);
-  throw refusal(role, {
+  throw refusedPeer(role, {
     expected: `a certificate of this CA (${nameText(ca.subject)})`,
     got: named ? "one that another key signed in its name" : `one issued by ${issuer}`,
     ...role === "aggregator" && {
@@ -133,7 +133,7 @@ function checkRole(extensions: Extensions, role: CertificateRole): void {
   const usages = valueOf(extensions, "extendedKeyUsage").parts.map(({ content }) => oidText(content));
   if (usages.length !== 1 || usages[0] !== EKU[role]) {
     const other = role === "silo" ? "aggregator" : "silo";
-    throw refusal(role, {
+    throw refusedPeer(role, {
       expected: `a certificate of the role ${role}`,
       got: usages.join() === EKU[other] ? `one of the role ${other}` : "one of another role",
       ...role === "aggregator" && {
@@ -159,7 +159,7 @@ function siloIn(names: Der[]): string {
 function checkHost(hosts: string[], host?: string): void {
   if (hosts.length === 0) throw new SyntaxError("no host's name");
   if (host === undefined || namesHost(hosts, host)) return;
-  throw refusal("aggregator", {
+  throw refusedPeer("aggregator", {
     expected: `a certificate for ${host}`,
     got: `one for ${hosts.join(", ").slice(0, 200)}`,
     remedy: `connect to a host that it names, or have it made again with --host ${host}`,

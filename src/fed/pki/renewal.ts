@@ -4,7 +4,7 @@
  * Why the CA stays: another `ca.pem` is another federation. Why a bad new certificate is only told: the one in use is
  * as good as it was, and a copy may be half done.
  */
-import { type Checked, checkIdentity, type Identity, type Own, readIdentity } from "./certificate.ts";
+import { type Checked, checkIdentity, type Identity, type Own, readIdentity } from "./own_certificate.ts";
 import type { OnEvent } from "../protocol/event.ts";
 
 /** Seconds between two looks at an aggregator's folder. */

@@ -6,9 +6,9 @@
  */
 import { X509Certificate } from "node:crypto";
 import * as v from "valibot";
-import { canonical } from "../protocol/canonical.ts";
+import { canonical } from "../../files/canonical.ts";
 import { ProtocolError } from "../protocol/errors.ts";
-import { CURVE } from "./x509.ts";
+import { CURVE, SerialNumber } from "./x509.ts";
 
 /** The list's name in a CA's folder and in the aggregator's `--tls`. */
 export const LIST_NAME = "revoked.json";
@@ -19,8 +19,7 @@ const isoTime = v.pipe(v.string(), v.isoTimestamp());
 const EntrySchema = v.object({
   /** For people; the serial number decides. */
   name: v.pipe(v.string(), v.maxLength(64)),
-  /** Lower-case hex. */
-  serial: v.pipe(v.string(), v.regex(/^[0-9a-f]{2,40}$/)),
+  serial: SerialNumber,
   at: isoTime,
 });
 const ListSchema = v.object({

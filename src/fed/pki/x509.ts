@@ -1,6 +1,7 @@
 /** The X.509 library and the few numbers of it that this federation uses; keys are EC P-256. */
 import { isIP } from "node:net";
 import type * as x509 from "@peculiar/x509";
+import * as v from "valibot";
 import { canonicalHost, isHost } from "./host.ts";
 
 /** Keys and signatures of certificates, requests and the list of revoked certificates. */
@@ -24,6 +25,9 @@ export const OID = {
   authorityKeyIdentifier: "2.5.29.35",
   extendedKeyUsage: "2.5.29.37",
 } as const;
+
+/** A certificate's serial number as it is recorded: lower-case hex. */
+export const SerialNumber = v.pipe(v.string(), v.regex(/^[0-9a-f]{2,40}$/));
 
 /** The URI that names a silo in its certificate. */
 export const siloUri = (name: string): string => `urn:fedx:silo:${name}`;

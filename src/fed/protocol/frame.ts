@@ -6,7 +6,7 @@
 import { crc32 } from "node:zlib";
 import { ProtocolError } from "./errors.ts";
 
-export const FRAME_VERSION = 1;
+const FRAME_VERSION = 1;
 /** Bytes before the payload. */
 export const FRAME_HEADER = 24;
 /** Largest payload of a frame, bytes. */

@@ -23,7 +23,7 @@ export {
   type UpdateStart,
   UpdateStartSchema,
 } from "./update.ts";
-export { type Received, ReceivedSchema, type Scores, ScoresSchema } from "./scores.ts";
+export { ReceivedSchema, type Scores, ScoresSchema } from "./scores.ts";
 export {
   type Heartbeat,
   type HeartbeatAnswer,

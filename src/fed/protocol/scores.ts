@@ -53,4 +53,3 @@ export type Scores = v.InferOutput<typeof ScoresSchema>;
 
 /** Answer to scores. */
 export const ReceivedSchema = v.strictObject({ received: v.literal(true) });
-export type Received = v.InferOutput<typeof ReceivedSchema>;

@@ -1,5 +1,6 @@
 /** An update: how a silo announces its trained weights, and what it is answered. Its bytes go in frames (frame.ts). */
 import * as v from "valibot";
+import { EncodingSchema } from "./encoding.ts";
 import { Digest, examples, integer, round, roundOrStart, RunId, SiloName, WIRE_VERSION } from "./fields.ts";
 
 const MOST_BYTES = 2 ** 36;
@@ -17,8 +18,7 @@ export const UpdateStartSchema = v.strictObject({
   examples,
   /** Of the update's f32 bytes. */
   sha256: Digest,
-  /** 1 = f32 Δ; 2 is kept for masked int64. */
-  encoding: v.literal(1),
+  encoding: EncodingSchema,
   wire: v.literal(WIRE_VERSION),
 });
 export type UpdateStart = v.InferOutput<typeof UpdateStartSchema>;

@@ -9,12 +9,13 @@ import { writeDurably } from "../../files/durable.ts";
 import { fingerprint } from "../../model/layout.ts";
 import { delta } from "../maths/exact_sum.ts";
 import type { Client } from "../wire/client.ts";
+import { encodedBytes, F32_DELTA } from "../protocol/encoding.ts";
 import type { OnEvent } from "../protocol/event.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
 import { freeVectors } from "../wire/garbage.ts";
 import type { Heartbeats } from "./heartbeat.ts";
 import { type Plan, type RoundSettings, type Scores, WIRE_VERSION } from "../protocol/messages.ts";
-import { valScores } from "../training/scores.ts";
+import { valScores } from "../training/score_split.ts";
 import { checkSteps, countSteps } from "../maths/skipped.ts";
 import type { SiloState, StoredUpdate } from "./state.ts";
 import { stepsOf } from "../maths/stretch.ts";
@@ -152,7 +153,7 @@ async function send(context: TurnContext, row: RoundSettings, update: StoredUpda
   const { steps } = turnOf(context, row);
   context.heartbeats.doing = { run, round, phase: "uploading", step: steps, steps };
   await client.scores(update.scores);
-  const size = trainer.layout.length * 4;
+  const size = encodedBytes(trainer.layout.length);
   using file = await Deno.open(state.updatePath);
   onEvent({ type: "upload_started", silo, round, bytes: size, offset: 0 });
   await client.upload(
@@ -164,7 +165,7 @@ async function send(context: TurnContext, row: RoundSettings, update: StoredUpda
       bytes: size,
       examples: trainer.shard.splits.train.images,
       sha256: update.sha256,
-      encoding: 1,
+      encoding: F32_DELTA,
       wire: WIRE_VERSION,
     },
     file,

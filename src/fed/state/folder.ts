@@ -2,7 +2,7 @@
  * A role's state folder: locked by one process, metadata in SQLite, tensors as files beside it.
  *
  * Why both: a commit of a few hundred bytes must survive any kill (WAL, synchronous = FULL), while a
- * 16 MB vector is cheaper and safer as a file that appears whole (`files.ts`). The lock is the kernel's
+ * 16 MB vector is cheaper and safer as a file that appears whole (files/durable.ts). The lock is the kernel's
  * advisory lock on a file: it dies with the process, so no stale lock is ever left behind.
  */
 import { DatabaseSync } from "node:sqlite";

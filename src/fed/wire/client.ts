@@ -8,6 +8,7 @@ import { clockAhead, clockWarning } from "./clock.ts";
 import type { Answer, Call } from "./connection.ts";
 import { ConnectionKeeper, type KeeperOptions } from "./connection_keeper.ts";
 import { Damage } from "./damage.ts";
+import { RANGE_LIMIT } from "./exchange.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { readAt } from "../../files/whole.ts";
 import { encodeFrames } from "../protocol/frame.ts";
@@ -28,8 +29,6 @@ import {
 } from "../protocol/messages.ts";
 import { Retry } from "./retry.ts";
 
-/** Bytes of a model asked for at once. */
-const RANGE = 8 << 20;
 /** Bytes of an update in one request: seven frames and their headers stay below 8 MiB. */
 const PART = 7 << 20;
 
@@ -95,7 +94,7 @@ export class Client implements Disposable {
     const digest = createHash("sha256");
     let named = options.sha256 ?? "";
     for (let first = 0; first < bytes.length;) {
-      const last = Math.min(first + RANGE, bytes.length) - 1;
+      const last = Math.min(first + RANGE_LIMIT, bytes.length) - 1;
       const call: Call = {
         method: "GET",
         path: `/v1/rounds/${round}/model`,

@@ -1,7 +1,7 @@
 /** How far two machines' clocks are apart: certificates are judged by each side's own. */
 
 /** Seconds of difference from which on it is told: certificates are backdated by an hour, so this is early. */
-export const TELL = 120;
+const TELL = 120;
 
 /**
  * Seconds by which the answering machine's clock is ahead of this one's, from an answer's `Date` header; null when it

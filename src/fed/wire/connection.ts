@@ -8,7 +8,7 @@
  */
 import * as http2 from "node:http2";
 import { connect, type TLSSocket } from "node:tls";
-import type { Identity } from "../pki/certificate.ts";
+import type { Identity } from "../pki/own_certificate.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { countSent } from "./garbage.ts";
 import { type Issuer, issuerOf } from "../pki/issuer.ts";

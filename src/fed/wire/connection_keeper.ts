@@ -2,7 +2,7 @@
  * Keeps one connection to the aggregator: opens it, opens another when it is lost, and tells a certificate that is
  * refused from a network that fails.
  */
-import type { Identity } from "../pki/certificate.ts";
+import type { Identity } from "../pki/own_certificate.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { OnEvent } from "../protocol/event.ts";
 import { Connection, ConnectionLost } from "./connection.ts";

@@ -6,11 +6,11 @@
  */
 import type { Http2SecureServer } from "node:http2";
 import type { TLSSocket } from "node:tls";
-import type { Identity } from "../pki/certificate.ts";
+import type { Identity } from "../pki/own_certificate.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { OnEvent } from "../protocol/event.ts";
 import { issuerOf } from "../pki/issuer.ts";
-import { refusal, type SiloPeer } from "../pki/peer.ts";
+import { refusedPeer, type SiloPeer } from "../pki/peer.ts";
 import { peerOf } from "./tls.ts";
 
 /** A connection whose peer was judged and is good. */
@@ -38,7 +38,7 @@ export function judgeFirst(
     try {
       const peer = peerOf(socket, { role: "silo", ca, now: now() });
       if (socket.alpnProtocol !== "h2") {
-        throw refusal("silo", { expected: "one that speaks HTTP/2", got: "one that does not" });
+        throw refusedPeer("silo", { expected: "one that speaks HTTP/2", got: "one that does not" });
       }
       entering = { socket, peer };
       takeOver.call(server, socket);

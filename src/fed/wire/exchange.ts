@@ -7,7 +7,7 @@
 import { ProtocolError } from "../protocol/errors.ts";
 
 /** Largest JSON body taken, bytes. */
-export const JSON_LIMIT = 64 << 10;
+const JSON_LIMIT = 64 << 10;
 /** Largest range of a model served at once, and largest body of frames, bytes. */
 export const RANGE_LIMIT = 8 << 20;
 

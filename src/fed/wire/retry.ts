@@ -1,7 +1,8 @@
 /**
  * Tries a request again until it is answered or `wait` is over.
  *
- * What is tried again comes from one table (`errors.ts`) and one rule: a connection that breaks may come back, a
+ * Why none of the packages that retry: they count attempts, and here many requests share one time without an answer.
+ * What is tried again comes from one table (protocol/failures.ts) and one rule: a connection that breaks may come back, a
  * refusal does not.
  */
 import { ProtocolError } from "../protocol/errors.ts";

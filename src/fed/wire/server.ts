@@ -8,7 +8,7 @@
 import * as http2 from "node:http2";
 import type { Socket } from "node:net";
 import type { Admission } from "../pki/admission.ts";
-import type { Identity } from "../pki/certificate.ts";
+import type { Identity } from "../pki/own_certificate.ts";
 import { addressOf, denialOf, judgeFirst, reasonOf, type Refused } from "./entrance.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { Handshakes } from "./handshakes.ts";

@@ -8,7 +8,7 @@
 /** Updates received at once. */
 export const SLOTS = 4;
 /** Seconds without a frame after which a slot is free again. */
-export const IDLE = 60;
+const IDLE = 60;
 /** Seconds after which a silo that got no slot asks again. */
 export const ASK_AGAIN = 1;
 

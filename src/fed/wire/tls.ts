@@ -6,7 +6,7 @@
 import type { TLSSocket } from "node:tls";
 import { PINNED_DENO } from "../../version.ts";
 import { ProtocolError } from "../protocol/errors.ts";
-import { judge, type Peer, refusal, type SiloPeer, type Wanted } from "../pki/peer.ts";
+import { judge, type Peer, refusedPeer, type SiloPeer, type Wanted } from "../pki/peer.ts";
 
 /** Bytes of one stream in flight before its reader must answer. */
 export const STREAM_WINDOW = 8 << 20;
@@ -49,11 +49,11 @@ export function peerOf(socket: TLSSocket, wanted: Wanted & { role: "silo" }): Si
 export function peerOf(socket: TLSSocket, wanted: Wanted): Peer;
 export function peerOf(socket: TLSSocket, wanted: Wanted): Peer {
   if (socket.isSessionReused()) {
-    throw refusal(wanted.role, { expected: "a handshake of its own", got: "a resumed session" });
+    throw refusedPeer(wanted.role, { expected: "a handshake of its own", got: "a resumed session" });
   }
   const raw: Uint8Array | undefined = socket.getPeerCertificate()?.raw;
   if (raw === undefined) {
-    throw refusal(wanted.role, { expected: "a certificate", got: "none that can be read" });
+    throw refusedPeer(wanted.role, { expected: "a certificate", got: "none that can be read" });
   }
   return judge(raw, wanted);
 }

@@ -7,7 +7,7 @@
 import { normalInterval } from "./bootstrap.ts";
 import type { Recipe } from "../recipe.ts";
 
-export { bootstrap, hanleyMcNeil, pairedDifference } from "./bootstrap.ts";
+export { bootstrap, pairedDifference } from "./bootstrap.ts";
 export { auroc, operatingPoint, rocCurve } from "./roc.ts";
 
 /** Fewest of each class with which a silo's figures count: patients where they are known, else films. */

@@ -69,7 +69,9 @@ export async function lastLibtorch(): Promise<Libtorch | null> {
 }
 
 /** The oldest and newest minor version of PyTorch 2 that the shim is written for. */
-const MINOR = { oldest: 11, newest: 13 };
+export const MINOR = { oldest: 11, newest: 13 } as const;
+/** Those versions in words. */
+export const VERSIONS = `PyTorch 2.${MINOR.oldest} to 2.${MINOR.newest}`;
 
 /** True for the versions that the shim builds against. */
 export function fits(version: string): boolean {
@@ -103,7 +105,7 @@ async function inspectNamed(dir: string, headers: boolean): Promise<Libtorch> {
     throw refuse("lib/libtorch_cpu.so in it", "none", "name the folder that holds lib/");
   }
   if (!fits(found.version)) {
-    throw refuse(`PyTorch 2.${MINOR.oldest} to 2.${MINOR.newest}`, found.version);
+    throw refuse(VERSIONS, found.version);
   }
   if (headers && !found.headers) throw refuse("include/torch/csrc/api in it", "none");
   return found;

@@ -5,7 +5,7 @@ import { nextRoster, openRound } from "../../../src/fed/aggregator/open_round.ts
 import { Run } from "../../../src/fed/aggregator/run.ts";
 import { standingOf } from "../../../src/fed/aggregator/standing.ts";
 import { TINY } from "../../testing/fake_trainer.ts";
-import { type Bench, frames, lose, update, withRound } from "../../testing/open_round.ts";
+import { count, lose, withRound } from "../../testing/open_round.ts";
 
 const beat = (run: Run, changes: Partial<Heartbeat> = {}): Heartbeat => ({
   run: run.id,
@@ -15,14 +15,6 @@ const beat = (run: Run, changes: Partial<Heartbeat> = {}): Heartbeat => ({
   steps: 3,
   ...changes,
 });
-
-async function count({ run, send }: Bench, silo: string): Promise<void> {
-  const { round } = run.state.current!.row;
-  const { start, bytes } = update(run, { round });
-  await send(silo, "POST", `/v1/rounds/${round}/update`, start);
-  const { status } = await send(silo, "PUT", `/v1/rounds/${round}/update?offset=0`, frames(bytes, 0));
-  assertEquals(status, 200);
-}
 
 Deno.test("Attendance: 60 s without a word are a loss, told once; a word brings the silo back", () =>
   withRound(({ run, clock, events }) => {

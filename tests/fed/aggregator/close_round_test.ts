@@ -3,16 +3,7 @@ import { closeRound, selectNow } from "../../../src/fed/aggregator/close_round.t
 import { openRound } from "../../../src/fed/aggregator/open_round.ts";
 import type { Run } from "../../../src/fed/aggregator/run.ts";
 import { startVector, TINY } from "../../testing/fake_trainer.ts";
-import { type Bench, frames, lose, update, withRound } from "../../testing/open_round.ts";
-
-/** Has the silo's update of the open round, all values `fill`, counted. */
-async function count({ run, send }: Bench, silo: string, fill: number): Promise<void> {
-  const { round } = run.state.current!.row;
-  const { start, bytes } = update(run, { round }, fill);
-  assertEquals((await send(silo, "POST", `/v1/rounds/${round}/update`, start)).status, 200);
-  const put = await send(silo, "PUT", `/v1/rounds/${round}/update?offset=0`, frames(bytes, 0));
-  assertEquals(put.json.receipt?.silo, silo);
-}
+import { type Bench, count, frames, lose, update, withRound } from "../../testing/open_round.ts";
 
 /** Takes a silo's scores of the open round, which are those of the model before it. */
 function scored(run: Run, silo: string, auroc: number): void {

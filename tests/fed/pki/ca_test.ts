@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { issuedBy } from "../../../src/fed/pki/authority.ts";
 import { checkName, initCa, issue } from "../../../src/fed/pki/ca.ts";
-import { checkCertificate } from "../../../src/fed/pki/certificate.ts";
+import { checkCertificate } from "../../../src/fed/pki/own_certificate.ts";
 import { issuerOf } from "../../../src/fed/pki/issuer.ts";
 import { makeRequest, signRequest } from "../../../src/fed/pki/certificate_request.ts";
 import { revoke } from "../../../src/fed/pki/revoke.ts";

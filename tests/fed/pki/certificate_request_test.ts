@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes 
 import type * as x509 from "@peculiar/x509";
 import { issuedBy } from "../../../src/fed/pki/authority.ts";
 import { initCa } from "../../../src/fed/pki/ca.ts";
-import { checkCertificate } from "../../../src/fed/pki/certificate.ts";
+import { checkCertificate } from "../../../src/fed/pki/own_certificate.ts";
 import { makeRequest, signRequest } from "../../../src/fed/pki/certificate_request.ts";
 import { alternativeNames, CURVE, EKU, library } from "../../../src/fed/pki/x509.ts";
 import { inFolder } from "../../testing/folder.ts";

@@ -9,7 +9,7 @@ import { freePort } from "../../testing/free_port.ts";
 import { proposalOf, withFederation } from "../../testing/fake_federation.ts";
 import { FakeTrainer, FULL, startVector, TINY } from "../../testing/fake_trainer.ts";
 
-/** Draws what local training draws: the streams of silo 0 (engine.md, “Randomness”). */
+/** Draws what local training draws: the streams of silo 0. */
 class SiloZero extends FakeTrainer {
   override configure(settings: TrainerSettings): Promise<void> {
     assertEquals(settings.silo, 1);

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Admission } from "../../../src/fed/pki/admission.ts";
 import { createSecureServer } from "node:http2";
-import { type Identity, readIdentity } from "../../../src/fed/pki/certificate.ts";
+import { type Identity, readIdentity } from "../../../src/fed/pki/own_certificate.ts";
 import { Client } from "../../../src/fed/wire/client.ts";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
 import { serve } from "../../../src/fed/wire/server.ts";

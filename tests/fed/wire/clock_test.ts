@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { createSecureServer } from "node:http2";
-import { readIdentity } from "../../../src/fed/pki/certificate.ts";
+import { readIdentity } from "../../../src/fed/pki/own_certificate.ts";
 import { Client } from "../../../src/fed/wire/client.ts";
 import { clockAhead, clockWarning } from "../../../src/fed/wire/clock.ts";
 import type { FedEvent } from "../../../src/fed/protocol/event.ts";

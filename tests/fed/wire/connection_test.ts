@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { createSecureServer } from "node:http2";
 import { Admission } from "../../../src/fed/pki/admission.ts";
-import { readIdentity } from "../../../src/fed/pki/certificate.ts";
+import { readIdentity } from "../../../src/fed/pki/own_certificate.ts";
 import { Connection, ConnectionLost } from "../../../src/fed/wire/connection.ts";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
 import { serve } from "../../../src/fed/wire/server.ts";
@@ -48,7 +48,7 @@ Deno.test("Connection.send waits for an answer as long as anything comes over th
     server.on("stream", (stream) => {
       stream.on("error", () => {});
       const pinging = setInterval(() => {
-        if (++pings <= 6) return stream.session!.ping(() => {});
+        if (++pings <= 12) return stream.session!.ping(() => {});
         clearInterval(pinging);
         stream.respond({ ":status": 200, "content-length": 0 });
         stream.end();
@@ -59,7 +59,7 @@ Deno.test("Connection.send waits for an answer as long as anything comes over th
     {
       const identity = await readIdentity(`${dir}/tls-a`);
       using connection = await Connection.open(new URL(`https://127.0.0.1:${port}`), identity);
-      const { status } = await connection.send({ method: "GET", path: "/", timeout: 0.4 });
+      const { status } = await connection.send({ method: "GET", path: "/", timeout: 1 });
       assertEquals([status, connection.open], [200, true]);
     }
     await new Promise((resolve) => server.close(resolve));

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { type Identity, readIdentity } from "../../../src/fed/pki/certificate.ts";
+import { type Identity, readIdentity } from "../../../src/fed/pki/own_certificate.ts";
 import { issue } from "../../../src/fed/pki/ca.ts";
 import { Client } from "../../../src/fed/wire/client.ts";
 import { Connection, ConnectionLost } from "../../../src/fed/wire/connection.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { createSecureServer } from "node:http2";
-import { readIdentity } from "../../../src/fed/pki/certificate.ts";
+import { readIdentity } from "../../../src/fed/pki/own_certificate.ts";
 import { initCa, issue } from "../../../src/fed/pki/ca.ts";
 import { Client } from "../../../src/fed/wire/client.ts";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";

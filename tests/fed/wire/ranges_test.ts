@@ -10,12 +10,16 @@ const MIB = 1 << 20;
 class FakeStream extends EventEmitter {
   destroyed = false;
   sent: number[] | null = null;
+  readonly #answered = Promise.withResolvers<void>();
+  /** Settles once it is answered. */
+  readonly answered = this.#answered.promise;
   constructor(readonly session: object) {
     super();
   }
   respond() {}
   end(bytes: Uint8Array) {
     this.sent = [...bytes];
+    this.#answered.resolve();
   }
   close() {
     this.destroyed = true;
@@ -23,6 +27,7 @@ class FakeStream extends EventEmitter {
   }
 }
 
+/** Time in which what must not happen would. */
 const settle = () => new Promise((resolve) => setTimeout(resolve, 20));
 
 Deno.test("rangeLimit: 8 MiB for up to four silos, never above 32 MiB together for up to 32, never below 1 MiB", () => {
@@ -48,10 +53,12 @@ Deno.test("sendRange: one range at a time per connection, others do not wait, a 
       send(three, 4, 2),
       send(other, 1, 3),
     ];
+    await Promise.all([one.answered, other.answered]);
     await settle();
     assertEquals([one, two, three, other].map(({ sent }) => sent), [[1, 2], null, null, [2, 3, 4]]);
     gone.close();
     one.close();
+    await two.answered;
     await settle();
     assertEquals([two.sent, three.sent], [[3, 4], null]);
     two.close();

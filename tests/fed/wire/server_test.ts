@@ -1,12 +1,13 @@
 import { connect as connectTls } from "node:tls";
 import { assert, assertEquals } from "@std/assert";
-import { readIdentity } from "../../../src/fed/pki/certificate.ts";
+import { readIdentity } from "../../../src/fed/pki/own_certificate.ts";
 import { Connection } from "../../../src/fed/wire/connection.ts";
 import type { FedEvent } from "../../../src/fed/protocol/event.ts";
 import { freeGarbage } from "../../../src/fed/wire/garbage.ts";
 import { serve, type ServeOptions } from "../../../src/fed/wire/server.ts";
 import { inFolder } from "../../testing/folder.ts";
 import { withFederation } from "../../testing/fake_federation.ts";
+import { FRAME, frameBytes, PREFACE } from "../../testing/http2_requests.ts";
 
 /** A server whose requests are admitted by `check`, and a silo's connection to it. */
 async function connected(
@@ -52,13 +53,13 @@ Deno.test("serve: a request whose connection closes while it is admitted reaches
 });
 
 Deno.test("serve: a handler whose request's body breaks knows that the silo is gone", async () => {
-  const broken = Promise.withResolvers<boolean>();
+  const begun = Promise.withResolvers<void>(), broken = Promise.withResolvers<boolean>();
   await connected({
     check: () => Promise.resolve(),
     onSession: () => {},
     async handler({ body, signal }) {
       try {
-        for await (const _ of body);
+        for await (const _ of body) begun.resolve();
       } catch {
         broken.resolve(signal.aborted);
       }
@@ -69,17 +70,12 @@ Deno.test("serve: a handler whose request's body breaks knows that the silo is g
     const part = new Uint8Array(4 << 20);
     const call = { method: "PUT", path: "/v1/x", body: Array(16).fill(part) } as const;
     const answer = connection.send({ ...call, body: [...call.body] }).catch((error) => error);
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    await begun.promise;
     connection[Symbol.dispose]();
     assert(await answer instanceof Error);
     assert(await broken.promise);
   });
 });
-
-/** An HTTP/2 frame: u24 length, u8 type, u8 flags, u32 stream, payload. */
-function frame(type: number, flags: number, stream: number, payload: number[] = []): Uint8Array {
-  return Uint8Array.of(0, 0, payload.length, type, flags, 0, 0, stream >> 8, stream & 255, ...payload);
-}
 
 /** A peer that asks so many times at once, grants all windows there are, and says and reads no more. */
 async function mutePeer(options: { dir: string; port: number; requests: number }): Promise<Deno.TlsConn> {
@@ -88,13 +84,18 @@ async function mutePeer(options: { dir: string; port: number; requests: number }
   const to = { hostname: "127.0.0.1", port, caCerts: [ca], cert, key, alpnProtocols: ["h2"] };
   const peer = await Deno.connectTls(to);
   const frames = [
-    new TextEncoder().encode("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
-    frame(4, 0, 0, [0, 4, 0x7f, 0xff, 0xff, 0xff]), // SETTINGS: a stream's window
-    frame(8, 0, 0, [0x7f, 0xff, 0, 0]), // WINDOW_UPDATE: the connection's
+    PREFACE,
+    frameBytes({
+      type: FRAME.settings,
+      flags: 0,
+      stream: 0,
+      payload: Uint8Array.of(0, 4, 0x7f, 0xff, 0xff, 0xff), // a stream's window
+    }),
+    frameBytes({ type: FRAME.window, flags: 0, stream: 0, payload: Uint8Array.of(0x7f, 0xff, 0, 0) }),
   ];
-  // HEADERS that end their stream: GET, https, path /, authority x.
-  const get = [0x82, 0x87, 0x84, 0x01, 1, 0x78];
-  for (let k = 0; k < options.requests; k++) frames.push(frame(1, 5, 2 * k + 1, get));
+  // Frames that end their stream: GET, https, path /, authority x.
+  const get = { type: FRAME.headers, flags: 5, payload: Uint8Array.of(0x82, 0x87, 0x84, 0x01, 1, 0x78) };
+  for (let k = 0; k < options.requests; k++) frames.push(frameBytes({ ...get, stream: 2 * k + 1 }));
   for (const bytes of frames) await peer.write(bytes);
   return peer;
 }
@@ -200,7 +201,7 @@ Deno.test("serve closes handshakes that do not end, and leaves a connection that
     await using server = await serve({
       ...{ host: "127.0.0.1", port: 0, identity: await readIdentity(`${dir}/tls-aggregator`) },
       admission: { check: () => Promise.resolve() },
-      handshakes: { longest: 0.3 },
+      handshakes: { longest: 1 },
       handler: () => Promise.resolve({ status: 200, json: {} }),
       onEvent: () => {},
       onSession: () => {},

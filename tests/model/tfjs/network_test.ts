@@ -1,4 +1,4 @@
-/** engine.md, Numbers (f): blocks against PyTorch's. The whole network: predictor_test.ts. */
+/** Blocks against PyTorch's. The whole network: predictor_test.ts. */
 import { fileURLToPath } from "node:url";
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { layoutOf } from "../../../src/model/layout.ts";

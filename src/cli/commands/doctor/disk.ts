@@ -70,12 +70,12 @@ async function nearest(path: string): Promise<string> {
       throw error;
     });
     if (found?.isDirectory) return dir;
-    if (found !== null) throw new Error(`Cannot use ${state(path)}: expected a folder, got a file at ${dir}`);
+    if (found !== null) {
+      throw new Error(`Cannot use the state folder ${path}: expected a folder, got a file at ${dir}`);
+    }
     if (dir === dirname(dir)) return dir;
   }
 }
-
-const state = (path: string) => `the state folder ${path}`;
 
 async function writeSynced(path: string): Promise<number> {
   const block = crypto.getRandomValues(new Uint8Array(65536));

@@ -1,6 +1,6 @@
 // Why: the same checks as the roles make before they connect, with their remedies.
 import { Admission } from "../../../fed/pki/admission.ts";
-import { checkCertificate, type Checked, readIdentity } from "../../../fed/pki/certificate.ts";
+import { checkCertificate, type Checked, readIdentity } from "../../../fed/pki/own_certificate.ts";
 import { clockWarning } from "../../../fed/wire/clock.ts";
 import type { CertificateRole } from "../../../fed/pki/x509.ts";
 import { bad, type Check, failed, good, open } from "./check.ts";

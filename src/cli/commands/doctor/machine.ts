@@ -62,13 +62,16 @@ export function checkMachine(facts: MachineFacts): Check[] {
 
 function system({ os, arch, kernel, glibc }: MachineFacts): Check {
   const detail = `${os} ${kernel}, ${arch}, C library ${glibc ?? "not found"}`;
+  const oldest = OLDEST_GLIBC.join(".");
   if (os !== "linux") return bad("system", detail, "use a 64-bit Linux machine");
-  if (glibc === null) return open("system", detail, "see that its glibc is 2.28 or newer: ldd --version");
+  if (glibc === null) {
+    return open("system", detail, `see that its glibc is ${oldest} or newer: ldd --version`);
+  }
   const [major, minor] = glibc.split(".").map(Number);
   const fits = major > OLDEST_GLIBC[0] || (major === OLDEST_GLIBC[0] && minor >= OLDEST_GLIBC[1]);
   return fits
     ? good("system", detail)
-    : bad("system", detail, `use a Linux with glibc ${OLDEST_GLIBC.join(".")} or newer; libtorch needs it`);
+    : bad("system", detail, `use a Linux with glibc ${oldest} or newer; libtorch needs it`);
 }
 
 function runtime({ deno, checkedTls }: MachineFacts): Check {

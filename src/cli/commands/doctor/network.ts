@@ -1,7 +1,7 @@
 // Why: “cannot reach the aggregator” has five causes and five remedies; each step is tried by itself.
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
-import type { Identity } from "../../../fed/pki/certificate.ts";
+import type { Identity } from "../../../fed/pki/own_certificate.ts";
 import { Client } from "../../../fed/wire/client.ts";
 import { ProtocolError } from "../../../fed/protocol/errors.ts";
 import type { RunView } from "../../../fed/protocol/messages.ts";

@@ -1,5 +1,6 @@
 // Why: whether a run fits its budget is a question of this machine and this line; both are measured, the rest is arithmetic.
 import type { Shard } from "../../../data/shard.ts";
+import { SCORING_SPEEDUP } from "../../../fed/maths/row_share.ts";
 import { type EngineSettings, EngineTrainer } from "../../../fed/training/engine_trainer.ts";
 import type { Proposal } from "../../../fed/protocol/messages.ts";
 import { preprocessingOf } from "../../../model/weights/model_file.ts";
@@ -7,9 +8,6 @@ import type { Libraries } from "../../../model/engine.ts";
 import { preset } from "../../../model/recipe.ts";
 import { formatDuration } from "../../options/duration.ts";
 import { bad, type Check, failed, good, open } from "./check.ts";
-
-/** Images scored in the time of one trained, on the careful side: 5 and more were measured. */
-const SCORING = 3;
 
 /** What an estimate rests on. */
 export interface RoundFacts {
@@ -31,7 +29,7 @@ export function estimateRound(facts: RoundFacts): { train: number; score: number
   const steps = Math.max(1, Math.floor(train * localEpochs / batch));
   return {
     train: steps / stepsPerSecond,
-    score: val / (stepsPerSecond * batch * SCORING),
+    score: val / (stepsPerSecond * batch * SCORING_SPEEDUP),
     transfer: bandwidth === null ? 0 : 2 * vector / bandwidth,
   };
 }

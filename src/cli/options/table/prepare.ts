@@ -1,3 +1,5 @@
+import { MAX_QUARANTINE } from "../../../data/quarantine.ts";
+import { DEFAULT_SALT } from "../../../data/split.ts";
 import type { Command } from "../option.ts";
 import { IMAGES } from "./files.ts";
 
@@ -24,10 +26,10 @@ export const prepare = {
       kind: "number",
       value: "F",
       help: "largest share of unusable rows",
-      default: 0.05,
+      default: MAX_QUARANTINE,
       range: [0, 1],
     },
-    salt: { kind: "text", value: "TEXT", help: "salt of the split by patient", default: "fedx-1" },
+    salt: { kind: "text", value: "TEXT", help: "salt of the split by patient", default: DEFAULT_SALT },
     force: { kind: "flag", help: "replace an existing shard" },
   },
   json: "`images`, `patients`, `positives`, `splits`, `quarantined` by reason, `quarantine` (file)",

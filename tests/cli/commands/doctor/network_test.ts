@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { reach, STEPS, type Steps } from "../../../../src/cli/commands/doctor/network.ts";
 import { initCa, issue } from "../../../../src/fed/pki/ca.ts";
-import { type Identity, readIdentity } from "../../../../src/fed/pki/certificate.ts";
+import { type Identity, readIdentity } from "../../../../src/fed/pki/own_certificate.ts";
 import { Client } from "../../../../src/fed/wire/client.ts";
 import { ConnectionLost } from "../../../../src/fed/wire/connection.ts";
 import { ProtocolError } from "../../../../src/fed/protocol/errors.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { testScores, valScores } from "../../../src/fed/training/scores.ts";
+import { testScores, valScores } from "../../../src/fed/training/score_split.ts";
 import { preset } from "../../../src/model/recipe.ts";
 
 function split(bad: number | null, n = 40) {
