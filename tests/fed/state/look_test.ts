@@ -26,6 +26,18 @@ Deno.test("lookInto reads a state that runs, and one at rest, and changes nothin
     assertEquals(filesIn(dir), resting);
   }));
 
+Deno.test("lookInto reads what a killed role had committed, and sees that no process has the state", () =>
+  inFolder(async (dir) => {
+    const [state, killed] = [`${dir}/state`, `${dir}/killed`];
+    using folder = await StateFolder.open(state, { role: "aggregator" });
+    folder.set("a", 1);
+    await Deno.mkdir(killed);
+    for (const { name, isFile } of Deno.readDirSync(state)) {
+      if (isFile) await Deno.copyFile(`${state}/${name}`, `${killed}/${name}`);
+    }
+    assertEquals(await lookInto(killed, ["a"]), { role: "aggregator", running: false, values: { a: 1 } });
+  }));
+
 Deno.test("StateFolder.open waits for whoever only looks, and does not take that for another process", () =>
   inFolder(async (dir) => {
     (await StateFolder.open(dir, { role: "silo b" }))[Symbol.dispose]();
