@@ -7,6 +7,7 @@
 import { scaleFor } from "../maths/exact_sum.ts";
 import type { StoredRow } from "./stored.ts";
 import { planRow } from "../maths/budget.ts";
+import { quorumNow } from "./quorum.ts";
 import { recordedRow, type Recording } from "./recording.ts";
 import type { Run } from "./run.ts";
 import { closingSeconds, recentTimings } from "./timing.ts";
@@ -36,13 +37,14 @@ function repeatedRow(run: Run, recording: Recording): StoredRow | null {
 }
 
 /**
- * Whom the next row is for: those who joined and are not lost; everybody who joined when those are no quorum, since
+ * Whom the next row is for: those who joined, are not lost and not left out by the operator; everybody of them who joined when those are no quorum, since
  * the row then has to wait for some of them.
  */
-export function nextRoster({ proposal: { silos, quorum }, state, attendance }: Run): string[] {
-  const joined = silos.filter((silo) => state.joined.has(silo));
+export function nextRoster(run: Run): string[] {
+  const { proposal: { silos }, state, attendance, away } = run;
+  const joined = silos.filter((silo) => state.joined.has(silo) && !away.isLeftOut(silo));
   const there = joined.filter((silo) => !attendance.isLost(silo));
-  return there.length >= quorum ? there : joined;
+  return there.length >= quorumNow(run) ? there : joined;
 }
 
 function nextRow(run: Run): StoredRow | null {

@@ -4,12 +4,15 @@
  * Why: with a budget the rows depend on how fast the silos were, so only their repetition, without a clock, shows that
  * a model is what its plan, data and builds make it.
  */
+import type { Without } from "./away.ts";
 import type { Plan, RoundSettings } from "../protocol/messages.ts";
 
 /** The closed rows of a run, oldest first, each with the silos whose updates counted. */
 export interface Recording {
   plan: Plan;
   rows: { row: RoundSettings; counted: string[] }[];
+  /** Whom the operator left out, and from which round on. */
+  without: Without;
 }
 
 /**

@@ -1,5 +1,6 @@
 /** How long rounds have taken, and what that means for the rounds and the closing phase to come. */
 import { abandonAt, closingTime, MEMORY, recentMedian, type RowTiming } from "../maths/row_share.ts";
+import type { RowCourse } from "../protocol/event.ts";
 import type { Run } from "./run.ts";
 
 /** The last few rounds, oldest first; the last one ends now unless a row has followed it. */
@@ -22,6 +23,19 @@ export function medianWall(run: Run): number | null {
   const { current, rows, totals } = run.state;
   const last = current === null ? rows.at(-1) : undefined;
   return totals.medianWall(last === undefined ? null : run.now() - last.opened);
+}
+
+/** How far the run has come in time when this row is open, as the event of it says. */
+export function courseOf(run: Run, { opened, now }: { opened: number; now: number }): RowCourse {
+  const { budget, recording, proposal, state: { rows } } = run;
+  const recent = rows.slice(-MEMORY - 1).map((row) => row.opened);
+  return {
+    rounds: recording?.rows.length ?? proposal.rounds,
+    budget,
+    usual: recentMedian(recent.slice(1).map((at, i) => at - recent[i])),
+    elapsed: now - rows[0].opened,
+    open: now - opened,
+  };
 }
 
 /** When an open row is abandoned so that the run ends within its budget, as the run counts time. */

@@ -25,6 +25,7 @@ import type { Trainer } from "../training/trainer.ts";
 import { Client } from "../wire/client.ts";
 import { requireCheckedTls, requirePinnedDeno } from "../wire/tls.ts";
 import { checkPlan, checkView } from "./agreement.ts";
+import { declining } from "./decline.ts";
 import { Heartbeats } from "./heartbeat.ts";
 import { checkLimits, checkPatients, type Limits } from "./limits.ts";
 import { refuseFailed, takePart } from "./rounds.ts";
@@ -81,14 +82,14 @@ export async function runSilo(options: SiloOptions): Promise<SiloResult> {
   const server = new URL(options.server);
   using client = new Client({ server, identity: () => credentials.refresh(), wait, onEvent, signal });
   const view = await client.view();
-  const proposal = checkProposal(view, state);
-  onEvent({ type: "proposal", proposal });
-  checkLimits(proposal, options.accept);
-  const number = proposal.silos.indexOf(silo) + 1;
-  using trainer = await options.trainer(proposal, { number });
-  checkRegistration(proposal, trainer.shard);
-  checkPatients(trainer.shard.splits.train, options.accept);
-  const speed = plausibleSpeed(await trainer.stepsPerSecond());
+  const willing = await declining(
+    client,
+    view.run,
+    { signal },
+    () => consider(view, state, { ...options, onEvent }),
+  );
+  const { proposal, number, speed } = willing;
+  using trainer = willing.trainer;
   const joined = await client.join(registrationOf(silo, trainer, speed));
   if (state.plan === null) {
     const { shard } = trainer.shard;
@@ -116,6 +117,39 @@ async function checkSameRun({ joined }: SiloState, options: Pick<SiloOptions, "s
   if (shard === undefined || found === null || shard === found) return;
   const [expected, got] = [shard, found].map((digest) => `the shard of digest ${digest.slice(0, 12)}`);
   throw new ProtocolError("finished_run", { expected, got });
+}
+
+/** What a silo joins with. */
+interface Willing {
+  proposal: Proposal;
+  /** Its number, from 1 in the proposal's order. */
+  number: number;
+  trainer: Trainer;
+  /** Steps a second. */
+  speed: number;
+}
+
+/**
+ * Looks at what is proposed, and whether this silo takes part in it.
+ *
+ * Why in this order: what the proposal alone decides tells nothing of the shard; too few patients are told before
+ * anything that is compared with a count, which an aggregator that changes its proposal could come close to.
+ */
+async function consider(view: RunView, state: SiloState, options: SiloOptions): Promise<Willing> {
+  const { silo, accept, onEvent } = options;
+  const proposal = checkProposal(view, state);
+  onEvent?.({ type: "proposal", proposal });
+  checkLimits(proposal, accept);
+  const number = proposal.silos.indexOf(silo) + 1;
+  const trainer = await options.trainer(proposal, { number });
+  try {
+    checkPatients(trainer.shard.splits.train, accept);
+    checkRegistration(proposal, trainer.shard);
+    return { proposal, number, trainer, speed: plausibleSpeed(await trainer.stepsPerSecond()) };
+  } catch (error) {
+    trainer[Symbol.dispose]();
+    throw error;
+  }
 }
 
 /** The proposal: the one that this silo joined the run with, else the one that is shown. */

@@ -14,7 +14,7 @@ import { makePrivateFolder } from "./private_folder.ts";
 import { PRIVATE_DIR, PRIVATE_FILE } from "../../files/private.ts";
 
 /** Version of the folder's content; every other one is refused. */
-const VERSION = 2;
+const VERSION = 3;
 /** A model as `saveModel` writes it, under its temporary name. */
 export const UNFINISHED_MODEL = /^(model|last|init)\.safetensors\.[\da-f-]+\.tmp$/;
 

@@ -48,6 +48,8 @@ Deno.test("nobody sees a registration or a plan that is not on disk", () =>
     const bench = await openBench(state, dir);
     const { run } = bench;
     assertUnseen(bench, { join: () => run.join(registration("a")) });
+    assertUnseen(bench, { decline: () => run.decline("a", "too_few_images") });
+    assertEquals(run.away.declined, {});
     for (const silo of run.proposal.silos) run.join(registration(silo));
     const plan = planOf(run.proposal, state.joined.values());
     assertUnseen(bench, { freeze: () => run.freeze(plan), forget: () => run.forget("a") });

@@ -14,6 +14,6 @@ export const status = {
   },
   options: {},
   json:
-    "`role`, `state` running|finished|ended, `phase`, `round`, `rounds`, `seconds_left`, `finished`, `heard`, `last`, " +
+    "`role`, `state` running|finished|ended, `phase`, `round`, `rounds`, `seconds_left`, `waiting`, `finished`, `heard`, `last`, " +
     "`silos` [`name`, `joined`, `at`, `text`]",
 } as const satisfies Command;

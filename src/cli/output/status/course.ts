@@ -12,27 +12,26 @@ export class Way {
   /** The open round, or the last one; 0 before the first. */
   round = 0;
   proposal: Proposal | null = null;
-  #done = 0;
+  /** As it was when the round opened, seconds since 1970. */
+  #course: Course | null = null;
+  #opened = 0;
+  /** A silo's alone: what its turns took, and when the first began. */
   readonly #durations: number[] = [];
   #began = 0;
-  #opened = 0;
 
   /** Takes note of an event. */
   take(event: LoggedEvent): void {
+    const at = secondsOf(event.time);
     switch (event.type) {
       case "proposal":
         this.proposal = event.proposal;
         if (this.phase === "starting") this.phase = "joining";
         break;
       case "row":
-        this.#open(event.row.round, secondsOf(event));
+        this.#open(event.row.round, { ...event.course, done: event.row.round - 1 }, at);
         break;
       case "pulled": // a silo's turn begins with it; the aggregator says so of each silo
-        if (event.silo === undefined) this.#turn(event.round + 1, secondsOf(event));
-        break;
-      case "committed":
-        this.#done = event.round;
-        this.#durations.push(event.seconds);
+        if (event.silo === undefined) this.#turn(event.round + 1, at);
         break;
       case "closing":
       case "tested":
@@ -43,39 +42,33 @@ export class Way {
     }
   }
 
-  /** As `secondsLeft` wants it. @param now seconds since 1970 */
-  courseAt(now: number): Course {
-    const { rounds = null, budget = null } = this.proposal ?? {};
-    const open = this.phase === "round" && this.round > this.#done;
-    return {
-      rounds,
-      budget,
-      done: this.#done,
-      usual: usualSeconds(this.#durations),
-      elapsed: this.#began === 0 ? 0 : now - this.#began,
-      open: open ? now - this.#opened : 0,
-    };
+  /** Null before the first round. @param now seconds since 1970 */
+  courseAt(now: number): Course | null {
+    if (this.#course === null) return null;
+    const passed = now - this.#opened;
+    const { elapsed, open, ...course } = this.#course;
+    return { ...course, elapsed: elapsed + passed, open: open + passed };
   }
 
-  #open(round: number, at: number): void {
-    if (this.#began === 0) this.#began = at;
+  #open(round: number, course: Course, at: number): void {
     this.phase = "round";
     this.round = round;
+    this.#course = course;
     this.#opened = at;
   }
 
-  /** A silo hears of no commit: a round is done for it when the next one begins. */
+  /** A silo hears of no commit: a round is done for it when its next turn begins. */
   #turn(round: number, at: number): void {
     if (round <= this.round) return;
-    if (this.round > 0) {
-      this.#durations.push(at - this.#opened);
-      this.#done = round - 1;
-    }
-    this.#open(round, at);
+    if (this.#course === null) this.#began = at;
+    else this.#durations.push(at - this.#opened);
+    const { rounds = null, budget = null } = this.proposal ?? {};
+    const usual = usualSeconds(this.#durations);
+    this.#open(round, { rounds, budget, done: round - 1, usual, elapsed: at - this.#began, open: 0 }, at);
   }
 }
 
-/** When an event was logged, seconds since 1970. */
-export function secondsOf({ time }: LoggedEvent): number {
+/** An ISO date-time in seconds since 1970. */
+export function secondsOf(time: string): number {
   return Date.parse(time) / 1000;
 }

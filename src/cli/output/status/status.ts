@@ -2,6 +2,7 @@
 import type { LoggedEvent } from "../event_log.ts";
 import { secondsLeft } from "../remaining.ts";
 import { type Phase, secondsOf, Way } from "./course.ts";
+import { WhoIsThere } from "../who_is_there.ts";
 import { wordsOf } from "./words.ts";
 
 /** The last that was heard, and when: an ISO date-time. */
@@ -31,6 +32,8 @@ export interface Status {
   rounds: number | null;
   /** Null where nothing tells yet, and where nothing goes on. */
   seconds_left: number | null;
+  /** Whom an aggregator waits for before the first round, and how long, in words; null at any other time. */
+  waiting: string | null;
   /** When the run finished; null before, and in a state of an older fedx. */
   finished: string | null;
   /** When the log was written to last, an ISO date-time; null for an empty one. */
@@ -54,11 +57,12 @@ export function statusOf(
   { role, running, result }: Seen,
   now: number,
 ): Status {
-  const way = new Way();
+  const way = new Way(), there = new WhoIsThere();
   const heard = new Map<string, Words>(), joined = new Set<string>();
   let last: Words | null = null;
   for (const event of events) {
     way.take(event);
+    there.take(event, secondsOf(event.time));
     if (event.type === "joined") joined.add(event.silo);
     const words = wordsOf(event);
     if (words === null) continue;
@@ -66,15 +70,17 @@ export function statusOf(
     if (words.silo === undefined || role !== "aggregator") last = said;
     else heard.set(words.silo, said);
   }
-  const course = way.courseAt(now);
   const silos = role === "aggregator" ? way.proposal?.silos ?? [] : [];
+  const state = result !== null ? "finished" : running ? "running" : "ended";
+  const course = state === "running" ? way.courseAt(now) : null;
   return {
     role,
-    state: result !== null ? "finished" : running ? "running" : "ended",
+    state,
     phase: result !== null ? "finished" : way.phase,
     round: way.round,
-    rounds: course.rounds,
-    seconds_left: result === null && running && way.round > 0 ? secondsLeft(course) : null,
+    rounds: way.proposal?.rounds ?? null,
+    seconds_left: course && secondsLeft(course),
+    waiting: state === "running" && way.phase === "joining" ? there.line(now) : null,
     finished: result?.finished ?? null,
     heard: events.at(-1)?.time ?? null,
     last,
@@ -84,5 +90,5 @@ export function statusOf(
 
 /** Seconds from an ISO date-time to `now`, 0 at least: clocks are set. */
 export function ago(at: string, now: number): number {
-  return Math.max(0, now - secondsOf({ time: at } as LoggedEvent));
+  return Math.max(0, now - secondsOf(at));
 }

@@ -43,16 +43,10 @@ function headline(status: Status, since: (at: string) => string): string {
 }
 
 /** Where the run is: who is waited for, or the round and the time left. */
-function where({ phase, round, rounds, seconds_left: left, silos }: Status): string {
+function where({ phase, round, rounds, seconds_left: left, waiting }: Status): string {
   if (phase === "starting") return "starting";
-  if (phase === "joining") return silos.length === 0 ? "waiting for the first round" : joining(silos);
+  if (phase === "joining") return waiting ?? "before the first round";
   if (phase !== "round") return "closing";
   const of = rounds === null ? "" : ` of ${rounds}`;
   return `round ${round}${of}${left === null ? "" : `, about ${roughly(left)} left`}`;
-}
-
-function joining(silos: readonly Hospital[]): string {
-  const missing = silos.filter(({ joined }) => !joined).map(({ name }) => name);
-  const waiting = missing.length === 0 ? "" : `, waiting for ${missing.join(", ")}`;
-  return `${silos.length - missing.length} of ${silos.length} joined${waiting}`;
 }

@@ -10,6 +10,8 @@ export function wordsOf(event: FedEvent): { silo?: string; text: string } | null
         silo: event.silo,
         text: event.phase === "training" ? `training ${event.step}/${event.steps}` : event.phase,
       };
+    case "row": // without the time that was left then
+      return { text: `round ${event.row.round} opened for ${event.row.roster.join(", ")}` };
     case "step":
       return { text: `round ${event.round}: step ${event.k} of ${event.K}` };
     case "uploaded":
