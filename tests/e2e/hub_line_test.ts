@@ -29,11 +29,11 @@ Deno.test("aggregate on a terminal says who is missing, why and how long it wait
       await decline(dir, port, "b");
       await hub.when(/^b declined: its films were prepared in another size$/);
       await decline(dir, port, "c");
-      await hub.when(/^warning: too few can join as things stand: not b, c, and the run/);
+      await hub.when(/^warning: too few can join as things stand: the run needs all 3, and b/);
       await hub.type("\x03");
       const { lines, raw } = await hub.finished;
       const text = lines.join(" ").replaceAll(/ +/g, " ");
-      assertMatch(text, /the run needs all of 3\. It waits for them to correct .* start it again with --new/);
+      assertMatch(text, /and b, c stay away\. It waits for them to correct .* start it again with --new/);
       assert(lines.every((line) => line.length <= columns), lines.join("\n"));
       // The line that was drawn again in place has left nothing behind.
       assertEquals(lines.filter((line) => line.includes("of 3 joined")), []);
@@ -54,7 +54,7 @@ Deno.test("aggregate whose lines go to a file says it once and at changes, and d
     await waitForEvent(events, { type: "waiting", signal });
     for (let k = 0; k < 2; k++) await decline(dir, port, "b");
     await waitForEvent(events, { type: "session", signal, where: ({ open }) => !open });
-    await new Promise((resolve) => setTimeout(resolve, 2500));
+    await new Promise((resolve) => setTimeout(resolve, 1500));
     hub.child.kill("SIGTERM");
     const { stderr } = await hub.finished;
     const said = stderr.split("\n").map((line) => line.replace(/^\d{4}-\S+Z /, ""))
@@ -62,7 +62,7 @@ Deno.test("aggregate whose lines go to a file says it once and at changes, and d
     assertEquals(said.slice(0, 3), [
       "0 of 3 joined, waiting for a, b, c; 60 min left",
       "b declined: its films were prepared in another size",
-      "warning: too few can join as things stand: not b, and the run needs all of 3. It waits for them to correct " +
+      "warning: too few can join as things stand: the run needs all 3, and b stays away. It waits for them to correct " +
       "what is named and to start `fedx train` again; for other settings stop this (Ctrl-C) and start it again with --new",
     ]);
     assertMatch(

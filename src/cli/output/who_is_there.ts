@@ -171,12 +171,13 @@ export class WhoIsThere {
   get trouble(): string | null {
     const away = this.#silos.filter((silo) => !this.#joined.has(silo) && this.#reasons.has(silo));
     if (this.#phase !== "joining" || this.#silos.length - away.length >= this.#quorum) return null;
-    const all = this.#quorum === this.#silos.length;
-    return `too few can join as things stand: not ${listed(away)}, and the run needs ` +
+    const all = this.#silos.length;
+    const needed = this.#quorum === all ? `all ${all}` : `${this.#quorum} of ${all}`;
+    return `too few can join as things stand: the run needs ${needed}, and ${listed(away)} ` +
       `${
-        all ? "all" : this.#quorum
-      } of ${this.#silos.length}. It waits for them to correct what is named and to ` +
-      "start `fedx train` again; for other settings stop this (Ctrl-C) and start it again with --new";
+        away.length === 1 ? "stays" : "stay"
+      } away. It waits for them to correct what is named and to start ` +
+      "`fedx train` again; for other settings stop this (Ctrl-C) and start it again with --new";
   }
 }
 

@@ -5,13 +5,11 @@
  */
 import type { DeclineCode } from "../protocol/decline.ts";
 import { ProtocolError } from "../protocol/errors.ts";
+import type { Without } from "./recording.ts";
 import type { AggregatorState, Committed } from "./state.ts";
 
 /** Fewest silos that the operator can go on with: one alone trains no shared model. */
 const FEWEST = 2;
-
-/** By silo the first round that goes without it, as the operator said. */
-export type Without = Readonly<Record<string, number>>;
 
 /** The silos that stay away from one run. */
 export class Away {

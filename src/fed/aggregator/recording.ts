@@ -4,8 +4,10 @@
  * Why: with a budget the rows depend on how fast the silos were, so only their repetition, without a clock, shows that
  * a model is what its plan, data and builds make it.
  */
-import type { Without } from "./away.ts";
 import type { Plan, RoundSettings } from "../protocol/messages.ts";
+
+/** By silo the first round that goes without it, as the operator said. */
+export type Without = Readonly<Record<string, number>>;
 
 /** The closed rows of a run, oldest first, each with the silos whose updates counted. */
 export interface Recording {

@@ -230,11 +230,13 @@ export class Run {
     this.#tell({ type: "selected", ...selected, auroc, reason });
   }
 
-  /** Ends the run well. */
-  finish(result: AggregatorResult): void {
-    this.state.folder.set("result", result);
+  /** Ends the run well; the result says when. */
+  finish(result: AggregatorResult): AggregatorResult {
+    const finished = { ...result, finished: new Date(this.#clock.moment().wall * 1000).toISOString() };
+    this.state.folder.set("result", finished);
     this.#phase = "finished";
     this.notify();
+    return finished;
   }
 
   /** Ends this process's part; what is committed stays, so that a restart goes on. @param told what silos are told */
@@ -264,11 +266,6 @@ export class Run {
   /** Seconds by the run's own clock, which never jumps. */
   now(): number {
     return this.#clock.now();
-  }
-
-  /** What this machine's clock says now, an ISO date-time. */
-  date(): string {
-    return new Date(this.#clock.moment().wall * 1000).toISOString();
   }
 
   /** Stores the time every few seconds, so that a restart goes on from there: to be called more often than that. */

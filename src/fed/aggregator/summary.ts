@@ -38,7 +38,6 @@ export function resultOf(
     last_sha256: models.get(rounds)!,
     init: run.proposal.init,
     run: run.id,
-    finished: run.date(),
     history: historyOf(run),
   };
 }

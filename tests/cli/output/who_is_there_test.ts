@@ -75,7 +75,7 @@ Deno.test("where too few can join as things stand, it is said once with what to 
   assertEquals(lines.length, 1);
   assertStringIncludes(
     lines[0],
-    "warning: too few can join as things stand: not b, c, and the run needs 2 of 3. It waits for",
+    "warning: too few can join as things stand: the run needs 2 of 3, and b, c stay away. It waits for",
   );
   assertStringIncludes(lines[0], "start `fedx train` again");
   assertStringIncludes(lines[0], "--new");
