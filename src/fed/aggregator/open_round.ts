@@ -10,7 +10,7 @@ import { planRow } from "../maths/budget.ts";
 import { quorumNow } from "./quorum.ts";
 import { recordedRow, type Recording } from "./recording.ts";
 import type { Run } from "./run.ts";
-import { closingSeconds, recentTimings } from "./timing.ts";
+import { closingSeconds, courseOf, recentTimings } from "./timing.ts";
 
 /**
  * Opens the next round, or again the one that a killed process left open, and returns its row; null when the run has to
@@ -19,7 +19,7 @@ import { closingSeconds, recentTimings } from "./timing.ts";
 export function openRound(run: Run): StoredRow | null {
   const { recording, state } = run;
   const stored = state.current ?? (recording === null ? nextRow(run) : repeatedRow(run, recording));
-  if (stored !== null) run.open(stored);
+  if (stored !== null) run.open(stored, courseOf(run, stored));
   return stored;
 }
 

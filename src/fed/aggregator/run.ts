@@ -13,11 +13,10 @@ import { Attendance } from "./attendance.ts";
 import { Changes, type WaitOptions } from "./changes.ts";
 import { Away } from "./away.ts";
 import type { DeclineCode } from "../protocol/decline.ts";
-import type { FedEvent, OnEvent } from "../protocol/event.ts";
+import type { FedEvent, OnEvent, RowCourse } from "../protocol/event.ts";
 import type { Recording } from "./recording.ts";
 import type { RunOptions } from "./run_options.ts";
 import type { StoredRow } from "./stored.ts";
-import { courseOf } from "./timing.ts";
 import type { Selection } from "../maths/selection.ts";
 import { Served } from "./served.ts";
 import { RunClock } from "../state/run_clock.ts";
@@ -173,12 +172,11 @@ export class Run {
     this.onEvent({ type: "plan", planId: this.#planId, plan });
   }
 
-  /** Opens the next round, or again the one that was open when a process ended. */
-  open(stored: StoredRow): void {
+  /** Opens the next round, or again the one that was open when a process ended. @param course what the event of it says */
+  open(stored: StoredRow, course: RowCourse): void {
     if (stored !== this.state.current) this.#state.open(stored);
     this.#phase = "round";
-    const { row, opened } = stored;
-    this.#tell({ type: "row", row, course: courseOf(this, { opened, now: this.now() }) });
+    this.#tell({ type: "row", row: stored.row, course });
   }
 
   /** Counts an update of the open round, which has arrived whole. */

@@ -2,6 +2,7 @@
 import { abandonAt, closingTime, MEMORY, recentMedian, type RowTiming } from "../maths/row_share.ts";
 import type { RowCourse } from "../protocol/event.ts";
 import type { Run } from "./run.ts";
+import type { StoredRow } from "./stored.ts";
 
 /** The last few rounds, oldest first; the last one ends now unless a row has followed it. */
 export function recentTimings({ state, proposal }: Run, now: number): RowTiming[] {
@@ -25,16 +26,18 @@ export function medianWall(run: Run): number | null {
   return totals.medianWall(last === undefined ? null : run.now() - last.opened);
 }
 
-/** How far the run has come in time when this row is open, as the event of it says. */
-export function courseOf(run: Run, { opened, now }: { opened: number; now: number }): RowCourse {
-  const { budget, recording, proposal, state: { rows } } = run;
+/** How far the run has come in time when this row opens, or opens again. */
+export function courseOf(run: Run, stored: StoredRow): RowCourse {
+  const { budget, recording, proposal, state } = run;
+  const rows = stored === state.current ? state.rows : [...state.rows, stored];
   const recent = rows.slice(-MEMORY - 1).map((row) => row.opened);
+  const now = run.now();
   return {
     rounds: recording?.rows.length ?? proposal.rounds,
     budget,
     usual: recentMedian(recent.slice(1).map((at, i) => at - recent[i])),
     elapsed: now - rows[0].opened,
-    open: now - opened,
+    open: now - stored.opened,
   };
 }
 

@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { planOf } from "../../../src/fed/aggregator/join.ts";
 import { AggregatorState } from "../../../src/fed/aggregator/state.ts";
+import { courseOf } from "../../../src/fed/aggregator/timing.ts";
 import { resultOf } from "../../../src/fed/aggregator/summary.ts";
 import type { Scores } from "../../../src/fed/protocol/messages.ts";
 import { inFolder } from "../../testing/folder.ts";
@@ -73,8 +74,8 @@ Deno.test("nobody sees an update, a score, a closed round or an end of a run tha
     });
     run.close(stored, { sha256, held: [0, 1] });
     const next = { row: { ...stored.row, round: 2 }, opened: 2 };
-    assertUnseen(bench, { open: () => run.open(next) });
-    run.open(next);
+    assertUnseen(bench, { open: () => run.open(next, courseOf(run, next)) });
+    run.open(next, courseOf(run, next));
     assertEquals(run.view().row, next.row);
     return Promise.resolve();
   }));
