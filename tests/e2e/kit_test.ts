@@ -93,12 +93,12 @@ Deno.test("a hospital's archive: unpacked, the lines of its README lead to a fin
     let over = false;
     try {
       await waitForEvent(`${dir}/hub/events.jsonl`, {
-        type: "proposal",
+        type: "waiting",
         signal: AbortSignal.timeout(60_000),
       });
       const [code, text] = await status(`${dir}/hub`);
       assertEquals(code, 0);
-      assertMatch(text, /^aggregator: 0 of 1 joined, waiting for b\n/);
+      assertMatch(text, /^aggregator: 0 of 1 joined, waiting for b; \d+ min left\n/);
       assert(lines.some((one) => one.startsWith("./fedx doctor  # "))); // doctor_test.ts runs it, on such a file
       assertStringIncludes(await line("./fedx train"), "model: fedx-state/b/model.safetensors");
       assertEquals((await hub.finished).code, 0);
