@@ -10,7 +10,7 @@ const MOST = 8;
 /** Batches a side at least, so that no side is idle for long at the end. */
 const BATCHES = 4;
 /** Files that take long get a process of their own, and go first: those that take longest, then the others like them. */
-const LONGEST = ["native", "e2e/egress", "e2e/restart", "e2e/quorum", "e2e/onefile", "e2e/walkthrough"];
+const LONGEST = ["native", "e2e/egress", "e2e/restart", "e2e/quorum", "e2e/onefile", "e2e/first_hour"];
 const LONG = /^tests\/(native_test\.ts|mod_test\.ts|e2e\/|long\/)/;
 /** Folders whose tests are quick go last: where little is left, neither side waits long for the other. */
 const QUICK = /^tests\/(architecture|bench|cli|docs|files|shim|tools)\//;

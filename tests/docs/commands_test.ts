@@ -45,7 +45,7 @@ const TESTED: Record<string, string> = {
   [`${TASK}compile`]: "tests/e2e/onefile_test.ts › one file: a run from films to scores",
   [`${TASK}bundle`]: "tests/long/bundle_test.ts › bundle: at most 60 MB",
   [`${TASK}build`]: "tests/e2e/onefile_test.ts › one file: a run from films to scores",
-  [`${TASK}fedx`]: "tests/e2e/walkthrough_test.ts › the walk-through of docs/getting-started.md runs",
+  [`${TASK}fedx`]: "tests/e2e/first_hour_test.ts › the first hour of docs/getting-started.md runs",
   [`${TASK}fedx --help`]: "tests/cli/options/help_test.ts › help shows every option",
   "npx -y deno@2.9.3 run -A bench/start.ts":
     "tests/bench/start_test.ts › bench/start.ts refuses what is not the one file",

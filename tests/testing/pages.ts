@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** The page whose named blocks are one whole run; tests/e2e/walkthrough_test.ts executes them. */
+/** The page whose named blocks are one whole run; tests/e2e/first_hour_test.ts executes them. */
 export const WALKTHROUGH = "docs/getting-started.md";
 
 export interface Page {
