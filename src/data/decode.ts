@@ -9,7 +9,7 @@
 
 import type { Sharp as Image } from "sharp";
 import { FILM_SIZE, isFilmSize } from "./manifest.ts";
-import { DataError } from "./quarantine.ts";
+import { DataError, unreadFilm } from "./quarantine.ts";
 import { loadSharp } from "./sharp.ts";
 
 export { DataError, type QuarantineReason } from "./quarantine.ts";
@@ -50,8 +50,7 @@ async function readFile(path: string): Promise<Uint8Array> {
     }
     return await Deno.readFile(path);
   } catch (cause) {
-    if (cause instanceof DataError) throw cause;
-    throw new DataError("missing_file", "Cannot read the image file: it is missing or unreadable", { cause });
+    throw unreadFilm(cause);
   }
 }
 

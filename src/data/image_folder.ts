@@ -1,7 +1,9 @@
 /** The folder that the images of a labels file lie in, and nowhere else. */
 
+import { obstacleTo } from "../files/obstacle.ts";
+import { refusal } from "../refusal.ts";
 import { type NihDownload, nihFilms } from "./nih.ts";
-import { DataError } from "./quarantine.ts";
+import { DataError, unreadFilm } from "./quarantine.ts";
 
 /** An image file as it was found: what must be the same for its pixels to be the same. */
 export interface ImageSource {
@@ -38,10 +40,7 @@ export class ImageFolder {
       const { size, mtime } = await Deno.stat(path);
       return { path, bytes: size, modified: mtime?.getTime() ?? 0 };
     } catch (cause) {
-      if (cause instanceof DataError) throw cause;
-      throw new DataError("missing_file", "Cannot read the image file: it is missing or unreadable", {
-        cause,
-      });
+      throw unreadFilm(cause);
     }
   }
 }
@@ -49,10 +48,8 @@ export class ImageFolder {
 /** @throws {Error} unless `path` is a folder */
 export async function checkFolder(path: string): Promise<void> {
   const found = await Deno.stat(path).catch((cause) => {
-    const got = cause instanceof Deno.errors.NotFound ? "nothing" : cause.message;
-    throw new Error(`Cannot read images ${path}: expected a folder, got ${got}; name one with --images`, {
-      cause,
-    });
+    const found = obstacleTo(path, cause) ?? { got: "nothing", remedy: "name one with --images" };
+    throw refusal(Error, { what: `Cannot read images ${path}`, expected: "a folder", ...found }, { cause });
   });
   if (found.isDirectory) return;
   throw new Error(`Cannot read images ${path}: expected a folder, got a file; name one with --images`);

@@ -6,6 +6,9 @@
  */
 
 import { digest } from "../files/digest.ts";
+import { named } from "../files/durable.ts";
+import { obstacleTo } from "../files/obstacle.ts";
+import { refusal } from "../refusal.ts";
 import { type BuildEvent, type BuildOptions, buildShard } from "./build.ts";
 import { checkFolder, ImageFolder } from "./image_folder.ts";
 import {
@@ -88,7 +91,7 @@ export async function prepareShard(options: PrepareOptions): Promise<PrepareResu
   } catch (error) {
     // The list of a shard that stays gives way only to the one that the error names.
     if (quarantine.exceeded || !await target.replaces()) await list();
-    throw error;
+    throw named(error, target.folder);
   }
 }
 
@@ -108,12 +111,9 @@ async function readTable(path: string): Promise<Uint8Array> {
   try {
     return await Deno.readFile(path);
   } catch (cause) {
-    throw new Error(
-      `Cannot read labels ${path}: it is missing or unreadable; name a CSV file with --labels`,
-      {
-        cause,
-      },
-    );
+    const none = { got: "nothing", remedy: "name a CSV file with --labels" };
+    const found = obstacleTo(path, cause) ?? none;
+    throw refusal(Error, { what: `Cannot read labels ${path}`, expected: "a CSV file", ...found }, { cause });
   }
 }
 

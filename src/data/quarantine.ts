@@ -12,6 +12,7 @@ const REASONS = [
   "duplicate_row",
   "patient_in_two_splits",
   "missing_file",
+  "no_permission",
   "not_an_image",
   "too_large",
   "too_small",
@@ -30,6 +31,14 @@ export class DataError extends Error {
     super(message, options);
     this.reason = reason;
   }
+}
+
+/** Why a film's file could not be read. */
+export function unreadFilm(cause: unknown): DataError {
+  if (cause instanceof DataError) return cause;
+  return cause instanceof Deno.errors.PermissionDenied
+    ? new DataError("no_permission", "Cannot read the image file: this user may not; see ls -l", { cause })
+    : new DataError("missing_file", "Cannot read the image file: it is missing or unreadable", { cause });
 }
 
 /** Where a row stands: its line in the labels file and its Image Index. */

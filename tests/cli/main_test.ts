@@ -11,14 +11,17 @@ Deno.test("explain: bare errors of the file system become one sentence with path
   const cases: [() => unknown, RegExp][] = [
     [() => Deno.readTextFile("/no/x"), /^Cannot use \/no\/x: there is no such .*; check the path/],
     [() => open("/no/x", "r"), /^Cannot use \/no\/x: there is no such/],
-    [() => Deno.mkdir("/etc/passwd/x"), /^Cannot use \/etc\/passwd\/x: expected a folder, got a file/],
-    [() => Deno.readFile("/tmp"), /^Cannot use \/tmp: expected a file, got a folder/],
-    [() => Deno.mkdir("/tmp"), /^Cannot use \/tmp: there is one already/],
+    [
+      () => Deno.mkdir("/etc/passwd/x"),
+      /^Cannot use \/etc\/passwd\/x: a file where a folder should be; move/,
+    ],
+    [() => Deno.readFile("/tmp"), /^Cannot use \/tmp: a folder where a file should be; name a file/],
+    [() => Deno.mkdir("/tmp"), /^Cannot use \/tmp: something there already; remove it/],
     [() => Deno.rename("/no/x", "/no/y"), /^Cannot use \/no\/x: there is no such/],
-    [() => Deno.writeTextFile("/dev/full", "x"), /^Cannot use \/dev\/full: the disk is full; free some/],
+    [() => Deno.writeTextFile("/dev/full", "x"), /^Cannot use \/dev\/full: a full disk; free some/],
     [
       () => Promise.reject(new Error("File too large (os error 27)")),
-      /^Cannot use a file: a file may be no larger/,
+      /^Cannot use a file: a limit on the size of one file \(ulimit -f/,
     ],
   ];
   for (const [act, text] of cases) assertMatch(explain(await failed(act)), text);

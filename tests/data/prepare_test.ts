@@ -42,6 +42,7 @@ Deno.test("prepareShard: each unusable row is left out under its own reason", ()
       duplicate_row: 1,
       patient_in_two_splits: 3,
       missing_file: 1,
+      no_permission: 0,
       not_an_image: 1,
       too_large: 0,
       too_small: 1,
@@ -186,7 +187,7 @@ Deno.test("prepareShard: --out may neither be nor contain --images or --labels",
 
 Deno.test("prepareShard: a missing image folder is named, not its files counted", () =>
   withHospital(60, async ({ dir, prepare }) => {
-    const text = `${dir}/none: expected a folder, got nothing; name one with --images`;
+    const text = `${dir}/none: expected a folder, got nothing (remedy: name one with --images`;
     await assertRejects(() => prepare({ images: `${dir}/none` }), Error, text);
   }));
 

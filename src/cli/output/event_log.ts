@@ -189,8 +189,9 @@ export function describe(event: FedEvent): string | undefined {
     case "retry":
       return `${event.reason}; trying again in ${formatDuration(event.wait)} (attempt ${event.attempt})`;
     case "refused":
-      return `refused ${event.peer}: ${event.code}` +
-        (event.expected === undefined ? "" : ` (expected ${event.expected}, got ${event.got})`);
+      return event.expected === undefined
+        ? `refused ${event.peer}: ${event.code}`
+        : `refused ${event.peer}: expected ${event.expected}, got ${event.got} (${event.code})`;
     case "warning":
       return `warning: ${event.text}`;
     case "failed":

@@ -7,6 +7,7 @@
  */
 import { ProtocolError } from "../protocol/errors.ts";
 import type { OnEvent } from "../protocol/event.ts";
+import { sentence } from "../../refusal.ts";
 import { ConnectionLost } from "./connection.ts";
 import { ASK_AGAIN } from "./slots.ts";
 
@@ -67,11 +68,14 @@ export class Retry {
     const { wait } = this.#options;
     this.#failing ??= performance.now();
     if ((performance.now() - this.#failing) / 1000 <= wait) return;
-    throw new ProtocolError("unreachable", {
-      expected: `an answer within ${wait} s`,
-      got: error.message,
-      cause: error,
-    });
+    const expected = `an answer within ${wait} s`;
+    // What it answered has a remedy of its own, and that is the one that helps.
+    if (error instanceof ProtocolError) {
+      const { what, expected: wanted, got, remedy } = error;
+      const said = sentence({ what, expected: wanted, got });
+      throw new ProtocolError("unreachable", { expected, got: said, remedy, cause: error });
+    }
+    throw new ProtocolError("unreachable", { expected, got: error.message, cause: error });
   }
 
   #tell(error: Error, attempt: number, wait: number): void {
