@@ -23,6 +23,7 @@ const denied = (path: string, folder = false) =>
 
 /** By the path that is closed: a command line, and how its refusal begins. */
 const CASES: [closed: string, args: string[], begins: string][] = [
+  ["state/run.sqlite", ["aggregate", ...hub("tls"), "--state", "state"], "Cannot use \\S*: "],
   ["tls/ca.pem", ["aggregate", ...hub("tls")], "Cannot read tls/ca.pem: expected a file to read, got "],
   ["tls/key.pem", ["aggregate", ...hub("tls")], "Cannot read tls/key.pem: expected a file to read, got "],
   ["tls/revoked.json", ["aggregate", ...hub("tls")], "Cannot tell which certificates are revoked: .* got "],

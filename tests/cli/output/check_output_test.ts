@@ -142,7 +142,7 @@ Deno.test("init: a file-size limit is named with its remedy and leaves the setti
     assertEquals([code, await Deno.readTextFile(`${cwd}/fedx.toml`)], [1, before]);
     assertMatch(
       stderr,
-      /^Cannot use [^\n]*: a limit on the size of one file [^\n]*; raise it, or name another place\.\n$/,
+      /^Cannot use [^\n]*fedx\.toml: a limit on the size of one file [^\n]*; raise it, or name another place\.\n$/,
     );
     assertEquals(await names(cwd), ["fedx.toml"]);
   }));
