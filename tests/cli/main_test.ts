@@ -27,6 +27,19 @@ Deno.test("explain: bare errors of the file system become one sentence with path
   for (const [act, text] of cases) assertMatch(explain(await failed(act)), text);
 });
 
+Deno.test("explain: the runtime's hint at its own options reaches nobody", () => {
+  const hint = (what: string) =>
+    new Deno.errors.NotCapable(`Requires ${what}, run again with the --allow-all flag`);
+  assertEquals(
+    explain(hint('all access to "/proc/self/mem"')),
+    "Cannot use /proc/self/mem: a place in /dev, /proc or /sys that fedx does not open; name a file elsewhere.",
+  );
+  assertEquals(
+    explain(hint('net access to "example.org"')),
+    "Cannot use example.org: what fedx gives itself no right to; report it as a fault of fedx.",
+  );
+});
+
 Deno.test("explain: our own sentences stay as they are", () => {
   const own = new Deno.errors.AlreadyExists("Cannot make a CA: expected no ca.pem, got one; choose another");
   assertEquals(explain(own), own.message);
