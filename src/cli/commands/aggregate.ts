@@ -1,4 +1,5 @@
 import { runAggregator } from "../../fed/aggregator/aggregator.ts";
+import { notBegun } from "../../fed/aggregator/away.ts";
 import { checkCertificate } from "../../fed/pki/own_certificate.ts";
 import { requireOpenFiles } from "../../fed/aggregator/open_files.ts";
 import { checkProposal } from "../../fed/protocol/proposal.ts";
@@ -28,6 +29,7 @@ export async function run({ values, output, signal, faultPoint }: Context<typeof
     ? await fresh(values, output)
     : await readRecording(values.replay, { into: values.state });
   output.line(`start: ${origin.proposal.init.source}`);
+  if (values.new && values.without !== undefined) throw notBegun();
   if (values.new) await setAside(values.state, { role: AGGREGATOR, keep: [REVOCATIONS], output });
   using log = await EventLog.open(values.state, output);
   const result = await runAggregator({
@@ -35,6 +37,8 @@ export async function run({ values, output, signal, faultPoint }: Context<typeof
     listen: values.listen,
     tls: values.tls,
     state: values.state,
+    // A replay goes without whom the run that it repeats went without.
+    without: values.replay === undefined ? values.without : undefined,
     allowSameShard: values["allow-same-shard"],
     maxShare: values["max-share"],
     onEvent: log.onEvent,

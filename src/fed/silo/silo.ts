@@ -19,12 +19,13 @@ import {
 } from "../protocol/messages.ts";
 import { checkRegistration } from "../protocol/registration.ts";
 import { stageOf } from "../protocol/stage.ts";
-import { nameFullDisk } from "../state/full_disk.ts";
+import { nameFullDisk } from "../protocol/full_disk.ts";
 import type { SiloResult } from "../training/result.ts";
 import type { Trainer } from "../training/trainer.ts";
 import { Client } from "../wire/client.ts";
 import { requireCheckedTls, requirePinnedDeno } from "../wire/tls.ts";
 import { checkPlan, checkView } from "./agreement.ts";
+import { declining } from "./decline.ts";
 import { Heartbeats } from "./heartbeat.ts";
 import { checkLimits, checkPatients, type Limits } from "./limits.ts";
 import { refuseFailed, takePart } from "./rounds.ts";
@@ -75,18 +76,19 @@ export async function runSilo(options: SiloOptions): Promise<SiloResult> {
   const server = new URL(options.server);
   using client = new Client({ server, identity: () => credentials.refresh(), wait, onEvent, signal });
   const view = await client.view();
-  const proposal = checkProposal(view, state);
-  onEvent({ type: "proposal", proposal });
-  checkLimits(proposal, options.accept);
-  const number = proposal.silos.indexOf(silo) + 1;
-  using trainer = await options.trainer(proposal, { number });
-  checkRegistration(proposal, trainer.shard);
-  checkPatients(trainer.shard.splits.train, options.accept);
-  const speed = plausibleSpeed(await trainer.stepsPerSecond());
+  const willing = await declining(
+    client,
+    view.run,
+    { signal },
+    () => consider(view, state, { ...options, onEvent }),
+  );
+  const { proposal, number, speed } = willing;
+  using trainer = willing.trainer;
   const joined = await client.join(registrationOf(silo, trainer, speed));
   if (state.plan === null) state.joined = { run: view.run, proposal, late: joined.plan !== null };
   const doing = { run: view.run, round: 0, phase: "waiting" as const, step: 0, steps: 0 };
-  using heartbeats = new Heartbeats(client, doing, { period: options.heartbeat });
+  using heartbeats = new Heartbeats(client, doing, { period: options.heartbeat, onEvent });
+  if (joined.plan === null) onEvent({ type: "idle", until: "plan", round: 0 });
   const plan = await waitForPlan({ client, state, silo, trainer }, joined);
   const { recipe, classWeights, seed } = plan;
   await trainer.configure({ recipe, classWeights, seed, silo: number });
@@ -94,6 +96,39 @@ export async function runSilo(options: SiloOptions): Promise<SiloResult> {
   return await takePart(context).catch((error) => {
     throw nameFullDisk(error, { folder: state.folder.dir });
   });
+}
+
+/** What a silo joins with. */
+interface Willing {
+  proposal: Proposal;
+  /** Its number, from 1 in the proposal's order. */
+  number: number;
+  trainer: Trainer;
+  /** Steps a second. */
+  speed: number;
+}
+
+/**
+ * Looks at what is proposed, and whether this silo takes part in it.
+ *
+ * Why in this order: what the proposal alone decides tells nothing of the shard; too few patients are told before
+ * anything that is compared with a count, which an aggregator that changes its proposal could come close to.
+ */
+async function consider(view: RunView, state: SiloState, options: SiloOptions): Promise<Willing> {
+  const { silo, accept, onEvent } = options;
+  const proposal = checkProposal(view, state);
+  onEvent?.({ type: "proposal", proposal });
+  checkLimits(proposal, accept);
+  const number = proposal.silos.indexOf(silo) + 1;
+  const trainer = await options.trainer(proposal, { number });
+  try {
+    checkPatients(trainer.shard.splits.train, accept);
+    checkRegistration(proposal, trainer.shard);
+    return { proposal, number, trainer, speed: plausibleSpeed(await trainer.stepsPerSecond()) };
+  } catch (error) {
+    trainer[Symbol.dispose]();
+    throw error;
+  }
 }
 
 /** The proposal: the one that this silo joined the run with, else the one that is shown. */

@@ -11,12 +11,12 @@ import { exists } from "../../files/exists.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
 import { dropKept, keepFor, keptFor } from "./carried_over.ts";
-import { nameFullDisk } from "./full_disk.ts";
+import { nameFullDisk } from "../protocol/full_disk.ts";
 import { makePrivateFolder } from "./private_folder.ts";
 import { PRIVATE_DIR, PRIVATE_FILE } from "../../files/private.ts";
 
 /** Version of the folder's content; every other one is refused. */
-const VERSION = 2;
+const VERSION = 3;
 /** A model as `saveModel` writes it, under its temporary name. */
 export const UNFINISHED_MODEL = /^(model|last|init)\.safetensors\.[\da-f-]+\.tmp$/;
 

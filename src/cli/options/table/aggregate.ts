@@ -8,6 +8,7 @@ export const aggregate = {
   example: "fedx aggregate --silos a,b,c --listen 0.0.0.0:8443 --tls tls-hub --budget 20m",
   section: "run",
   resumable: true,
+  long: true,
   either: [["silos", "replay"], ["rounds", "budget", "replay"]],
   options: {
     config: CONFIG,
@@ -77,6 +78,14 @@ export const aggregate = {
       value: "TIME",
       help: "longest wait for the silos to join, and to come back below the quorum",
       default: "1h",
+    },
+    without: {
+      kind: "list",
+      value: "B,C",
+      help: "go on without these silos, for good, in a run that waits for them",
+      more: "The open round closes once all others have counted; the result is degraded and names them. " +
+        "A silo that was left out is refused if it comes back.",
+      sample: ["b"],
     },
     "max-share": {
       kind: "number",
