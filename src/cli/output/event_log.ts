@@ -8,6 +8,7 @@ import { PRIVATE_FILE } from "../../files/private.ts";
 import { formatDuration } from "../options/duration.ts";
 import { HubLine } from "./hub_line.ts";
 import type { Output } from "./output.ts";
+import { moment } from "./moment.ts";
 import { courseLine } from "./remaining.ts";
 import { SiloLine } from "./silo_line.ts";
 import { score } from "./table.ts";
@@ -44,9 +45,25 @@ export class EventLog implements Disposable {
 
   /** The `onEvent` of a role. */
   readonly onEvent = (event: FedEvent): void => {
-    this.#append(JSON.stringify({ time: new Date().toISOString(), ...event }) + "\n");
+    this.#keep(event);
     this.#show(event);
   };
+
+  /** What `role` comes to; where it ends before that, the file says of what: who asks later cannot look at the terminal. */
+  async ending<T>(role: Promise<T>, signal: AbortSignal): Promise<T> {
+    try {
+      return await role;
+    } catch (error) {
+      this.#keep(
+        signal.aborted ? { type: "stopped" } : { type: "failed", message: (error as Error).message },
+      );
+      throw error;
+    }
+  }
+
+  #keep(event: FedEvent): void {
+    this.#append(JSON.stringify({ time: new Date().toISOString(), ...event }) + "\n");
+  }
 
   /** Writes a line, whole or not at all: a full disk costs lines of the log and nothing else, and is told once. */
   #append(line: string): void {
@@ -166,6 +183,9 @@ export function describe(event: FedEvent): string | undefined {
       return `warning: ${event.text}`;
     case "failed":
       return `failed: ${event.message}`;
+    case "already_finished":
+      return `finished${event.at === null ? "" : ` at ${moment(event.at)}`}; --new begins another` +
+        (event.last === null ? "" : `, --new --init ${event.last} one from its last model`);
     default:
       return undefined;
   }
