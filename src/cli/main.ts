@@ -96,7 +96,8 @@ async function perform(
 /** Whether other arguments are the remedy. */
 export function isUsage(error: unknown): boolean {
   if (error instanceof UsageError) return true;
-  return error instanceof ProtocolError && (error.code === "bad_proposal" || error.code === "other_proposal");
+  return error instanceof ProtocolError &&
+    ["bad_proposal", "other_proposal", "finished_run", "cannot_leave_out"].includes(error.code);
 }
 
 /** One sentence for the operator; with FEDX_DEBUG the stack as well. */

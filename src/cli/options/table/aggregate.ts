@@ -79,6 +79,14 @@ export const aggregate = {
       help: "longest wait for the silos to join, and to come back below the quorum",
       default: "1h",
     },
+    without: {
+      kind: "list",
+      value: "B,C",
+      help: "go on without these silos, for good, in a run that waits for them",
+      more: "The open round closes once all others have counted; the result is degraded and names them. " +
+        "A silo that was left out is refused if it comes back.",
+      sample: ["b"],
+    },
     "max-share": {
       kind: "number",
       value: "F",
@@ -95,5 +103,5 @@ export const aggregate = {
   },
   json:
     "`degraded`, `missing`, `rounds`, `selection`, `test` {`stratified`, `ci95`, `pooled`, `site_only`, " +
-    "`silos`}, `seconds`, `bytes`, `model`, `sha256` (of its weights), `file_sha256`, `last_sha256`, `init`",
+    "`silos`}, `seconds`, `bytes`, `model`, `sha256` (of its weights), `file_sha256`, `last_sha256`, `init`, `finished`",
 } as const satisfies Command;
