@@ -103,7 +103,7 @@ export async function runSilo(options: SiloOptions): Promise<SiloResult> {
   await trainer.configure({ recipe, classWeights, seed, silo: number });
   const context = { silo, client, state, trainer, plan, heartbeats, onEvent, faultPoint, signal };
   return await takePart(context).catch((error) => {
-    throw nameFullDisk(error);
+    throw nameFullDisk(error, { folder: state.folder.dir });
   });
 }
 
