@@ -28,6 +28,7 @@ export async function run(context: Context<typeof train>): Promise<void> {
     wait: values.wait,
     accept,
     async ready() {
+      using _ = output.ticking(() => `checking ${values.shard}`, { said: true });
       const shard = await Shard.open(values.shard, { verify: true, signal });
       opened = { shard, libraries: await findLibraries() };
     },

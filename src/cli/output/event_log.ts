@@ -2,13 +2,14 @@
 import { writeAllSync } from "../../files/whole.ts";
 import { DECLINES } from "../../fed/protocol/decline.ts";
 import type { FedEvent } from "../../fed/protocol/event.ts";
-import { nameFullDisk } from "../../fed/state/full_disk.ts";
+import { nameFullDisk } from "../../fed/protocol/full_disk.ts";
 import { makePrivateFolder } from "../../fed/state/private_folder.ts";
 import { PRIVATE_FILE } from "../../files/private.ts";
 import { formatDuration } from "../options/duration.ts";
 import { HubLine } from "./hub_line.ts";
 import type { Output } from "./output.ts";
 import { courseLine } from "./remaining.ts";
+import { SiloLine } from "./silo_line.ts";
 import { score } from "./table.ts";
 
 /** One line of events.jsonl. */
@@ -81,14 +82,19 @@ export class EventLog implements Disposable {
 
 /** An `onEvent` that shows people what matters: steps as progress, where silos stand as a live line, the rest as lines. */
 export function showEvents(output: Lines): ((event: FedEvent) => void) & Disposable {
+  const silo = new SiloLine(output);
   const silos = new HubLine(output);
   const show = (event: FedEvent) => {
+    if (silo.take(event)) return;
     if (event.type === "step") return output.progress(`round ${event.round}`, event.k, event.K);
     const text = describe(event);
     if (text !== undefined) output.line(text);
     silos.take(event);
   };
-  return Object.assign(show, { [Symbol.dispose]: () => silos[Symbol.dispose]() });
+  const dispose = () => {
+    for (const line of [silo, silos]) line[Symbol.dispose]();
+  };
+  return Object.assign(show, { [Symbol.dispose]: dispose });
 }
 
 /** One line for people, or undefined for an event that only the file keeps. */
@@ -154,8 +160,6 @@ export function describe(event: FedEvent): string | undefined {
       }`;
     case "lost":
       return `${event.silo} gone${event.round === 0 ? "" : ` in round ${event.round}`}: ${event.reason}`;
-    case "retry":
-      return `${event.reason}; trying again in ${formatDuration(event.wait)} (attempt ${event.attempt})`;
     case "refused":
       return `refused ${event.peer}: ${event.code}` +
         (event.expected === undefined ? "" : ` (expected ${event.expected}, got ${event.got})`);

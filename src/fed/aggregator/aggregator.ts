@@ -15,7 +15,7 @@ import { AggregatorState } from "./state.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { type OnEvent, safely } from "../protocol/event.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
-import { nameFullDisk } from "../state/full_disk.ts";
+import { nameFullDisk } from "../protocol/full_disk.ts";
 import { handlerOf } from "./handlers.ts";
 import { requireOpenFiles } from "./open_files.ts";
 import { checkProposal, checkSame } from "../protocol/proposal.ts";

@@ -1,6 +1,6 @@
 /** The aggregator's endpoints: one table of paths, each a function from request to answer. */
 import { ProtocolError } from "../protocol/errors.ts";
-import { nameFullDisk } from "../state/full_disk.ts";
+import { nameFullDisk } from "../protocol/full_disk.ts";
 import { Inbox } from "./inbox.ts";
 import { join } from "./join.ts";
 import { invited } from "./quorum.ts";

@@ -60,12 +60,16 @@ export type FedEvent =
   | { type: "tested"; silo: string; auroc: number | null; images: number }
   | { type: "finished"; rounds: number; sha256: string }
   | { type: "failed"; message: string }
+  // What a silo does in the round, and what it waits for when it has nothing to do: the plan, the round after `round`,
+  // the selected model, or the end.
+  | { type: "phase"; phase: Exclude<SiloPhase, "waiting">; round: number }
+  | { type: "idle"; until: "plan" | "round" | "selection" | "end"; round: number }
   // A silo's turn.
   | { type: "training"; round: number; firstStep: number; steps: number }
   | { type: "step"; round: number; k: number; K: number; loss: number }
   | { type: "update_written"; round: number; sha256: string; bytes: number }
   | { type: "update_dropped"; round: number; code: string; reason: string }
-  | { type: "model_stored"; path: string; sha256: string }
+  | { type: "model_stored"; path: string; round: number; sha256: string }
   // Connections and identity.
   | { type: "connected"; server: string }
   | { type: "certificate"; name: string; fingerprint: string; expires: string }
@@ -74,7 +78,9 @@ export type FedEvent =
   | { type: "session"; silo: string; open: false; ago: number }
   | { type: "lost"; silo: string; round: number; reason: string }
   | { type: "returned"; silo: string; round: number }
-  | { type: "retry"; reason: string; attempt: number; wait: number }
+  // A request failed and is tried again after `wait` seconds, for `left` seconds at most; later: they are all answered.
+  | { type: "retry"; reason: string; attempt: number; wait: number; left: number }
+  | { type: "reached" }
   | { type: "refused"; peer: string; code: string; expected?: string; got?: string }
   | { type: "warning"; text: string };
 

@@ -46,7 +46,7 @@ export async function testSelected(
   const { layout } = trainer;
   const model = { vector, layout, proposal, planId: planId(plan), round: selected.round };
   await saveRunModel(state.modelPath, model);
-  onEvent({ type: "model_stored", path: state.modelPath, sha256 });
+  onEvent({ type: "model_stored", path: state.modelPath, round: selected.round, sha256 });
   await trainer.load(vector);
   const known = state.answered<SiloTest>("test", sha256);
   const test = known ??

@@ -19,7 +19,7 @@ import {
 } from "../protocol/messages.ts";
 import { checkRegistration } from "../protocol/registration.ts";
 import { stageOf } from "../protocol/stage.ts";
-import { nameFullDisk } from "../state/full_disk.ts";
+import { nameFullDisk } from "../protocol/full_disk.ts";
 import type { SiloResult } from "../training/result.ts";
 import type { Trainer } from "../training/trainer.ts";
 import { Client } from "../wire/client.ts";
@@ -87,7 +87,8 @@ export async function runSilo(options: SiloOptions): Promise<SiloResult> {
   const joined = await client.join(registrationOf(silo, trainer, speed));
   if (state.plan === null) state.joined = { run: view.run, proposal, late: joined.plan !== null };
   const doing = { run: view.run, round: 0, phase: "waiting" as const, step: 0, steps: 0 };
-  using heartbeats = new Heartbeats(client, doing, { period: options.heartbeat });
+  using heartbeats = new Heartbeats(client, doing, { period: options.heartbeat, onEvent });
+  if (joined.plan === null) onEvent({ type: "idle", until: "plan", round: 0 });
   const plan = await waitForPlan({ client, state, silo, trainer }, joined);
   const { recipe, classWeights, seed } = plan;
   await trainer.configure({ recipe, classWeights, seed, silo: number });

@@ -26,15 +26,18 @@ Deno.test("describe says who declined, is late, gone, back, missing from a round
   ]);
 });
 
+const silent = {
+  status: () => {},
+  progress: () => {},
+  line: () => {},
+  ticking: () => ({ now() {}, [Symbol.dispose]() {} }),
+};
+
 Deno.test("EventLog: a disk without room is told once, costs lines of the log, and ends nothing", () =>
   inFolder(async (folder) => {
     await Deno.symlink("/dev/full", `${folder}/events.jsonl`);
     const lines: string[] = [];
-    const output = {
-      ticking: () => ({ [Symbol.dispose]() {} }),
-      progress: () => {},
-      line: (text: string) => lines.push(text),
-    };
+    const output = { ...silent, line: (text: string) => lines.push(text) };
     using log = await EventLog.open(folder, output);
     for (let i = 0; i < 30; i++) log.onEvent({ type: "refused", peer: "10.0.0.1", code: `X${i}` });
     const told = lines.filter((line) => line.includes("events are not written"));

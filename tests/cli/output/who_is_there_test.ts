@@ -65,7 +65,7 @@ Deno.test("who declined or was refused is named with the reason, in the hub's wo
 
 Deno.test("where too few can join as things stand, it is said once with what to do; one that joins ends it", () => {
   const lines: string[] = [];
-  const ticking = () => ({ [Symbol.dispose]() {} });
+  const ticking = () => ({ now() {}, [Symbol.dispose]() {} });
   using line = new HubLine({ line: (text) => lines.push(text), ticking }, () => 0);
   const declined = (silo: string): FedEvent => ({ type: "declined", silo, code: "other_size" });
   for (const event of [...start({ quorum: 2 }), declined("b"), joined("a")]) line.take(event);
@@ -139,7 +139,7 @@ Deno.test("HubLine: news is shown at once, all else with the next tick; a round'
   const ticking = (text: () => string, { said }: { said?: boolean } = {}) => {
     running++;
     shown.push(`${said ? "later" : "now"}: ${text()}`);
-    return { [Symbol.dispose]: () => void running-- };
+    return { now: () => void shown.push(`now: ${text()}`), [Symbol.dispose]: () => void running-- };
   };
   const line = new HubLine({ line: () => {}, ticking }, () => 0);
   const course = { rounds: 1, budget: null, usual: null, elapsed: 0, open: 0 };

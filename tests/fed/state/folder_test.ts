@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { AggregatorState } from "../../../src/fed/aggregator/state.ts";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
-import { nameFullDisk } from "../../../src/fed/state/full_disk.ts";
+import { nameFullDisk } from "../../../src/fed/protocol/full_disk.ts";
 import type { UpdateStart } from "../../../src/fed/protocol/messages.ts";
 import { SiloState } from "../../../src/fed/silo/state.ts";
 import { REVOCATIONS, StateFolder } from "../../../src/fed/state/folder.ts";

@@ -8,6 +8,7 @@ export const aggregate = {
   example: "fedx aggregate --silos a,b,c --listen 0.0.0.0:8443 --tls tls-hub --budget 20m",
   section: "run",
   resumable: true,
+  long: true,
   either: [["silos", "replay"], ["rounds", "budget", "replay"]],
   options: {
     config: CONFIG,

@@ -7,6 +7,7 @@ export const train = {
   example: "fedx train --silo b --server https://hub.example:8443 --tls tls-b --shard shard-b",
   section: "silo",
   resumable: true,
+  long: true,
   options: {
     config: CONFIG,
     silo: {
@@ -56,6 +57,7 @@ export const train = {
       kind: "duration",
       value: "TIME",
       help: "how long to retry an aggregator out of reach",
+      more: "Only a minute where no name server knows its host.",
       default: "1h",
     },
   },
