@@ -97,7 +97,7 @@ async function perform(
 export function isUsage(error: unknown): boolean {
   if (error instanceof UsageError) return true;
   return error instanceof ProtocolError &&
-    ["bad_proposal", "other_proposal", "cannot_leave_out"].includes(error.code);
+    ["bad_proposal", "other_proposal", "finished_run", "cannot_leave_out"].includes(error.code);
 }
 
 /** One sentence for the operator; with FEDX_DEBUG the stack as well. */

@@ -120,6 +120,7 @@ export interface RoleOptions {
   broken?: boolean;
   wait?: number;
   ready?: () => Promise<void>;
+  shard?: () => Promise<string | null>;
   /** Awaited at every fault point; what it throws ends the role there. */
   onFault?: FaultPoint;
   skips?: (step: number) => boolean;
@@ -175,6 +176,7 @@ export async function runRole(spec: RoleSpec, options: RoleOptions = {}) {
     wait: options.wait ?? 30,
     heartbeat: spec.heartbeat ?? (spec.silence === undefined ? undefined : spec.silence / 5),
     ready: options.ready,
+    shard: options.shard,
     accept: options.accept,
     trainer: () =>
       options.fails ? Promise.reject(options.fails) : Promise.resolve(
@@ -192,11 +194,11 @@ export async function runRole(spec: RoleSpec, options: RoleOptions = {}) {
 
 /** Runs the aggregator, a, b and c in this process; `changes`: what one role is told besides, `clock`: the aggregator's. */
 export async function runFederation(
-  spec: Omit<RoleSpec, "role" | "port">,
+  spec: Omit<RoleSpec, "role" | "port"> & { port?: number },
   changes: Record<string, Partial<RoleSpec>> = {},
   options: { clock?: Clock & { hear?(event: FedEvent): void } } = {},
 ): Promise<{ result: AggregatorResult; silos: SiloResult[]; events: FedEvent[] }> {
-  const port = freePort();
+  const { port = freePort() } = spec;
   const events: FedEvent[] = [];
   const onEvent = (event: FedEvent) => void events.push(event);
   const [result, ...silos] = await Promise.all(["aggregator", "a", "b", "c"].map((role) => {

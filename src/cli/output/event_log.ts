@@ -8,6 +8,7 @@ import { PRIVATE_FILE } from "../../files/private.ts";
 import { formatDuration } from "../options/duration.ts";
 import { HubLine } from "./hub_line.ts";
 import type { Output } from "./output.ts";
+import { moment } from "./moment.ts";
 import { courseLine } from "./remaining.ts";
 import { SiloLine } from "./silo_line.ts";
 import { score } from "./table.ts";
@@ -44,9 +45,25 @@ export class EventLog implements Disposable {
 
   /** The `onEvent` of a role. */
   readonly onEvent = (event: FedEvent): void => {
-    this.#append(JSON.stringify({ time: new Date().toISOString(), ...event }) + "\n");
+    this.#keep(event);
     this.#show(event);
   };
+
+  /** What `role` comes to; where it ends before that, the file says of what: who asks later cannot look at the terminal. */
+  async ending<T>(role: Promise<T>, signal: AbortSignal): Promise<T> {
+    try {
+      return await role;
+    } catch (error) {
+      this.#keep(
+        signal.aborted ? { type: "stopped" } : { type: "failed", message: (error as Error).message },
+      );
+      throw error;
+    }
+  }
+
+  #keep(event: FedEvent): void {
+    this.#append(JSON.stringify({ time: new Date().toISOString(), ...event }) + "\n");
+  }
 
   /** Writes a line, whole or not at all: a full disk costs lines of the log and nothing else, and is told once. */
   #append(line: string): void {
@@ -80,20 +97,18 @@ export class EventLog implements Disposable {
   }
 }
 
-/** An `onEvent` that shows people what matters: steps as progress, where silos stand as a live line, the rest as lines. */
+/** An `onEvent` that shows people what matters: steps as progress, what is waited for as a live line, the rest as lines. */
 export function showEvents(output: Lines): ((event: FedEvent) => void) & Disposable {
+  const hub = new HubLine(output);
   const silo = new SiloLine(output);
-  const silos = new HubLine(output);
   const show = (event: FedEvent) => {
     if (silo.take(event)) return;
     if (event.type === "step") return output.progress(`round ${event.round}`, event.k, event.K);
     const text = describe(event);
     if (text !== undefined) output.line(text);
-    silos.take(event);
+    hub.take(event);
   };
-  const dispose = () => {
-    for (const line of [silo, silos]) line[Symbol.dispose]();
-  };
+  const dispose = () => [hub, silo].forEach((line) => line[Symbol.dispose]());
   return Object.assign(show, { [Symbol.dispose]: dispose });
 }
 
@@ -167,6 +182,9 @@ export function describe(event: FedEvent): string | undefined {
       return `warning: ${event.text}`;
     case "failed":
       return `failed: ${event.message}`;
+    case "already_finished":
+      return `finished${event.at === null ? "" : ` at ${moment(event.at)}`}; --new begins another` +
+        (event.last === null ? "" : `, --new --init ${event.last} one from its last model`);
     default:
       return undefined;
   }

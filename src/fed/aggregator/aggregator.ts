@@ -72,8 +72,9 @@ export interface AggregatorOptions {
 /**
  * Runs one federation to its end, or goes on with the one in `state`; a finished one only returns its result.
  *
- * @throws {ProtocolError} `bad_proposal`, `other_proposal`, `state_locked`, `port_in_use`, `cannot_listen`,
- * `wrong_runtime`, `unchecked_tls`, `too_few_files`, `cannot_leave_out`, `join_timeout`, `share_too_large`, `round_timeout`, `budget_over`,
+ * @throws {ProtocolError} `bad_proposal`, `other_proposal`, `finished_run`, `state_locked`, `port_in_use`, `cannot_listen`,
+ * `wrong_runtime`, `unchecked_tls`, `too_few_files`, `cannot_leave_out`, `join_timeout`, `share_too_large`,
+ * `round_timeout`, `budget_over`,
  * `damaged_state`, `disk_full` · the signal's reason.
  */
 export async function runAggregator(options: AggregatorOptions): Promise<AggregatorResult> {
@@ -87,6 +88,10 @@ export async function runAggregator(options: AggregatorOptions): Promise<Aggrega
   using state = await AggregatorState.open(options.state);
   const resumed = await prepare(state, options);
   const finished = state.folder.get<AggregatorResult>("result");
+  if (finished !== null) {
+    const last = `${options.state}/last.safetensors`;
+    onEvent({ type: "already_finished", at: finished.finished ?? null, last });
+  }
   if (finished !== null && state.folder.get("served") !== null) return finished;
   const layout = options.layout ??
     layoutOf(options.proposal.network, { channels: options.proposal.channels });
@@ -129,11 +134,11 @@ async function serveFinished(run: Run, result: AggregatorResult, signal?: AbortS
 async function prepare(state: AggregatorState, options: AggregatorOptions): Promise<boolean> {
   const { proposal, start, recording = null, without = [], clock = MACHINE } = options;
   if (state.proposal !== null) {
-    checkSame(state.proposal, proposal);
-    if (JSON.stringify(state.recording) !== JSON.stringify(recording)) {
-      const what = (of: Recording | null) =>
-        of === null ? "no --replay" : `--replay of ${of.rows.length} rounds`;
-      throw new ProtocolError("other_proposal", { expected: what(state.recording), got: what(recording) });
+    try {
+      checkSame(state.proposal, proposal);
+      checkSameRecording(state.recording, recording);
+    } catch (error) {
+      throw ofFinished(error, state);
     }
     if (state.folder.get("result") === null) leaveOut(state, without);
     return true;
@@ -148,6 +153,21 @@ async function prepare(state: AggregatorState, options: AggregatorOptions): Prom
   await writeDurably(state.modelPath(0), new Uint8Array(start.buffer, start.byteOffset, start.byteLength));
   state.begin(newRunId(), proposal, { now: clock.wall(), recording });
   return false;
+}
+
+function checkSameRecording(stored: Recording | null, given: Recording | null): void {
+  if (JSON.stringify(stored) === JSON.stringify(given)) return;
+  const what = (of: Recording | null) => of === null ? "no --replay" : `--replay of ${of.rows.length} rounds`;
+  throw new ProtocolError("other_proposal", { expected: what(stored), got: what(given) });
+}
+
+/** What other settings are refused with where the run has finished: nobody means to resume it. */
+function ofFinished(error: unknown, { folder }: AggregatorState): unknown {
+  if (folder.get("result") === null || !(error instanceof ProtocolError)) return error;
+  const { expected, got } = error;
+  const remedy = "begin another with --new; with --init " +
+    `${folder.dir}/last.safetensors as well it trains on from this run's last model`;
+  return new ProtocolError("finished_run", { expected, got, remedy });
 }
 
 async function listen(run: Run, { identity }: Credentials, options: AggregatorOptions): Promise<Server> {

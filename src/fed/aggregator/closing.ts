@@ -36,8 +36,7 @@ export async function closeRun(run: Run, signal?: AbortSignal): Promise<Aggregat
   run.select(selection, seconds);
   await run.faultPoint("selected");
   await everyone(run, wantedTests(run, signal));
-  const result = resultOf(run, { selection, seconds, unscored, file_sha256 });
-  run.finish(result);
+  const result = run.finish(resultOf(run, { selection, seconds, unscored, file_sha256 }));
   await run.faultPoint("result");
   return result;
 }

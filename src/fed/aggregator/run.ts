@@ -228,11 +228,13 @@ export class Run {
     this.#tell({ type: "selected", ...selected, auroc, reason });
   }
 
-  /** Ends the run well. */
-  finish(result: AggregatorResult): void {
-    this.state.folder.set("result", result);
+  /** Ends the run well; the result says when. */
+  finish(result: AggregatorResult): AggregatorResult {
+    const finished = { ...result, finished: new Date(this.#clock.moment().wall * 1000).toISOString() };
+    this.state.folder.set("result", finished);
     this.#phase = "finished";
     this.notify();
+    return finished;
   }
 
   /** Ends this process's part; what is committed stays, so that a restart goes on. @param told what silos are told */

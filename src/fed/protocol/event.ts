@@ -60,6 +60,10 @@ export type FedEvent =
   | { type: "tested"; silo: string; auroc: number | null; images: number }
   | { type: "finished"; rounds: number; sha256: string }
   | { type: "failed"; message: string }
+  /** A signal has ended the role. */
+  | { type: "stopped" }
+  /** The state held a finished run already: since when, and the path of its last model where there is one. */
+  | { type: "already_finished"; at: string | null; last: string | null }
   // What a silo does in the round, and what it waits for when it has nothing to do: the plan, the round after `round`,
   // the selected model, or the end.
   | { type: "phase"; phase: Exclude<SiloPhase, "waiting">; round: number }

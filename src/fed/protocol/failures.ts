@@ -264,6 +264,7 @@ export const FAILURES = {
     "Cannot resume the run with other settings",
     "use the settings it was started with, or begin another run with --new",
   ),
+  finished_run: fatal(0, "Cannot use the state of a finished run for another", "begin another with --new"),
   cannot_leave_out: fatal(0, "Cannot go on without these silos", "name others with --without"),
   bad_proposal: fatal(0, "Cannot use these settings", "change the one that is named"),
   disk_full: passing(

@@ -84,6 +84,7 @@ export async function finish(
     sha256: view.selected!.sha256,
     file_sha256: (await fileDigest(state.modelPath))!,
     test,
+    finished: new Date().toISOString(),
   };
   state.result = result;
   onEvent({ type: "finished", rounds: result.rounds, sha256: result.sha256 });

@@ -43,6 +43,8 @@ export interface SiloOptions {
   state: string;
   /** Awaited before the silo connects: checks that need no proposal. A finished run skips it. @default none */
   ready?: () => Promise<void>;
+  /** Digest of the shard that is there, null for none; asked only where the run has finished. @default none */
+  shard?: () => Promise<string | null>;
   /** What the silo's operator lets the proposal ask for. @default at least 50 training patients */
   accept?: Limits;
   /** Makes the trainer once the proposal is known; disposed of at the end. */
@@ -61,7 +63,7 @@ export interface SiloOptions {
 /**
  * Takes part in one run to its end; a finished one only returns its result.
  *
- * @throws {ProtocolError} on refusals of certificate, name, shard or update, on a failed run, `disk_full`, and
+ * @throws {ProtocolError} `finished_run`, and on refusals of certificate, name, shard or update, on a failed run, `disk_full`, and
  * `unreachable` after `wait` · the signal's reason.
  */
 export async function runSilo(options: SiloOptions): Promise<SiloResult> {
@@ -71,7 +73,11 @@ export async function runSilo(options: SiloOptions): Promise<SiloResult> {
   const onEvent = safely(options.onEvent);
   const credentials = await Credentials.open(options.tls, { role: "silo", name: silo, onEvent });
   using state = await SiloState.open(options.state, { silo });
-  if (state.result !== null) return state.result;
+  if (state.result !== null) {
+    await checkSameRun(state, options);
+    onEvent({ type: "already_finished", at: state.result.finished ?? null, last: null });
+    return state.result;
+  }
   await options.ready?.();
   const server = new URL(options.server);
   using client = new Client({ server, identity: () => credentials.refresh(), wait, onEvent, signal });
@@ -85,7 +91,10 @@ export async function runSilo(options: SiloOptions): Promise<SiloResult> {
   const { proposal, number, speed } = willing;
   using trainer = willing.trainer;
   const joined = await client.join(registrationOf(silo, trainer, speed));
-  if (state.plan === null) state.joined = { run: view.run, proposal, late: joined.plan !== null };
+  if (state.plan === null) {
+    const { shard } = trainer.shard;
+    state.joined = { run: view.run, proposal, late: joined.plan !== null, shard, server: server.href };
+  }
   const doing = { run: view.run, round: 0, phase: "waiting" as const, step: 0, steps: 0 };
   using heartbeats = new Heartbeats(client, doing, { period: options.heartbeat, onEvent });
   if (joined.plan === null) onEvent({ type: "idle", until: "plan", round: 0 });
@@ -96,6 +105,19 @@ export async function runSilo(options: SiloOptions): Promise<SiloResult> {
   return await takePart(context).catch((error) => {
     throw nameFullDisk(error);
   });
+}
+
+/** A finished run's result is no answer to who means another run. @throws {ProtocolError} `finished_run` */
+async function checkSameRun({ joined }: SiloState, options: Pick<SiloOptions, "server" | "shard">) {
+  const { server, shard } = joined!;
+  const { href } = new URL(options.server);
+  if (server !== undefined && server !== href) {
+    throw new ProtocolError("finished_run", { expected: `--server ${server}`, got: href });
+  }
+  const found = await options.shard?.() ?? null;
+  if (shard === undefined || found === null || shard === found) return;
+  const [expected, got] = [shard, found].map((digest) => `the shard of digest ${digest.slice(0, 12)}`);
+  throw new ProtocolError("finished_run", { expected, got });
 }
 
 /** What a silo joins with. */

@@ -61,6 +61,8 @@ export interface AggregatorResult {
   last_sha256: string;
   init: Proposal["init"];
   run: string;
+  /** When it had this result, an ISO date-time; absent in a state of an older fedx. */
+  finished?: string;
   history: RoundResult[];
 }
 
@@ -79,6 +81,8 @@ export interface SiloResult {
   /** Of its file, as `sha256sum` prints it; a result that an older fedx kept has none. */
   file_sha256?: string;
   test: SiloTest;
+  /** When this silo had it, an ISO date-time; absent in a state of an older fedx. */
+  finished?: string;
 }
 
 /** `fedx local`. */

@@ -1,7 +1,9 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { describe, EventLog } from "../../../src/cli/output/event_log.ts";
 import type { FedEvent } from "../../../src/fed/protocol/event.ts";
+import { readEvents } from "../../../src/cli/output/history.ts";
 import type { RoundSettings } from "../../../src/fed/protocol/messages.ts";
+import { Output } from "../../../src/cli/output/output.ts";
 import { inFolder } from "../../testing/folder.ts";
 
 Deno.test("describe says who declined, is late, gone, back, missing from a round, and waited for, and how far the run is", () => {
@@ -27,7 +29,6 @@ Deno.test("describe says who declined, is late, gone, back, missing from a round
 });
 
 const silent = {
-  status: () => {},
   progress: () => {},
   line: () => {},
   ticking: () => ({ now() {}, [Symbol.dispose]() {} }),
@@ -44,3 +45,30 @@ Deno.test("EventLog: a disk without room is told once, costs lines of the log, a
     assertEquals([told.length, lines.length], [1, 31]);
     assertMatch(told[0], /the run goes on: .*space on the disk of events\.jsonl, got none left/);
   }));
+
+Deno.test("EventLog.ending: the file's last event says of what the role has ended, and nothing is shown twice", () =>
+  inFolder(async (folder) => {
+    const lines: string[] = [];
+    const output = new Output({ json: false });
+    output.line = (text) => void lines.push(text);
+    using log = await EventLog.open(folder, output);
+    const { signal } = new AbortController();
+    const end = async (how: AbortSignal) => {
+      await assertRejects(() => log.ending(Promise.reject(new Error("no room")), how), Error, "no room");
+      const { time: _time, ...event } = (await readEvents(`${folder}/events.jsonl`)).at(-1)!;
+      return event;
+    };
+    assertEquals(await end(signal), { type: "failed", message: "no room" });
+    assertEquals(await end(AbortSignal.abort()), { type: "stopped" });
+    assertEquals(await log.ending(Promise.resolve(7), signal), 7);
+    assertEquals(lines, []);
+  }));
+
+Deno.test("describe says since when a run is finished, and how another begins", () => {
+  const finished = { type: "already_finished", at: "2026-10-05T12:03:04.567Z", last: null } as const;
+  assertEquals(describe(finished), "finished at 2026-10-05 12:03:04 UTC; --new begins another");
+  assertEquals(
+    describe({ ...finished, at: null, last: "hub/last.safetensors" }),
+    "finished; --new begins another, --new --init hub/last.safetensors one from its last model",
+  );
+});

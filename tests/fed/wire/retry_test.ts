@@ -80,7 +80,7 @@ Deno.test("a failure is told with the time that is left, then once a minute, and
 Deno.test("an answer at once tells nothing, and a refusal that no attempt cures is thrown", async () => {
   const { retry, events } = attempts(HOUR);
   await retry.run(failing());
-  const refusal = new ProtocolError("too_few_patients", { expected: "x", got: "y" });
+  const refusal = new ProtocolError("not_agreed", { expected: "x", got: "y" });
   assertEquals(await assertRejects(() => retry.run(failing(refusal)), ProtocolError), refusal);
   assertEquals(events, []);
 });

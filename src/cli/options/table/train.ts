@@ -61,5 +61,5 @@ export const train = {
       default: "1h",
     },
   },
-  json: "`rounds`, `examples`, `seconds`, `model`, `sha256` (of its weights), `file_sha256`",
+  json: "`rounds`, `examples`, `seconds`, `model`, `sha256` (of its weights), `file_sha256`, `finished`",
 } as const satisfies Command;
