@@ -58,7 +58,7 @@ Deno.test("main: `ca` alone and `ca --help` list its commands; who asked for no 
   ) {
     const { code, stdout, stderr } = await runCommand(...args);
     assertEquals([code, stderr], [expected, ""]);
-    const listed = stdout.split("\n").flatMap((line) => /^  fedx (ca \w+) /.exec(line)?.[1] ?? []);
+    const listed = stdout.split("\n").flatMap((line) => /^ {2}fedx (ca \w+) /.exec(line)?.[1] ?? []);
     assertEquals(listed, names);
     assertEquals(stdout.includes("train"), false);
   }
