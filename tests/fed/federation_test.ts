@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { MIN_CELL } from "../../src/fed/maths/histogram.ts";
 import type { AggregatorResult } from "../../src/fed/training/result.ts";
+import { fileDigest } from "../../src/files/digest.ts";
 import type { Predictions } from "../../src/model/predictions.ts";
 import { readSafetensors } from "../../src/model/weights/safetensors.ts";
 import { freePort } from "../testing/free_port.ts";
@@ -36,6 +37,10 @@ Deno.test("a model's file says what it was trained by, and nothing of any one ho
       assertEquals(proposal, proposalOf(startVector(TINY), { seed: 7, rounds: 1 }));
       const settings = ["channels", "network", "preprocessing", "round", "size", "source", "version"];
       assertEquals(Object.keys(rest).toSorted(), settings);
+      assertEquals(metadata.fedx_weights_sha256, result.sha256);
+    }
+    for (const { model, file_sha256 } of [result, ...silos]) {
+      assertEquals(file_sha256, await fileDigest(model));
     }
   }));
 

@@ -144,7 +144,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     text: "if (depth > MAX_DEPTH) throw refuse(path,",
     fault: "if (depth > 2 * MAX_DEPTH) throw refuse(path,",
-    tests: ["protocol/canonical_test.ts"],
+    tests: ["files/canonical_test.ts"],
   },
   {
     text: "if (after < FEWEST || count <= after / 2) return;",

@@ -14,6 +14,8 @@ import type { Context } from "../context.ts";
 import type { Values } from "../options/option.ts";
 import type { aggregate } from "../options/table/aggregate.ts";
 import { proposalOf, settingsOf } from "../options/proposal.ts";
+import { modelLines } from "../output/model_lines.ts";
+import type { Output } from "../output/output.ts";
 import { setAside } from "../output/set_aside.ts";
 import { interval, score, table } from "../output/table.ts";
 
@@ -21,7 +23,7 @@ import { interval, score, table } from "../output/table.ts";
 export async function run({ values, output, signal, faultPoint }: Context<typeof aggregate>): Promise<void> {
   requireOpenFiles(); // before anything is fetched or set aside
   const origin = values.replay === undefined
-    ? await fresh(values)
+    ? await fresh(values, output)
     : await readRecording(values.replay, { into: values.state });
   output.line(`start: ${origin.proposal.init.source}`);
   if (values.new) await setAside(values.state, { role: AGGREGATOR, keep: [REVOCATIONS], output });
@@ -41,11 +43,12 @@ export async function run({ values, output, signal, faultPoint }: Context<typeof
 }
 
 /** What a new run begins with: the settings are this operator's, and looked at before any weights are fetched. */
-async function fresh(values: Values<typeof aggregate>): Promise<Omit<Recorded, "recording">> {
+async function fresh(values: Values<typeof aggregate>, output: Output): Promise<Omit<Recorded, "recording">> {
   const settings = settingsOf({ ...values, silos: values.silos! });
   checkProposal(settings);
   await checkCertificate(values.tls, { role: "aggregator" });
   const start = await initialWeights(layoutOf(values.network, values), values);
+  if (start.warning !== undefined) output.line(`warning: ${start.warning}`);
   return { proposal: proposalOf(settings, start), start: start.vector };
 }
 
@@ -71,7 +74,6 @@ function describe(result: AggregatorResult): string {
     }; model of round ${selection.round} selected ` +
     `(val AUROC ${score(selection.auroc)}, optimistic); ${moved}`,
     ...result.abandoned === undefined ? [] : [`round ${result.abandoned} was abandoned at the budget's end`],
-    `model: ${result.model}`,
-    `sha256: ${result.sha256}`,
+    ...modelLines(result),
   ].join("\n");
 }

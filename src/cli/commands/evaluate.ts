@@ -4,12 +4,11 @@ import { evaluate, type Evaluation, stratifiedEvaluation } from "../../model/met
 import { operatingPoint, rocCurve, siteOnly } from "../../model/metrics/metrics.ts";
 import { joined, type Predictions } from "../../model/predictions.ts";
 import { LoadedPool } from "../../model/predictor.ts";
-import { loadModel } from "../../model/weights/model_file.ts";
 import { rocChart } from "../output/chart.ts";
 import { checkOutput, writeOutput } from "../output/check_output.ts";
 import type { Context } from "../context.ts";
 import type { evaluate as options } from "../options/table/evaluate.ts";
-import { openPredictor } from "../options/predictor.ts";
+import { loadModelOf, openPredictor } from "../options/predictor.ts";
 import { interval, score, table } from "../output/table.ts";
 
 /** Sensitivity and specificity on the scored films, at a threshold fixed on `val`. */
@@ -20,7 +19,7 @@ export async function run({ values, output, signal }: Context<typeof options>): 
   if (values.plot) {
     await checkOutput(values.plot, { flag: "--plot", kind: "plot", force: values.force ?? false });
   }
-  using predictor = await openPredictor(await loadModel(values.model), values);
+  using predictor = await openPredictor(await loadModelOf(values.model, output), values);
   const parts: Predictions[] = [];
   const validated: Predictions[] = [];
   for (const [index, shard] of (await openShards(values.shard, { signal })).entries()) {

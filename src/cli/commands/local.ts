@@ -11,6 +11,7 @@ import { showEvents } from "../output/event_log.ts";
 import type { Context } from "../context.ts";
 import type { local } from "../options/table/local.ts";
 import { proposalOf, settingsOf } from "../options/proposal.ts";
+import { modelLines } from "../output/model_lines.ts";
 import { interval, score, table } from "../output/table.ts";
 
 /** Trains on one shard, or on several pooled, without federation. */
@@ -19,6 +20,7 @@ export async function run({ values, output, signal }: Context<typeof local>): Pr
   const shards = await openShards(values.shard, { signal });
   const start = await initialWeights(layoutOf(values.network, values), values);
   output.line(`start: ${start.source}`);
+  if (start.warning !== undefined) output.line(`warning: ${start.warning}`);
   const rounds = values.epochs === undefined
     ? values.rounds
     : Math.ceil(values.epochs / (values["local-epochs"] ?? 1));
@@ -55,7 +57,6 @@ function describe(result: LocalResult): string {
       formatDuration(result.seconds)
     }; model of round ${selection.round} ` +
     `selected (val AUROC ${score(selection.auroc)}, optimistic)`,
-    `model: ${result.model}`,
-    `sha256: ${result.sha256}`,
+    ...modelLines(result),
   ].join("\n");
 }

@@ -3,11 +3,10 @@ import { DataError, decodeImage } from "../../data/decode.ts";
 import { poolOf } from "../../data/pool.ts";
 import { Shard, SPLITS } from "../../data/shard.ts";
 import { LoadedPool, predict, type Predictor } from "../../model/predictor.ts";
-import { loadModel } from "../../model/weights/model_file.ts";
 import { checkOutput, SCORES_HEADER, writeOutput } from "../output/check_output.ts";
 import type { Context } from "../context.ts";
 import type { predict as options } from "../options/table/predict.ts";
-import { openPredictor } from "../options/predictor.ts";
+import { loadModelOf, openPredictor } from "../options/predictor.ts";
 
 /** Films decoded and scored at a time. */
 const CHUNK = 128;
@@ -19,7 +18,7 @@ export async function run(context: Context<typeof options>): Promise<number> {
   const { values, output } = context;
   await checkOutput(values.out, { flag: "--out", kind: "scores", force: values.force ?? false });
   const started = performance.now();
-  using predictor = await openPredictor(await loadModel(values.model), values);
+  using predictor = await openPredictor(await loadModelOf(values.model, output), values);
   const written = values.shard ? await fromShard(predictor, context) : await fromFolder(predictor, context);
   await writeOutput(values.out, written.lines.join("\n") + "\n");
   const images = written.lines.length - 1;

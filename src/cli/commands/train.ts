@@ -9,6 +9,7 @@ import { findLibraries } from "../../model/libraries.ts";
 import { EventLog } from "../output/event_log.ts";
 import type { Context } from "../context.ts";
 import type { train } from "../options/table/train.ts";
+import { modelLines } from "../output/model_lines.ts";
 import { setAside } from "../output/set_aside.ts";
 import { table } from "../output/table.ts";
 
@@ -48,8 +49,10 @@ export async function run(context: Context<typeof train>): Promise<void> {
   });
   output.result(
     result,
-    `${result.rounds} rounds, ${result.examples} examples in ${formatDuration(result.seconds)}\n` +
-      `model: ${result.model}\nsha256: ${result.sha256}`,
+    [
+      `${result.rounds} rounds, ${result.examples} examples in ${formatDuration(result.seconds)}`,
+      ...modelLines(result),
+    ].join("\n"),
   );
 }
 

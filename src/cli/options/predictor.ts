@@ -7,13 +7,22 @@ import { Engine, NativeError } from "../../model/engine.ts";
 import { findLibraries } from "../../model/libraries.ts";
 import type { Model, Predictor } from "../../model/predictor.ts";
 import { TfjsPredictor } from "../../model/tfjs/predictor.ts";
+import { loadModel, UNCHECKED } from "../../model/weights/model_file.ts";
 import { isRefusal, refusal } from "../../refusal.ts";
+import type { Output } from "../output/output.ts";
 import type { OptionValues } from "./option.ts";
 import type { SCORING } from "./table/engine.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** The options that choose what scores. */
 export type EngineChoice = OptionValues<typeof SCORING>;
+
+/** Loads a model file; of one that carries no digest a line says so. */
+export async function loadModelOf(path: string, output: Output): Promise<Model> {
+  const model = await loadModel(path);
+  if (!model.checked) output.line(`warning: ${path} ${UNCHECKED}`);
+  return model;
+}
 
 /**
  * Opens the engine that the options name, with a model's weights.

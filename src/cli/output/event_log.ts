@@ -151,7 +151,9 @@ export function describe(event: FedEvent): string | undefined {
     case "update_counted":
       return `${event.silo} counted in round ${event.round} (${event.examples} examples)`;
     case "committed":
-      return `round ${event.round} done in ${formatDuration(event.seconds)}: ${event.sha256.slice(0, 12)}`;
+      return `round ${event.round} done in ${formatDuration(event.seconds)}: weights ${
+        event.sha256.slice(0, 12)
+      }`;
     case "late":
       return `${event.silo} is late in round ${event.round}${
         event.state === "training" ? `: training ${event.step}/${event.steps}` : ""

@@ -29,14 +29,14 @@ export async function closeRun(run: Run, signal?: AbortSignal): Promise<Aggregat
   const scores = wantedScores(run, signal);
   const unscored = run.selected === null ? await everyone(run, scores) : lacking(scores);
   const selection = selectNow(run);
-  await keepModels(run, selection.round);
+  const file_sha256 = await keepModels(run, selection.round);
   freeVectors(4 * run.layout.length); // its vector, before the silos pull the selected model
   const began = run.state.rows[0]?.opened ?? run.now();
   const seconds = run.state.folder.get<number>("seconds") ?? run.now() - began;
   run.select(selection, seconds);
   await run.faultPoint("selected");
   await everyone(run, wantedTests(run, signal));
-  const result = resultOf(run, { selection, seconds, unscored });
+  const result = resultOf(run, { selection, seconds, unscored, file_sha256 });
   run.finish(result);
   await run.faultPoint("result");
   return result;

@@ -1,14 +1,19 @@
 /** The models that a run hands over, as files that load anywhere. */
-import { saveModel } from "../../model/weights/model_file.ts";
-import { ProtocolError } from "../protocol/errors.ts";
 import { fileDigest } from "../../files/digest.ts";
 import { readAt } from "../../files/whole.ts";
+import { ProtocolError } from "../protocol/errors.ts";
 import { planId } from "../protocol/messages.ts";
+import { saveRunModel } from "../training/run_model.ts";
 import type { Run } from "./run.ts";
 
-/** Writes the best model, the last one and the start. @throws {ProtocolError} `damaged_state` */
-export async function keepModels(run: Run, best: number): Promise<void> {
-  await keep(run, { model: best, last: run.state.rounds, init: 0 });
+/**
+ * Writes the best model, the last one and the start.
+ * @returns the SHA-256 of the best one's file
+ * @throws {ProtocolError} `damaged_state`
+ */
+export async function keepModels(run: Run, best: number): Promise<string> {
+  const { model } = await keep(run, { model: best, last: run.state.rounds, init: 0 });
+  return model;
 }
 
 /** Writes the start alone. @throws {ProtocolError} `damaged_state` */
@@ -17,27 +22,21 @@ export async function keepStart(run: Run): Promise<void> {
 }
 
 /**
- * Writes the models of these rounds as files that load anywhere.
+ * Writes the models of these rounds as files that load anywhere; returns their files' SHA-256.
  * @throws {ProtocolError} `damaged_state` when one of them is not what was committed; nothing is written then.
  */
-async function keep(run: Run, rounds: Record<string, number>): Promise<void> {
-  for (const round of new Set(Object.values(rounds))) await checkModel(run, round);
-  const { plan } = run.state;
-  const vector = new Float32Array(run.layout.length);
-  for (const [name, round] of Object.entries(rounds)) {
-    const { network, channels, size, preprocessing, init } = run.proposal;
+async function keep<N extends string>(run: Run, rounds: Record<N, number>): Promise<Record<N, string>> {
+  const named = Object.entries<number>(rounds);
+  for (const round of new Set(named.map(([, round]) => round))) await checkModel(run, round);
+  const { proposal, layout, state: { plan, folder } } = run;
+  const vector = new Float32Array(layout.length);
+  const digests: Record<string, string> = {};
+  for (const [name, round] of named) {
     await readVector(run.state.modelPath(round), vector);
-    await saveModel(`${run.state.folder.dir}/${name}.safetensors`, vector, run.layout, {
-      network,
-      channels,
-      size,
-      preprocessing,
-      proposal: run.proposal,
-      ...plan === null ? {} : { planId: planId(plan) },
-      round,
-      source: init.source,
-    });
+    const model = { vector, layout, proposal, ...plan === null ? {} : { planId: planId(plan) }, round };
+    digests[name] = await saveRunModel(`${folder.dir}/${name}.safetensors`, model);
   }
+  return digests;
 }
 
 async function checkModel(run: Run, round: number): Promise<void> {

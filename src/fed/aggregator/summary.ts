@@ -10,13 +10,14 @@ import type { Run } from "./run.ts";
 /**
  * The result of a run whose silos have tested the selected model.
  * @param options.seconds from the opening of round 1 to the selected model on disk
+ * @param options.file_sha256 of the selected model's file
  * @param options.unscored silos that were left out when the last model was scored
  */
 export function resultOf(
   run: Run,
-  options: { selection: Selection; seconds: number; unscored: readonly string[] },
+  options: { selection: Selection; seconds: number; unscored: readonly string[]; file_sha256: string },
 ): AggregatorResult {
-  const { selection, seconds, unscored } = options;
+  const { selection, seconds, unscored, file_sha256 } = options;
   const { models, rounds, tests, folder } = run.state;
   const untested = run.proposal.silos.filter((silo) => tests[silo] === undefined);
   const missing = missingRounds(run, [...unscored, ...untested]);
@@ -33,6 +34,7 @@ export function resultOf(
     images: imagesOf(run),
     model: `${folder.dir}/model.safetensors`,
     sha256: models.get(selection.round)!,
+    file_sha256,
     last_sha256: models.get(rounds)!,
     init: run.proposal.init,
     run: run.id,

@@ -6,7 +6,7 @@
  */
 import { X509Certificate } from "node:crypto";
 import * as v from "valibot";
-import { canonical } from "../protocol/canonical.ts";
+import { canonical } from "../../files/canonical.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { CURVE, SerialNumber } from "./x509.ts";
 

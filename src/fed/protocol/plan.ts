@@ -1,6 +1,6 @@
 /** The plan: the proposal, frozen when the silos have joined. */
 import * as v from "valibot";
-import { canonicalDigest } from "./canonical.ts";
+import { canonicalDigest } from "../../files/canonical.ts";
 import { count, number, roster } from "./fields.ts";
 import { ProposalSchema } from "./proposal.ts";
 

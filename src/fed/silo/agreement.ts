@@ -4,7 +4,7 @@
  * Why: whoever runs the aggregator chooses every model that is trained and scored here. It may ask for what was agreed
  * and for nothing else: each function looks at what is asked, and throws `not_agreed` before anything of it is done.
  */
-import { canonical } from "../protocol/canonical.ts";
+import { canonical } from "../../files/canonical.ts";
 import { classWeightsOf } from "../maths/class_weights.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { LONGEST_SHARE } from "../maths/row_share.ts";

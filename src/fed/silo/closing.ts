@@ -3,11 +3,12 @@
  *
  * Each answer is kept before it is sent, so that a silo that was killed says the same again.
  */
-import { saveModel } from "../../model/weights/model_file.ts";
+import { fileDigest } from "../../files/digest.ts";
 import type { RunView } from "../protocol/messages.ts";
 import { planId } from "../protocol/messages.ts";
 import { stageOf } from "../protocol/stage.ts";
 import type { SiloResult, SiloTest } from "../training/result.ts";
+import { saveRunModel } from "../training/run_model.ts";
 import { testScores } from "../training/score_split.ts";
 import { checkClosing, checkSelected } from "./agreement.ts";
 import { scoreVal, type TurnContext } from "./turn.ts";
@@ -42,10 +43,9 @@ export async function testSelected(
   checkSelected(view, { plan, past, tested: state.tested });
   const { vector } = await client.pull(selected.round, { length: trainer.layout.length, sha256 });
   const { proposal } = state.joined!;
-  const { network, channels, size, preprocessing, init: { source } } = proposal;
-  const settings = { network, channels, size, preprocessing, source, proposal, planId: planId(plan) };
-  const metadata = { ...settings, round: selected.round };
-  await saveModel(state.modelPath, vector, trainer.layout, metadata);
+  const { layout } = trainer;
+  const model = { vector, layout, proposal, planId: planId(plan), round: selected.round };
+  await saveRunModel(state.modelPath, model);
   onEvent({ type: "model_stored", path: state.modelPath, sha256 });
   await trainer.load(vector);
   const known = state.answered<SiloTest>("test", sha256);
@@ -82,6 +82,7 @@ export async function finish(
     images: { trained, scored },
     model: state.modelPath,
     sha256: view.selected!.sha256,
+    file_sha256: (await fileDigest(state.modelPath))!,
     test,
   };
   state.result = result;

@@ -3,7 +3,7 @@
  * the silo joins, so that whoever proposed something that is refused has learnt nothing of the shard.
  */
 import { preset, type Recipe } from "../../model/recipe.ts";
-import { canonical } from "../protocol/canonical.ts";
+import { canonical } from "../../files/canonical.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { differences } from "../protocol/proposal.ts";
 import type { Proposal, SplitCounts } from "../protocol/messages.ts";

@@ -5,7 +5,6 @@
  * that one silo federated gives the same model bit for bit: what differs between the two is federation alone.
  */
 import { digest } from "../../files/digest.ts";
-import { saveModel } from "../../model/weights/model_file.ts";
 import type { Layout } from "../../model/layout.ts";
 import { byStratum } from "../../model/predictions.ts";
 import { delta, fold, scaleFor } from "../maths/exact_sum.ts";
@@ -15,6 +14,7 @@ import { type OnEvent, safely } from "../protocol/event.ts";
 import { closingTime, plausibleSpeed, recentMedian, type RowTiming } from "../maths/row_share.ts";
 import { newRunId, type Proposal, type Scores, type Stretch } from "../protocol/messages.ts";
 import { checkRegistration } from "../protocol/registration.ts";
+import { saveRunModel } from "./run_model.ts";
 import { type LocalResult, type RoundResult, roundResult, testResult } from "./result.ts";
 import { testScores, valScores } from "./score_split.ts";
 import { checkSteps, countSteps } from "../maths/skipped.ts";
@@ -184,9 +184,8 @@ class Local {
     this.#history.push(roundResult(this.#rounds + 1, await this.#scoreVal(this.#rounds + 1), null));
     const selection = this.#select();
     const { vector } = selection.round === this.#rounds ? { vector: this.#vector } : this.#best;
-    const { network, channels, size, preprocessing, init } = proposal;
-    const metadata = { network, channels, size, preprocessing, proposal, round: selection.round };
-    await saveModel(out, vector, this.#layout, { ...metadata, source: init.source }, { mode: 0o644 });
+    const model = { vector, layout: this.#layout, proposal, round: selection.round };
+    const file_sha256 = await saveRunModel(out, model, { mode: 0o644 });
     const seconds = this.#rounds === 0 ? 0 : performance.now() / 1000 - this.#timings[0].opened;
     await trainer.load(vector);
     const predictions = await trainer.predict("test");
@@ -203,8 +202,9 @@ class Local {
       images: this.#images,
       model: out,
       sha256: digest(vector),
+      file_sha256,
       last_sha256: digest(this.#vector),
-      init,
+      init: proposal.init,
       history: this.#history,
     };
   }

@@ -54,7 +54,10 @@ export interface AggregatorResult {
   images: { trained: number; scored: number };
   /** Path of the selected model. */
   model: string;
+  /** Of its weights: the flat f32 vector. */
   sha256: string;
+  /** Of its file, as `sha256sum` prints it; a result that an older fedx kept has none. */
+  file_sha256?: string;
   last_sha256: string;
   init: Proposal["init"];
   run: string;
@@ -71,7 +74,10 @@ export interface SiloResult {
   images: { trained: number; scored: number };
   /** Path of the selected model in this silo's state. */
   model: string;
+  /** Of its weights: the flat f32 vector. */
   sha256: string;
+  /** Of its file, as `sha256sum` prints it; a result that an older fedx kept has none. */
+  file_sha256?: string;
   test: SiloTest;
 }
 
@@ -84,7 +90,10 @@ export interface LocalResult {
   seconds: number;
   images: { trained: number; scored: number };
   model: string;
+  /** Of its weights: the flat f32 vector. */
   sha256: string;
+  /** Of its file, as `sha256sum` prints it; a result that an older fedx kept has none. */
+  file_sha256?: string;
   last_sha256: string;
   init: Proposal["init"];
   history: RoundResult[];

@@ -9,6 +9,8 @@ import type { Layout } from "../layout.ts";
 import { liteToB0 } from "./lite0.ts";
 import { LITE0_PACKAGE, lite0Bytes, type PackageOptions } from "./lite0_package.ts";
 import { randomWeights } from "./random.ts";
+import { isOurs } from "./model_digests.ts";
+import { modelOf, UNCHECKED } from "./model_file.ts";
 import { readSafetensors } from "./safetensors.ts";
 import { readTorchFile } from "./torch_file.ts";
 import { fromTorchvision, type NamedTensor } from "./torchvision.ts";
@@ -25,6 +27,8 @@ export interface InitialWeights {
    * every silo, and a folder's name is nobody's business.
    */
   source: string;
+  /** Something to say of the file: that nobody can tell whether it was changed. */
+  warning?: string;
 }
 
 /** Which weights; `weights` and what finds the package serve `imagenet` only. */
@@ -52,21 +56,21 @@ export async function initialWeights(layout: Layout, options: InitialOptions): P
 async function make(
   layout: Layout,
   options: InitialOptions,
-): Promise<Pick<InitialWeights, "vector" | "kind" | "source">> {
+): Promise<Omit<InitialWeights, "layout" | "sha256">> {
   const { init, seed } = options;
   if (init === "random") {
     return { vector: randomWeights(layout, seed), source: `random weights, seed ${seed}`, kind: "random" };
   }
   if (init !== "imagenet") {
-    const { state, licence } = await readState(init, "give imagenet, random or a file");
+    const { state, licence, warning } = await readState(init, "give imagenet, random or a file");
     const source = `${basename(init)}${licence}`;
-    return { vector: fromTorchvision(state, layout, { seed }), source, kind: "file" };
+    return { vector: fromTorchvision(state, layout, { seed }), source, kind: "file", warning };
   }
   const weights = options.weights ?? Deno.env.get("FEDX_WEIGHTS");
   if (weights !== undefined && weights !== "") {
-    const { state, licence } = await readState(weights, "mend FEDX_WEIGHTS or [run] weights");
+    const { state, licence, warning } = await readState(weights, "mend FEDX_WEIGHTS or [run] weights");
     const source = `EfficientNet-B0 weights in torchvision's format from ${basename(weights)}${licence}`;
-    return { vector: fromTorchvision(state, layout, { seed }), source, kind: "imagenet" };
+    return { vector: fromTorchvision(state, layout, { seed }), source, kind: "imagenet", warning };
   }
   const state = liteToB0(await readTorchFile(await lite0Bytes(options)), layout, { seed });
   // The same words whether cached or fetched: the source stands in the proposal, which a restart must repeat.
@@ -75,18 +79,24 @@ async function make(
   return { vector: fromTorchvision(state, layout, { seed }), source, kind: "imagenet" };
 }
 
+/** What a file of weights holds. */
+interface FileState {
+  state: Map<string, NamedTensor>;
+  /** How the source's line ends. */
+  licence: string;
+  warning?: string;
+}
+
 /** Reads a state_dict from safetensors or a torch file, told apart by their first bytes; `remedy` ends the error. */
-async function readState(
-  path: string,
-  remedy: string,
-): Promise<{ state: Map<string, NamedTensor>; licence: string }> {
+async function readState(path: string, remedy: string): Promise<FileState> {
   const bytes = await Deno.readFile(path).catch((cause) => {
     const got = cause.code ?? cause.message;
     const parts = { what: "Cannot read weights", expected: `a file at ${path}`, got, remedy };
     throw refusal(Error, parts, { cause });
   });
   try {
-    return await parseState(bytes);
+    const { warning, ...rest } = await parseState(bytes);
+    return { ...rest, ...warning === undefined ? {} : { warning: `${path} ${warning}` } };
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cause;
     const { expected, got, remedy: own = remedy } = isRefusal(cause)
@@ -97,16 +107,18 @@ async function readState(
   }
 }
 
-async function parseState(bytes: Uint8Array): Promise<{ state: Map<string, NamedTensor>; licence: string }> {
+async function parseState(bytes: Uint8Array): Promise<FileState> {
   if (!looksLikeSafetensors(bytes)) {
-    return { state: await readTorchFile(bytes), licence: licenceOf(undefined) };
+    return { state: await readTorchFile(bytes), licence: licenceOf() };
   }
-  const { tensors, metadata } = readSafetensors(bytes);
+  const file = readSafetensors(bytes);
   const state = new Map<string, NamedTensor>();
-  for (const [name, { shape, data }] of tensors) {
+  for (const [name, { shape, data }] of file.tensors) {
     if (data instanceof Float32Array) state.set(name, { shape, data });
   }
-  return { state, licence: licenceOf(metadata.fedx) };
+  if (!isOurs(file.metadata)) return { state, licence: licenceOf() };
+  const { metadata, checked } = modelOf(file);
+  return { state, licence: licenceOf(metadata.licence), ...checked ? {} : { warning: UNCHECKED } };
 }
 
 /** Safetensors open with a header length far below 2^32 and a brace. */
@@ -114,7 +126,6 @@ function looksLikeSafetensors(bytes: Uint8Array): boolean {
   return bytes.length > 8 && bytes[8] === 0x7b && bytes[4] === 0 && bytes[5] === 0;
 }
 
-function licenceOf(fedx: string | undefined): string {
-  const known = fedx === undefined ? undefined : (JSON.parse(fedx) as { licence?: string }).licence;
+function licenceOf(known?: string): string {
   return known === undefined ? " (licence: as its source says)" : ` (${known})`;
 }

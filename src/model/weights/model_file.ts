@@ -2,12 +2,15 @@
  * Models on disk: safetensors with torchvision's names, preprocessing and settings in the metadata.
  *
  * Why these files load anywhere: names, shapes and element order are torchvision's and `num_batches_tracked` is
- * written as 0, so `load_state_dict(strict=True)` takes them. Published digests are of the flat vector, never of a
- * file, whose metadata may differ between silos.
+ * written as 0, so `load_state_dict(strict=True)` takes them. Two digests lie in each (model_digests.ts), made where
+ * every model is saved and checked where every model is loaded. The digest of the file as a whole is another: metadata
+ * may differ where weights are the same.
  */
+import { createHash } from "node:crypto";
 import { writeDurably } from "../../files/durable.ts";
 import { isRefusal, refusal } from "../../refusal.ts";
 import { type Layout, layoutOf, type NetworkName } from "../layout.ts";
+import { checkMetadata, checkWeights, hasDigests, withDigests } from "./model_digests.ts";
 import { type FileTensor, readSafetensors, safetensorsParts } from "./safetensors.ts";
 
 /** How pixels become network inputs: x = (u8/255 − mean[c]) / deviation[c] after a resize to size × size. */
@@ -20,6 +23,9 @@ export interface Preprocessing {
   deviation: number[];
 }
 
+/** The metadata's version: since 2 the digests lie beside it. */
+const VERSION = 2;
+
 /** What travels with the weights. */
 export interface ModelMetadata {
   network: NetworkName;
@@ -27,13 +33,29 @@ export interface ModelMetadata {
   /** Input side in pixels. */
   size: number;
   preprocessing: Preprocessing;
-  /** The settings of the run, and the digest of its plan; nothing of any one silo. */
+  /** The settings of the run, and the digest of its plan. */
   proposal?: unknown;
   planId?: string;
   round?: number;
   /** Which weights training started from, from where. */
   source?: string;
   licence?: string;
+  /** The logit from which on a film counts as having a finding; in one hospital's own copy alone. */
+  threshold?: { logit: number };
+}
+
+/** What is said, after the file's name, of a model that carries no digests. */
+export const UNCHECKED =
+  "was written by an older fedx and carries no digest: nobody can tell whether it was changed";
+
+/** A model as a file held it. */
+export interface LoadedModel {
+  /** (layout.length) f32 */
+  vector: Float32Array<ArrayBuffer>;
+  layout: Layout;
+  metadata: ModelMetadata;
+  /** Whether the file carries digests, and they were right. A file of an older fedx carries none. */
+  checked: boolean;
 }
 
 /** The resize kernel of shards (`KERNEL` of src/data/decode.ts; equality is tested). */
@@ -63,13 +85,16 @@ export function stateDict(vector: Float32Array, layout: Layout): Map<string, Fil
   return state;
 }
 
+/** How the names of BatchNorm's counters end; fedx counts no batches and writes 0. */
+const COUNTER = ".num_batches_tracked";
+
 /** torchvision's key order: each BatchNorm's statistics and counter right after its bias. */
 function stateNames(layout: Layout): string[] {
   const statistics = new Set(layout.tensors.filter((t) => t.kind === "statistic").map((t) => t.name));
   return layout.tensors.filter((t) => t.kind === "weight").flatMap(({ name }) => {
     const norm = name.endsWith(".bias") ? name.slice(0, -".bias".length) : "";
     if (!statistics.has(`${norm}.running_mean`)) return [name];
-    return [name, `${norm}.running_mean`, `${norm}.running_var`, `${norm}.num_batches_tracked`];
+    return [name, `${norm}.running_mean`, `${norm}.running_var`, norm + COUNTER];
   });
 }
 
@@ -77,6 +102,7 @@ function stateNames(layout: Layout): string[] {
  * Writes the model durably: temporary name beside it, sync, rename, sync of the folder; parents must exist.
  *
  * @param options.mode as of `writeDurably`
+ * @returns the SHA-256 of the file, as `sha256sum` prints it
  * @throws {RangeError} when the vector does not fit the layout.
  */
 export async function saveModel(
@@ -85,37 +111,49 @@ export async function saveModel(
   layout: Layout,
   metadata: ModelMetadata,
   options: { mode?: number } = {},
-): Promise<void> {
-  const parts = safetensorsParts(stateDict(vector, layout), {
-    format: "pt",
-    fedx: JSON.stringify({ version: 1, ...metadata }),
-  });
+): Promise<string> {
+  const entries = { format: "pt", fedx: JSON.stringify({ version: VERSION, ...metadata }) };
+  const parts = safetensorsParts(stateDict(vector, layout), withDigests(entries, vector));
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(part);
   await writeDurably(path, parts, options);
+  return hash.digest("hex");
 }
 
 /**
  * Reads a model that fedx wrote.
  *
  * @throws {SyntaxError} when the file is not such a model: the text names the file and what is wrong, e.g. the first
- * tensor that is missing, misshapen or not finite.
+ * tensor that is missing, misshapen or not finite, or that a byte was changed.
  */
-export async function loadModel(
-  path: string,
-): Promise<{ vector: Float32Array<ArrayBuffer>; layout: Layout; metadata: ModelMetadata }> {
+export async function loadModel(path: string): Promise<LoadedModel> {
   try {
-    const { tensors, metadata: strings } = readSafetensors(await Deno.readFile(path));
-    const metadata = parseMetadata(strings.fedx);
-    const layout = layoutOf(metadata.network, { channels: metadata.channels });
-    return { vector: vectorOf(tensors, layout), layout, metadata };
+    return modelOf(readSafetensors(await Deno.readFile(path)));
   } catch (cause) {
-    const { expected, got } = isRefusal(cause) ? cause : reasonOf(cause as Error);
-    const remedy = "name a model.safetensors written by fedx";
+    const { expected, got, remedy = "name a model.safetensors written by fedx" } = isRefusal(cause)
+      ? cause
+      : reasonOf(cause as Error);
     throw refusal(SyntaxError, { what: `Cannot load model ${path}`, expected, got, remedy }, { cause });
   }
 }
 
+/** The model that a file of fedx holds. @throws {SyntaxError} when it is none, or was changed since it was written */
+export function modelOf({ tensors, metadata: entries }: ReturnType<typeof readSafetensors>): LoadedModel {
+  // First, so that damage is called damage. A file of version 2 without digests is told that they are gone.
+  if (hasDigests(entries)) checkMetadata(entries);
+  const { version, ...metadata } = parseMetadata(entries.fedx);
+  const checked = version > 1;
+  if (checked) checkMetadata(entries);
+  const layout = layoutOf(metadata.network, { channels: metadata.channels });
+  const vector = vectorOf(tensors, layout);
+  if (checked) checkWeights(entries, vector);
+  return { vector, layout, metadata, checked };
+}
+
 /** What an error of the file system says of the file. */
-function reasonOf({ message, code }: Error & { code?: string }): { expected: string; got: string } {
+function reasonOf(
+  { message, code }: Error & { code?: string },
+): { expected: string; got: string; remedy?: undefined } {
   if (code === "ENOENT") return { expected: "a file", got: "nothing" };
   if (code === "EISDIR") return { expected: "a file", got: "a folder" };
   return { expected: "a readable file", got: code ?? message };
@@ -138,11 +176,15 @@ function vectorOf(tensors: Map<string, FileTensor>, layout: Layout): Float32Arra
     if (at >= 0) throw bad("finite weights", `${found.data[at]} in ${name}`);
     vector.set(found.data, offset);
   }
+  for (const name of stateNames(layout).filter((name) => name.endsWith(COUNTER))) {
+    const [count] = tensors.get(name)?.data ?? [];
+    if (count !== 0n) throw bad(`${name} of 0`, String(count ?? "nothing"));
+  }
   return vector;
 }
 
 /** @throws {SyntaxError} when the metadata are missing, of another version, or say what no engine can do */
-function parseMetadata(text: string | undefined): ModelMetadata {
+function parseMetadata(text: string | undefined): ModelMetadata & { version: number } {
   if (text === undefined) {
     throw bad("fedx metadata", "none (a torchvision file is a start: --init FILE)");
   }
@@ -152,12 +194,12 @@ function parseMetadata(text: string | undefined): ModelMetadata {
   } catch (cause) {
     throw bad("fedx metadata in JSON", "other text", { cause });
   }
-  const { version, ...metadata } = parsed ?? {} as ModelMetadata & { version?: number };
-  const { network, channels, size, preprocessing } = metadata;
+  const metadata = parsed ?? {} as ModelMetadata & { version: number };
+  const { version, network, channels, size, preprocessing } = metadata;
   const expect = (sound: boolean, expected: string, got: unknown) => {
     if (!sound) throw bad(expected, JSON.stringify(got));
   };
-  expect(version === 1, "metadata version 1", version);
+  expect(version === 1 || version === VERSION, `metadata version 1 or ${VERSION}`, version);
   expect(network === "efficientnet_b0", "network efficientnet_b0", network);
   expect(channels === 1 || channels === 3, "1 or 3 channels", channels);
   expect(Number.isInteger(size) && size >= 8 && size <= 1024, "a size from 8 to 1024 px", size);

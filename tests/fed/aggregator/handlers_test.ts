@@ -198,7 +198,7 @@ Deno.test("handlerOf takes test scores only of a selected model in the closing p
     const other = { ...message, test: { ...test, images: 95 } };
     assertEquals((await send("a", "POST", SCORES, other)).json.code, "wrong_counts");
     assertEquals((await send("a", "POST", SCORES, message)).status, 200);
-    run.finish(resultOf(run, { selection, seconds: 0, unscored: [] }));
+    run.finish(resultOf(run, { selection, seconds: 0, unscored: [], file_sha256: "" }));
     assertEquals((await send("a", "POST", SCORES, message)).status, 200);
     assertEquals((await send("b", "POST", SCORES, message)).json.code, "round_closed");
   }));

@@ -67,7 +67,7 @@ Deno.test("nobody sees an update, a score, a closed round or an end of a run tha
       close: () => run.close(stored, { sha256, held: [0, 1] }),
       beginClosing: () => run.beginClosing(),
       select: () => run.select(selection, 0),
-      finish: () => run.finish(resultOf(run, { selection, seconds: 0, unscored: [] })),
+      finish: () => run.finish(resultOf(run, { selection, seconds: 0, unscored: [], file_sha256: "" })),
     });
     run.close(stored, { sha256, held: [0, 1] });
     const next = { row: { ...stored.row, round: 2 }, opened: 2 };

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { issuedBy, openAuthority } from "../../../src/fed/pki/authority.ts";
 import { initCa, issue } from "../../../src/fed/pki/ca.ts";
-import { canonical } from "../../../src/fed/protocol/canonical.ts";
+import { canonical } from "../../../src/files/canonical.ts";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
 import { revoke } from "../../../src/fed/pki/revoke.ts";
 import { readList, signList, verifyList } from "../../../src/fed/pki/revocation.ts";

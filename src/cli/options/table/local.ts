@@ -22,5 +22,5 @@ export const local = {
     ...TRAINING,
     ...ENGINE,
   },
-  json: "`selection`, `test`, `epochs`, `seconds`",
+  json: "`selection`, `test`, `epochs`, `seconds`, `model`, `sha256` (of its weights), `file_sha256`",
 } as const satisfies Command;

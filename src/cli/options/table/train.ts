@@ -59,5 +59,5 @@ export const train = {
       default: "1h",
     },
   },
-  json: "`rounds`, `examples`, `seconds`, `model`, `sha256`",
+  json: "`rounds`, `examples`, `seconds`, `model`, `sha256` (of its weights), `file_sha256`",
 } as const satisfies Command;

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { canonical, canonicalDigest } from "../../../src/fed/protocol/canonical.ts";
+import { canonical, canonicalDigest } from "../../src/files/canonical.ts";
 
 Deno.test("canonical: the examples of RFC 8785 §3.2.2 and §3.2.3", () => {
   const numbers = [333333333.33333329, 1E30, 4.50, 2e-3, 0.000000000000000000000000001, -0, 1e21, 5e-324];

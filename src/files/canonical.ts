@@ -1,14 +1,14 @@
 /**
- * Canonical JSON (RFC 8785): the one byte string that a plan's digest is taken of. Keys are sorted by UTF-16 code
+ * Canonical JSON (RFC 8785): the one byte string that a digest of a value is taken of. Keys are sorted by UTF-16 code
  * units, numbers and strings are written as ECMAScript does, nothing is white space.
  *
  * Why not a package: those that write this form follow `JSON.stringify` in what they leave out. They drop undefined
  * members, turn dates into strings and maps into `{}`, so that two different values can have one digest. To refuse
  * those, the whole value has to be walked here all the same, and that walk writes it.
  */
-import { digest } from "../../files/digest.ts";
+import { digest } from "./digest.ts";
 
-/** Deeper values than any plan has are refused instead of exhausting the stack. */
+/** Deeper values than any that fedx writes are refused instead of exhausting the stack. */
 const MAX_DEPTH = 64;
 
 /**
