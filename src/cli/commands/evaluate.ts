@@ -5,10 +5,10 @@ import { operatingPoint, rocCurve, siteOnly } from "../../model/metrics/metrics.
 import { joined, type Predictions } from "../../model/predictions.ts";
 import { LoadedPool } from "../../model/predictor.ts";
 import { rocChart } from "../output/chart.ts";
-import { checkOutput, writeOutput } from "../output/check_output.ts";
 import type { Context } from "../context.ts";
 import type { evaluate as options } from "../options/table/evaluate.ts";
 import { loadModelOf, openPredictor } from "../options/predictor.ts";
+import { checkPlot, writePlot } from "../output/plot.ts";
 import { interval, score, table } from "../output/table.ts";
 
 /** Sensitivity and specificity on the scored films, at a threshold fixed on `val`. */
@@ -16,9 +16,7 @@ type Point = ReturnType<typeof operatingPoint>;
 
 /** Scores a model on shards: exact AUROC per shard and pooled. */
 export async function run({ values, output, signal }: Context<typeof options>): Promise<void> {
-  if (values.plot) {
-    await checkOutput(values.plot, { flag: "--plot", kind: "plot", force: values.force ?? false });
-  }
+  if (values.plot) await checkPlot(values.plot, { flag: "--plot", force: values.force ?? false });
   using predictor = await openPredictor(await loadModelOf(values.model, output), values);
   const parts: Predictions[] = [];
   const validated: Predictions[] = [];
@@ -62,7 +60,7 @@ export async function run({ values, output, signal }: Context<typeof options>): 
     ].join("\n"),
   );
   if (!values.plot) return;
-  await writeOutput(values.plot, drawn(parts, shards));
+  await writePlot(values.plot, drawn(parts, shards));
   output.line(`ROC curves: ${values.plot}`);
 }
 

@@ -1,4 +1,9 @@
-// Why: plots are small SVG texts that stand alone, in files and inside the report; colours follow the reader's theme.
+/**
+ * Line charts as small SVG texts that stand alone, in files and inside the reports.
+ *
+ * Why each has a background of its own: its colours follow the reader's scheme, light or dark, and the page or viewer
+ * around it may not.
+ */
 import { scaleLinear } from "d3-scale";
 import { line } from "d3-shape";
 
@@ -21,8 +26,12 @@ export interface ChartOptions {
   height?: number;
 }
 
-const COLOURS = ["#2f6fb5", "#c8553d", "#3c8d5a", "#8a5fb0", "#b0862f", "#4a9aa5"];
+/** Colours of the curves, on a light and on a dark background; the seventh curve begins again. */
+const LIGHT = ["#1f62a8", "#c04a32", "#2f7d4d", "#7a4fa3", "#876515", "#26737f"];
+const DARK = ["#7ab4f0", "#f0957f", "#7fcf9c", "#c3a0e8", "#dcba66", "#7fd0da"];
 const MARGIN = { top: 34, right: 14, bottom: 42, left: 52 };
+/** Columns of a legend whose names have at most so many letters; longer ones stand in one, and end in the middle. */
+const NARROW = 24, WIDE = 52;
 
 /** Text that is safe between tags and in attributes. */
 export function escape(text: string): string {
@@ -32,55 +41,72 @@ export function escape(text: string): string {
   );
 }
 
-/** A line chart as one SVG element with its own legend. */
+/** A line chart as one SVG element with its own background and legend. */
 export function lineChart(series: readonly Series[], options: ChartOptions): string {
-  const width = options.width ?? 420;
-  const height = (options.height ?? 300) + 18 * Math.ceil(series.length / 2);
-  const bottom = (options.height ?? 300) - MARGIN.bottom;
+  const { width = 420, height = 300 } = options;
+  const bottom = height - MARGIN.bottom;
   const all = series.flatMap((one) => [...one.points]);
   const x = scaleLinear(options.xRange ?? extent(all.map(([at]) => at)), [MARGIN.left, width - MARGIN.right]);
   const y = scaleLinear(options.range ?? extent(all.map(([, at]) => at)), [bottom, MARGIN.top]);
   if (!options.range) y.nice(5);
+  const names = legend(series, { width, top: height + 10 });
+  const size = { width, height: height + names.height };
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${size.height}" role="img" aria-label="${
+      escape(options.title)
+    }" font-family="system-ui, sans-serif" font-size="12">`,
+    STYLE,
+    `<rect class="paper" width="${size.width}" height="${size.height}"/>`,
+    `<text class="ink" x="${MARGIN.left}" y="18" font-weight="600">${escape(options.title)}</text>`,
+    ...axes({ x, y }, { ...options, width, bottom }),
+    ...series.map((one, index) => curve(one, { x, y, colour: colourOf(index) })),
+    ...names.parts,
+    "</svg>",
+  ].join("");
+}
+
+/** What is used of a scale of d3, whose package brings no types. */
+type Scale = ((at: number) => number) & { ticks(count: number): number[] };
+
+/** The grid, the numbers along it, and what both axes show. */
+function axes(
+  { x, y }: { x: Scale; y: Scale },
+  place: ChartOptions & { width: number; bottom: number },
+): string[] {
+  const { width, bottom } = place;
+  const right = width - MARGIN.right;
+  return [
+    ...y.ticks(5).map((at) =>
+      `<line class="grid" x1="${MARGIN.left}" x2="${right}" y1="${round(y(at))}" y2="${round(y(at))}"/>` +
+      `<text class="soft" x="${MARGIN.left - 6}" y="${round(y(at) + 4)}" text-anchor="end">${at}</text>`
+    ),
+    ...x.ticks(6).filter((at) => place.x !== "round" || Number.isInteger(at)).map((at) =>
+      `<text class="soft" x="${round(x(at))}" y="${bottom + 17}" text-anchor="middle">${at}</text>`
+    ),
+    `<text class="soft" x="${(MARGIN.left + right) / 2}" y="${bottom + 34}" text-anchor="middle">${
+      escape(place.x)
+    }</text>`,
+    `<text class="soft" transform="translate(13 ${
+      (bottom + MARGIN.top) / 2
+    }) rotate(-90)" text-anchor="middle">${escape(place.y)}</text>`,
+  ];
+}
+
+/** One line, with a dot at each point where there are few. */
+function curve(one: Series, { x, y, colour }: { x: Scale; y: Scale; colour: string }): string {
   const path = line(
     (point: readonly [number, number]) => x(point[0]),
     (point: readonly [number, number]) => y(point[1]),
   );
-  const curves = series.map((one, index) => {
-    const colour = COLOURS[index % COLOURS.length];
-    const dash = one.dashed ? ' stroke-dasharray="5 4"' : "";
-    const dots = one.points.length > 40
-      ? ""
-      : one.points.map(([a, b]) =>
-        `<circle cx="${round(x(a))}" cy="${round(y(b))}" r="2.5" fill="${colour}"/>`
-      ).join("");
-    return `<path d="${
-      path([...one.points]) ?? ""
-    }" fill="none" stroke="${colour}" stroke-width="1.8"${dash}/>${one.dashed ? "" : dots}`;
-  });
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="${
-      escape(options.title)
-    }" font-family="system-ui, sans-serif" font-size="12">`,
-    STYLE,
-    `<text class="ink" x="${MARGIN.left}" y="18" font-weight="600">${escape(options.title)}</text>`,
-    ...y.ticks(5).map((at: number) =>
-      `<line class="grid" x1="${MARGIN.left}" x2="${width - MARGIN.right}" y1="${round(y(at))}" y2="${
-        round(y(at))
-      }"/><text class="soft" x="${MARGIN.left - 6}" y="${round(y(at) + 4)}" text-anchor="end">${at}</text>`
-    ),
-    ...x.ticks(6).filter((at: number) => options.x !== "round" || Number.isInteger(at)).map((at: number) =>
-      `<text class="soft" x="${round(x(at))}" y="${bottom + 17}" text-anchor="middle">${at}</text>`
-    ),
-    `<text class="soft" x="${(MARGIN.left + width - MARGIN.right) / 2}" y="${
-      bottom + 34
-    }" text-anchor="middle">${escape(options.x)}</text>`,
-    `<text class="soft" transform="translate(13 ${
-      (bottom + MARGIN.top) / 2
-    }) rotate(-90)" text-anchor="middle">${escape(options.y)}</text>`,
-    ...curves,
-    ...legend(series, { width, top: bottom + 52 }),
-    "</svg>",
-  ].join("");
+  const dash = one.dashed ? ' stroke-dasharray="5 4"' : "";
+  const dots = one.dashed || one.points.length > 40
+    ? []
+    : one.points.map(([a, b]) =>
+      `<circle cx="${round(x(a))}" cy="${round(y(b))}" r="2.5" fill="currentColor"/>`
+    );
+  return `<g class="${colour}"><path d="${
+    path([...one.points]) ?? ""
+  }" fill="none" stroke="currentColor" stroke-width="1.8"${dash}/>${dots.join("")}</g>`;
 }
 
 /** ROC curves with the diagonal of chance. */
@@ -104,17 +130,37 @@ export function rocChart(
   });
 }
 
-const STYLE = "<style>.ink{fill:#1d2430}.soft{fill:#5b6472}.grid{stroke:#d6dae0;stroke-width:.7}" +
-  "@media(prefers-color-scheme:dark){.ink{fill:#e6e9ee}.soft{fill:#a2abb8}.grid{stroke:#39414d}}</style>";
+const colourOf = (index: number) => `c${index % LIGHT.length}`;
+const curveColours = (colours: readonly string[]) =>
+  colours.map((colour, index) => `.${colourOf(index)}{color:${colour}}`).join("");
 
-function legend(series: readonly Series[], place: { width: number; top: number }): string[] {
-  return series.map(({ name }, index) => {
-    const x = MARGIN.left + (index % 2) * ((place.width - MARGIN.left) / 2);
-    const y = place.top + 18 * Math.floor(index / 2);
-    const colour = COLOURS[index % COLOURS.length];
-    return `<rect x="${x}" y="${y - 9}" width="10" height="10" rx="2" fill="${colour}"/>` +
-      `<text class="ink" x="${x + 15}" y="${y}">${escape(name)}</text>`;
+const STYLE = "<style>.paper{fill:#fbfbfa}.ink{fill:#1d2430}.soft{fill:#5b6472}" +
+  `.grid{stroke:#d6dae0;stroke-width:.7}${curveColours(LIGHT)}@media(prefers-color-scheme:dark){` +
+  ".paper{fill:#171b21}.ink{fill:#e6e9ee}.soft{fill:#a2abb8}" +
+  `.grid{stroke:#39414d}${curveColours(DARK)}}</style>`;
+
+/** The names of the curves below the chart, in two columns where all are short, and how much room they take. */
+function legend(
+  series: readonly Series[],
+  place: { width: number; top: number },
+): { parts: string[]; height: number } {
+  const columns = series.every(({ name }) => name.length <= NARROW) ? 2 : 1;
+  const parts = series.map(({ name }, index) => {
+    const x = MARGIN.left + (index % columns) * ((place.width - MARGIN.left) / 2);
+    const y = place.top + 18 * Math.floor(index / columns);
+    return `<rect class="${colourOf(index)}" x="${x}" y="${
+      y - 9
+    }" width="10" height="10" rx="2" fill="currentColor"/>` +
+      `<text class="ink" x="${x + 15}" y="${y}">${escape(shortened(name))}</text>`;
   });
+  return { parts, height: 18 * Math.ceil(series.length / columns) };
+}
+
+/** A long name, a path say, without its middle: its end tells it from others. */
+function shortened(name: string): string {
+  const letters = [...name];
+  if (letters.length <= WIDE) return name;
+  return `${letters.slice(0, 12).join("")}…${letters.slice(13 - WIDE).join("")}`;
 }
 
 const round = (value: number) => Math.round(value * 10) / 10;

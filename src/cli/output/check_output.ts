@@ -1,5 +1,6 @@
 // Why: a run of twenty minutes must not end at a folder that is not there, nor replace a file of the operator's.
 import { dirname } from "node:path";
+import { isDrawn } from "../../data/sharp.ts";
 import { writeDurably } from "../../files/durable.ts";
 
 /** The first line of `predict --out`; a shard's rows have a column more. */
@@ -12,7 +13,8 @@ const HEAD = 1 << 20;
 const KINDS = {
   model: { what: "a model of fedx", known: isModel },
   scores: { what: "a CSV of `fedx predict`", known: (head: Uint8Array) => isScores(text(head)) },
-  plot: { what: "an SVG", known: (head: Uint8Array) => text(head).startsWith("<svg ") },
+  svg: { what: "an SVG", known: (head: Uint8Array) => text(head).startsWith("<svg ") },
+  png: { what: "a plot of fedx", known: isDrawn },
 };
 
 /**
@@ -63,15 +65,15 @@ export async function checkOutput(
 }
 
 /**
- * Writes a command's text. A plain file is replaced as a whole, so that a full disk leaves the old one; what a link
+ * Writes a command's text or bytes. A plain file is replaced as a whole, so that a full disk leaves the old one; what a link
  * leads to, what is no file, and a file whose folder this user may not write to, is written in place.
  */
-export async function writeOutput(path: string, text: string): Promise<void> {
+export async function writeOutput(path: string, content: string | Uint8Array<ArrayBuffer>): Promise<void> {
   const found = await Deno.lstat(path).catch(() => null);
   if (found !== null && !(found.isFile && await mayReplace(path))) {
-    return await Deno.writeTextFile(path, text);
+    return await Deno.writeFile(path, typeof content === "string" ? encoder.encode(content) : content);
   }
-  await writeDurably(path, text, { mode: (found?.mode ?? 0o666) & 0o777 });
+  await writeDurably(path, content, { mode: (found?.mode ?? 0o666) & 0o777 });
 }
 
 async function mayReplace(path: string): Promise<boolean> {
@@ -100,6 +102,7 @@ async function headOf(path: string): Promise<Uint8Array> {
   return head.subarray(0, length);
 }
 
+const encoder = new TextEncoder();
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
 function isScores(head: string): boolean {

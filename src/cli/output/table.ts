@@ -1,17 +1,67 @@
+// Why: a table is read on a terminal of 80 columns, in a log and in a mail alike, so its width is the same everywhere.
 import Table from "cli-table3";
+import { wrap } from "../options/wrap.ts";
 
-/** Rows under a head, as plain text; columns whose cells are numbers are set right. */
+/** The columns that a table may fill; what is wider is broken, whatever the terminal. */
+export const TABLE_WIDTH = 80;
+/** A space on either side of a cell and one between two cells. */
+const SPACES = 3;
+
+/**
+ * Rows under a head, as plain text of at most 80 columns. Columns whose cells are numbers are set right, and their
+ * cells stay whole; heads and texts break at words, and a word that is too long by itself, a path say, anywhere.
+ */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const right = head.map((_, column) => rows.every((row) => /^[\d.,–±[\] %-]*$/.test(row[column] ?? "")));
+  const columns = head.map((name, at) => columnOf(name, rows.map((row) => row[at] ?? "")));
+  const widths = fittingWidths(columns);
+  const set = (row: readonly string[]) => widths.map((width, at) => broken(row[at] ?? "", width).join("\n"));
   const made = new Table({
-    head: [...head],
-    colAligns: right.map((yes) => yes ? "right" : "left"),
+    head: set(head),
+    colAligns: columns.map(({ numbers }) => numbers ? "right" : "left"),
     style: { head: [], border: [], compact: true },
     chars: BORDERS,
   });
-  made.push(...rows.map((row) => [...row]));
-  return made.toString();
+  made.push(...rows.map(set));
+  return made.toString().split("\n").map((line) => line.trimEnd()).join("\n");
 }
+
+/** How wide a column is, in steps from what it would take to the least that it can do with. */
+interface Column {
+  numbers: boolean;
+  /** With every cell on one line · with the head broken at words · with all cells broken so · with words cut. */
+  steps: readonly [natural: number, head: number, words: number, cut: number];
+}
+
+function columnOf(head: string, cells: readonly string[]): Column {
+  const numbers = cells.every((cell) => /^[\d.,–±[\] %-]*$/.test(cell));
+  const broken = Math.max(longest(head.split(" ")), longest(cells));
+  const words = numbers ? broken : longest([head, ...cells].flatMap((cell) => cell.split(" ")));
+  return { numbers, steps: [longest([head, ...cells]), broken, words, numbers ? words : 1] };
+}
+
+/** Takes what does not fit from the widest column that can do with less, as gently as possible. */
+function fittingWidths(columns: readonly Column[]): number[] {
+  const widths = columns.map(({ steps: [natural] }) => natural);
+  const excess = () => widths.reduce((sum, width) => sum + width + SPACES, -1) - TABLE_WIDTH;
+  for (const step of [1, 2, 3]) {
+    while (excess() > 0) {
+      const able = widths.map((width, at) => width > columns[at].steps[step] ? width : 0);
+      const widest = Math.max(...able);
+      if (widest === 0) break;
+      widths[able.indexOf(widest)]--;
+    }
+  }
+  return widths;
+}
+
+/** A cell's lines. */
+function broken(cell: string, width: number): string[] {
+  if (cell.length <= width) return [cell];
+  const words = cell.split(" ").flatMap((word) => word.match(new RegExp(`.{1,${width}}`, "gu")) ?? []);
+  return wrap(words, width);
+}
+
+const longest = (texts: readonly string[]) => Math.max(0, ...texts.map((text) => text.length));
 
 const BORDERS = {
   top: "",

@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { checkOutput, writeOutput } from "../../../src/cli/output/check_output.ts";
 import { lineChart } from "../../../src/cli/output/chart.ts";
+import { drawSvg, encodePng } from "../../../src/data/sharp.ts";
 import { layoutOf } from "../../../src/model/layout.ts";
 import { preprocessingOf, saveModel } from "../../../src/model/weights/model_file.ts";
 import { PERMISSIONS } from "../../../tools/permissions.ts";
@@ -34,11 +35,14 @@ Deno.test("checkOutput: files of the same kind and empty ones are replaced, othe
     };
     await saveModel(`${dir}/model`, new Float32Array(layout.length), layout, metadata);
     await Deno.writeTextFile(`${dir}/scores`, "Image Index,logit,probability,split\na.png,1,.7,test\n");
-    await Deno.writeTextFile(`${dir}/plot`, lineChart([], { title: "", x: "", y: "" }));
+    const chart = lineChart([], { title: "", x: "", y: "" });
+    await Deno.writeTextFile(`${dir}/svg`, chart);
+    await Deno.writeFile(`${dir}/png`, await drawSvg(chart));
+    await Deno.writeFile(`${dir}/film`, await encodePng(new Uint8Array(64), 8));
     await Deno.writeTextFile(`${dir}/labels`, "Image Index,Finding Labels,Patient ID\n");
     await Deno.writeTextFile(`${dir}/empty`, "");
-    for (const kind of ["model", "scores", "plot"] as const) {
-      for (const name of ["model", "scores", "plot", "labels", "empty", "none"]) {
+    for (const kind of ["model", "scores", "svg", "png"] as const) {
+      for (const name of ["model", "scores", "svg", "png", "film", "labels", "empty", "none"]) {
         const check = (force: boolean) => checkOutput(`${dir}/${name}`, { flag: "--out", kind, force });
         const fine = name === kind || name === "empty" || name === "none";
         if (fine) await check(false);
@@ -46,7 +50,7 @@ Deno.test("checkOutput: files of the same kind and empty ones are replaced, othe
         await check(true);
       }
     }
-    assertEquals((await names(dir)).length, 5);
+    assertEquals((await names(dir)).length, 7);
   }));
 
 Deno.test("checkOutput: a file that is there is written in place, whatever its folder allows; a model is not", () =>
@@ -75,7 +79,16 @@ Deno.test("local, predict and evaluate check their output before anything else",
     const refused = async (text: string, ...args: string[]) =>
       assertStringIncludes((await runCommand(...args)).stderr, text);
     await refused("another --out", "local", "--shard", "nothing", "--epochs", "1", "--out", out);
-    await refused("another --plot", "evaluate", "--model", "nothing", "--shard", "nothing", "--plot", out);
+    await refused(
+      "another --plot",
+      "evaluate",
+      "--model",
+      "nothing",
+      "--shard",
+      "nothing",
+      "--plot",
+      `${out}.svg`,
+    );
     await refused("--force", "predict", "--model", "nothing", "--images", dir, "--out", `${dir}/labels.csv`);
   }));
 

@@ -1,5 +1,4 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { lineChart, rocChart } from "../../../src/cli/output/chart.ts";
 import { type Facts, reportHtml, resultTable } from "../../../src/cli/output/report.ts";
 import type { Evaluation } from "../../../src/model/metrics/evaluation.ts";
 
@@ -68,20 +67,6 @@ Deno.test("reportHtml stands alone, escapes names, knows light and dark, says wh
   assertStringIncludes(html, "b&lt;script&gt;");
   assertStringIncludes(html, "prefers-color-scheme:dark");
   assertStringIncludes(html, "Research use only");
-});
-
-Deno.test("lineChart keeps points inside the frame and needs none", () => {
-  const svg = lineChart([{ name: "a", points: [[0, 0.1], [5, 0.9]] }], { title: "t", x: "round", y: "y" });
-  const dots = [...svg.matchAll(/<circle cx="([\d.]+)" cy="([\d.]+)"/g)].map(([, x, y]) => [+x, +y]);
-  assertEquals(dots.length, 2);
-  assert(dots.every(([x, y]) => x >= 52 && x <= 406 && y >= 34 && y <= 258), JSON.stringify(dots));
-  assertStringIncludes(lineChart([], { title: "t", x: "x", y: "y" }), "</svg>");
-});
-
-Deno.test("rocChart draws each curve and chance", () => {
-  const svg = rocChart([{ name: "a (0.95)", fpr: [0, 0, 1], tpr: [0, 1, 1] }]);
-  assertEquals([...svg.matchAll(/<path /g)].length, 2);
-  assertStringIncludes(svg, "a (0.95)");
 });
 
 Deno.test("reportHtml draws a model's scores at the round that made it, and none where a hospital gave none", () => {

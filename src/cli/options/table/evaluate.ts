@@ -15,7 +15,7 @@ export const evaluate = {
       choices: ["train", "val", "test", "all"],
       default: "test",
     },
-    plot: { kind: "path", value: "FILE.svg", help: "draw the ROC curves" },
+    plot: { kind: "path", value: "FILE", help: "draw the ROC curves, as an SVG (.svg) or a PNG (.png)" },
     force: FORCE,
     ...SCORING,
   },

@@ -1,0 +1,60 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { lineChart, rocChart } from "../../../src/cli/output/chart.ts";
+
+Deno.test("lineChart keeps points inside the frame and needs none", () => {
+  const svg = lineChart([{ name: "a", points: [[0, 0.1], [5, 0.9]] }], { title: "t", x: "round", y: "y" });
+  const dots = [...svg.matchAll(/<circle cx="([\d.]+)" cy="([\d.]+)"/g)].map(([, x, y]) => [+x, +y]);
+  assertEquals(dots.length, 2);
+  assert(dots.every(([x, y]) => x >= 52 && x <= 406 && y >= 34 && y <= 258), JSON.stringify(dots));
+  assertStringIncludes(lineChart([], { title: "t", x: "x", y: "y" }), "</svg>");
+});
+
+Deno.test("rocChart draws each curve and chance", () => {
+  const svg = rocChart([{ name: "a (0.95)", fpr: [0, 0, 1], tpr: [0, 1, 1] }]);
+  assertEquals([...svg.matchAll(/<path /g)].length, 2);
+  assertStringIncludes(svg, "a (0.95)");
+});
+
+Deno.test("a chart has a background and curves of its own in light and in dark", () => {
+  const svg = lineChart([{ name: "a", points: [[0, 1]] }], {
+    title: "t",
+    x: "x",
+    y: "y",
+    width: 420,
+    height: 300,
+  });
+  assertMatch(svg, /<\/style><rect class="paper" width="420" height="318"\/>/);
+  const [, light, dark] = /<style>(.*)@media\(prefers-color-scheme:dark\)\{(.*)\}<\/style>/.exec(svg)!;
+  const colour = (scheme: string, name: string) =>
+    new RegExp(`\\.${name}\\{(?:fill|stroke|color):#(\\w{6})`).exec(scheme)![1];
+  for (const scheme of [light, dark]) {
+    const paper = luminance(colour(scheme, "paper"));
+    for (const name of ["ink", "soft", "c0", "c1", "c2", "c3", "c4", "c5"]) {
+      const ink = luminance(colour(scheme, name));
+      const contrast = (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+      assert(contrast >= 4.5, `${name} ${contrast}`);
+    }
+  }
+});
+
+/** Relative luminance of sRGB hex digits (WCAG 2). */
+function luminance(hex: string): number {
+  const [r, g, b] = [0, 2, 4].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255)
+    .map((value) => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+
+Deno.test("a legend keeps short names in two columns, long ones in one, and leaves out the middle of a path", () => {
+  const places = (...names: string[]) => {
+    const svg = lineChart(names.map((name) => ({ name, points: [] })), { title: "t", x: "x", y: "y" });
+    return [...svg.matchAll(/<text class="ink" x="(\d+)" y="(\d+)">([^<]*)/g)].map((
+      [, x, y, text],
+    ) => [+x, +y, text]);
+  };
+  assertEquals(places("a", "b"), [[67, 310, "a"], [251, 310, "b"]]);
+  const path = `/srv/${"x".repeat(80)}/shard-a (0.950)`;
+  const [first, second] = places(path, "b");
+  assertEquals([first.slice(0, 2), second], [[67, 310], [67, 328, "b"]]);
+  assertMatch(String(first[2]), /^\/srv\/x+…x+\/shard-a \(0\.950\)$/);
+  assert(String(first[2]).length <= 52);
+});
