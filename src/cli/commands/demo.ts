@@ -9,7 +9,7 @@ import type { demo } from "../options/table/demo.ts";
 import type { Output } from "../output/output.ts";
 import { Processes } from "./demo/processes.ts";
 import { measure, type Measured } from "./demo/measure.ts";
-import { reportHtml, resultTable } from "../output/report.ts";
+import { reportHtml, resultTable } from "../output/report/demo.ts";
 import { score } from "../output/table.ts";
 
 /** Shares of the whole time; what is left is for phantoms, scoring and start-up. */

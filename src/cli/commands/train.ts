@@ -57,7 +57,7 @@ export async function run(context: Context<typeof train>): Promise<void> {
 }
 
 /** The proposal as a table: what this hospital is asked to do. */
-function describe(proposal: Proposal): string {
+export function describe(proposal: Proposal): string {
   const { recipe } = proposal;
   const limit = proposal.rounds !== null
     ? `${proposal.rounds} rounds`

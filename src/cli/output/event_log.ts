@@ -191,6 +191,9 @@ export function describe(event: FedEvent): string | undefined {
     case "refused":
       return `refused ${event.peer}: ${event.code}` +
         (event.expected === undefined ? "" : ` (expected ${event.expected}, got ${event.got})`);
+    case "comparing":
+      return `the run is over; now the start model is scored on ${event.images} test films, for comparison ` +
+        "(nothing more is sent)";
     case "warning":
       return `warning: ${event.text}`;
     case "failed":

@@ -15,6 +15,7 @@ import { closingTime, plausibleSpeed, recentMedian, type RowTiming } from "../ma
 import { newRunId, type Proposal, type Scores, type Stretch } from "../protocol/messages.ts";
 import { checkRegistration } from "../protocol/registration.ts";
 import { saveRunModel } from "./run_model.ts";
+import { type FixedThreshold, fixThreshold, ownDecisions, thresholdEntry } from "./own_figures.ts";
 import { type LocalResult, type RoundResult, roundResult, testResult } from "./result.ts";
 import { testScores, valScores } from "./score_split.ts";
 import { checkSteps, countSteps } from "../maths/skipped.ts";
@@ -56,7 +57,7 @@ class Local {
   readonly #images = { trained: 0, scored: 0 };
   readonly #timings: (RowTiming & { opened: number })[] = [];
   #vector: Float32Array;
-  #best: { round: number; vector: Float32Array };
+  #best: { round: number; vector: Float32Array; fixed?: FixedThreshold };
   #speed = 0;
   /** Seconds that each scoring of `val` took. */
   readonly #scorings: number[] = [];
@@ -169,7 +170,9 @@ class Local {
       this.#onEvent({ type: "scored", silo, round, scores: scores[silo] });
     }
     this.#scored.push({ round: round - 1, scores });
-    if (this.#select().round === round - 1) this.#best = { round: round - 1, vector: this.#vector };
+    if (this.#select().round === round - 1) {
+      this.#best = { round: round - 1, vector: this.#vector, fixed: fixThreshold(predictions) };
+    }
     return scores;
   }
 
@@ -183,8 +186,10 @@ class Local {
     await trainer.load(this.#vector);
     this.#history.push(roundResult(this.#rounds + 1, await this.#scoreVal(this.#rounds + 1), null));
     const selection = this.#select();
-    const { vector } = selection.round === this.#rounds ? { vector: this.#vector } : this.#best;
-    const model = { vector, layout: this.#layout, proposal, round: selection.round };
+    const { vector } = this.#best;
+    const fixed = this.#best.fixed!;
+    const own = thresholdEntry(fixed);
+    const model = { vector, layout: this.#layout, proposal, round: selection.round, own };
     const file_sha256 = await saveRunModel(out, model, { mode: 0o644 });
     const seconds = this.#rounds === 0 ? 0 : performance.now() / 1000 - this.#timings[0].opened;
     await trainer.load(vector);
@@ -196,6 +201,7 @@ class Local {
     return {
       selection: { ...selection, split: "val", note: "optimistic" },
       test: testResult(Object.fromEntries(tests)),
+      own: ownDecisions(predictions, fixed, proposal),
       rounds: this.#rounds,
       epochs: this.#images.trained / trainer.shard.splits.train.images,
       seconds,

@@ -13,14 +13,14 @@ function counts(labels: Uint8Array): { positives: number; negatives: number } {
 }
 
 /** Whether there are enough patients of each class: a figure about the films of two patients tells of those two. */
-function enough({ labels, patients }: Predictions): boolean {
+export function enough({ labels, patients }: Predictions): boolean {
   const classes = [new Set<number>(), new Set<number>()];
   for (const [film, label] of labels.entries()) classes[label].add(patients[film]);
   return classes.every(({ size }) => size >= MIN_PER_CLASS);
 }
 
 /** Whether the model's training went wrong, so that it gives logits that are not numbers. */
-const diverged = ({ logits }: Predictions) => logits.some(Number.isNaN);
+export const diverged = ({ logits }: Predictions) => logits.some(Number.isNaN);
 
 /** Exact AUROC and mean loss on `val`, from 10 patients of either class on; null where they cannot be told. */
 export function valScores(

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { type Facts, reportHtml, resultTable } from "../../../src/cli/output/report.ts";
-import type { Evaluation } from "../../../src/model/metrics/evaluation.ts";
+import { type Facts, reportHtml, resultTable } from "../../../../src/cli/output/report/demo.ts";
+import type { Evaluation } from "../../../../src/model/metrics/evaluation.ts";
 
 const one = (auroc: number): Evaluation => ({
   auroc,
