@@ -9,7 +9,8 @@ import { findLibraries } from "../../model/libraries.ts";
 import { EventLog } from "../output/event_log.ts";
 import type { Context } from "../context.ts";
 import type { train } from "../options/table/train.ts";
-import { modelLines } from "../output/model_lines.ts";
+import { siloEnd, siloPage } from "../output/report/silo.ts";
+import { writeReport } from "../output/report/write.ts";
 import { setAside } from "../output/set_aside.ts";
 import { table } from "../output/table.ts";
 
@@ -47,13 +48,9 @@ export async function run(context: Context<typeof train>): Promise<void> {
     faultPoint,
     signal,
   });
-  output.result(
-    result,
-    [
-      `${result.rounds} rounds, ${result.examples} examples in ${formatDuration(result.seconds)}`,
-      ...modelLines(result),
-    ].join("\n"),
-  );
+  const report = await writeReport(state, siloPage(result, values), output);
+  const { own: { roc: _, ...own }, ...rest } = result; // curves are for drawing
+  output.result({ ...rest, own, report }, siloEnd(result, { ...values, report }));
 }
 
 /** The proposal as a table: what this hospital is asked to do. */

@@ -11,12 +11,14 @@ import { line } from "d3-shape";
 export interface Series {
   name: string;
   points: readonly (readonly [number, number])[];
+  /** Drawn grey and without dots: what the others are compared with. */
   dashed?: boolean;
 }
 
 /** What a line chart shows. */
 export interface ChartOptions {
   title: string;
+  /** Where it is `round`, the axis has whole numbers only and every point a dot. */
   x: string;
   y: string;
   /** The y axis; by default what the points need. */
@@ -32,6 +34,8 @@ const DARK = ["#7ab4f0", "#f0957f", "#7fcf9c", "#c3a0e8", "#dcba66", "#7fd0da"];
 const MARGIN = { top: 34, right: 14, bottom: 42, left: 52 };
 /** Columns of a legend whose names have at most so many letters; longer ones stand in one, and end in the middle. */
 const NARROW = 24, WIDE = 52;
+/** Room below the last name. */
+const BELOW = 4;
 
 /** Text that is safe between tags and in attributes. */
 export function escape(text: string): string {
@@ -59,7 +63,9 @@ export function lineChart(series: readonly Series[], options: ChartOptions): str
     `<rect class="paper" width="${size.width}" height="${size.height}"/>`,
     `<text class="ink" x="${MARGIN.left}" y="18" font-weight="600">${escape(options.title)}</text>`,
     ...axes({ x, y }, { ...options, width, bottom }),
-    ...series.map((one, index) => curve(one, { x, y, colour: colourOf(index) })),
+    ...series.map((one, at) =>
+      curve(one, { x, y, colour: colourOf(one, at), dotted: options.x === "round" })
+    ),
     ...names.parts,
     "</svg>",
   ].join("");
@@ -92,21 +98,20 @@ function axes(
   ];
 }
 
-/** One line, with a dot at each point where there are few. */
-function curve(one: Series, { x, y, colour }: { x: Scale; y: Scale; colour: string }): string {
+/** One line, with a dot at each point where that is asked for and there are few. */
+function curve(
+  { points, dashed }: Series,
+  { x, y, colour, dotted }: { x: Scale; y: Scale; colour: string; dotted: boolean },
+): string {
   const path = line(
     (point: readonly [number, number]) => x(point[0]),
     (point: readonly [number, number]) => y(point[1]),
   );
-  const dash = one.dashed ? ' stroke-dasharray="5 4"' : "";
-  const dots = one.dashed || one.points.length > 40
+  const dots = dashed || !dotted || points.length > 40
     ? []
-    : one.points.map(([a, b]) =>
-      `<circle cx="${round(x(a))}" cy="${round(y(b))}" r="2.5" fill="currentColor"/>`
-    );
-  return `<g class="${colour}"><path d="${
-    path([...one.points]) ?? ""
-  }" fill="none" stroke="currentColor" stroke-width="1.8"${dash}/>${dots.join("")}</g>`;
+    : points.map(([a, b]) => `<circle cx="${round(x(a))}" cy="${round(y(b))}" r="2.5" fill="currentColor"/>`);
+  return `<g class="${colour}"><path d="${path([...points]) ?? ""}" fill="none" stroke="currentColor" ` +
+    `stroke-width="1.8"${dashed ? DASHES : ""}/>${dots.join("")}</g>`;
 }
 
 /** ROC curves with the diagonal of chance. */
@@ -130,13 +135,16 @@ export function rocChart(
   });
 }
 
-const colourOf = (index: number) => `c${index % LIGHT.length}`;
-const curveColours = (colours: readonly string[]) =>
-  colours.map((colour, index) => `.${colourOf(index)}{color:${colour}}`).join("");
+const DASHES = ' stroke-dasharray="5 4"';
 
-const STYLE = "<style>.paper{fill:#fbfbfa}.ink{fill:#1d2430}.soft{fill:#5b6472}" +
+/** The class of a curve's colour. */
+const colourOf = ({ dashed }: Series, at: number) => dashed ? "grey" : `c${at % LIGHT.length}`;
+const curveColours = (colours: readonly string[]) =>
+  colours.map((colour, at) => `.c${at}{color:${colour}}`).join("");
+
+const STYLE = "<style>.paper{fill:#fbfbfa}.ink{fill:#1d2430}.soft{fill:#5b6472}.grey{color:#5b6472}" +
   `.grid{stroke:#d6dae0;stroke-width:.7}${curveColours(LIGHT)}@media(prefers-color-scheme:dark){` +
-  ".paper{fill:#171b21}.ink{fill:#e6e9ee}.soft{fill:#a2abb8}" +
+  ".paper{fill:#171b21}.ink{fill:#e6e9ee}.soft{fill:#a2abb8}.grey{color:#a2abb8}" +
   `.grid{stroke:#39414d}${curveColours(DARK)}}</style>`;
 
 /** The names of the curves below the chart, in two columns where all are short, and how much room they take. */
@@ -145,15 +153,16 @@ function legend(
   place: { width: number; top: number },
 ): { parts: string[]; height: number } {
   const columns = series.every(({ name }) => name.length <= NARROW) ? 2 : 1;
-  const parts = series.map(({ name }, index) => {
-    const x = MARGIN.left + (index % columns) * ((place.width - MARGIN.left) / 2);
-    const y = place.top + 18 * Math.floor(index / columns);
-    return `<rect class="${colourOf(index)}" x="${x}" y="${
-      y - 9
-    }" width="10" height="10" rx="2" fill="currentColor"/>` +
-      `<text class="ink" x="${x + 15}" y="${y}">${escape(shortened(name))}</text>`;
+  const parts = series.map((one, at) => {
+    const x = MARGIN.left + (at % columns) * ((place.width - MARGIN.left) / 2);
+    const y = place.top + 18 * Math.floor(at / columns);
+    const mark = one.dashed
+      ? `<path d="M${x} ${y - 4}h10" stroke="currentColor" stroke-width="1.8" stroke-dasharray="4 2"/>`
+      : `<rect x="${x}" y="${y - 9}" width="10" height="10" rx="2" fill="currentColor"/>`;
+    return `<g class="${colourOf(one, at)}">${mark}</g>` +
+      `<text class="ink" x="${x + 15}" y="${y}">${escape(shortened(one.name))}</text>`;
   });
-  return { parts, height: 18 * Math.ceil(series.length / columns) };
+  return { parts, height: 18 * Math.ceil(series.length / columns) + BELOW };
 }
 
 /** A long name, a path say, without its middle: its end tells it from others. */

@@ -8,7 +8,13 @@ import { fileDigest } from "../../files/digest.ts";
 import type { RunView } from "../protocol/messages.ts";
 import { planId } from "../protocol/messages.ts";
 import { stageOf } from "../protocol/stage.ts";
-import { type FixedThreshold, fixThreshold, ownCurve, ownDecisions, thresholdEntry } from "../training/own_figures.ts";
+import {
+  type FixedThreshold,
+  fixThreshold,
+  ownCurve,
+  ownDecisions,
+  thresholdEntry,
+} from "../training/own_figures.ts";
 import type { SiloTest } from "../training/result.ts";
 import { saveRunModel } from "../training/run_model.ts";
 import { testScores } from "../training/score_split.ts";
@@ -94,10 +100,12 @@ export async function finish(
   view: RunView,
   { test, now }: { test: SiloTest; now: number },
 ): Promise<void> {
-  const { state, trainer, onEvent } = context;
+  const { state, trainer, plan, onEvent } = context;
   const { rounds, latest, trained, scored, since } = state.tally;
   const missing = state.told.missing(view.round);
+  const { silos, init } = plan;
   const ended: Ended = {
+    of: { rounds: view.round, silos, init },
     degraded: Object.keys(missing).length > 0,
     missing,
     // The last one may have been abandoned after this silo's update had counted.

@@ -9,7 +9,7 @@ import { fileDigest } from "../../files/digest.ts";
 import type { Past } from "./agreement.ts";
 import type { Plan, Proposal, RoundSettings, Scores } from "../protocol/messages.ts";
 import type { SiloResult } from "../training/result.ts";
-import { siloRole, StateFolder, UNFINISHED_MODEL } from "../state/folder.ts";
+import { siloRole, StateFolder, UNFINISHED_FILE } from "../state/folder.ts";
 import { ROUNDS, Told } from "./told.ts";
 
 const SCHEMA = `
@@ -69,7 +69,7 @@ export class SiloState implements Disposable {
   static async open(dir: string, options: { silo: string }): Promise<SiloState> {
     const folder = await StateFolder.open(dir, { role: siloRole(options.silo), schema: SCHEMA });
     await folder.sweep({
-      ".": (name) => UNFINISHED_MODEL.test(name),
+      ".": (name) => UNFINISHED_FILE.test(name),
       staged: (name) => /^update\.f32\.[\da-f-]+\.tmp$/.test(name),
       models: (name) => /^0\.f32\.[\da-f-]+\.tmp$/.test(name),
     });

@@ -20,7 +20,10 @@ export class Told {
   }
 
   /** Notes a row that the silo takes. @param context.before the one that it took last · `silos`: all that are invited */
-  row(row: RoundSettings, { before, silos }: { before: RoundSettings | null; silos: readonly string[] }): void {
+  row(
+    row: RoundSettings,
+    { before, silos }: { before: RoundSettings | null; silos: readonly string[] },
+  ): void {
     if (before !== null && before.round < row.round) {
       this.#mark(before.round, row.silos[this.#silo].from < before.silos[this.#silo].to);
     }

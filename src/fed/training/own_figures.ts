@@ -2,7 +2,13 @@
  * What a hospital works out of its own films for itself: where the model's score becomes a decision, and how good the
  * decisions are. None of it is sent.
  */
-import { MIN_PER_CLASS, type Rates, ratesAt, rocCurve, youdenThreshold } from "../../model/metrics/metrics.ts";
+import {
+  MIN_PER_CLASS,
+  type Rates,
+  ratesAt,
+  rocCurve,
+  youdenThreshold,
+} from "../../model/metrics/metrics.ts";
 import type { Predictions } from "../../model/predictions.ts";
 import type { ModelMetadata } from "../../model/weights/model_file.ts";
 import { diverged, enough } from "./score_split.ts";

@@ -1,5 +1,5 @@
 /** What a finished run says of itself: the objects behind `--json` of aggregate, train and local. */
-import { siteOnly, stratified } from "../../model/metrics/metrics.ts";
+import { normalInterval, siteOnly, stratified } from "../../model/metrics/metrics.ts";
 import { pooledInterval } from "../maths/histogram.ts";
 import type { Proposal, Registration, Scores } from "../protocol/messages.ts";
 import type { Selection } from "../maths/selection.ts";
@@ -70,6 +70,8 @@ export interface AggregatorResult {
 
 /** `fedx train`. */
 export interface SiloResult {
+  /** The run that it took part in: its rounds, who was invited, and the start. */
+  of: { rounds: number; silos: string[]; init: Proposal["init"] };
   /** Whether a hospital was missing somewhere, as far as this silo was told. */
   degraded: boolean;
   /** By silo the rounds without it, as far as this silo was told. */
@@ -121,6 +123,11 @@ export interface LocalResult {
   last_sha256: string;
   init: Proposal["init"];
   history: RoundResult[];
+}
+
+/** The 95 % interval that follows from a silo's standard error; null where it has none. */
+export function intervalOf({ auroc, se }: Pick<SiloTest, "auroc" | "se">): [number, number] | null {
+  return auroc === null || se === null ? null : normalInterval(auroc, se);
 }
 
 /** Puts silos' test figures side by side. */

@@ -7,7 +7,7 @@
 import { normalInterval } from "./bootstrap.ts";
 import type { Recipe } from "../recipe.ts";
 
-export { bootstrap, pairedDifference } from "./bootstrap.ts";
+export { bootstrap, normalInterval, pairedDifference } from "./bootstrap.ts";
 export { auroc, operatingPoint, rocCurve } from "./roc.ts";
 export { type Rate, type Rates, ratesAt, youdenThreshold } from "./threshold.ts";
 

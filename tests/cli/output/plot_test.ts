@@ -49,7 +49,7 @@ Deno.test("a chart is written as SVG or PNG by the name's ending, the PNG on a l
     await writePlot(`${dir}/a.PNG`, chart);
     const sharp = await loadSharp();
     const { width, height } = await sharp(`${dir}/a.PNG`).metadata();
-    assertEquals([width, height], [840, 636]);
+    assertEquals([width, height], [840, 644]);
     const pixels = await sharp(`${dir}/a.PNG`).raw().toBuffer();
     assertEquals([...pixels.subarray(0, 4)], [0xfb, 0xfb, 0xfa, 0xff]);
   }));

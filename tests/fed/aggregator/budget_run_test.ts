@@ -1,4 +1,4 @@
-/** Runs under a budget of ten minutes, which pass when the test says so. */
+/** Runs under a budget of ten minutes, which pass when the test says so: never before those who are there have answered. */
 import { assert, assertEquals } from "@std/assert";
 import { abandonAt, leaveOutAt } from "../../../src/fed/maths/row_share.ts";
 import { runFederation, withFederation } from "../../testing/fake_federation.ts";
@@ -56,7 +56,7 @@ Deno.test("a silo lost in the closing phase is left out at the budget's end: deg
     const [hub, ...others] = [run.hub(), run.silo("b"), run.silo("c")] as const;
     assertEquals((await left)[0], "gone");
     run.clock.pass(leaveOutAt({ budget: BUDGET }));
-    await run.when("selected");
+    for (const name of ["b", "c"]) await run.when("tested", ({ silo }) => silo === name);
     await run.passUntil("finished");
     // It comes back while the finished run is served, and gets the model.
     const [{ degraded, missing, test, seconds, sha256 }, late] = await Promise.all([
@@ -75,6 +75,7 @@ Deno.test("an aggregator restarted after the selection waits for no more val sco
     const stop = new AbortController();
     const hub = run.hub({ signal: stop.signal }).catch(failure);
     const others = [run.silo("b"), run.silo("c")];
+    const tested = ["b", "c"].map((name) => run.when("tested", ({ silo }) => silo === name));
     assertEquals((await left)[0], "gone");
     const selected = run.when("selected").then(() => stop.abort(new Error("stopped")));
     run.clock.pass(leaveOutAt({ budget: BUDGET }));
@@ -82,6 +83,7 @@ Deno.test("an aggregator restarted after the selection waits for no more val sco
     assertEquals(await hub, "stopped");
     run.events.length = 0;
     const again = run.hub();
+    await Promise.all(tested);
     await run.passUntil("finished");
     await run.silo("a");
     const { degraded, missing } = await again;

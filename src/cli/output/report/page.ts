@@ -27,7 +27,9 @@ export function headline(text: string, figure?: string): string {
 export function htmlTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const cell = (text: string, tag = "td") => `<${tag}>${escape(text)}</${tag}>`;
   return [
-    `<div class="wide"><table><thead><tr>${head.map((name) => cell(name, "th")).join("")}</tr></thead><tbody>`,
+    `<div class="wide"><table><thead><tr>${
+      head.map((name) => cell(name, "th")).join("")
+    }</tr></thead><tbody>`,
     ...rows.map((row) => `<tr>${row.map((text) => cell(text)).join("")}</tr>`),
     "</tbody></table></div>",
   ].join("\n");

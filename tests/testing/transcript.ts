@@ -1,0 +1,80 @@
+/**
+ * What a process printed, compared with the transcript that a page shows of it.
+ *
+ * Times, digests, ports, speeds and scores differ from run to run, so they are masked on both sides; every other
+ * character must agree, line by line, and no line may be missing or more. Written anew with FEDX_TRANSCRIPTS=write.
+ */
+import { assertEquals } from "@std/assert";
+import { ROOT } from "./pages.ts";
+
+/** Pairs of a pattern and what stands for every match of it. */
+const MASKS: readonly (readonly [RegExp, string])[] = [
+  // deno-lint-ignore no-control-regex -- that is what colours and cursor movements are
+  [/\x1b\[[0-9;?]*[a-zA-Z]/g, ""],
+  [/\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z?/g, "TIME"],
+  [/\b\d{4}-\d\d-\d\d\b/g, "DATE"],
+  [/\b[0-9a-f]{12,64}\b/g, "HEX"],
+  [/127\.0\.0\.1:\d+/g, "127.0.0.1:PORT"],
+  [/\b\d+(\.\d+)? ?(ms|s|min|h|MiB|GiB|MB|GB)\b/g, "N $2"],
+  [/-?\b\d*\.\d+\b/g, "N.N"],
+];
+
+/** Lines that come more or less often on a slower machine. */
+const REPEATED: readonly RegExp[] = [
+  /^(TIME )?(round )?.*\b\d+\/\d+( images)?$/, // progress
+  /; trying again in /,
+];
+
+/** The lines of a text, masked; lines of several silos that follow each other in any order stand by name. */
+export function settled(text: string): string[] {
+  const masked = MASKS.reduce((all, [pattern, mask]) => all.replaceAll(pattern, mask), text.trimEnd());
+  const lines = masked.split("\n").map((line) => line.trimEnd().replaceAll(/ {2,}/g, "  "))
+    .filter((line) => !REPEATED.some((pattern) => pattern.test(line)));
+  return inOrder(lines.filter((line, index) => line !== lines[index - 1]));
+}
+
+/** Sorts each stretch of lines that begin with a silo's name. */
+function inOrder(lines: readonly string[]): string[] {
+  const sorted: string[] = [];
+  let stretch: string[] = [];
+  for (const line of [...lines, undefined]) {
+    if (line !== undefined && /^(TIME )?[a-c] /.test(line)) stretch.push(line);
+    else {
+      sorted.push(...stretch.sort());
+      stretch = [];
+      if (line !== undefined) sorted.push(line);
+    }
+  }
+  return sorted;
+}
+
+/** The blocks `text NAME` of a page, compared with what was printed. */
+export class Transcripts {
+  readonly #path: string;
+  readonly #printed = new Map<string, string>();
+
+  /** @param page such as "docs/getting-started.md" */
+  constructor(page: string) {
+    this.#path = `${ROOT}${page}`;
+  }
+
+  /** Takes what a step printed. */
+  take(name: string, printed: string): void {
+    this.#printed.set(name, printed);
+  }
+
+  /** Compares every step that was taken with its block, or writes the blocks. */
+  async check(): Promise<void> {
+    let text = await Deno.readTextFile(this.#path);
+    for (const [name, printed] of this.#printed) {
+      const block = new RegExp(`(^\`\`\`text ${name}\\n)([^]*?)(^\`\`\`$)`, "m");
+      const shown = text.match(block)?.[2];
+      if (shown === undefined) throw new Error(`${this.#path} has no block “text ${name}” for:\n${printed}`);
+      if (Deno.env.get("FEDX_TRANSCRIPTS") !== "write") assertEquals(settled(printed), settled(shown), name);
+      // deno-lint-ignore no-control-regex -- as above
+      else {text = text.replace(block, (_, head, __, foot) =>
+          head + printed.replaceAll(/\x1b\[[0-9;?]*[a-zA-Z]/g, "").trimEnd() + "\n" + foot);}
+    }
+    if (Deno.env.get("FEDX_TRANSCRIPTS") === "write") await Deno.writeTextFile(this.#path, text);
+  }
+}
