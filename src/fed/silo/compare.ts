@@ -9,7 +9,7 @@ import { removeIfThere } from "../../files/exists.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
 import type { OnEvent } from "../protocol/event.ts";
 import { type Curve, ownCurve, type OwnDecisions } from "../training/own_figures.ts";
-import type { SiloOwn, SiloResult, SiloTest } from "../training/result.ts";
+import type { SiloOwn, SiloResult } from "../training/result.ts";
 import { testScores } from "../training/score_split.ts";
 import type { Trainer } from "../training/trainer.ts";
 import type { SiloState } from "./state.ts";

@@ -56,8 +56,10 @@ p{max-width:46rem}.headline{font-size:1.25rem}
 .wide{overflow-x:auto}
 table{border-collapse:collapse;width:100%;margin:1rem 0;font-variant-numeric:tabular-nums}
 th,td{text-align:right;vertical-align:top;padding:.35rem .6rem;border-bottom:1px solid var(--line)}
-th:first-child,td:first-child{text-align:left;padding-left:0}th{color:var(--soft);font-weight:600}
-.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(18rem,100%),1fr));gap:1rem;margin:1rem 0}
+td{white-space:nowrap}th{color:var(--soft);font-weight:600}
+th:first-child,td:first-child{text-align:left;padding-left:0}th:last-child,td:last-child{padding-right:0}
+@media(max-width:32rem){table{font-size:.85rem}th,td{padding:.3rem .35rem}}
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(22rem,100%),1fr));gap:1rem;margin:1rem 0}
 figure{margin:0}svg{width:100%;height:auto}
 dl{display:grid;grid-template-columns:minmax(5rem,max-content) 1fr;gap:.3rem 1rem}
 dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
