@@ -29,6 +29,7 @@
  * ```
  */
 export { type PrepareOptions, type PrepareResult, prepareShard } from "./src/data/prepare.ts";
+export type { LabelCount } from "./src/data/vocabulary.ts";
 export { Shard, type Split } from "./src/data/shard.ts";
 export { openShards, type Pool, poolOf } from "./src/data/pool.ts";
 export { HOSPITALS } from "./src/data/phantom/phantom.ts";

@@ -1,6 +1,7 @@
 /** A claimed target is filled: labels decide, films are staged, copies go, and what stays becomes the shard. */
 
-import { ClassCounts } from "./class_counts.ts";
+import { digest } from "../files/digest.ts";
+import { checkClasses } from "./classes.ts";
 import { copiesAcrossSplits, type Film } from "./copies.ts";
 import { KERNEL } from "./decode.ts";
 import { stageFilms } from "./films.ts";
@@ -15,6 +16,7 @@ import { DEFAULT_SALT } from "./split.ts";
 import { Staging } from "./staging.ts";
 import type { LabelRow } from "./table.ts";
 import type { Target } from "./target.ts";
+import type { LabelCount, Vocabulary } from "./vocabulary.ts";
 
 /** What a shard is built of. */
 export interface BuildOptions {
@@ -23,6 +25,8 @@ export interface BuildOptions {
   /** Salt of the split. @default DEFAULT_SALT */
   salt?: string;
   rows: readonly LabelRow[];
+  /** How the label names of the rows were read. */
+  vocabulary: Vocabulary;
   sources: ShardSources;
   quarantine: Quarantine;
   folder: ImageFolder;
@@ -32,33 +36,48 @@ export interface BuildOptions {
   signal?: AbortSignal;
 }
 
-/** What becomes of films of a run that was stopped. */
+/** What happens on the way. */
 export type BuildEvent =
-  /** So many of them are here. */
+  /** How label names are read, before the first film is decoded: in rows that may become films. */
+  | { type: "labels"; labels: LabelCount[] }
+  /** No shard will come of it: so many rows are out already. The others are checked all the same. */
+  | { type: "exceeded"; out: number; rows: number }
+  /** So many films of a run that was stopped are here. */
   | { type: "resumed"; films: number }
   /** They cannot be used: the fields named are other ones now. */
   | { type: "restarted"; because: string }
   /** This run ends, and those that are decoded stay in the folder `dir`. */
   | { type: "kept"; films: number; dir: string };
 
+/** What came of it. */
+export interface Built {
+  manifest: ShardManifest;
+  /** The label names of its films. */
+  labels: LabelCount[];
+}
+
 /**
  * Builds the shard in the target's folder, going on from what a run that was stopped left there.
  *
- * @throws {Error} when too many rows are unusable or a class is missing; the films staged by then stay
+ * @throws {Error} when too many rows are unusable, which is told when all have been checked, so that one correction is
+ * enough; or when a class is missing; the films staged by then stay
  */
-export async function buildShard(target: Target, options: BuildOptions): Promise<ShardManifest> {
-  const { rows, quarantine, salt, onEvent } = options;
+export async function buildShard(target: Target, options: BuildOptions): Promise<Built> {
+  const { rows, quarantine, salt, vocabulary, onEvent } = options;
   const jobs = jobsOf(rows, { salt, quarantine });
-  const classes = new ClassCounts(jobs);
+  onEvent?.({ type: "labels", labels: vocabulary.count(jobs) });
+  if (!quarantine.exceeded) checkClasses(jobs);
   using staging = await openStaging(target, options);
   try {
-    const films = await stage(jobs, { ...options, staging, classes });
+    const films = await stage(jobs, { ...options, staging });
+    await quarantine.lookForFiles((image) => options.folder.locate(image));
     const copies = copiesAcrossSplits(films);
-    for (const [{ job }, error] of copies) {
-      quarantine.add(job, error);
-      classes.drop(job);
-    }
-    return await assemble(target.dir, films.filter((film) => !copies.has(film)), { ...options, staging });
+    for (const [{ job }, error] of copies) quarantine.add(job, error);
+    quarantine.check();
+    const stay = films.filter((film) => !copies.has(film));
+    checkClasses(stay.map(({ job }) => job));
+    const labels = vocabulary.count(stay.map(({ job }) => job));
+    return { manifest: await assemble(target.dir, stay, { ...options, staging, labels }), labels };
   } catch (error) {
     if (staging.films === 0) target.discard();
     else onEvent?.({ type: "kept", films: staging.films, dir: target.folder });
@@ -67,11 +86,12 @@ export async function buildShard(target: Target, options: BuildOptions): Promise
 }
 
 async function openStaging(target: Target, options: BuildOptions): Promise<Staging> {
-  const { size, sources, folder, onEvent } = options;
+  const { size, rows, folder, onEvent } = options;
+  const order = digest(rows.map(({ image }) => image).join("\0"));
   const decoder = await decoderVersion();
   const { staging, because } = await Staging.open(
     { pixels: `${target.dir}/images.u8`, journal: target.journal },
-    { size, kernel: KERNEL, decoder, images: folder.path, labels: sources.labels! },
+    { size, kernel: KERNEL, decoder, images: folder.path, order },
   );
   if (because) onEvent?.({ type: "restarted", because });
   else if (staging.films > 0) onEvent?.({ type: "resumed", films: staging.films });
@@ -81,18 +101,22 @@ async function openStaging(target: Target, options: BuildOptions): Promise<Stagi
 /** Stages every job's film; those that cannot be used go into the quarantine. */
 async function stage(
   jobs: readonly Job[],
-  options: BuildOptions & { staging: Staging; classes: ClassCounts },
+  options: BuildOptions & { staging: Staging },
 ): Promise<Film[]> {
-  const { rows, quarantine, classes, signal, onProgress } = options;
+  const { rows, quarantine, signal, onProgress, onEvent } = options;
   const films: Film[] = [];
-  let done = rows.length - jobs.length;
+  let done = rows.length - jobs.length, told = false;
+  const tell = () => {
+    if (told || !quarantine.exceeded) return;
+    told = true;
+    onEvent?.({ type: "exceeded", out: quarantine.size, rows: rows.length });
+  };
   for await (const { job, digest } of stageFilms(jobs, options)) {
     signal?.throwIfAborted();
     onProgress?.(++done, rows.length);
-    if (digest instanceof DataError) {
-      quarantine.add(job, digest);
-      classes.drop(job);
-    } else films.push({ job, digest });
+    if (digest instanceof DataError) quarantine.add(job, digest);
+    else films.push({ job, digest });
+    tell();
   }
   return films;
 }
@@ -101,17 +125,19 @@ async function stage(
 async function assemble(
   dir: string,
   films: readonly Film[],
-  { size, sources, salt = DEFAULT_SALT, staging, signal }: BuildOptions & { staging: Staging },
+  options: BuildOptions & { staging: Staging; labels: readonly LabelCount[] },
 ): Promise<ShardManifest> {
-  const unknownFindings = [...new Set(films.flatMap(({ job }) => labelBits(job.findings).unknown))];
-  using writer = await ShardWriter.create(dir, { size, kernel: KERNEL, salt, unknownFindings, sources });
+  const { size, sources, salt = DEFAULT_SALT, staging, labels, vocabulary: { negative }, signal } = options;
+  const unknownFindings = labels.filter(({ reading }) => reading === "other").map(({ name }) => name);
+  const about = { size, kernel: KERNEL, salt, unknownFindings, negative, sources };
+  using writer = await ShardWriter.create(dir, about);
   for (const [n, { job }] of films.entries()) {
     // Nothing else here lets a signal in where every film lies in its place already.
     if (n % 256 === 0) await new Promise((done) => setTimeout(done));
     signal?.throwIfAborted();
     const { index: place, patient, image: name, assigned: split, findings } = job;
     const pixels = staging.read(place)!;
-    await writer.append({ pixels, label: labelBits(findings).bits, patient, split, name }, { place });
+    await writer.append({ pixels, label: labelBits(findings), patient, split, name }, { place });
   }
   return await writer.finish();
 }

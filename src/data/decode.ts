@@ -9,7 +9,7 @@
 
 import type { Sharp as Image } from "sharp";
 import { FILM_SIZE, isFilmSize } from "./manifest.ts";
-import { DataError } from "./quarantine.ts";
+import { DataError, unreadable } from "./quarantine.ts";
 import { loadSharp } from "./sharp.ts";
 
 export { DataError, type QuarantineReason } from "./quarantine.ts";
@@ -51,7 +51,7 @@ async function readFile(path: string): Promise<Uint8Array> {
     return await Deno.readFile(path);
   } catch (cause) {
     if (cause instanceof DataError) throw cause;
-    throw new DataError("missing_file", "Cannot read the image file: it is missing or unreadable", { cause });
+    throw unreadable(cause);
   }
 }
 
@@ -81,7 +81,7 @@ function checkMagic(bytes: Uint8Array): void {
  *
  * @param source a path, or the file's bytes
  * @returns (size, size) u8, row by row, grey
- * @throws {DataError} `missing_file`, `not_an_image`, `too_large` (told from the header, before anything of that size
+ * @throws {DataError} `missing_file`, `unreadable_file`, `not_an_image`, `too_large` (told from the header, before anything of that size
  * is allocated), `too_small` or `truncated` (also: damaged)
  */
 export async function decodeImage(source: string | Uint8Array, options: DecodeOptions): Promise<Uint8Array> {

@@ -29,24 +29,22 @@ export const LABEL_LIMIT = 1 << (OTHER_BIT + 1);
 
 const BITS = new Map<string, number>(FINDINGS.map((name, bit) => [spelling(name), bit]));
 
-/** Case, blanks and underscores do not distinguish findings: "Pleural Thickening" is "Pleural_Thickening". */
-function spelling(name: string): string {
-  return name.trim().toLowerCase().replaceAll(/[\s_]+/g, "_");
+/** What is equal in spellings of one name: case, blanks and underscores do not matter, as in "Pleural Thickening". */
+export function spelling(name: string): string {
+  return name.normalize("NFKC").trim().toLowerCase().replaceAll(/[\s_]+/g, "_");
 }
 
-/** True for the text that says there is nothing to find. */
+/** The name in NIH's own spelling; undefined for any other name. */
+export function nihName(name: string): string | undefined {
+  return isNoFinding(name) ? NO_FINDING : FINDINGS[BITS.get(spelling(name)) ?? FINDINGS.length];
+}
+
+/** True for the text by which NIH says that there is nothing to find. */
 export function isNoFinding(name: string): boolean {
   return spelling(name) === spelling(NO_FINDING);
 }
 
-/** The u16 label of a film's findings, and which of them are unknown. An empty list is No Finding, 0. */
-export function labelBits(findings: readonly string[]): { bits: number; unknown: string[] } {
-  let bits = 0;
-  const unknown: string[] = [];
-  for (const name of findings) {
-    const bit = BITS.get(spelling(name));
-    if (bit === undefined) unknown.push(name.trim());
-    bits |= 1 << (bit ?? OTHER_BIT);
-  }
-  return { bits, unknown };
+/** The u16 label of a film's findings; a name that is not NIH's sets bit 14. An empty list is No Finding, 0. */
+export function labelBits(findings: readonly string[]): number {
+  return findings.reduce((bits, name) => bits | 1 << (BITS.get(spelling(name)) ?? OTHER_BIT), 0);
 }

@@ -1,7 +1,8 @@
 /** The folder that the images of a labels file lie in, and nowhere else. */
 
+import { posix } from "node:path";
 import { type NihDownload, nihFilms } from "./nih.ts";
-import { DataError } from "./quarantine.ts";
+import { DataError, unreadable } from "./quarantine.ts";
 
 /** An image file as it was found: what must be the same for its pixels to be the same. */
 export interface ImageSource {
@@ -17,6 +18,7 @@ export class ImageFolder {
   /** Without symbolic links. */
   readonly path: string;
   #films: Map<string, string>;
+  #stems = new Map<string, Promise<Map<string, string[]>>>();
 
   private constructor(path: string, films: Map<string, string>) {
     this.path = path;
@@ -28,22 +30,54 @@ export class ImageFolder {
     return new ImageFolder(await Deno.realPath(path), await nihFilms(path, download.folders));
   }
 
-  /** @throws {DataError} `missing_file`, or `outside_folder` when a symbolic link leads out */
+  /** @throws {DataError} `missing_file`, `unreadable_file`, or `outside_folder` when a symbolic link leads out */
   async locate(image: string): Promise<ImageSource> {
     try {
       const path = await Deno.realPath(`${this.path}/${this.#films.get(image) ?? image}`);
-      if (!path.startsWith(this.path === "/" ? "/" : `${this.path}/`)) {
+      if (!this.#holds(path)) {
         throw new DataError("outside_folder", "a symbolic link that leads out of the image folder");
       }
       const { size, mtime } = await Deno.stat(path);
       return { path, bytes: size, modified: mtime?.getTime() ?? 0 };
     } catch (cause) {
       if (cause instanceof DataError) throw cause;
-      throw new DataError("missing_file", "Cannot read the image file: it is missing or unreadable", {
-        cause,
-      });
+      throw unreadable(cause, { near: await this.#near(image) });
     }
   }
+
+  #holds(path: string): boolean {
+    return path.startsWith(this.path === "/" ? "/" : `${this.path}/`);
+  }
+
+  /** Films in place of one that is not there: the same name with another ending, or none, or in other case. */
+  async #near(image: string): Promise<string[]> {
+    const { dir, base } = posix.parse(image);
+    let stems = this.#stems.get(dir);
+    if (stems === undefined) this.#stems.set(dir, stems = this.#read(dir));
+    return ((await stems).get(stem(base)) ?? []).map((name) => posix.join(dir, name));
+  }
+
+  /** The films of a folder below this one by the stems of their names; none where it is not below, or not there. */
+  async #read(dir: string): Promise<Map<string, string[]>> {
+    const names = dir === "" ? [...this.#films.keys()] : [];
+    try {
+      const path = await Deno.realPath(`${this.path}/${dir}`);
+      if (path === this.path || this.#holds(path)) {
+        for await (const { name, isDirectory } of Deno.readDir(path)) if (!isDirectory) names.push(name);
+      }
+    } catch {
+      // Then there is nothing to offer.
+    }
+    return Map.groupBy(names.filter((name) => FILM.test(name)).sort(), stem);
+  }
+}
+
+/** How the name of a film that can be decoded ends. */
+const FILM = /[.](png|jpe?g)$/i;
+
+/** A name without the ending of an image file, in lower case. */
+function stem(name: string): string {
+  return name.replace(/[.](png|jpe?g|dcm|dicom|tiff?|bmp)$/i, "").toLowerCase();
 }
 
 /** @throws {Error} unless `path` is a folder */

@@ -62,6 +62,8 @@ const shardManifest = v.object({
   findings: v.array(v.string()),
   /** Names behind bit 14. */
   unknownFindings: v.array(v.string()),
+  /** The hospital's own words for nothing found: how its labels were read, no part of the label rule. */
+  negative: v.optional(v.array(v.string())),
   sources: shardSources,
   /** SHA-256 of the shard's content: size, preprocessing and the digests of pixels, labels, patients, splits. */
   digest: sha256,

@@ -81,11 +81,14 @@ export async function readNihSplits(dir: string): Promise<NihSplits> {
   return { of, sha256: hash.digest("hex") };
 }
 
-/** Gives every sound row the split of the lists; a row in neither list cannot be used. */
+/** Gives every row the split of the lists; a row in neither list cannot be used. */
 export function applyNihSplits(rows: LabelRow[], splits: NihSplits): void {
   for (const row of rows) {
     const split = splits.of.get(row.image);
-    if (split === undefined) row.bad ??= `an Image Index in neither ${TRAIN_VAL} nor ${TEST}`;
-    else row.split = split;
+    if (split !== undefined) row.split = split;
+    else {
+      const neither = `an Image Index in neither ${TRAIN_VAL} nor ${TEST}`;
+      row.bad = row.bad === undefined ? neither : `${row.bad}; ${neither}`;
+    }
   }
 }

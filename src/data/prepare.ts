@@ -5,22 +5,14 @@
  * to decode.
  */
 
-import { digest } from "../files/digest.ts";
-import { type BuildEvent, type BuildOptions, buildShard } from "./build.ts";
+import { type BuildEvent, type BuildOptions, buildShard, type Built } from "./build.ts";
 import { checkFolder, ImageFolder } from "./image_folder.ts";
-import {
-  FILM_SIZE,
-  isFilmSize,
-  type ShardManifest,
-  type ShardSources,
-  type Split,
-  type SplitCount,
-  SPLITS,
-} from "./manifest.ts";
-import { applyNihSplits, findNih, type NihDownload, readNihSplits } from "./nih.ts";
+import { FILM_SIZE, isFilmSize, type Split, type SplitCount, SPLITS } from "./manifest.ts";
+import { findNih } from "./nih.ts";
 import { MAX_QUARANTINE, Quarantine, type QuarantineReason } from "./quarantine.ts";
-import { type LabelRow, parseLabels } from "./table.ts";
+import { readRows, type Rows } from "./rows.ts";
 import { Target } from "./target.ts";
+import { type LabelCount, Vocabulary } from "./vocabulary.ts";
 
 /** What `prepareShard` works on. */
 export interface PrepareOptions extends Pick<BuildOptions, "size" | "salt" | "onProgress" | "signal"> {
@@ -28,6 +20,8 @@ export interface PrepareOptions extends Pick<BuildOptions, "size" | "salt" | "on
   images: string;
   /** Path of the labels file. */
   labels: string;
+  /** The hospital's own words for nothing found, beside "No Finding". @default none */
+  negative?: readonly string[];
   /** The folder to make. */
   out: string;
   /** The largest share of rows that may be left out. @default MAX_QUARANTINE */
@@ -40,7 +34,7 @@ export interface PrepareOptions extends Pick<BuildOptions, "size" | "salt" | "on
 /** What happens beside the progress. */
 export type PrepareEvent =
   /** Where labels and splits come from. */
-  | { type: "sources"; labels: string; split: "column" | "nih" | "drawn" }
+  | { type: "sources"; labels: string; split: Rows["split"] }
   | BuildEvent;
 
 /** What came of it. */
@@ -49,6 +43,8 @@ export interface PrepareResult {
   patients: number;
   positives: number;
   splits: Record<Split, SplitCount>;
+  /** Every label name of its films, and how it was read. */
+  labels: LabelCount[];
   /** Rows left out, by reason; every reason is present. */
   quarantined: Record<QuarantineReason, number>;
   /** The file that lists them, beside the shard; null = none was left out. */
@@ -59,15 +55,17 @@ export interface PrepareResult {
 /**
  * Makes the shard `options.out`. What a run that was stopped had decoded is used again.
  *
- * @throws {Error} when a source is missing, the labels file is unusable, more than `maxQuarantine` of the rows are,
+ * @throws {Error} when a source is missing, the labels file is unusable or lacks a name of `negative`, more than `maxQuarantine` of the rows are,
  * `train` or `val` lacks a class, or `out` may not be written; of the films nothing is left then but those decoded,
  * in `OUT.partial`, and the list of those left out, in `OUT.quarantine.csv`
  */
 export async function prepareShard(options: PrepareOptions): Promise<PrepareResult> {
   checkOptions(options);
+  const vocabulary = new Vocabulary(options.negative);
   await checkFolder(options.images);
   const download = await findNih(options.images);
-  const { rows, sources } = await readRows(options.labels, { download, onEvent: options.onEvent });
+  const { rows, sources, split } = await readRows(options.labels, { download, vocabulary });
+  options.onEvent?.({ type: "sources", labels: options.labels, split });
   await using target = await Target.claim(options.out, {
     force: options.force ?? false,
     sources: { "--images": options.images, "--labels": options.labels },
@@ -78,10 +76,10 @@ export async function prepareShard(options: PrepareOptions): Promise<PrepareResu
   sources.quarantined = quarantine.counts;
   const list = () => target.list(quarantine.size > 0 ? quarantine.toCsv() : null);
   try {
-    const manifest = await buildShard(target, { ...options, rows, sources, quarantine, folder });
+    const built = await buildShard(target, { ...options, rows, vocabulary, sources, quarantine, folder });
     await target.place();
     await list();
-    return summary(manifest, {
+    return summary(built, {
       quarantined: quarantine.counts,
       quarantine: quarantine.size > 0 ? target.quarantine : null,
     });
@@ -104,42 +102,8 @@ function checkOptions({ size, maxQuarantine = MAX_QUARANTINE }: PrepareOptions):
   }
 }
 
-async function readTable(path: string): Promise<Uint8Array> {
-  try {
-    return await Deno.readFile(path);
-  } catch (cause) {
-    throw new Error(
-      `Cannot read labels ${path}: it is missing or unreadable; name a CSV file with --labels`,
-      {
-        cause,
-      },
-    );
-  }
-}
-
-/** The rows of the labels file, with the splits of the lists where the file has no column for them. */
-async function readRows(
-  labels: string,
-  { download, onEvent }: { download: NihDownload; onEvent: PrepareOptions["onEvent"] },
-): Promise<{ rows: LabelRow[]; sources: ShardSources }> {
-  const bytes = await readTable(labels);
-  const rows = parseLabels(bytes, labels);
-  const sources: ShardSources = {
-    labels: digest(bytes),
-    rows: rows.length,
-  };
-  const column = rows.some((row) => row.split);
-  if (!column && download.lists) {
-    const splits = await readNihSplits(download.lists);
-    applyNihSplits(rows, splits);
-    sources.lists = splits.sha256;
-  }
-  onEvent?.({ type: "sources", labels, split: column ? "column" : sources.lists ? "nih" : "drawn" });
-  return { rows, sources };
-}
-
 function summary(
-  manifest: ShardManifest,
+  { manifest, labels }: Built,
   left: Pick<PrepareResult, "quarantined" | "quarantine">,
 ): PrepareResult {
   const sum = (key: keyof SplitCount) =>
@@ -149,6 +113,7 @@ function summary(
     patients: sum("patients"),
     positives: sum("positives"),
     splits: manifest.counts,
+    labels,
     ...left,
     digest: manifest.digest,
   };

@@ -1,5 +1,6 @@
 /** Rows that cannot become films: which, why, how many, and when they are too many. */
 
+import { refusal } from "../refusal.ts";
 import { csvCell } from "./csv.ts";
 
 /** The largest share of rows that may be left out where no other is given. */
@@ -12,6 +13,7 @@ const REASONS = [
   "duplicate_row",
   "patient_in_two_splits",
   "missing_file",
+  "unreadable_file",
   "not_an_image",
   "too_large",
   "too_small",
@@ -26,10 +28,28 @@ export type QuarantineReason = typeof REASONS[number];
 export class DataError extends Error {
   override readonly name = "DataError";
   readonly reason: QuarantineReason;
-  constructor(reason: QuarantineReason, message: string, options?: ErrorOptions) {
-    super(message, options);
+  /** Files that are there in place of one that is missing, for the list alone. */
+  readonly near: readonly string[];
+  constructor(
+    reason: QuarantineReason,
+    message: string,
+    options: ErrorOptions & { near?: readonly string[] } = {},
+  ) {
+    const { near = [], ...rest } = options;
+    super(message, rest);
     this.reason = reason;
+    this.near = near;
   }
+}
+
+/** Why a film's file could not be read, for what the system said. */
+export function unreadable(cause: unknown, options: { near?: readonly string[] } = {}): DataError {
+  if (cause instanceof Deno.errors.PermissionDenied) {
+    const message = "Cannot read the image file: this user may not read it";
+    return new DataError("unreadable_file", message, { cause });
+  }
+  const problem = cause instanceof Deno.errors.NotFound ? "it is missing" : "it is missing or unreadable";
+  return new DataError("missing_file", `Cannot read the image file: ${problem}`, { cause, ...options });
 }
 
 /** Where a row stands: its line in the labels file and its Image Index. */
@@ -47,12 +67,18 @@ export interface QuarantineOptions {
   file: string;
 }
 
+/** A row that is out, why, and what else is to be mended there. */
+interface Entry extends QuarantinedRow {
+  error: DataError;
+  also?: DataError;
+}
+
 /** The rows left out, each with its reason. */
 export class Quarantine {
   readonly counts: Record<QuarantineReason, number> = Object.fromEntries(
     REASONS.map((reason) => [reason, 0]),
   ) as Record<QuarantineReason, number>;
-  #out: (QuarantinedRow & { error: DataError })[] = [];
+  #out: Entry[] = [];
   #options: QuarantineOptions;
 
   constructor(options: QuarantineOptions) {
@@ -69,24 +95,51 @@ export class Quarantine {
     return this.size > this.#options.limit * this.#options.rows;
   }
 
-  /** @throws {Error} as soon as too many rows are out, however the rest turn out */
+  /** Leaves a row out. */
   add({ line, image }: QuarantinedRow, error: DataError): void {
     this.counts[error.reason]++;
     this.#out.push({ line, image, error });
-    const { rows, limit, file } = this.#options;
+  }
+
+  /** Looks for the file of every row that its label or split rules out: once mended, the row needs it. */
+  async lookForFiles(locate: (image: string) => Promise<unknown>): Promise<void> {
+    for (const entry of this.#out) {
+      if (entry.image === "" || !["bad_label", "patient_in_two_splits"].includes(entry.error.reason)) {
+        continue;
+      }
+      const error = await locate(entry.image).then(() => undefined, (error) => error);
+      if (error instanceof DataError && error.reason !== "outside_folder") entry.also = error;
+      else if (error !== undefined && !(error instanceof DataError)) throw error;
+    }
+  }
+
+  /** @throws {Error} when too many rows are out */
+  check(): void {
     if (!this.exceeded) return;
-    throw new Error(
-      `Cannot make the shard: at least ${this.size} of ${rows} rows are unusable (${this.#list()}), ` +
-        `at most ${limit} of them may be; mend those listed in ${file} or raise --max-quarantine`,
-    );
+    const { rows, limit, file } = this.#options;
+    throw refusal(Error, {
+      what: "Cannot make the shard",
+      expected: `at most ${limit} of the rows unusable`,
+      got: `${this.size} of ${rows}: ${this.#list()}`,
+      remedy: `mend those listed in ${file} or raise --max-quarantine`,
+    });
   }
 
   #list(): string {
     const found = REASONS.filter((reason) => this.counts[reason] > 0);
-    const example = this.#out.find(({ error }) => error.reason === "bad_label")?.error.message;
-    return found.map((reason) =>
-      `${reason} ${this.counts[reason]}${reason === "bad_label" ? ` (e.g. ${example})` : ""}`
-    ).join(", ");
+    return found.map((reason) => `${reason} ${this.counts[reason]}${this.#more(reason)}`).join(", ");
+  }
+
+  /** What helps to mend rows of a reason, without the name of any file. */
+  #more(reason: QuarantineReason): string {
+    const errors = this.#out.flatMap(({ error }) => error.reason === reason ? [error] : []);
+    if (reason === "bad_label") return ` (e.g. ${errors[0].message})`;
+    const near = errors.filter((error) => error.near.length > 0);
+    if (near.length === 0) return "";
+    const endings = [...new Set(near.map((error) => error.near[0].replace(/^.*[.]/s, ".")))];
+    return ` (for ${near.length} of them the list names a file that is there, ending in ${
+      endings.join(", ")
+    })`;
   }
 
   /**
@@ -94,10 +147,15 @@ export class Quarantine {
    */
   toCsv(): string {
     const rows = [...this.#out].sort((a, b) => a.line - b.line);
-    const lines = rows.map(({ line, image, error }) =>
-      [line, image, error.reason, error.message].map(csvCell)
-    );
+    const lines = rows.map(({ line, image, error, also }) => {
+      const detail = [error, ...also ? [also] : []].map(detailOf).join("; ");
+      return [line, image, error.reason, detail].map(csvCell);
+    });
     return [["line", "Image Index", "reason", "detail"], ...lines].map((cells) => cells.join(",") + "\n")
       .join("");
   }
+}
+
+function detailOf({ message, near }: DataError): string {
+  return near.length === 0 ? message : `${message}; what is there is ${near.join(", ")}`;
 }

@@ -29,7 +29,9 @@ export interface ShardOptions {
   size: number;
   kernel: string;
   salt: string;
-  unknownFindings?: string[];
+  unknownFindings?: readonly string[];
+  /** The hospital's words for nothing found. @default none */
+  negative?: readonly string[];
   sources?: ShardSources;
 }
 
@@ -109,7 +111,7 @@ export class ShardWriter implements Disposable {
   /** Writes the columns and, last, the manifest; everything is on disk when it returns. */
   async finish(): Promise<ShardManifest> {
     if (this.#inBlock) this.#closeBlock();
-    const { size, kernel, salt, unknownFindings = [], sources = {} } = this.#options;
+    const { size, kernel, salt, unknownFindings = [], negative = [], sources = {} } = this.#options;
     await this.#images.truncate(this.#labels.length * size * size);
     await this.#images.sync();
     const columns = {
@@ -140,6 +142,7 @@ export class ShardWriter implements Disposable {
       files,
       findings: [...FINDINGS],
       unknownFindings: [...unknownFindings].sort(),
+      ...negative.length > 0 && { negative: [...negative].sort() },
       sources,
     };
     const manifest: ShardManifest = { ...body, digest: shardDigest(body) };

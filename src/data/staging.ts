@@ -20,8 +20,8 @@ export interface StagingKey {
   decoder: string;
   /** Folder of the images. */
   images: string;
-  /** SHA-256 of the labels file. */
-  labels: string;
+  /** SHA-256 of every row's Image Index, in the rows' order: a film's place is its row's. */
+  order: string;
 }
 
 interface Entry {

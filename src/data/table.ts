@@ -1,8 +1,8 @@
 /** Reads a labels file with NIH ChestX-ray14's column names (CSV, UTF-8; BOM, CRLF and quotes are fine). */
 
 import { parse } from "csv-parse/sync";
-import { isNoFinding } from "./findings.ts";
 import { type Split, SPLITS } from "./manifest.ts";
+import { Vocabulary } from "./vocabulary.ts";
 
 /** One row: a film and what is known of it. */
 export interface LabelRow {
@@ -10,7 +10,9 @@ export interface LabelRow {
   line: number;
   /** Path below the image folder. */
   image: string;
-  /** Finding names as written; empty = No Finding. */
+  /** Label names as written, those of nothing found included. */
+  labels: string[];
+  /** Those of them that count as a finding; empty = nothing found. */
   findings: string[];
   patient: string;
   /** As the column `split` or NIH's lists say; `null` = they name two. */
@@ -111,29 +113,37 @@ function checkWidth({ cells, line }: Cells, width: number, path: string): void {
   );
 }
 
-/** What keeps a row from use, or undefined. */
-function problem(row: LabelRow, label: string, split: string | undefined): string | undefined {
-  if (!row.image || !row.patient) return "no Image Index or no Patient ID";
-  if (/[\n\r\0]/.test(row.image)) return "a line break in Image Index";
-  const parts = label.split("|").map((name) => name.trim());
-  if (parts.includes("")) return "an empty finding label";
-  if (parts.length > 1 && parts.some(isNoFinding)) return `"No Finding" beside a finding`;
-  if (split !== undefined && !row.split) return `split "${split}", not one of ${SPLITS.join(", ")}`;
-  return undefined;
+/** All that keeps a row from use, so that one correction is enough; undefined = nothing. */
+function problemsOf(row: LabelRow, label: string, split: string | undefined): string | undefined {
+  const found: string[] = [];
+  if (!row.image || !row.patient) found.push("no Image Index or no Patient ID");
+  if (/[\n\r\0]/.test(row.image)) found.push("a line break in Image Index");
+  if (label.split("|").some((name) => name.trim() === "")) found.push("an empty finding label");
+  if (/\p{Cc}/u.test(label)) found.push("a control character in Finding Labels");
+  else if (row.findings.length > 0 && row.findings.length < row.labels.length) {
+    found.push(`"${row.labels.find((name) => !row.findings.includes(name))}" beside a finding`);
+  }
+  if (split !== undefined && !row.split) found.push(`split "${split}", not one of ${SPLITS.join(", ")}`);
+  return found.join("; ") || undefined;
 }
 
-function toRow({ cells, line }: Cells, columns: Map<string, number>): LabelRow {
+function toRow(
+  { cells, line }: Cells,
+  { columns, vocabulary }: { columns: Map<string, number>; vocabulary: Vocabulary },
+): LabelRow {
   const cell = (name: string): string | undefined => cells[columns.get(name) ?? -1];
   const label = cell("Finding Labels")!;
   const split = cell("split")?.toLowerCase();
+  const labels = label.split("|").map((name) => name.trim()).filter((name) => name !== "");
   const row: LabelRow = {
     line,
     image: cell("Image Index")!,
-    findings: label.split("|").map((name) => name.trim()).filter((name) => name && !isNoFinding(name)),
+    labels,
+    findings: labels.filter((name) => vocabulary.read(name) !== "no finding"),
     patient: cell("Patient ID")!,
     split: SPLITS.find((name) => name === split),
   };
-  row.bad = problem(row, label, split);
+  row.bad = problemsOf(row, label, split);
   return row;
 }
 
@@ -141,10 +151,15 @@ function toRow({ cells, line }: Cells, columns: Map<string, number>): LabelRow {
  * Reads a labels file's bytes: one entry a data row, in file order; a row that cannot be used carries `bad`.
  *
  * @param path for the texts of errors
+ * @param vocabulary how label names are read @default NIH's alone
  * @throws {SyntaxError} when it is not such a file: the text names the missing column and the header found, or the
  * encoding, delimiter or line at fault
  */
-export function parseLabels(bytes: Uint8Array, path: string): LabelRow[] {
+export function parseLabels(
+  bytes: Uint8Array,
+  path: string,
+  vocabulary: Vocabulary = new Vocabulary(),
+): LabelRow[] {
   const text = decodeText(bytes, path);
   checkDelimiter(text, path);
   const [header, ...rows] = parseCsv(text, path);
@@ -154,5 +169,5 @@ export function parseLabels(bytes: Uint8Array, path: string): LabelRow[] {
   }
   const width = header.cells.findLastIndex((name) => name !== "") + 1;
   for (const row of rows) checkWidth(row, width, path);
-  return rows.map((row) => toRow(row, columns));
+  return rows.map((row) => toRow(row, { columns, vocabulary }));
 }

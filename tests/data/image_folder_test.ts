@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { ImageFolder } from "../../src/data/image_folder.ts";
-import { DataError } from "../../src/data/quarantine.ts";
+import { DataError, unreadable } from "../../src/data/quarantine.ts";
 import { inFolder } from "../testing/folder.ts";
 
 Deno.test("ImageFolder.locate: links within the folder are followed, those that leave it are outside_folder", () =>
@@ -35,3 +35,38 @@ Deno.test("ImageFolder.locate: links within the folder are followed, those that 
       assertEquals([image, await reason(image)], [image, why]);
     }
   }));
+
+Deno.test("ImageFolder.locate: for a film that is not there, those whose names differ in ending or case alone", () =>
+  inFolder(async (dir) => {
+    await Deno.mkdir(`${dir}/films/sub`, { recursive: true });
+    await Deno.mkdir(`${dir}/images_001`);
+    await Deno.symlink("../images_001", `${dir}/films/out`);
+    const names = ["IM-0117-0001.jpg", "B.PNG", "c.v2.jpeg", "d.png", "d.jpg", "note.txt", "sub/e.png"];
+    for (const name of names) await Deno.writeTextFile(`${dir}/films/${name}`, "");
+    await Deno.writeTextFile(`${dir}/images_001/n.png`, "");
+    const folder = await ImageFolder.open(`${dir}/films`, { folders: [] });
+    const near = async (image: string, of = folder) =>
+      (await assertRejects(() => of.locate(image), DataError) as DataError).near;
+    const expected = {
+      "IM-0117-0001": ["IM-0117-0001.jpg"],
+      "b.png": ["B.PNG"],
+      "c.v2": ["c.v2.jpeg"],
+      "D.dcm": ["d.jpg", "d.png"],
+      "sub/e": ["sub/e.png"],
+      "out/n": [],
+      "note": [],
+      "IM-0117": [],
+    };
+    for (const [image, there] of Object.entries(expected)) {
+      assertEquals([image, await near(image)], [image, there]);
+    }
+    const download = await ImageFolder.open(dir, { folders: ["images_001"] });
+    assertEquals(await near("n", download), ["n.png"]);
+  }));
+
+Deno.test("a film's file that this user may not read is said to be that, and not to be missing", () => {
+  const reason = (cause: Error) => unreadable(cause).reason;
+  assertEquals(reason(new Deno.errors.PermissionDenied()), "unreadable_file");
+  assertEquals(unreadable(new Deno.errors.PermissionDenied()).message.includes("may not read it"), true);
+  assertEquals([new Deno.errors.NotFound(), new Error()].map(reason), ["missing_file", "missing_file"]);
+});

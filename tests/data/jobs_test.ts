@@ -71,7 +71,7 @@ Deno.test("copiesAcrossSplits: test stays, train and val go where the pixels are
   ]);
 });
 
-Deno.test("Quarantine: lists rows by line as CSV, and refuses one too many with counts and the list's name", () => {
+Deno.test("Quarantine: lists rows by line as CSV, and refuses too many with counts and the list's name", () => {
   const rows = rowsOf(['"b,""x"".png",,1,train', "..,Mass,1,train", "a,Mass,1,train"]);
   const quarantine = quarantineOf(rows);
   jobsOf([...rows].reverse(), { quarantine });
@@ -80,8 +80,11 @@ Deno.test("Quarantine: lists rows by line as CSV, and refuses one too many with 
     "line,Image Index,reason,detail\n" + '2,"b,""x"".png",bad_label,an empty finding label\n' +
       "3,..,outside_folder,an Image Index that leads out of the image folder\n",
   );
+  const few = quarantineOf(rows, 0.5);
+  jobsOf(rows, { quarantine: few });
   const text =
-    "at least 2 of 3 rows are unusable (bad_label 1 (e.g. an empty finding label), outside_folder 1), " +
-    "at most 0.5 of them may be; mend those listed in q.csv";
-  assertThrows(() => jobsOf(rows, { quarantine: quarantineOf(rows, 0.5) }), Error, text);
+    "expected at most 0.5 of the rows unusable, got 2 of 3: bad_label 1 (e.g. an empty finding label), " +
+    "outside_folder 1 (remedy: mend those listed in q.csv or raise --max-quarantine)";
+  assertThrows(() => few.check(), Error, text);
+  quarantine.check();
 });

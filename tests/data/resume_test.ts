@@ -3,12 +3,12 @@ import type { PrepareEvent } from "../../src/data/prepare.ts";
 import { encodePng } from "../../src/data/sharp.ts";
 import { type Hospital, list, withHospital } from "../testing/small_hospital.ts";
 
-/** The events of a run but the one on its sources. */
+/** What a run tells of the films of a run before it, and of those that it leaves. */
 async function events(
   run: (onEvent: (event: PrepareEvent) => void) => Promise<unknown>,
 ): Promise<PrepareEvent[]> {
   const found: PrepareEvent[] = [];
-  await run((event) => void (event.type !== "sources" && found.push(event)));
+  await run((event) => void (["resumed", "restarted", "kept"].includes(event.type) && found.push(event)));
   return found;
 }
 
@@ -98,7 +98,7 @@ Deno.test("prepareShard: damaged, lost or moved pixels and a torn journal are de
     }
   }));
 
-Deno.test("prepareShard: with another size or labels file it starts anew, and says what is another", () =>
+Deno.test("prepareShard: with another size, or other rows, it starts anew, and says what is another", () =>
   withHospital(60, async (hospital) => {
     const { dir, lines, prepare } = hospital;
     await stopAfter(20, hospital, { size: 16 });
@@ -107,23 +107,24 @@ Deno.test("prepareShard: with another size or labels file it starts anew, and sa
     await Deno.remove(`${dir}/out/shard`, { recursive: true });
     await stopAfter(20, hospital);
     lines.splice(1, 2);
-    assertEquals(await events((onEvent) => prepare({ onEvent })), [{ type: "restarted", because: "labels" }]);
+    assertEquals(await events((onEvent) => prepare({ onEvent })), [{ type: "restarted", because: "order" }]);
     const second = await contents(`${dir}/out/shard`);
     assertNotEquals(second, first);
     assertEquals(second, await undisturbed(hospital));
   }));
 
-Deno.test("prepareShard: the salt and the share that may be left out are no reason to start anew", () =>
+Deno.test("prepareShard: salt, share that may be left out, labels and their reading are no reason to start anew", () =>
   withHospital(60, async ({ dir, lines, prepare }) => {
     lines.forEach((line, i) => lines[i] = line.split(",").slice(0, 3).join(","));
     for (const i of [20, 21, 22, 23]) await Deno.remove(`${dir}/images/f${i}.png`);
     const kept = await events((onEvent) =>
       assertRejects(() => prepare({ onEvent }), Error, "missing_file 4")
     );
-    assertEquals(kept, [{ type: "kept", films: 20, dir: await Deno.realPath(`${dir}/out/shard.partial`) }]);
-    const options = { maxQuarantine: 0.1, salt: "other" };
+    assertEquals(kept, [{ type: "kept", films: 56, dir: await Deno.realPath(`${dir}/out/shard.partial`) }]);
+    lines.forEach((line, i) => lines[i] = i % 2 ? line.replace("No Finding", "Normal") : line);
+    const options = { maxQuarantine: 0.1, salt: "other", negative: ["Normal"] };
     const seen = await events((onEvent) => prepare({ ...options, onEvent }));
-    assertEquals(seen, [{ type: "resumed", films: 20 }]);
+    assertEquals(seen, [{ type: "resumed", films: 56 }]);
     await prepare({ ...options, out: `${dir}/whole` });
     assertEquals(await contents(`${dir}/out/shard`), await contents(`${dir}/whole`));
   }));

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { parseLabels } from "../../src/data/table.ts";
+import { Vocabulary } from "../../src/data/vocabulary.ts";
 
 const HEADER = "Image Index,Finding Labels,Patient ID,Patient Age,Patient Gender,View Position,split";
 const read = (text: string) => parseLabels(new TextEncoder().encode(text), "labels.csv");
@@ -64,4 +65,24 @@ Deno.test("parseLabels: rows that cannot be used say why, the others stay", () =
     undefined,
     "an empty finding label",
   ]);
+});
+
+Deno.test("parseLabels: a row says all that is wrong with it, so that one correction is enough", () => {
+  const rows = read(
+    "Image Index,Finding Labels,Patient ID,split\na,No Finding|Mass|,,valid\nb,Mass|No\u001b[2J,1,train\n",
+  );
+  assertEquals(rows.map((row) => row.bad), [
+    'no Image Index or no Patient ID; an empty finding label; "No Finding" beside a finding; ' +
+    'split "valid", not one of train, val, test',
+    "a control character in Finding Labels",
+  ]);
+});
+
+Deno.test("parseLabels: a hospital's own words for nothing found are no findings, alone, together, and not beside one", () => {
+  const text = "Image Index,Finding Labels,Patient ID\na,normal,1\nb,Normal|No Finding,2\nc,Mass|Normal,3\n";
+  const rows = parseLabels(new TextEncoder().encode(text), "labels.csv", new Vocabulary(["Normal"]));
+  assertEquals(rows.map(({ findings }) => findings), [[], [], ["Mass"]]);
+  assertEquals(rows.map(({ bad }) => bad), [undefined, undefined, '"Normal" beside a finding']);
+  assertEquals(rows[1].labels, ["Normal", "No Finding"]);
+  assertEquals(read(text)[0].findings, ["normal"]);
 });

@@ -77,11 +77,16 @@ Deno.test("prepare counts over twenty rows of every reason exactly and lists the
     const refused = await run([...PREPARE, "--out", "s"], { cwd: dir });
     assertEquals([refused.code, refused.stdout], [1, ""]);
     const last = refused.stderr.trim().split("\n").at(-1)!;
-    assertMatch(last, /^Cannot make the shard: at least \d+ of \d+ rows are unusable \(bad_label \d+/);
-    assertMatch(last, /mend those listed in .*s\.quarantine\.csv or raise --max-quarantine$/);
-    assertEquals((await list(dir)).filter((name) => /^s/.test(name)), ["s.quarantine.csv"]);
+    const counted = Object.entries(counts).map(([reason, count]) => `${reason} ${count}\\b`).join("|");
+    assertEquals(last.match(new RegExp(counted, "g"))?.length, 10, last);
+    assertMatch(
+      last,
+      /^Cannot make the shard: expected at most 0\.05 of the rows unusable, got \d+ of \d+: /,
+    );
+    assertMatch(last, /mend those listed in .*s\.quarantine\.csv or raise --max-quarantine\)$/);
+    assertEquals((await list(dir)).filter((name) => /^s/.test(name)), ["s.partial", "s.quarantine.csv"]);
     const result = await runJson([...PREPARE, "--out", "s", "--max-quarantine", "1"], { cwd: dir });
-    assertEquals(result.quarantined, counts);
+    assertEquals(result.quarantined, { ...counts, unreadable_file: 0 });
     assertEquals(result.images, rows - lost);
     const listed = (await Deno.readTextFile(String(result.quarantine))).trim().split("\n").slice(1);
     const found: Record<string, number> = {};

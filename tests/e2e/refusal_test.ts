@@ -50,7 +50,7 @@ Deno.test("prepare refuses an empty class in train or val", async () => {
     assertRefused(
       finished,
       new RegExp(
-        `${split} has \\d+ images but none with a finding; .*add such images or correct "Finding Labels"`,
+        `with and without a finding in ${split}, got \\d+ images, none with a finding .*add such images, correct "Finding`,
       ),
     );
   }
@@ -63,7 +63,7 @@ Deno.test("prepare refuses more unusable rows than --max-quarantine", async () =
   );
   assertRefused(
     finished,
-    /at least 8 of 72 rows are unusable \(missing_file 8\).*; mend those listed in .*shard-bad\.quarantine\.csv or raise --max-quarantine$/,
+    /expected at most 0\.1 of the rows unusable, got 18 of 72: missing_file 18 \(remedy: mend those listed in .*shard-bad\.quarantine\.csv or raise --max-quarantine\)$/,
   );
 });
 

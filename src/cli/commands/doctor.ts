@@ -20,7 +20,7 @@ import {
   roleSettings,
   type SiloValues,
 } from "./doctor/settings.ts";
-import { checkShard, openShard } from "./doctor/shard.ts";
+import { checkShard, checkSplits, openShard } from "./doctor/shard.ts";
 import type { Context } from "../context.ts";
 import type { doctor } from "../options/table/doctor.ts";
 
@@ -72,7 +72,11 @@ async function silo(
   add(...reached.checks, checkClock(new Date(), reached.clockAhead));
   const proposal = reached.view?.proposal ?? null;
   const { check, shard } = await openShard(values.shard);
-  add(check, ...checkShard(shard, { proposal, accept: settings.accept }));
+  add(
+    check,
+    ...shard === null ? [] : checkSplits(shard),
+    ...checkShard(shard, { proposal, accept: settings.accept }),
+  );
   const layout = layoutOf(proposal?.network ?? "efficientnet_b0", { channels: proposal?.channels ?? 1 });
   const need = diskNeed("silo", { vector: layout.length * 4, silos: 1 });
   add(...await disk(values.state ?? `fedx-state/${name}`, need));
@@ -139,19 +143,26 @@ function round(
   });
 }
 
-/** The checks as lines, each fault with its remedy below it. */
+/** The checks as lines, each fault and each warning with its remedy below it. */
 export function describe(checks: readonly Check[], role: string | null): string {
   const width = Math.max(...checks.map((check) => check.name.length)) + 2;
-  const mark = (ok: boolean | null) => ok === null ? "–   " : ok ? "ok  " : "FAIL";
-  const lines = checks.flatMap(({ name, ok, detail, remedy }) => [
-    `${mark(ok)}  ${name.padEnd(width)}${detail}`,
-    ...remedy === undefined ? [] : [`${" ".repeat(6 + width)}→ ${remedy}`],
-  ]);
+  const warns = ({ ok, remedy }: Check) => ok === true && remedy !== undefined;
+  const mark = (check: Check) =>
+    check.ok === null ? "–   " : warns(check) ? "warn" : check.ok ? "ok  " : "FAIL";
+  const lines = checks.flatMap((check) => {
+    const { name, detail, remedy } = check;
+    return [
+      `${mark(check)}  ${name.padEnd(width)}${detail}`,
+      ...remedy === undefined ? [] : [`${" ".repeat(6 + width)}→ ${remedy}`],
+    ];
+  });
   const wrong = checks.filter((check) => check.ok === false).length;
+  const warnings = checks.filter(warns).length;
   const unseen = checks.filter((check) => check.ok === null).length;
   lines.push(
     "",
     (wrong === 0 ? "nothing wrong" : `${wrong} of ${checks.length} checks failed`) +
+      (warnings === 0 ? "" : `, ${warnings} ${warnings === 1 ? "warning" : "warnings"}`) +
       (unseen === 0 ? "" : `, ${unseen} not made`) +
       (role === null ? "; only the machine was looked at: add --silo NAME or --aggregator" : ""),
   );

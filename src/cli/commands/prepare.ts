@@ -1,9 +1,14 @@
 import { checkFolder } from "../../data/image_folder.ts";
 import { findNih } from "../../data/nih.ts";
+import { classPatients } from "../../data/class_patients.ts";
 import { type PrepareEvent, type PrepareResult, prepareShard } from "../../data/prepare.ts";
+import { Shard } from "../../data/shard.ts";
+import { Vocabulary } from "../../data/vocabulary.ts";
 import type { Context } from "../context.ts";
 import type { prepare } from "../options/table/prepare.ts";
 import { UsageError } from "../options/usage_error.ts";
+import { fewPatients, MORE_PATIENTS } from "../output/few_patients.ts";
+import { labelTable, outsiders } from "../output/labels.ts";
 import { table } from "../output/table.ts";
 
 /** Makes a shard of images and their labels. */
@@ -15,28 +20,46 @@ export async function run({ values, output, signal }: Context<typeof prepare>): 
       `Cannot run \`fedx prepare\`: expected --labels, or NIH's Data_Entry_2017*.csv in ${images}.`,
     );
   }
+  checkNegative(values.negative);
   const result = await prepareShard({
     ...{ images, labels, size, out, salt },
+    negative: values.negative,
     maxQuarantine: values["max-quarantine"],
     force: values.force ?? false,
     onProgress: (done, total) => output.progress("prepare", done, total),
-    onEvent: (event) => output.line(describe(event)),
+    onEvent: (event) => describe(event).forEach((line) => output.line(line)),
     signal,
   });
+  const few = fewPatients(classPatients(await Shard.open(out))).map((text) => `${text}; ${MORE_PATIENTS}`);
+  output.clear();
+  for (const text of few) output.line(`warning: ${text}`);
+  const warnings = [outsiders(result.labels) ?? [], few].flat();
+  output.result({ ...result, warnings, shard: out }, report(result, out));
+}
+
+/** @throws {UsageError} when a name is one of NIH's findings */
+function checkNegative(names: readonly string[] | undefined): void {
+  try {
+    new Vocabulary(names);
+  } catch (cause) {
+    throw new UsageError((cause as Error).message, { cause });
+  }
+}
+
+function report(result: PrepareResult, out: string): string {
   const rows = Object.entries(result.splits).map(([split, count]) => [
     split,
     String(count.images),
     String(count.patients),
     String(count.positives),
   ]);
-  output.result(
-    { ...result, shard: values.out },
-    [
-      table(["split", "images", "patients", "with a finding"], rows),
-      `${values.out}: ${result.images} images of ${result.patients} patients, ${result.positives} with a finding`,
-      leftOut(result),
-    ].join("\n"),
-  );
+  return [
+    labelTable(result.labels),
+    "",
+    table(["split", "images", "patients", "with a finding"], rows),
+    `${out}: ${result.images} images of ${result.patients} patients, ${result.positives} with a finding`,
+    leftOut(result),
+  ].join("\n");
 }
 
 const SPLIT_FROM = {
@@ -45,17 +68,29 @@ const SPLIT_FROM = {
   drawn: "a draw by patient",
 };
 
-/** One line for what happened. */
-function describe(event: PrepareEvent): string {
+/** Lines for what happened. */
+function describe(event: PrepareEvent): string[] {
   switch (event.type) {
     case "sources":
-      return `labels: ${event.labels}; test films by ${SPLIT_FROM[event.split]}`;
+      return [`labels: ${event.labels}; test films by ${SPLIT_FROM[event.split]}`];
+    case "labels": {
+      const found = outsiders(event.labels);
+      return found === null ? [] : [`warning: ${found}`];
+    }
+    case "exceeded":
+      return [
+        `${event.out} of ${event.rows} rows are unusable already, more than --max-quarantine allows: ` +
+        "the others are checked too, so that one correction is enough; then it stops",
+      ];
     case "resumed":
-      return `goes on from a run that was stopped, with its ${event.films} films`;
+      return [`goes on from a run that was stopped, with its ${event.films} films`];
     case "restarted":
-      return `starts anew: the films of a run that was stopped had another ${event.because}`;
+      return [`starts anew: the films of a run that was stopped had another ${event.because}`];
     case "kept":
-      return `${event.films} decoded films stay in ${event.dir}; the next run of this --out goes on from there`;
+      return [
+        `${event.films} decoded films stay in ${event.dir}; ` +
+        "the next run of this --out goes on from there if the rows keep their order",
+      ];
   }
 }
 

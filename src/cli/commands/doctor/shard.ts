@@ -1,9 +1,11 @@
 // Why: a shard that does not suit the proposal is refused at the join; this says so before the day of the run.
+import { classPatients } from "../../../data/class_patients.ts";
 import { Shard, SPLITS } from "../../../data/shard.ts";
 import { factsOf } from "../../../fed/training/shard_facts.ts";
 import type { Proposal } from "../../../fed/protocol/messages.ts";
 import { checkLimits, checkPatients, type Limits } from "../../../fed/silo/limits.ts";
 import { checkRegistration } from "../../../fed/protocol/registration.ts";
+import { fewPatients, MORE_PATIENTS } from "../../output/few_patients.ts";
 import { type Check, failed, good, open } from "./check.ts";
 
 const PREPARE = "prepare it again with `fedx prepare`";
@@ -20,6 +22,14 @@ export async function openShard(dir: string | undefined): Promise<{ check: Check
   } catch (error) {
     return { check: failed(name, error, PREPARE), shard: null };
   }
+}
+
+/** Whether val and test have the patients that an AUROC needs; a run is possible without. */
+export function checkSplits(shard: Pick<Shard, "labels" | "patients" | "splits">): Check[] {
+  const name = "patients";
+  const few = fewPatients(classPatients(shard));
+  if (few.length === 0) return [good(name, "val and test have enough of each class for an AUROC")];
+  return few.map((text) => good(name, text, MORE_PATIENTS));
 }
 
 /** Whether it suits the proposal (size, preprocessing, label rule, classes, one batch), and the operator's veto. */

@@ -13,6 +13,13 @@ export const prepare = {
       value: "CSV",
       help: "Image Index, Finding Labels, Patient ID, … (default: that of an NIH download in --images)",
     },
+    negative: {
+      kind: "list",
+      value: "NAME,…",
+      help: "the labels file's own words for nothing found, beside No Finding",
+      more:
+        "Case, blanks and underscores do not matter. Every other name that is not NIH's counts as a finding.",
+    },
     size: {
       kind: "integer",
       value: "N",
@@ -32,5 +39,7 @@ export const prepare = {
     salt: { kind: "text", value: "TEXT", help: "salt of the split by patient", default: DEFAULT_SALT },
     force: { kind: "flag", help: "replace an existing shard" },
   },
-  json: "`images`, `patients`, `positives`, `splits`, `quarantined` by reason, `quarantine` (file)",
+  json:
+    "`images`, `patients`, `positives`, `splits`, `labels` (`name`, `films`, `reading`, other `spellings`), " +
+    "`warnings`, `quarantined` by reason, `quarantine` (file)",
 } as const satisfies Command;

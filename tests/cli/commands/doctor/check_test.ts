@@ -22,11 +22,14 @@ Deno.test("failed shows a refusal's own remedy, and the given one where an error
   );
 });
 
-Deno.test("describe shows each fault with its remedy below it, and counts", () => {
+Deno.test("describe shows each fault and each warning with its remedy below it, and counts", () => {
   const checks = [good("disk", "fine"), bad("clock", "late", "set it"), open("shard", "none")];
   const lines = describe(checks, "silo").split("\n");
   assertEquals(lines[0], "ok    disk   fine");
   assertEquals(lines.slice(1, 3), ["FAIL  clock  late", "             → set it"]);
   assertStringIncludes(lines.at(-1)!, "1 of 3 checks failed, 1 not made");
+  const warned = describe([...checks, good("split", "few", "add")], "silo").split("\n");
+  assertEquals(warned.slice(4, 6), ["warn  split  few", "             → add"]);
+  assertStringIncludes(warned.at(-1)!, "1 of 4 checks failed, 1 warning, 1 not made");
   assertStringIncludes(describe([good("disk", "fine")], null), "nothing wrong; only the machine");
 });

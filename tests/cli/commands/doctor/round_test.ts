@@ -5,7 +5,7 @@ import {
   estimateRound,
   type RoundFacts,
 } from "../../../../src/cli/commands/doctor/round.ts";
-import { checkShard, openShard } from "../../../../src/cli/commands/doctor/shard.ts";
+import { checkShard, checkSplits, openShard } from "../../../../src/cli/commands/doctor/shard.ts";
 import type { Shard } from "../../../../src/data/shard.ts";
 import { proposalOf } from "../../../testing/fake_federation.ts";
 import { startVector, TINY } from "../../../testing/fake_trainer.ts";
@@ -57,6 +57,7 @@ function shardOf(changes: Record<string, unknown> = {}, train = 200): Pick<Shard
 Deno.test("checkShard fails on another size, kernel or label rule, on less than a batch, and on the operator's veto", () => {
   const look = (shard: Pick<Shard, "manifest">, accept = {}) => checkShard(shard, { proposal, accept });
   assertEquals(look(shardOf()).map((check) => check.ok), [true, true]);
+  assertEquals(look(shardOf({ negative: ["Normal"] })).map((check) => check.ok), [true, true]);
   const wrong: [Record<string, unknown>, string][] = [
     [{ size: 64 }, "size 32, got 64"],
     [{ kernel: "nearest" }, "got nearest"],
@@ -74,6 +75,24 @@ Deno.test("checkShard fails on another size, kernel or label rule, on less than 
   assertStringIncludes(veto.detail, "at least 500 training patients");
   assert(veto.remedy);
   assertEquals(checkShard(shardOf(), { proposal: null }).map((check) => check.ok), [null, null]);
+});
+
+Deno.test("checkSplits warns of a val or test with too few patients of a class for an AUROC; it is no fault", () => {
+  /** 12 patients of each class, two films each, in val and in test; of those in test `ill` are ill. */
+  const shard = (ill: number) => {
+    const films = Array.from({ length: 96 }, (_, i) => i);
+    const isIll = (i: number) => i < 48 ? i % 4 < 2 : i < 48 + 2 * ill;
+    return {
+      labels: Uint16Array.from(films, (i) => isIll(i) ? 4 : 0),
+      patients: Uint32Array.from(films, (i) => i >> 1),
+      splits: Uint8Array.from(films, (i) => i < 48 ? 1 : 2),
+    };
+  };
+  assertEquals(checkSplits(shard(12)).map(({ ok, remedy }) => [ok, remedy]), [[true, undefined]]);
+  const [few, ...more] = checkSplits(shard(9));
+  assertEquals([few.ok, more], [true, []]);
+  assertStringIncludes(few.detail, "test: 9 patients with a finding, 15 without; below 10 of either");
+  assertStringIncludes(few.remedy!, "more patients");
 });
 
 Deno.test("openShard names prepare for a folder that is none", async () => {
