@@ -78,12 +78,10 @@ function imagesOf(run: Run): { trained: number; scored: number } {
   return { trained, scored };
 }
 
-function joinedOf({ state }: Run): AggregatorResult["joined"] {
+function joinedOf({ state, proposal }: Run): AggregatorResult["joined"] {
+  const joined = proposal.silos.flatMap((silo) => state.joined.get(silo) ?? []);
   return Object.fromEntries(
-    [...state.joined].map(([silo, { splits, device, threads, build }]) => [
-      silo,
-      { splits, device, threads, build },
-    ]),
+    joined.map(({ silo, splits, device, threads, build }) => [silo, { splits, device, threads, build }]),
   );
 }
 

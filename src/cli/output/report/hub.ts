@@ -1,11 +1,12 @@
 // Why: whoever runs the hub sees at the end what the hospitals sent, with its uncertainty, and what the two figures over
 // all hospitals mean. The page holds nothing that they did not send.
 import { type AggregatorResult, intervalOf } from "../../../fed/training/result.ts";
+import { wrap } from "../../options/wrap.ts";
 import { formatDuration } from "../../options/duration.ts";
 import { degradedLine } from "../degraded.ts";
 import { modelLines } from "../model_lines.ts";
 import { shellWord } from "../shell.ts";
-import { interval, score, table } from "../table.ts";
+import { interval, score, table, TABLE_WIDTH } from "../table.ts";
 import { programVersions } from "../versions.ts";
 import { charts, figures, heading, headline, htmlTable, page, paragraph, section } from "./page.ts";
 import { valCharts } from "./val_charts.ts";
@@ -41,22 +42,22 @@ function meaningsOf({ test }: AggregatorResult): string[] {
   ];
 }
 
-/** What `fedx aggregate` ends with. @param places.state its folder · `report`: the page's path, null where it could not be written */
+/** What `fedx aggregate` ends with. @param places.state its folder · `report`: the page's path, null for none */
 export function hubEnd(
   result: AggregatorResult,
   { state, report }: { state: string; report: string | null },
 ): string {
-  const last = shellWord(`${state}/last.safetensors`);
   return [
     ...degradedLine(result),
     table(HEAD, rowsOf(result)),
-    ...meaningsOf(result),
+    ...meaningsOf(result).flatMap((text) => wrap(text.split(" "), TABLE_WIDTH)),
     selectedLine(result),
     ...modelLines(result),
-    `last model: ${state}/last.safetensors, start: ${state}/init.safetensors`,
+    `last model: ${state}/last.safetensors`,
+    `start: ${state}/init.safetensors`,
     ...report === null ? [] : [`report: ${report}`],
-    "each hospital has the model in its own state folder, and `fedx train` told it what to do with it",
-    `next: the same command with --new --init ${last} trains on from the last model`,
+    "Each hospital has the model in its own state folder. To train on from the last",
+    `model: the same command with --new --init ${shellWord(`${state}/last.safetensors`)}`,
   ].join("\n");
 }
 

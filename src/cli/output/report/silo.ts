@@ -39,7 +39,7 @@ function remarksOf({ test, own }: SiloResult): string[] {
     (auroc === null ? ": too few patients of a class for an AUROC, or the model gives no numbers" : ""),
     own.start === null
       ? `the start model is not scored: ${own.start_reason}`
-      : "the start model was scored here, after the run; that is sent to nobody",
+      : "the start model was scored here after the run, and its figures were sent to nobody",
   ];
 }
 
@@ -72,7 +72,7 @@ export function siloPage(result: SiloResult, { silo }: Pick<SiloPlaces, "silo">)
   }));
   const auroc = score(test.auroc);
   return page(`fedx: ${silo}`, [
-    heading(`The federated model at ${silo}`),
+    heading(`The federated model at hospital ${silo}`),
     ...degraded(result).map((line) => headline(line)),
     paragraph(
       `${
@@ -102,10 +102,8 @@ function decisionsOf({ own }: SiloResult): string[] {
   return [
     section("Threshold"),
     paragraph(
-      `From ${
-        thresholdText(threshold)
-      } on a film counts as having a finding. It was fixed on this hospital's val ` +
-        "films by Youden's J (the largest sensitivity + specificity − 1) and lies in this hospital's own copy of the " +
+      `A film counts as having a finding from ${thresholdText(threshold)} on. ` +
+        "That was fixed on this hospital's val films by Youden's J (the largest sensitivity + specificity − 1) and lies in this hospital's own copy of the " +
         "model alone.",
     ),
     htmlTable(["on the test films", "with 95 % interval"], [
@@ -137,7 +135,7 @@ function figuresOf(result: SiloResult): [string, string][] {
     ["time", formatDuration(seconds)],
     ["start", of.init.source],
     ["weights", `SHA-256 ${sha256}`],
-    ["machine", `${machine.device}, ${machine.threads} threads`],
+    ["machine", `${machine.device}, threads: ${machine.threads}`],
     ["versions", `${programVersions()}; engine ${machine.build}`],
   ];
 }
