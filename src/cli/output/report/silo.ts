@@ -32,15 +32,21 @@ function rowsOf({ test, own: { start } }: SiloResult): string[][] {
 }
 
 /** What the table does not say by itself. */
-function remarksOf({ test, own }: SiloResult): string[] {
+function remarksOf({ test, own, sha256, of }: SiloResult): string[] {
   const { images, positives, auroc } = test;
   return [
     `${images} test films, ${positives} with a finding` +
     (auroc === null ? ": too few patients of a class for an AUROC, or the model gives no numbers" : ""),
-    own.start === null
-      ? `the start model is not scored: ${own.start_reason}`
-      : "the start model was scored here after the run, and its figures were sent to nobody",
+    sha256 === of.init.sha256
+      ? "the start itself was selected: no round's model was better on val"
+      : startRemark(own),
   ];
+}
+
+function startRemark({ start, start_reason }: SiloResult["own"]): string {
+  return start === null
+    ? `the start model is not scored: ${start_reason}`
+    : "the start model was scored here after the run, and its figures were sent to nobody";
 }
 
 /** What `fedx train` ends with. */
