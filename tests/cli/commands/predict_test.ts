@@ -97,7 +97,7 @@ Deno.test("fedx evaluate prints one row for one shard, and what the model's thre
     assertEquals(/stratified|pooled/.test(one.stdout), false);
     assertStringIncludes(one.stdout, "at the model's threshold, logit -100.000 (probability 0.000):");
     assertStringIncludes(one.stdout, "sensitivity 1.000");
-    await prepare({ size: 32, out: `${dir}/out/other`, salt: "another" });
+    await withHospital(60, async (other) => void await other.prepare({ size: 32, out: `${dir}/out/other` }));
     const both = [...shard, "--shard", `${dir}/out/other`];
     const two = await runCommand("evaluate", "--engine", "tfjs", "--model", `${dir}/m.safetensors`, ...both);
     for (const row of ["stratified", "pooled", "site only"]) {
