@@ -32,7 +32,7 @@ const TESTED: Record<string, string> = {
   "./fedx --version": "tests/e2e/onefile_test.ts › one file: two first starts at once",
   "sh rebuild.sh":
     "tests/long/bundle_test.ts › bundle: at most 60 MB; unpacked elsewhere, rebuild.sh builds the shim",
-  [`${TASK}demo`]: "tests/long/demo_test.ts › demo: one minute of README's first command",
+  [`${TASK}demo`]: "tests/long/demo_test.ts › demo: two minutes of README's first command",
   [`${TASK}test`]: "tests/tools/side_by_side_test.ts › sideBySide: a batch that fails",
   [`${TASK}test tests/attack`]: "tests/tools/side_by_side_test.ts › testFiles finds every test file once",
   [`${TASK}compile`]: "tests/e2e/onefile_test.ts › one file: a run from films to scores",

@@ -18,6 +18,13 @@ function secondsOf(text: string): number {
   return unit === "s" ? whole : whole * 60 + rest;
 }
 
+/** The same passes at all hospitals, as the demo prints them then; README may leave the fraction out. */
+function passesIn(text: string): Facts["passes"] {
+  const shown = /^passes over the training films: (\S+) in the federation, (\d+) alone$/m.exec(text)!;
+  const [federated, alone] = shown.slice(1).map((count) => ({ a: Number(count) }));
+  return { federated, alone };
+}
+
 /** The facts that the demo's output in `text` was printed from. */
 function factsOf(text: string): Facts {
   const line = (pattern: RegExp) => pattern.exec(text)?.slice(1) ?? [];
@@ -34,12 +41,12 @@ function factsOf(text: string): Facts {
   const local = Object.fromEntries(hospitals.map(({ name, numbers }) => [name, { auroc: numbers[5] }]));
   const [stratified, low, high, alone] = line(/stratified +(\S+) +\[(\S+), (\S+)\] +(\S+)/).map(Number);
   const [floor] = line(/site only \(floor\) +(\S+)/).map(Number);
-  const [rounds, each] = line(/^rounds: (\d+), (.*) each$/m);
+  const [rounds, each] = line(/^rounds: (\d+), (.*) on average$/m);
   const time = line(/^time: (.*)$/m)[0].split(", ").map((part) => /^(\w+) (.*)$/.exec(part)!.slice(1));
   const test = { stratified, ci95: [low, high], site_only: floor, local_stratified: alone };
   return {
     measured: { test, silos, local, roc: {} },
-    passes: Number(line(/^passes over the training films: (\d+)$/m)[0]),
+    passes: passesIn(text),
     federated: {
       history: Array.from({ length: Number(rounds) }, () => ({ seconds: secondsOf(each) })),
       bytes: Number(line(/^bytes moved: (\d+) MiB$/m)[0]) * 2 ** 20,

@@ -48,6 +48,15 @@ async function json(child: Deno.ChildProcess): Promise<Record<string, unknown>> 
   return JSON.parse(stdout);
 }
 
+/** The file of a command that drew a PNG, or its refusal where this machine has no font for the text in it. */
+async function assertPicture(
+  path: string,
+  { code, stderr }: { code: number; stderr: string },
+): Promise<void> {
+  if (code !== 0) return assertMatch(stderr, /expected a font on this machine, got none/);
+  assertEquals(new TextDecoder().decode((await Deno.readFile(path)).subarray(1, 4)), "PNG");
+}
+
 /** Waits until a process has made a file. */
 async function appears(path: string, child: Deno.ChildProcess): Promise<void> {
   let ended = false;
@@ -102,6 +111,8 @@ Deno.test("one file: a run from films to scores, its aggregator without libtorch
     const predict = ["--model", String(trained.model), "--images", "films-a/images", "--out", "scores.csv"];
     const scored = await json(spawn(place, ["predict", ...predict, "--json"], torch));
     assertEquals([scored.images, scored.failed], [120, 0]);
+    const evaluate = ["--model", String(trained.model), "--shard", "shard-a", "--plot", "roc.png"];
+    await assertPicture(`${folder}/roc.png`, await finish(spawn(place, ["evaluate", ...evaluate], torch)));
     const version = await json(spawn(place, ["--version", "--json"], env));
     assertEquals((version.libtorch as { folder: string }).folder, libtorch);
     const refused = await finish(spawn(place, ["predict", ...predict, "--force"], { ...bare, HOME: folder }));

@@ -7,10 +7,11 @@
 import { assertEquals } from "@std/assert";
 import { ROOT } from "./pages.ts";
 
+// deno-lint-ignore no-control-regex -- that is what colours and cursor movements are
+const CONTROL = /\x1b\[[0-9;?]*[a-zA-Z]/g;
+
 /** Pairs of a pattern and what stands for every match of it. */
 const MASKS: readonly (readonly [RegExp, string])[] = [
-  // deno-lint-ignore no-control-regex -- that is what colours and cursor movements are
-  [/\x1b\[[0-9;?]*[a-zA-Z]/g, ""],
   [/\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z?/g, "TIME"],
   [/\b\d{4}-\d\d-\d\d\b/g, "DATE"],
   [/\b[0-9a-f]{12,64}\b/g, "HEX"],
@@ -27,7 +28,8 @@ const REPEATED: readonly RegExp[] = [
 
 /** The lines of a text, masked; lines of several silos that follow each other in any order stand by name. */
 export function settled(text: string): string[] {
-  const masked = MASKS.reduce((all, [pattern, mask]) => all.replaceAll(pattern, mask), text.trimEnd());
+  const plain = text.replaceAll(CONTROL, "").trimEnd();
+  const masked = MASKS.reduce((all, [pattern, mask]) => all.replaceAll(pattern, mask), plain);
   const lines = masked.split("\n").map((line) => line.trimEnd().replaceAll(/ {2,}/g, "  "))
     .filter((line) => !REPEATED.some((pattern) => pattern.test(line)));
   return inOrder(lines.filter((line, index) => line !== lines[index - 1]));
@@ -65,16 +67,18 @@ export class Transcripts {
 
   /** Compares every step that was taken with its block, or writes the blocks. */
   async check(): Promise<void> {
+    const writing = Deno.env.get("FEDX_TRANSCRIPTS") === "write";
     let text = await Deno.readTextFile(this.#path);
     for (const [name, printed] of this.#printed) {
       const block = new RegExp(`(^\`\`\`text ${name}\\n)([^]*?)(^\`\`\`$)`, "m");
       const shown = text.match(block)?.[2];
       if (shown === undefined) throw new Error(`${this.#path} has no block “text ${name}” for:\n${printed}`);
-      if (Deno.env.get("FEDX_TRANSCRIPTS") !== "write") assertEquals(settled(printed), settled(shown), name);
-      // deno-lint-ignore no-control-regex -- as above
-      else {text = text.replace(block, (_, head, __, foot) =>
-          head + printed.replaceAll(/\x1b\[[0-9;?]*[a-zA-Z]/g, "").trimEnd() + "\n" + foot);}
+      if (!writing) assertEquals(settled(printed), settled(shown), name);
+      else {
+        const plain = printed.replaceAll(CONTROL, "").trimEnd();
+        text = text.replace(block, (_all, head, _shown, foot) => `${head}${plain}\n${foot}`);
+      }
     }
-    if (Deno.env.get("FEDX_TRANSCRIPTS") === "write") await Deno.writeTextFile(this.#path, text);
+    if (writing) await Deno.writeTextFile(this.#path, text);
   }
 }

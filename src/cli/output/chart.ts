@@ -32,8 +32,8 @@ export interface ChartOptions {
 const LIGHT = ["#1f62a8", "#c04a32", "#2f7d4d", "#7a4fa3", "#876515", "#26737f"];
 const DARK = ["#7ab4f0", "#f0957f", "#7fcf9c", "#c3a0e8", "#dcba66", "#7fd0da"];
 const MARGIN = { top: 34, right: 14, bottom: 42, left: 52 };
-/** Columns of a legend whose names have at most so many letters; longer ones stand in one, and end in the middle. */
-const NARROW = 24, WIDE = 52;
+/** A legend has as many columns as its longest name allows; a name longer than the one column loses its middle. */
+const COLUMNS = [{ columns: 4, longest: 9 }, { columns: 2, longest: 22 }, { columns: 1, longest: 46 }];
 /** Room below the last name. */
 const BELOW = 4;
 
@@ -147,29 +147,30 @@ const STYLE = "<style>.paper{fill:#fbfbfa}.ink{fill:#1d2430}.soft{fill:#5b6472}.
   ".paper{fill:#171b21}.ink{fill:#e6e9ee}.soft{fill:#a2abb8}.grey{color:#a2abb8}" +
   `.grid{stroke:#39414d}${curveColours(DARK)}}</style>`;
 
-/** The names of the curves below the chart, in two columns where all are short, and how much room they take. */
+/** The names of the curves below the chart, and how much room they take. */
 function legend(
   series: readonly Series[],
   place: { width: number; top: number },
 ): { parts: string[]; height: number } {
-  const columns = series.every(({ name }) => name.length <= NARROW) ? 2 : 1;
+  const most = Math.max(0, ...series.map(({ name }) => name.length));
+  const { columns, longest } = COLUMNS.find(({ longest }) => most <= longest) ?? COLUMNS.at(-1)!;
   const parts = series.map((one, at) => {
-    const x = MARGIN.left + (at % columns) * ((place.width - MARGIN.left) / 2);
+    const x = MARGIN.left + (at % columns) * ((place.width - MARGIN.left) / columns);
     const y = place.top + 18 * Math.floor(at / columns);
     const mark = one.dashed
       ? `<path d="M${x} ${y - 4}h10" stroke="currentColor" stroke-width="1.8" stroke-dasharray="4 2"/>`
       : `<rect x="${x}" y="${y - 9}" width="10" height="10" rx="2" fill="currentColor"/>`;
     return `<g class="${colourOf(one, at)}">${mark}</g>` +
-      `<text class="ink" x="${x + 15}" y="${y}">${escape(shortened(one.name))}</text>`;
+      `<text class="ink" x="${x + 15}" y="${y}">${escape(shortened(one.name, longest))}</text>`;
   });
   return { parts, height: 18 * Math.ceil(series.length / columns) + BELOW };
 }
 
 /** A long name, a path say, without its middle: its end tells it from others. */
-function shortened(name: string): string {
+function shortened(name: string, longest: number): string {
   const letters = [...name];
-  if (letters.length <= WIDE) return name;
-  return `${letters.slice(0, 12).join("")}…${letters.slice(13 - WIDE).join("")}`;
+  if (letters.length <= longest) return name;
+  return `${letters.slice(0, 12).join("")}…${letters.slice(13 - longest).join("")}`;
 }
 
 const round = (value: number) => Math.round(value * 10) / 10;

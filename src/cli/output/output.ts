@@ -125,10 +125,11 @@ export class Output {
     };
   }
 
-  /** Progress of one thing: a bar on a terminal, else a line at most every 10 s and at the end. */
+  /** Progress of one thing: a bar on a terminal until it is full, else a line at most every 10 s and at the end. */
   progress(label: string, done: number, total: number): void {
     const share = total > 0 ? Math.min(1, done / total) : 1;
     if (this.#live) {
+      if (share === 1) return this.clear();
       const full = Math.round(share * 30);
       this.status(`${label} ${"█".repeat(full)}${"░".repeat(30 - full)} ${done}/${total}`);
       return;

@@ -6,10 +6,12 @@ import { wrap } from "../options/wrap.ts";
 export const TABLE_WIDTH = 80;
 /** A space on either side of a cell and one between two cells. */
 const SPACES = 3;
+/** A longer word, a path say, is cut before other columns are narrowed for it. */
+const CUT = 24;
 
 /**
  * Rows under a head, as plain text of at most 80 columns. Columns whose cells are numbers are set right, and their
- * cells stay whole; heads and texts break at words, and a word that is too long by itself, a path say, anywhere.
+ * cells stay whole; heads and texts break at words, and a word that is too long by itself, a path say, is cut.
  */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const columns = head.map((name, at) => columnOf(name, rows.map((row) => row[at] ?? "")));
@@ -28,15 +30,19 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 /** How wide a column is, in steps from what it would take to the least that it can do with. */
 interface Column {
   numbers: boolean;
-  /** With every cell on one line · with the head broken at words · with all cells broken so · with words cut. */
+  /** With every cell on one line · with a head of numbers broken at words · with texts broken so · with words cut. */
   steps: readonly [natural: number, head: number, words: number, cut: number];
 }
 
 function columnOf(head: string, cells: readonly string[]): Column {
   const numbers = cells.every((cell) => /^[\d.,–±[\] %-]*$/.test(cell));
-  const broken = Math.max(longest(head.split(" ")), longest(cells));
-  const words = numbers ? broken : longest([head, ...cells].flatMap((cell) => cell.split(" ")));
-  return { numbers, steps: [longest([head, ...cells]), broken, words, numbers ? words : 1] };
+  const natural = longest([head, ...cells]);
+  if (numbers) {
+    const least = longest([...head.split(" "), ...cells]);
+    return { numbers, steps: [natural, least, least, least] };
+  }
+  const words = longest([head, ...cells].flatMap((cell) => cell.split(" ")));
+  return { numbers, steps: [natural, natural, Math.min(words, CUT), 1] };
 }
 
 /** Takes what does not fit from the widest column that can do with less, as gently as possible. */
@@ -54,11 +60,11 @@ function fittingWidths(columns: readonly Column[]): number[] {
   return widths;
 }
 
-/** A cell's lines. */
+/** A cell's lines; a word that is too long is cut behind a slash, else anywhere. */
 function broken(cell: string, width: number): string[] {
   if (cell.length <= width) return [cell];
-  const words = cell.split(" ").flatMap((word) => word.match(new RegExp(`.{1,${width}}`, "gu")) ?? []);
-  return wrap(words, width);
+  const part = new RegExp(`.{1,${width}}$|.{0,${width - 1}}/|.{1,${width}}`, "gu");
+  return wrap(cell.split(" ").flatMap((word) => word.match(part) ?? []), width);
 }
 
 const longest = (texts: readonly string[]) => Math.max(0, ...texts.map((text) => text.length));

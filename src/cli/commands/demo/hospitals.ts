@@ -10,6 +10,8 @@ import type { Output } from "../../output/output.ts";
 export const SILOS = ["a", "b", "c"] as const;
 /** Side of the drawn films, pixels. */
 const SIZE = 64;
+/** Films per step: films are few, so smaller batches give more steps of the same passes. */
+export const BATCH = 16;
 /** Films of each hospital by split. */
 const FILMS = { train: 480, val: 128, test: 256 };
 

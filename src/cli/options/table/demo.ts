@@ -17,8 +17,10 @@ export const demo = {
       help: "about how long the whole demo may take",
       default: 5,
       range: [1, 1440],
+      more:
+        "A demo whose federation finishes no round in its share of that time compares nothing and ends with 1.",
     },
     seed: TRAINING.seed,
   },
-  json: "`test`, `silos`, `local`, `rounds`, `seconds` per phase, `report`",
+  json: "`test`, `silos`, `local`, `rounds`, `passes`, `seconds` per phase, `report`",
 } as const satisfies Command;

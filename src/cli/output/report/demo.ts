@@ -3,6 +3,7 @@ import { rocChart } from "../chart.ts";
 import type { AggregatorResult } from "../../../fed/training/result.ts";
 import { degradedLine } from "../degraded.ts";
 import type { Measured } from "../../commands/demo/measure.ts";
+import { describePasses, type Passes } from "../../commands/demo/passes.ts";
 import { formatDuration } from "../../options/duration.ts";
 import { interval, score, table } from "../table.ts";
 import { charts, figures, heading, headline, htmlTable, page, paragraph } from "./page.ts";
@@ -11,8 +12,8 @@ import { valCharts } from "./val_charts.ts";
 /** What the demo found out. */
 export interface Facts {
   measured: Measured;
-  /** Passes over the training films, in the federation and alone. */
-  passes: number;
+  /** Passes over each hospital's training films. */
+  passes: { federated: Passes; alone: Passes };
   /** The aggregator's own result. */
   federated: Pick<AggregatorResult, "degraded" | "missing" | "rounds" | "history" | "bytes" | "init">;
   /** Seconds by phase. */
@@ -43,8 +44,8 @@ function figuresOf({ federated, passes, seconds }: Facts): [string, string][] {
   const done = federated.history.flatMap((round) => round.seconds ?? []);
   const mean = done.reduce((sum, one) => sum + one, 0) / Math.max(1, done.length);
   return [
-    ["rounds", `${done.length}, ${formatDuration(mean)} each`],
-    ["passes over the training films", String(passes)],
+    ["rounds", `${done.length}, ${formatDuration(mean)} on average`],
+    ["passes over the training films", describePasses(passes)],
     ["bytes moved", `${(federated.bytes / 2 ** 20).toFixed(0)} MiB`],
     ["start", federated.init.source],
     ["time", Object.entries(seconds).map(([phase, took]) => `${phase} ${formatDuration(took)}`).join(", ")],
@@ -76,8 +77,8 @@ export function reportHtml(facts: Facts): string {
     headline(`Stratified test AUROC ${stratified} ${interval(measured.test.ci95)}`, stratified),
     htmlTable(HEAD, rowsOf(facts)),
     paragraph(
-      "“Alone” is the hospital's own model from its own films, with as many passes. “Site only” is the pooled AUROC " +
-        "of a score that knows only which hospital a film comes from: a pooled figure must be read against it.",
+      "“Alone” is the hospital's own model from its own films, with the federation's passes, rounded to whole ones. " +
+        "“Site only” is the pooled AUROC of a score that knows only which hospital a film comes from: a pooled figure must be read against it.",
     ),
     charts([
       ...valCharts(Object.keys(measured.silos), federated.history),

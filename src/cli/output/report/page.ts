@@ -50,17 +50,17 @@ const STYLE = `
 :root{color-scheme:light dark;--ink:#1d2430;--soft:#5b6472;--line:#d6dae0;--paper:#fbfbfa}
 @media(prefers-color-scheme:dark){:root{--ink:#e6e9ee;--soft:#a2abb8;--line:#39414d;--paper:#171b21}}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
-main{max-width:62rem;margin:0 auto;padding:2rem 1.2rem}
+main{max-width:62rem;margin:0 auto;padding:2rem 1.2rem;overflow-wrap:anywhere}
 h1{font-size:1.7rem;line-height:1.2;margin:0 0 .5rem}h2{font-size:1.15rem;margin:2rem 0 0}
 p{max-width:46rem}.headline{font-size:1.25rem}
 .wide{overflow-x:auto}
 table{border-collapse:collapse;width:100%;margin:1rem 0;font-variant-numeric:tabular-nums}
-th,td{text-align:right;vertical-align:top;padding:.35rem .6rem;border-bottom:1px solid var(--line)}
+th,td{text-align:right;overflow-wrap:normal;vertical-align:top;padding:.35rem .6rem;border-bottom:1px solid var(--line)}
 td{white-space:nowrap}th{color:var(--soft);font-weight:600}
 th:first-child,td:first-child{text-align:left;padding-left:0}th:last-child,td:last-child{padding-right:0}
-@media(max-width:32rem){table{font-size:.85rem}th,td{padding:.3rem .35rem}}
-.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(22rem,100%),1fr));gap:1rem;margin:1rem 0}
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(24rem,100%),1fr));gap:1rem;margin:1rem 0}
 figure{margin:0}svg{width:100%;height:auto}
 dl{display:grid;grid-template-columns:minmax(5rem,max-content) 1fr;gap:.3rem 1rem}
-dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
+dt{color:var(--soft)}dd{margin:0}
+@media(max-width:40rem){main{padding:1rem}table{font-size:.8rem}th,td{padding:.35rem .25rem}dl{display:block}dd{margin:0 0 .5rem}}
 `;
