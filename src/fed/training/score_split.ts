@@ -3,7 +3,6 @@ import { auroc, bootstrap, meanLoss, MIN_PER_CLASS } from "../../model/metrics/m
 import type { Recipe } from "../../model/recipe.ts";
 import { mergedHistogram } from "../maths/histogram.ts";
 import type { Proposal, Scores } from "../protocol/messages.ts";
-import type { SiloTest } from "./result.ts";
 import type { Predictions } from "../../model/predictions.ts";
 
 function counts(labels: Uint8Array): { positives: number; negatives: number } {
@@ -42,7 +41,7 @@ export function valScores(
 export function testScores(
   predictions: Predictions,
   options: { seed: number; bins: Proposal["histogram"] },
-): SiloTest {
+): NonNullable<Scores["test"]> {
   const { logits, labels, patients } = predictions;
   const { positives, negatives } = counts(labels);
   const images = labels.length;

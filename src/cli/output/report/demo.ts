@@ -78,7 +78,8 @@ export function reportHtml(facts: Facts): string {
     htmlTable(HEAD, rowsOf(facts)),
     paragraph(
       "“Alone” is the hospital's own model from its own films, with the federation's passes, rounded to whole ones. " +
-        "“Site only” is the pooled AUROC of a score that knows only which hospital a film comes from: a pooled figure must be read against it.",
+        "“Site only” is the pooled AUROC of a score that knows only which hospital a film comes from: a pooled figure " +
+        "must be read against it.",
     ),
     charts([
       ...valCharts(Object.keys(measured.silos), federated.history),
