@@ -4,7 +4,7 @@
  * Every role reads and writes where its options and fedx.toml say, so files are not limited by path; Deno's own
  * modules read the environment. Network: only the two roles of a run and `doctor`, and not by address, since that may stand in
  * fedx.toml. Programs: python3 alone, which looks for torch and fetches weights through pip. Native libraries: by
- * path, and only ours, sharp's and libtorch's; `aggregate`, `ca` and `init` open none.
+ * path, and only ours, sharp's and libtorch's; `aggregate`, `ca` and the small ones open none.
  */
 import type { CommandName } from "../src/cli/options/commands.ts";
 
@@ -22,12 +22,14 @@ const BY_WORD = {
   init: FILES,
   prepare: [...FILES, IMAGES],
   ca: FILES,
+  kit: FILES,
   aggregate: [...FILES, NETWORK, PYTHON],
   train: [...FILES, NETWORK, PYTHON, ENGINE],
   local: [...FILES, PYTHON, ENGINE],
   evaluate: [...FILES, PYTHON, ENGINE],
   predict: [...FILES, PYTHON, ENGINE],
   doctor: [...FILES, NETWORK, PYTHON, ENGINE, "--allow-sys=systemMemoryInfo,osRelease,statfs"],
+  status: FILES,
   version: FILES,
 } as const satisfies Record<Word, readonly string[]>;
 

@@ -17,12 +17,14 @@ const CODE: {
   "ca request": () => import("./commands/ca/request.ts"),
   "ca sign": () => import("./commands/ca/sign.ts"),
   "ca revoke": () => import("./commands/ca/revoke.ts"),
+  "kit make": () => import("./commands/kit/make.ts"),
   aggregate: () => import("./commands/aggregate.ts"),
   train: () => import("./commands/train.ts"),
   local: () => import("./commands/local.ts"),
   evaluate: () => import("./commands/evaluate.ts"),
   predict: () => import("./commands/predict.ts"),
   doctor: () => import("./commands/doctor.ts"),
+  status: () => import("./commands/status.ts"),
   version: () => import("./commands/version.ts"),
 };
 

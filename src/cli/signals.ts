@@ -7,6 +7,18 @@ import type { Output } from "./output/output.ts";
  */
 const ECHO = 1000;
 
+/** The exit codes of a command that a signal stopped: 128 and the signal's number, as shells have it. */
+export const STOPPED = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/** What a command hears of signals. */
+export interface Stop {
+  /** Aborted by the first one. */
+  signal: AbortSignal;
+  /** The exit code that the first one asks for. */
+  readonly code: number;
+  release(): void;
+}
+
 /**
  * First signal: ask the command to stop at its next border. A second one later: leave at once.
  *
@@ -14,27 +26,33 @@ const ECHO = 1000;
  */
 export function stopOnSignals(
   output: Pick<Output, "line">,
-  options: { leave?: () => void } = {},
-): { signal: AbortSignal; release: () => void } {
-  const leave = options.leave ?? (() => {
+  options: { leave?: (code: number) => void } = {},
+): Stop {
+  const leave = options.leave ?? ((code) => {
     shutdown();
-    Deno.exit(1);
+    Deno.exit(code);
   });
   const controller = new AbortController();
-  const signals = ["SIGINT", "SIGTERM"] as const;
-  let first = 0;
-  const stop = () => {
-    if (controller.signal.aborted) {
-      if (performance.now() - first > ECHO) leave();
-      return;
-    }
-    first = performance.now();
-    output.line("Stopping …");
-    controller.abort(new DOMException("stopped by a signal", "AbortError"));
-  };
-  for (const name of signals) Deno.addSignalListener(name, stop);
+  let first = 0, code = 0;
+  const listeners = (["SIGINT", "SIGTERM"] as const).map((name) => {
+    const stop = () => {
+      if (controller.signal.aborted) {
+        if (performance.now() - first > ECHO) leave(STOPPED[name]);
+        return;
+      }
+      first = performance.now();
+      code = STOPPED[name];
+      output.line("Stopping …");
+      controller.abort(new DOMException("stopped by a signal", "AbortError"));
+    };
+    Deno.addSignalListener(name, stop);
+    return () => Deno.removeSignalListener(name, stop);
+  });
   return {
     signal: controller.signal,
-    release: () => signals.forEach((name) => Deno.removeSignalListener(name, stop)),
+    get code() {
+      return code;
+    },
+    release: () => listeners.forEach((remove) => remove()),
   };
 }

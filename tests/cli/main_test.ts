@@ -44,6 +44,32 @@ Deno.test("main: help COMMAND is COMMAND --help, -h is the short one, and help a
   assertEquals(await printed("help", "ca", "issue"), `${longHelp("ca issue")}\n`);
   assertEquals(await printed("ca", "issue", "--help"), `${longHelp("ca issue")}\n`);
   assertEquals(await printed("train", "-h"), `${shortHelp("train")}\n`);
-  assertEquals(await printed("help"), `${overview()}\n`);
+  assertEquals(await printed("help"), `${overview().text}\n`);
   assertEquals(JSON.parse(await printed("help", "version", "--json")), { help: longHelp("version") });
+});
+
+Deno.test("main: `ca` alone and `ca --help` list its commands; who asked for no help gets exit code 2", async () => {
+  const names = ["ca init", "ca issue", "ca request", "ca sign", "ca revoke"];
+  for (
+    const [args, expected] of [[["ca"], 2], [["ca", "--help"], 0], [["ca", "-h"], 0], [
+      ["help", "ca"],
+      0,
+    ]] as const
+  ) {
+    const { code, stdout, stderr } = await runCommand(...args);
+    assertEquals([code, stderr], [expected, ""]);
+    const listed = stdout.split("\n").flatMap((line) => /^  fedx (ca \w+) /.exec(line)?.[1] ?? []);
+    assertEquals(listed, names);
+    assertEquals(stdout.includes("train"), false);
+  }
+  assertEquals(JSON.parse((await runCommand("ca", "--json")).stdout), { commands: names });
+  const unknown = await runCommand("ca", "sing");
+  assertEquals(unknown.code, 2);
+  assertMatch(unknown.stderr, /^Cannot run `ca`: expected one of .*; the nearest is `fedx ca sign`/);
+});
+
+Deno.test("main: -v and --version are the command version", async () => {
+  const command = await runCommand("version", "--json");
+  for (const word of ["-v", "--version"]) assertEquals(await runCommand(word, "--json"), command);
+  assertEquals(command.code, 0);
 });

@@ -23,6 +23,13 @@ const TESTED: Record<string, string> = {
   "./fedx train --silo a": "tests/cli/options/toml_test.ts › readSection reads the file that init writes",
   "./fedx aggregate --replay fedx-state/aggregator --state fedx-again --listen $HUB --tls tls-hub":
     "tests/fed/aggregator/replay_test.ts › runAggregator with a recording runs its rows again",
+  "./fedx kit make a,b,c --server https://hub.example:8443 --ca ca/ca.pem":
+    "tests/cli/commands/kit_test.ts › kit make writes one archive a hospital",
+  "./fedx status STATE": "tests/cli/commands/status_test.ts › status: exit code 0 for a role that runs",
+  "./fedx status fedx-state/aggregator":
+    "tests/e2e/kit_test.ts › a hospital's archive: unpacked, the lines of its README lead to a finished run; status",
+  "./fedx status fedx-state/a":
+    "tests/e2e/kit_test.ts › a hospital's archive: unpacked, the lines of its README lead to a finished run; status",
   "./fedx ca request b --role silo --out tls-b":
     "tests/e2e/identity_test.ts › processes: request, sign and revoke",
   "./fedx ca sign request-b.pem --name b --role silo --ca ca --out tls-b-signed":

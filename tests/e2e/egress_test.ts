@@ -4,6 +4,7 @@ import { hostname } from "node:os";
 import { readEvents } from "../../src/cli/output/history.ts";
 import { Shard } from "../../src/data/shard.ts";
 import { MIN_CELL } from "../../src/fed/maths/histogram.ts";
+import { withFederation } from "../testing/fake_federation.ts";
 import { freePort } from "../testing/free_port.ts";
 import { fileFolder } from "../testing/folder.ts";
 import { commandOf } from "./federation.ts";
@@ -18,6 +19,7 @@ import {
 } from "../testing/http2_requests.ts";
 import { listsOf, sortSaid } from "./leaving.ts";
 import { assertRefused, run, start } from "../testing/program.ts";
+import { SteppedRun } from "../testing/stepped_run.ts";
 import { Wiretap } from "./wiretap.ts";
 
 const ROUNDS = 2;
@@ -43,7 +45,7 @@ Deno.test("train: what leaves about the shard is its digest and counts", async (
       (await Shard.open(`${dir}/shard-${silo}`)).manifest;
     const [{ build, stepsPerSecond, ...registration }] = heard[silo].said.joins;
     const shard = { silo, shard: digest, splits: counts, size, kernel, fit, labelRule };
-    assertEquals(registration, { ...shard, device: "cpu", threads: 1, wire: 2 });
+    assertEquals(registration, { ...shard, device: "cpu", threads: 1, wire: 3 });
     assert(stepsPerSecond > 0);
     assert(/^[\w.+-]{1,64}$/.test(build), build);
   }
@@ -188,6 +190,40 @@ Deno.test("the reader of this test refuses what does not belong: keys, headers, 
   ) await assertRejects(() => readRequests(other, received));
 });
 
+Deno.test("a silo that declines tells one code, and nothing else about its shard, its machine or the reason", () =>
+  withFederation(async (dir) => {
+    const federation = new SteppedRun(dir, {});
+    const stop = new AbortController();
+    const hub = federation.hub({ signal: stop.signal }).catch(() => {});
+    await federation.when("listening");
+    const ways = { server: `${dir}/tls-aggregator`, client: `${dir}/tls-b`, port: federation.spec.port };
+    const secret = "/films/A0000001.png";
+    const reasons: [string, Parameters<SteppedRun["silo"]>[1]][] = [
+      ["rounds_not_accepted", { accept: { maxRounds: 3 } }],
+      ["too_few_patients", { accept: { minTrainPatients: 12_345 } }],
+      ["other_size", { size: 7777 }],
+      ["not_ready", { fails: new Error(`Cannot read ${secret}`) }],
+    ];
+    for (const [code, changes] of reasons) {
+      await using tap = await Wiretap.open(ways);
+      await assertRejects(() => federation.silo("b", { ...changes, port: tap.port }));
+      const [{ sent, received }, ...more] = tap.transcripts;
+      assertEquals(more, []);
+      const said = sortSaid(await readRequests(sent, received), { authority: `127.0.0.1:${tap.port}` });
+      assertEquals(said.kinds, { view: 1, decline: 1 });
+      const { run } = federation.of("listening")[0];
+      assertEquals(said.texts.at(-1), JSON.stringify({ run, code, wire: 3 }));
+      const text = said.texts.join();
+      for (const hidden of ["12345", "7777", secret, hostname()]) assert(!text.includes(hidden), text);
+    }
+    assertEquals(
+      federation.of("declined").map(({ silo, code }) => [silo, code]),
+      reasons.map(([c]) => ["b", c]),
+    );
+    stop.abort();
+    await hub;
+  }));
+
 Deno.test("train: training that diverges ends a silo with exit 1 and tells the aggregator nothing: no text, code or scores", async () => {
   await heardRun();
   const port = freePort();
@@ -209,7 +245,7 @@ Deno.test("train: training that diverges ends a silo with exit 1 and tells the a
   } finally {
     aggregator.child.kill("SIGTERM");
     const { code, stderr } = await aggregator.finished;
-    assertEquals(code, 0, stderr);
+    assertEquals(code, 143, stderr);
     assertMatch(stderr, /the same command goes on from here/);
   }
 });

@@ -62,7 +62,8 @@ export class Federation {
     return `${this.options.dir}/${this.options.name}/${role}`;
   }
 
-  #args(role: string): string[] {
+  /** The command line of a role. */
+  args(role: string): string[] {
     const { seed = 0, rounds = 2, flags = ["--batch", "8"], doors = {} } = this.options;
     return commandOf(role, {
       port: doors[role] ?? this.#port,
@@ -75,7 +76,7 @@ export class Federation {
   async #role(role: string, running: Set<Running>): Promise<Record<string, unknown>> {
     const faults = this.options.faults?.[role] ?? [];
     for (let life = 0;; life++) {
-      const process = await start(this.#args(role), { cwd: this.options.dir, fault: faults[life] });
+      const process = await start(this.args(role), { cwd: this.options.dir, fault: faults[life] });
       running.add(process);
       const finished = await process.finished;
       running.delete(process);

@@ -5,7 +5,8 @@ import { type Split, SPLITS, writeShard } from "../../src/data/shard.ts";
 import { initCa, issue } from "../../src/fed/pki/ca.ts";
 import { fileFolder } from "../testing/folder.ts";
 import { makeHospitals } from "../testing/hospitals.ts";
-import { assertRefused, run, type Running, start } from "../testing/program.ts";
+import { assertRefused, run, start } from "../testing/program.ts";
+import { OnTerminal } from "../testing/terminal.ts";
 import { freePort } from "../testing/free_port.ts";
 
 const SIZE = 32;
@@ -68,7 +69,11 @@ Deno.test("train and aggregate: what is refused before a run names its remedy an
   const hub = await start(aggregate("hub"), { cwd: dir });
   const events = `${dir}/hub/events.jsonl`;
   const signal = AbortSignal.timeout(60_000);
-  const running: Running[] = [hub];
+  let stopped = false;
+  const stop = () => {
+    stopped = true;
+    hub.child.kill("SIGTERM");
+  };
   try {
     await waitForEvent(events, { type: "listening", signal });
 
@@ -133,18 +138,26 @@ Deno.test("train and aggregate: what is refused before a run names its remedy an
       );
     });
 
-    await t.step("after all that nobody has joined, and a sound silo can", async () => {
-      assertEquals((await readEvents(events)).filter((event) => event.type === "joined"), []);
-      running.push(await start(train({}), { cwd: dir }));
-      const { silo } = await waitForEvent(events, { type: "joined", signal });
-      assertEquals(silo, "a");
-    });
+    await t.step(
+      "after all that nobody has joined, and a sound silo can: its terminal shows that it waits",
+      async () => {
+        assertEquals((await readEvents(events)).filter((event) => event.type === "joined"), []);
+        const silo = await OnTerminal.start(train({}), { cwd: dir, env: { NO_COLOR: "1" } });
+        await silo.when(/^joined; waiting for the others, at most (60:00|59:\d\d) min$/);
+        stop();
+        await silo.when(/^127\.0\.0\.1, port \d+: the connection is refused: nothing listens there, or a$/);
+        await silo.when(/^firewall is in the way; trying again, \d+ s left$/);
+        await silo.when(/^trying again, \d+ s left$/);
+        await silo.type("\x03");
+        const { code, lines } = await silo.finished;
+        assertEquals([code, lines.at(-1)], [130, "Stopped; the same command goes on from here."]);
+        assertEquals(lines.filter((line) => /^(joined; waiting|trying again)/.test(line)), []);
+      },
+    );
   } finally {
-    for (const { child } of running) child.kill("SIGTERM");
-    const ended = await Promise.all(running.map((role) => role.finished));
-    for (const { code, stderr } of ended) {
-      assertEquals(code, 0, stderr);
-      assertMatch(stderr, /the same command goes on from here/);
-    }
+    if (!stopped) stop();
+    const { code, stderr } = await hub.finished;
+    assertEquals(code, 143, stderr);
+    assertMatch(stderr, /the same command goes on from here/);
   }
 });

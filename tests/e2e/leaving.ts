@@ -3,6 +3,8 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import type * as v from "valibot";
 import { FrameReader } from "../../src/fed/protocol/frame.ts";
 import {
+  type Decline,
+  DeclineSchema,
   type Heartbeat,
   HeartbeatSchema,
   parseMessage,
@@ -26,6 +28,7 @@ const KINDS: Record<string, [RegExp, Schema | "frames" | "nothing", Record<strin
   join: [/^POST \/v1\/join$/, RegistrationSchema, JSON_TYPE],
   start: [/^POST \/v1\/rounds\/\d{1,4}\/update$/, UpdateStartSchema, JSON_TYPE],
   frames: [/^PUT \/v1\/rounds\/\d{1,4}\/update\?offset=\d{1,8}$/, "frames"],
+  decline: [/^POST \/v1\/decline$/, DeclineSchema, JSON_TYPE],
   scores: [/^POST \/v1\/rounds\/\d{1,4}\/scores$/, ScoresSchema, JSON_TYPE],
   heartbeat: [/^POST \/v1\/heartbeat$/, HeartbeatSchema, JSON_TYPE],
 };
@@ -35,6 +38,7 @@ export interface Said {
   /** How often each kind came. */
   kinds: Record<string, number>;
   joins: Registration[];
+  declines: Decline[];
   scores: Scores[];
   heartbeats: Heartbeat[];
   /** Announced updates, each with the bytes that its frames carried. */
@@ -45,7 +49,15 @@ export interface Said {
 
 /** Sorts a silo's requests. @throws for one that is of no kind, or holds anything that its kind does not. */
 export function sortSaid(requests: readonly Http2Request[], options: { authority: string }): Said {
-  const said: Said = { kinds: {}, joins: [], scores: [], heartbeats: [], updates: [], texts: [] };
+  const said: Said = {
+    kinds: {},
+    joins: [],
+    declines: [],
+    scores: [],
+    heartbeats: [],
+    updates: [],
+    texts: [],
+  };
   for (const request of requests) {
     const { kind, path, schema } = kindOf(request, options.authority);
     said.kinds[kind] = (said.kinds[kind] ?? 0) + 1;
@@ -84,6 +96,7 @@ function readMessage(said: Said, schema: Schema, body: Uint8Array): unknown {
 
 function takeMessage(said: Said, kind: string, message: unknown): void {
   if (kind === "join") said.joins.push(message as Registration);
+  else if (kind === "decline") said.declines.push(message as Decline);
   else if (kind === "scores") said.scores.push(message as Scores);
   else if (kind === "heartbeat") said.heartbeats.push(message as Heartbeat);
   else said.updates.push({ start: message as UpdateStart, bytes: new Uint8Array() });

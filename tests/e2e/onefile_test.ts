@@ -103,7 +103,7 @@ Deno.test("one file: a run from films to scores, its aggregator without libtorch
     const permissions = await Deno.readTextFile(`/proc/${first.pid}/cmdline`);
     assert(permissions.startsWith("fedx-runtime\0run\0") && !permissions.includes("--allow-ffi"));
     first.kill("SIGTERM");
-    assertEquals((await finish(first)).code, 0, "SIGTERM reaches the runtime, which stops in order");
+    assertEquals((await finish(first)).code, 143, "SIGTERM reaches the runtime, which stops in order");
     const aggregator = json(spawn(place, ["aggregate", ...aggregate], bare));
     const silo = `--silo a --server https://${hub} --tls tls-a --shard shard-a --json`.split(" ");
     const trained = await json(spawn(place, ["train", ...silo], torch));

@@ -1,8 +1,9 @@
 /** A run of real processes that nothing disturbs, and one in another order whose roles are killed: the same hashes. */
-import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { readEvents } from "../../src/cli/output/history.ts";
 import type { FedEvent } from "../../src/fed/protocol/event.ts";
 import { fileFolder } from "../testing/folder.ts";
+import { assertRefused, run as runProgram } from "../testing/program.ts";
 import { Federation, type FederationOptions, hashes, type Results } from "./federation.ts";
 import { makeHospitals, SILOS } from "../testing/hospitals.ts";
 
@@ -16,8 +17,10 @@ async function federation(options: Omit<FederationOptions, "dir">): Promise<Fede
   return new Federation({ dir, ...options });
 }
 
-let undisturbed: Promise<Results> | undefined;
-const plain = () => undisturbed ??= federation({ name: "plain" }).then((run) => run.run());
+let undisturbed: Promise<{ run: Federation; results: Results }> | undefined;
+const quiet = () =>
+  undisturbed ??= federation({ name: "plain" }).then(async (run) => ({ run, results: await run.run() }));
+const plain = async () => (await quiet()).results;
 
 let disturbed: Promise<{ run: Federation; results: Results }> | undefined;
 /** The same run in another order, slowly, with a silo and the aggregator killed on the way. */
@@ -68,6 +71,28 @@ Deno.test("train tells a hospital what the start model was worth on its films, a
     assertEquals([images, typeof of.init, typeof sha256], [20, "object", "string"]);
   }
   assertEquals(Object.keys(hub).filter((key) => ["own", "threshold", "start"].includes(key)), []);
+});
+
+Deno.test("aggregate and train on that finished run say since when, print its result again, and refuse another shard", async () => {
+  const { run, results } = await quiet();
+  const [hub, a, other] = await Promise.all([
+    runProgram(run.args("hub"), { cwd: dir }),
+    runProgram(run.args("a"), { cwd: dir }),
+    runProgram(run.args("a").map((word) => word === "shard-a" ? "shard-b" : word), { cwd: dir }),
+  ]);
+  assertEquals([hub, a].map(({ code }) => code), [0, 0]);
+  assertEquals([hub, a].map(({ stdout }) => JSON.parse(stdout)), [results.hub, results.a]);
+  const said = /finished at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC; --new begins another/;
+  assertMatch(
+    hub.stderr,
+    new RegExp(`${said.source}, --new --init .*/plain/hub/last.safetensors one from its last`),
+  );
+  assertMatch(a.stderr, said);
+  assertRefused(
+    other,
+    /^Cannot use the state of a finished run for another: expected the shard of .*--new\)$/,
+    2,
+  );
 });
 
 Deno.test("other start order, other speed, a silo and the aggregator killed twice: the same hashes", async () => {

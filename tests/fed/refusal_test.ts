@@ -87,7 +87,7 @@ Deno.test("runSilo refuses a shard of another size and says how to prepare one",
   withFederation(async (dir) => {
     await withAggregator(dir, async ({ port }) => {
       const error = await assertRejects(() => silo(dir, port, { size: 64 }), ProtocolError);
-      assertEquals(error.code, "other_data");
+      assertEquals(error.code, "other_size");
       assertStringIncludes(error.message, "fedx prepare");
       assertStringIncludes(error.message, "--size 32");
     });

@@ -1,8 +1,9 @@
-import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects } from "@std/assert";
+import { ProtocolError } from "../../src/fed/protocol/errors.ts";
 import type { FedEvent } from "../../src/fed/protocol/event.ts";
 import type { AggregatorResult, SiloResult } from "../../src/fed/training/result.ts";
 import { freePort } from "../testing/free_port.ts";
-import { runFederation, runRole, withFederation } from "../testing/fake_federation.ts";
+import { type RoleSpec, runFederation, runRole, withFederation } from "../testing/fake_federation.ts";
 import { at, runKilled } from "../testing/killed.ts";
 
 Deno.test("any role killed with SIGKILL at any point and restarted ends with the undisturbed digests", async () => {
@@ -67,13 +68,42 @@ Deno.test("runAggregator stopped while a silo lacks the model serves it again wh
     assertEquals(again.sha256, result.sha256);
   }));
 
-Deno.test("a finished role started again returns its result without checking or connecting", () =>
+Deno.test("a finished role started again says since when and returns its result, without checking or connecting", () =>
   withFederation(async (dir) => {
     const spec = { dir, port: freePort(), rounds: 1 };
     const { result, silos } = await runFederation(spec);
-    assertEquals(await runRole({ ...spec, role: "aggregator" }), result);
+    const said: FedEvent[] = [];
+    const onEvent = (event: FedEvent) => void (event.type === "already_finished" && said.push(event));
+    assertEquals(await runRole({ ...spec, role: "aggregator" }, { onEvent }), result);
     const ready = () => Promise.reject(new Error("checked again"));
-    assertEquals(await runRole({ ...spec, role: "a" }, { ready }), silos[0]);
+    const gone = () => Promise.resolve(null);
+    assertEquals(await runRole({ ...spec, role: "a" }, { ready, shard: gone, onEvent }), silos[0]);
+    assertEquals(said, [
+      { type: "already_finished", at: result.finished!, last: `${dir}/state-aggregator/last.safetensors` },
+      { type: "already_finished", at: silos[0].finished!, last: null },
+    ]);
+    const refused = async (role: string, changes: Partial<RoleSpec>, text: RegExp, shard?: string) => {
+      const started = runRole({ ...spec, ...changes, role }, { shard: () => Promise.resolve(shard ?? null) });
+      const error = await assertRejects(() => started, ProtocolError);
+      assertEquals(error.code, "finished_run");
+      assertMatch(error.message, text);
+    };
+    await refused(
+      "aggregator",
+      { seed: 8 },
+      /^Cannot use the state of a finished run for another: expected seed 7, got seed 8 \(remedy: begin another with --new; with --init .*\/last\.safetensors as well it trains on/,
+    );
+    await refused(
+      "a",
+      { port: spec.port + 1 },
+      /expected --server https:.*, got https:.*begin another with --new/,
+    );
+    await refused(
+      "a",
+      {},
+      /expected the shard of digest .{12}, got the shard of digest 00+ /,
+      "0".repeat(64),
+    );
     await Deno.remove(`${dir}/state-a`, { recursive: true });
     await assertRejects(() => runRole({ ...spec, role: "a" }, { ready }), Error, "checked again");
   }));

@@ -13,6 +13,7 @@ import type { Clock } from "../../src/fed/state/run_clock.ts";
 import type { Proposal } from "../../src/fed/protocol/messages.ts";
 import { readRecording } from "../../src/fed/aggregator/replay.ts";
 import type { AggregatorResult, SiloResult } from "../../src/fed/training/result.ts";
+import type { Limits } from "../../src/fed/silo/limits.ts";
 import { runSilo } from "../../src/fed/silo/silo.ts";
 import { digest } from "../../src/files/digest.ts";
 import { preprocessingOf } from "../../src/model/weights/model_file.ts";
@@ -24,7 +25,7 @@ import { FakeTrainer, FULL, startVector, TINY } from "./fake_trainer.ts";
 export function proposalOf(start: Float32Array, changes: Partial<Proposal> = {}): Proposal {
   return {
     version: 2,
-    wire: 2,
+    wire: 3,
     network: "efficientnet_b0",
     size: 32,
     channels: 1,
@@ -74,6 +75,10 @@ export interface RoleSpec {
   /** A silo's training images, and the steps per second that it claims. */
   images?: number;
   speed?: number;
+  /** Image size of a silo's shard. @default 32 */
+  size?: number;
+  /** Whom the aggregator goes on without. */
+  without?: string[];
   /** Largest part of all training images that the aggregator lets one silo have. */
   maxShare?: number;
   /** Seconds after which a silent silo counts as lost; with it a silo's heart beats five times in them. */
@@ -108,23 +113,28 @@ export function fullAt(point: string): (name: string) => void {
   };
 }
 
+/** What one role is given that is no text. */
+export interface RoleOptions {
+  onEvent?: (event: FedEvent) => void;
+  signal?: AbortSignal;
+  broken?: boolean;
+  wait?: number;
+  ready?: () => Promise<void>;
+  shard?: () => Promise<string | null>;
+  /** Awaited at every fault point; what it throws ends the role there. */
+  onFault?: FaultPoint;
+  skips?: (step: number) => boolean;
+  /** What the silo lets the proposal ask for. */
+  accept?: Limits;
+  /** Why the silo's trainer cannot be made. */
+  fails?: Error;
+  onScore?: (split: "train" | "val" | "test") => void;
+  /** The aggregator's; one that listens is told what the aggregator tells. */
+  clock?: Clock & { hear?(event: FedEvent): void };
+}
+
 /** Runs the role in this process. */
-export async function runRole(
-  spec: RoleSpec,
-  options: {
-    onEvent?: (event: FedEvent) => void;
-    signal?: AbortSignal;
-    broken?: boolean;
-    wait?: number;
-    ready?: () => Promise<void>;
-    /** Awaited at every fault point; what it throws ends the role there. */
-    onFault?: FaultPoint;
-    skips?: (step: number) => boolean;
-    onScore?: (split: "train" | "val" | "test") => void;
-    /** The aggregator's; one that listens is told what the aggregator tells. */
-    clock?: Clock & { hear?(event: FedEvent): void };
-  } = {},
-) {
+export async function runRole(spec: RoleSpec, options: RoleOptions = {}) {
   const layout = spec.full ? FULL : TINY;
   const start = startVector(layout);
   let passed = 0;
@@ -152,12 +162,12 @@ export async function runRole(
   if (spec.role === "aggregator") {
     const changes = { seed: spec.seed ?? 7, rounds: spec.rounds ?? 4, ...spec.proposal };
     const listen = { host: "127.0.0.1", port: spec.port };
-    const { silence, maxShare } = spec;
+    const { silence, maxShare, without } = spec;
     const { clock } = options;
     const origin = spec.replay === undefined
       ? { proposal: proposalOf(start, changes), start }
       : await readRecording(spec.replay, { into: common.state });
-    return await runAggregator({ ...common, ...origin, listen, layout, silence, maxShare, clock });
+    return await runAggregator({ ...common, ...origin, listen, layout, silence, maxShare, without, clock });
   }
   return await runSilo({
     ...common,
@@ -166,8 +176,10 @@ export async function runRole(
     wait: options.wait ?? 30,
     heartbeat: spec.heartbeat ?? (spec.silence === undefined ? undefined : spec.silence / 5),
     ready: options.ready,
+    shard: options.shard,
+    accept: options.accept,
     trainer: () =>
-      Promise.resolve(
+      options.fails ? Promise.reject(options.fails) : Promise.resolve(
         new FakeTrainer({
           ...spec,
           layout,
@@ -182,11 +194,11 @@ export async function runRole(
 
 /** Runs the aggregator, a, b and c in this process; `changes`: what one role is told besides, `clock`: the aggregator's. */
 export async function runFederation(
-  spec: Omit<RoleSpec, "role" | "port">,
+  spec: Omit<RoleSpec, "role" | "port"> & { port?: number },
   changes: Record<string, Partial<RoleSpec>> = {},
   options: { clock?: Clock & { hear?(event: FedEvent): void } } = {},
 ): Promise<{ result: AggregatorResult; silos: SiloResult[]; events: FedEvent[] }> {
-  const port = freePort();
+  const { port = freePort() } = spec;
   const events: FedEvent[] = [];
   const onEvent = (event: FedEvent) => void events.push(event);
   const [result, ...silos] = await Promise.all(["aggregator", "a", "b", "c"].map((role) => {

@@ -84,13 +84,16 @@ export function objectOf(finished: Finished, name: string): Record<string, unkno
   return JSON.parse(finished.stdout);
 }
 
-/** Exit 1, nothing on stdout, no stack, and one sentence that says what is wrong and the remedy. */
-export function assertRefused(finished: Finished, text: RegExp): void {
+/**
+ * Nothing on stdout, no stack, and one sentence that says what is wrong and the remedy.
+ * @param exit 2 where other arguments are the remedy @default 1
+ */
+export function assertRefused(finished: Finished, text: RegExp, exit: 1 | 2 = 1): void {
   const { code, stdout, stderr } = finished;
-  assertEquals(code, 1, stderr);
+  assertEquals(code, exit, stderr);
   const lines = stderr.trim().split("\n");
   assertMatch(lines.at(-1)!, text);
-  const sentences = lines.filter((line) => /^Cannot /.test(line) && !/; trying again in /.test(line));
+  const sentences = lines.filter((line) => /^Cannot /.test(line));
   assertEquals(sentences, [lines.at(-1)!]);
   assertEquals(/^ {4}at /m.test(stderr), false, stderr);
   assertEquals(stdout, "");

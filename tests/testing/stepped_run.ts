@@ -2,7 +2,7 @@
 import type { FedEvent } from "../../src/fed/protocol/event.ts";
 import type { FaultPoint } from "../../src/fed/protocol/fault_point.ts";
 import type { AggregatorResult, SiloResult } from "../../src/fed/training/result.ts";
-import { type RoleSpec, runRole } from "./fake_federation.ts";
+import { type RoleOptions, type RoleSpec, runRole } from "./fake_federation.ts";
 import { freePort } from "./free_port.ts";
 import { StillClock } from "./still_clock.ts";
 
@@ -19,23 +19,26 @@ export class SteppedRun {
     this.spec = { dir, port: freePort(), heartbeat: 0.05, ...changes };
   }
 
-  hub(options: { signal?: AbortSignal } = {}): Promise<AggregatorResult> {
+  hub(options: { signal?: AbortSignal; without?: string[] } = {}): Promise<AggregatorResult> {
     const onEvent = (event: FedEvent) => {
       this.events.push(event);
       for (const look of [...this.#watches]) look();
     };
     const { clock } = this;
-    return runRole({ ...this.spec, role: "aggregator" }, { clock, ...options, onEvent }) as Promise<
+    const { without, ...rest } = options;
+    return runRole({ ...this.spec, without, role: "aggregator" }, { clock, ...rest, onEvent }) as Promise<
       AggregatorResult
     >;
   }
 
   silo(
     role: string,
-    options: Partial<RoleSpec> & { signal?: AbortSignal; onFault?: FaultPoint } = {},
+    options: Partial<RoleSpec> & Pick<RoleOptions, "signal" | "onFault" | "accept" | "fails"> = {},
   ): Promise<SiloResult> {
-    const { signal, onFault, ...changes } = options;
-    return runRole({ ...this.spec, ...changes, role }, { signal, onFault }) as Promise<SiloResult>;
+    const { signal, onFault, accept, fails, ...changes } = options;
+    return runRole({ ...this.spec, ...changes, role }, { signal, onFault, accept, fails }) as Promise<
+      SiloResult
+    >;
   }
 
   /** For `onFault`: the silo begins its nth turn once the aggregator has told something. */

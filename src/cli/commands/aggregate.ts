@@ -1,6 +1,10 @@
+import { basename, dirname, resolve } from "node:path";
 import { runAggregator } from "../../fed/aggregator/aggregator.ts";
+import { notBegun } from "../../fed/aggregator/away.ts";
 import { checkCertificate } from "../../fed/pki/own_certificate.ts";
 import { requireOpenFiles } from "../../fed/aggregator/open_files.ts";
+import { startOf } from "../../fed/aggregator/start.ts";
+import { ascii } from "../../fed/protocol/ascii.ts";
 import { checkProposal } from "../../fed/protocol/proposal.ts";
 import { readRecording, type Recorded } from "../../fed/aggregator/replay.ts";
 import { AGGREGATOR, REVOCATIONS } from "../../fed/state/folder.ts";
@@ -23,19 +27,25 @@ export async function run({ values, output, signal, faultPoint }: Context<typeof
     ? await fresh(values, output)
     : await readRecording(values.replay, { into: values.state });
   output.line(`start: ${origin.proposal.init.source}`);
+  if (values.new && values.without !== undefined) throw notBegun();
   if (values.new) await setAside(values.state, { role: AGGREGATOR, keep: [REVOCATIONS], output });
   using log = await EventLog.open(values.state, output);
-  const result = await runAggregator({
-    ...origin,
-    listen: values.listen,
-    tls: values.tls,
-    state: values.state,
-    allowSameShard: values["allow-same-shard"],
-    maxShare: values["max-share"],
-    onEvent: log.onEvent,
-    faultPoint,
+  const result = await log.ending(
+    runAggregator({
+      ...origin,
+      listen: values.listen,
+      tls: values.tls,
+      state: values.state,
+      // A replay goes without whom the run that it repeats went without.
+      without: values.replay === undefined ? values.without : undefined,
+      allowSameShard: values["allow-same-shard"],
+      maxShare: values["max-share"],
+      onEvent: log.onEvent,
+      faultPoint,
+      signal,
+    }),
     signal,
-  });
+  );
   const report = await writeReport(values.state, hubPage(result), output);
   output.result({ ...result, report }, hubEnd(result, { ...values, report }));
 }
@@ -45,7 +55,19 @@ async function fresh(values: Values<typeof aggregate>, output: Output): Promise<
   const settings = settingsOf({ ...values, silos: values.silos! });
   checkProposal(settings);
   await checkCertificate(values.tls, { role: "aggregator" });
-  const start = await initialWeights(layoutOf(values.network, values), values);
-  if (start.warning !== undefined) output.line(`warning: ${start.warning}`);
+  const own = await ownStart(values);
+  const start = own ?? await initialWeights(layoutOf(values.network, values), values);
+  if ("warning" in start && start.warning !== undefined) output.line(`warning: ${start.warning}`);
   return { proposal: proposalOf(settings, start), start: start.vector };
+}
+
+/**
+ * What the run in --state began with, where --init names a file of that folder, else null: the file has moved away since
+ * with the run before (--new), or is this run's own by now, and the same command goes on all the same.
+ */
+async function ownStart({ init, state, new: another }: Values<typeof aggregate>) {
+  if (another || resolve(dirname(init)) !== resolve(state)) return null;
+  const start = await startOf(state);
+  const same = start?.init.source.startsWith(`${ascii(basename(init))} (`);
+  return same ? { ...start!.init, vector: start!.vector } : null;
 }

@@ -25,10 +25,11 @@ import type { Context } from "../context.ts";
 import type { doctor } from "../options/table/doctor.ts";
 
 /** Looks at everything that a run needs here. Exit code 1 when something will not work. */
-export async function run({ values, output }: Context<typeof doctor>): Promise<number> {
+export async function run({ values, output, signal }: Context<typeof doctor>): Promise<number> {
   const settings = await roleSettings(values);
   const machine = await readMachine();
   const add = (...found: Check[]) => {
+    signal.throwIfAborted();
     checks.push(...found);
     output.status(`looked at ${found.at(-1)?.name}`);
   };

@@ -1,7 +1,8 @@
 import { basename } from "node:path";
 import { openShards } from "../../data/pool.ts";
 import { EngineTrainer } from "../../fed/training/engine_trainer.ts";
-import { runLocal } from "../../fed/training/local.ts";
+import type { FedEvent } from "../../fed/protocol/event.ts";
+import { type LocalOptions, runLocal } from "../../fed/training/local.ts";
 import { intervalOf, type LocalResult } from "../../fed/training/result.ts";
 import { layoutOf } from "../../model/layout.ts";
 import { initialWeights } from "../../model/weights/initial.ts";
@@ -12,6 +13,7 @@ import { showEvents } from "../output/event_log.ts";
 import type { Context } from "../context.ts";
 import type { local } from "../options/table/local.ts";
 import { proposalOf, settingsOf } from "../options/proposal.ts";
+import type { Output } from "../output/output.ts";
 import { modelLines } from "../output/model_lines.ts";
 import { interval, score, table } from "../output/table.ts";
 
@@ -29,11 +31,27 @@ export async function run({ values, output, signal }: Context<typeof local>): Pr
   const proposal = proposalOf(settingsOf({ ...values, rounds, size: shards[0].size, silos }), start);
   const { device, threads } = values;
   using trainer = await EngineTrainer.create(proposal, { shards, device, threads });
-  const result = await runLocal({
-    ...{ trainer, proposal, start: start.vector, out: values.out, signal },
-    onEvent: showEvents(output),
-  });
+  const options = { trainer, proposal, start: start.vector, out: values.out, signal };
+  const result = await runKept(options, output);
   output.result(result, describe(result));
+}
+
+/** Trains, and says what is kept of it where it does not come to its end. */
+export async function runKept(options: LocalOptions, output: Output): Promise<LocalResult> {
+  using show = showEvents(output);
+  let kept = "no model is kept: none was trained and scored yet";
+  const onEvent = (event: FedEvent) => {
+    if (event.type === "model_stored") {
+      kept = `the best model so far, of round ${event.round}, is kept: ${event.path}`;
+    }
+    show(event);
+  };
+  try {
+    return await runLocal({ ...options, onEvent });
+  } catch (error) {
+    output.line(kept);
+    throw error;
+  }
 }
 
 /** A name for each shard: its folder's, made distinct. */

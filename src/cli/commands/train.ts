@@ -2,7 +2,9 @@ import type { Proposal } from "../../fed/protocol/messages.ts";
 import { runSilo } from "../../fed/silo/silo.ts";
 import { siloRole } from "../../fed/state/folder.ts";
 import { EngineTrainer } from "../../fed/training/engine_trainer.ts";
+import { parseManifest } from "../../data/manifest.ts";
 import { Shard } from "../../data/shard.ts";
+import { readTextIfThere } from "../../files/exists.ts";
 import type { Libraries } from "../../model/engine.ts";
 import { formatDuration } from "../options/duration.ts";
 import { findLibraries } from "../../model/libraries.ts";
@@ -21,36 +23,47 @@ export async function run(context: Context<typeof train>): Promise<void> {
   let opened: { shard: Shard; libraries: Libraries };
   if (values.new) await setAside(state, { role: siloRole(values.silo), output });
   using log = await EventLog.open(state, output);
-  const result = await runSilo({
-    silo: values.silo,
-    server: values.server,
-    tls: values.tls,
-    state,
-    wait: values.wait,
-    accept,
-    async ready() {
-      const shard = await Shard.open(values.shard, { verify: true, signal });
-      opened = { shard, libraries: await findLibraries() };
-    },
-    async trainer(proposal, { number }) {
-      const { shard, libraries } = opened;
-      output.line(describe(proposal));
-      const { device, threads } = values;
-      return await EngineTrainer.create(proposal, {
-        shards: [shard],
-        silo: number,
-        device,
-        threads,
-        libraries,
-      });
-    },
-    onEvent: log.onEvent,
-    faultPoint,
+  const result = await log.ending(
+    runSilo({
+      silo: values.silo,
+      server: values.server,
+      tls: values.tls,
+      state,
+      wait: values.wait,
+      accept,
+      shard: () => digestOf(values.shard),
+      async ready() {
+        using _ = output.ticking(() => `checking ${values.shard}`, { said: true });
+        const shard = await Shard.open(values.shard, { verify: true, signal });
+        opened = { shard, libraries: await findLibraries() };
+      },
+      async trainer(proposal, { number }) {
+        const { shard, libraries } = opened;
+        output.line(describe(proposal));
+        const { device, threads } = values;
+        return await EngineTrainer.create(proposal, {
+          shards: [shard],
+          silo: number,
+          device,
+          threads,
+          libraries,
+        });
+      },
+      onEvent: log.onEvent,
+      faultPoint,
+      signal,
+    }),
     signal,
-  });
+  );
   const report = await writeReport(state, siloPage(result, values), output);
   const { own: { roc: _, ...own }, ...rest } = result; // curves are for drawing
   output.result({ ...rest, own, report }, siloEnd(result, { ...values, report }));
+}
+
+/** The digest that a shard's manifest tells, null where there is no shard. */
+async function digestOf(dir: string): Promise<string | null> {
+  const manifest = await readTextIfThere(`${dir}/manifest.json`);
+  return manifest === null ? null : parseManifest(manifest, dir).digest;
 }
 
 /** The proposal as a table: what this hospital is asked to do. */

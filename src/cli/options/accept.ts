@@ -15,9 +15,17 @@ export const AcceptSchema = v.strictObject({
   min_train_patients: v.optional(count),
 });
 
+/** The line of a settings file that accepts these recipes, by name, rounds and patients. */
+export function acceptLine(
+  accept: { recipes: readonly string[]; maxRounds: number; minTrainPatients: number },
+): string {
+  const recipes = accept.recipes.map((name) => JSON.stringify(name)).join(", ");
+  return `accept = { recipes = [${recipes}], networks = ["efficientnet_b0"], ` +
+    `max_rounds = ${accept.maxRounds}, min_train_patients = ${accept.minTrainPatients} }`;
+}
+
 /** How `fedx init` writes it. */
-export const ACCEPT_SAMPLE =
-  'accept = { recipes = ["default"], networks = ["efficientnet_b0"], max_rounds = 100, min_train_patients = 50 }';
+export const ACCEPT_SAMPLE = acceptLine({ recipes: ["default"], maxRounds: 100, minTrainPatients: 50 });
 
 /**
  * What is accepted, in the program's own form.

@@ -7,9 +7,11 @@ import { demo } from "./table/demo.ts";
 import { doctor } from "./table/doctor.ts";
 import { evaluate } from "./table/evaluate.ts";
 import { init } from "./table/init.ts";
+import { kitMake } from "./table/kit.ts";
 import { local } from "./table/local.ts";
 import { predict } from "./table/predict.ts";
 import { prepare } from "./table/prepare.ts";
+import { status } from "./table/status.ts";
 import { train } from "./table/train.ts";
 import { version } from "./table/version.ts";
 
@@ -23,12 +25,14 @@ export const COMMANDS = {
   "ca request": caRequest,
   "ca sign": caSign,
   "ca revoke": caRevoke,
+  "kit make": kitMake,
   aggregate,
   train,
   local,
   evaluate,
   predict,
   doctor,
+  status,
   version,
 } as const satisfies Table;
 

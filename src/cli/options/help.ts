@@ -2,18 +2,46 @@ import { COMMANDS, EVERYWHERE } from "./commands.ts";
 import type { Command, Option, Table } from "./option.ts";
 import { wrap } from "./wrap.ts";
 
+/** A list of commands. */
+export interface Overview {
+  names: string[];
+  text: string;
+}
+
+/** What an exit code means. */
+export const EXIT_CODES =
+  "0 done, 1 failed, 2 usage, 130 and 143 stopped by Ctrl-C and SIGTERM before it was done";
+
 /** What `fedx --help` and `fedx help` print. */
-export function overview(commands: Table = COMMANDS): string {
+export function overview(commands: Table = COMMANDS): Overview {
+  return {
+    names: Object.keys(commands),
+    text: [
+      "fedx: hospitals train one chest-radiograph model together; no film leaves any of them.",
+      "",
+      ...summaries(commands),
+      "",
+      "`fedx help COMMAND` explains one, `fedx COMMAND -h` in short, `fedx -v` names the version.",
+      "Every command takes --json: one JSON object on stdout.",
+      `Exit codes: ${EXIT_CODES}.`,
+      "Research use only, not a medical device.",
+    ].join("\n"),
+  };
+}
+
+/** What `fedx ca --help` and `fedx ca` print: the commands whose names begin with that word. */
+export function groupOverview(word: string, commands: Table = COMMANDS): Overview {
+  const group = Object.fromEntries(
+    Object.entries(commands).filter(([name]) => name.startsWith(`${word} `)),
+  );
+  const text = [...summaries(group), "", `\`fedx help ${word} COMMAND\` explains one.`].join("\n");
+  return { names: Object.keys(group), text };
+}
+
+/** A line for each command. */
+function summaries(commands: Table): string[] {
   const width = Math.max(...Object.keys(commands).map((name) => name.length)) + 2;
-  return [
-    "fedx: hospitals train one chest-radiograph model together; no film leaves any of them.",
-    "",
-    ...Object.entries(commands).map(([name, { summary }]) => `  fedx ${name.padEnd(width)}${summary}`),
-    "",
-    "`fedx help COMMAND` explains one, `fedx COMMAND -h` in short. Every command takes --json: one JSON object " +
-    "on stdout.",
-    "Exit codes: 0 done, 1 failed, 2 usage. Research use only, not a medical device.",
-  ].join("\n");
+  return Object.entries(commands).map(([name, { summary }]) => `  fedx ${name.padEnd(width)}${summary}`);
 }
 
 /** What `fedx COMMAND -h` prints: one line an option. */

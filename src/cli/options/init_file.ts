@@ -4,14 +4,23 @@ import { COMMANDS } from "./commands.ts";
 import { choicesOf } from "./help.ts";
 import { type Command, inFile, keyOf, type Option, type Table } from "./option.ts";
 
-/** The section that `aggregate` reads, or `train` of one silo: what is to be filled in, then the rest as comments. */
-export function initFile(options: { silo?: string; commands?: Table }): string {
-  const { silo, commands = COMMANDS } = options;
+/**
+ * The section that `aggregate` reads, or `train` of one silo: what is to be filled in, then the rest as comments.
+ *
+ * @param options.values what is filled in already, by name @default the samples
+ * @param options.accept the line that says what the silo takes part in @default a sample, as a comment
+ */
+export function initFile(
+  options: { silo?: string; commands?: Table; values?: Record<string, string>; accept?: string },
+): string {
+  const { silo, commands = COMMANDS, values = {}, accept = `# ${ACCEPT_SAMPLE}` } = options;
   const section = silo === undefined ? "run" : "silo";
   const [name, command] = Object.entries(commands).find(([, command]) => command.section === section)!;
   const lines = inFile(command).map(([key, option]) => ({
     set: option.fill === true,
-    code: `${option.fill ? "" : "# "}${keyOf(key)} = ${valueOf(option, silo)}`,
+    code: `${option.fill ? "" : "# "}${keyOf(key)} = ${
+      valueOf({ ...option, sample: values[key] ?? option.sample }, silo)
+    }`,
     note: `# ${noteOf(key, option, command)}`,
   }));
   const width = Math.max(...lines.map(({ code }) => code.length)) + 2;
@@ -25,7 +34,7 @@ export function initFile(options: { silo?: string; commands?: Table }): string {
     ...written(true),
     "",
     ...written(false),
-    ...silo === undefined ? [] : [`# ${ACCEPT_SAMPLE}`],
+    ...silo === undefined ? [] : [accept],
     "",
   ].join("\n");
 }

@@ -1,12 +1,13 @@
 // Why: a value is read the same way from the command line and from fedx.toml, and refused in the same words.
 import { checkName } from "../../fed/pki/ca.ts";
 import { isHost } from "../../fed/pki/host.ts";
+import { isRefusal } from "../../refusal.ts";
 import { parseDuration } from "./duration.ts";
 import { nearest } from "./nearest.ts";
 import type { Address, Kinds, Option } from "./option.ts";
 import { UsageError } from "./usage_error.ts";
 
-type Refuse = (expected: string, got?: unknown) => never;
+type Refuse = (expected: string, got?: string) => never;
 type Reader<T> = (raw: unknown, option: Option, refuse: Refuse) => T;
 
 const READERS: { [K in keyof Kinds]: Reader<Kinds[K]> } = {
@@ -17,8 +18,9 @@ const READERS: { [K in keyof Kinds]: Reader<Kinds[K]> } = {
   duration(raw, _option, refuse) {
     try {
       return parseDuration(String(raw));
-    } catch {
-      return refuse("a duration such as 90s, 20m or 1h");
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      return refuse(error.expected, error.got);
     }
   },
   flag: (raw, _option, refuse) => typeof raw === "boolean" ? raw : refuse("true or false"),
@@ -44,8 +46,8 @@ const READERS: { [K in keyof Kinds]: Reader<Kinds[K]> } = {
  * @throws {UsageError} naming the option, what it takes and what it got.
  */
 export function readValue(label: string, option: Option, raw: unknown): unknown {
-  const refuse: Refuse = (expected, got = raw) => {
-    throw new UsageError(`Cannot read ${label}: expected ${expected}, got ${JSON.stringify(got)}.`);
+  const refuse: Refuse = (expected, got = JSON.stringify(raw)) => {
+    throw new UsageError(`Cannot read ${label}: expected ${expected}, got ${got}.`);
   };
   return READERS[option.kind](raw, option, refuse);
 }
@@ -81,7 +83,7 @@ function readHost(host: string, refuse: Refuse): string {
   if (isHost(host)) return host;
   return refuse(
     "a DNS name or an address such as hub.example or 10.0.0.7, without scheme and port",
-    host,
+    JSON.stringify(host),
   );
 }
 

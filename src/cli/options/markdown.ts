@@ -1,5 +1,5 @@
 import { COMMANDS, EVERYWHERE } from "./commands.ts";
-import { eitherOf, termOf, usageOf } from "./help.ts";
+import { eitherOf, EXIT_CODES, termOf, usageOf } from "./help.ts";
 import { type Command, keyOf, type Option, type Table } from "./option.ts";
 import { wrap } from "./wrap.ts";
 
@@ -20,7 +20,9 @@ export function markdown(commands: Table = COMMANDS): string {
     "",
     ...Object.entries(EVERYWHERE).flatMap(([key, option]) => item(termOf(key, option), option)),
     "",
-    "Progress and events go to stderr. Exit codes: 0 done, 1 failed, 2 usage.",
+    ...paragraph(
+      `Progress and events go to stderr. Exit codes: ${EXIT_CODES}. A second signal ends a command at once.`,
+    ),
     ...Object.entries(commands).flatMap((entry) => ["", ...section(...entry)]),
     "",
   ].join("\n");

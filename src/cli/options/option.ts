@@ -70,8 +70,10 @@ export interface Command {
   either?: readonly (readonly string[])[];
   /** The section of fedx.toml that holds this command's options. */
   section?: "run" | "silo";
-  /** The same command goes on where a signal stopped it, so that being stopped is no failure. */
+  /** The same command goes on where a signal stopped it. */
   resumable?: true;
+  /** It runs for long: its lines carry the time where they go to a file. */
+  long?: true;
   /** What stdout's JSON object has at least under --json. */
   json: string;
 }

@@ -12,6 +12,12 @@ export interface Parsed {
   help?: "short" | "long";
 }
 
+/** Whether the words name several commands and none of them: `ca`, alone or with --help. */
+export function isGroup([word, ...rest]: readonly string[], commands: Table = COMMANDS): boolean {
+  return Object.keys(commands).some((name) => name.startsWith(`${word} `)) &&
+    rest.every((other) => ["--help", "-h", "--json"].includes(other));
+}
+
 /** The command that the first one or two words name, and the rest of the words. */
 export function findCommand(
   args: readonly string[],

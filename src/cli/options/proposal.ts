@@ -2,7 +2,6 @@ import { ascii } from "../../fed/protocol/ascii.ts";
 import { type Proposal, WIRE_VERSION } from "../../fed/protocol/messages.ts";
 import type { RunSettings } from "../../fed/protocol/proposal.ts";
 import { preset, type Recipe } from "../../model/recipe.ts";
-import type { InitialWeights } from "../../model/weights/initial.ts";
 import { preprocessingOf } from "../../model/weights/model_file.ts";
 import { parseDuration } from "./duration.ts";
 import type { OptionValues } from "./option.ts";
@@ -51,7 +50,7 @@ export function settingsOf(values: RunValues): RunSettings {
 /** The settings with the weights that round 1 starts from. State files keep this order of keys. */
 export function proposalOf(
   settings: RunSettings,
-  { kind, source, sha256 }: Pick<InitialWeights, "kind" | "source" | "sha256">,
+  { kind, source, sha256 }: Proposal["init"],
 ): Proposal {
   const { histogram, ...rest } = settings;
   return { ...rest, init: { kind, source: ascii(source), sha256 }, histogram };

@@ -1,24 +1,29 @@
 // Why: roles report events and print nothing; here they become lines for people and a file for programs.
 import { writeAllSync } from "../../files/whole.ts";
+import { DECLINES } from "../../fed/protocol/decline.ts";
 import type { FedEvent } from "../../fed/protocol/event.ts";
-import { nameFullDisk } from "../../fed/state/full_disk.ts";
+import { nameFullDisk } from "../../fed/protocol/full_disk.ts";
 import { makePrivateFolder } from "../../fed/state/private_folder.ts";
 import { PRIVATE_FILE } from "../../files/private.ts";
 import { formatDuration } from "../options/duration.ts";
+import { HubLine } from "./hub_line.ts";
 import type { Output } from "./output.ts";
+import { moment } from "./moment.ts";
+import { courseLine } from "./remaining.ts";
+import { SiloLine } from "./silo_line.ts";
 import { score } from "./table.ts";
 
 /** One line of events.jsonl. */
 export type LoggedEvent = FedEvent & { time: string };
 
 /** What lines are printed with. */
-type Lines = Pick<Output, "line" | "progress" | "status">;
+type Lines = Pick<Output, "line" | "progress" | "ticking">;
 
 /** Appends every event to a file and shows those that matter. */
 export class EventLog implements Disposable {
   readonly #file: Deno.FsFile;
   readonly #output: Lines;
-  readonly #show: (event: FedEvent) => void;
+  readonly #show: ((event: FedEvent) => void) & Disposable;
   /** Bytes of whole lines. */
   #size: number;
   /** Events that could not be written since the last that could. */
@@ -40,9 +45,25 @@ export class EventLog implements Disposable {
 
   /** The `onEvent` of a role. */
   readonly onEvent = (event: FedEvent): void => {
-    this.#append(JSON.stringify({ time: new Date().toISOString(), ...event }) + "\n");
+    this.#keep(event);
     this.#show(event);
   };
+
+  /** What `role` comes to; where it ends before that, the file says of what: who asks later cannot look at the terminal. */
+  async ending<T>(role: Promise<T>, signal: AbortSignal): Promise<T> {
+    try {
+      return await role;
+    } catch (error) {
+      this.#keep(
+        signal.aborted ? { type: "stopped" } : { type: "failed", message: (error as Error).message },
+      );
+      throw error;
+    }
+  }
+
+  #keep(event: FedEvent): void {
+    this.#append(JSON.stringify({ time: new Date().toISOString(), ...event }) + "\n");
+  }
 
   /** Writes a line, whole or not at all: a full disk costs lines of the log and nothing else, and is told once. */
   #append(line: string): void {
@@ -71,59 +92,24 @@ export class EventLog implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#show[Symbol.dispose]();
     this.#file.close();
   }
 }
 
-/** An `onEvent` that shows people what matters: steps as progress, where silos stand as a live line, the rest as lines. */
-export function showEvents(output: Lines): (event: FedEvent) => void {
-  const standings = new Standings();
-  return (event) => {
+/** An `onEvent` that shows people what matters: steps as progress, what is waited for as a live line, the rest as lines. */
+export function showEvents(output: Lines): ((event: FedEvent) => void) & Disposable {
+  const hub = new HubLine(output);
+  const silo = new SiloLine(output);
+  const show = (event: FedEvent) => {
+    if (silo.take(event)) return;
     if (event.type === "step") return output.progress(`round ${event.round}`, event.k, event.K);
-    if (standings.take(event)) output.status(standings.line());
     const text = describe(event);
     if (text !== undefined) output.line(text);
+    hub.take(event);
   };
-}
-
-/** Where each silo stands, as the aggregator's events tell: waiting, training k/K, uploading, counted, late, lost. */
-class Standings {
-  readonly #silos = new Map<string, string>();
-  #round = 0;
-
-  /** Takes note of an event; returns whether it changed anything. */
-  take(event: FedEvent): boolean {
-    if (event.type === "row") {
-      this.#round = event.row.round;
-      for (const silo of event.row.roster) this.#silos.set(silo, "waiting");
-      return true;
-    }
-    const text = standingOf(event);
-    if (text === undefined || !("silo" in event)) return false;
-    // Having counted, a silo waits: that says less.
-    if (text !== "waiting" || this.#silos.get(event.silo!) !== "counted") this.#silos.set(event.silo!, text);
-    return true;
-  }
-
-  line(): string {
-    return `round ${this.#round}: ${[...this.#silos].map(([silo, text]) => `${silo} ${text}`).join(", ")}`;
-  }
-}
-
-function standingOf(event: FedEvent): string | undefined {
-  switch (event.type) {
-    case "progress":
-      return event.phase === "training" ? `training ${event.step}/${event.steps}` : event.phase;
-    case "update_counted":
-      return "counted";
-    case "late":
-    case "lost":
-      return event.type;
-    case "returned":
-      return "waiting";
-    default:
-      return undefined;
-  }
+  const dispose = () => [hub, silo].forEach((line) => line[Symbol.dispose]());
+  return Object.assign(show, { [Symbol.dispose]: dispose });
 }
 
 /** One line for people, or undefined for an event that only the file keeps. */
@@ -139,7 +125,10 @@ export function describe(event: FedEvent): string | undefined {
     case "plan":
       return `plan ${event.planId.slice(0, 12)}: ${event.plan.roster.join(", ")}`;
     case "row":
-      return `round ${event.row.round} opens for ${event.row.roster.join(", ")}`;
+      return `${courseLine(event.row.round, { ...event.course, done: event.row.round - 1 })}: opens for ` +
+        event.row.roster.join(", ");
+    case "declined":
+      return `${event.silo} declined: ${DECLINES[event.code]}`;
     case "scored":
       return `${event.silo} scored model ${event.scores.round - 1} on val: AUROC ${
         score(event.scores.auroc)
@@ -185,9 +174,7 @@ export function describe(event: FedEvent): string | undefined {
         event.expires.slice(0, 10)
       }`;
     case "lost":
-      return `${event.silo} lost in round ${event.round}: ${event.reason}`;
-    case "retry":
-      return `${event.reason}; trying again in ${formatDuration(event.wait)} (attempt ${event.attempt})`;
+      return `${event.silo} gone${event.round === 0 ? "" : ` in round ${event.round}`}: ${event.reason}`;
     case "refused":
       return `refused ${event.peer}: ${event.code}` +
         (event.expected === undefined ? "" : ` (expected ${event.expected}, got ${event.got})`);
@@ -198,6 +185,9 @@ export function describe(event: FedEvent): string | undefined {
       return `warning: ${event.text}`;
     case "failed":
       return `failed: ${event.message}`;
+    case "already_finished":
+      return `finished${event.at === null ? "" : ` at ${moment(event.at)}`}; --new begins another` +
+        (event.last === null ? "" : `, --new --init ${event.last} one from its last model`);
     default:
       return undefined;
   }

@@ -11,14 +11,17 @@ export class EventTail {
     this.#path = path;
   }
 
-  /** The new events, oldest first; a half-written last line waits for the next call. */
+  /**
+   * The new events, oldest first; a half-written last line waits for the next call. One that a kill has left in the middle
+   * is passed over.
+   */
   async next(): Promise<LoggedEvent[]> {
     const bytes = await this.#rest();
     const end = bytes.lastIndexOf(10) + 1;
     this.#offset += end;
     const lines = new TextDecoder().decode(bytes.subarray(0, end)).split("\n");
     lines.pop();
-    return lines.map((line) => JSON.parse(line) as LoggedEvent);
+    return lines.flatMap(eventIn);
   }
 
   async #rest(): Promise<Uint8Array> {
@@ -30,6 +33,14 @@ export class EventTail {
       if (error instanceof Deno.errors.NotFound) return new Uint8Array();
       throw error;
     }
+  }
+}
+
+function eventIn(line: string): LoggedEvent[] {
+  try {
+    return [JSON.parse(line)];
+  } catch {
+    return [];
   }
 }
 

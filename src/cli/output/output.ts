@@ -13,6 +13,12 @@ const streamOf = (file: { writeSync(bytes: Uint8Array): number }): Stream => (te
 /** A terminal's last lines, which are drawn again in place. */
 export type LiveLines = ((text: string) => void) & { clear(): void; done(): void };
 
+/** A line that shows something go on. */
+export interface Ticking extends Disposable {
+  /** Shows it at once, for there is more news than the time. */
+  now(): void;
+}
+
 export interface OutputOptions {
   json: boolean;
   /** @default this process's */
@@ -107,7 +113,7 @@ export class Output {
    *
    * @param options.said a line that stays has just said it, so elsewhere it is printed a minute from now first
    */
-  ticking(text: () => string, options: { said?: boolean } = {}): Disposable {
+  ticking(text: () => string, options: { said?: boolean } = {}): Ticking {
     let shown = "";
     const live = this.#live !== undefined;
     const show = () => {
@@ -115,9 +121,15 @@ export class Output {
       if (live) this.status(shown);
       else this.line(shown);
     };
+    const again = () => setInterval(show, live ? this.#pace.live : this.#pace.lines);
+    let timer = again();
     if (live || !options.said) show();
-    const timer = setInterval(show, live ? this.#pace.live : this.#pace.lines);
     return {
+      now() {
+        clearInterval(timer);
+        timer = again();
+        show();
+      },
       [Symbol.dispose]: () => {
         clearInterval(timer);
         if (live && this.#status === shown) this.clear();

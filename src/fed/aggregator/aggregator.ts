@@ -9,12 +9,13 @@ import { writeDurably } from "../../files/durable.ts";
 import { type Layout, layoutOf } from "../../model/layout.ts";
 import { Admission, type ListMemory, type SeenLists } from "../pki/admission.ts";
 import { SILENCE } from "./attendance.ts";
+import { leaveOut } from "./away.ts";
 import { ascii } from "../protocol/ascii.ts";
 import { AggregatorState } from "./state.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { type OnEvent, safely } from "../protocol/event.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
-import { nameFullDisk } from "../state/full_disk.ts";
+import { nameFullDisk } from "../protocol/full_disk.ts";
 import { handlerOf } from "./handlers.ts";
 import { requireOpenFiles } from "./open_files.ts";
 import { checkProposal, checkSame } from "../protocol/proposal.ts";
@@ -51,6 +52,8 @@ export interface AggregatorOptions {
   layout?: Layout;
   /** Runs these rows again instead of new ones, without a clock. @default none */
   recording?: Recording;
+  /** Silos that the run in `state` goes on without, for good. @default none */
+  without?: readonly string[];
   /** Lets two silos join with one shard, for experiments. @default false */
   allowSameShard?: boolean;
   /** Largest part of all training images that one silo may have. @default 0.8 for three silos or more, else 1 */
@@ -69,8 +72,9 @@ export interface AggregatorOptions {
 /**
  * Runs one federation to its end, or goes on with the one in `state`; a finished one only returns its result.
  *
- * @throws {ProtocolError} `bad_proposal`, `other_proposal`, `state_locked`, `port_in_use`, `cannot_listen`,
- * `wrong_runtime`, `unchecked_tls`, `too_few_files`, `join_timeout`, `share_too_large`, `round_timeout`, `budget_over`,
+ * @throws {ProtocolError} `bad_proposal`, `other_proposal`, `finished_run`, `state_locked`, `port_in_use`, `cannot_listen`,
+ * `wrong_runtime`, `unchecked_tls`, `too_few_files`, `cannot_leave_out`, `join_timeout`, `share_too_large`,
+ * `round_timeout`, `budget_over`,
  * `damaged_state`, `disk_full` · the signal's reason.
  */
 export async function runAggregator(options: AggregatorOptions): Promise<AggregatorResult> {
@@ -84,6 +88,10 @@ export async function runAggregator(options: AggregatorOptions): Promise<Aggrega
   using state = await AggregatorState.open(options.state);
   const resumed = await prepare(state, options);
   const finished = state.folder.get<AggregatorResult>("result");
+  if (finished !== null) {
+    const last = `${options.state}/last.safetensors`;
+    onEvent({ type: "already_finished", at: finished.finished ?? null, last });
+  }
   if (finished !== null && state.folder.get("served") !== null) return finished;
   const layout = options.layout ??
     layoutOf(options.proposal.network, { channels: options.proposal.channels });
@@ -119,21 +127,23 @@ export async function runAggregator(options: AggregatorOptions): Promise<Aggrega
 async function serveFinished(run: Run, result: AggregatorResult, signal?: AbortSignal): Promise<void> {
   run.onEvent({ type: "finished", rounds: result.rounds, sha256: result.sha256 });
   await run.until(() => run.everyoneLeft, { deadline: run.now() + LINGER, signal });
-  run.markServed();
+  run.served.end();
 }
 
 /** Begins the run, or checks that the one in the state folder has the same proposal. Returns whether it was there. */
 async function prepare(state: AggregatorState, options: AggregatorOptions): Promise<boolean> {
-  const { proposal, start, recording = null, clock = MACHINE } = options;
+  const { proposal, start, recording = null, without = [], clock = MACHINE } = options;
   if (state.proposal !== null) {
-    checkSame(state.proposal, proposal);
-    if (JSON.stringify(state.recording) !== JSON.stringify(recording)) {
-      const what = (of: Recording | null) =>
-        of === null ? "no --replay" : `--replay of ${of.rows.length} rounds`;
-      throw new ProtocolError("other_proposal", { expected: what(state.recording), got: what(recording) });
+    try {
+      checkSame(state.proposal, proposal);
+      checkSameRecording(state.recording, recording);
+    } catch (error) {
+      throw ofFinished(error, state);
     }
+    if (state.folder.get("result") === null) leaveOut(state, without);
     return true;
   }
+  if (without.length > 0) leaveOut(state, without);
   const sha256 = digest(start);
   if (sha256 !== proposal.init.sha256) {
     throw new RangeError(
@@ -143,6 +153,21 @@ async function prepare(state: AggregatorState, options: AggregatorOptions): Prom
   await writeDurably(state.modelPath(0), new Uint8Array(start.buffer, start.byteOffset, start.byteLength));
   state.begin(newRunId(), proposal, { now: clock.wall(), recording });
   return false;
+}
+
+function checkSameRecording(stored: Recording | null, given: Recording | null): void {
+  if (JSON.stringify(stored) === JSON.stringify(given)) return;
+  const what = (of: Recording | null) => of === null ? "no --replay" : `--replay of ${of.rows.length} rounds`;
+  throw new ProtocolError("other_proposal", { expected: what(stored), got: what(given) });
+}
+
+/** What other settings are refused with where the run has finished: nobody means to resume it. */
+function ofFinished(error: unknown, { folder }: AggregatorState): unknown {
+  if (folder.get("result") === null || !(error instanceof ProtocolError)) return error;
+  const { expected, got } = error;
+  const remedy = "begin another with --new; with --init " +
+    `${folder.dir}/last.safetensors as well it trains on from this run's last model`;
+  return new ProtocolError("finished_run", { expected, got, remedy });
 }
 
 async function listen(run: Run, { identity }: Credentials, options: AggregatorOptions): Promise<Server> {
@@ -158,8 +183,7 @@ async function listen(run: Run, { identity }: Credentials, options: AggregatorOp
     handler: handlerOf(run),
     onEvent: run.onEvent,
     onSession(silo, session, open) {
-      if (open) run.onEvent({ type: "session", silo, open: true });
-      else run.attendance.disconnect(silo, session);
+      if (!open) run.attendance.disconnect(silo, session);
     },
   });
 }

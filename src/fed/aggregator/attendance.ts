@@ -33,7 +33,7 @@ export interface AttendanceOptions {
   now: () => number;
   /** The round that the run has come to, for the events. */
   round: () => number;
-  /** Told when a silo is lost or back, and when a connection closed. */
+  /** Told when a silo is lost or back, and when a connection opened or closed. */
   onEvent: OnEvent;
 }
 
@@ -93,7 +93,10 @@ export class Attendance {
       });
     }
     this.noteHeard(silo);
-    this.#seen.get(silo)!.session = session;
+    const seen = this.#seen.get(silo)!;
+    if (seen.session === session) return;
+    seen.session = session;
+    this.#options.onEvent({ type: "session", silo, open: true });
   }
 
   /** Notes that a connection closed. */
@@ -101,7 +104,7 @@ export class Attendance {
     const seen = this.#seen.get(silo);
     if (seen?.session !== session) return;
     seen.session = null;
-    this.#options.onEvent({ type: "session", silo, open: false });
+    this.#options.onEvent({ type: "session", silo, open: false, ago: this.#options.now() - seen.heard });
   }
 
   /** Notes that the silo has said something; one that was lost is back. */

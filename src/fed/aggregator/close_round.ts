@@ -56,7 +56,7 @@ function tellAbsent(run: Run, { round, roster }: RoundSettings): void {
   const counted = run.state.counted(round);
   const missing = run.proposal.silos.filter((silo) => !counted.has(silo));
   for (const silo of missing) {
-    if (!roster.includes(silo) || run.attendance.isLost(silo)) continue;
+    if (!roster.includes(silo) || run.attendance.isLost(silo) || run.away.isLeftOut(silo)) continue;
     run.onEvent({ type: "late", silo, round, ...standingOf(run, silo) });
   }
   if (missing.length > 0) run.onEvent({ type: "degraded", round, missing });
@@ -75,11 +75,11 @@ function scoredModels({ state }: Run): ScoredModel[] {
 
 /**
  * The models that may still be asked for once that of round `last` is there: the start, the last, and the best for every
- * roster so far, since a silo that leaves or comes back brings another roster's best to the fore.
+ * roster so far and the one of now, since a silo that leaves or comes back brings another roster's best to the fore.
  */
 function modelsToHold(run: Run, last: number): number[] {
   const { held, totals } = run.state;
   const models = scoredModels(run);
-  const best = [...totals.rosters].map((roster) => select(models, { roster, last, held }).round);
+  const best = [...totals.rosters, run.roster].map((roster) => select(models, { roster, last, held }).round);
   return [...new Set([0, ...best, last])];
 }

@@ -36,8 +36,7 @@ export async function closeRun(run: Run, signal?: AbortSignal): Promise<Aggregat
   run.select(selection, seconds);
   await run.faultPoint("selected");
   await everyone(run, wantedTests(run, signal));
-  const result = resultOf(run, { selection, seconds, unscored, file_sha256 });
-  run.finish(result);
+  const result = run.finish(resultOf(run, { selection, seconds, unscored, file_sha256 }));
   await run.faultPoint("result");
   return result;
 }
@@ -46,14 +45,14 @@ export async function closeRun(run: Run, signal?: AbortSignal): Promise<Aggregat
 function wantedScores(run: Run, signal?: AbortSignal): Wanted {
   const round = run.state.rounds + 1;
   const answered = trained(run);
-  const roster = run.roster.filter((silo) => answered.includes(silo));
+  const roster = run.roster.filter((silo) => answered.includes(silo) && !run.away.isLeftOut(silo));
   const has = (silo: string) => run.state.scores.get(round)?.[silo] !== undefined;
   return { what: "scores", round, roster: () => roster, has, signal };
 }
 
-/** The test scores of everybody who ever trained: a silo that did not answers nothing. */
+/** The test scores of everybody who ever trained and is not left out: a silo that did not train answers nothing. */
 function wantedTests(run: Run, signal?: AbortSignal): Wanted {
-  const roster = trained(run);
+  const roster = trained(run).filter((silo) => !run.away.isLeftOut(silo));
   const has = (silo: string) => run.state.tests[silo] !== undefined;
   return { what: "test scores", round: run.state.rounds + 1, roster: () => roster, has, signal };
 }

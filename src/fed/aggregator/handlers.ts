@@ -1,11 +1,13 @@
 /** The aggregator's endpoints: one table of paths, each a function from request to answer. */
 import { ProtocolError } from "../protocol/errors.ts";
-import { nameFullDisk } from "../state/full_disk.ts";
+import { nameFullDisk } from "../protocol/full_disk.ts";
 import { Inbox } from "./inbox.ts";
 import { join } from "./join.ts";
+import { invited } from "./quorum.ts";
 import { rangeLimit } from "../wire/ranges.ts";
 import type { Run } from "./run.ts";
 import {
+  DeclineSchema,
   HeartbeatSchema,
   parseMessage,
   RegistrationSchema,
@@ -36,6 +38,7 @@ export function handlerOf(run: Run): Handler {
   const report = reporter(run);
   const endpoints: [RegExp, Record<string, Endpoint>][] = [
     [/^\/v1\/run$/, { GET: (request) => view(run, request) }],
+    [/^\/v1\/decline$/, { POST: (request) => decline(run, request) }],
     [/^\/v1\/join$/, { POST: (request) => register(run, request) }],
     [/^\/v1\/rounds\/(\d{1,9})\/model$/, { GET: (request, round) => model(run, request, round) }],
     [/^\/v1\/rounds\/(\d{1,9})\/update$/, {
@@ -57,6 +60,7 @@ export function handlerOf(run: Run): Handler {
             got: request.method,
           });
         }
+        if (run.away.isLeftOut(request.silo)) throw leftOut(run, request.silo);
         run.attendance.connect(request.silo, request.session);
         return await endpoint(request, Number(match[1] ?? 0));
       }
@@ -70,6 +74,10 @@ export function handlerOf(run: Run): Handler {
       return answerOf(report(cause, request.silo));
     }
   };
+}
+
+function leftOut(run: Run, silo: string): ProtocolError {
+  return new ProtocolError("left_out", { expected: `one of ${invited(run).join(", ")}`, got: silo });
 }
 
 /** Tells the operator of failed requests, and gives each failure the name that the silo is told. */
@@ -119,6 +127,16 @@ async function register(run: Run, request: WireRequest): Promise<WireAnswer> {
     parseMessage(RegistrationSchema, await readBody(request), { what: "a registration" }),
   );
   return json(run.view());
+}
+
+/** A silo says for itself that it does not join, and may still do so later. */
+async function decline(run: Run, request: WireRequest): Promise<WireAnswer> {
+  const { run: of, code } = parseMessage(DeclineSchema, await readBody(request), {
+    what: "a silo that declines",
+  });
+  if (of !== run.id) throw new ProtocolError("other_run", { expected: `run ${run.id}`, got: of });
+  run.decline(request.silo, code);
+  return json({ received: true });
 }
 
 /** The vector after `round`: the base of the open round, the last one, or the selected one. */

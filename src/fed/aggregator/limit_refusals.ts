@@ -1,5 +1,5 @@
 /**
- * Refusals that others may cause without end are told one by one only so often: a log is not theirs to fill.
+ * Refusals that others may cause, and silos that decline, now for this and now for that, without end are told one by one only so often: a log is not theirs to fill.
  *
  * Why strangers count together and each silo by itself: an address costs nothing, and no stranger is to keep from the
  * operator that a silo of this run was refused.
@@ -11,7 +11,7 @@ const MOST = 20;
 const STRETCH = 60;
 
 /**
- * Hands events on; of refusals the first 20 in a minute of each silo and of all strangers together, and once that minute
+ * Hands events on; of refusals and silos that decline the first 20 in a minute of each silo and of all strangers together, and once that minute
  * is over, or this is disposed of, how many more there were.
  * @param options.silos those of this run
  * @param options.stretch seconds that are meant by a minute @default 60
@@ -41,9 +41,10 @@ export function limitRefusals(
   };
   const tell: OnEvent = (event) => {
     close(long);
-    if (event.type !== "refused") return onEvent(event);
+    if (event.type !== "refused" && event.type !== "declined") return onEvent(event);
     if (!over) timer ??= setTimeout(wake, long * 1000);
-    const who = silos.includes(event.peer) ? event.peer : null;
+    const peer = event.type === "refused" ? event.peer : event.silo;
+    const who = silos.includes(peer) ? peer : null;
     const stretch = stretches.get(who) ?? { since: now(), told: 0, untold: 0 };
     stretches.set(who, stretch);
     if (stretch.told++ < MOST) onEvent(event);

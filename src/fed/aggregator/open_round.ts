@@ -7,9 +7,10 @@
 import { scaleFor } from "../maths/exact_sum.ts";
 import type { StoredRow } from "./stored.ts";
 import { planRow } from "../maths/budget.ts";
+import { quorumNow } from "./quorum.ts";
 import { recordedRow, type Recording } from "./recording.ts";
 import type { Run } from "./run.ts";
-import { closingSeconds, recentTimings } from "./timing.ts";
+import { closingSeconds, courseOf, recentTimings } from "./timing.ts";
 
 /**
  * Opens the next round, or again the one that a killed process left open, and returns its row; null when the run has to
@@ -18,7 +19,7 @@ import { closingSeconds, recentTimings } from "./timing.ts";
 export function openRound(run: Run): StoredRow | null {
   const { recording, state } = run;
   const stored = state.current ?? (recording === null ? nextRow(run) : repeatedRow(run, recording));
-  if (stored !== null) run.open(stored);
+  if (stored !== null) run.open(stored, courseOf(run, stored));
   return stored;
 }
 
@@ -36,13 +37,14 @@ function repeatedRow(run: Run, recording: Recording): StoredRow | null {
 }
 
 /**
- * Whom the next row is for: those who joined and are not lost; everybody who joined when those are no quorum, since
+ * Whom the next row is for: those who joined, are not lost and not left out by the operator; everybody of them who joined when those are no quorum, since
  * the row then has to wait for some of them.
  */
-export function nextRoster({ proposal: { silos, quorum }, state, attendance }: Run): string[] {
-  const joined = silos.filter((silo) => state.joined.has(silo));
+export function nextRoster(run: Run): string[] {
+  const { proposal: { silos }, state, attendance, away } = run;
+  const joined = silos.filter((silo) => state.joined.has(silo) && !away.isLeftOut(silo));
   const there = joined.filter((silo) => !attendance.isLost(silo));
-  return there.length >= quorum ? there : joined;
+  return there.length >= quorumNow(run) ? there : joined;
 }
 
 function nextRow(run: Run): StoredRow | null {

@@ -5,6 +5,8 @@
  * timeout, counted from the first re-opening, is over.
  */
 import { ProtocolError } from "../protocol/errors.ts";
+import { DECLINES } from "../protocol/decline.ts";
+import { FAILURES } from "../protocol/failures.ts";
 import { checkShares, planOf } from "./join.ts";
 import type { Run } from "./run.ts";
 import { medianWall } from "./timing.ts";
@@ -38,22 +40,46 @@ export async function freezePlan(run: Run, signal?: AbortSignal): Promise<void> 
   const { silos, joinTimeout, quorum } = run.proposal;
   const missing = () => silos.filter((silo) => !run.state.joined.has(silo));
   const all = () => missing().length === 0;
+  const { declined } = run.away;
+  run.onEvent({ type: "waiting", joined: [...run.state.joined.keys()], declined, seconds: joinTimeout });
   if (
     !await run.until(all, { deadline: run.now() + joinTimeout, signal }) && run.state.joined.size < quorum
   ) {
-    throw new ProtocolError("join_timeout", {
-      expected: `${quorumOf(run, silos)} within ${joinTimeout} s`,
-      got: `nothing from ${missing().join(", ")}`,
-    });
+    throw notJoined(run, missing());
   }
   checkShares(run);
   run.freeze(planOf(run.proposal, run.state.joined.values()));
 }
 
+/** The failure of a run that too few have joined; who declined, and for what, is said. */
+function notJoined(run: Run, missing: readonly string[]): ProtocolError {
+  const { away: { declined }, proposal: { silos, joinTimeout } } = run;
+  const silent = missing.filter((silo) => declined[silo] === undefined);
+  const told = missing.flatMap((silo) =>
+    declined[silo] === undefined ? [] : [`${silo} declined (${DECLINES[declined[silo]]})`]
+  );
+  const remedy = "have it corrected where it was declined, or use other settings and --new";
+  return new ProtocolError("join_timeout", {
+    expected: `${quorumOf(run, silos)} within ${joinTimeout} s`,
+    got: [...silent.length === 0 ? [] : [`nothing from ${silent.join(", ")}`], ...told].join("; "),
+    ...told.length === 0 ? {} : { remedy: `${remedy}; ${FAILURES.join_timeout.remedy}` },
+  });
+}
+
+/** Whom the run still counts on: who is invited and not left out by the operator. */
+export function invited({ proposal: { silos }, away }: Run): string[] {
+  return silos.filter((silo) => !away.isLeftOut(silo));
+}
+
+/** How many silos are enough: the quorum that was proposed, or all that the operator has not left out. */
+export function quorumNow(run: Run): number {
+  return Math.min(run.proposal.quorum, invited(run).length);
+}
+
 /** How many of these silos are enough, for people. */
 export function quorumOf(run: Run, silos: readonly string[]): string {
-  const { quorum, silos: invited } = run.proposal;
-  return quorum === invited.length ? silos.join(", ") : `${quorum} of ${silos.join(", ")}`;
+  const quorum = quorumNow(run);
+  return quorum === invited(run).length ? silos.join(", ") : `${quorum} of ${silos.join(", ")}`;
 }
 
 /** Who of the roster has not sent what is wanted. */
@@ -63,7 +89,10 @@ export function lacking({ roster, has }: Pick<Wanted, "roster" | "has">): string
 
 /** Whether those that sent it are a quorum. */
 function enough(run: Run, wanted: Wanted): boolean {
-  return wanted.roster().length - lacking(wanted).length >= run.proposal.quorum;
+  const roster = wanted.roster().length;
+  // Whom the operator left out may have made it a quorum.
+  const quorum = run.away.none ? quorumNow(run) : Math.min(quorumNow(run), roster);
+  return roster - lacking(wanted).length >= quorum;
 }
 
 /** Whether nobody has to be waited for: a quorum has sent it and whoever has not is lost. */

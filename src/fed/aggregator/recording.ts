@@ -6,10 +6,15 @@
  */
 import type { Plan, RoundSettings } from "../protocol/messages.ts";
 
+/** By silo the first round that goes without it, as the operator said. */
+export type Without = Readonly<Record<string, number>>;
+
 /** The closed rows of a run, oldest first, each with the silos whose updates counted. */
 export interface Recording {
   plan: Plan;
   rows: { row: RoundSettings; counted: string[] }[];
+  /** Whom the operator left out, and from which round on. */
+  without: Without;
 }
 
 /**

@@ -1,5 +1,6 @@
 /** What a run that is to be repeated was made of, read from its aggregator's state folder. */
 import { exists } from "../../files/exists.ts";
+import { withoutOf } from "./away.ts";
 import { AggregatorState } from "./state.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { Proposal } from "../protocol/messages.ts";
@@ -43,5 +44,5 @@ export async function readRecording(dir: string, options: { into: string }): Pro
   }
   const bytes = await Deno.readFile(state.modelPath(0));
   const start = new Float32Array(bytes.buffer);
-  return { proposal, start, recording: { plan, rows } };
+  return { proposal, start, recording: { plan, rows, without: withoutOf(state) } };
 }

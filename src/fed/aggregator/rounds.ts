@@ -36,8 +36,9 @@ export async function runRounds(run: Run, signal?: AbortSignal): Promise<Aggrega
   return await closeRun(run, signal);
 }
 
-/** The updates of a row, until the end of the budget. */
+/** The updates of a row, but of whom the operator has left out, until the end of the budget. */
 function wantedUpdates(run: Run, { round, roster }: RoundSettings, signal?: AbortSignal): Wanted {
   const has = (silo: string) => run.state.counted(round).has(silo);
-  return { what: "updates", round, roster: () => roster, has, giveUp: abandonTime(run), signal };
+  const wanted = roster.filter((silo) => has(silo) || !run.away.isLeftOut(silo));
+  return { what: "updates", round, roster: () => wanted, has, giveUp: abandonTime(run), signal };
 }

@@ -11,11 +11,14 @@ import type { Layout } from "../../model/layout.ts";
 import type { AggregatorState, Committed } from "./state.ts";
 import { Attendance } from "./attendance.ts";
 import { Changes, type WaitOptions } from "./changes.ts";
-import type { FedEvent, OnEvent } from "../protocol/event.ts";
+import { Away } from "./away.ts";
+import type { DeclineCode } from "../protocol/decline.ts";
+import type { FedEvent, OnEvent, RowCourse } from "../protocol/event.ts";
 import type { Recording } from "./recording.ts";
 import type { RunOptions } from "./run_options.ts";
 import type { StoredRow } from "./stored.ts";
 import type { Selection } from "../maths/selection.ts";
+import { Served } from "./served.ts";
 import { RunClock } from "../state/run_clock.ts";
 import { maxShareOf } from "./max_share.ts";
 import {
@@ -47,10 +50,11 @@ export class Run {
   /** The rows to run again, null for a run of its own. */
   readonly recording: Recording | null;
   readonly attendance: Attendance;
+  readonly away: Away;
+  readonly served: Served;
   readonly #state: AggregatorState;
   readonly #clock: RunClock;
   readonly #changes: Changes;
-  readonly #fetched: Set<string>;
   #phase: RunState = "joining";
   #message: string | undefined;
   #planId: string | null;
@@ -73,15 +77,16 @@ export class Run {
     this.resumed = state.rows.length === 0 ? 0 : this.now();
     this.#planId = state.plan && planId(state.plan);
     this.#selected = state.folder.get("selected");
-    this.#fetched = new Set(state.folder.get<string[]>("fetched"));
+    this.served = new Served(state.folder);
     this.#bytes = state.folder.get<number>("bytes") ?? 0;
     if (state.current !== null) this.#phase = "round";
     if (state.folder.get("result") !== null) this.#phase = "finished";
+    this.away = new Away(state);
     const { joined } = state;
     this.attendance = new Attendance({
       silos: this.proposal.silos,
       joined,
-      present: state.rows.at(-1)?.row.roster ?? [...joined.keys()],
+      present: state.rows.length === 0 ? [...joined.keys()] : this.roster,
       silence: options.silence,
       now: () => this.now(),
       round: () => this.view().round,
@@ -112,9 +117,11 @@ export class Run {
     return this.recording === null ? this.proposal.budget : null;
   }
 
-  /** Whom the newest row is for; before the first, whom the plan knows. */
+  /** Whom the newest row is for and who is not left out of it; before the first row, whom the plan knows. */
   get roster(): readonly string[] {
-    return this.state.rows.at(-1)?.row.roster ?? this.state.plan?.roster ?? [];
+    const { rows, plan } = this.state;
+    const roster = rows.at(-1)?.row.roster ?? plan?.roster ?? [];
+    return roster.filter((silo) => !this.away.isLeftOut(silo, rows.length));
   }
 
   /** Training images n of a silo that joined: its weight in the sum. */
@@ -142,8 +149,15 @@ export class Run {
 
   /** Takes a registration, or the same one again. */
   join(registration: Registration): void {
+    this.away.join(registration.silo);
     this.#state.join(registration);
     this.#tell({ type: "joined", silo: registration.silo, registration });
+  }
+
+  /** Notes why a silo does not join for now; the same reason again changes nothing. Until the plan is frozen it may leave. */
+  decline(silo: string, code: DeclineCode): void {
+    if (this.state.plan === null && this.state.joined.has(silo)) this.forget(silo);
+    if (this.away.decline(silo, code)) this.#tell({ type: "declined", silo, code });
   }
 
   /** Forgets a registration, so that the silo may come with another one. */
@@ -158,11 +172,11 @@ export class Run {
     this.onEvent({ type: "plan", planId: this.#planId, plan });
   }
 
-  /** Opens the next round, or again the one that was open when a process ended. */
-  open(stored: StoredRow): void {
+  /** Opens the next round, or again the one that was open when a process ended. @param course what the event of it says */
+  open(stored: StoredRow, course: RowCourse): void {
     if (stored !== this.state.current) this.#state.open(stored);
     this.#phase = "round";
-    this.#tell({ type: "row", row: stored.row });
+    this.#tell({ type: "row", row: stored.row, course });
   }
 
   /** Counts an update of the open round, which has arrived whole. */
@@ -214,11 +228,13 @@ export class Run {
     this.#tell({ type: "selected", ...selected, auroc, reason });
   }
 
-  /** Ends the run well. */
-  finish(result: AggregatorResult): void {
-    this.state.folder.set("result", result);
+  /** Ends the run well; the result says when. */
+  finish(result: AggregatorResult): AggregatorResult {
+    const finished = { ...result, finished: new Date(this.#clock.moment().wall * 1000).toISOString() };
+    this.state.folder.set("result", finished);
     this.#phase = "finished";
     this.notify();
+    return finished;
   }
 
   /** Ends this process's part; what is committed stays, so that a restart goes on. @param told what silos are told */
@@ -230,22 +246,14 @@ export class Run {
 
   /** Notes that the silo holds the finished run's model and needs nothing more. */
   leave(silo: string): void {
-    if (this.#fetched.has(silo)) return;
-    this.state.folder.set("fetched", [...this.#fetched, silo]);
-    this.#fetched.add(silo);
-    this.notify();
+    if (this.served.add(silo)) this.notify();
   }
 
-  /** Whether each silo holds the finished run's model or is lost. */
+  /** Whether each silo holds the finished run's model, is lost or was left out. */
   get everyoneLeft(): boolean {
     return [...this.state.joined.keys()].every((silo) =>
-      this.#fetched.has(silo) || this.attendance.isLost(silo)
+      this.served.has(silo) || this.attendance.isLost(silo) || this.away.isLeftOut(silo)
     );
-  }
-
-  /** Notes that nobody needs the finished run any more: a restart only returns its result. */
-  markServed(): void {
-    this.state.folder.set("served", true);
   }
 
   /** Notes that so many bytes of a model or an update were moved; stored when the next round closes. */

@@ -150,7 +150,10 @@ export class AggregatorState implements Disposable {
       this.folder.set("run", run);
       this.folder.set("proposal", proposal);
       this.folder.set("recording", recording);
-      if (recording !== null) this.folder.set("plan", recording.plan);
+      if (recording !== null) {
+        this.folder.set("plan", recording.plan);
+        this.folder.set("without", recording.without);
+      }
       this.#put("models(round, sha256, committed) VALUES (?, ?, ?)", 0, proposal.init.sha256, now);
     });
     Object.assign(this.#stored, { run, proposal, plan: recording?.plan ?? null });

@@ -1,6 +1,8 @@
 /** How long rounds have taken, and what that means for the rounds and the closing phase to come. */
 import { abandonAt, closingTime, MEMORY, recentMedian, type RowTiming } from "../maths/row_share.ts";
+import type { RowCourse } from "../protocol/event.ts";
 import type { Run } from "./run.ts";
+import type { StoredRow } from "./stored.ts";
 
 /** The last few rounds, oldest first; the last one ends now unless a row has followed it. */
 export function recentTimings({ state, proposal }: Run, now: number): RowTiming[] {
@@ -22,6 +24,21 @@ export function medianWall(run: Run): number | null {
   const { current, rows, totals } = run.state;
   const last = current === null ? rows.at(-1) : undefined;
   return totals.medianWall(last === undefined ? null : run.now() - last.opened);
+}
+
+/** How far the run has come in time when this row opens, or opens again. */
+export function courseOf(run: Run, stored: StoredRow): RowCourse {
+  const { budget, recording, proposal, state } = run;
+  const rows = stored === state.current ? state.rows : [...state.rows, stored];
+  const recent = rows.slice(-MEMORY - 1).map((row) => row.opened);
+  const now = run.now();
+  return {
+    rounds: recording?.rows.length ?? proposal.rounds,
+    budget,
+    usual: recentMedian(recent.slice(1).map((at, i) => at - recent[i])),
+    elapsed: now - rows[0].opened,
+    open: now - stored.opened,
+  };
 }
 
 /** When an open row is abandoned so that the run ends within its budget, as the run counts time. */

@@ -2,6 +2,7 @@
  * What the roles report through `onEvent`, as one discriminated union; only `src/cli` prints. No event holds a
  * pixel, a score of one image, a patient id or a file name of one.
  */
+import type { DeclineCode } from "./decline.ts";
 import type { Plan, Proposal, Registration, RoundSettings, Scores, SiloPhase } from "./messages.ts";
 
 /**
@@ -15,6 +16,18 @@ export interface Standing {
   steps: number;
 }
 
+/** How far a run has come when a round is open, in seconds by its own clock. */
+export interface RowCourse {
+  /** Rounds in all, null where only a budget limits the run; the budget, null for none. */
+  rounds: number | null;
+  budget: number | null;
+  /** What rounds took of late, null before one is done. */
+  usual: number | null;
+  /** Since round 1 opened, and since this one first did: before a restart it may have been. */
+  elapsed: number;
+  open: number;
+}
+
 /**
  * One thing that happened. Both roles use the same events; where `silo` may be absent, the silo that reports the event
  * means itself.
@@ -24,9 +37,12 @@ export type FedEvent =
   | { type: "listening"; host: string; port: number; run: string }
   | { type: "resumed"; run: string; state: string; round: number }
   | { type: "proposal"; proposal: Proposal }
+  /** The aggregator waits for silos to join, `seconds` at most; who joined, and who declined before, is there too. */
+  | { type: "waiting"; joined: string[]; declined: Record<string, DeclineCode>; seconds: number }
   | { type: "joined"; silo: string; registration: Registration }
+  | { type: "declined"; silo: string; code: DeclineCode }
   | { type: "plan"; planId: string; plan: Plan }
-  | { type: "row"; row: RoundSettings }
+  | { type: "row"; row: RoundSettings; course: RowCourse }
   | { type: "pulled"; round: number; bytes: number; seconds?: number; silo?: string }
   | { type: "scored"; silo: string; round: number; scores: Scores }
   | { type: "progress"; silo: string; round: number; phase: SiloPhase; step: number; steps: number }
@@ -46,19 +62,31 @@ export type FedEvent =
   /** A silo, whose run is over, scores the start model on its own films. */
   | { type: "comparing"; images: number }
   | { type: "failed"; message: string }
+  /** A signal has ended the role. */
+  | { type: "stopped" }
+  /** The state held a finished run already: since when, and the path of its last model where there is one. */
+  | { type: "already_finished"; at: string | null; last: string | null }
+  // What a silo does in the round, and what it waits for when it has nothing to do: the plan, the round after `round`,
+  // the selected model, or the end.
+  | { type: "phase"; phase: Exclude<SiloPhase, "waiting">; round: number }
+  | { type: "idle"; until: "plan" | "round" | "selection" | "end"; round: number }
   // A silo's turn.
   | { type: "training"; round: number; firstStep: number; steps: number }
   | { type: "step"; round: number; k: number; K: number; loss: number }
   | { type: "update_written"; round: number; sha256: string; bytes: number }
   | { type: "update_dropped"; round: number; code: string; reason: string }
-  | { type: "model_stored"; path: string; sha256: string }
+  | { type: "model_stored"; path: string; round: number; sha256: string }
   // Connections and identity.
   | { type: "connected"; server: string }
   | { type: "certificate"; name: string; fingerprint: string; expires: string }
-  | { type: "session"; silo: string; open: boolean }
+  /** A silo's connection; a closed one's silo was heard for the last time `ago` seconds before. */
+  | { type: "session"; silo: string; open: true }
+  | { type: "session"; silo: string; open: false; ago: number }
   | { type: "lost"; silo: string; round: number; reason: string }
   | { type: "returned"; silo: string; round: number }
-  | { type: "retry"; reason: string; attempt: number; wait: number }
+  // A request failed and is tried again after `wait` seconds, for `left` seconds at most; later: they are all answered.
+  | { type: "retry"; reason: string; attempt: number; wait: number; left: number }
+  | { type: "reached" }
   | { type: "refused"; peer: string; code: string; expected?: string; got?: string }
   | { type: "warning"; text: string };
 

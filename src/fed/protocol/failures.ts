@@ -26,6 +26,9 @@ const passing = (status: number, what: string, remedy: string): Failure => ({
   remedy,
 });
 
+const PREPARE = "prepare the shard again with the aggregator's version of fedx: `fedx prepare`";
+const ACCEPT = "change it in this silo's settings, or ask the aggregator's operator for another proposal";
+
 /** The total table; a test asserts that every code in the source is here and every entry is complete. */
 export const FAILURES = {
   // Requests
@@ -86,11 +89,13 @@ export const FAILURES = {
   // Join
   not_joined: passing(409, "Cannot take part", "join first; the silo does so by itself when it connects"),
   other_wire: fatal(409, "Cannot speak with this peer", "run the same fedx version on both sides"),
-  other_data: fatal(
+  other_size: fatal(
     409,
     "Cannot join with this shard",
-    "prepare the shard again as the proposal asks: `fedx prepare --size SIZE …`",
+    "prepare the shard again in the size that the proposal asks for: `fedx prepare --size SIZE …`",
   ),
+  other_preprocessing: fatal(409, "Cannot join with this shard", PREPARE),
+  other_labels: fatal(409, "Cannot join with this shard", PREPARE),
   empty_class: fatal(
     409,
     "Cannot train on this shard",
@@ -126,11 +131,11 @@ export const FAILURES = {
     "Cannot go on with another build or thread count",
     "start the silo with the build, --device and --threads it joined with",
   ),
-  not_accepted: fatal(
-    0,
-    "Cannot take part",
-    "change it in this silo's settings, or ask the aggregator's operator for another proposal",
-  ),
+  recipe_not_accepted: fatal(0, "Cannot take part", ACCEPT),
+  network_not_accepted: fatal(0, "Cannot take part", ACCEPT),
+  rounds_not_accepted: fatal(0, "Cannot take part", ACCEPT),
+  too_few_patients: fatal(0, "Cannot take part", ACCEPT),
+  not_ready: fatal(0, "Cannot take part", "look at what the silo itself printed"),
   not_agreed: fatal(
     0,
     "Cannot go on with this aggregator: it asks for what was not agreed",
@@ -176,6 +181,11 @@ export const FAILURES = {
     409,
     "Cannot count a second, different update",
     "the first one counts; the silo goes on with the next round",
+  ),
+  left_out: fatal(
+    410,
+    "Cannot take part any longer: the run goes on without this silo",
+    "ask the aggregator's operator; another run takes it in again, with --new",
   ),
   not_started: passing(409, "Cannot take frames", "announce the update first; the silo does so by itself"),
   wrong_offset: passing(
@@ -254,6 +264,8 @@ export const FAILURES = {
     "Cannot resume the run with other settings",
     "use the settings it was started with, or begin another run with --new",
   ),
+  finished_run: fatal(0, "Cannot use the state of a finished run for another", "begin another with --new"),
+  cannot_leave_out: fatal(0, "Cannot go on without these silos", "name others with --without"),
   bad_proposal: fatal(0, "Cannot use these settings", "change the one that is named"),
   disk_full: passing(
     507,

@@ -23,6 +23,7 @@ export {
   type UpdateStart,
   UpdateStartSchema,
 } from "./update.ts";
+export { type Decline, DeclineSchema } from "./decline.ts";
 export { ReceivedSchema, type Scores, ScoresSchema } from "./scores.ts";
 export {
   type Heartbeat,

@@ -31,23 +31,25 @@ export type Registration = v.InferOutput<typeof RegistrationSchema>;
 
 /**
  * Whether a shard suits a proposal; both sides ask, the silo before it connects its engine.
- * @throws {ProtocolError} `impossible_counts`, `other_data`, `empty_class`, `too_few_images`.
+ * @throws {ProtocolError} `impossible_counts`, `other_size`, `other_preprocessing`, `other_labels`, `empty_class`,
+ * `too_few_images`.
  */
 export function checkRegistration(
   proposal: Proposal,
   shard: Pick<Registration, "size" | "kernel" | "fit" | "labelRule" | "splits">,
 ): void {
   for (const [split, counts] of Object.entries(shard.splits)) checkCounts(split, counts);
-  const wanted = {
-    size: proposal.size,
-    kernel: proposal.preprocessing.kernel,
-    fit: proposal.preprocessing.fit,
-    labelRule: proposal.labelRule,
-  };
-  for (const field of ["size", "kernel", "fit", "labelRule"] as const) {
-    if (shard[field] === wanted[field]) continue;
-    throw new ProtocolError("other_data", {
-      expected: `${field} ${wanted[field]}`,
+  const { preprocessing: { kernel, fit }, size, labelRule } = proposal;
+  const wanted = [
+    ["size", size, "other_size"],
+    ["kernel", kernel, "other_preprocessing"],
+    ["fit", fit, "other_preprocessing"],
+    ["labelRule", labelRule, "other_labels"],
+  ] as const;
+  for (const [field, expected, code] of wanted) {
+    if (shard[field] === expected) continue;
+    throw new ProtocolError(code, {
+      expected: `${field} ${expected}`,
       got: String(shard[field]),
       remedy: `fedx prepare --images DIR --labels CSV --size ${proposal.size} --out SHARD`,
     });

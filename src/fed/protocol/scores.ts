@@ -51,5 +51,5 @@ export const ScoresSchema = v.strictObject({
 });
 export type Scores = v.InferOutput<typeof ScoresSchema>;
 
-/** Answer to scores. */
+/** Answer to scores, and to a silo that declines. */
 export const ReceivedSchema = v.strictObject({ received: v.literal(true) });

@@ -58,7 +58,7 @@ export async function testSelected(
   const own = thresholdEntry(fixed);
   const model = { vector, layout, proposal, planId: planId(plan), round: selected.round, own };
   await saveRunModel(state.modelPath, model);
-  onEvent({ type: "model_stored", path: state.modelPath, sha256 });
+  onEvent({ type: "model_stored", path: state.modelPath, round: selected.round, sha256 });
   const test = state.answered<SiloTest>("test", sha256) ??
     await answerTest(context, { sha256, fixed, round: view.round });
   onEvent({ type: "tested", silo, auroc: test.auroc, images: test.images });
@@ -117,6 +117,7 @@ export async function finish(
     sha256: view.selected!.sha256,
     file_sha256: (await fileDigest(state.modelPath))!,
     test,
+    finished: new Date().toISOString(),
     history: state.history,
     splits: trainer.shard.splits,
     machine: trainer.info,

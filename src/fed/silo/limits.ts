@@ -22,11 +22,19 @@ export interface Limits {
 
 const MIN_TRAIN_PATIENTS = 50;
 
-function refuse(field: string, expected: string, got: string): never {
-  throw new ProtocolError("not_accepted", { expected: `${expected} by accept.${field}`, got });
+/** By the limit's name in fedx.toml, the code that is told where it is not kept. */
+const CODES = {
+  recipes: "recipe_not_accepted",
+  networks: "network_not_accepted",
+  max_rounds: "rounds_not_accepted",
+  min_train_patients: "too_few_patients",
+} as const;
+
+function refuse(field: keyof typeof CODES, expected: string, got: string): never {
+  throw new ProtocolError(CODES[field], { expected: `${expected} by accept.${field}`, got });
 }
 
-/** Compares a proposal with the limits. @throws {ProtocolError} `not_accepted`, naming the field and both values. */
+/** Compares a proposal with the limits. @throws {ProtocolError} `…_not_accepted`, naming the field and both values. */
 export function checkLimits(proposal: Proposal, limits: Limits = {}): void {
   const { recipes, networks, maxRounds } = limits;
   if (recipes !== undefined) checkRecipe(proposal, recipes);
@@ -39,7 +47,7 @@ export function checkLimits(proposal: Proposal, limits: Limits = {}): void {
   }
 }
 
-/** Counts the shard's patients. @throws {ProtocolError} `not_accepted` for fewer training patients than the operator, or 50, allow. */
+/** Counts the shard's patients. @throws {ProtocolError} `too_few_patients` for fewer training patients than the operator, or 50, allow. */
 export function checkPatients({ patients }: Pick<SplitCounts, "patients">, limits: Limits = {}): void {
   const fewest = limits.minTrainPatients ?? MIN_TRAIN_PATIENTS;
   if (patients >= fewest) return;

@@ -18,7 +18,7 @@ const GO_ON = new Set(["round_closed", "model_missing", "other_base"]);
 
 /** Does what the run asks of this silo until it is finished. @throws {ProtocolError} as `runSilo` */
 export async function takePart(context: TurnContext): Promise<void> {
-  const { client, state, silo, heartbeats, plan, trainer } = context;
+  const { client, state, silo, heartbeats, plan, trainer, onEvent } = context;
   const { run, proposal } = state.joined!;
   const { since } = state.tally;
   const clock = new RunClock(since === null ? null : { run: since, wall: since });
@@ -49,7 +49,14 @@ export async function takePart(context: TurnContext): Promise<void> {
     if (view.state === "finished" && test !== null) {
       return await finish(context, view, { test, now: clock.now() });
     }
+    if (done !== "") onEvent({ type: "idle", until: nextOf(view, asked), round: view.round });
   }
+}
+
+/** What a silo waits for that has done all that a view asks of it. */
+function nextOf(view: RunView, asked: boolean): "round" | "selection" | "end" {
+  if (view.state !== "closing") return "round";
+  return asked && view.selected === null ? "selection" : "end";
 }
 
 /** Takes one turn. It is over, too, when the aggregator says that it counts another update of this silo already. */

@@ -19,13 +19,14 @@ import {
 } from "../protocol/messages.ts";
 import { checkRegistration } from "../protocol/registration.ts";
 import { stageOf } from "../protocol/stage.ts";
-import { nameFullDisk } from "../state/full_disk.ts";
+import { nameFullDisk } from "../protocol/full_disk.ts";
 import type { SiloResult } from "../training/result.ts";
 import type { Trainer } from "../training/trainer.ts";
 import { Client } from "../wire/client.ts";
 import { requireCheckedTls, requirePinnedDeno } from "../wire/tls.ts";
 import { checkPlan, checkView } from "./agreement.ts";
 import { compareWithStart } from "./compare.ts";
+import { declining } from "./decline.ts";
 import { Heartbeats } from "./heartbeat.ts";
 import { checkLimits, checkPatients, type Limits } from "./limits.ts";
 import { refuseFailed, takePart } from "./rounds.ts";
@@ -43,6 +44,8 @@ export interface SiloOptions {
   state: string;
   /** Awaited before the silo connects: checks that need no proposal. A finished run skips it. @default none */
   ready?: () => Promise<void>;
+  /** Digest of the shard that is there, null for none; asked only where the run has finished. @default none */
+  shard?: () => Promise<string | null>;
   /** What the silo's operator lets the proposal ask for. @default at least 50 training patients */
   accept?: Limits;
   /** Makes the trainer once the proposal is known; disposed of at the end. */
@@ -61,7 +64,7 @@ export interface SiloOptions {
 /**
  * Takes part in one run to its end; a finished one only returns its result.
  *
- * @throws {ProtocolError} on refusals of certificate, name, shard or update, on a failed run, `disk_full`, and
+ * @throws {ProtocolError} `finished_run`, and on refusals of certificate, name, shard or update, on a failed run, `disk_full`, and
  * `unreachable` after `wait` · the signal's reason.
  */
 export async function runSilo(options: SiloOptions): Promise<SiloResult> {
@@ -71,7 +74,11 @@ export async function runSilo(options: SiloOptions): Promise<SiloResult> {
   const onEvent = safely(options.onEvent);
   const credentials = await Credentials.open(options.tls, { role: "silo", name: silo, onEvent });
   using state = await SiloState.open(options.state, { silo });
-  if (state.result !== null) return state.result;
+  if (state.ended !== null) await checkSameRun(state, options);
+  if (state.result !== null) {
+    onEvent({ type: "already_finished", at: state.result.finished ?? null, last: null });
+    return state.result;
+  }
   await options.ready?.();
   using trainer = state.ended === null
     ? await takeRun(state, { ...options, onEvent, faultPoint, credentials })
@@ -90,19 +97,23 @@ async function takeRun(
   const server = new URL(options.server);
   using client = new Client({ server, identity: () => credentials.refresh(), wait, onEvent, signal });
   const view = await client.view();
-  const proposal = checkProposal(view, state);
-  onEvent({ type: "proposal", proposal });
-  checkLimits(proposal, options.accept);
-  const number = proposal.silos.indexOf(silo) + 1;
+  const willing = await declining(
+    client,
+    view.run,
+    { signal },
+    () => consider(view, state, { ...options, onEvent }),
+  );
+  const { proposal, number, speed } = willing;
   using held = new DisposableStack();
-  const trainer = held.use(await options.trainer(proposal, { number }));
-  checkRegistration(proposal, trainer.shard);
-  checkPatients(trainer.shard.splits.train, options.accept);
-  const speed = plausibleSpeed(await trainer.stepsPerSecond());
+  const trainer = held.use(willing.trainer);
   const joined = await client.join(registrationOf(silo, trainer, speed));
-  if (state.plan === null) state.joined = { run: view.run, proposal, late: joined.plan !== null };
+  if (state.plan === null) {
+    const { shard } = trainer.shard;
+    state.joined = { run: view.run, proposal, late: joined.plan !== null, shard, server: server.href };
+  }
   const doing = { run: view.run, round: 0, phase: "waiting" as const, step: 0, steps: 0 };
-  using heartbeats = new Heartbeats(client, doing, { period: options.heartbeat });
+  using heartbeats = new Heartbeats(client, doing, { period: options.heartbeat, onEvent });
+  if (joined.plan === null) onEvent({ type: "idle", until: "plan", round: 0 });
   const plan = await waitForPlan({ client, state, silo, trainer }, joined);
   await configure(trainer, plan, number);
   const context = { silo, client, state, trainer, plan, heartbeats, onEvent, faultPoint, signal };
@@ -127,6 +138,52 @@ async function trainerAgain({ joined, plan }: SiloState, options: SiloOptions): 
 async function configure(trainer: Trainer, plan: Plan, number: number): Promise<void> {
   const { recipe, classWeights, seed } = plan;
   await trainer.configure({ recipe, classWeights, seed, silo: number });
+}
+
+/** A finished run's result is no answer to who means another run. @throws {ProtocolError} `finished_run` */
+async function checkSameRun({ joined }: SiloState, options: Pick<SiloOptions, "server" | "shard">) {
+  const { server, shard } = joined!;
+  const { href } = new URL(options.server);
+  if (server !== undefined && server !== href) {
+    throw new ProtocolError("finished_run", { expected: `--server ${server}`, got: href });
+  }
+  const found = await options.shard?.() ?? null;
+  if (shard === undefined || found === null || shard === found) return;
+  const [expected, got] = [shard, found].map((digest) => `the shard of digest ${digest.slice(0, 12)}`);
+  throw new ProtocolError("finished_run", { expected, got });
+}
+
+/** What a silo joins with. */
+interface Willing {
+  proposal: Proposal;
+  /** Its number, from 1 in the proposal's order. */
+  number: number;
+  trainer: Trainer;
+  /** Steps a second. */
+  speed: number;
+}
+
+/**
+ * Looks at what is proposed, and whether this silo takes part in it.
+ *
+ * Why in this order: what the proposal alone decides tells nothing of the shard; too few patients are told before
+ * anything that is compared with a count, which an aggregator that changes its proposal could come close to.
+ */
+async function consider(view: RunView, state: SiloState, options: SiloOptions): Promise<Willing> {
+  const { silo, accept, onEvent } = options;
+  const proposal = checkProposal(view, state);
+  onEvent?.({ type: "proposal", proposal });
+  checkLimits(proposal, accept);
+  const number = proposal.silos.indexOf(silo) + 1;
+  const trainer = await options.trainer(proposal, { number });
+  try {
+    checkPatients(trainer.shard.splits.train, accept);
+    checkRegistration(proposal, trainer.shard);
+    return { proposal, number, trainer, speed: plausibleSpeed(await trainer.stepsPerSecond()) };
+  } catch (error) {
+    trainer[Symbol.dispose]();
+    throw error;
+  }
 }
 
 /** The proposal: the one that this silo joined the run with, else the one that is shown. */

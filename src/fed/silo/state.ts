@@ -36,6 +36,9 @@ export interface Joined {
   proposal: Proposal;
   /** Whether its plan was frozen before this silo came. */
   late: boolean;
+  /** The digest of the shard, and the address, that this silo joined with; absent in a state of an older fedx. */
+  shard?: string;
+  server?: string;
 }
 
 /** Images and rounds so far. */

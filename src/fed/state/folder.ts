@@ -14,7 +14,7 @@ import { makePrivateFolder } from "./private_folder.ts";
 import { PRIVATE_DIR, PRIVATE_FILE } from "../../files/private.ts";
 
 /** Version of the folder's content; every other one is refused. */
-const VERSION = 2;
+const VERSION = 3;
 /** A model or report that was being written, under its temporary name. */
 export const UNFINISHED_FILE = /^((model|last|init)\.safetensors|report\.html)\.[\da-f-]+\.tmp$/;
 
@@ -56,7 +56,7 @@ export class StateFolder implements Disposable {
     const lock = await Deno.open(`${dir}/lock`, { create: true, write: true, mode: PRIVATE_FILE });
     let db: DatabaseSync | undefined;
     try {
-      if (!await lock.tryLock(true)) {
+      if (!await acquire(lock)) {
         throw new ProtocolError("state_locked", {
           expected: `to be the only process on ${dir}`,
           got: "another one",
@@ -177,6 +177,15 @@ export class StateFolder implements Disposable {
   [Symbol.dispose](): void {
     this.db.close();
     this.#lock.close();
+  }
+}
+
+/** Takes the lock, trying for half a second: who only looks into the folder holds it for a moment. */
+async function acquire(lock: Deno.FsFile): Promise<boolean> {
+  for (let left = 10;; left--) {
+    if (await lock.tryLock(true)) return true;
+    if (left === 0) return false;
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 

@@ -10,8 +10,10 @@ import { byStratum } from "../../model/predictions.ts";
 import { delta, fold, scaleFor } from "../maths/exact_sum.ts";
 import { planRow } from "../maths/budget.ts";
 import { classWeightsOf } from "../maths/class_weights.ts";
+import { ProtocolError } from "../protocol/errors.ts";
 import { type OnEvent, safely } from "../protocol/event.ts";
 import { closingTime, plausibleSpeed, recentMedian, type RowTiming } from "../maths/row_share.ts";
+import { nameFullDisk } from "../protocol/full_disk.ts";
 import { newRunId, type Proposal, type Scores, type Stretch } from "../protocol/messages.ts";
 import { checkRegistration } from "../protocol/registration.ts";
 import { saveRunModel } from "./run_model.ts";
@@ -30,7 +32,7 @@ export interface LocalOptions {
   proposal: Proposal;
   /** The start vector, (layout.length) f32. */
   start: Float32Array;
-  /** Path of the model to write. */
+  /** Path of the model to write; the best one so far lies there from the second round on. */
   out: string;
   /** Number in the random streams. @default 0 */
   silo?: number;
@@ -57,7 +59,9 @@ class Local {
   readonly #images = { trained: 0, scored: 0 };
   readonly #timings: (RowTiming & { opened: number })[] = [];
   #vector: Float32Array;
-  #best: { round: number; vector: Float32Array; fixed?: FixedThreshold };
+  #best: { round: number; vector: Float32Array; fixed: FixedThreshold | null };
+  /** The model that is stored, the start never. */
+  #stored: { round: number; file_sha256: string } | null = null;
   #speed = 0;
   /** Seconds that each scoring of `val` took. */
   readonly #scorings: number[] = [];
@@ -68,7 +72,7 @@ class Local {
     this.#onEvent = safely(options.onEvent);
     this.#weights = classWeightsOf(options.proposal, train);
     this.#vector = options.start;
-    this.#best = { round: 0, vector: options.start };
+    this.#best = { round: 0, vector: options.start, fixed: null };
   }
 
   get #layout(): Layout {
@@ -172,8 +176,30 @@ class Local {
     this.#scored.push({ round: round - 1, scores });
     if (this.#select().round === round - 1) {
       this.#best = { round: round - 1, vector: this.#vector, fixed: fixThreshold(predictions) };
+      if (round > 1) await this.#keep().catch((error) => this.#goOnWithoutRoom(error));
     }
     return scores;
+  }
+
+  /** Stores the best model, so that a signal, a kill or a full disk does not cost what was trained. */
+  async #keep(): Promise<string> {
+    const { proposal, out } = this.#options;
+    const { round, vector, fixed } = this.#best;
+    if (this.#stored?.round === round) return this.#stored.file_sha256;
+    const model = { vector, layout: this.#layout, proposal, round, own: thresholdEntry(fixed!) };
+    const file_sha256 = await saveRunModel(out, model, { mode: 0o644 }).catch((error) => {
+      throw nameFullDisk(error, { folder: out, remedy: "free some space, or name another --out" });
+    });
+    this.#stored = { round, file_sha256 };
+    this.#onEvent({ type: "model_stored", path: out, round, sha256: digest(vector) });
+    return file_sha256;
+  }
+
+  /** A disk that is full may have room at the next model, and it is in memory until then. */
+  #goOnWithoutRoom(error: unknown): void {
+    if (!(error instanceof ProtocolError) || error.code !== "disk_full") throw error;
+    const text = `${error.message}; the training goes on, and the best model is written again later`;
+    this.#onEvent({ type: "warning", text });
   }
 
   #select() {
@@ -186,11 +212,8 @@ class Local {
     await trainer.load(this.#vector);
     this.#history.push(roundResult(this.#rounds + 1, await this.#scoreVal(this.#rounds + 1), null));
     const selection = this.#select();
-    const { vector } = this.#best;
-    const fixed = this.#best.fixed!;
-    const own = thresholdEntry(fixed);
-    const model = { vector, layout: this.#layout, proposal, round: selection.round, own };
-    const file_sha256 = await saveRunModel(out, model, { mode: 0o644 });
+    const { vector, fixed } = this.#best;
+    const file_sha256 = await this.#keep();
     const seconds = this.#rounds === 0 ? 0 : performance.now() / 1000 - this.#timings[0].opened;
     await trainer.load(vector);
     const predictions = await trainer.predict("test");
@@ -201,7 +224,7 @@ class Local {
     return {
       selection: { ...selection, split: "val", note: "optimistic" },
       test: testResult(Object.fromEntries(tests)),
-      own: ownDecisions(predictions, fixed, proposal),
+      own: ownDecisions(predictions, fixed!, proposal),
       rounds: this.#rounds,
       epochs: this.#images.trained / trainer.shard.splits.train.images,
       seconds,

@@ -63,6 +63,8 @@ export interface AggregatorResult {
   last_sha256: string;
   init: Proposal["init"];
   run: string;
+  /** When it had this result, an ISO date-time; absent in a state of an older fedx. */
+  finished?: string;
   /** What each silo that joined said of its films and its machine. */
   joined: Record<string, Pick<Registration, "splits" | "device" | "threads" | "build">>;
   history: RoundResult[];
@@ -89,6 +91,8 @@ export interface SiloResult {
   /** Of its file, as `sha256sum` prints it; a result that an older fedx kept has none. */
   file_sha256?: string;
   test: SiloTest;
+  /** When this silo had it, an ISO date-time; absent in a state of an older fedx. */
+  finished?: string;
   own: SiloOwn;
   /** This silo's scores on `val` of the model before each round. */
   history: { round: number; auroc: number | null; loss: number | null }[];

@@ -13,6 +13,7 @@ import { ProtocolError } from "../protocol/errors.ts";
 import { readAt } from "../../files/whole.ts";
 import { encodeFrames } from "../protocol/frame.ts";
 import {
+  type Decline,
   ErrorBodySchema,
   type Heartbeat,
   type HeartbeatAnswer,
@@ -69,6 +70,11 @@ export class Client implements Disposable {
 
   join(registration: Registration): Promise<RunView> {
     return this.#retry.run(() => this.#post(RunViewSchema, "/v1/join", registration));
+  }
+
+  /** One attempt to say why this silo does not join. */
+  async decline(decline: Decline): Promise<void> {
+    await this.#post(ReceivedSchema, "/v1/decline", decline, { timeout: 5 });
   }
 
   /** Sends scores of `scores.round`; the same again replaces them. */
@@ -166,13 +172,19 @@ export class Client implements Disposable {
     this.#keeper[Symbol.dispose]();
   }
 
-  #post<T>(schema: v.GenericSchema<unknown, T>, path: string, message: unknown): Promise<T> {
+  #post<T>(
+    schema: v.GenericSchema<unknown, T>,
+    path: string,
+    message: unknown,
+    options: Pick<Call, "timeout"> = {},
+  ): Promise<T> {
     const body = [new TextEncoder().encode(JSON.stringify(message))];
     return this.#json(schema, {
       method: "POST",
       path,
       headers: { "content-type": "application/json" },
       body,
+      ...options,
     });
   }
 

@@ -14,6 +14,7 @@ import { countSent } from "./garbage.ts";
 import { type Issuer, issuerOf } from "../pki/issuer.ts";
 import { checkTime, type Peer } from "../pki/peer.ts";
 import { explainServer } from "./explain_server.ts";
+import { describeWay, SILENT } from "./describe_way.ts";
 import { peerOf, SESSION_WINDOW, SETTINGS } from "./tls.ts";
 import { joinChunks } from "./exchange.ts";
 import { hostOf } from "../pki/host.ts";
@@ -56,10 +57,16 @@ export class ConnectionLost extends Error {
   override readonly name = "ConnectionLost";
   /** Whether the handshake went through and then the peer closed before its settings: a refused certificate looks so. */
   readonly unanswered: boolean;
+  /** The host, where no name server knows it: its name may be wrong. */
+  readonly unknownHost: string | null;
 
-  constructor(message: string, options: { unanswered?: boolean; cause?: unknown } = {}) {
+  constructor(
+    message: string,
+    options: { unanswered?: boolean; unknownHost?: string; cause?: unknown } = {},
+  ) {
     super(message, { cause: options.cause });
     this.unanswered = options.unanswered ?? false;
+    this.unknownHost = options.unknownHost ?? null;
   }
 }
 
@@ -105,7 +112,7 @@ export class Connection implements Disposable {
     const socket = secure(server, { host, identity });
     const timer = Promise.withResolvers<never>();
     const timeout = setTimeout(
-      () => timer.reject(new ConnectionLost(`no answer within ${CONNECT_TIMEOUT} s`)),
+      () => timer.reject(new ConnectionLost(`no answer within ${CONNECT_TIMEOUT} s`, { cause: SILENT })),
       CONNECT_TIMEOUT * 1000,
     );
     try {
@@ -223,13 +230,15 @@ function settled(session: http2.ClientHttp2Session): Promise<void> {
   });
 }
 
-/** Deno's own refusal of the aggregator's certificate with its reason. */
+/** Deno's own refusal of the aggregator's certificate with its reason, or what was tried where there is no way to it. */
 async function explained(
   error: unknown,
   server: URL,
   options: { ca: Issuer; host: string },
 ): Promise<unknown> {
-  return error instanceof ProtocolError ? await explainServer(server, { ...options, error }) : error;
+  if (error instanceof ProtocolError) return await explainServer(server, { ...options, error });
+  const way = await describeWay(server, (error as Error).cause);
+  return way === null ? error : new ConnectionLost(way.text, { unknownHost: way.unknownHost, cause: error });
 }
 
 /** Puts a body's chunks together, in `into` when a body of the wanted length fits. */

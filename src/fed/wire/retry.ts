@@ -17,24 +17,43 @@ import { ASK_AGAIN } from "./slots.ts";
 const BACKOFF = { first: 0.1, last: 5, full: 60 };
 /** Seconds between two `retry` events for the same kind of reason. */
 const QUIET = 60;
+/** Seconds after which a host without an address is taken for a wrong name, where it was never reached. */
+const UNKNOWN_HOST = 60;
+
+export interface RetryOptions {
+  /** Seconds without a good answer after which it gives up. */
+  wait: number;
+  onEvent: OnEvent;
+  signal?: AbortSignal;
+  /** Seconds of a clock that only rises. @default the process's */
+  now?: () => number;
+  /** Waits some seconds. @default a timer */
+  pause?: typeof sleep;
+}
 
 /** The attempts of one client: its requests share how long they have failed, and what was said of it. */
 export class Retry {
-  readonly #options: { wait: number; onEvent: OnEvent; signal?: AbortSignal };
-  /** When requests began to fail in a row; null after a good answer. A process that was stopped begins anew. */
+  readonly #options: Required<Omit<RetryOptions, "signal">> & Pick<RetryOptions, "signal">;
+  /** When requests began to fail in a row, and when the host had no address for the first time in a row; null for not. */
   #failing: number | null = null;
+  #unknown: number | null = null;
+  /** Whether anything was ever answered. A process that was stopped begins anew. */
+  #reached = false;
+  /** Requests that have failed and are tried again. */
+  readonly #waiting = new Set<symbol>();
   /** When a `retry` event was last given, seconds, and for what. */
   #told = { at: -Infinity, what: "" };
   #stopped = false;
 
-  /** @param options.wait seconds without a good answer after which it gives up */
-  constructor(options: { wait: number; onEvent: OnEvent; signal?: AbortSignal }) {
-    this.#options = options;
+  constructor(options: RetryOptions) {
+    this.#options = { now: () => performance.now() / 1000, pause: sleep, ...options };
   }
 
   /** Notes a good answer: `wait` begins anew. */
   answered(): void {
+    this.#reached = true;
     this.#failing = null;
+    this.#unknown = null;
   }
 
   /** Lets the attempts under way be the last. */
@@ -44,29 +63,51 @@ export class Retry {
 
   /** @throws {ProtocolError} what no attempt cures, and `unreachable` after `wait` · the signal's reason */
   async run<T>(attempt: () => Promise<T>): Promise<T> {
-    const { signal } = this.#options;
-    for (let tries = 1;; tries++) {
-      signal?.throwIfAborted();
-      try {
-        return await abortable(attempt(), signal);
-      } catch (error) {
+    const { signal, pause } = this.#options;
+    const request = Symbol();
+    try {
+      for (let tries = 1;; tries++) {
         signal?.throwIfAborted();
-        if (this.#stopped || !mayPass(error)) throw error;
-        this.#giveUpAfterWait(error);
-        const code = error instanceof ProtocolError ? error.code : "";
-        const pause = pauseAfter(code, tries);
-        // An aggregator that is busy with others is there.
-        if (code === "slots_taken") this.#failing = null;
-        else this.#tell(error, tries, pause);
-        await sleep(pause, signal);
+        try {
+          const answer = await abortable(attempt(), signal);
+          this.#tellReached(request);
+          return answer;
+        } catch (error) {
+          signal?.throwIfAborted();
+          if (this.#stopped || !mayPass(error)) throw error;
+          const left = this.#giveUpAfterWait(error);
+          const code = error instanceof ProtocolError ? error.code : "";
+          const seconds = pauseAfter(code, tries);
+          // An aggregator that is busy with others is there.
+          if (code === "slots_taken") this.#failing = null;
+          else this.#tell(error, { request, attempt: tries, wait: seconds, left });
+          await pause(seconds, signal);
+        }
       }
+    } finally {
+      this.#waiting.delete(request);
     }
   }
 
-  #giveUpAfterWait(error: Error): void {
+  /** Seconds until it gives up. @throws {ProtocolError} `unreachable`: it does now. */
+  #giveUpAfterWait(error: Error): number {
     const { wait } = this.#options;
-    this.#failing ??= performance.now();
-    if ((performance.now() - this.#failing) / 1000 <= wait) return;
+    const now = this.#options.now();
+    const unknown = error instanceof ConnectionLost && error.unknownHost !== null && !this.#reached;
+    this.#failing ??= now;
+    this.#unknown = unknown ? this.#unknown ?? now : null;
+    const left = this.#unknown === null
+      ? this.#failing + wait - now
+      : this.#unknown + Math.min(UNKNOWN_HOST, wait) - now;
+    if (left >= 0) return left;
+    if (unknown) {
+      throw new ProtocolError("unreachable", {
+        expected: `a host that this machine finds, within ${Math.min(UNKNOWN_HOST, wait)} s`,
+        got: error.message,
+        remedy: "check the host's name in --server, this machine's DNS, or /etc/hosts",
+        cause: error,
+      });
+    }
     throw new ProtocolError("unreachable", {
       expected: `an answer within ${wait} s`,
       got: error.message,
@@ -74,12 +115,23 @@ export class Retry {
     });
   }
 
-  #tell(error: Error, attempt: number, wait: number): void {
-    const now = performance.now() / 1000;
-    const what = error instanceof ProtocolError ? error.code : error.name;
+  #tell(
+    error: Error,
+    { request, ...times }: { request: symbol; attempt: number; wait: number; left: number },
+  ): void {
+    this.#waiting.add(request);
+    const now = this.#options.now();
+    const what = error instanceof ProtocolError ? error.code : error.message.replaceAll(/\d+/g, "");
     if (what === this.#told.what && now - this.#told.at < QUIET) return;
     this.#told = { at: now, what };
-    this.#options.onEvent({ type: "retry", reason: error.message, attempt, wait });
+    this.#options.onEvent({ type: "retry", reason: error.message, ...times });
+  }
+
+  /** Once the last request that was tried again is answered: what fails after that is told anew. */
+  #tellReached(request: symbol): void {
+    if (!this.#waiting.delete(request) || this.#waiting.size > 0) return;
+    this.#told = { at: -Infinity, what: "" };
+    this.#options.onEvent({ type: "reached" });
   }
 }
 

@@ -1,4 +1,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { initCa, issue } from "../../../src/fed/pki/ca.ts";
+import { layoutOf } from "../../../src/model/layout.ts";
+import { preprocessingOf, saveModel } from "../../../src/model/weights/model_file.ts";
+import { randomWeights } from "../../../src/model/weights/random.ts";
 import { inFolder } from "../../testing/folder.ts";
 import { runCommand } from "../../testing/run_command.ts";
 
@@ -13,4 +17,34 @@ Deno.test("aggregate looks at its settings and certificate before it reads or fe
     assertEquals(quorum.code, 2);
     assertStringIncludes((await start()).stderr, `Cannot read ${dir}/tls/ca.pem`);
     assertEquals(await Array.fromAsync(Deno.readDir(dir)), []);
+  }));
+
+Deno.test("aggregate --init of the state's own last model goes on, though --new or the run's end has changed that file", () =>
+  inFolder(async (dir) => {
+    await initCa(`${dir}/ca`);
+    await issue({ name: "hub", role: "aggregator", ca: `${dir}/ca`, out: `${dir}/tls` });
+    const state = `${dir}/state`, last = `${state}/last.safetensors`;
+    const layout = layoutOf("efficientnet_b0", { channels: 1 });
+    const save = async (seed: number) => {
+      const preprocessing = preprocessingOf(1);
+      await saveModel(last, randomWeights(layout, seed), layout, {
+        network: "efficientnet_b0",
+        channels: 1,
+        size: 32,
+        preprocessing,
+      });
+    };
+    const start = async (...more: string[]) => {
+      const run = ["--silos", "a", "--rounds", "1", "--size", "32", "--join-timeout", "0.1s", "--init", last];
+      const where = ["--tls", `${dir}/tls`, "--state", state, "--listen", "127.0.0.1:0"];
+      return (await runCommand("aggregate", ...run, ...where, ...more)).stderr;
+    };
+    await Deno.mkdir(state, { mode: 0o700 });
+    await save(1);
+    assertStringIncludes(await start(), "listening on");
+    const moved = await start("--new");
+    assertStringIncludes(moved, "the last run's state is now");
+    assertStringIncludes(await start(), "going on with run");
+    await save(2);
+    assertStringIncludes(await start(), "going on with run");
   }));

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { COMMANDS } from "../../../src/cli/options/commands.ts";
-import { longHelp, overview, shortHelp } from "../../../src/cli/options/help.ts";
+import { EXIT_CODES, longHelp, overview, shortHelp } from "../../../src/cli/options/help.ts";
 import { markdown } from "../../../src/cli/options/markdown.ts";
 import { findCommand, parse } from "../../../src/cli/options/parse.ts";
 import { settle } from "../../../src/cli/options/settings.ts";
@@ -11,7 +11,14 @@ Deno.test("help shows every option and an example, and overview every command", 
       for (const key of Object.keys(command.options)) assertStringIncludes(text, `--${key}`);
       assertStringIncludes(text, `Example: ${command.example}`);
     }
-    assertStringIncludes(overview(), `fedx ${name}`);
+    assertStringIncludes(overview().text, `fedx ${name}`);
+  }
+});
+
+Deno.test("help and docs say what every exit code means", () => {
+  assertStringIncludes(EXIT_CODES, "130 and 143 stopped by Ctrl-C and SIGTERM");
+  for (const text of [overview().text, markdown().replaceAll("\n", " ")]) {
+    assertStringIncludes(text, EXIT_CODES);
   }
 });
 

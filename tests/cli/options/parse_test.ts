@@ -2,23 +2,35 @@ import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { formatDuration, parseDuration } from "../../../src/cli/options/duration.ts";
 import { nearest } from "../../../src/cli/options/nearest.ts";
 import { COMMANDS } from "../../../src/cli/options/commands.ts";
+import { readValue } from "../../../src/cli/options/kinds.ts";
+import type { Options } from "../../../src/cli/options/option.ts";
 import { findCommand, parse } from "../../../src/cli/options/parse.ts";
 import { UsageError } from "../../../src/cli/options/usage_error.ts";
 
-Deno.test("parseDuration reads 90s, 20m, 1h, 1h30m and bare seconds", () => {
-  assertEquals(["90s", "20m", "1h", "1h30m", "45", "1.5m"].map(parseDuration), [
-    90,
-    1200,
-    3600,
-    5400,
-    45,
-    90,
-  ]);
+Deno.test("parseDuration reads 90s, 20m, 1h, 1h30m and 1.5m", () => {
+  assertEquals(["90s", "20m", "1h", "1h30m", "1.5m"].map(parseDuration), [90, 1200, 3600, 5400, 90]);
+});
+
+Deno.test("a bare number is no duration, on the command line and in the file, and how to write it is said", () => {
+  const durations = Object.entries(COMMANDS).flatMap(([name, { options }]) =>
+    Object.entries(options as Options).flatMap(([key, { kind }]) => kind === "duration" ? [[name, key]] : [])
+  );
+  assertEquals(durations.length, 5);
+  const text = "expected a duration such as 20s, 20m or 20h, got 20.";
+  for (const [name, key] of durations) {
+    const word = `Cannot read --${key}: ${text}`;
+    assertThrows(() => parse(name, [`--${key}`, "20"]), UsageError, word);
+    assertThrows(
+      () => readValue("run.budget in fedx.toml", { kind: "duration", help: "" }, 20),
+      UsageError,
+      text,
+    );
+  }
 });
 
 Deno.test("parseDuration refuses everything else", () => {
   for (const text of ["", "0", "-5s", "20 minutes", "m", "1h30", "NaN"]) {
-    assertThrows(() => parseDuration(text), SyntaxError, "expected 90s, 20m or 1h");
+    assertThrows(() => parseDuration(text), SyntaxError, "such as 90s, 20m or 1h, got");
   }
 });
 

@@ -1,10 +1,16 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { describe, EventLog } from "../../../src/cli/output/event_log.ts";
 import type { FedEvent } from "../../../src/fed/protocol/event.ts";
+import { readEvents } from "../../../src/cli/output/history.ts";
+import type { RoundSettings } from "../../../src/fed/protocol/messages.ts";
+import { Output } from "../../../src/cli/output/output.ts";
 import { inFolder } from "../../testing/folder.ts";
 
-Deno.test("describe says who is late, lost, back, missing from a round, and waited for", () => {
+Deno.test("describe says who declined, is late, gone, back, missing from a round, and waited for, and how far the run is", () => {
+  const course = { rounds: 10, budget: null, usual: 40, elapsed: 40, open: 0 };
   const events: FedEvent[] = [
+    { type: "declined", silo: "b", code: "too_few_images" },
+    { type: "row", row: { round: 2, roster: ["a", "b"] } as RoundSettings, course },
     { type: "late", silo: "c", round: 2, state: "training", step: 3, steps: 40 },
     { type: "lost", silo: "c", round: 2, reason: "silent for 60 s" },
     { type: "returned", silo: "c", round: 4 },
@@ -12,19 +18,27 @@ Deno.test("describe says who is late, lost, back, missing from a round, and wait
     { type: "reopened", round: 3, missing: ["b", "c"], seconds: 3600 },
   ];
   assertEquals(events.map(describe), [
+    "b declined: too few films",
+    "round 2 of 10, about 6 min left: opens for a, b",
     "c is late in round 2: training 3/40; its update counts no more",
-    "c lost in round 2: silent for 60 s",
+    "c gone in round 2: silent for 60 s",
     "c is back",
     "DEGRADED: round 2 closes without c",
     "round 3 is open again, below the quorum: waiting for b, c, at most 60:00 min",
   ]);
 });
 
+const silent = {
+  progress: () => {},
+  line: () => {},
+  ticking: () => ({ now() {}, [Symbol.dispose]() {} }),
+};
+
 Deno.test("EventLog: a disk without room is told once, costs lines of the log, and ends nothing", () =>
   inFolder(async (folder) => {
     await Deno.symlink("/dev/full", `${folder}/events.jsonl`);
     const lines: string[] = [];
-    const output = { status: () => {}, progress: () => {}, line: (text: string) => lines.push(text) };
+    const output = { ...silent, line: (text: string) => lines.push(text) };
     using log = await EventLog.open(folder, output);
     for (let i = 0; i < 30; i++) log.onEvent({ type: "refused", peer: "10.0.0.1", code: `X${i}` });
     const told = lines.filter((line) => line.includes("events are not written"));
@@ -32,24 +46,29 @@ Deno.test("EventLog: a disk without room is told once, costs lines of the log, a
     assertMatch(told[0], /the run goes on: .*space on the disk of events\.jsonl, got none left/);
   }));
 
-Deno.test("EventLog's status line says where every silo stands", () =>
+Deno.test("EventLog.ending: the file's last event says of what the role has ended, and nothing is shown twice", () =>
   inFolder(async (folder) => {
-    let status = "";
-    const output = { status: (text: string) => status = text, progress: () => {}, line: () => {} };
+    const lines: string[] = [];
+    const output = new Output({ json: false });
+    output.line = (text) => void lines.push(text);
     using log = await EventLog.open(folder, output);
-    const silos = Object.fromEntries(["a", "b", "c"].map((silo) => [silo, { from: 0, to: 1 }]));
-    const progress = { type: "progress", round: 2, step: 0, steps: 9 } as const;
-    const events = [
-      { type: "row", row: { round: 2, roster: ["a", "b", "c"], silos } },
-      { ...progress, silo: "a", phase: "uploading" },
-      { type: "update_counted", silo: "a", round: 2, sha256: "", examples: 9 },
-      { ...progress, silo: "a", phase: "waiting" },
-      { ...progress, silo: "b", phase: "training", step: 4 },
-      { type: "lost", silo: "c", round: 2, reason: "" },
-    ] as FedEvent[];
-    for (const event of events) log.onEvent(event);
-    assertEquals(status, "round 2: a counted, b training 4/9, c lost");
-    log.onEvent({ type: "late", silo: "b", round: 2, state: "training", step: 4, steps: 9 });
-    log.onEvent({ type: "returned", silo: "c", round: 2 });
-    assertEquals(status, "round 2: a counted, b late, c waiting");
+    const { signal } = new AbortController();
+    const end = async (how: AbortSignal) => {
+      await assertRejects(() => log.ending(Promise.reject(new Error("no room")), how), Error, "no room");
+      const { time: _time, ...event } = (await readEvents(`${folder}/events.jsonl`)).at(-1)!;
+      return event;
+    };
+    assertEquals(await end(signal), { type: "failed", message: "no room" });
+    assertEquals(await end(AbortSignal.abort()), { type: "stopped" });
+    assertEquals(await log.ending(Promise.resolve(7), signal), 7);
+    assertEquals(lines, []);
   }));
+
+Deno.test("describe says since when a run is finished, and how another begins", () => {
+  const finished = { type: "already_finished", at: "2026-10-05T12:03:04.567Z", last: null } as const;
+  assertEquals(describe(finished), "finished at 2026-10-05 12:03:04 UTC; --new begins another");
+  assertEquals(
+    describe({ ...finished, at: null, last: "hub/last.safetensors" }),
+    "finished; --new begins another, --new --init hub/last.safetensors one from its last model",
+  );
+});

@@ -21,3 +21,10 @@ Deno.test("EventTail gives each event once, whole lines only, and reads no byte 
     await add('{"type":"committed"}\n');
     assertEquals(await types(), ["committed"]);
   }));
+
+Deno.test("readEvents passes over a line that a kill has broken", () =>
+  inFolder(async (dir) => {
+    const path = `${dir}/events.jsonl`;
+    await Deno.writeTextFile(path, '{"type":"plan"}\n{"type":"ro{"type":"row"}\n{"type":"closing"}\n');
+    assertEquals((await readEvents(path)).map(({ type }) => type), ["plan", "closing"]);
+  }));

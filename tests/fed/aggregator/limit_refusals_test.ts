@@ -68,3 +68,14 @@ Deno.test("limitRefusals tells how many more there were although no other event 
   }
   assertEquals(told.slice(41), [more(2)]);
 });
+
+Deno.test("limitRefusals: a silo that declines, now for this and now for that, is told 20 times a minute", () => {
+  using bench = quiet();
+  const { told, tell } = bench;
+  const declined = (silo: string, k: number): FedEvent => {
+    return { type: "declined", silo, code: k % 2 === 0 ? "other_size" : "empty_class" };
+  };
+  for (let k = 0; k < 1000; k++) tell(declined("a", k));
+  tell(declined("b", 0));
+  assertEquals([told.length, told.at(-1)], [21, declined("b", 0)]);
+});

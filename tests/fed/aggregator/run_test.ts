@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { planOf } from "../../../src/fed/aggregator/join.ts";
 import { AggregatorState } from "../../../src/fed/aggregator/state.ts";
+import { courseOf } from "../../../src/fed/aggregator/timing.ts";
 import { resultOf } from "../../../src/fed/aggregator/summary.ts";
 import type { Scores } from "../../../src/fed/protocol/messages.ts";
 import { inFolder } from "../../testing/folder.ts";
@@ -48,6 +49,8 @@ Deno.test("nobody sees a registration or a plan that is not on disk", () =>
     const bench = await openBench(state, dir);
     const { run } = bench;
     assertUnseen(bench, { join: () => run.join(registration("a")) });
+    assertUnseen(bench, { decline: () => run.decline("a", "too_few_images") });
+    assertEquals(run.away.declined, {});
     for (const silo of run.proposal.silos) run.join(registration(silo));
     const plan = planOf(run.proposal, state.joined.values());
     assertUnseen(bench, { freeze: () => run.freeze(plan), forget: () => run.forget("a") });
@@ -71,8 +74,8 @@ Deno.test("nobody sees an update, a score, a closed round or an end of a run tha
     });
     run.close(stored, { sha256, held: [0, 1] });
     const next = { row: { ...stored.row, round: 2 }, opened: 2 };
-    assertUnseen(bench, { open: () => run.open(next) });
-    run.open(next);
+    assertUnseen(bench, { open: () => run.open(next, courseOf(run, next)) });
+    run.open(next, courseOf(run, next));
     assertEquals(run.view().row, next.row);
     return Promise.resolve();
   }));

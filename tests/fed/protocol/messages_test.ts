@@ -25,7 +25,7 @@ const RUN = "0f".repeat(16);
 function proposal(): Proposal {
   return {
     version: 2,
-    wire: 2,
+    wire: 3,
     network: "efficientnet_b0",
     size: 128,
     channels: 1,
@@ -150,7 +150,7 @@ const MESSAGES = {
     kernel: "lanczos3",
     fit: "fill",
     labelRule: "any-finding",
-    wire: 2,
+    wire: 3,
   },
   UpdateStartSchema: {
     run: RUN,
@@ -161,7 +161,7 @@ const MESSAGES = {
     examples: 9,
     sha256: DIGEST,
     encoding: 1,
-    wire: 2,
+    wire: 3,
   },
   ScoresSchema: {
     run: RUN,

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { AggregatorState } from "../../../src/fed/aggregator/state.ts";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
-import { nameFullDisk } from "../../../src/fed/state/full_disk.ts";
+import { nameFullDisk } from "../../../src/fed/protocol/full_disk.ts";
 import type { UpdateStart } from "../../../src/fed/protocol/messages.ts";
 import { SiloState } from "../../../src/fed/silo/state.ts";
 import { REVOCATIONS, StateFolder } from "../../../src/fed/state/folder.ts";
@@ -96,15 +96,15 @@ Deno.test("StateFolder.open refuses another role's folder, a newer version's and
     assertEquals(other.code, "other_role");
     assertMatch(other.message, /silo a.*aggregator.*--state/);
     assertEquals(await Deno.readTextFile(`${dir}/staged/1-a.f32.partial`), "half");
-    for (const [version, code] of [[1, "older_state"], [3, "newer_state"]] as const) {
+    for (const [version, code] of [[2, "older_state"], [4, "newer_state"]] as const) {
       {
         using folder = await StateFolder.open(dir, { role: "aggregator", anyAge: true });
         folder.set("state", { version, role: "aggregator" });
       }
       const error = await assertRejects(() => AggregatorState.open(dir), ProtocolError);
       assertEquals(error.code, code);
-      assertMatch(error.message, version === 1 ? /got 1 .*--new/ : /got 3 .*fresh --state/);
-      if (version === 1) {
+      assertMatch(error.message, version === 2 ? /got 2 .*--new/ : /got 4 .*fresh --state/);
+      if (version === 2) {
         assertMatch((await StateFolder.setAside(`${dir}`, { role: "aggregator" }))!, /T\d+Z$/);
       }
     }

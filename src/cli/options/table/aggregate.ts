@@ -8,6 +8,7 @@ export const aggregate = {
   example: "fedx aggregate --silos a,b,c --listen 0.0.0.0:8443 --tls tls-hub --budget 20m",
   section: "run",
   resumable: true,
+  long: true,
   either: [["silos", "replay"], ["rounds", "budget", "replay"]],
   options: {
     config: CONFIG,
@@ -78,6 +79,14 @@ export const aggregate = {
       help: "longest wait for the silos to join, and to come back below the quorum",
       default: "1h",
     },
+    without: {
+      kind: "list",
+      value: "B,C",
+      help: "go on without these silos, for good, in a run that waits for them",
+      more: "The open round closes once all others have counted; the result is degraded and names them. " +
+        "A silo that was left out is refused if it comes back.",
+      sample: ["b"],
+    },
     "max-share": {
       kind: "number",
       value: "F",
@@ -95,5 +104,5 @@ export const aggregate = {
   json:
     "`degraded`, `missing`, `rounds`, `selection`, `test` {`stratified`, `ci95`, `pooled`, `site_only`, " +
     "`silos`}, `seconds`, `bytes`, `model`, `sha256` (of its weights), `file_sha256`, `last_sha256`, `init`, " +
-    "`joined`, `history`, `report`",
+    "`finished`, `joined`, `history`, `report`",
 } as const satisfies Command;

@@ -4,6 +4,7 @@ import { TRAINING } from "./training.ts";
 export const demo = {
   summary: "three hospitals on sample radiographs: CA, aggregator, silos, baselines, report",
   example: "fedx demo --out fedx-demo --minutes 5",
+  long: true,
   options: {
     out: {
       kind: "path",

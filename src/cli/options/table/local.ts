@@ -6,6 +6,7 @@ import { LENGTH, TRAINING } from "./training.ts";
 export const local = {
   summary: "the same engine without federation: one hospital alone, or all pooled",
   example: "fedx local --shard shard-b --epochs 4 --out model-b.safetensors",
+  long: true,
   either: [["epochs", "rounds", "budget"]],
   options: {
     shard: { ...SHARDS, help: "shard to train on; may be repeated" },
@@ -17,7 +18,13 @@ export const local = {
     },
     rounds: { ...LENGTH.rounds, help: "rounds, with fresh optimizer moments each" },
     budget: { ...LENGTH.budget, more: undefined },
-    out: { kind: "path", value: "MODEL", help: "file for the selected model", required: true },
+    out: {
+      kind: "path",
+      value: "MODEL",
+      help: "file for the selected model",
+      more: "The best one so far lies there from the second round on, also where the command is stopped.",
+      required: true,
+    },
     force: FORCE,
     ...TRAINING,
     ...ENGINE,

@@ -7,6 +7,7 @@ export const train = {
   example: "fedx train --silo b --server https://hub.example:8443 --tls tls-b --shard shard-b",
   section: "silo",
   resumable: true,
+  long: true,
   options: {
     config: CONFIG,
     silo: {
@@ -56,11 +57,12 @@ export const train = {
       kind: "duration",
       value: "TIME",
       help: "how long to retry an aggregator out of reach",
+      more: "Only a minute where no name server knows its host.",
       default: "1h",
     },
   },
   json:
     "`degraded`, `missing` (both as far as this hospital was told), `rounds`, `examples`, `seconds`, `test`, " +
     "`own` {`threshold`, `sensitivity`, `specificity`, `start`} (sent to nobody), `history`, `splits`, `model`, " +
-    "`sha256` (of its weights), `file_sha256`, `report`",
+    "`sha256` (of its weights), `file_sha256`, `finished`, `report`",
 } as const satisfies Command;

@@ -35,6 +35,13 @@ Deno.test("Processes.run fails with the child's last line", async () => {
   });
 });
 
+Deno.test("Processes.run fails where a signal stopped the child alone, with its code", async () => {
+  await withProgram(`echo "Stopped before the end." >&2; exit 143`, async (dir) => {
+    await using processes = new Processes({ logs: dir, signal: new AbortController().signal });
+    await assertRejects(() => processes.run("one", []), Error, "it ended with 143: Stopped before the end.");
+  });
+});
+
 Deno.test("Processes leaves no child behind, neither when disposed of nor when aborted", async () => {
   await withProgram(`echo $$ > "$1"; exec sleep 60`, async (dir) => {
     for (const way of ["dispose", "abort"]) {

@@ -1,5 +1,5 @@
 /** How a role says that its disk has no room left: one coded failure, whoever reported it. */
-import { ProtocolError } from "../protocol/errors.ts";
+import { ProtocolError } from "./errors.ts";
 
 /** What a write fails with for want of room, and what the operator lacks then. */
 const NO_ROOM: [code: string, text: RegExp, got: string][] = [

@@ -1,0 +1,47 @@
+import type { Command } from "../option.ts";
+import { prepare } from "./prepare.ts";
+import { train } from "./train.ts";
+import { TRAINING } from "./training.ts";
+
+export const kitMake = {
+  summary: "archive for each hospital: settings, the authority's certificate, README, a service; never a key",
+  example: "fedx kit make a,b,c --server https://hub.example:8443 --ca ca/ca.pem",
+  positional: {
+    NAMES: { kind: "list", help: "the hospitals, by the names in their certificates, with commas between" },
+  },
+  options: {
+    server: { kind: "url", value: "URL", help: train.options.server.help, required: true },
+    ca: {
+      kind: "path",
+      value: "FILE",
+      help: "the authority's certificate, ca.pem",
+      more: "A folder, or a file with a key in it, is refused.",
+      required: true,
+    },
+    size: { ...prepare.options.size, help: "side of the run's images in pixels", more: undefined },
+    recipes: {
+      kind: "list",
+      value: "A,B",
+      help: "recipes that the hospital's settings accept",
+      more: `${TRAINING.recipe.choices.map((name) => `\`${name}\``).join(" or ")}. ` +
+        "This and the two below go into `accept` of its fedx.toml, for the hospital to look at.",
+      default: TRAINING.recipe.default,
+    },
+    "max-rounds": {
+      kind: "integer",
+      value: "N",
+      help: "most rounds that they accept",
+      range: [1, 100_000],
+      default: 100,
+    },
+    "min-train-patients": {
+      kind: "integer",
+      value: "N",
+      help: "fewest training patients with which the hospital takes part",
+      range: [1, 1_000_000],
+      default: 50,
+    },
+    out: { kind: "path", value: "DIR", help: "folder for fedx-NAME.tar.gz", default: "." },
+  },
+  json: "`kits` [`name`, `file`, `sha256`]",
+} as const satisfies Command;

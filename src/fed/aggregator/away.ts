@@ -1,0 +1,116 @@
+/**
+ * Silos that stay away: those that declined and may still join, and those that the operator goes on without.
+ *
+ * Both are stored: a restarted aggregator says again who declined, and goes on without the same silos.
+ */
+import type { DeclineCode } from "../protocol/decline.ts";
+import { ProtocolError } from "../protocol/errors.ts";
+import type { Without } from "./recording.ts";
+import type { AggregatorState, Committed } from "./state.ts";
+
+/** Fewest silos that the operator can go on with: one alone trains no shared model. */
+const FEWEST = 2;
+
+/** The silos that stay away from one run. */
+export class Away {
+  readonly #state: Committed;
+  readonly #without: Without;
+  #declined: Readonly<Record<string, DeclineCode>>;
+
+  constructor(state: Committed) {
+    this.#state = state;
+    this.#without = withoutOf(state);
+    this.#declined = state.folder.get("declined") ?? {};
+  }
+
+  /** Who has declined, and not joined since. */
+  get declined(): Readonly<Record<string, DeclineCode>> {
+    return this.#declined;
+  }
+
+  /** Notes why a silo does not join for now; returns whether that is news. */
+  decline(silo: string, code: DeclineCode): boolean {
+    if (this.#declined[silo] === code) return false;
+    this.#store({ ...this.#declined, [silo]: code });
+    return true;
+  }
+
+  /** Notes that a silo has joined. */
+  join(silo: string): void {
+    const { [silo]: declined, ...others } = this.#declined;
+    if (declined !== undefined) this.#store(others);
+  }
+
+  #store(declined: Readonly<Record<string, DeclineCode>>): void {
+    this.#state.folder.set("declined", declined);
+    this.#declined = declined;
+  }
+
+  /** Whether the operator has left nobody out. */
+  get none(): boolean {
+    return Object.keys(this.#without).every((silo) => !this.isLeftOut(silo));
+  }
+
+  /**
+   * Whether a round and all later ones go without this silo, as the operator said.
+   * @param round @default the one that is open or comes next; after the last, the closing phase
+   */
+  isLeftOut(silo: string, round: number = this.#state.rounds + 1): boolean {
+    return Object.hasOwn(this.#without, silo) && this.#without[silo] <= round;
+  }
+}
+
+/** Whom the operator has left out so far. */
+export function withoutOf({ folder }: Pick<AggregatorState, "folder">): Without {
+  return folder.get<Without>("without") ?? {};
+}
+
+/** The refusal of leaving out silos that nobody has waited for yet. */
+export function notBegun(): ProtocolError {
+  return new ProtocolError("cannot_leave_out", {
+    expected: "a run that has begun, its first round open",
+    got: "one that has not",
+    remedy: "leave them out of --silos instead, with --new",
+  });
+}
+
+/**
+ * Notes that the run goes on without these silos, for good: from the open round on, or from the next one for a silo whose
+ * update counts there already. Those that were left out before stay so.
+ * @throws {ProtocolError} `cannot_leave_out`
+ */
+export function leaveOut(state: AggregatorState, silos: readonly string[]): void {
+  const before = withoutOf(state);
+  const added = silos.filter((silo) => !Object.hasOwn(before, silo));
+  if (added.length === 0) return;
+  if (state.plan === null) throw notBegun();
+  const open = state.rounds + 1;
+  const there = state.proposal!.silos.filter((silo) =>
+    state.joined.has(silo) && !Object.hasOwn(before, silo)
+  );
+  const strangers = added.filter((silo) => !there.includes(silo));
+  if (strangers.length > 0) {
+    throw new ProtocolError("cannot_leave_out", {
+      expected: `silos that have joined: ${there.join(", ")}`,
+      got: strangers.join(", "),
+    });
+  }
+  const left = there.filter((silo) => !added.includes(silo));
+  if (left.length < FEWEST) {
+    throw new ProtocolError("cannot_leave_out", {
+      expected: `at least ${FEWEST} silos to go on with`,
+      got: left.join(", ") || "none",
+      remedy: "bring the missing silos back, or begin another run with --new",
+    });
+  }
+  const still = state.current?.row.roster.filter((silo) => left.includes(silo));
+  if (still?.length === 0) {
+    throw new ProtocolError("cannot_leave_out", {
+      expected: `another silo in round ${open}, which is open`,
+      got: "none",
+      remedy: "bring one of them back",
+    });
+  }
+  const from = (silo: string) => state.counted(open).has(silo) ? open + 1 : open;
+  state.folder.set("without", { ...before, ...Object.fromEntries(added.map((silo) => [silo, from(silo)])) });
+}
