@@ -5,7 +5,7 @@ Deno.test("lineChart keeps points inside the frame and needs none", () => {
   const svg = lineChart([{ name: "a", points: [[0, 0.1], [5, 0.9]] }], { title: "t", x: "round", y: "y" });
   const dots = [...svg.matchAll(/<circle cx="([\d.]+)" cy="([\d.]+)"/g)].map(([, x, y]) => [+x, +y]);
   assertEquals(dots.length, 2);
-  assert(dots.every(([x, y]) => x >= 52 && x <= 406 && y >= 34 && y <= 258), JSON.stringify(dots));
+  assert(dots.every(([x, y]) => x >= 60 && x <= 406 && y >= 34 && y <= 258), JSON.stringify(dots));
   assertStringIncludes(lineChart([], { title: "t", x: "x", y: "y" }), "</svg>");
 });
 

@@ -16,9 +16,10 @@ export const heading = (text: string) => `<h1>${escape(text)}</h1>`;
 export const section = (text: string) => `<h2>${escape(text)}</h2>`;
 export const paragraph = (text: string) => `<p>${escape(text)}</p>`;
 
-/** What the page says first; one figure of it may be set in bold. */
+/** What the page says first; one figure of it may be set in bold. An interval stays on one line. */
 export function headline(text: string, figure?: string): string {
-  const [before, after = ""] = figure === undefined ? [text] : text.split(figure, 2);
+  const whole = text.replaceAll(/\[[^\]]*\]/g, (interval) => interval.replaceAll(" ", "\u00a0"));
+  const [before, after = ""] = figure === undefined ? [whole] : whole.split(figure, 2);
   const bold = figure === undefined ? "" : `<b>${escape(figure)}</b>`;
   return `<p class="headline">${escape(before)}${bold}${escape(after)}</p>`;
 }
