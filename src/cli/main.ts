@@ -2,7 +2,6 @@ import { ProtocolError } from "../fed/protocol/errors.ts";
 import type { FaultPoint } from "../fed/protocol/fault_point.ts";
 import { guardExit, shutdown } from "../model/shutdown.ts";
 import type { Context } from "./context.ts";
-import { COMMANDS } from "./options/commands.ts";
 import { groupOverview, longHelp, type Overview, overview, shortHelp } from "./options/help.ts";
 import type { Command } from "./options/option.ts";
 import { findCommand, isGroup, parse } from "./options/parse.ts";

@@ -1,6 +1,8 @@
 /** The folder that the images of a labels file lie in, and nowhere else. */
 
 import { posix } from "node:path";
+import { obstacleTo } from "../files/obstacle.ts";
+import { refusal } from "../refusal.ts";
 import { type NihDownload, nihFilms } from "./nih.ts";
 import { DataError, unreadable } from "./quarantine.ts";
 
@@ -83,10 +85,8 @@ function stem(name: string): string {
 /** @throws {Error} unless `path` is a folder */
 export async function checkFolder(path: string): Promise<void> {
   const found = await Deno.stat(path).catch((cause) => {
-    const got = cause instanceof Deno.errors.NotFound ? "nothing" : cause.message;
-    throw new Error(`Cannot read images ${path}: expected a folder, got ${got}; name one with --images`, {
-      cause,
-    });
+    const found = obstacleTo(path, cause) ?? { got: "nothing", remedy: "name one with --images" };
+    throw refusal(Error, { what: `Cannot read images ${path}`, expected: "a folder", ...found }, { cause });
   });
   if (found.isDirectory) return;
   throw new Error(`Cannot read images ${path}: expected a folder, got a file; name one with --images`);

@@ -5,6 +5,8 @@
  */
 
 import { createHash } from "node:crypto";
+import { obstacleTo } from "../files/obstacle.ts";
+import { refusal } from "../refusal.ts";
 import type { Split } from "./manifest.ts";
 import { decodeText, type LabelRow } from "./table.ts";
 
@@ -66,11 +68,13 @@ export async function readNihSplits(dir: string): Promise<NihSplits> {
   const hash = createHash("sha256");
   for (const [list, split] of [[TRAIN_VAL, "train"], [TEST, "test"]] as const) {
     const bytes = await Deno.readFile(`${dir}/${list}`).catch((cause) => {
-      throw new Error(
-        `Cannot use NIH's official split in ${dir}: expected ${TRAIN_VAL} and ${TEST}, ${list} is missing or ` +
-          "unreadable; add it, or take the other one away to draw the split by patient",
-        { cause },
-      );
+      const none = {
+        got: `no ${list}`,
+        remedy: "add it, or take the other one away to draw the split by patient",
+      };
+      const found = obstacleTo(`${dir}/${list}`, cause) ?? none;
+      const what = `Cannot use NIH's official split in ${dir}`;
+      throw refusal(Error, { what, expected: `${TRAIN_VAL} and ${TEST}`, ...found }, { cause });
     });
     hash.update(createHash("sha256").update(bytes).digest());
     for (const line of decodeText(bytes, `${dir}/${list}`).split("\n")) {

@@ -5,6 +5,7 @@
  * to decode.
  */
 
+import { named } from "../files/durable.ts";
 import { type BuildEvent, type BuildOptions, buildShard, type Built } from "./build.ts";
 import { checkFolder, ImageFolder } from "./image_folder.ts";
 import { FILM_SIZE, isFilmSize, type Split, type SplitCount, SPLITS } from "./manifest.ts";
@@ -86,7 +87,7 @@ export async function prepareShard(options: PrepareOptions): Promise<PrepareResu
   } catch (error) {
     // The list of a shard that stays gives way only to the one that the error names.
     if (quarantine.exceeded || !await target.replaces()) await list();
-    throw error;
+    throw named(error, target.folder);
   }
 }
 

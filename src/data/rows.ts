@@ -1,6 +1,7 @@
 /** The rows of a hospital: its labels file, with the splits of NIH's lists where the file has no column for them. */
 
 import { digest } from "../files/digest.ts";
+import { obstacleTo } from "../files/obstacle.ts";
 import { refusal } from "../refusal.ts";
 import type { ShardSources } from "./manifest.ts";
 import { applyNihSplits, type NihDownload, readNihSplits } from "./nih.ts";
@@ -40,11 +41,7 @@ async function readTable(path: string): Promise<Uint8Array> {
     throw refusal(Error, {
       what: `Cannot read labels ${path}`,
       expected: "a CSV file",
-      ...cause instanceof Deno.errors.PermissionDenied
-        ? { got: "one that this user may not read", remedy: "let this user read it" }
-        : cause instanceof Deno.errors.NotFound
-        ? { got: "nothing", remedy: "name one with --labels" }
-        : { got: (cause as Error).message, remedy: "name one with --labels" },
+      ...obstacleTo(path, cause) ?? { got: "nothing", remedy: "name one with --labels" },
     }, { cause });
   }
 }

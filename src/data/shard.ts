@@ -7,6 +7,7 @@
 
 import { createHash } from "node:crypto";
 import { LABEL_LIMIT } from "./findings.ts";
+import { type Obstacle, obstacleTo } from "../files/obstacle.ts";
 import { refusal } from "../refusal.ts";
 import {
   BLOCK_BYTES,
@@ -114,7 +115,7 @@ export class Shard {
   async *pixelBlocks(maxBytes: number = 8 * 1024 * 1024): AsyncIterable<PixelBlock> {
     const stride = this.size * this.size;
     const rows = Math.max(1, Math.floor(maxBytes / stride));
-    using file = await Deno.open(`${this.dir}/images.u8`);
+    using file = await openFile(`${this.dir}/images.u8`);
     for (let first = 0; first < this.count; first += rows) {
       const pixels = new Uint8Array(Math.min(rows, this.count - first) * stride);
       await readFull(file, pixels, `${this.dir}/images.u8`);
@@ -158,7 +159,9 @@ async function checkBytes(dir: string, name: string, want: number): Promise<void
   try {
     got = (await Deno.stat(`${dir}/${name}`)).size;
   } catch (cause) {
-    throw damaged(Error, { dir, expected: `${name} in it`, got: "none" }, { cause });
+    const found = obstacleTo(`${dir}/${name}`, cause);
+    if (found === null) throw damaged(Error, { dir, expected: `${name} in it`, got: "none" }, { cause });
+    throw unreadable(`${dir}/${name}`, found, cause);
   }
   if (got !== want) {
     throw damaged(RangeError, { dir, expected: `${want} bytes in ${name}`, got: `${got}` });
@@ -196,7 +199,7 @@ async function hashRange(
   path: string,
   { first, bytes, signal }: { first: number; bytes: number; signal?: AbortSignal },
 ): Promise<string> {
-  using file = await Deno.open(path);
+  using file = await openFile(path);
   await file.seek(first, Deno.SeekMode.Start);
   const hash = createHash("sha256");
   const buffers = [new Uint8Array(Math.min(CHUNK, bytes)), new Uint8Array(Math.min(CHUNK, bytes))];
@@ -221,13 +224,23 @@ async function read(dir: string, name: string): Promise<Uint8Array<ArrayBuffer>>
   try {
     return await Deno.readFile(`${dir}/${name}`);
   } catch (cause) {
-    throw refusal(Error, {
-      what: `Cannot open shard ${dir}`,
-      expected: `a ${name} that can be read`,
-      got: "none",
-      remedy: "name a folder made by `fedx prepare`",
-    }, { cause });
+    const none = { got: "none", remedy: "name a folder made by `fedx prepare`" };
+    throw unreadable(`${dir}/${name}`, obstacleTo(`${dir}/${name}`, cause) ?? none, cause);
   }
+}
+
+/** Opens a file of a shard. */
+async function openFile(path: string): Promise<Deno.FsFile> {
+  return await Deno.open(path).catch((cause) => {
+    const found = obstacleTo(path, cause);
+    throw found === null ? cause : unreadable(path, found, cause);
+  });
+}
+
+function unreadable(path: string, found: Obstacle, cause: unknown): Error {
+  const dir = path.slice(0, path.lastIndexOf("/")), name = path.slice(dir.length + 1);
+  const parts = { what: `Cannot open shard ${dir}`, expected: `a ${name} that can be read`, ...found };
+  return refusal(Error, parts, { cause });
 }
 
 async function readFull(file: Deno.FsFile, into: Uint8Array, path: string): Promise<void> {

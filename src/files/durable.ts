@@ -33,8 +33,14 @@ export async function writeDurably(
     await renameDurably(temporary, path);
   } catch (error) {
     await Deno.remove(temporary).catch(() => {}); // the first failure is the one to tell
-    throw error;
+    throw named(error, path);
   }
+}
+
+/** The error with the path in it, where it does not say one: a write on a full disk fails without a word of the file. */
+export function named(error: unknown, path: string): unknown {
+  const bare = error instanceof Error && !("path" in error) && !error.message.includes("'");
+  return bare ? Object.assign(error, { path }) : error;
 }
 
 /** Gives a synced file or folder its own name, and makes the name durable. */

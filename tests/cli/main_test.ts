@@ -11,17 +11,33 @@ Deno.test("explain: bare errors of the file system become one sentence with path
   const cases: [() => unknown, RegExp][] = [
     [() => Deno.readTextFile("/no/x"), /^Cannot use \/no\/x: there is no such .*; check the path/],
     [() => open("/no/x", "r"), /^Cannot use \/no\/x: there is no such/],
-    [() => Deno.mkdir("/etc/passwd/x"), /^Cannot use \/etc\/passwd\/x: expected a folder, got a file/],
-    [() => Deno.readFile("/tmp"), /^Cannot use \/tmp: expected a file, got a folder/],
-    [() => Deno.mkdir("/tmp"), /^Cannot use \/tmp: there is one already/],
+    [
+      () => Deno.mkdir("/etc/passwd/x"),
+      /^Cannot use \/etc\/passwd\/x: a file where a folder should be; move/,
+    ],
+    [() => Deno.readFile("/tmp"), /^Cannot use \/tmp: a folder where a file should be; name a file/],
+    [() => Deno.mkdir("/tmp"), /^Cannot use \/tmp: something there already; remove it/],
     [() => Deno.rename("/no/x", "/no/y"), /^Cannot use \/no\/x: there is no such/],
-    [() => Deno.writeTextFile("/dev/full", "x"), /^Cannot use \/dev\/full: the disk is full; free some/],
+    [() => Deno.writeTextFile("/dev/full", "x"), /^Cannot use \/dev\/full: a full disk; free some/],
     [
       () => Promise.reject(new Error("File too large (os error 27)")),
-      /^Cannot use a file: a file may be no larger/,
+      /^Cannot use a file: a limit on the size of one file \(ulimit -f/,
     ],
   ];
   for (const [act, text] of cases) assertMatch(explain(await failed(act)), text);
+});
+
+Deno.test("explain: the runtime's hint at its own options reaches nobody", () => {
+  const hint = (what: string) =>
+    new Deno.errors.NotCapable(`Requires ${what}, run again with the --allow-all flag`);
+  assertEquals(
+    explain(hint('all access to "/proc/self/mem"')),
+    "Cannot use /proc/self/mem: a place in /dev, /proc or /sys that fedx does not open; name a file elsewhere.",
+  );
+  assertEquals(
+    explain(hint('net access to "example.org"')),
+    "Cannot use example.org: what fedx gives itself no right to; report it as a fault of fedx.",
+  );
 });
 
 Deno.test("explain: our own sentences stay as they are", () => {
@@ -58,7 +74,7 @@ Deno.test("main: `ca` alone and `ca --help` list its commands; who asked for no 
   ) {
     const { code, stdout, stderr } = await runCommand(...args);
     assertEquals([code, stderr], [expected, ""]);
-    const listed = stdout.split("\n").flatMap((line) => /^  fedx (ca \w+) /.exec(line)?.[1] ?? []);
+    const listed = stdout.split("\n").flatMap((line) => /^ {2}fedx (ca \w+) /.exec(line)?.[1] ?? []);
     assertEquals(listed, names);
     assertEquals(stdout.includes("train"), false);
   }

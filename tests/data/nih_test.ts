@@ -141,7 +141,7 @@ Deno.test("findNih: of two labels files that of 2020; one list alone is refused;
     assertEquals((await findNih(dir)).folders, ["images"]);
     assertEquals((await prepare(dir)).images, 2 * PATIENTS);
     await Deno.remove(`${dir}/test_list.txt`);
-    await assertRejects(() => prepare(dir), Error, "test_list.txt is missing or unreadable; add it");
+    await assertRejects(() => prepare(dir), Error, "got no test_list.txt (remedy: add it");
     await Deno.remove(`${dir}/train_val_list.txt`);
     assertEquals((await prepare(dir)).splits.test.patients, 18);
   }));

@@ -187,7 +187,7 @@ Deno.test("prepareShard: --out may neither be nor contain --images or --labels",
 
 Deno.test("prepareShard: a missing image folder is named, not its files counted", () =>
   withHospital(60, async ({ dir, prepare }) => {
-    const text = `${dir}/none: expected a folder, got nothing; name one with --images`;
+    const text = `${dir}/none: expected a folder, got nothing (remedy: name one with --images`;
     await assertRejects(() => prepare({ images: `${dir}/none` }), Error, text);
   }));
 

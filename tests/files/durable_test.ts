@@ -64,4 +64,11 @@ Deno.test("writeDurably that fails on the way leaves the old file and nothing el
     await assertRejects(() => writeDurably(`${dir}/a`, parts()), Error, "no more");
     assertEquals([names(dir), await Deno.readTextFile(`${dir}/a`)], [["a"], "old"]);
     await assertRejects(() => writeDurably(`${dir}/a/b`, "below a file"), Error, "Not a directory");
+    // A write says nothing of its file where the disk is full.
+    const full = function* () {
+      yield new Uint8Array([1]);
+      throw new Error("No space left on device (os error 28)");
+    };
+    const error = await assertRejects(() => writeDurably(`${dir}/a`, full()), Error);
+    assertEquals((error as Error & { path?: string }).path, `${dir}/a`);
   }));

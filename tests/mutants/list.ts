@@ -15,6 +15,17 @@ export interface Mutant {
 const NATIVE = ["tests/native_test.ts"];
 
 export const MUTANTS: readonly Mutant[] = [
+  // What a model file holds.
+  {
+    text: "if (checked) checkWeights(entries, vector);",
+    fault: "",
+    tests: ["weights/model_digests_test.ts"],
+  },
+  {
+    text: "if (checked) checkMetadata(entries);",
+    fault: "",
+    tests: ["weights/model_digests_test.ts"],
+  },
   // Exact sums, and what goes into them.
   {
     text: "high[i] += examples * h;",

@@ -17,12 +17,14 @@ import type { Context } from "../context.ts";
 import type { Values } from "../options/option.ts";
 import type { aggregate } from "../options/table/aggregate.ts";
 import { proposalOf, settingsOf } from "../options/proposal.ts";
+import { checkOutputFolder } from "../output/check_output.ts";
 import type { Output } from "../output/output.ts";
 import { setAside } from "../output/set_aside.ts";
 
 /** Runs the aggregator to the end of the run. */
 export async function run({ values, output, signal, faultPoint }: Context<typeof aggregate>): Promise<void> {
   requireOpenFiles(); // before anything is fetched or set aside
+  await checkOutputFolder(values.state, { flag: "--state" });
   const origin = values.replay === undefined
     ? await fresh(values, output)
     : await readRecording(values.replay, { into: values.state });

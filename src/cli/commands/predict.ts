@@ -1,5 +1,7 @@
 import { csvCell } from "../../data/csv.ts";
 import { DataError, decodeImage } from "../../data/decode.ts";
+import { obstacleTo } from "../../files/obstacle.ts";
+import { refusal } from "../../refusal.ts";
 import { poolOf } from "../../data/pool.ts";
 import { Shard, type Split, SPLITS } from "../../data/shard.ts";
 import { LoadedPool, predict, type Predictor } from "../../model/predictor.ts";
@@ -115,12 +117,10 @@ export async function listImages(folder: string): Promise<string[]> {
       if (!entry.isDirectory && /\.(png|jpe?g)$/i.test(entry.name)) names.push(entry.name);
     }
   } catch (cause) {
-    throw new Error(
-      `Cannot read ${folder}: expected a folder of PNG and JPEG files; give another --images.`,
-      {
-        cause,
-      },
-    );
+    const none = { got: "nothing", remedy: "give another --images" };
+    const found = obstacleTo(folder, cause) ?? none;
+    const parts = { what: `Cannot read ${folder}`, expected: "a folder of PNG and JPEG files", ...found };
+    throw refusal(Error, parts, { cause });
   }
   if (names.length === 0) {
     throw new Error(

@@ -11,6 +11,7 @@ import { findLibraries } from "../../model/libraries.ts";
 import { EventLog } from "../output/event_log.ts";
 import type { Context } from "../context.ts";
 import type { train } from "../options/table/train.ts";
+import { checkOutputFolder } from "../output/check_output.ts";
 import { siloEnd, siloPage } from "../output/report/silo.ts";
 import { writeReport } from "../output/report/write.ts";
 import { setAside } from "../output/set_aside.ts";
@@ -20,6 +21,7 @@ import { table } from "../output/table.ts";
 export async function run(context: Context<typeof train>): Promise<void> {
   const { values, accept, output, signal, faultPoint } = context;
   const state = values.state ?? `fedx-state/${values.silo}`;
+  await checkOutputFolder(state, { flag: "--state" });
   let opened: { shard: Shard; libraries: Libraries };
   if (values.new) await setAside(state, { role: siloRole(values.silo), output });
   using log = await EventLog.open(state, output);

@@ -12,7 +12,7 @@ type Reader<T> = (raw: unknown, option: Option, refuse: Refuse) => T;
 
 const READERS: { [K in keyof Kinds]: Reader<Kinds[K]> } = {
   text: readText,
-  path: readText,
+  path: readPath,
   integer: readNumber,
   number: readNumber,
   duration(raw, _option, refuse) {
@@ -29,7 +29,7 @@ const READERS: { [K in keyof Kinds]: Reader<Kinds[K]> } = {
     const each = items.every((item, at) => item !== "" && items.indexOf(item) === at);
     return items.length > 0 && each ? items : refuse("names with commas between, each once");
   },
-  paths: (raw) => [raw].flat().map(String),
+  paths: (raw, option, refuse) => [raw].flat().map((path) => readPath(String(path), option, refuse)),
   hosts: (raw, _option, refuse) => [raw].flat().map((host) => readHost(String(host), refuse)),
   name: (raw) => readName(String(raw)),
   address: (raw, _option, refuse) => readAddress(String(raw)) ?? refuse("HOST:PORT"),
@@ -58,6 +58,12 @@ function readText(raw: unknown, option: Option, refuse: Refuse): string {
   if (choices === undefined || choices.includes(raw)) return raw;
   const near = nearest(raw, choices);
   return refuse(choices.join(", ") + (near ? ` (the nearest is ${near})` : ""));
+}
+
+/** `-` is no standard input or output here: results go there as text or under --json, files by name. */
+function readPath(raw: unknown, option: Option, refuse: Refuse): string {
+  const path = readText(raw, option, refuse);
+  return path === "-" ? refuse("the name of a file or folder (./- for one of that name)") : path;
 }
 
 function readNumber(raw: unknown, option: Option, refuse: Refuse): number {

@@ -66,7 +66,7 @@ function readWords(name: string, args: readonly string[], commands: Table): Reco
   const repeated = named(({ kind }) => kind === "paths" || kind === "hosts");
   const once = named(({ kind }) => kind !== "flag").filter((key) => !repeated.includes(key));
   const twice = once.find((key) => args.filter((arg) => arg.split("=", 1)[0] === `--${key}`).length > 1);
-  const parsed = parseArgs([...args], {
+  const parsed = parseArgs(withDashes(args), {
     string: [...once, ...repeated, "_"],
     boolean: [...flags, ...Object.keys(EVERYWHERE), "h"],
     negatable: flags,
@@ -82,6 +82,14 @@ function readWords(name: string, args: readonly string[], commands: Table): Reco
   });
   if (twice === undefined) return parsed;
   throw new UsageError(`Cannot read --${twice}: expected it once, got it more than once; leave one of them.`);
+}
+
+/** A lone `-` behind an option is its value, which is then refused by name and not as an empty one. */
+function withDashes(args: readonly string[]): string[] {
+  return args.flatMap((arg, at) => {
+    if (arg === "-" && args[at - 1]?.startsWith("--")) return [];
+    return args[at + 1] === "-" && arg.startsWith("--") ? [`${arg}=-`] : [arg];
+  });
 }
 
 /** What was perhaps meant by an option that the command lacks: another command's, or one spelt alike. */

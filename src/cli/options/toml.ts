@@ -2,6 +2,7 @@
 import { dirname, isAbsolute, join } from "node:path";
 import { parse as parseToml, TomlError } from "smol-toml";
 import * as v from "valibot";
+import { obstacleTo } from "../../files/obstacle.ts";
 import type { Limits } from "../../fed/silo/limits.ts";
 import { AcceptSchema, readAccept } from "./accept.ts";
 import { COMMANDS } from "./commands.ts";
@@ -34,10 +35,9 @@ export async function readConfig(file: string | undefined): Promise<Config | und
     return { file: path, text: await Deno.readTextFile(path) };
   } catch (cause) {
     if (file === undefined && cause instanceof Deno.errors.NotFound) return undefined;
-    throw new UsageError(
-      `Cannot read ${path}: ${(cause as Error).message}; \`fedx init --out ${path}\` writes one.`,
-      { cause },
-    );
+    const none = { got: "none", remedy: `\`fedx init --out ${path}\` writes one` };
+    const { got, remedy } = obstacleTo(path, cause) ?? none;
+    throw new UsageError(`Cannot read ${path}: expected a settings file, got ${got}; ${remedy}.`, { cause });
   }
 }
 

@@ -1,6 +1,7 @@
 // Why: a run of twenty minutes must not end at a folder that is not there, nor replace a file of the operator's.
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { isDrawn } from "../../data/sharp.ts";
+import { obstacleTo } from "../../files/obstacle.ts";
 import { writeDurably } from "../../files/durable.ts";
 
 /** The first line of `predict --out`; a shard's rows have a column more. Before there were decisions it ended sooner. */
@@ -31,19 +32,15 @@ export async function checkOutput(
   const { flag, kind, force } = options;
   const refuse = (expected: string, got: string, remedy: string, cause?: unknown) =>
     new Error(
-      `Cannot write ${path}: expected ${expected}, got ${got}; ${remedy} or choose another ${flag}.`,
+      `Cannot write ${path}: expected ${expected}, got ${got}; choose another ${flag}, or ${remedy}.`,
       {
         cause,
       },
     );
   const found = await Deno.stat(path).catch((cause) => {
     if (!(cause instanceof Deno.errors.NotCapable)) return null;
-    throw refuse(
-      "a place that fedx may write to",
-      "one in /dev, /proc or /sys",
-      "name a file elsewhere",
-      cause,
-    );
+    const { got, remedy } = obstacleTo(path, cause)!;
+    throw refuse("a place that fedx may write to", got, remedy, cause);
   });
   const link = found === null && await Deno.lstat(path).then(({ isSymlink }) => isSymlink, () => false);
   if (link) throw refuse("a file", "a link that leads nowhere", "remove it");
@@ -56,13 +53,43 @@ export async function checkOutput(
   const folder = dirname(path);
   // A file that is there can be written in place, but for a model: that is renamed into place.
   const inFolder = kind === "model" || found === null;
-  const parent = await Deno.stat(folder).catch(() => null);
+  const parent = await Deno.stat(folder).catch((cause) => {
+    const found = obstacleTo(folder, cause);
+    if (found !== null) throw refuse(`the folder ${folder}`, found.got, found.remedy, cause);
+    return null;
+  });
   if (parent === null) throw refuse(`the folder ${folder}`, "none", "make it (mkdir -p)");
   if (!parent.isDirectory) throw refuse(`the folder ${folder}`, "a file", "move that");
   await tryToWrite(path, { file: found !== null, folder: inFolder ? folder : null }).catch((cause) => {
-    const got = cause.code ?? cause.message;
-    throw refuse("a place that this user may write to", got, "change its permissions", cause);
+    const { got, remedy } = obstacleTo(cause.path ?? path, cause) ??
+      { got: cause.code ?? cause.message, remedy: "change its permissions" };
+    throw refuse("a place that this user may write to", got, remedy, cause);
   });
+}
+
+/**
+ * Checks before any work that `folder`, or the nearest one above it that is there, can be written to.
+ *
+ * @throws {Error} naming the option, the folder and the remedy.
+ */
+export async function checkOutputFolder(folder: string, options: { flag: string }): Promise<void> {
+  const refuse = (expected: string, got: string, remedy: string, cause?: unknown) =>
+    new Error(
+      `Cannot write into ${folder}: expected ${expected}, got ${got}; choose another ${options.flag}, or ${remedy}.`,
+      { cause },
+    );
+  for (let at = resolve(folder);; at = dirname(at)) {
+    try {
+      const { isDirectory } = await Deno.stat(at);
+      if (!isDirectory) throw refuse("a folder", `a file at ${at}`, "move that");
+      return await tryToWrite(at, { file: false, folder: at });
+    } catch (cause) {
+      if (cause instanceof Deno.errors.NotFound && dirname(at) !== at) continue;
+      const found = obstacleTo(at, cause);
+      if (found === null) throw cause;
+      throw refuse("a place that this user may write to", found.got, found.remedy, cause);
+    }
+  }
 }
 
 /**
@@ -87,9 +114,13 @@ async function tryToWrite(
   path: string,
   { file, folder }: { file: boolean; folder: string | null },
 ): Promise<void> {
-  if (file) (await Deno.open(path, { write: true })).close();
+  const tell = (place: string) => (error: Error) => {
+    throw Object.assign(error, { path: place });
+  };
+  if (file) (await Deno.open(path, { write: true }).catch(tell(path))).close();
   if (folder === null) return;
-  await Deno.remove(await Deno.makeTempFile({ dir: folder, prefix: ".fedx-", suffix: ".partial" }));
+  const probe = { dir: folder, prefix: ".fedx-", suffix: ".partial" };
+  await Deno.remove(await Deno.makeTempFile(probe).catch(tell(folder)));
 }
 
 async function headOf(path: string): Promise<Uint8Array> {

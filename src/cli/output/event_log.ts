@@ -176,8 +176,9 @@ export function describe(event: FedEvent): string | undefined {
     case "lost":
       return `${event.silo} gone${event.round === 0 ? "" : ` in round ${event.round}`}: ${event.reason}`;
     case "refused":
-      return `refused ${event.peer}: ${event.code}` +
-        (event.expected === undefined ? "" : ` (expected ${event.expected}, got ${event.got})`);
+      return event.expected === undefined
+        ? `refused ${event.peer}: ${event.code}`
+        : `refused ${event.peer}: expected ${event.expected}, got ${event.got} (${event.code})`;
     case "comparing":
       return `the run is over; now the start model is scored on ${event.images} test films, for comparison ` +
         "(nothing more is sent)";

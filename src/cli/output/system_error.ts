@@ -1,29 +1,32 @@
 // Why: what the system says (“No such file or directory (os error 2): open 'x'”) names no remedy.
+import { codeOf, obstacleTo } from "../../files/obstacle.ts";
 
-/** What was wrong with the path, and what to do, by the system's code. */
-const TEXTS: Record<string, [what: string, remedy: string]> = {
-  ENOENT: ["there is no such file or folder", "check the path, or make the folder that it lies in"],
-  EACCES: ["this user may not", "change its permissions, or name another place"],
-  EPERM: ["this user may not", "change its permissions, or name another place"],
-  EROFS: ["its disk is read-only", "name a place on another one"],
-  ENOTDIR: ["expected a folder, got a file", "move that file, or name another place"],
-  EISDIR: ["expected a file, got a folder", "name a file"],
-  EEXIST: ["there is one already", "remove it, or name another place"],
-  ENOSPC: ["the disk is full", "free some space and run the same command again"],
-  EFBIG: [
-    "a file may be no larger here (ulimit -f, or the file system's limit)",
-    "raise it, or name another place",
-  ],
-  EDQUOT: ["this user's share of the disk is full", "free some space and run the same command again"],
-};
+/** What is wrong with which path, and what to do about it. */
+export interface SystemError {
+  /** Absent where the system does not say which. */
+  path?: string;
+  what: string;
+  remedy: string;
+}
 
-/** One sentence with path and remedy for a bare error of the file system; undefined for every other error. */
+/** A bare error of the file system with its path and a remedy; undefined for every other error. */
+export function readSystemError(error: unknown): SystemError | undefined {
+  if (!(error instanceof Error) || error.message.startsWith("Cannot ")) return undefined;
+  const { message, path } = error as Error & { path?: string };
+  const quoted = /['"](.+?)['"](?: -> '.*')?(?:, run again .*)?$/.exec(message)?.[1];
+  const named = (path ?? quoted)?.replace(/\.[\da-f]{8}-[\da-f-]{27}\.tmp$/, "");
+  const subject = named ?? (message.endsWith("tmpdir") ? "the folder of TMPDIR" : "a file");
+  if (codeOf(error) === "ENOENT") {
+    const remedy = "check the path, or make the folder that it lies in";
+    return { path: named, what: `Cannot use ${subject}: there is no such file or folder`, remedy };
+  }
+  const found = obstacleTo(named ?? null, error);
+  if (found === null) return undefined;
+  return { path: named, what: `Cannot use ${subject}: ${found.got}`, remedy: found.remedy };
+}
+
+/** The same as one sentence. */
 export function describeSystemError(error: Error): string | undefined {
-  const { code, message, path } = error as Error & { code?: string; path?: string };
-  // Deno gives a write that a file's limit stops no code.
-  const known = TEXTS[code ?? (message.includes("(os error 27)") ? "EFBIG" : "")];
-  if (known === undefined || message.startsWith("Cannot ")) return undefined;
-  const quoted = /'(.+?)'(?: -> '.*')?$/.exec(message)?.[1];
-  const subject = path ?? quoted ?? (message.endsWith("tmpdir") ? "the folder of TMPDIR" : "a file");
-  return `Cannot use ${subject}: ${known[0]}; ${known[1]}.`;
+  const found = readSystemError(error);
+  return found && `${found.what}; ${found.remedy}.`;
 }

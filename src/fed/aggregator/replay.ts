@@ -1,5 +1,5 @@
 /** What a run that is to be repeated was made of, read from its aggregator's state folder. */
-import { exists } from "../../files/exists.ts";
+import { digest } from "../../files/digest.ts";
 import { withoutOf } from "./away.ts";
 import { AggregatorState } from "./state.ts";
 import { ProtocolError } from "../protocol/errors.ts";
@@ -32,7 +32,10 @@ export async function readRecording(dir: string, options: { into: string }): Pro
       got,
     });
   };
-  if (!await exists(`${dir}/run.sqlite`)) refuse("none");
+  await Deno.stat(`${dir}/run.sqlite`).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    refuse("none");
+  });
   using state = await AggregatorState.open(dir);
   const { proposal, plan } = state;
   const rows = state.rows.filter(({ row }) => row.round <= state.rounds)
@@ -43,6 +46,14 @@ export async function readRecording(dir: string, options: { into: string }): Pro
     return refuse(`${rows.length} of ${proposal.rounds} rounds; let that run end first`);
   }
   const bytes = await Deno.readFile(state.modelPath(0));
+  const got = digest(bytes);
+  if (got !== proposal.init.sha256) {
+    throw new ProtocolError("damaged_state", {
+      expected: `SHA-256 ${proposal.init.sha256} of the start in ${state.modelPath(0)}`,
+      got,
+      remedy: "the file was changed after fedx wrote it: bring it back from a copy of that folder",
+    });
+  }
   const start = new Float32Array(bytes.buffer);
   return { proposal, start, recording: { plan, rows, without: withoutOf(state) } };
 }

@@ -6,6 +6,7 @@
  */
 import { createPrivateKey, createPublicKey } from "node:crypto";
 import { digest } from "../../files/digest.ts";
+import { obstacleTo } from "../../files/obstacle.ts";
 import { keyOf, readCertificate } from "./der_certificate.ts";
 import { refusal } from "../../refusal.ts";
 import { ProtocolError } from "../protocol/errors.ts";
@@ -34,12 +35,16 @@ export interface Checked {
 export async function readIdentity(dir: string): Promise<Identity> {
   const read = (name: string) =>
     Deno.readTextFile(`${dir}/${name}`).catch((cause) => {
-      throw refusal(Deno.errors.NotFound, {
-        what: `Cannot read ${dir}/${name}`,
-        expected: "a folder with ca.pem, cert.pem and key.pem",
+      const found = obstacleTo(`${dir}/${name}`, cause);
+      const none = {
         got: "one without it",
         remedy: `make one with: fedx ca request NAME --role silo|aggregator --out ${dir}, ` +
           `or fedx ca issue NAME --role silo|aggregator --ca CA --out ${dir}`,
+      };
+      throw refusal(found === null ? Deno.errors.NotFound : Error, {
+        what: `Cannot read ${dir}/${name}`,
+        expected: found === null ? "a folder with ca.pem, cert.pem and key.pem" : "a file to read",
+        ...found ?? none,
       }, { cause });
     });
   const identity = { ca: await read("ca.pem"), cert: await read("cert.pem"), key: await read("key.pem") };

@@ -6,6 +6,7 @@
  */
 import { X509Certificate } from "node:crypto";
 import * as v from "valibot";
+import { obstacleTo } from "../../files/obstacle.ts";
 import { canonical } from "../../files/canonical.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { CURVE, SerialNumber } from "./x509.ts";
@@ -84,7 +85,7 @@ export async function readList(
     if (cause instanceof Deno.errors.NotFound) return null;
     throw new ProtocolError("damaged_revocations", {
       expected: `to read ${path}`,
-      got: String(cause.message ?? cause).slice(0, 200),
+      ...obstacleTo(path, cause) ?? { got: String(cause.message ?? cause).slice(0, 200) },
       cause,
     });
   });

@@ -84,7 +84,7 @@ export async function runSilo(options: SiloOptions): Promise<SiloResult> {
     ? await takeRun(state, { ...options, onEvent, faultPoint, credentials })
     : await trainerAgain(state, options);
   return await compareWithStart(state, trainer, { onEvent, faultPoint }).catch((error) => {
-    throw nameFullDisk(error);
+    throw nameFullDisk(error, { folder: state.folder.dir });
   });
 }
 
@@ -118,7 +118,7 @@ async function takeRun(
   await configure(trainer, plan, number);
   const context = { silo, client, state, trainer, plan, heartbeats, onEvent, faultPoint, signal };
   await takePart(context).catch((error) => {
-    throw nameFullDisk(error);
+    throw nameFullDisk(error, { folder: state.folder.dir });
   });
   held.move();
   return trainer;

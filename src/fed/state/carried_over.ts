@@ -4,6 +4,7 @@
  * Why: the old folder is moved away before the new one is there, and a process that is killed in between would lose it.
  */
 import { writeDurably } from "../../files/durable.ts";
+import { obstacleTo } from "../../files/obstacle.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 
 /** Values by key. */
@@ -24,6 +25,7 @@ export function keptFor(dir: string, role: string): Kept {
     return found.role === role ? { ...found.values } : {};
   } catch (cause) {
     if (cause instanceof Deno.errors.NotFound) return {};
+    if (obstacleTo(path, cause) !== null) throw cause; // another user's, say: no damage
     throw new ProtocolError("damaged_state", {
       expected: `what the last run has left for the next one in ${path}`,
       got: "something else",

@@ -5,11 +5,13 @@
  * 16 MB vector is cheaper and safer as a file that appears whole (files/durable.ts). The lock is the kernel's
  * advisory lock on a file: it dies with the process, so no stale lock is ever left behind.
  */
+import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { exists } from "../../files/exists.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
 import { dropKept, keepFor, keptFor } from "./carried_over.ts";
+import { nameFullDisk } from "../protocol/full_disk.ts";
 import { makePrivateFolder } from "./private_folder.ts";
 import { PRIVATE_DIR, PRIVATE_FILE } from "../../files/private.ts";
 
@@ -200,6 +202,21 @@ function openDatabase(path: string): DatabaseSync {
     return db;
   } catch (cause) {
     db?.close();
+    // A full disk or another user's file is no damage: nobody is to throw the state away for it.
+    const error = nameFullDisk(blocked(path) ?? cause, { folder: dirname(path) });
+    if (error !== cause) throw error;
     throw new ProtocolError("damaged_state", { expected: "a fedx database", got: String(cause), cause });
   }
+}
+
+/** What opening the database's files to write fails with: SQLite says only that it cannot. */
+function blocked(path: string): Error | null {
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) {
+    try {
+      Deno.openSync(file, { write: true }).close();
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) return error as Error;
+    }
+  }
+  return null;
 }

@@ -14,6 +14,7 @@ import { countSent } from "./garbage.ts";
 import { type Issuer, issuerOf } from "../pki/issuer.ts";
 import { checkTime, type Peer } from "../pki/peer.ts";
 import { explainServer } from "./explain_server.ts";
+import { wordsAtSilo, wordsOfServer } from "./handshake_words.ts";
 import { describeWay, SILENT } from "./describe_way.ts";
 import { peerOf, SESSION_WINDOW, SETTINGS } from "./tls.ts";
 import { joinChunks } from "./exchange.ts";
@@ -260,9 +261,9 @@ function classify(error: Error & { code?: string }): Error {
   const text = `${error.code ?? ""} ${error.message}`;
   if (
     /CERTIFICATE_REQUIRED|ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|ACCESS_DENIED|DECRYPT_ERROR|CERTIFICATE_UNKNOWN)|UNSUPPORTED_CERTIFICATE/i
-      .test(text) || /received fatal alert/i.test(text)
+      .test(text)
   ) {
-    return new ConnectionLost(error.message, { unanswered: true, cause: error });
+    return new ConnectionLost(CLOSED_UNANSWERED, { unanswered: true, cause: error });
   }
   if (
     /UnknownIssuer|NotValidForName|invalid peer certificate|UNABLE_TO_VERIFY|SELF_SIGNED|ALTNAME_INVALID|CERT_/i
@@ -270,9 +271,9 @@ function classify(error: Error & { code?: string }): Error {
   ) {
     return new ProtocolError("server_certificate", {
       expected: "a certificate of this CA for this host",
-      got: error.message,
+      got: wordsOfServer(error),
       cause: error,
     });
   }
-  return new ConnectionLost(error.message, { cause: error });
+  return new ConnectionLost(wordsAtSilo(error), { cause: error });
 }

@@ -11,6 +11,7 @@ import { ProtocolError } from "../protocol/errors.ts";
 import type { OnEvent } from "../protocol/event.ts";
 import { issuerOf } from "../pki/issuer.ts";
 import { refusedPeer, type SiloPeer } from "../pki/peer.ts";
+import { wordsAtHub } from "./handshake_words.ts";
 import { peerOf } from "./tls.ts";
 
 /** A connection whose peer was judged and is good. */
@@ -80,7 +81,7 @@ export type Refused = {
 /** Why Deno refused a handshake, or what broke it. */
 export function denialOf(error: Error & { code?: string }, socket?: Refused): Reason {
   const denied = socket?.authorizationError;
-  if (!denied) return { code: error.code ?? error.message };
+  if (!denied) return { code: error.code ?? error.message, ...wordsAtHub(error) };
   // Deno 2.9.3 has one code for nearly everything, and the certificate is not to be had any more.
   const expected = "a certificate of this CA for the role silo, in its time";
   return { code: String(denied), expected, got: "another one" };

@@ -7,6 +7,7 @@
  */
 import { ProtocolError } from "../protocol/errors.ts";
 import type { OnEvent } from "../protocol/event.ts";
+import { sentence } from "../../refusal.ts";
 import { ConnectionLost } from "./connection.ts";
 import { ASK_AGAIN } from "./slots.ts";
 
@@ -108,11 +109,14 @@ export class Retry {
         cause: error,
       });
     }
-    throw new ProtocolError("unreachable", {
-      expected: `an answer within ${wait} s`,
-      got: error.message,
-      cause: error,
-    });
+    const expected = `an answer within ${wait} s`;
+    if (!(error instanceof ProtocolError)) {
+      throw new ProtocolError("unreachable", { expected, got: error.message, cause: error });
+    }
+    // What it answered has a remedy of its own, and that is the one that helps.
+    const { remedy } = error;
+    const said = sentence({ what: error.what, expected: error.expected, got: error.got });
+    throw new ProtocolError("unreachable", { expected, got: said, remedy, cause: error });
   }
 
   #tell(

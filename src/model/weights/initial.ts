@@ -4,6 +4,7 @@
  */
 import { basename } from "node:path";
 import { digest } from "../../files/digest.ts";
+import { obstacleTo } from "../../files/obstacle.ts";
 import { isRefusal, refusal } from "../../refusal.ts";
 import type { Layout } from "../layout.ts";
 import { liteToB0 } from "./lite0.ts";
@@ -90,9 +91,8 @@ interface FileState {
 /** Reads a state_dict from safetensors or a torch file, told apart by their first bytes; `remedy` ends the error. */
 async function readState(path: string, remedy: string): Promise<FileState> {
   const bytes = await Deno.readFile(path).catch((cause) => {
-    const got = cause.code ?? cause.message;
-    const parts = { what: "Cannot read weights", expected: `a file at ${path}`, got, remedy };
-    throw refusal(Error, parts, { cause });
+    const found = obstacleTo(path, cause) ?? { got: "nothing", remedy };
+    throw refusal(Error, { what: "Cannot read weights", expected: `a file at ${path}`, ...found }, { cause });
   });
   try {
     const { warning, ...rest } = await parseState(bytes);
@@ -108,7 +108,7 @@ async function readState(path: string, remedy: string): Promise<FileState> {
 }
 
 async function parseState(bytes: Uint8Array): Promise<FileState> {
-  if (!looksLikeSafetensors(bytes)) {
+  if (bytes.length > 0 && !looksLikeSafetensors(bytes)) {
     return { state: await readTorchFile(bytes), licence: licenceOf() };
   }
   const file = readSafetensors(bytes);

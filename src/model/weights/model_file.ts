@@ -8,6 +8,7 @@
  */
 import { createHash } from "node:crypto";
 import { writeDurably } from "../../files/durable.ts";
+import { obstacleTo } from "../../files/obstacle.ts";
 import { isRefusal, refusal } from "../../refusal.ts";
 import { type Layout, layoutOf, type NetworkName } from "../layout.ts";
 import { checkMetadata, checkWeights, hasDigests, withDigests } from "./model_digests.ts";
@@ -127,13 +128,18 @@ export async function saveModel(
  * tensor that is missing, misshapen or not finite, or that a byte was changed.
  */
 export async function loadModel(path: string): Promise<LoadedModel> {
+  const refuse = (parts: { expected: string; got: string; remedy?: string }, cause: unknown) => {
+    const { expected, got, remedy = "name a model.safetensors written by fedx" } = parts;
+    return refusal(SyntaxError, { what: `Cannot load model ${path}`, expected, got, remedy }, { cause });
+  };
+  const bytes = await Deno.readFile(path).catch((cause) => {
+    throw refuse({ expected: "a file", ...obstacleTo(path, cause) ?? { got: "nothing" } }, cause);
+  });
   try {
-    return modelOf(readSafetensors(await Deno.readFile(path)));
+    return modelOf(readSafetensors(bytes));
   } catch (cause) {
-    const { expected, got, remedy = "name a model.safetensors written by fedx" } = isRefusal(cause)
-      ? cause
-      : reasonOf(cause as Error);
-    throw refusal(SyntaxError, { what: `Cannot load model ${path}`, expected, got, remedy }, { cause });
+    if (!isRefusal(cause)) throw cause;
+    throw refuse(cause, cause);
   }
 }
 
@@ -148,15 +154,6 @@ export function modelOf({ tensors, metadata: entries }: ReturnType<typeof readSa
   const vector = vectorOf(tensors, layout);
   if (checked) checkWeights(entries, vector);
   return { vector, layout, metadata, checked };
-}
-
-/** What an error of the file system says of the file. */
-function reasonOf(
-  { message, code }: Error & { code?: string },
-): { expected: string; got: string; remedy?: undefined } {
-  if (code === "ENOENT") return { expected: "a file", got: "nothing" };
-  if (code === "EISDIR") return { expected: "a file", got: "a folder" };
-  return { expected: "a readable file", got: code ?? message };
 }
 
 function bad(expected: string, got: string, options?: ErrorOptions): SyntaxError {

@@ -14,6 +14,9 @@ export interface FileTensor {
 /** Largest header that is read; EfficientNet-B0's is 40 kB. */
 const MAX_HEADER = 16 << 20;
 
+/** A copy that was never written, as on a full disk. */
+const EMPTY = "copy the file again from where it was made; look whether the disk was full";
+
 const SIZES: Record<string, number> = { F32: 4, I64: 8 };
 
 /**
@@ -79,6 +82,7 @@ export function readSafetensors(
 }
 
 function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; start: number } {
+  if (bytes.length === 0) throw bad("a model", "an empty file (0 bytes)", { remedy: EMPTY });
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = bytes.length < 8 ? NaN : Number(view.getBigUint64(0, true));
   if (!(length >= 2 && length <= Math.min(MAX_HEADER, bytes.length - 8))) {
@@ -139,6 +143,10 @@ function isSizes(value: unknown): value is number[] {
   return Array.isArray(value) && value.length <= 16 && value.every((v) => Number.isSafeInteger(v) && v >= 0);
 }
 
-function bad(expected: string, got: string, options?: ErrorOptions): SyntaxError {
-  return refusal(SyntaxError, { what: "Cannot read safetensors", expected, got }, options);
+function bad(
+  expected: string,
+  got: string,
+  { remedy, ...options }: ErrorOptions & { remedy?: string } = {},
+): SyntaxError {
+  return refusal(SyntaxError, { what: "Cannot read safetensors", expected, got, remedy }, options);
 }

@@ -156,3 +156,19 @@ Deno.test("parse tells -h from --help, and asks for no arguments with either", (
   ]);
   assertEquals(parse("ca issue", ["-h"]), { given: {}, help: "short" });
 });
+
+Deno.test("parse refuses - where a file or folder is to be named, whatever the option", () => {
+  for (
+    const [command, ...args] of [["predict", "--out", "-"], ["evaluate", "--plot", "-"], [
+      "local",
+      "--shard",
+      "-",
+    ]]
+  ) {
+    assertThrows(
+      () => parse(command, args),
+      UsageError,
+      "expected the name of a file or folder (./- for one of that",
+    );
+  }
+});

@@ -16,7 +16,10 @@ Deno.test("checkOutput: a missing folder, a folder, a file as folder are refused
     await Deno.writeTextFile(`${dir}/file`, "x");
     const refused = (path: string, text: string) =>
       assertRejects(() => checkOutput(path, { flag: "--out", kind: "model", force: true }), Error, text);
-    await refused(`${dir}/no/m`, `expected the folder ${dir}/no, got none; make it (mkdir -p) or choose`);
+    await refused(
+      `${dir}/no/m`,
+      `expected the folder ${dir}/no, got none; choose another --out, or make it (mkdir -p).`,
+    );
     await refused(dir, "expected a file, got a folder");
     await refused(`${dir}/m/`, "expected a file, got a folder");
     await refused(`${dir}/file/m`, "got a file");
@@ -46,7 +49,11 @@ Deno.test("checkOutput: files of the same kind and empty ones are replaced, othe
         const check = (force: boolean) => checkOutput(`${dir}/${name}`, { flag: "--out", kind, force });
         const fine = name === kind || name === "empty" || name === "none";
         if (fine) await check(false);
-        else await assertRejects(() => check(false), Error, "got another file; replace it with --force or");
+        else {await assertRejects(
+            () => check(false),
+            Error,
+            "got another file; choose another --out, or replace it with --force.",
+          );}
         await check(true);
       }
     }
@@ -99,12 +106,15 @@ Deno.test("checkOutput: a link that leads nowhere, and in the one file a device,
     await assertRejects(
       () => check,
       Error,
-      "got a link that leads nowhere; remove it or choose another --out.",
+      "got a link that leads nowhere; choose another --out, or remove it.",
     );
     const { stderr } = await program(["predict", "--model", "m", "--images", dir, "--out", "/dev/stdout"], {
       cwd: dir,
     });
-    assertMatch(stderr, /^Cannot write \/dev\/stdout: .*, got one in \/dev, .* choose another --out\.\n$/);
+    assertMatch(
+      stderr,
+      /^Cannot write \/dev\/stdout: .*, got a place in \/dev, .*; choose another --out, or name a file elsewhere\.\n$/,
+    );
   }));
 
 Deno.test("writeOutput replaces a plain file as a whole and writes through a link", () =>
@@ -132,7 +142,7 @@ Deno.test("init: a file-size limit is named with its remedy and leaves the setti
     assertEquals([code, await Deno.readTextFile(`${cwd}/fedx.toml`)], [1, before]);
     assertMatch(
       stderr,
-      /^Cannot use [^\n]*: a file may be no larger here [^\n]*; raise it, or name another place\.\n$/,
+      /^Cannot use [^\n]*fedx\.toml: a limit on the size of one file [^\n]*; raise it, or name another place\.\n$/,
     );
     assertEquals(await names(cwd), ["fedx.toml"]);
   }));

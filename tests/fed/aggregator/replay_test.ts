@@ -32,6 +32,17 @@ Deno.test("runAggregator with a recording runs its rows again, without a clock, 
       rows.map(({ p0, p1, silos, last }) => ({ p0, p1, silos, last })),
       recording.rows.map(({ row: { p0, p1, silos, last } }) => ({ p0, p1, silos, last })),
     );
+    // A start of which two bytes were changed is no start of that run.
+    const start = `${recorded}/models/0.f32`;
+    const bytes = await Deno.readFile(start);
+    bytes[0] ^= 1;
+    bytes[5] ^= 1;
+    await Deno.writeFile(start, bytes);
+    await assertRejects(
+      () => readRecording(recorded, { into: `${dir}/other` }),
+      ProtocolError,
+      "(remedy: the file was changed after fedx wrote it: bring it back from a copy of that folder)",
+    );
   }));
 
 Deno.test("runAggregator stopped in a replay goes on with it, and is refused as a run of its own", () =>

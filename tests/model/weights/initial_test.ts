@@ -92,7 +92,7 @@ Deno.test("initialWeights refuses a misspelt --init with what may stand there", 
   await assertRejects(
     () => initialWeights(layout, { init: "imagnet", seed: 1, cache: "" }),
     Error,
-    "expected a file at imagnet, got ENOENT (remedy: give imagenet, random or a file)",
+    "expected a file at imagnet, got nothing (remedy: give imagenet, random or a file)",
   );
 });
 

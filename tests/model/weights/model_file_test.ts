@@ -77,7 +77,14 @@ Deno.test("loadModel names the file, what is wrong with it and what to give inst
         `Cannot load model ${at}: ${text} (remedy: name a model.safetensors written by fedx)`,
       );
     await refused(path, "expected a file, got nothing");
-    await refused(folder, "expected a file, got a folder");
+    const other = "got a folder where a file should be (remedy: name a file)";
+    await assertRejects(() => loadModel(folder), SyntaxError, other);
+    await writeFile(path, "");
+    await assertRejects(
+      () => loadModel(path),
+      SyntaxError,
+      `Cannot load model ${path}: expected a model, got an empty file (0 bytes) (remedy: copy the file again`,
+    );
     await writeFile(path, "no model");
     await assertRejects(() => loadModel(path), SyntaxError, `Cannot load model ${path}: expected a header`);
     const vector = weights.slice();

@@ -1,4 +1,5 @@
 // Why: what is found and what it means are apart, so that a test can hand in any finding.
+import { readSystemError } from "../../output/system_error.ts";
 import { isRefusal, sentence } from "../../../refusal.ts";
 
 /** One thing looked at. `ok` is null for what could not be looked at. */
@@ -31,6 +32,8 @@ export function failed(name: string, error: unknown, remedy: string): Check {
     const { what, expected, got } = error;
     return bad(name, sentence({ what, expected, got }), error.remedy ?? remedy);
   }
+  const system = readSystemError(error);
+  if (system?.path !== undefined) return bad(name, system.what, system.remedy);
   const text = (error instanceof Error ? error.message : String(error)).trim().replace(/\.$/, "");
   return bad(name, text, remedy);
 }
