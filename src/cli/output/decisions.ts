@@ -1,7 +1,8 @@
 // Why: what a threshold is and what its decisions are worth is said in the same words wherever a model is judged.
 import type { Rate, Rates } from "../../model/metrics/metrics.ts";
 import type { OwnDecisions } from "../../fed/training/own_figures.ts";
-import { interval, score } from "./table.ts";
+import { wrap } from "../options/wrap.ts";
+import { interval, score, TABLE_WIDTH } from "./table.ts";
 
 /** A threshold as logit and probability. */
 export function thresholdText({ logit, probability }: { logit: number; probability: number }): string {
@@ -19,6 +20,8 @@ export function ratesText({ sensitivity, specificity }: Rates): string {
 
 /** What the end of a training says of the model's threshold. */
 export function decisionLines(own: OwnDecisions): string[] {
-  if (own.threshold === null) return [`threshold: none, since ${own.threshold_reason}`];
+  if (own.threshold === null) {
+    return wrap(`threshold: none, since ${own.threshold_reason}`.split(" "), TABLE_WIDTH);
+  }
   return [`threshold: ${thresholdText(own.threshold)}, Youden's J on val`, `  on test: ${ratesText(own)}`];
 }

@@ -50,8 +50,7 @@ export function hubEnd(
   return [
     ...degradedLine(result),
     table(HEAD, rowsOf(result)),
-    ...meaningsOf(result).flatMap((text) => wrap(text.split(" "), TABLE_WIDTH)),
-    selectedLine(result),
+    ...[...meaningsOf(result), selectedLine(result)].flatMap((text) => wrap(text.split(" "), TABLE_WIDTH)),
     ...modelLines(result),
     `last model: ${state}/last.safetensors`,
     `start: ${state}/init.safetensors`,

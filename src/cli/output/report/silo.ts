@@ -1,13 +1,14 @@
 // Why: a hospital asks at the end how good the model is on its own films, whether the federation helped, where the model
 // lies and what to do now. The page is for whoever it shows that to; it names no file, and none of it was sent.
 import { intervalOf, type SiloResult } from "../../../fed/training/result.ts";
+import { wrap } from "../../options/wrap.ts";
 import { formatDuration } from "../../options/duration.ts";
 import { rocChart } from "../chart.ts";
 import { decisionLines, rateText, thresholdText } from "../decisions.ts";
 import { degradedLine } from "../degraded.ts";
 import { modelLines } from "../model_lines.ts";
 import { shellWord } from "../shell.ts";
-import { interval, score, table } from "../table.ts";
+import { interval, score, table, TABLE_WIDTH } from "../table.ts";
 import { programVersions } from "../versions.ts";
 import { charts, figures, heading, headline, htmlTable, page, paragraph, section } from "./page.ts";
 import { valCharts } from "./val_charts.ts";
@@ -46,7 +47,7 @@ function remarksOf({ test, own, sha256, of }: SiloResult): string[] {
 function startRemark({ start, start_reason }: SiloResult["own"]): string {
   return start === null
     ? `the start model is not scored: ${start_reason}`
-    : "the start model was scored here after the run, and its figures were sent to nobody";
+    : "the start model was scored here after the run; its figures were sent to nobody";
 }
 
 /** What `fedx train` ends with. */
@@ -55,7 +56,7 @@ export function siloEnd(result: SiloResult, places: SiloPlaces): string {
   return [
     ...degraded(result),
     table(HEAD, rowsOf(result)),
-    ...remarksOf(result),
+    ...remarksOf(result).flatMap((text) => wrap(text.split(" "), TABLE_WIDTH)),
     ...decisionLines(result.own),
     `${result.rounds} of ${result.of.rounds} rounds with this hospital, ${result.examples} training films, ` +
     formatDuration(result.seconds),

@@ -63,7 +63,7 @@ Deno.test("the end of train: interval, the federated model beside the start, the
       "federated model                 0.900   [0.861, 0.939]",
       "start model                     0.600   [0.561, 0.639]",
       "200 test films, 100 with a finding",
-      "the start model was scored here after the run, and its figures were sent to nobody",
+      "the start model was scored here after the run; its figures were sent to nobody",
       "threshold: logit 0.250 (probability 0.562), Youden's J on val",
       "on test: sensitivity 0.800 [0.750, 0.850], specificity 0.700 [0.650, 0.750]",
       "model: my state/a/model.safetensors",
@@ -117,6 +117,19 @@ Deno.test("the end of aggregate: an interval for each hospital, what certified a
   assertStringIncludes(certified, "lies between these bounds for certain");
   const missing = { ...hub, degraded: true, missing: { a: [1] } };
   assertMatch(hubEnd(missing, { state: "state", report: null }), /^DEGRADED: .* without a in round 1\n/);
+});
+
+Deno.test("both ends fit 80 columns but for paths and digests", () => {
+  const unknown = { reason: "val has fewer than 10 patients with a finding, or without one" };
+  const own = { ...silo.own, threshold: null, threshold_reason: unknown.reason, start: null };
+  const late = { ...own, start_reason: "this hospital came after round 1 and was never shown it" };
+  const few = { ...silo, test: tested(null), own: late };
+  for (
+    const text of [siloEnd(silo, places), siloEnd(few, places), hubEnd(hub, { state: "s", report: "s/r" })]
+  ) {
+    const wide = text.split("\n").filter((line) => line.length > 80 && !/sha256|safetensors/.test(line));
+    assertEquals(wide, []);
+  }
 });
 
 const PAGES = { hub: hubPage(hub), silo: siloPage(silo, places) };
