@@ -1,6 +1,6 @@
 /** README's literal output: its figures are measured ones, its form is what the program prints today. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { type Facts, resultTable } from "../../src/cli/output/report.ts";
+import { type Facts, resultTable } from "../../src/cli/output/report/demo.ts";
 import { lineOf, summaryOf } from "../../tools/side_by_side.ts";
 import { assertShown, blocks, page } from "../testing/pages.ts";
 

@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { readEvents, waitForEvent } from "../../src/cli/output/history.ts";
 import { KERNEL } from "../../src/data/decode.ts";
 import { type Split, SPLITS, writeShard } from "../../src/data/shard.ts";
@@ -6,7 +6,7 @@ import { initCa, issue } from "../../src/fed/pki/ca.ts";
 import { fileFolder } from "../testing/folder.ts";
 import { makeHospitals } from "../testing/hospitals.ts";
 import { assertRefused, run, start } from "../testing/program.ts";
-import { OnTerminal } from "../testing/terminal.ts";
+import { OnTerminal, onTerminal } from "../testing/terminal.ts";
 import { freePort } from "../testing/free_port.ts";
 
 const SIZE = 32;
@@ -19,11 +19,13 @@ const aggregate = (state: string) => [
   ...["--size", String(SIZE), "--init", "random", "--state", state],
 ];
 
-const train = (changes: { silo?: string; tls?: string; shard?: string; state?: string }): string[] => {
-  const { silo = "a", tls = "tls-a", shard = "shard-a", state = crypto.randomUUID() } = changes;
+type Changes = Partial<Record<"silo" | "tls" | "shard" | "state" | "wait", string>>;
+
+const train = (changes: Changes): string[] => {
+  const { silo = "a", tls = "tls-a", shard = "shard-a", state = crypto.randomUUID(), wait = "20s" } = changes;
   return [
     ...["train", "--silo", silo, "--server", `https://127.0.0.1:${port}`, "--tls", tls, "--shard", shard],
-    ...["--state", state, "--threads", "1", "--wait", "20s"],
+    ...["--state", state, "--threads", "1", "--wait", wait],
   ];
 };
 
@@ -152,6 +154,22 @@ Deno.test("train and aggregate: what is refused before a run names its remedy an
         const { code, lines } = await silo.finished;
         assertEquals([code, lines.at(-1)], [130, "Stopped; the same command goes on from here."]);
         assertEquals(lines.filter((line) => /^(joined; waiting|trying again)/.test(line)), []);
+      },
+    );
+
+    await t.step(
+      "a hub that is not there is given up after --wait, with what was tried, on a wider terminal too",
+      async () => {
+        const { code, lines } = await onTerminal(train({ wait: "2s" }), { cwd: dir, columns: 120 });
+        const reason = "the connection is refused: nothing listens there, or a firewall is in the way";
+        const tried = `127.0.0.1, port ${port}: ${reason}`;
+        assertEquals(code, 1);
+        assertEquals(
+          lines.slice(1).join(" "),
+          `${tried}; trying again, 2 s left Cannot reach the aggregator: expected an answer within 2 s, got ` +
+            `${tried} (remedy: start it, check --server, or raise --wait)`,
+        );
+        assert(lines.every((line) => line.length <= 120), lines.join("\n"));
       },
     );
   } finally {

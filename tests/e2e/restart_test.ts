@@ -1,5 +1,5 @@
 /** A run of real processes that nothing disturbs, and one in another order whose roles are killed: the same hashes. */
-import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { readEvents } from "../../src/cli/output/history.ts";
 import type { FedEvent } from "../../src/fed/protocol/event.ts";
 import { fileFolder } from "../testing/folder.ts";
@@ -49,6 +49,28 @@ Deno.test("aggregate and train: an undisturbed run trains, nobody is missing, an
   assertEquals([hub.rounds, hub.degraded, hub.missing], [2, false, {}]);
   assertNotEquals(hub.last_sha256, (hub.init as { sha256: string }).sha256);
   assertEquals(Object.values(silos).map(({ sha256 }) => sha256), SILOS.map(() => hub.sha256));
+});
+
+Deno.test("aggregate and train each leave a report in their state folder and print its path, killed or not", async () => {
+  const runs = { plain: await plain(), killed: (await killed()).results };
+  for (const [name, ended] of Object.entries(runs)) {
+    for (const [role, { report }] of Object.entries(ended)) {
+      assertEquals(report, `${dir}/${name}/${role}/report.html`);
+      const page = await Deno.readTextFile(report as string);
+      assertStringIncludes(page, role === "hub" ? "One model of 3 hospitals" : `hospital ${role}`);
+    }
+  }
+});
+
+Deno.test("train tells a hospital what the start model was worth on its films, and the hub hears nothing of it", async () => {
+  const { hub, ...silos } = await plain();
+  for (const { own, of, sha256 } of Object.values(silos) as Record<string, Record<string, unknown>>[]) {
+    const { start, start_reason, roc } = own;
+    assertEquals([start_reason, roc], [undefined, undefined]);
+    const { images } = start as { images: number };
+    assertEquals([images, typeof of.init, typeof sha256], [20, "object", "string"]);
+  }
+  assertEquals(Object.keys(hub).filter((key) => ["own", "threshold", "start"].includes(key)), []);
 });
 
 Deno.test("aggregate and train on that finished run say since when, print its result again, and refuse another shard", async () => {

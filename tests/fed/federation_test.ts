@@ -26,13 +26,14 @@ Deno.test("runAggregator and runSilo: a whole run over mutual TLS ends with one 
     assertEquals(events.filter((e) => e.type === "committed").length, 4);
   }));
 
-Deno.test("a model's file says what it was trained by, and nothing of any one hospital", () =>
+Deno.test("a model's file says what it was trained by, and nothing of any one hospital but its own threshold in its own file", () =>
   withFederation(async (dir) => {
     const { result, silos, events } = await runFederation({ dir, rounds: 1 });
     const plan = events.find((event) => event.type === "plan")!;
     for (const path of [result.model, ...silos.map(({ model }) => model)]) {
       const { metadata } = readSafetensors(await Deno.readFile(path));
-      const { proposal, planId, ...rest } = JSON.parse(metadata.fedx);
+      const { proposal, planId, threshold, ...rest } = JSON.parse(metadata.fedx);
+      if (path === result.model) assertEquals(threshold, undefined);
       assertEquals(planId, plan.planId);
       assertEquals(proposal, proposalOf(startVector(TINY), { seed: 7, rounds: 1 }));
       const settings = ["channels", "network", "preprocessing", "round", "size", "source", "version"];

@@ -54,10 +54,13 @@ export function commandLines(text: string): string[] {
   );
 }
 
-/** Fails unless `got` holds the lines that a page shows; `…` stands for anything within a line. */
+/** The time that a line begins with which goes to no terminal. */
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ /;
+
+/** Fails unless `got` holds the lines that a page shows of a terminal; `…` stands for anything within a line. */
 export function assertShown(got: string, shown: string): void {
   const plain = (text: string) =>
-    text.split("\n").map((line) => line.trim().replaceAll(/ +/g, " ")).join("\n");
+    text.split("\n").map((line) => line.replace(TIME, "").trim().replaceAll(/ +/g, " ")).join("\n");
   const pattern = plain(shown.trim()).split("…").map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&"))
     .join(".*");
   if (!new RegExp(`^${pattern}$`, "m").test(plain(got))) {

@@ -8,21 +8,18 @@ import { ascii } from "../../fed/protocol/ascii.ts";
 import { checkProposal } from "../../fed/protocol/proposal.ts";
 import { readRecording, type Recorded } from "../../fed/aggregator/replay.ts";
 import { AGGREGATOR, REVOCATIONS } from "../../fed/state/folder.ts";
-import type { AggregatorResult } from "../../fed/training/result.ts";
 import { layoutOf } from "../../model/layout.ts";
 import { initialWeights } from "../../model/weights/initial.ts";
-import { formatDuration } from "../options/duration.ts";
-import { degradedLine } from "../output/degraded.ts";
 import { EventLog } from "../output/event_log.ts";
+import { hubEnd, hubPage } from "../output/report/hub.ts";
+import { writeReport } from "../output/report/write.ts";
 import type { Context } from "../context.ts";
 import type { Values } from "../options/option.ts";
 import type { aggregate } from "../options/table/aggregate.ts";
 import { proposalOf, settingsOf } from "../options/proposal.ts";
 import { checkOutputFolder } from "../output/check_output.ts";
-import { modelLines } from "../output/model_lines.ts";
 import type { Output } from "../output/output.ts";
 import { setAside } from "../output/set_aside.ts";
-import { interval, score, table } from "../output/table.ts";
 
 /** Runs the aggregator to the end of the run. */
 export async function run({ values, output, signal, faultPoint }: Context<typeof aggregate>): Promise<void> {
@@ -51,7 +48,8 @@ export async function run({ values, output, signal, faultPoint }: Context<typeof
     }),
     signal,
   );
-  output.result(result, describe(result));
+  const report = await writeReport(values.state, hubPage(result), output);
+  output.result({ ...result, report }, hubEnd(result, { ...values, report }));
 }
 
 /** What a new run begins with: the settings are this operator's, and looked at before any weights are fetched. */
@@ -74,30 +72,4 @@ async function ownStart({ init, state, new: another }: Values<typeof aggregate>)
   const start = await startOf(state);
   const same = start?.init.source.startsWith(`${ascii(basename(init))} (`);
   return same ? { ...start!.init, vector: start!.vector } : null;
-}
-
-/** The result as a table. */
-function describe(result: AggregatorResult): string {
-  const { test, selection } = result;
-  const moved = `${(result.bytes / 2 ** 20).toFixed(0)} MiB moved`;
-  return [
-    ...degradedLine(result),
-    table(["hospital", "test AUROC", "test films", "with a finding"], [
-      ...Object.entries(test.silos).map(([silo, one]) => [
-        silo,
-        score(one.auroc),
-        String(one.images),
-        String(one.positives),
-      ]),
-      ["stratified", `${score(test.stratified)} ${interval(test.ci95)}`, "", ""],
-      ["pooled, certified", interval(test.pooled && [test.pooled.lower, test.pooled.upper]), "", ""],
-      ["site only (floor)", score(test.site_only), "", ""],
-    ]),
-    `${result.rounds} rounds in ${
-      formatDuration(result.seconds)
-    }; model of round ${selection.round} selected ` +
-    `(val AUROC ${score(selection.auroc)}, optimistic); ${moved}`,
-    ...result.abandoned === undefined ? [] : [`round ${result.abandoned} was abandoned at the budget's end`],
-    ...modelLines(result),
-  ].join("\n");
 }

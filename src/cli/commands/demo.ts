@@ -4,7 +4,7 @@ import { formatDuration } from "../options/duration.ts";
 import type { Context } from "../context.ts";
 import type { demo } from "../options/table/demo.ts";
 import type { Output } from "../output/output.ts";
-import { reportHtml, resultTable } from "../output/report.ts";
+import { reportHtml, resultTable } from "../output/report/demo.ts";
 import { federate } from "./demo/federation.ts";
 import { BATCH, type DemoHospitals, makeHospitals, SILOS } from "./demo/hospitals.ts";
 import { describePasses, type Passes, wholePasses } from "./demo/passes.ts";

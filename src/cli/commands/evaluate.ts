@@ -1,10 +1,12 @@
 import { openShards, type Pool, poolOf } from "../../data/pool.ts";
 import type { Split } from "../../data/shard.ts";
 import { evaluate, type Evaluation, stratifiedEvaluation } from "../../model/metrics/evaluation.ts";
-import { operatingPoint, rocCurve, siteOnly } from "../../model/metrics/metrics.ts";
+import { operatingPoint, ratesAt, rocCurve, siteOnly } from "../../model/metrics/metrics.ts";
 import { joined, type Predictions } from "../../model/predictions.ts";
 import { LoadedPool } from "../../model/predictor.ts";
 import { rocChart } from "../output/chart.ts";
+import { ratesText, thresholdText } from "../output/decisions.ts";
+import type { ModelMetadata } from "../../model/weights/model_file.ts";
 import type { Context } from "../context.ts";
 import type { evaluate as options } from "../options/table/evaluate.ts";
 import { loadModelOf, openPredictor } from "../options/predictor.ts";
@@ -17,7 +19,8 @@ type Point = ReturnType<typeof operatingPoint>;
 /** Scores a model on shards: exact AUROC per shard and pooled. */
 export async function run({ values, output, signal }: Context<typeof options>): Promise<void> {
   if (values.plot) await checkPlot(values.plot, { flag: "--plot", force: values.force ?? false });
-  using predictor = await openPredictor(await loadModelOf(values.model, output), values);
+  const model = await loadModelOf(values.model, output);
+  using predictor = await openPredictor(model, values);
   const parts: Predictions[] = [];
   const validated: Predictions[] = [];
   for (const [index, shard] of (await openShards(values.shard, { signal })).entries()) {
@@ -35,6 +38,7 @@ export async function run({ values, output, signal }: Context<typeof options>): 
   const pooled = evaluate(...parts);
   const headline = stratifiedEvaluation(shards);
   const points = operatingPoints(validated, parts);
+  const own = atThreshold(model.metadata.threshold, parts);
   const site = siteOnly(
     shards.map(({ positives, images }) => ({ positives, negatives: images - positives })),
   );
@@ -46,16 +50,20 @@ export async function run({ values, output, signal }: Context<typeof options>): 
       site_only: Number.isNaN(site) ? null : site,
       split: values.split,
       shards,
+      ...own && { at_threshold: own },
       ...points && { operating_points: points },
       ...values.plot && { plot: values.plot },
     },
     [
       table(["", "AUROC", "95 % interval", "images", "with a finding"], [
         ...shards.map((s) => [s.shard, score(s.auroc), interval(s.ci95), `${s.images}`, `${s.positives}`]),
-        ["stratified", score(headline.auroc), interval(headline.ci95), "", ""],
-        ["pooled", score(pooled.auroc), interval(pooled.ci95), `${pooled.images}`, `${pooled.positives}`],
-        ...parts.length > 1 ? [["site only (floor)", score(site), "", "", ""]] : [],
+        ...shards.length === 1 ? [] : [
+          ["stratified", score(headline.auroc), interval(headline.ci95), "", ""],
+          ["pooled", score(pooled.auroc), interval(pooled.ci95), `${pooled.images}`, `${pooled.positives}`],
+          ["site only (floor)", score(site), "", "", ""],
+        ],
       ]),
+      ...own ? [`at the model's threshold, ${thresholdText(own.threshold)}:`, `  ${ratesText(own)}`] : [],
       ...points ? describe(points) : [],
     ].join("\n"),
   );
@@ -68,6 +76,17 @@ export async function run({ values, output, signal }: Context<typeof options>): 
 function rowsOf(pool: Pool, split: Split | "all"): Uint32Array {
   if (split === "all") return Uint32Array.from({ length: pool.count }, (_, row) => row);
   return pool.rows[split];
+}
+
+/** Decisions at the threshold that the model carries, on all scored films; absent where it carries none. */
+function atThreshold(threshold: ModelMetadata["threshold"], parts: Predictions[]) {
+  if (threshold === undefined) return undefined;
+  const { logit } = threshold;
+  const { logits: scores, ...films } = joined(parts);
+  return {
+    threshold: { logit, probability: 1 / (1 + Math.exp(-logit)) },
+    ...ratesAt({ scores, ...films }, logit),
+  };
 }
 
 /** Pools `val` to fix the thresholds and applies them to the scored films; absent when either lacks a class. */

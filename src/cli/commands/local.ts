@@ -3,11 +3,12 @@ import { openShards } from "../../data/pool.ts";
 import { EngineTrainer } from "../../fed/training/engine_trainer.ts";
 import type { FedEvent } from "../../fed/protocol/event.ts";
 import { type LocalOptions, runLocal } from "../../fed/training/local.ts";
-import type { LocalResult } from "../../fed/training/result.ts";
+import { intervalOf, type LocalResult } from "../../fed/training/result.ts";
 import { layoutOf } from "../../model/layout.ts";
 import { initialWeights } from "../../model/weights/initial.ts";
 import { checkOutput } from "../output/check_output.ts";
 import { formatDuration } from "../options/duration.ts";
+import { decisionLines } from "../output/decisions.ts";
 import { showEvents } from "../output/event_log.ts";
 import type { Context } from "../context.ts";
 import type { local } from "../options/table/local.ts";
@@ -61,16 +62,19 @@ function namesOf(dirs: readonly string[]): string[] {
 
 function describe(result: LocalResult): string {
   const { test, selection } = result;
+  const silos = Object.entries(test.silos);
   return [
-    table(["shard", "test AUROC", "test films", "with a finding"], [
-      ...Object.entries(test.silos).map(([name, one]) => [
+    table(["shard", "test AUROC", "95 % interval", "test films", "with a finding"], [
+      ...silos.map(([name, one]) => [
         name,
         score(one.auroc),
+        interval(intervalOf(one)),
         String(one.images),
         String(one.positives),
       ]),
-      ["stratified", `${score(test.stratified)} ${interval(test.ci95)}`, "", ""],
+      ...silos.length > 1 ? [["stratified", score(test.stratified), interval(test.ci95), "", ""]] : [],
     ]),
+    ...decisionLines(result.own),
     `${result.epochs.toFixed(1)} passes in ${
       formatDuration(result.seconds)
     }; model of round ${selection.round} ` +

@@ -3,9 +3,11 @@ import { DataError, decodeImage } from "../../data/decode.ts";
 import { obstacleTo } from "../../files/obstacle.ts";
 import { refusal } from "../../refusal.ts";
 import { poolOf } from "../../data/pool.ts";
-import { Shard, SPLITS } from "../../data/shard.ts";
+import { Shard, type Split, SPLITS } from "../../data/shard.ts";
 import { LoadedPool, predict, type Predictor } from "../../model/predictor.ts";
+import { thresholdText } from "../output/decisions.ts";
 import { checkOutput, SCORES_HEADER, writeOutput } from "../output/check_output.ts";
+import type { ModelMetadata } from "../../model/weights/model_file.ts";
 import type { Context } from "../context.ts";
 import type { predict as options } from "../options/table/predict.ts";
 import { loadModelOf, openPredictor } from "../options/predictor.ts";
@@ -15,27 +17,58 @@ const CHUNK = 128;
 /** Decodes at work at once. */
 const IN_FLIGHT = 3;
 
-/** Writes a logit and a probability for each film. */
+/** Writes a logit, a probability and, where there is a threshold, a decision for each film. */
 export async function run(context: Context<typeof options>): Promise<number> {
   const { values, output } = context;
   await checkOutput(values.out, { flag: "--out", kind: "scores", force: values.force ?? false });
   const started = performance.now();
-  using predictor = await openPredictor(await loadModelOf(values.model, output), values);
+  const model = await loadModelOf(values.model, output);
+  const threshold = thresholdOf(values.threshold, model.metadata);
+  using predictor = await openPredictor(model, values);
   const written = values.shard ? await fromShard(predictor, context) : await fromFolder(predictor, context);
-  await writeOutput(values.out, written.lines.join("\n") + "\n");
-  const images = written.lines.length - 1;
+  const rows = written.films.map((film) => rowOf(film, threshold));
+  const header = written.splits ? `${SCORES_HEADER},split` : SCORES_HEADER;
+  await writeOutput(values.out, [header, ...rows].join("\n") + "\n");
+  const failed = written.films.flatMap(({ score }) => score instanceof DataError ? [score] : []);
+  const images = rows.length - failed.length;
   const seconds = (performance.now() - started) / 1000;
   output.result(
-    { images, failed: written.failed.length, failures: reasons(written.failed), seconds, file: values.out },
-    `${values.out}: ${images} images in ${seconds.toFixed(1)} s` +
-      (written.failed.length > 0 ? `, ${written.failed.length} failed` : ""),
+    {
+      images,
+      failed: failed.length,
+      failures: reasons(failed),
+      threshold: threshold === null ? null : { logit: threshold, probability: sigmoid(threshold) },
+      seconds,
+      file: values.out,
+    },
+    [
+      `${values.out}: ${images} images in ${seconds.toFixed(1)} s`,
+      threshold === null
+        ? "no decisions: the model has no threshold (--threshold sets one)"
+        : `decisions at ${thresholdText({ logit: threshold, probability: sigmoid(threshold) })}`,
+      ...failed.length === 0 ? [] : [`${failed.length} failed: their rows say why (column error)`],
+    ].join("\n"),
   );
-  return images > 0 || written.failed.length === 0 ? 0 : 1;
+  return failed.length === 0 ? 0 : 1;
 }
 
+/** The logit from which on a film counts as having a finding: the operator's word, else the model's, else none. */
+function thresholdOf(probability: number | undefined, { threshold }: ModelMetadata): number | null {
+  if (probability === undefined) return threshold?.logit ?? null;
+  return Math.log(probability / (1 - probability));
+}
+
+/** One row of the result: a film's logit, or why it has none. */
+interface Film {
+  name: string;
+  score: number | DataError;
+  split?: Split;
+}
+
+/** The rows, in their order, and whether they say a split. */
 interface Written {
-  lines: string[];
-  failed: DataError[];
+  films: Film[];
+  splits: boolean;
 }
 
 async function fromShard(
@@ -47,8 +80,8 @@ async function fromShard(
   const rows = Uint32Array.from({ length: shard.count }, (_, row) => row);
   using loaded = await LoadedPool.load(predictor, poolOf([shard]));
   const { logits } = await loaded.predict(predictor, rows, { signal });
-  const lines = names.map((image, row) => `${line(image, logits[row])},${SPLITS[shard.splits[row]]}`);
-  return { lines: [`${SCORES_HEADER},split`, ...lines], failed: [] };
+  const films = names.map((name, row) => ({ name, score: logits[row], split: SPLITS[shard.splits[row]] }));
+  return { films, splits: true };
 }
 
 async function fromFolder(predictor: Predictor, context: Context<typeof options>): Promise<Written> {
@@ -56,26 +89,24 @@ async function fromFolder(predictor: Predictor, context: Context<typeof options>
   const folder = values.images!;
   const files = await listImages(folder);
   const { size } = predictor;
-  const lines = [SCORES_HEADER];
-  const failed: DataError[] = [];
+  const films: Film[] = [];
   for (let first = 0; first < files.length; first += CHUNK) {
     signal.throwIfAborted();
     const names = files.slice(first, first + CHUNK);
-    const films = await decodeAll(names.map((name) => `${folder}/${name}`), size);
-    const good = names.filter((_, index) => films[index] instanceof Uint8Array);
+    const decoded = await decodeAll(names.map((name) => `${folder}/${name}`), size);
+    const good = decoded.filter((film) => film instanceof Uint8Array);
     const pixels = new Uint8Array(good.length * size * size);
-    let at = 0;
-    for (const [index, film] of films.entries()) {
-      if (film instanceof DataError) {
-        failed.push(film);
-        output.line(`left out ${names[index]}: ${film.message}`);
-      } else pixels.set(film, size * size * at++);
-    }
+    good.forEach((film, at) => pixels.set(film, size * size * at));
     const logits = good.length > 0 ? await predict(predictor, pixels) : new Float32Array();
-    good.forEach((name, index) => lines.push(line(name, logits[index])));
+    let at = 0;
+    for (const [index, film] of decoded.entries()) {
+      const failed = film instanceof DataError;
+      if (failed) output.line(`failed: ${names[index]}: ${film.message}`);
+      films.push({ name: names[index], score: failed ? film : logits[at++] });
+    }
     output.progress("predict", Math.min(files.length, first + CHUNK), files.length);
   }
-  return { lines, failed };
+  return { films, splits: false };
 }
 
 /** Images of a folder by name, in order; links count as what they lead to. */
@@ -123,8 +154,17 @@ function reasons(failed: DataError[]): Record<string, number> {
 }
 
 /** One row; nine significant digits give back the same f32. */
-function line(name: string, logit: number): string {
-  return `${csvCell(name)},${digits(logit)},${digits(1 / (1 + Math.exp(-logit)))}`;
+export function rowOf({ name, score, split }: Film, threshold: number | null): string {
+  const cells = score instanceof DataError
+    ? ["", "", "", csvCell(score.message)]
+    : [digits(score), digits(sigmoid(score)), decisionOf(score, threshold), ""];
+  return [csvCell(name), ...cells, ...split === undefined ? [] : [split]].join(",");
 }
 
+function decisionOf(logit: number, threshold: number | null): string {
+  if (threshold === null || Number.isNaN(logit)) return "";
+  return logit >= threshold ? "finding" : "no finding";
+}
+
+const sigmoid = (logit: number) => 1 / (1 + Math.exp(-logit));
 const digits = (value: number) => String(Number(value.toPrecision(9)));

@@ -12,7 +12,8 @@ import { EventLog } from "../output/event_log.ts";
 import type { Context } from "../context.ts";
 import type { train } from "../options/table/train.ts";
 import { checkOutputFolder } from "../output/check_output.ts";
-import { modelLines } from "../output/model_lines.ts";
+import { siloEnd, siloPage } from "../output/report/silo.ts";
+import { writeReport } from "../output/report/write.ts";
 import { setAside } from "../output/set_aside.ts";
 import { table } from "../output/table.ts";
 
@@ -56,13 +57,9 @@ export async function run(context: Context<typeof train>): Promise<void> {
     }),
     signal,
   );
-  output.result(
-    result,
-    [
-      `${result.rounds} rounds, ${result.examples} examples in ${formatDuration(result.seconds)}`,
-      ...modelLines(result),
-    ].join("\n"),
-  );
+  const report = await writeReport(state, siloPage(result, values), output);
+  const { own: { roc: _, ...own }, ...rest } = result; // curves are for drawing
+  output.result({ ...rest, own, report }, siloEnd(result, { ...values, report }));
 }
 
 /** The digest that a shard's manifest tells, null where there is no shard. */

@@ -31,7 +31,7 @@ export interface ChartOptions {
 /** Colours of the curves, on a light and on a dark background; the seventh curve begins again. */
 const LIGHT = ["#1f62a8", "#c04a32", "#2f7d4d", "#7a4fa3", "#876515", "#26737f"];
 const DARK = ["#7ab4f0", "#f0957f", "#7fcf9c", "#c3a0e8", "#dcba66", "#7fd0da"];
-const MARGIN = { top: 34, right: 14, bottom: 42, left: 52 };
+const MARGIN = { top: 34, right: 14, bottom: 42, left: 60 };
 /** A legend has as many columns as its longest name allows; a name longer than the one column loses its middle. */
 const COLUMNS = [{ columns: 4, longest: 9 }, { columns: 2, longest: 22 }, { columns: 1, longest: 46 }];
 /** Room below the last name. */
@@ -92,7 +92,7 @@ function axes(
     `<text class="soft" x="${(MARGIN.left + right) / 2}" y="${bottom + 34}" text-anchor="middle">${
       escape(place.x)
     }</text>`,
-    `<text class="soft" transform="translate(13 ${
+    `<text class="soft" transform="translate(12 ${
       (bottom + MARGIN.top) / 2
     }) rotate(-90)" text-anchor="middle">${escape(place.y)}</text>`,
   ];

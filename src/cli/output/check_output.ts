@@ -4,8 +4,9 @@ import { isDrawn } from "../../data/sharp.ts";
 import { obstacleTo } from "../../files/obstacle.ts";
 import { writeDurably } from "../../files/durable.ts";
 
-/** The first line of `predict --out`; a shard's rows have a column more. */
-export const SCORES_HEADER = "Image Index,logit,probability";
+/** The first line of `predict --out`; a shard's rows have a column more. Before there were decisions it ended sooner. */
+const OLD_SCORES_HEADER = "Image Index,logit,probability";
+export const SCORES_HEADER = `${OLD_SCORES_HEADER},decision,error`;
 
 /** Bytes read to tell whether a file is ours: a model's header is far shorter. */
 const HEAD = 1 << 20;
@@ -138,7 +139,7 @@ const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
 function isScores(head: string): boolean {
   const [first] = head.split("\n", 1);
-  return first === SCORES_HEADER || first === `${SCORES_HEADER},split`;
+  return [SCORES_HEADER, OLD_SCORES_HEADER].some((header) => first === header || first === `${header},split`);
 }
 
 /** Safetensors (header's length as u64 LE, header in JSON) with fedx's own metadata. */

@@ -1,7 +1,11 @@
 import type { AggregatorResult } from "../../fed/training/result.ts";
 
 /** First line of a result that lacks a hospital somewhere, in words; nothing otherwise. */
-export function degradedLine(result: Pick<AggregatorResult, "degraded" | "missing" | "rounds">): string[] {
+export function degradedLine(
+  result: Pick<AggregatorResult, "degraded" | "missing" | "rounds">,
+  /** Whose knowledge it is, where that is not all. */
+  asFarAs = "",
+): string[] {
   if (!result.degraded) return [];
   const parts = Object.entries(result.missing).map(([silo, rounds]) => {
     const closing = rounds.at(-1)! > result.rounds;
@@ -12,7 +16,9 @@ export function degradedLine(result: Pick<AggregatorResult, "degraded" | "missin
     ];
     return `${silo} in ${where.join(" and ")}`;
   });
-  return [`DEGRADED: this model was trained or tested without ${parts.join("; ")}`];
+  return [
+    `DEGRADED${asFarAs && `, ${asFarAs}`}: this model was trained or tested without ${parts.join("; ")}`,
+  ];
 }
 
 /** `1–3, 5` of increasing numbers. */

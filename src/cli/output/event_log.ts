@@ -179,6 +179,9 @@ export function describe(event: FedEvent): string | undefined {
       return event.expected === undefined
         ? `refused ${event.peer}: ${event.code}`
         : `refused ${event.peer}: expected ${event.expected}, got ${event.got} (${event.code})`;
+    case "comparing":
+      return `the run is over; now the start model is scored on ${event.images} test films, for comparison ` +
+        "(nothing more is sent)";
     case "warning":
       return `warning: ${event.text}`;
     case "failed":

@@ -1,13 +1,13 @@
 /** Keeps the line of `who_is_there.ts` on show: on a terminal it ticks, elsewhere it comes with news and once a minute. */
 import type { FedEvent } from "../../fed/protocol/event.ts";
-import type { Output } from "./output.ts";
+import type { Output, Ticking } from "./output.ts";
 import { WhoIsThere } from "./who_is_there.ts";
 
 export class HubLine implements Disposable {
   readonly #output: Pick<Output, "line" | "ticking">;
   readonly #now: () => number;
   readonly #silos = new WhoIsThere();
-  #ticking: Disposable | null = null;
+  #ticking: Ticking | null = null;
   /** What was said of trouble last. */
   #trouble: string | null = null;
 
@@ -23,21 +23,15 @@ export class HubLine implements Disposable {
     const { trouble } = this.#silos;
     if (trouble !== null && trouble !== this.#trouble) this.#output.line(`warning: ${trouble}`);
     this.#trouble = trouble;
-    const there = this.#silos.line(this.#now()) !== null;
-    if (!there || news) this.#stop();
-    if (there && this.#ticking === null) {
-      // Once a round is open, the event's own line has said it.
-      const text = () => this.#silos.line(this.#now()) ?? "";
-      this.#ticking = this.#output.ticking(text, { said: !news });
-    }
-  }
-
-  #stop(): void {
-    this.#ticking?.[Symbol.dispose]();
-    this.#ticking = null;
+    const text = () => this.#silos.line(this.#now());
+    if (text() === null) return this[Symbol.dispose]();
+    // Where it is no news, the event's own line has said it.
+    if (this.#ticking === null) this.#ticking = this.#output.ticking(() => text() ?? "", { said: !news });
+    else if (news) this.#ticking.now();
   }
 
   [Symbol.dispose](): void {
-    this.#stop();
+    this.#ticking?.[Symbol.dispose]();
+    this.#ticking = null;
   }
 }

@@ -8,7 +8,7 @@ import type { Plan, Proposal, Receipt, Registration, Scores, UpdateStart } from 
 import type { Recording } from "./recording.ts";
 import { readStored, type Stored, type StoredRow, TABLES } from "./stored.ts";
 import { removeIfThere } from "../../files/exists.ts";
-import { AGGREGATOR, StateFolder, UNFINISHED_MODEL } from "../state/folder.ts";
+import { AGGREGATOR, StateFolder, UNFINISHED_FILE } from "../state/folder.ts";
 import { Totals } from "./totals.ts";
 
 type Step = "begin" | "join" | "forget" | "freeze" | "open" | "count" | "close" | "score";
@@ -45,7 +45,7 @@ export class AggregatorState implements Disposable {
       const state = new AggregatorState(folder);
       const needed = state.#staged();
       await folder.sweep({
-        ".": (name) => UNFINISHED_MODEL.test(name),
+        ".": (name) => UNFINISHED_FILE.test(name),
         models: (name) => /^\d+\.f32(\.[\da-f-]+\.tmp|\.partial)$/.test(name),
         staged: (name) => /^\d+-.+\.f32(\.partial)?$/.test(name) && !needed.has(name),
       });

@@ -38,6 +38,7 @@ export function resultOf(
     last_sha256: models.get(rounds)!,
     init: run.proposal.init,
     run: run.id,
+    joined: joinedOf(run),
     history: historyOf(run),
   };
 }
@@ -75,6 +76,13 @@ function imagesOf(run: Run): { trained: number; scored: number } {
   }
   for (const { test } of Object.values(state.tests)) scored += test!.images;
   return { trained, scored };
+}
+
+function joinedOf({ state, proposal }: Run): AggregatorResult["joined"] {
+  const joined = proposal.silos.flatMap((silo) => state.joined.get(silo) ?? []);
+  return Object.fromEntries(
+    joined.map(({ silo, splits, device, threads, build }) => [silo, { splits, device, threads, build }]),
+  );
 }
 
 function historyOf({ state }: Run): RoundResult[] {

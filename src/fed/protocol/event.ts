@@ -59,6 +59,8 @@ export type FedEvent =
   | { type: "selected"; round: number; sha256: string; auroc: number | null; reason: string }
   | { type: "tested"; silo: string; auroc: number | null; images: number }
   | { type: "finished"; rounds: number; sha256: string }
+  /** A silo, whose run is over, scores the start model on its own films. */
+  | { type: "comparing"; images: number }
   | { type: "failed"; message: string }
   /** A signal has ended the role. */
   | { type: "stopped" }

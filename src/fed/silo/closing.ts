@@ -1,16 +1,25 @@
 /**
  * The closing phase at a silo: scores the last model, stores and tests the selected one, and keeps the result.
  *
- * Each answer is kept before it is sent, so that a silo that was killed says the same again.
+ * Each answer is kept before it is sent, so that a silo that was killed says the same again. What the hospital works out
+ * for itself from the same predictions is kept with it and goes nowhere.
  */
 import { fileDigest } from "../../files/digest.ts";
 import type { RunView } from "../protocol/messages.ts";
 import { planId } from "../protocol/messages.ts";
 import { stageOf } from "../protocol/stage.ts";
-import type { SiloResult, SiloTest } from "../training/result.ts";
+import {
+  type FixedThreshold,
+  fixThreshold,
+  ownCurve,
+  ownDecisions,
+  thresholdEntry,
+} from "../training/own_figures.ts";
+import type { SiloTest } from "../training/result.ts";
 import { saveRunModel } from "../training/run_model.ts";
 import { testScores } from "../training/score_split.ts";
 import { checkClosing, checkSelected } from "./agreement.ts";
+import type { Ended } from "./state.ts";
 import { scoreVal, type TurnContext } from "./turn.ts";
 
 /** Scores the last model on `val`. */
@@ -28,7 +37,7 @@ export async function scoreLast(context: TurnContext, view: RunView): Promise<vo
   state.tally = { ...state.tally, scored: state.tally.scored + scored };
 }
 
-/** Stores the selected model, scores `test` with it, sends the figures. */
+/** Stores the selected model with this hospital's own threshold, scores `test` with it, sends the figures. */
 export async function testSelected(
   context: TurnContext,
   view: RunView,
@@ -44,18 +53,14 @@ export async function testSelected(
   const { vector } = await client.pull(selected.round, { length: trainer.layout.length, sha256 });
   const { proposal } = state.joined!;
   const { layout } = trainer;
-  const model = { vector, layout, proposal, planId: planId(plan), round: selected.round };
+  await trainer.load(vector);
+  const fixed = await thresholdOf(context, sha256);
+  const own = thresholdEntry(fixed);
+  const model = { vector, layout, proposal, planId: planId(plan), round: selected.round, own };
   await saveRunModel(state.modelPath, model);
   onEvent({ type: "model_stored", path: state.modelPath, round: selected.round, sha256 });
-  await trainer.load(vector);
-  const known = state.answered<SiloTest>("test", sha256);
-  const test = known ??
-    testScores(await trainer.predict("test"), { seed: plan.seed, bins: plan.histogram });
-  if (known === null) {
-    state.close(view.round);
-    state.answer("test", sha256, test);
-    state.tally = { ...state.tally, scored: state.tally.scored + test.images };
-  }
+  const test = state.answered<SiloTest>("test", sha256) ??
+    await answerTest(context, { sha256, fixed, round: view.round });
   onEvent({ type: "tested", silo, auroc: test.auroc, images: test.images });
   if (view.state === "closing") {
     const round = view.round + 1;
@@ -66,15 +71,43 @@ export async function testSelected(
   return test;
 }
 
-/** Stores the result, then lets the aggregator go. */
+/** The threshold of the model that is loaded: fixed when `val` was scored with it, else now, by a silo that was away. */
+async function thresholdOf({ state, trainer }: TurnContext, sha256: string): Promise<FixedThreshold> {
+  const known = state.answered<FixedThreshold>("threshold", sha256);
+  if (known !== null) return known;
+  const threshold = fixThreshold(await trainer.predict("val"));
+  state.answer(sha256, { threshold });
+  return threshold;
+}
+
+/** Scores `test` with the loaded model and keeps the figures: those to send, and those for this hospital alone. */
+async function answerTest(
+  { trainer, state, plan: { seed, histogram: bins } }: TurnContext,
+  model: { sha256: string; fixed: FixedThreshold; round: number },
+): Promise<SiloTest> {
+  const predictions = await trainer.predict("test");
+  const test = testScores(predictions, { seed, bins });
+  const decisions = ownDecisions(predictions, model.fixed, { seed });
+  state.close(model.round);
+  state.answer(model.sha256, { test, own: { decisions, curve: ownCurve(predictions) } });
+  state.tally = { ...state.tally, scored: state.tally.scored + test.images };
+  return test;
+}
+
+/** Stores what the run says, then lets the aggregator go: what is left to do needs nobody else. */
 export async function finish(
   context: TurnContext,
   view: RunView,
   { test, now }: { test: SiloTest; now: number },
-): Promise<SiloResult> {
-  const { state, trainer, onEvent } = context;
+): Promise<void> {
+  const { state, trainer, plan, onEvent } = context;
   const { rounds, latest, trained, scored, since } = state.tally;
-  const result: SiloResult = {
+  const missing = state.told.missing(view.round);
+  const { silos, init } = plan;
+  const ended: Ended = {
+    of: { rounds: view.round, silos, init },
+    degraded: Object.keys(missing).length > 0,
+    missing,
     // The last one may have been abandoned after this silo's update had counted.
     rounds: latest > view.round ? rounds - 1 : rounds,
     examples: trainer.shard.splits.train.images,
@@ -85,10 +118,13 @@ export async function finish(
     file_sha256: (await fileDigest(state.modelPath))!,
     test,
     finished: new Date().toISOString(),
+    history: state.history,
+    splits: trainer.shard.splits,
+    machine: trainer.info,
   };
-  state.result = result;
-  onEvent({ type: "finished", rounds: result.rounds, sha256: result.sha256 });
+  state.ended = ended;
+  onEvent({ type: "finished", rounds: ended.rounds, sha256: ended.sha256 });
   // Without this word the aggregator waits a minute longer; nothing else depends on it.
   await context.client.leave(stageOf(view)).catch(() => {});
-  return result;
+  await context.faultPoint("ended");
 }

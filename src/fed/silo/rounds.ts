@@ -6,7 +6,7 @@ import { ProtocolError } from "../protocol/errors.ts";
 import type { RoundSettings, RunView } from "../protocol/messages.ts";
 import { stageOf } from "../protocol/stage.ts";
 import { RunClock } from "../state/run_clock.ts";
-import type { SiloResult, SiloTest } from "../training/result.ts";
+import type { SiloTest } from "../training/result.ts";
 import { sleep } from "../wire/retry.ts";
 import { checkRow, checkView } from "./agreement.ts";
 import { finish, scoreLast, testSelected } from "./closing.ts";
@@ -17,7 +17,7 @@ import { takeTurn, type TurnContext } from "./turn.ts";
 const GO_ON = new Set(["round_closed", "model_missing", "other_base"]);
 
 /** Does what the run asks of this silo until it is finished. @throws {ProtocolError} as `runSilo` */
-export async function takePart(context: TurnContext): Promise<SiloResult> {
+export async function takePart(context: TurnContext): Promise<void> {
   const { client, state, silo, heartbeats, plan, trainer, onEvent } = context;
   const { run, proposal } = state.joined!;
   const { since } = state.tally;

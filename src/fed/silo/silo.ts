@@ -25,6 +25,7 @@ import type { Trainer } from "../training/trainer.ts";
 import { Client } from "../wire/client.ts";
 import { requireCheckedTls, requirePinnedDeno } from "../wire/tls.ts";
 import { checkPlan, checkView } from "./agreement.ts";
+import { compareWithStart } from "./compare.ts";
 import { declining } from "./decline.ts";
 import { Heartbeats } from "./heartbeat.ts";
 import { checkLimits, checkPatients, type Limits } from "./limits.ts";
@@ -69,16 +70,30 @@ export interface SiloOptions {
 export async function runSilo(options: SiloOptions): Promise<SiloResult> {
   requirePinnedDeno();
   requireCheckedTls();
-  const { silo, wait = 3600, signal, faultPoint = () => {} } = options;
+  const { silo, faultPoint = () => {} } = options;
   const onEvent = safely(options.onEvent);
   const credentials = await Credentials.open(options.tls, { role: "silo", name: silo, onEvent });
   using state = await SiloState.open(options.state, { silo });
+  if (state.ended !== null) await checkSameRun(state, options);
   if (state.result !== null) {
-    await checkSameRun(state, options);
     onEvent({ type: "already_finished", at: state.result.finished ?? null, last: null });
     return state.result;
   }
   await options.ready?.();
+  using trainer = state.ended === null
+    ? await takeRun(state, { ...options, onEvent, faultPoint, credentials })
+    : await trainerAgain(state, options);
+  return await compareWithStart(state, trainer, { onEvent, faultPoint }).catch((error) => {
+    throw nameFullDisk(error, { folder: state.folder.dir });
+  });
+}
+
+/** Joins the run and takes part to its end, after which the hub is needed no more. The trainer is the caller's then. */
+async function takeRun(
+  state: SiloState,
+  options: SiloOptions & { onEvent: OnEvent; faultPoint: FaultPoint; credentials: Credentials },
+): Promise<Trainer> {
+  const { silo, wait = 3600, signal, onEvent, faultPoint, credentials } = options;
   const server = new URL(options.server);
   using client = new Client({ server, identity: () => credentials.refresh(), wait, onEvent, signal });
   const view = await client.view();
@@ -89,7 +104,8 @@ export async function runSilo(options: SiloOptions): Promise<SiloResult> {
     () => consider(view, state, { ...options, onEvent }),
   );
   const { proposal, number, speed } = willing;
-  using trainer = willing.trainer;
+  using held = new DisposableStack();
+  const trainer = held.use(willing.trainer);
   const joined = await client.join(registrationOf(silo, trainer, speed));
   if (state.plan === null) {
     const { shard } = trainer.shard;
@@ -99,12 +115,29 @@ export async function runSilo(options: SiloOptions): Promise<SiloResult> {
   using heartbeats = new Heartbeats(client, doing, { period: options.heartbeat, onEvent });
   if (joined.plan === null) onEvent({ type: "idle", until: "plan", round: 0 });
   const plan = await waitForPlan({ client, state, silo, trainer }, joined);
-  const { recipe, classWeights, seed } = plan;
-  await trainer.configure({ recipe, classWeights, seed, silo: number });
+  await configure(trainer, plan, number);
   const context = { silo, client, state, trainer, plan, heartbeats, onEvent, faultPoint, signal };
-  return await takePart(context).catch((error) => {
+  await takePart(context).catch((error) => {
     throw nameFullDisk(error, { folder: state.folder.dir });
   });
+  held.move();
+  return trainer;
+}
+
+/** The trainer of a run that has ended, made anew by a silo that was stopped before it had its result. */
+async function trainerAgain({ joined, plan }: SiloState, options: SiloOptions): Promise<Trainer> {
+  const { proposal } = joined!;
+  const number = proposal.silos.indexOf(options.silo) + 1;
+  using held = new DisposableStack();
+  const trainer = held.use(await options.trainer(proposal, { number }));
+  await configure(trainer, plan!, number);
+  held.move();
+  return trainer;
+}
+
+async function configure(trainer: Trainer, plan: Plan, number: number): Promise<void> {
+  const { recipe, classWeights, seed } = plan;
+  await trainer.configure({ recipe, classWeights, seed, silo: number });
 }
 
 /** A finished run's result is no answer to who means another run. @throws {ProtocolError} `finished_run` */

@@ -9,11 +9,13 @@ import { fileDigest } from "../../files/digest.ts";
 import type { Past } from "./agreement.ts";
 import type { Plan, Proposal, RoundSettings, Scores } from "../protocol/messages.ts";
 import type { SiloResult } from "../training/result.ts";
-import { siloRole, StateFolder, UNFINISHED_MODEL } from "../state/folder.ts";
+import { siloRole, StateFolder, UNFINISHED_FILE } from "../state/folder.ts";
+import { ROUNDS, Told } from "./told.ts";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS models(round INTEGER PRIMARY KEY, sha256 TEXT NOT NULL);
   CREATE TABLE IF NOT EXISTS answers(split TEXT, sha256 TEXT, json TEXT NOT NULL, PRIMARY KEY(split, sha256));
+  ${ROUNDS}
 `;
 
 /** Name of the update's file in `staged`. */
@@ -50,22 +52,31 @@ export interface Tally {
   since: number | null;
 }
 
+/** What is kept of a model's scoring: what is said of it to the hub, and what stays here. */
+export type Answered = "val" | "test" | "threshold" | "own";
+
+/** A result that lacks what this hospital works out for itself. */
+export type Ended = Omit<SiloResult, "own">;
+
 /** A silo's locked state folder. */
 export class SiloState implements Disposable {
   readonly folder: StateFolder;
+  readonly told: Told;
 
-  private constructor(folder: StateFolder) {
+  private constructor(folder: StateFolder, silo: string) {
     this.folder = folder;
+    this.told = new Told(folder, silo);
   }
 
   /** @throws {ProtocolError} as `StateFolder.open`. */
   static async open(dir: string, options: { silo: string }): Promise<SiloState> {
     const folder = await StateFolder.open(dir, { role: siloRole(options.silo), schema: SCHEMA });
     await folder.sweep({
-      ".": (name) => UNFINISHED_MODEL.test(name),
+      ".": (name) => UNFINISHED_FILE.test(name),
       staged: (name) => /^update\.f32\.[\da-f-]+\.tmp$/.test(name),
+      models: (name) => /^0\.f32\.[\da-f-]+\.tmp$/.test(name),
     });
-    return new SiloState(folder);
+    return new SiloState(folder, options.silo);
   }
 
   /** The run that this silo has joined, null before that; the proposal is the one that it accepted then. */
@@ -105,7 +116,10 @@ export class SiloState implements Disposable {
   }
 
   set counted(round: number) {
-    this.folder.set("counted", round);
+    this.folder.transaction(() => {
+      this.folder.set("counted", round);
+      this.told.counts(round, true);
+    });
   }
 
   /** Seconds of scoring and training in all rows, those whose update was not counted too. */
@@ -120,6 +134,7 @@ export class SiloState implements Disposable {
   /** Accepts a row, and with it the model that it begins from. */
   acceptRow(row: RoundSettings): void {
     this.folder.transaction(() => {
+      this.told.row(row, { before: this.row, silos: this.joined!.proposal.silos });
       this.folder.set("row", row);
       this.#show(row.round - 1, row.base);
     });
@@ -145,14 +160,16 @@ export class SiloState implements Disposable {
     this.folder.db.prepare("INSERT OR REPLACE INTO models(round, sha256) VALUES (?, ?)").run(round, sha256);
   }
 
-  /** Keeps an answer before it is sent: what was once said of a model is said again, never worked out anew. */
-  answer(split: "val" | "test", sha256: string, figures: unknown): void {
-    this.folder.db.prepare("INSERT INTO answers(split, sha256, json) VALUES (?, ?, ?)")
-      .run(split, sha256, JSON.stringify(figures));
+  /** Keeps answers before they are sent: what was once said of a model is said again, never worked out anew. */
+  answer(sha256: string, figures: Partial<Record<Answered, unknown>>): void {
+    const insert = this.folder.db.prepare("INSERT INTO answers(split, sha256, json) VALUES (?, ?, ?)");
+    this.folder.transaction(() => {
+      for (const [split, value] of Object.entries(figures)) insert.run(split, sha256, JSON.stringify(value));
+    });
   }
 
   /** What was said of a model, null for nothing. */
-  answered<T>(split: "val" | "test", sha256: string): T | null {
+  answered<T>(split: Answered, sha256: string): T | null {
     const row = this.folder.db.prepare("SELECT json FROM answers WHERE split = ? AND sha256 = ?")
       .get(split, sha256);
     return row === undefined ? null : JSON.parse(row.json as string);
@@ -162,6 +179,22 @@ export class SiloState implements Disposable {
   get tested(): string | null {
     const row = this.folder.db.prepare("SELECT sha256 FROM answers WHERE split = 'test'").get();
     return row === undefined ? null : row.sha256 as string;
+  }
+
+  /** This silo's scores on `val`, by the round that began with the scored model. */
+  get history(): SiloResult["history"] {
+    const rows = this.folder.db.prepare(
+      "SELECT m.round, a.json FROM models m JOIN answers a ON a.sha256 = m.sha256 AND a.split = 'val' ORDER BY 1",
+    ).all();
+    return rows.map(({ round, json }) => {
+      const { auroc, loss } = JSON.parse(json as string) as Scores;
+      return { round: round as number + 1, auroc, loss };
+    });
+  }
+
+  /** The start's f32 file: kept from round 1 to the end, to tell what the run changed. */
+  get startPath(): string {
+    return `${this.folder.dir}/models/0.f32`;
   }
 
   /** The update's f32 file. */
@@ -203,6 +236,7 @@ export class SiloState implements Disposable {
 
   /** Notes that the round went on without the update that was written for it, if one was. */
   dropUpdate(round: number): void {
+    this.told.counts(round, false);
     const { tally } = this;
     if (tally.latest === round) this.tally = { ...tally, rounds: tally.rounds - 1, latest: round - 1 };
   }
@@ -213,6 +247,15 @@ export class SiloState implements Disposable {
 
   set tally(tally: Tally) {
     this.folder.set("tally", tally);
+  }
+
+  /** What is known of a run that has ended and needs nothing more of the hub; null before that. */
+  get ended(): Ended | null {
+    return this.folder.get("ended");
+  }
+
+  set ended(ended: Ended) {
+    this.folder.set("ended", ended);
   }
 
   get result(): SiloResult | null {

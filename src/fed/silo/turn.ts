@@ -6,6 +6,7 @@
  */
 import { digest } from "../../files/digest.ts";
 import { writeDurably } from "../../files/durable.ts";
+import { exists } from "../../files/exists.ts";
 import { fingerprint } from "../../model/layout.ts";
 import { delta } from "../maths/exact_sum.ts";
 import type { Client } from "../wire/client.ts";
@@ -15,6 +16,7 @@ import type { FaultPoint } from "../protocol/fault_point.ts";
 import { freeVectors } from "../wire/garbage.ts";
 import type { Heartbeats } from "./heartbeat.ts";
 import { type Plan, type RoundSettings, type Scores, WIRE_VERSION } from "../protocol/messages.ts";
+import { fixThreshold } from "../training/own_figures.ts";
 import { valScores } from "../training/score_split.ts";
 import { checkSteps, countSteps } from "../maths/skipped.ts";
 import type { SiloState, StoredUpdate } from "./state.ts";
@@ -58,6 +60,7 @@ async function makeUpdate(context: TurnContext, row: RoundSettings): Promise<Sto
   const { vector } = await client.pull(round - 1, { length: trainer.layout.length, sha256: base });
   const pull = pulling();
   onEvent({ type: "pulled", round, bytes: vector.byteLength, seconds: pull });
+  if (round === 1) await keepStart(context, vector);
   await faultPoint("pulled");
   const { val, scored, trained, took } = await work(context, row, vector);
   const { skipped, searched } = countSteps(trained.skipped);
@@ -77,6 +80,12 @@ async function makeUpdate(context: TurnContext, row: RoundSettings): Promise<Sto
   onEvent({ type: "update_written", round, sha256: update.sha256, bytes: bytes.length });
   await faultPoint("update_written");
   return update;
+}
+
+/** Keeps the start, for the comparison at the end: who comes later is never shown it. */
+async function keepStart({ state }: TurnContext, vector: Float32Array): Promise<void> {
+  if (await exists(state.startPath)) return;
+  await writeDurably(state.startPath, new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength));
 }
 
 /** Scores the row's base and trains from it. The time counts as work even when it fails (see `Past.worked`). */
@@ -107,16 +116,23 @@ export async function scoreVal(
   context: TurnContext,
   turn: { run: string; round: number; vector: Float32Array; sha256: string; steps: number },
 ): Promise<{ val: ReturnType<typeof valScores>; scored: number }> {
-  const { trainer, plan, state, onEvent, silo } = context;
+  const { trainer, state, onEvent, silo } = context;
   const { run, round, sha256, steps } = turn;
   context.heartbeats.doing = { run, round, phase: "scoring", step: 0, steps };
   await trainer.load(turn.vector);
   const known = state.answered<ReturnType<typeof valScores>>("val", sha256);
-  const val = known ?? valScores(await trainer.predict("val"), plan);
-  if (known === null) state.answer("val", sha256, val);
+  const val = known ?? await answerVal(context, sha256);
   onEvent({ type: "scored", silo, round, scores: { run, round, ...val } });
   await context.faultPoint("scoring");
   return { val, scored: known === null ? val.positives + val.negatives : 0 };
+}
+
+/** Scores `val` with the loaded model and keeps the figures; the threshold among them is for this hospital alone. */
+async function answerVal({ trainer, plan, state }: TurnContext, sha256: string) {
+  const predictions = await trainer.predict("val");
+  const val = valScores(predictions, plan);
+  state.answer(sha256, { val, threshold: fixThreshold(predictions) });
+  return val;
 }
 
 async function train(context: TurnContext, row: RoundSettings): ReturnType<Trainer["train"]> {

@@ -17,8 +17,8 @@ import { PRIVATE_DIR, PRIVATE_FILE } from "../../files/private.ts";
 
 /** Version of the folder's content; every other one is refused. */
 const VERSION = 3;
-/** A model as `saveModel` writes it, under its temporary name. */
-export const UNFINISHED_MODEL = /^(model|last|init)\.safetensors\.[\da-f-]+\.tmp$/;
+/** A model or report that was being written, under its temporary name. */
+export const UNFINISHED_FILE = /^((model|last|init)\.safetensors|report\.html)\.[\da-f-]+\.tmp$/;
 
 /** Whose a state folder is. */
 export const AGGREGATOR = "aggregator";

@@ -17,6 +17,7 @@ import { nameFullDisk } from "../protocol/full_disk.ts";
 import { newRunId, type Proposal, type Scores, type Stretch } from "../protocol/messages.ts";
 import { checkRegistration } from "../protocol/registration.ts";
 import { saveRunModel } from "./run_model.ts";
+import { type FixedThreshold, fixThreshold, ownDecisions, thresholdEntry } from "./own_figures.ts";
 import { type LocalResult, type RoundResult, roundResult, testResult } from "./result.ts";
 import { testScores, valScores } from "./score_split.ts";
 import { checkSteps, countSteps } from "../maths/skipped.ts";
@@ -58,7 +59,7 @@ class Local {
   readonly #images = { trained: 0, scored: 0 };
   readonly #timings: (RowTiming & { opened: number })[] = [];
   #vector: Float32Array;
-  #best: { round: number; vector: Float32Array };
+  #best: { round: number; vector: Float32Array; fixed: FixedThreshold | null };
   /** The model that is stored, the start never. */
   #stored: { round: number; file_sha256: string } | null = null;
   #speed = 0;
@@ -71,7 +72,7 @@ class Local {
     this.#onEvent = safely(options.onEvent);
     this.#weights = classWeightsOf(options.proposal, train);
     this.#vector = options.start;
-    this.#best = { round: 0, vector: options.start };
+    this.#best = { round: 0, vector: options.start, fixed: null };
   }
 
   get #layout(): Layout {
@@ -174,7 +175,7 @@ class Local {
     }
     this.#scored.push({ round: round - 1, scores });
     if (this.#select().round === round - 1) {
-      this.#best = { round: round - 1, vector: this.#vector };
+      this.#best = { round: round - 1, vector: this.#vector, fixed: fixThreshold(predictions) };
       if (round > 1) await this.#keep().catch((error) => this.#goOnWithoutRoom(error));
     }
     return scores;
@@ -183,9 +184,9 @@ class Local {
   /** Stores the best model, so that a signal, a kill or a full disk does not cost what was trained. */
   async #keep(): Promise<string> {
     const { proposal, out } = this.#options;
-    const { round, vector } = this.#best;
+    const { round, vector, fixed } = this.#best;
     if (this.#stored?.round === round) return this.#stored.file_sha256;
-    const model = { vector, layout: this.#layout, proposal, round };
+    const model = { vector, layout: this.#layout, proposal, round, own: thresholdEntry(fixed!) };
     const file_sha256 = await saveRunModel(out, model, { mode: 0o644 }).catch((error) => {
       throw nameFullDisk(error, { folder: out, remedy: "free some space, or name another --out" });
     });
@@ -211,7 +212,7 @@ class Local {
     await trainer.load(this.#vector);
     this.#history.push(roundResult(this.#rounds + 1, await this.#scoreVal(this.#rounds + 1), null));
     const selection = this.#select();
-    const { vector } = this.#best;
+    const { vector, fixed } = this.#best;
     const file_sha256 = await this.#keep();
     const seconds = this.#rounds === 0 ? 0 : performance.now() / 1000 - this.#timings[0].opened;
     await trainer.load(vector);
@@ -223,6 +224,7 @@ class Local {
     return {
       selection: { ...selection, split: "val", note: "optimistic" },
       test: testResult(Object.fromEntries(tests)),
+      own: ownDecisions(predictions, fixed!, proposal),
       rounds: this.#rounds,
       epochs: this.#images.trained / trainer.shard.splits.train.images,
       seconds,

@@ -1,8 +1,10 @@
 /** What a finished run says of itself: the objects behind `--json` of aggregate, train and local. */
-import { siteOnly, stratified } from "../../model/metrics/metrics.ts";
+import { normalInterval, siteOnly, stratified } from "../../model/metrics/metrics.ts";
 import { pooledInterval } from "../maths/histogram.ts";
-import type { Proposal, Scores } from "../protocol/messages.ts";
+import type { Proposal, Registration, Scores } from "../protocol/messages.ts";
 import type { Selection } from "../maths/selection.ts";
+import type { Curve, OwnDecisions } from "./own_figures.ts";
+import type { Trainer } from "./trainer.ts";
 
 /** One silo's figures on its own `test`. */
 export type SiloTest = NonNullable<Scores["test"]>;
@@ -63,11 +65,19 @@ export interface AggregatorResult {
   run: string;
   /** When it had this result, an ISO date-time; absent in a state of an older fedx. */
   finished?: string;
+  /** What each silo that joined said of its films and its machine. */
+  joined: Record<string, Pick<Registration, "splits" | "device" | "threads" | "build">>;
   history: RoundResult[];
 }
 
 /** `fedx train`. */
 export interface SiloResult {
+  /** The run that it took part in: its rounds, who was invited, and the start. */
+  of: { rounds: number; silos: string[]; init: Proposal["init"] };
+  /** Whether a hospital was missing somewhere, as far as this silo was told. */
+  degraded: boolean;
+  /** By silo the rounds without it, as far as this silo was told. */
+  missing: Record<string, number[]>;
   /** Rounds in which this silo's update counted. */
   rounds: number;
   /** Training images of this silo, its weight in the sum. */
@@ -83,12 +93,28 @@ export interface SiloResult {
   test: SiloTest;
   /** When this silo had it, an ISO date-time; absent in a state of an older fedx. */
   finished?: string;
+  own: SiloOwn;
+  /** This silo's scores on `val` of the model before each round. */
+  history: { round: number; auroc: number | null; loss: number | null }[];
+  splits: Registration["splits"];
+  machine: Trainer["info"];
+}
+
+/** What a silo worked out of its own films for itself, and sent to nobody. */
+export interface SiloOwn extends OwnDecisions {
+  /** The start model on `test`; null with `start_reason`. */
+  start: SiloTest | null;
+  start_reason?: string;
+  /** ROC curves on `test`; null where there are too few patients for one. */
+  roc: { selected: Curve | null; start: Curve | null };
 }
 
 /** `fedx local`. */
 export interface LocalResult {
   selection: SelectionResult;
   test: TestResult;
+  /** Decisions at the threshold that `val` fixed, on the pooled `test`. */
+  own: OwnDecisions;
   rounds: number;
   epochs: number;
   seconds: number;
@@ -101,6 +127,11 @@ export interface LocalResult {
   last_sha256: string;
   init: Proposal["init"];
   history: RoundResult[];
+}
+
+/** The 95 % interval that follows from a silo's standard error; null where it has none. */
+export function intervalOf({ auroc, se }: Pick<SiloTest, "auroc" | "se">): [number, number] | null {
+  return auroc === null || se === null ? null : normalInterval(auroc, se);
 }
 
 /** Puts silos' test figures side by side. */

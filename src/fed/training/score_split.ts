@@ -3,7 +3,6 @@ import { auroc, bootstrap, meanLoss, MIN_PER_CLASS } from "../../model/metrics/m
 import type { Recipe } from "../../model/recipe.ts";
 import { mergedHistogram } from "../maths/histogram.ts";
 import type { Proposal, Scores } from "../protocol/messages.ts";
-import type { SiloTest } from "./result.ts";
 import type { Predictions } from "../../model/predictions.ts";
 
 function counts(labels: Uint8Array): { positives: number; negatives: number } {
@@ -13,14 +12,14 @@ function counts(labels: Uint8Array): { positives: number; negatives: number } {
 }
 
 /** Whether there are enough patients of each class: a figure about the films of two patients tells of those two. */
-function enough({ labels, patients }: Predictions): boolean {
+export function enough({ labels, patients }: Predictions): boolean {
   const classes = [new Set<number>(), new Set<number>()];
   for (const [film, label] of labels.entries()) classes[label].add(patients[film]);
   return classes.every(({ size }) => size >= MIN_PER_CLASS);
 }
 
 /** Whether the model's training went wrong, so that it gives logits that are not numbers. */
-const diverged = ({ logits }: Predictions) => logits.some(Number.isNaN);
+export const diverged = ({ logits }: Predictions) => logits.some(Number.isNaN);
 
 /** Exact AUROC and mean loss on `val`, from 10 patients of either class on; null where they cannot be told. */
 export function valScores(
@@ -42,7 +41,7 @@ export function valScores(
 export function testScores(
   predictions: Predictions,
   options: { seed: number; bins: Proposal["histogram"] },
-): SiloTest {
+): NonNullable<Scores["test"]> {
   const { logits, labels, patients } = predictions;
   const { positives, negatives } = counts(labels);
   const images = labels.length;

@@ -109,6 +109,25 @@ function stratifiedAuroc(
   };
 }
 
+/**
+ * A figure of the films, given as a function of their weights, with a percentile interval of a patient-clustered
+ * bootstrap; null where the films give none, or where every resample agrees and so says nothing of the error.
+ */
+export function clusteredInterval(
+  films: Omit<Clustered, "scores">,
+  figure: (weight: (film: number) => number) => number,
+  options: {
+    /** @default {0} */
+    seed?: number;
+    /** Resamples. @default {1000} */
+    replicates?: number;
+  } = {},
+): [number, number] | null {
+  const values = resampled(films, figure, options);
+  if (values.length === 0 || values.at(-1)! - values[0] < ROUNDING) return null;
+  return [quantile(values, 0.025), quantile(values, 0.975)];
+}
+
 function withoutSpread(area: number, labels: ArrayLike<number>): ReturnType<typeof bootstrap> {
   let positives = 0;
   for (let i = 0; i < labels.length; i++) positives += labels[i] ? 1 : 0;

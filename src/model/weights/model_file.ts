@@ -192,7 +192,7 @@ function parseMetadata(text: string | undefined): ModelMetadata & { version: num
     throw bad("fedx metadata in JSON", "other text", { cause });
   }
   const metadata = parsed ?? {} as ModelMetadata & { version: number };
-  const { version, network, channels, size, preprocessing } = metadata;
+  const { version, network, channels, size, preprocessing, threshold } = metadata;
   const expect = (sound: boolean, expected: string, got: unknown) => {
     if (!sound) throw bad(expected, JSON.stringify(got));
   };
@@ -203,6 +203,11 @@ function parseMetadata(text: string | undefined): ModelMetadata & { version: num
   const sound = isPerChannel(preprocessing?.mean, channels) &&
     isPerChannel(preprocessing.deviation, channels);
   expect(sound, "preprocessing with a mean and a deviation per channel", preprocessing);
+  expect(
+    threshold === undefined || Number.isFinite(threshold?.logit),
+    "a threshold of one finite logit",
+    threshold,
+  );
   return metadata;
 }
 

@@ -5,7 +5,7 @@ Deno.test("lineChart keeps points inside the frame and needs none", () => {
   const svg = lineChart([{ name: "a", points: [[0, 0.1], [5, 0.9]] }], { title: "t", x: "round", y: "y" });
   const dots = [...svg.matchAll(/<circle cx="([\d.]+)" cy="([\d.]+)"/g)].map(([, x, y]) => [+x, +y]);
   assertEquals(dots.length, 2);
-  assert(dots.every(([x, y]) => x >= 52 && x <= 406 && y >= 34 && y <= 258), JSON.stringify(dots));
+  assert(dots.every(([x, y]) => x >= 60 && x <= 406 && y >= 34 && y <= 258), JSON.stringify(dots));
   assertStringIncludes(lineChart([], { title: "t", x: "x", y: "y" }), "</svg>");
 });
 
@@ -50,11 +50,11 @@ Deno.test("a legend has as many columns as its names allow, and leaves out the m
     return [...svg.matchAll(/<text class="ink" x="(\d+)" y="(\d+)">([^<]*)/g)]
       .map(([, x, y, text]) => [+x, +y, text]);
   };
-  assertEquals(places("a", "b", "c"), [[67, 310, "a"], [159, 310, "b"], [251, 310, "c"]]);
-  assertEquals(places("a", "b", "shard-c (0.950)").map(([x]) => x), [67, 251, 67]);
+  assertEquals(places("a", "b", "c"), [[75, 310, "a"], [165, 310, "b"], [255, 310, "c"]]);
+  assertEquals(places("a", "b", "shard-c (0.950)").map(([x]) => x), [75, 255, 75]);
   const path = `/srv/${"x".repeat(80)}/shard-a (0.950)`;
   const [first, second] = places(path, "b");
-  assertEquals([first.slice(0, 2), second], [[67, 310], [67, 328, "b"]]);
+  assertEquals([first.slice(0, 2), second], [[75, 310], [75, 328, "b"]]);
   assertMatch(String(first[2]), /^\/srv\/x+…x+\/shard-a \(0\.950\)$/);
   assertEquals(String(first[2]).length, 46);
 });

@@ -1,4 +1,6 @@
 import { assertEquals } from "@std/assert";
+import { showEvents } from "../../../src/cli/output/event_log.ts";
+import { Output } from "../../../src/cli/output/output.ts";
 import { SiloLine } from "../../../src/cli/output/silo_line.ts";
 import type { FedEvent } from "../../../src/fed/protocol/event.ts";
 
@@ -18,7 +20,7 @@ function shown() {
 }
 
 const proposal = (rounds: number | null) =>
-  ({ type: "proposal", proposal: { rounds, joinTimeout: 3600 } }) as unknown as FedEvent;
+  ({ type: "proposal", proposal: { silos: ["a"], rounds, joinTimeout: 3600 } }) as unknown as FedEvent;
 const idle = (until: "plan" | "round" | "selection" | "end", round = 0): FedEvent => ({
   type: "idle",
   until,
@@ -95,4 +97,24 @@ Deno.test("after a failure the line says again what the silo waits for, and in t
   assertEquals(silo.line(), "joined; waiting for the others");
   silo.take({ type: "phase", phase: "training", round: 1 }, retry);
   assertEquals([silo.line(), silo.seen.lines.length], [null, 2]);
+});
+
+Deno.test("where lines go to a file, each change is a line with its time, and nothing ticks", () => {
+  const printed: string[] = [];
+  const output = new Output({ json: false, stderr: (text) => void printed.push(text) });
+  output.timed = true;
+  using show = showEvents(output);
+  const retry: FedEvent = { type: "retry", reason: "refused", left: 60, attempt: 1, wait: 1 };
+  const turn: FedEvent = { type: "phase", phase: "uploading", round: 1 };
+  for (
+    const event of [proposal(3), idle("plan"), retry, { type: "reached" }, turn, idle("round", 1)] as const
+  ) {
+    show(event);
+  }
+  assertEquals(printed.map((line) => line.replace(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ /, "")), [
+    "joined; waiting for the others, at most 60:00 min\n",
+    "refused; trying again, 60 s left\n",
+    "waiting for round 2 of 3\n",
+  ]);
+  assertEquals(printed.filter((line) => line.startsWith("20")).length, 3);
 });

@@ -139,7 +139,7 @@ Deno.test("HubLine: news is shown at once, all else with the next tick; a round'
   const ticking = (text: () => string, { said }: { said?: boolean } = {}) => {
     running++;
     shown.push(`${said ? "later" : "now"}: ${text()}`);
-    return { now() {}, [Symbol.dispose]: () => void running-- };
+    return { now: () => void shown.push(`now: ${text()}`), [Symbol.dispose]: () => void running-- };
   };
   const line = new HubLine({ line: () => {}, ticking }, () => 0);
   const course = { rounds: 1, budget: null, usual: null, elapsed: 0, open: 0 };

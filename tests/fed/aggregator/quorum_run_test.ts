@@ -41,12 +41,15 @@ Deno.test("one that comes after the plan uses it unchanged and enters the next r
     for (const silo of "ab") await run.when("joined", (event) => event.silo === silo);
     run.clock.pass(600);
     await run.when("committed");
-    const [late, [result]] = await Promise.all([run.silo("c"), Promise.all(roles)]);
+    const [late, [result, a]] = await Promise.all([run.silo("c"), Promise.all(roles)]);
     const first = run.of("row").map(({ row }) => row).find(({ roster }) => roster.includes("c"))!;
     assertEquals([first.round, first.silos.c.from], [3, 0]);
     assertEquals([run.of("plan").length, run.of("plan")[0].plan.roster], [1, ["a", "b"]]);
     assertEquals([result.degraded, result.missing], [true, { c: [1, 2] }]);
+    assertEquals([a.degraded, a.missing], [true, { c: [1, 2] }]);
     assertEquals(late.rounds, 2);
+    assertEquals([late.missing, late.own.start], [{ c: [1, 2] }, null]);
+    assertEquals(late.own.start_reason, "this hospital came after round 1 and was never shown it");
     assertEquals(Object.keys(result.test.silos), ["a", "b", "c"]);
     assertEquals(late.sha256, result.sha256);
   }));
@@ -67,6 +70,7 @@ Deno.test("a late update counts no more: the row closes at its timeout, the silo
     assertEquals(passes, [[0, 0], [1, 1], [2, 1]]);
     assertEquals(result.images.trained, (3 + 3 + 1) * 96);
     assertEquals([stuck.rounds, stuck.sha256], [1, result.sha256]);
+    assertEquals(stuck.missing, { c: [2, 3] });
   }));
 
 Deno.test("a lost one is waited for no longer, drops out of later rows and enters one once it is heard", () =>
@@ -88,7 +92,7 @@ Deno.test("a lost one is waited for no longer, drops out of later rows and enter
     assertEquals(rosters, ["abc", "abc", "ab", "abc"]);
     // The row that was open when it left counts as missed as well.
     assertEquals(result.missing, { c: [2, 3] });
-    assertEquals(back.sha256, result.sha256);
+    assertEquals([back.sha256, back.missing], [result.sha256, { c: [2, 3] }]);
   }));
 
 Deno.test("below the quorum the same row opens again: what counted stays counted, and one that is back ends it", () =>

@@ -103,5 +103,6 @@ export const aggregate = {
   },
   json:
     "`degraded`, `missing`, `rounds`, `selection`, `test` {`stratified`, `ci95`, `pooled`, `site_only`, " +
-    "`silos`}, `seconds`, `bytes`, `model`, `sha256` (of its weights), `file_sha256`, `last_sha256`, `init`, `finished`",
+    "`silos`}, `seconds`, `bytes`, `model`, `sha256` (of its weights), `file_sha256`, `last_sha256`, `init`, " +
+    "`finished`, `joined`, `history`, `report`",
 } as const satisfies Command;

@@ -19,5 +19,5 @@ export const evaluate = {
     force: FORCE,
     ...SCORING,
   },
-  json: "`auroc`, `ci95`, `images`, `positives`, `stratified`, `shards`",
+  json: "`auroc`, `ci95`, `images`, `positives`, `stratified`, `shards`, `at_threshold`",
 } as const satisfies Command;

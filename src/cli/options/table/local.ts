@@ -29,5 +29,6 @@ export const local = {
     ...TRAINING,
     ...ENGINE,
   },
-  json: "`selection`, `test`, `epochs`, `seconds`, `model`, `sha256` (of its weights), `file_sha256`",
+  json:
+    "`selection`, `test`, `own` {`threshold`, `sensitivity`, `specificity`}, `epochs`, `seconds`, `model`, `sha256` (of its weights), `file_sha256`",
 } as const satisfies Command;

@@ -61,5 +61,8 @@ export const train = {
       default: "1h",
     },
   },
-  json: "`rounds`, `examples`, `seconds`, `model`, `sha256` (of its weights), `file_sha256`, `finished`",
+  json:
+    "`degraded`, `missing` (both as far as this hospital was told), `rounds`, `examples`, `seconds`, `test`, " +
+    "`own` {`threshold`, `sensitivity`, `specificity`, `start`} (sent to nobody), `history`, `splits`, `model`, " +
+    "`sha256` (of its weights), `file_sha256`, `finished`, `report`",
 } as const satisfies Command;

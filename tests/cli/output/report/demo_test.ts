@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { type Facts, reportHtml, resultTable } from "../../../src/cli/output/report.ts";
-import type { Evaluation } from "../../../src/model/metrics/evaluation.ts";
+import { type Facts, reportHtml, resultTable } from "../../../../src/cli/output/report/demo.ts";
+import type { Evaluation } from "../../../../src/model/metrics/evaluation.ts";
 
 const one = (auroc: number): Evaluation => ({
   auroc,
@@ -85,6 +85,6 @@ Deno.test("reportHtml draws a model's scores at the round that made it, and none
     const [chart] = /<svg .*?<\/svg>/s.exec(reportHtml({ ...facts, federated }))!;
     return [...chart.matchAll(/<circle cx="([\d.]+)"/g)].map(([, x]) => Number(x));
   };
-  assertEquals(dots(facts.federated), [52, 406]); // models 0 and 1, from the left end to the right one
+  assertEquals(dots(facts.federated), [60, 406]); // models 0 and 1, from the left end to the right one
   assertEquals(dots(gap).length, 1);
 });

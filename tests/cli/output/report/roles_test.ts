@@ -1,0 +1,161 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { hubEnd, hubPage } from "../../../../src/cli/output/report/hub.ts";
+import { siloEnd, siloPage } from "../../../../src/cli/output/report/silo.ts";
+import { type AggregatorResult, type SiloResult, testResult } from "../../../../src/fed/training/result.ts";
+
+const counts = (images: number) => ({ images, patients: images - 4, positives: images / 2 });
+const splits = { train: counts(400), val: counts(100), test: counts(200) };
+const tested = (auroc: number | null) => {
+  return { auroc, se: auroc === null ? null : 0.02, positives: 100, negatives: 100, images: 200 };
+};
+const init = { kind: "random", source: "random weights, seed 0", sha256: "aa" } as const;
+const machine = { device: "cpu", threads: 2, build: "70be36" };
+const rate = (value: number) => ({ value, ci95: [value - 0.05, value + 0.05] as [number, number] });
+
+const silo: SiloResult = {
+  of: { rounds: 3, silos: ["a", "b<i>"], init },
+  degraded: false,
+  missing: {},
+  rounds: 3,
+  examples: 400,
+  seconds: 90,
+  images: { trained: 1200, scored: 500 },
+  model: "my state/a/model.safetensors",
+  sha256: "bb",
+  file_sha256: "cc",
+  test: tested(0.9),
+  own: {
+    threshold: { logit: 0.25, probability: 0.562 },
+    sensitivity: rate(0.8),
+    specificity: rate(0.7),
+    start: tested(0.6),
+    roc: { selected: { fpr: [0, 0.1, 1], tpr: [0, 0.9, 1] }, start: { fpr: [0, 1], tpr: [0, 1] } },
+  },
+  history: [{ round: 1, auroc: 0.6, loss: 0.7 }, { round: 2, auroc: 0.8, loss: 0.5 }],
+  splits,
+  machine,
+};
+const places = { silo: "a", shard: "shard-a", report: "my state/a/report.html" };
+
+const hub: AggregatorResult = {
+  degraded: false,
+  missing: {},
+  rounds: 3,
+  selection: { round: 3, auroc: 0.95, reason: "best", split: "val", note: "optimistic" },
+  test: testResult({ a: tested(0.9), "b<i>": tested(0.8) }),
+  seconds: 100,
+  bytes: 2 ** 25,
+  images: { trained: 2400, scored: 1000 },
+  model: "state/model.safetensors",
+  sha256: "bb",
+  file_sha256: "dd",
+  last_sha256: "bb",
+  init,
+  run: "0123",
+  joined: { a: { splits, ...machine }, "b<i>": { splits, ...machine } },
+  history: [{ round: 1, auroc: 0.5, silos: { a: { auroc: 0.5, loss: 0.7 } }, seconds: 9 }],
+};
+
+Deno.test("the end of train: interval, the federated model beside the start, the threshold, the files, the next command", () => {
+  const text = siloEnd(silo, places);
+  for (
+    const line of [
+      "federated model                 0.900   [0.861, 0.939]",
+      "start model                     0.600   [0.561, 0.639]",
+      "200 test films, 100 with a finding",
+      "the start model was scored here after the run; its figures were sent to nobody",
+      "threshold: logit 0.250 (probability 0.562), Youden's J on val",
+      "on test: sensitivity 0.800 [0.750, 0.850], specificity 0.700 [0.650, 0.750]",
+      "model: my state/a/model.safetensors",
+      "report: my state/a/report.html",
+      "fedx evaluate --model 'my state/a/model.safetensors' --shard shard-a",
+      "fedx predict --model 'my state/a/model.safetensors' --images FOLDER --out scores.csv",
+    ]
+  ) assertStringIncludes(text, line);
+  assert(!text.includes("DEGRADED"));
+});
+
+Deno.test("the end of train says first who was missing, and whose knowledge that is", () => {
+  const text = siloEnd({ ...silo, degraded: true, missing: { "b<i>": [2] } }, places);
+  assertStringIncludes(
+    text.split("\n")[0],
+    "DEGRADED, as far as this hospital was told: this model was trained or tested without b<i> in round 2",
+  );
+});
+
+Deno.test("the end of train says why a figure is missing", () => {
+  const own = { threshold: null, threshold_reason: "val is small", sensitivity: null, specificity: null };
+  const roc = { selected: null, start: null };
+  const few = {
+    ...silo,
+    test: tested(null),
+    own: { ...own, start: null, start_reason: "it came late", roc },
+  };
+  const text = siloEnd(few, { ...places, report: null });
+  assertStringIncludes(text, "too few patients of a class for an AUROC");
+  assertStringIncludes(text, "the start model is not scored: it came late");
+  assertStringIncludes(text, "threshold: none, since val is small");
+  assert(!text.includes("report:"));
+  assertStringIncludes(siloPage(few, places), "None, since val is small.");
+  assertStringIncludes(siloEnd({ ...silo, sha256: "aa" }, places), "the start itself was selected");
+});
+
+Deno.test("the end of aggregate: an interval for each hospital, what certified and site only mean, files, what next", () => {
+  const text = hubEnd(hub, { state: "state", report: "state/report.html" });
+  for (
+    const line of [
+      "a                        0.900   [0.861, 0.939]",
+      "pooled, certified: none, since there is no histogram from a, b<i>",
+      "site only: the pooled AUROC of a score that knows nothing but the hospital",
+      "last model: state/last.safetensors",
+      "report: state/report.html",
+      "--new --init state/last.safetensors",
+    ]
+  ) assertStringIncludes(text, line);
+  const pooled = { ...hub, test: { ...hub.test, pooled: { lower: 0.8, upper: 0.9 } } };
+  const certified = hubEnd(pooled, { state: "state", report: null }).replaceAll("\n", " ");
+  assertStringIncludes(certified, "lies between these bounds for certain");
+  const missing = { ...hub, degraded: true, missing: { a: [1] } };
+  assertMatch(hubEnd(missing, { state: "state", report: null }), /^DEGRADED: .* without a in round 1\n/);
+});
+
+Deno.test("both ends fit 80 columns but for paths and digests", () => {
+  const unknown = { reason: "val has fewer than 10 patients with a finding, or without one" };
+  const own = { ...silo.own, threshold: null, threshold_reason: unknown.reason, start: null };
+  const late = { ...own, start_reason: "this hospital came after round 1 and was never shown it" };
+  const few = { ...silo, test: tested(null), own: late };
+  for (
+    const text of [siloEnd(silo, places), siloEnd(few, places), hubEnd(hub, { state: "s", report: "s/r" })]
+  ) {
+    const wide = text.split("\n").filter((line) => line.length > 80 && !/sha256|safetensors/.test(line));
+    assertEquals(wide, []);
+  }
+});
+
+const PAGES = { hub: hubPage(hub), silo: siloPage(silo, places) };
+
+Deno.test("both reports stand alone, escape names and follow the reader's scheme", () => {
+  for (const html of Object.values(PAGES)) {
+    assertMatch(html, /^<!doctype html>/);
+    assertEquals(/(?:src|href)=|@import|url\(|<script|<img/.test(html), false);
+    const addresses = [...html.matchAll(/https?:\/\/[^"\s<]+/g)].map(([address]) => address);
+    assertEquals(new Set(addresses), new Set(["http://www.w3.org/2000/svg"]));
+    assertEquals(html.includes("b<i>"), false);
+    for (const part of ["b&lt;i&gt;", "prefers-color-scheme:dark", "Research use only", "fedx 0."]) {
+      assertStringIncludes(html, part);
+    }
+  }
+});
+
+Deno.test("both reports show curves, tables and counts of films, and name no path", () => {
+  assertEquals([...PAGES.silo.matchAll(/<svg /g)].length, 3);
+  assertEquals([...PAGES.hub.matchAll(/<svg /g)].length, 2);
+  for (const html of Object.values(PAGES)) {
+    for (const count of ["400", "100", "200"]) assertStringIncludes(html, `<td>${count}</td>`);
+    assertEquals(/safetensors|shard-a|report\.html|state/.exec(html)?.[0], undefined);
+  }
+});
+
+Deno.test("the hub's report holds what hospitals sent: no threshold, no start, no ROC", () => {
+  assertEquals(/threshold|start model|>ROC on|sensitivity/.test(PAGES.hub), false);
+});
