@@ -36,4 +36,5 @@ while True:
             break
         os.write(1, shown)
 _, status = os.waitpid(pid, 0)
-sys.exit(os.waitstatus_to_exitcode(status) % 256)
+code = os.waitstatus_to_exitcode(status)
+sys.exit(code if code >= 0 else 128 - code)  # of a signal as a shell says it

@@ -8,6 +8,8 @@ import { program } from "./program.ts";
 const xterm: { Terminal: typeof Terminal } = createRequire(import.meta.url)("@xterm/headless");
 
 const ROWS = 60;
+/** Longest that a test waits for what is to appear, ms. */
+const PATIENCE = 90_000;
 
 export interface TerminalOptions {
   cwd: string;
@@ -107,13 +109,26 @@ export class OnTerminal {
     return this.#screen().lines;
   }
 
-  /** Waits until a line matches, and returns the match. @throws when the program ends before. */
+  /**
+   * Waits until a line matches, and returns the match.
+   *
+   * @throws when the program ends before, or within a minute and a half no line does
+   */
   async when(pattern: RegExp): Promise<RegExpMatchArray> {
-    for (;;) {
-      const changed = this.#changed.promise;
-      const found = this.#screen().whole.map((line) => line.match(pattern)).find((match) => match !== null);
-      if (found) return found;
-      await changed;
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () => late.reject(new Error(`no line ${pattern} on:\n${this.lines.join("\n")}`)),
+      PATIENCE,
+    );
+    try {
+      for (;;) {
+        const changed = this.#changed.promise;
+        const found = this.#screen().whole.map((line) => line.match(pattern)).find((match) => match !== null);
+        if (found) return found;
+        await Promise.race([changed, late.promise]);
+      }
+    } finally {
+      clearTimeout(timer);
     }
   }
 

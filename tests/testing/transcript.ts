@@ -2,7 +2,7 @@
  * What a process printed, compared with the transcript that a page shows of it.
  *
  * Times, digests, ports, speeds and scores differ from run to run, so they are masked on both sides; every other
- * character must agree, line by line, and no line may be missing or more. Written anew with FEDX_TRANSCRIPTS=write.
+ * word must agree, and none may be missing or more. Written anew with FEDX_TRANSCRIPTS=write.
  */
 import { assertEquals } from "@std/assert";
 import { ROOT } from "./pages.ts";
@@ -16,23 +16,31 @@ const MASKS: readonly (readonly [RegExp, string])[] = [
   [/\b\d{4}-\d\d-\d\d\b/g, "DATE"],
   [/\b[0-9a-f]{12,64}\b/g, "HEX"],
   [/127\.0\.0\.1:\d+/g, "127.0.0.1:PORT"],
-  [/\b\d+(\.\d+)? ?(ms|s|min|h|MiB|GiB|MB|GB)\b/g, "N $2"],
+  [/\b\d+(:\d\d)?(\.\d+)? (ms|s|min|h)\b/g, "DURATION"],
+  [/\b\d+(\.\d+)? (KiB|MiB|GiB|MB|GB)\b/g, "SIZE"],
+  [/\b\d+ threads?\b/g, "THREADS"],
+  [/\bmodel of round \d+\b/g, "model of round N"],
   [/-?\b\d*\.\d+\b/g, "N.N"],
 ];
 
 /** Lines that come more or less often on a slower machine. */
 const REPEATED: readonly RegExp[] = [
   /^(TIME )?(round )?.*\b\d+\/\d+( images)?$/, // progress
-  /; trying again in /,
 ];
+/** Lines that say again what they have said before, once a minute. */
+const ONCE = /\b\d+ of \d+ joined\b/;
 
-/** The lines of a text, masked; lines of several silos that follow each other in any order stand by name. */
+/**
+ * The words of a text, masked: where its lines break hangs on how long the figures in them are. Lines of several silos that
+ * follow each other in any order are sorted before.
+ */
 export function settled(text: string): string[] {
   const plain = text.replaceAll(CONTROL, "").trimEnd();
   const masked = MASKS.reduce((all, [pattern, mask]) => all.replaceAll(pattern, mask), plain);
-  const lines = masked.split("\n").map((line) => line.trimEnd().replaceAll(/ {2,}/g, "  "))
+  const lines = masked.split("\n").map((line) => line.trimEnd())
     .filter((line) => !REPEATED.some((pattern) => pattern.test(line)));
-  return inOrder(lines.filter((line, index) => line !== lines[index - 1]));
+  const once = lines.filter((line, index) => !ONCE.test(line) || lines.indexOf(line) === index);
+  return inOrder(once).join(" ").split(/ +/);
 }
 
 /** Sorts each stretch of lines that begin with a silo's name. */
