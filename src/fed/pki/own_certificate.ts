@@ -6,6 +6,7 @@
  */
 import { createPrivateKey, createPublicKey } from "node:crypto";
 import { digest } from "../../files/digest.ts";
+import { exists } from "../../files/exists.ts";
 import { obstacleTo } from "../../files/obstacle.ts";
 import { keyOf, readCertificate } from "./der_certificate.ts";
 import { refusal } from "../../refusal.ts";
@@ -34,13 +35,9 @@ export interface Checked {
 /** Reads `ca.pem`, `cert.pem` and `key.pem`; refuses a key that others may read. */
 export async function readIdentity(dir: string): Promise<Identity> {
   const read = (name: string) =>
-    Deno.readTextFile(`${dir}/${name}`).catch((cause) => {
+    Deno.readTextFile(`${dir}/${name}`).catch(async (cause) => {
       const found = obstacleTo(`${dir}/${name}`, cause);
-      const none = {
-        got: "one without it",
-        remedy: `make one with: fedx ca request NAME --role silo|aggregator --out ${dir}, ` +
-          `or fedx ca issue NAME --role silo|aggregator --ca CA --out ${dir}`,
-      };
+      const none = { got: "one without it", remedy: await remedyFor(dir, name) };
       throw refusal(found === null ? Deno.errors.NotFound : Error, {
         what: `Cannot read ${dir}/${name}`,
         expected: found === null ? "a folder with ca.pem, cert.pem and key.pem" : "a file to read",
@@ -50,6 +47,16 @@ export async function readIdentity(dir: string): Promise<Identity> {
   const identity = { ca: await read("ca.pem"), cert: await read("cert.pem"), key: await read("key.pem") };
   await refuseReadableKey(`${dir}/key.pem`);
   return identity;
+}
+
+/** Why two remedies: whoever has made a request waits for the answer, and another request would not bring it. */
+async function remedyFor(dir: string, missing: string): Promise<string> {
+  if (missing !== "key.pem" && await exists(`${dir}/request.pem`)) {
+    return `put the ${missing} there that comes back for ${dir}/request.pem from the holder of the ` +
+      "certificate authority";
+  }
+  return `make one with: fedx ca request NAME --role silo|aggregator --out ${dir}, ` +
+    `or fedx ca issue NAME --role silo|aggregator --ca CA --out ${dir}`;
 }
 
 /** What is looked for: the role, the silo's name where it is known, and when. */

@@ -86,6 +86,7 @@ Deno.test("a kit has settings that are read as they stand, six lines of README a
     });
     assertEquals(readme.trim().split("\n").length, 6);
     assertStringIncludes(readme, "--size 64 ");
+    assertStringIncludes(readme, 'read it the digest after "key" by phone');
     for (
       const line of [
         "SuccessExitStatus=130 143",
@@ -105,7 +106,7 @@ Deno.test("kit make writes nothing for a name, a recipe or a --ca that it cannot
     for (
       const [args, text] of [
         [["a,../b"], "Cannot use the name"],
-        [["a", "--recipes", "other"], "expected deck or default, got other"],
+        [["a", "--recipes", "other"], "Cannot read --recipes: expected deck or default, got other"],
         [["a", "--ca", `${dir}/ca`], "Cannot read --ca: expected it once"],
       ] as const
     ) assertStringIncludes((await make(...args)).stderr, text);

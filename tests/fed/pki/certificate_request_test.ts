@@ -44,6 +44,11 @@ Deno.test("makeRequest and signRequest: the site's own key with the certificate 
       const out = `${dir}/${role}`;
       const made = await makeRequest({ name: "b", role, out, hosts: ["hub.example", "10.0.0.7"] });
       assertEquals((await Deno.stat(made.keyFile)).mode! & 0o777, 0o600);
+      const waits = await assertRejects(() => checkCertificate(out, { role, name: "b" }), Error);
+      assertStringIncludes(
+        waits.message,
+        `(remedy: put the ca.pem there that comes back for ${made.request} from `,
+      );
       const signed = await signRequest({
         request: made.request,
         name: "b",

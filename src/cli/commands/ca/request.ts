@@ -10,7 +10,7 @@ export async function run(context: Context<typeof caRequest>): Promise<void> {
   output.result(
     made,
     [
-      `${made.request}: send it to the holder of the certificate authority, and tell them the key by another way`,
+      `${made.request}: send it to the holder of the certificate authority, and read them the digest after "key" by telephone`,
       `${made.keyFile}: ${made.renewal ? "used again; " : ""}stays here`,
       `name ${made.name}, role ${made.role}${
         made.hosts.length > 0 ? `, hosts ${made.hosts.join(", ")}` : ""

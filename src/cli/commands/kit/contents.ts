@@ -47,7 +47,7 @@ function readme({ name, size }: Kit): string {
     ],
     [
       `./fedx ca request ${name} --role silo --out tls`,
-      "send tls/request.pem to the hub; read it the key by phone",
+      'send tls/request.pem to the hub, and read it the digest after "key" by phone',
     ],
     [
       `./fedx prepare --images films --labels labels.csv --size ${size} --out shard`,

@@ -5,7 +5,7 @@ import { checkName } from "../../../fed/pki/ca.ts";
 import { readPublicCa } from "../../../fed/pki/public_ca.ts";
 import { refusal } from "../../../refusal.ts";
 import type { Context } from "../../context.ts";
-import { acceptLine } from "../../options/accept.ts";
+import { acceptLine, readAccept } from "../../options/accept.ts";
 import { COMMANDS } from "../../options/commands.ts";
 import type { kitMake } from "../../options/table/kit.ts";
 import { readSection } from "../../options/toml.ts";
@@ -16,6 +16,7 @@ import { contentsOf, folderOf, settings } from "./contents.ts";
 export async function run({ values, output }: Context<typeof kitMake>): Promise<void> {
   const { NAMES: names, server, out, size } = values;
   names.forEach(checkName);
+  readAccept({ recipes: values.recipes }, "--recipes");
   const ca = await readPublicCa(values.ca);
   const accept = acceptLine({
     recipes: values.recipes,

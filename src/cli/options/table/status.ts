@@ -15,5 +15,5 @@ export const status = {
   options: {},
   json:
     "`role`, `state` running|finished|ended, `phase`, `round`, `rounds`, `seconds_left`, `waiting`, `finished`, `heard`, `last`, " +
-    "`silos` [`name`, `joined`, `at`, `text`]",
+    "`silos` [`name`, `joined`, `last` {`at`, `text`}]",
 } as const satisfies Command;

@@ -30,8 +30,8 @@ export class Way {
       case "row":
         this.#open(event.row.round, { ...event.course, done: event.row.round - 1 }, at);
         break;
-      case "pulled": // a silo's turn begins with it; the aggregator says so of each silo
-        if (event.silo === undefined) this.#turn(event.round + 1, at);
+      case "pulled": // a silo's turn of that round begins with it; the aggregator says so of each silo
+        if (event.silo === undefined) this.#turn(event.round, at);
         break;
       case "closing":
       case "tested":

@@ -58,12 +58,16 @@ export function statusOf(
   now: number,
 ): Status {
   const way = new Way(), there = new WhoIsThere();
-  const heard = new Map<string, Words>(), joined = new Set<string>();
+  const heard = new Map<string, Words>(), joined = new Set<string>(), met = new Map<string, Words>();
+  const state = result !== null ? "finished" : running ? "running" : "ended";
   let last: Words | null = null;
   for (const event of events) {
     way.take(event);
     there.take(event, secondsOf(event.time));
     if (event.type === "joined") joined.add(event.silo);
+    if (event.type === "session" && event.open) met.set(event.silo, { at: event.time, text: "connected" });
+    // Of a state that has ended it is the end; else of another process that was started on the same state.
+    if (event.type === "failed" && state !== "ended") continue;
     const words = wordsOf(event);
     if (words === null) continue;
     const said = { at: event.time, text: words.text };
@@ -71,7 +75,6 @@ export function statusOf(
     else heard.set(words.silo, said);
   }
   const silos = role === "aggregator" ? way.proposal?.silos ?? [] : [];
-  const state = result !== null ? "finished" : running ? "running" : "ended";
   const course = state === "running" ? way.courseAt(now) : null;
   return {
     role,
@@ -84,7 +87,11 @@ export function statusOf(
     finished: result?.finished ?? null,
     heard: events.at(-1)?.time ?? null,
     last,
-    silos: silos.map((name) => ({ name, joined: joined.has(name), last: heard.get(name) ?? null })),
+    silos: silos.map((name) => ({
+      name,
+      joined: joined.has(name),
+      last: heard.get(name) ?? met.get(name) ?? null,
+    })),
   };
 }
 

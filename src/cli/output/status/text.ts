@@ -35,11 +35,13 @@ function paragraph(label: string, text: string): string[] {
 }
 
 function headline(status: Status, since: (at: string) => string): string {
-  const { state, finished, heard } = status;
+  const { state, finished, heard, last } = status;
   if (state === "finished") return `finished${finished === null ? "" : ` at ${moment(finished)}`}`;
   const at = where(status);
   if (state === "running") return at;
-  return `ended${heard === null ? "" : ` ${since(heard)}`}, ${at}; the same command goes on from there`;
+  const ended = `ended${heard === null ? "" : ` ${since(heard)}`}, ${at}`;
+  // What made it fail comes first, and the last words have the remedy.
+  return last?.text.startsWith("failed: ") ? ended : `${ended}; the same command goes on from there`;
 }
 
 /** Where the run is: who is waited for, or the round and the time left. */

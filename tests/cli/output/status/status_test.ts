@@ -75,7 +75,7 @@ Deno.test("statusText: a run without a process is ended, says when and where, an
   assertEquals(gone[0], "aggregator: ended 10 min ago, round 2 of 10; the same command goes on from there");
   const failed: [number, unknown] = [150, { type: "failed", message: "Cannot write: the disk is full" }];
   assertEquals(text(751, [...rounds, failed], { running: false }).slice(0, 2), [
-    "aggregator: ended 10 min ago, round 2 of 10; the same command goes on from there",
+    "aggregator: ended 10 min ago, round 2 of 10",
     "last words: failed: Cannot write: the disk is full (10 min ago)",
   ]);
   assertEquals(
@@ -103,9 +103,9 @@ Deno.test("statusOf: a silo's rounds are its turns, its last words its own, and 
   const pulled = (round: number) => ({ type: "pulled", round, bytes: 1 });
   const events = log(
     [0, { type: "proposal", proposal }],
-    [60, pulled(0)],
+    [60, pulled(1)],
     [120, { type: "uploaded", silo: "b", round: 1, bytes: 1 }],
-    [160, pulled(1)],
+    [160, pulled(2)],
     [170, { type: "training", round: 2, firstStep: 4, steps: 40 }],
     [180, { type: "step", round: 2, k: 12, K: 40, loss: 0.5 }],
   );
@@ -128,6 +128,24 @@ Deno.test("statusOf: a silo's rounds are its turns, its last words its own, and 
     "silo b: before the first round",
   );
   assertEquals(text(1, [], seen), ["silo b: starting"]);
+});
+
+Deno.test("statusText: a failure of another process on a state that runs or has finished is none of the role's", () => {
+  const other: [number, unknown] = [150, { type: "failed", message: "Cannot open the state: …" }];
+  const words = (seen: Partial<Seen>) => text(151, [...rounds, other], seen)[1];
+  assertEquals(words({}), "last words: round 2 opened for a, b, c (30 s ago)");
+  assertEquals(words({ result: {} }), "last words: round 2 opened for a, b, c (30 s ago)");
+  assertEquals(words({ running: false }), "last words: failed: Cannot open the state: … (1 s ago)");
+});
+
+Deno.test("statusText: a hospital that has only connected was heard of, when it did so last", () => {
+  const session = (open: boolean) => ({ type: "session", silo: "b", open, ago: 0 });
+  const events: [number, unknown][] = [...began, [5, joined("a")], [10, session(true)], [40, session(false)]];
+  assertEquals(text(30, events).slice(-3), [
+    "  a  25 s ago  joined: 96 training images, cpu, 1 threads",
+    "  b  20 s ago  connected",
+    "  c            not heard of",
+  ]);
 });
 
 Deno.test("statusText: with a budget alone the time left is the budget's", () => {
