@@ -3,7 +3,7 @@ import type { ClassPatients } from "../../data/class_patients.ts";
 import { MIN_PER_CLASS } from "../../model/metrics/metrics.ts";
 
 /** What to do about it. */
-export const MORE_PATIENTS = "name more patients for it in the column split, and run `fedx prepare` again";
+export const MORE_PATIENTS = "name more patients for it in a column split, and run `fedx prepare` again";
 
 /** One text for each of val and test that has too few patients for an AUROC, or no film. */
 export function fewPatients(patients: ClassPatients): string[] {

@@ -15,7 +15,7 @@ export interface FileTensor {
 const MAX_HEADER = 16 << 20;
 
 /** A copy that was never written, as on a full disk. */
-const EMPTY = "copy the file again from where it was made; look whether the disk was full";
+const CUT = "copy the file again from where it was made; look whether the disk was full";
 
 const SIZES: Record<string, number> = { F32: 4, I64: 8 };
 
@@ -82,7 +82,7 @@ export function readSafetensors(
 }
 
 function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; start: number } {
-  if (bytes.length === 0) throw bad("a model", "an empty file (0 bytes)", { remedy: EMPTY });
+  if (bytes.length === 0) throw bad("a model", "an empty file (0 bytes)", { remedy: CUT });
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = bytes.length < 8 ? NaN : Number(view.getBigUint64(0, true));
   if (!(length >= 2 && length <= Math.min(MAX_HEADER, bytes.length - 8))) {
@@ -113,7 +113,7 @@ function checkEntry(
   }
   const [begin, end] = offsets;
   if (begin > end || end > available) {
-    throw bad(`${name} within ${available} data bytes`, `${begin}…${end} (truncated file?)`);
+    throw bad(`${name} within ${available} data bytes`, `${begin}…${end} (truncated file?)`, { remedy: CUT });
   }
   const bytes = shape.reduce((a, b) => a * b, size);
   if (bytes !== end - begin) throw bad(`${name} of ${bytes} bytes`, `${end - begin}`);

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { type FileTensor, readSafetensors } from "../../../src/model/weights/safetensors.ts";
 import { safetensorsFile } from "../../testing/safetensors_file.ts";
 
@@ -37,6 +37,8 @@ Deno.test("readSafetensors refuses every cut of a file", () => {
   for (let n = 0; n < bytes.length; n++) {
     assertThrows(() => readSafetensors(bytes.subarray(0, n)), SyntaxError);
   }
+  const cut = assertThrows(() => readSafetensors(bytes.subarray(0, bytes.length - 1)), SyntaxError);
+  assertStringIncludes(cut.message, "(remedy: copy the file again from where it was made");
 });
 
 Deno.test("readSafetensors refuses overlaps, gaps, wrong sizes and huge lengths", () => {

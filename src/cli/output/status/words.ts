@@ -21,7 +21,7 @@ export function wordsOf(event: FedEvent): { silo?: string; text: string } | null
     case "stopped":
       return { text: "stopped by a signal" };
     case "refused":
-      return { silo: event.peer, text: describe(event)! };
+      return { silo: event.peer, text: describe(event)!.replace(` ${event.peer}: `, ": ") };
     case "certificate":
     case "already_finished":
       return null;
