@@ -16,12 +16,14 @@ export const heading = (text: string) => `<h1>${escape(text)}</h1>`;
 export const section = (text: string) => `<h2>${escape(text)}</h2>`;
 export const paragraph = (text: string) => `<p>${escape(text)}</p>`;
 
-/** What the page says first; one figure of it may be set in bold. An interval stays on one line. */
+/** What the page says first; one figure of it, where it comes first, is set in bold. An interval stays on one line. */
 export function headline(text: string, figure?: string): string {
   const whole = text.replaceAll(/\[[^\]]*\]/g, (interval) => interval.replaceAll(" ", "\u00a0"));
-  const [before, after = ""] = figure === undefined ? [whole] : whole.split(figure, 2);
-  const bold = figure === undefined ? "" : `<b>${escape(figure)}</b>`;
-  return `<p class="headline">${escape(before)}${bold}${escape(after)}</p>`;
+  const at = figure === undefined ? -1 : whole.indexOf(figure);
+  const set = at < 0
+    ? escape(whole)
+    : `${escape(whole.slice(0, at))}<b>${escape(figure!)}</b>${escape(whole.slice(at + figure!.length))}`;
+  return `<p class="headline">${set}</p>`;
 }
 
 /** Rows under a head; a narrow window scrolls the table, not the page. */

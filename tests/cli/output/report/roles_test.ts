@@ -159,3 +159,10 @@ Deno.test("both reports show curves, tables and counts of films, and name no pat
 Deno.test("the hub's report holds what hospitals sent: no threshold, no start, no ROC", () => {
   assertEquals(/threshold|start model|>ROC on|sensitivity/.test(PAGES.hub), false);
 });
+
+Deno.test("a headline keeps all its figures where two are the same, such as those of a start that was selected", () => {
+  const same = siloPage({ ...silo, own: { ...silo.own, start: silo.test } }, places);
+  assertMatch(same, /headline">Test AUROC <b>0\.900<\/b> \[0\.861,\u00a00\.939\]; start model 0\.900<\/p>/);
+  const few = { ...silo, test: tested(null), own: { ...silo.own, start: null } };
+  assertStringIncludes(siloPage(few, places), 'headline">Test AUROC <b>–</b> –; start model –</p>');
+});
