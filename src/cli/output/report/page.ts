@@ -60,10 +60,11 @@ p{max-width:46rem}.headline{font-size:1.25rem}
 table{border-collapse:collapse;width:100%;margin:1rem 0;font-variant-numeric:tabular-nums}
 th,td{text-align:right;overflow-wrap:normal;vertical-align:top;padding:.35rem .6rem;border-bottom:1px solid var(--line)}
 td{white-space:nowrap}th{color:var(--soft);font-weight:600}
+td:first-child{white-space:normal;overflow-wrap:anywhere}
 th:first-child,td:first-child{text-align:left;padding-left:0}th:last-child,td:last-child{padding-right:0}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(24rem,100%),1fr));gap:1rem;margin:1rem 0}
 figure{margin:0}svg{width:100%;height:auto}
 dl{display:grid;grid-template-columns:minmax(5rem,max-content) 1fr;gap:.3rem 1rem}
 dt{color:var(--soft)}dd{margin:0}
-@media(max-width:40rem){main{padding:1rem}table{font-size:.8rem}th,td{padding:.35rem .25rem}dl{display:block}dd{margin:0 0 .5rem}}
+@media(max-width:40rem){main{padding:1rem}table{font-size:.75rem}th,td{padding:.35rem .15rem}dl{display:block}dd{margin:0 0 .5rem}}
 `;
