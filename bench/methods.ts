@@ -9,6 +9,7 @@
  *
  *     npx -y deno@2.9.3 task bench bench/methods.ts --data DIR [--passes 6] [--size 64] [--seeds 3] [--out DIR]
  */
+import { parse } from "csv-parse/sync";
 import { parseArgs } from "node:util";
 import { Shard } from "../src/data/shard.ts";
 import { auroc, pairedDifference, stratified } from "../src/model/metrics/metrics.ts";
@@ -60,8 +61,8 @@ async function score(model: string): Promise<Scores> {
   for (const silo of SILOS) {
     const csv = `${model}.${silo}.csv`;
     if (!await exists(csv)) await hospitals.predict(model, silo, csv);
-    for (const line of (await Deno.readTextFile(csv)).trimEnd().split("\n").slice(1)) {
-      const [logit, , split] = line.split(",").slice(-3);
+    const rows: Record<string, string>[] = parse(await Deno.readTextFile(csv), { columns: true });
+    for (const { logit, split } of rows) {
       if (split === "test") scores.push(Number(logit));
     }
   }

@@ -12,7 +12,7 @@ import { freePort } from "../testing/free_port.ts";
 import { inFolder } from "../testing/folder.ts";
 import { program } from "../testing/program.ts";
 import { OnTerminal } from "../testing/terminal.ts";
-import { Transcripts } from "../testing/transcript.ts";
+import { settled, Transcripts } from "../testing/transcript.ts";
 
 /** Smaller than the page's own settings, which the environment may say; the page's transcripts were printed with them. */
 const SETTINGS = { SIZE: "32", ROUNDS: "2" };
@@ -83,9 +83,12 @@ class Shell {
     return stderr + stdout;
   }
 
-  onTerminal(name: string): Promise<OnTerminal> {
-    const [cwd, env] = [this.dir, this.#env];
-    return OnTerminal.start(this.#command(name), { cwd, env, command: ["sh"] });
+  onTerminal(
+    name: string,
+    options: { columns?: number; env?: Record<string, string> } = {},
+  ): Promise<OnTerminal> {
+    const env = { ...this.#env, ...options.env };
+    return OnTerminal.start(this.#command(name), { ...options, cwd: this.dir, env, command: ["sh"] });
   }
 }
 
@@ -127,11 +130,19 @@ async function play(shell: Shell, shown: Transcripts): Promise<void> {
     await a.when(/waiting for the others/);
     const b = start("b");
     await told(dir, "joined", ({ silo }) => silo === "b");
-    const c = start("c");
-    const ends = await Promise.all([hub, b, c].map(({ finished }) => finished));
-    assertEquals(ends.map(({ code }) => code), [0, 0, 0], ends.map(({ stderr }) => stderr).join("\n"));
-    const seen = await a.finished;
-    assertEquals(seen.code, 0);
+    const c = await shell.onTerminal("c", { columns: 120, env: { NO_COLOR: "1" } });
+    const ends = await Promise.all([hub, b].map(({ finished }) => finished));
+    assertEquals(ends.map(({ code }) => code), [0, 0], ends.map(({ stderr }) => stderr).join("\n"));
+    const [seen, wide] = await Promise.all([a.finished, c.finished]);
+    for (const { code, lines, whole } of [seen, wide]) {
+      assertEquals(code, 0, lines.join("\n"));
+      assertEquals(lines, whole, "the terminal had to break a line");
+    }
+    // deno-lint-ignore no-control-regex -- that is what a colour is
+    assert(!/\x1b\[[0-9;]*m/.test(wide.raw), "colours in spite of NO_COLOR");
+    // The same words as in a, but for its name and folders, whatever the width.
+    const asA = wide.lines.join("\n").replaceAll(/\bc\b/g, "a");
+    assertEquals(settled(asA).length, settled(seen.lines.join("\n")).length);
     shown.take("a", seen.lines.join("\n"));
     shown.take("hub", ends[0].stderr + ends[0].stdout);
   } finally {

@@ -5,7 +5,7 @@
 import { fileURLToPath } from "node:url";
 import { type Mutant, MUTANTS } from "./list.ts";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 /** A fault that makes a test wait for ever is noticed too, by this many seconds; all tests together have more. */
 const PATIENCE = 300, ALL = 1800;
 
@@ -21,13 +21,14 @@ async function output(
   return { code, text: [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("") };
 }
 
-async function files(dir: string, folder: string): Promise<string[]> {
+/** What git knows of a folder. */
+export async function files(dir: string, folder: string): Promise<string[]> {
   const { text } = await output(["git", "ls-files", folder], dir);
   return text.trim().split("\n");
 }
 
 /** The one file under src/ and native/ that holds the text. */
-async function fileOf(dir: string, { text }: Mutant, paths: string[]): Promise<string> {
+export async function fileOf(dir: string, { text }: Mutant, paths: string[]): Promise<string> {
   const found: string[] = [];
   for (const path of paths) {
     const parts = (await Deno.readTextFile(`${dir}/${path}`)).split(text).length - 1;
@@ -39,7 +40,8 @@ async function fileOf(dir: string, { text }: Mutant, paths: string[]): Promise<s
   );
 }
 
-async function testsOf({ tests }: Mutant, all: string[]): Promise<string[]> {
+/** The paths of the tests that must notice it. */
+export async function testsOf({ tests }: Mutant, all: string[]): Promise<string[]> {
   return await Promise.all(tests.map((name) => {
     const found = all.filter((path) => path === name || path.endsWith(`/${name}`));
     if (found.length === 1) return found[0];

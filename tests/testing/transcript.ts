@@ -19,12 +19,16 @@ const MASKS: readonly (readonly [RegExp, string])[] = [
   [/\b\d+(:\d\d)?(\.\d+)? (ms|s|min|h)\b/g, "DURATION"],
   [/\b\d+(\.\d+)? (KiB|MiB|GiB|MB|GB)\b/g, "SIZE"],
   [/\b\d+ threads?\b/g, "THREADS"],
-  [/\bmodel of round \d+\b/g, "model of round N"],
+  [/\b(model of round \d+|the start itself) selected\b/g, "MODEL selected"],
   [/-?\b\d*\.\d+\b/g, "N.N"],
 ];
 
-/** Lines that come more or less often on a slower machine. */
-const REPEATED: readonly RegExp[] = [
+/** Lines that come more or less often on a slower machine, and those that hang on which model was selected. */
+const LEFT_OUT: readonly RegExp[] = [
+  /^the run is over; now the start model is scored /,
+  /^\(nothing more is sent\)$/,
+  /^the start itself was selected: /,
+  /^the start model was scored here /,
   /^(TIME )?(round )?.*\b\d+\/\d+( images)?$/, // progress
 ];
 /** Lines that say again what they have said before, once a minute. */
@@ -38,7 +42,7 @@ export function settled(text: string): string[] {
   const plain = text.replaceAll(CONTROL, "").trimEnd();
   const masked = MASKS.reduce((all, [pattern, mask]) => all.replaceAll(pattern, mask), plain);
   const lines = masked.split("\n").map((line) => line.trimEnd())
-    .filter((line) => !REPEATED.some((pattern) => pattern.test(line)));
+    .filter((line) => !LEFT_OUT.some((pattern) => pattern.test(line)));
   const once = lines.filter((line, index) => !ONCE.test(line) || lines.indexOf(line) === index);
   return inOrder(once).join(" ").split(/ +/);
 }

@@ -42,6 +42,7 @@ export async function run({ values, output, signal }: Context<typeof options>): 
   const site = siteOnly(
     shards.map(({ positives, images }) => ({ positives, negatives: images - positives })),
   );
+  const plot = values.plot ? drawn(parts, shards, values.split) : null;
   output.result(
     {
       ...pooled,
@@ -52,7 +53,7 @@ export async function run({ values, output, signal }: Context<typeof options>): 
       shards,
       ...own && { at_threshold: own },
       ...points && { operating_points: points },
-      ...values.plot && { plot: values.plot },
+      ...plot && { plot: values.plot },
     },
     [
       table(["", "AUROC", "95 % interval", "images", "with a finding"], [
@@ -68,8 +69,8 @@ export async function run({ values, output, signal }: Context<typeof options>): 
     ].join("\n"),
   );
   if (!values.plot) return;
-  await writePlot(values.plot, drawn(parts, shards));
-  output.line(`ROC curves: ${values.plot}`);
+  if (plot !== null) await writePlot(values.plot, plot);
+  output.line(plot === null ? NO_CURVE : `ROC curves: ${values.plot}`);
 }
 
 /** The rows of one split, or all. */
@@ -109,11 +110,18 @@ function describe(points: Record<string, Point>): string[] {
   });
 }
 
-/** The ROC curves of all shards that have both classes. */
-function drawn(parts: Predictions[], shards: (Evaluation & { shard: string })[]): string {
+const NO_CURVE = "no ROC curve drawn: no shard has both films with a finding and without in this split";
+
+/** The ROC curves of all shards that have both classes, null where none has. */
+export function drawn(
+  parts: readonly Pick<Predictions, "logits" | "labels">[],
+  shards: readonly Pick<Evaluation & { shard: string }, "shard" | "auroc">[],
+  split: Split | "all",
+): string | null {
   const curves = parts.flatMap(({ logits, labels }, index) => {
     const { shard, auroc } = shards[index];
     return auroc === null ? [] : [{ name: `${shard} (${score(auroc)})`, ...rocCurve(logits, labels) }];
   });
-  return rocChart(curves);
+  const title = `ROC on ${split === "all" ? "all films" : split}, AUROC in brackets`;
+  return curves.length === 0 ? null : rocChart(curves, { title });
 }

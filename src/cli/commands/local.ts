@@ -14,7 +14,7 @@ import type { Context } from "../context.ts";
 import type { local } from "../options/table/local.ts";
 import { proposalOf, settingsOf } from "../options/proposal.ts";
 import type { Output } from "../output/output.ts";
-import { modelLines } from "../output/model_lines.ts";
+import { modelLines, selectionText } from "../output/model_lines.ts";
 import { interval, score, table } from "../output/table.ts";
 
 /** Trains on one shard, or on several pooled, without federation. */
@@ -75,10 +75,7 @@ function describe(result: LocalResult): string {
       ...silos.length > 1 ? [["stratified", score(test.stratified), interval(test.ci95), "", ""]] : [],
     ]),
     ...decisionLines(result.own),
-    `${result.epochs.toFixed(1)} passes in ${
-      formatDuration(result.seconds)
-    }; model of round ${selection.round} ` +
-    `selected (val AUROC ${score(selection.auroc)}, optimistic)`,
+    `${result.epochs.toFixed(1)} passes in ${formatDuration(result.seconds)}; ${selectionText(selection)}`,
     ...modelLines(result),
   ].join("\n");
 }

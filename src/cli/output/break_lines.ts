@@ -1,8 +1,8 @@
 // Why: a terminal breaks a long line in the middle of a word, and a command that is broken by us cannot be copied.
 import { wrap } from "../options/wrap.ts";
 
-/** What stays whole however long it is: a line's indent, a command or a quoted text, spaces and all. */
-const WHOLE = /^ +|`[^`]*`|"[^"]*"/g;
+/** What stays whole however long it is: a line's indent, a command or a quoted text, and what leads to its next line. */
+const WHOLE = /^ +|`[^`]*`|"[^"]*"| \\$/g;
 /** Stands for a space that no line is broken at. */
 const KEPT = "\0";
 

@@ -28,9 +28,11 @@ export interface ChartOptions {
   height?: number;
 }
 
-/** Colours of the curves, on a light and on a dark background; the seventh curve begins again. */
+/** Colours of the curves, on a light and on a dark background; the seventh curve begins again, with dashes. */
 const LIGHT = ["#1f62a8", "#c04a32", "#2f7d4d", "#7a4fa3", "#876515", "#26737f"];
 const DARK = ["#7ab4f0", "#f0957f", "#7fcf9c", "#c3a0e8", "#dcba66", "#7fd0da"];
+/** Dashes of the curves of one colour, none for the first. */
+const STROKES = ["", "4 2", "1.5 2.5"];
 const MARGIN = { top: 34, right: 14, bottom: 42, left: 60 };
 /** A legend has as many columns as its longest name allows; a name longer than the one column loses its middle. */
 const COLUMNS = [{ columns: 4, longest: 9 }, { columns: 2, longest: 22 }, { columns: 1, longest: 46 }];
@@ -63,9 +65,7 @@ export function lineChart(series: readonly Series[], options: ChartOptions): str
     `<rect class="paper" width="${size.width}" height="${size.height}"/>`,
     `<text class="ink" x="${MARGIN.left}" y="18" font-weight="600">${escape(options.title)}</text>`,
     ...axes({ x, y }, { ...options, width, bottom }),
-    ...series.map((one, at) =>
-      curve(one, { x, y, colour: colourOf(one, at), dotted: options.x === "round" })
-    ),
+    ...series.map((one, at) => curve(one, { x, y, ...lookOf(one, at), dotted: options.x === "round" })),
     ...names.parts,
     "</svg>",
   ].join("");
@@ -101,7 +101,7 @@ function axes(
 /** One line, with a dot at each point where that is asked for and there are few. */
 function curve(
   { points, dashed }: Series,
-  { x, y, colour, dotted }: { x: Scale; y: Scale; colour: string; dotted: boolean },
+  { x, y, colour, strokes, dotted }: { x: Scale; y: Scale; dotted: boolean } & Look,
 ): string {
   const path = line(
     (point: readonly [number, number]) => x(point[0]),
@@ -111,7 +111,7 @@ function curve(
     ? []
     : points.map(([a, b]) => `<circle cx="${round(x(a))}" cy="${round(y(b))}" r="2.5" fill="currentColor"/>`);
   return `<g class="${colour}"><path d="${path([...points]) ?? ""}" fill="none" stroke="currentColor" ` +
-    `stroke-width="1.8"${dashed ? DASHES : ""}/>${dots.join("")}</g>`;
+    `stroke-width="1.8"${dashes(dashed ? "5 4" : strokes)}/>${dots.join("")}</g>`;
 }
 
 /** ROC curves with the diagonal of chance. */
@@ -135,10 +135,21 @@ export function rocChart(
   });
 }
 
-const DASHES = ' stroke-dasharray="5 4"';
+/** The class of a curve's colour, and its dashes. */
+interface Look {
+  colour: string;
+  strokes: string;
+}
 
-/** The class of a curve's colour. */
-const colourOf = ({ dashed }: Series, at: number) => dashed ? "grey" : `c${at % LIGHT.length}`;
+function lookOf({ dashed }: Series, at: number): Look {
+  if (dashed) return { colour: "grey", strokes: "4 2" };
+  return {
+    colour: `c${at % LIGHT.length}`,
+    strokes: STROKES[Math.floor(at / LIGHT.length) % STROKES.length],
+  };
+}
+
+const dashes = (strokes: string) => strokes === "" ? "" : ` stroke-dasharray="${strokes}"`;
 const curveColours = (colours: readonly string[]) =>
   colours.map((colour, at) => `.c${at}{color:${colour}}`).join("");
 
@@ -157,10 +168,11 @@ function legend(
   const parts = series.map((one, at) => {
     const x = MARGIN.left + (at % columns) * ((place.width - MARGIN.left) / columns);
     const y = place.top + 18 * Math.floor(at / columns);
-    const mark = one.dashed
-      ? `<path d="M${x} ${y - 4}h10" stroke="currentColor" stroke-width="1.8" stroke-dasharray="4 2"/>`
-      : `<rect x="${x}" y="${y - 9}" width="10" height="10" rx="2" fill="currentColor"/>`;
-    return `<g class="${colourOf(one, at)}">${mark}</g>` +
+    const { colour, strokes } = lookOf(one, at);
+    const mark = strokes === ""
+      ? `<rect x="${x}" y="${y - 9}" width="10" height="10" rx="2" fill="currentColor"/>`
+      : `<path d="M${x} ${y - 4}h10" stroke="currentColor" stroke-width="1.8"${dashes(strokes)}/>`;
+    return `<g class="${colour}">${mark}</g>` +
       `<text class="ink" x="${x + 15}" y="${y}">${escape(shortened(one.name, longest))}</text>`;
   });
   return { parts, height: 18 * Math.ceil(series.length / columns) + BELOW };

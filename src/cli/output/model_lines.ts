@@ -1,3 +1,12 @@
+import type { Selection } from "../../fed/maths/selection.ts";
+import { score } from "./table.ts";
+
+/** Which model was selected, and by what; the figure that it was chosen by is better than it will prove. */
+export function selectionText({ round, auroc, reason }: Selection, optimistic = "optimistic"): string {
+  const model = round === 0 ? "the start itself" : `model of round ${round}`;
+  return `${model} selected (${auroc === null ? reason : `val AUROC ${score(auroc)}, ${optimistic}`})`;
+}
+
 /** What a command's end says of its model: where it lies, and the two digests that people compare. */
 export function modelLines(
   { model, sha256, file_sha256 }: { model: string; sha256: string; file_sha256?: string },

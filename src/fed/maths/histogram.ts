@@ -160,7 +160,10 @@ export function pooledInterval(
   if (parts.length === 0) return { reason: "no silo sent test scores" };
   if (without.length > 0) {
     const names = without.map(([silo]) => silo).join(", ");
-    return { reason: `no histogram from ${names}: fewer than ${MIN_PATIENTS} test patients of a class` };
+    return {
+      reason:
+        `no histogram from ${names}: fewer than ${MIN_PATIENTS} test patients of a class, or a model that gives no numbers`,
+    };
   }
   let { wins, losses } = sureOrder(parts.map(([, { histogram }]) => histogram!));
   for (const [, { histogram, auroc, positives, negatives }] of parts) {

@@ -58,3 +58,18 @@ Deno.test("a legend has as many columns as its names allow, and leaves out the m
   assertMatch(String(first[2]), /^\/srv\/x+…x+\/shard-a \(0\.950\)$/);
   assertEquals(String(first[2]).length, 46);
 });
+
+Deno.test("a dozen curves are told apart: who shares a colour has other dashes, in the legend too", () => {
+  const series = Array.from(
+    { length: 12 },
+    (_, at) => ({ name: `h${at}`, points: [[0, at], [1, at]] as const }),
+  );
+  const svg = lineChart(series, { title: "t", x: "round", y: "y" });
+  const looks = [
+    ...svg.matchAll(/<g class="(c\d)"><path [^>]*?stroke-width="1.8"( stroke-dasharray="[^"]*")?\/><circle/g),
+  ];
+  assertEquals(looks.length, 12);
+  assertEquals(new Set(looks.map(([, colour, dashes]) => colour + dashes)).size, 12);
+  const marks = [...svg.matchAll(/<g class="(c\d)"><(?:rect|path d="M[\d ]+h10")([^>]*)\/><\/g><text/g)];
+  assertEquals(marks.length, 12);
+});

@@ -71,15 +71,17 @@ export function reportHtml(facts: Facts): string {
     heading("Three hospitals, one model"),
     ...degradedLine(federated).map((line) => headline(line)),
     paragraph(
-      "Three silos trained one model together over mutual TLS. Each kept its films; only weight updates and the " +
-        "counts and scores below left it. The films of this demo are drawn. Research use only.",
+      "Three silos trained one model together over mutual TLS. Each kept its films; weight updates, counts and scores " +
+        "left it. The films of this demo are drawn and lie on this machine, which worked out the test figures and ROC " +
+        "curves below from all of them. Research use only.",
     ),
     headline(`Stratified test AUROC ${stratified} ${interval(measured.test.ci95)}`, stratified),
     htmlTable(HEAD, rowsOf(facts)),
     paragraph(
       "“Alone” is the hospital's own model from its own films, with the federation's passes, rounded to whole ones. " +
-        "“Site only” is the pooled AUROC of a score that knows only which hospital a film comes from: a pooled figure " +
-        "must be read against it.",
+        "“Stratified” is the hospitals' own AUROC values, weighted by their pairs of films. “Site only” is the " +
+        "pooled AUROC of a score that knows only which hospital a film comes from: a pooled figure must be read " +
+        "against it.",
     ),
     charts([
       ...valCharts(Object.keys(measured.silos), federated.history),

@@ -4,7 +4,8 @@ import { type AggregatorResult, intervalOf } from "../../../fed/training/result.
 import { wrap } from "../../options/wrap.ts";
 import { formatDuration } from "../../options/duration.ts";
 import { degradedLine } from "../degraded.ts";
-import { modelLines } from "../model_lines.ts";
+import { modelLines, selectionText } from "../model_lines.ts";
+import { moment } from "../moment.ts";
 import { shellWord } from "../shell.ts";
 import { interval, score, table, TABLE_WIDTH } from "../table.ts";
 import { programVersions } from "../versions.ts";
@@ -12,6 +13,9 @@ import { charts, figures, heading, headline, htmlTable, page, paragraph, section
 import { valCharts } from "./val_charts.ts";
 
 const HEAD = ["hospital", "test AUROC", "95 % interval", "test films", "with a finding"];
+
+/** What the headline is. */
+const STRATIFIED = "stratified: the hospitals' own AUROC values, weighted by their pairs of films";
 
 /** Hospitals, then what is said of all of them. */
 function rowsOf({ test }: AggregatorResult): string[][] {
@@ -33,6 +37,7 @@ function rowsOf({ test }: AggregatorResult): string[][] {
 /** What the rows over all hospitals mean. */
 function meaningsOf({ test }: AggregatorResult): string[] {
   return [
+    STRATIFIED,
     test.pooled === null
       ? `pooled, certified: none, since there is ${test.pooled_reason}`
       : "pooled, certified: the AUROC over all hospitals' test films together lies between these bounds for certain; " +
@@ -62,10 +67,8 @@ export function hubEnd(
 
 function selectedLine({ rounds, seconds, selection, bytes, abandoned }: AggregatorResult): string {
   const given = abandoned === undefined ? "" : `; round ${abandoned} was abandoned at the budget's end`;
-  return `${rounds} rounds in ${
-    formatDuration(seconds)
-  }; model of round ${selection.round} selected (val AUROC ` +
-    `${score(selection.auroc)}, optimistic); ${moved(bytes)} moved${given}`;
+  const done = `${rounds} round${rounds === 1 ? "" : "s"} in ${formatDuration(seconds)}`;
+  return `${done}; ${selectionText(selection)}; ${moved(bytes)} moved${given}`;
 }
 
 const moved = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
@@ -76,13 +79,13 @@ export function hubPage(result: AggregatorResult): string {
   const silos = Object.keys(result.joined);
   const stratified = score(test.stratified);
   return page("fedx: one run", [
-    heading(`One model of ${silos.length} hospitals`),
+    heading(`One model of ${silos.length} hospital${silos.length === 1 ? "" : "s"}`),
     ...degradedLine(result).map((line) => headline(line)),
     paragraph(
       `${
         silos.join(", ")
-      } trained one model together. Everything on this page is what they sent to the hub: counts, ` +
-        "AUROC values with their errors, mean losses. Research use only.",
+      } took part. All that this page says of a hospital is what it sent to the hub: counts, ` +
+        "AUROC values with their errors, mean losses, its machine. Research use only.",
     ),
     headline(`Stratified test AUROC ${stratified} ${interval(test.ci95)}`, stratified),
     htmlTable(HEAD, rowsOf(result)),
@@ -114,16 +117,12 @@ function machinesOf({ joined }: AggregatorResult): string[][] {
 }
 
 function figuresOf(result: AggregatorResult): [string, string][] {
-  const { rounds, selection, seconds, bytes, init, sha256 } = result;
+  const { rounds, selection, seconds, bytes, init, sha256, finished } = result;
   return [
     ["rounds", String(rounds)],
-    [
-      "selected",
-      `model of round ${selection.round}, val AUROC ${
-        score(selection.auroc)
-      } (optimistic: it was chosen by it)`,
-    ],
+    ["model", selectionText(selection, "optimistic: it was chosen by it")],
     ["time", formatDuration(seconds)],
+    ...finished === undefined ? [] : [["finished", moment(finished)] as [string, string]],
     ["moved", moved(bytes)],
     ["start", init.source],
     ["weights", `SHA-256 ${sha256}`],

@@ -16,12 +16,14 @@ export const heading = (text: string) => `<h1>${escape(text)}</h1>`;
 export const section = (text: string) => `<h2>${escape(text)}</h2>`;
 export const paragraph = (text: string) => `<p>${escape(text)}</p>`;
 
-/** What the page says first; one figure of it may be set in bold. An interval stays on one line. */
+/** What the page says first; one figure of it, where it comes first, is set in bold. An interval stays on one line. */
 export function headline(text: string, figure?: string): string {
   const whole = text.replaceAll(/\[[^\]]*\]/g, (interval) => interval.replaceAll(" ", "\u00a0"));
-  const [before, after = ""] = figure === undefined ? [whole] : whole.split(figure, 2);
-  const bold = figure === undefined ? "" : `<b>${escape(figure)}</b>`;
-  return `<p class="headline">${escape(before)}${bold}${escape(after)}</p>`;
+  const at = figure === undefined ? -1 : whole.indexOf(figure);
+  const set = at < 0
+    ? escape(whole)
+    : `${escape(whole.slice(0, at))}<b>${escape(figure!)}</b>${escape(whole.slice(at + figure!.length))}`;
+  return `<p class="headline">${set}</p>`;
 }
 
 /** Rows under a head; a narrow window scrolls the table, not the page. */
@@ -58,10 +60,11 @@ p{max-width:46rem}.headline{font-size:1.25rem}
 table{border-collapse:collapse;width:100%;margin:1rem 0;font-variant-numeric:tabular-nums}
 th,td{text-align:right;overflow-wrap:normal;vertical-align:top;padding:.35rem .6rem;border-bottom:1px solid var(--line)}
 td{white-space:nowrap}th{color:var(--soft);font-weight:600}
+td:first-child{white-space:normal;overflow-wrap:anywhere}
 th:first-child,td:first-child{text-align:left;padding-left:0}th:last-child,td:last-child{padding-right:0}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(24rem,100%),1fr));gap:1rem;margin:1rem 0}
 figure{margin:0}svg{width:100%;height:auto}
 dl{display:grid;grid-template-columns:minmax(5rem,max-content) 1fr;gap:.3rem 1rem}
 dt{color:var(--soft)}dd{margin:0}
-@media(max-width:40rem){main{padding:1rem}table{font-size:.8rem}th,td{padding:.35rem .25rem}dl{display:block}dd{margin:0 0 .5rem}}
+@media(max-width:40rem){main{padding:1rem}table{font-size:.75rem}th,td{padding:.35rem .15rem}dl{display:block}dd{margin:0 0 .5rem}}
 `;

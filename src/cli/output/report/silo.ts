@@ -7,7 +7,8 @@ import { rocChart } from "../chart.ts";
 import { decisionLines, rateText, thresholdText } from "../decisions.ts";
 import { degradedLine } from "../degraded.ts";
 import { modelLines } from "../model_lines.ts";
-import { shellWord } from "../shell.ts";
+import { moment } from "../moment.ts";
+import { shellLines, shellWord } from "../shell.ts";
 import { interval, score, table, TABLE_WIDTH } from "../table.ts";
 import { programVersions } from "../versions.ts";
 import { charts, figures, heading, headline, htmlTable, page, paragraph, section } from "./page.ts";
@@ -21,6 +22,8 @@ export interface SiloPlaces {
   report: string | null;
 }
 
+/** Of what the page shows; the AUROC and loss on val and the test figures of the model are what the hub was told. */
+const KEPT = "The threshold, what decisions at it are worth and the ROC curves were sent to nobody.";
 const AS_FAR_AS = "as far as this hospital was told";
 const HEAD = ["on this hospital's test films", "AUROC", "95 % interval"];
 
@@ -62,9 +65,18 @@ export function siloEnd(result: SiloResult, places: SiloPlaces): string {
     formatDuration(result.seconds),
     ...modelLines(result),
     ...places.report === null ? [] : [`report: ${places.report}`],
-    `next: fedx evaluate --model ${model} --shard ${shard}`,
-    `      fedx predict --model ${model} --images FOLDER --out scores.csv`,
+    ...nextLines([
+      ["fedx", "evaluate", "--model", model, "--shard", shard],
+      ["fedx", "predict", "--model", model, "--images", "FOLDER", "--out", "scores.csv"],
+    ]),
   ].join("\n");
+}
+
+/** Commands that can be copied from a terminal of 80 columns. */
+function nextLines(commands: readonly string[][]): string[] {
+  const indent = "next: ".length;
+  return commands.flatMap((words) => shellLines(words, TABLE_WIDTH - indent))
+    .map((line, at) => (at === 0 ? "next: " : " ".repeat(indent)) + line);
 }
 
 const degraded = ({ degraded, missing, of: { rounds } }: SiloResult) =>
@@ -84,8 +96,8 @@ export function siloPage(result: SiloResult, { silo }: Pick<SiloPlaces, "silo">)
     paragraph(
       `${
         of.silos.join(", ")
-      } trained one model together; this page is about the films of ${silo} alone and was made ` +
-        "there. The start model's figures, the threshold and the curves were sent to nobody. Research use only.",
+      } were invited to train one model together; this page is about the films of ${silo} ` +
+        `alone and was made there. ${KEPT} Research use only.`,
     ),
     headline(
       `Test AUROC ${auroc} ${interval(intervalOf(test))}; start model ${score(own.start?.auroc)}`,
@@ -136,10 +148,11 @@ function filmsOf({ splits }: SiloResult): string[][] {
 }
 
 function figuresOf(result: SiloResult): [string, string][] {
-  const { of, machine, seconds, rounds, sha256 } = result;
+  const { of, machine, seconds, rounds, sha256, finished } = result;
   return [
     ["rounds", `${of.rounds}, ${rounds} of them with this hospital`],
     ["time", formatDuration(seconds)],
+    ...finished === undefined ? [] : [["finished", moment(finished)] as [string, string]],
     ["start", of.init.source],
     ["weights", `SHA-256 ${sha256}`],
     ["machine", `${machine.device}, threads: ${machine.threads}`],

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { breakLines } from "../../../../src/cli/output/break_lines.ts";
 import { hubEnd, hubPage } from "../../../../src/cli/output/report/hub.ts";
 import { siloEnd, siloPage } from "../../../../src/cli/output/report/silo.ts";
 import { type AggregatorResult, type SiloResult, testResult } from "../../../../src/fed/training/result.ts";
@@ -69,7 +70,7 @@ Deno.test("the end of train: interval, the federated model beside the start, the
       "model: my state/a/model.safetensors",
       "report: my state/a/report.html",
       "fedx evaluate --model 'my state/a/model.safetensors' --shard shard-a",
-      "fedx predict --model 'my state/a/model.safetensors' --images FOLDER --out scores.csv",
+      "fedx predict --model 'my state/a/model.safetensors' --images FOLDER \\\n        --out scores.csv",
     ]
   ) assertStringIncludes(text, line);
   assert(!text.includes("DEGRADED"));
@@ -158,4 +159,58 @@ Deno.test("both reports show curves, tables and counts of films, and name no pat
 
 Deno.test("the hub's report holds what hospitals sent: no threshold, no start, no ROC", () => {
   assertEquals(/threshold|start model|>ROC on|sensitivity/.test(PAGES.hub), false);
+});
+
+Deno.test("a headline keeps all its figures where two are the same, such as those of a start that was selected", () => {
+  const same = siloPage({ ...silo, own: { ...silo.own, start: silo.test } }, places);
+  assertMatch(same, /headline">Test AUROC <b>0\.900<\/b> \[0\.861,\u00a00\.939\]; start model 0\.900<\/p>/);
+  const few = { ...silo, test: tested(null), own: { ...silo.own, start: null } };
+  assertStringIncludes(siloPage(few, places), 'headline">Test AUROC <b>–</b> –; start model –</p>');
+});
+
+Deno.test("the commands that come next are copied from 80 columns as they are, however long a path", () => {
+  const model = `/srv/${"x".repeat(100)}/model.safetensors`;
+  for (const path of [silo.model.replace(" ", "-"), model]) {
+    const [, next] = breakLines(siloEnd({ ...silo, model: path }, places), 80).split("next: ");
+    for (const line of `next: ${next}`.split("\n")) assert(line.length <= 80 || line.includes(model), line);
+    const commands = next.replaceAll(/ \\\n +/g, " ").split(/\n +/);
+    assertEquals(commands, [
+      `fedx evaluate --model ${path} --shard shard-a`,
+      `fedx predict --model ${path} --images FOLDER --out scores.csv`,
+    ]);
+  }
+});
+
+Deno.test("a hospital's report says of the ROC curves, not of the curves on val, that nobody was sent them", () => {
+  assertStringIncludes(PAGES.silo, "the ROC curves were sent to nobody");
+  assert(!/(?:^|[^C]) curves were sent to nobody/.test(PAGES.silo));
+  assertStringIncludes(PAGES.silo, "its figures were sent to nobody"); // of the start model
+  const selected = siloPage({ ...silo, sha256: "aa", own: { ...silo.own, start: silo.test } }, places);
+  assert(!/figures were sent to nobody/.test(selected)); // those of a start that was selected were sent
+});
+
+Deno.test("the hub says by what a model was selected, and of one hospital as of one", () => {
+  const end = (changed: Partial<AggregatorResult>) =>
+    hubEnd({ ...hub, ...changed }, { state: "s", report: null });
+  assertStringIncludes(
+    end({}),
+    "3 rounds in 1:40 min; model of round 3 selected (val AUROC 0.950, optimistic)",
+  );
+  const reason = "the last: no model was scored by every silo";
+  const unrated = { ...hub, selection: { ...hub.selection, auroc: null, reason } };
+  assertStringIncludes(end(unrated).replaceAll("\n", " "), `model of round 3 selected (${reason})`);
+  assertStringIncludes(hubPage(unrated), `model of round 3 selected (${reason})`);
+  const start = { ...hub.selection, round: 0, auroc: 0.5 };
+  assertStringIncludes(
+    end({ rounds: 1, selection: start }),
+    "1 round in 1:40 min; the start itself selected",
+  );
+  assertStringIncludes(hubPage({ ...hub, joined: { a: hub.joined.a } }), "One model of 1 hospital<");
+});
+
+Deno.test("both reports say when the run had finished", () => {
+  const finished = "2026-10-05T12:03:04.567Z";
+  for (const html of [hubPage({ ...hub, finished }), siloPage({ ...silo, finished }, places)]) {
+    assertStringIncludes(html, "<dt>finished</dt><dd>2026-10-05 12:03:04 UTC</dd>");
+  }
 });
