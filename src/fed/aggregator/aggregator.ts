@@ -91,6 +91,9 @@ export async function runAggregator(options: AggregatorOptions): Promise<Aggrega
   if (finished !== null) {
     const last = `${options.state}/last.safetensors`;
     onEvent({ type: "already_finished", at: finished.finished ?? null, last });
+    if (options.without?.length) {
+      onEvent({ type: "warning", text: "--without changes nothing: the run has finished" });
+    }
   }
   if (finished !== null && state.folder.get("served") !== null) return finished;
   const layout = options.layout ??

@@ -111,4 +111,5 @@ Deno.test("--without refuses a run that has not begun, silos that never joined, 
     assertEquals(result.missing, { b: [2, 3, 4, 5] });
     // What is finished is finished, with the flag or without it.
     assertEquals(await run.hub({ without: ["b"] }), result);
+    assertEquals(run.of("warning").at(-1)?.text, "--without changes nothing: the run has finished");
   }));
