@@ -10,7 +10,7 @@ import { drawFilms } from "../testing/hospitals.ts";
 import { blocks, page, WALKTHROUGH } from "../testing/pages.ts";
 import { freePort } from "../testing/free_port.ts";
 import { inFolder } from "../testing/folder.ts";
-import { program } from "../testing/program.ts";
+import { placeProgram } from "../testing/program.ts";
 import { OnTerminal } from "../testing/terminal.ts";
 import { settled, Transcripts } from "../testing/transcript.ts";
 
@@ -154,9 +154,7 @@ async function play(shell: Shell, shown: Transcripts): Promise<void> {
 Deno.test("the first hour of docs/getting-started.md runs word for word, and what is printed is what the page shows", () =>
   inFolder(async (dir) => {
     await drawFilms(dir, { train: 96, val: 100, test: 120 });
-    const own = await program();
-    const quoted = [own.command, ...own.args].map((word) => `'${word}'`).join(" ");
-    await Deno.writeTextFile(`${dir}/fedx`, `#!/bin/sh\nexec ${quoted} "$@"\n`, { mode: 0o755 });
+    await placeProgram(dir);
     const shell = await Shell.open(dir);
     const shown = new Transcripts(WALKTHROUGH);
     shell.left.delete("settings");

@@ -7,7 +7,7 @@ import { initCa, issue } from "../../src/fed/pki/ca.ts";
 import { generator } from "../../src/cli/commands/demo/hospitals.ts";
 import { freePort } from "../testing/free_port.ts";
 import { inFolder } from "../testing/folder.ts";
-import { program, start } from "../testing/program.ts";
+import { placeProgram, start } from "../testing/program.ts";
 import { runCommand } from "../testing/run_command.ts";
 
 /** A hub in `dir` with an authority, and hospital b's archive unpacked there, with the program and b's films in it. */
@@ -39,9 +39,7 @@ async function unpackKit(dir: string, server: string): Promise<string> {
   });
   await Deno.symlink("../films-b/images", `${kit}/films`);
   await Deno.symlink("../films-b/labels.csv", `${kit}/labels.csv`);
-  const own = await program();
-  const quoted = [own.command, ...own.args].map((word) => `'${word}'`).join(" ");
-  await Deno.writeTextFile(`${kit}/fedx`, `#!/bin/sh\nexec ${quoted} "$@"\n`, { mode: 0o755 });
+  await placeProgram(kit);
   return kit;
 }
 

@@ -27,6 +27,13 @@ export async function program(): Promise<{ command: string; args: string[] }> {
   return ownCommand();
 }
 
+/** Writes the program's command as `dir`/fedx, which is how the pages call it. */
+export async function placeProgram(dir: string): Promise<void> {
+  const own = await program();
+  const quoted = [own.command, ...own.args].map((word) => `'${word}'`).join(" ");
+  await Deno.writeTextFile(`${dir}/fedx`, `#!/bin/sh\nexec ${quoted} "$@"\n`, { mode: 0o755 });
+}
+
 /** The command that runs `faulty_role.ts`, which is the program with a fault. */
 async function faultyProgram(): Promise<{ command: string; args: string[] }> {
   return {

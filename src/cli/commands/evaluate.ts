@@ -1,7 +1,7 @@
 import { openShards, type Pool, poolOf } from "../../data/pool.ts";
 import type { Split } from "../../data/shard.ts";
 import { evaluate, type Evaluation, stratifiedEvaluation } from "../../model/metrics/evaluation.ts";
-import { operatingPoint, ratesAt, rocCurve, siteOnly } from "../../model/metrics/metrics.ts";
+import { operatingPoint, ratesAt, rocCurve, siteOnly, thresholdAt } from "../../model/metrics/metrics.ts";
 import { joined, type Predictions } from "../../model/predictions.ts";
 import { LoadedPool } from "../../model/predictor.ts";
 import { rocChart } from "../output/chart.ts";
@@ -84,10 +84,7 @@ function atThreshold(threshold: ModelMetadata["threshold"], parts: Predictions[]
   if (threshold === undefined) return undefined;
   const { logit } = threshold;
   const { logits: scores, ...films } = joined(parts);
-  return {
-    threshold: { logit, probability: 1 / (1 + Math.exp(-logit)) },
-    ...ratesAt({ scores, ...films }, logit),
-  };
+  return { threshold: thresholdAt(logit), ...ratesAt({ scores, ...films }, logit) };
 }
 
 /** Pools `val` to fix the thresholds and applies them to the scored films; absent when either lacks a class. */

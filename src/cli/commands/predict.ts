@@ -7,6 +7,7 @@ import { Shard, type Split, SPLITS } from "../../data/shard.ts";
 import { LoadedPool, predict, type Predictor } from "../../model/predictor.ts";
 import { thresholdText } from "../output/decisions.ts";
 import { checkOutput, SCORES_HEADER, writeOutput } from "../output/check_output.ts";
+import { probabilityOf, thresholdAt } from "../../model/metrics/metrics.ts";
 import type { ModelMetadata } from "../../model/weights/model_file.ts";
 import type { Context } from "../context.ts";
 import type { predict as options } from "../options/table/predict.ts";
@@ -37,7 +38,7 @@ export async function run(context: Context<typeof options>): Promise<number> {
       images,
       failed: failed.length,
       failures: reasons(failed),
-      threshold: threshold === null ? null : { logit: threshold, probability: sigmoid(threshold) },
+      threshold: threshold === null ? null : thresholdAt(threshold),
       seconds,
       file: values.out,
     },
@@ -45,7 +46,7 @@ export async function run(context: Context<typeof options>): Promise<number> {
       `${values.out}: ${images} images in ${seconds.toFixed(1)} s`,
       threshold === null
         ? "no decisions: the model has no threshold (--threshold sets one)"
-        : `decisions at ${thresholdText({ logit: threshold, probability: sigmoid(threshold) })}`,
+        : `decisions at ${thresholdText(thresholdAt(threshold))}`,
       ...failed.length === 0 ? [] : [`${failed.length} failed: their rows say why (column error)`],
     ].join("\n"),
   );
@@ -157,7 +158,7 @@ function reasons(failed: DataError[]): Record<string, number> {
 export function rowOf({ name, score, split }: Film, threshold: number | null): string {
   const cells = score instanceof DataError
     ? ["", "", "", csvCell(score.message)]
-    : [digits(score), digits(sigmoid(score)), decisionOf(score, threshold), ""];
+    : [digits(score), digits(probabilityOf(score)), decisionOf(score, threshold), ""];
   return [csvCell(name), ...cells, ...split === undefined ? [] : [split]].join(",");
 }
 
@@ -166,5 +167,4 @@ function decisionOf(logit: number, threshold: number | null): string {
   return logit >= threshold ? "finding" : "no finding";
 }
 
-const sigmoid = (logit: number) => 1 / (1 + Math.exp(-logit));
 const digits = (value: number) => String(Number(value.toPrecision(9)));

@@ -1,11 +1,11 @@
 // Why: what a threshold is and what its decisions are worth is said in the same words wherever a model is judged.
-import type { Rate, Rates } from "../../model/metrics/metrics.ts";
+import type { Rate, Rates, Threshold } from "../../model/metrics/metrics.ts";
 import type { OwnDecisions } from "../../fed/training/own_figures.ts";
 import { wrap } from "../options/wrap.ts";
 import { interval, score, TABLE_WIDTH } from "./table.ts";
 
 /** A threshold as logit and probability. */
-export function thresholdText({ logit, probability }: { logit: number; probability: number }): string {
+export function thresholdText({ logit, probability }: Threshold): string {
   return `logit ${logit.toFixed(3)} (probability ${probability.toFixed(3)})`;
 }
 

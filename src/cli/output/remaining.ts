@@ -49,7 +49,11 @@ export function roughly(seconds: number): string {
 
 /** `round 2 of 10, about 6 min left`, with what of it is known. */
 export function courseLine(round: number, course: Course): string {
-  const left = secondsLeft(course);
-  const of = course.rounds === null ? "" : ` of ${course.rounds}`;
+  return roundLine(round, course.rounds, secondsLeft(course));
+}
+
+/** The same of figures that are known. @param rounds null without a limit @param left seconds, null for unknown */
+export function roundLine(round: number, rounds: number | null, left: number | null): string {
+  const of = rounds === null ? "" : ` of ${rounds}`;
   return `round ${round}${of}${left === null ? "" : `, about ${roughly(left)} left`}`;
 }

@@ -7,6 +7,8 @@ import {
   type Rates,
   ratesAt,
   rocCurve,
+  type Threshold,
+  thresholdAt,
   youdenThreshold,
 } from "../../model/metrics/metrics.ts";
 import type { Predictions } from "../../model/predictions.ts";
@@ -24,7 +26,7 @@ export interface Curve {
 
 /** Decisions at the threshold that `val` fixed, on `test`. */
 export interface OwnDecisions extends Rates {
-  threshold: { logit: number; probability: number } | null;
+  threshold: Threshold | null;
   /** Why there is no threshold. */
   threshold_reason?: string;
 }
@@ -57,7 +59,7 @@ export function ownDecisions(
     return { threshold: null, threshold_reason: fixed.reason, sensitivity: null, specificity: null };
   }
   const { logit } = fixed;
-  const threshold = { logit, probability: 1 / (1 + Math.exp(-logit)) };
+  const threshold = thresholdAt(logit);
   if (diverged(test)) return { threshold, sensitivity: null, specificity: null };
   return { threshold, ...ratesAt({ ...test, scores: test.logits }, logit, options) };
 }

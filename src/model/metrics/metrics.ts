@@ -9,7 +9,15 @@ import type { Recipe } from "../recipe.ts";
 
 export { bootstrap, normalInterval, pairedDifference } from "./bootstrap.ts";
 export { auroc, operatingPoint, rocCurve } from "./roc.ts";
-export { type Rate, type Rates, ratesAt, youdenThreshold } from "./threshold.ts";
+export {
+  probabilityOf,
+  type Rate,
+  type Rates,
+  ratesAt,
+  type Threshold,
+  thresholdAt,
+  youdenThreshold,
+} from "./threshold.ts";
 
 /** Fewest of each class with which a silo's figures count: patients where they are known, else films. */
 export const MIN_PER_CLASS = 10;

@@ -13,6 +13,23 @@ const Z95 = 1.959964;
 /** Values of J closer than this differ by rounding alone. */
 const ROUNDING = 1e-12;
 
+/** A score from which on a film counts as having a finding, both ways. */
+export interface Threshold {
+  logit: number;
+  /** 0 … 1 */
+  probability: number;
+}
+
+/** The probability that a logit stands for, 0 … 1. */
+export function probabilityOf(logit: number): number {
+  return 1 / (1 + Math.exp(-logit));
+}
+
+/** The threshold at a logit. */
+export function thresholdAt(logit: number): Threshold {
+  return { logit, probability: probabilityOf(logit) };
+}
+
 /** A share of films with its 95 % interval. */
 export interface Rate {
   value: number;

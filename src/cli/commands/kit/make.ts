@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { digest } from "../../../files/digest.ts";
+import { digest, fileDigest } from "../../../files/digest.ts";
 import { writeDurably } from "../../../files/durable.ts";
 import { checkName } from "../../../fed/pki/ca.ts";
 import { readPublicCa } from "../../../fed/pki/public_ca.ts";
@@ -40,11 +40,8 @@ export async function run({ values, output }: Context<typeof kitMake>): Promise<
 
 /** Writes an archive; one with the same bytes may be there. */
 async function write(file: string, bytes: Uint8Array): Promise<void> {
-  const found = await Deno.readFile(file).catch((error) => {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw error;
-  });
-  if (found !== null && digest(found) !== digest(bytes)) {
+  const found = await fileDigest(file);
+  if (found !== null && found !== digest(bytes)) {
     const remedy = "remove it, or choose another --out";
     throw refusal(Error, {
       what: `Cannot write ${file}`,

@@ -1,7 +1,7 @@
 /** `fedx status` for people, in lines of 80 columns. */
 import { wrap } from "../../options/wrap.ts";
 import { moment } from "../moment.ts";
-import { roughly } from "../remaining.ts";
+import { roughly, roundLine } from "../remaining.ts";
 import { ago, type Hospital, type Status } from "./status.ts";
 
 const WIDTH = 80;
@@ -49,6 +49,5 @@ function where({ phase, round, rounds, seconds_left: left, waiting }: Status): s
   if (phase === "starting") return "starting";
   if (phase === "joining") return waiting ?? "before the first round";
   if (phase !== "round") return "closing";
-  const of = rounds === null ? "" : ` of ${rounds}`;
-  return `round ${round}${of}${left === null ? "" : `, about ${roughly(left)} left`}`;
+  return roundLine(round, rounds, left);
 }
