@@ -93,6 +93,28 @@ Deno.test("Engine.train: same seed, same bits, in chunks of 1 or 2; another seed
   assertNotEquals(await trained(config({}, { silo: 2 }), 2, 2), once);
 });
 
+Deno.test("Engine.train, deterministic: on the CPU nothing changes", async () => {
+  assertEquals(
+    await trained(config({}, { device: "cpu", deterministic: true }), 2, 2),
+    await trained(config({}, { device: "cpu" }), 2, 2),
+  );
+});
+
+Deno.test("Engine.train, portable: on the CPU the steps of a GPU, near the CPU's own but other bits", async () => {
+  const cpu = { device: "cpu" } as const;
+  using loops = await Engine.create(config({}, cpu), libs);
+  using steps = await Engine.create(config({}, { ...cpu, portable: true }), libs);
+  using data = await dataset();
+  const losses: number[] = [];
+  for (const engine of [loops, steps]) {
+    await engine.writeVector(start);
+    losses.push((await engine.train(data, chunk(0, 1))).losses[0]);
+  }
+  assertAlmostEquals(losses[1], losses[0], 1e-3 * losses[0]);
+  assertEquals(steps.info.device, "cpu");
+  assertNotEquals(await steps.readVector(), await loops.readVector());
+});
+
 Deno.test("Engine.train moves BatchNorm statistics with bn average and leaves them with bn frozen", async () => {
   const { weights } = layoutOf("efficientnet_b0", { channels: 1 });
   const [average, frozen] = [
