@@ -102,7 +102,7 @@ async function cudaFlags(
   const { include, cudart } = await cudaParts(libtorch, options);
   return {
     compile: include === "/usr/include" ? [] : ["-isystem", include], // there the compiler looks in its own order
-    link: ["-ltorch_cuda", "-lc10_cuda", cudart],
+    link: ["-ltorch_cuda", "-lc10_cuda", cudart, "-ldl"],
   };
 }
 
