@@ -59,6 +59,7 @@ export class Run {
   #message: string | undefined;
   #planId: string | null;
   #selected: RunView["selected"];
+  #missing: RunView["missing"];
   #folding = 0;
   #bytes: number;
 
@@ -80,7 +81,8 @@ export class Run {
     this.served = new Served(state.folder);
     this.#bytes = state.folder.get<number>("bytes") ?? 0;
     if (state.current !== null) this.#phase = "round";
-    if (state.folder.get("result") !== null) this.#phase = "finished";
+    const result = state.folder.get<AggregatorResult>("result");
+    if (result !== null) this.#end(result);
     this.away = new Away(state);
     const { joined } = state;
     this.attendance = new Attendance({
@@ -143,6 +145,7 @@ export class Run {
       row,
       round: row?.round ?? rounds,
       selected: this.#selected,
+      ...(this.#missing === undefined ? {} : { missing: this.#missing }),
       ...(this.#message === undefined ? {} : { message: this.#message }),
     };
   }
@@ -232,7 +235,7 @@ export class Run {
   finish(result: AggregatorResult): AggregatorResult {
     const finished = { ...result, finished: new Date(this.#clock.moment().wall * 1000).toISOString() };
     this.state.folder.set("result", finished);
-    this.#phase = "finished";
+    this.#end(finished);
     this.notify();
     return finished;
   }
@@ -287,6 +290,11 @@ export class Run {
    */
   until(ready: () => boolean, options: WaitOptions = {}): Promise<boolean> {
     return this.#changes.until(ready, options);
+  }
+
+  #end({ missing }: AggregatorResult): void {
+    this.#phase = "finished";
+    this.#missing = missing;
   }
 
   #tell(event: FedEvent): void {
