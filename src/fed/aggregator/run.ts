@@ -59,7 +59,6 @@ export class Run {
   #message: string | undefined;
   #planId: string | null;
   #selected: RunView["selected"];
-  #missing: RunView["missing"];
   #folding = 0;
   #bytes: number;
 
@@ -81,8 +80,7 @@ export class Run {
     this.served = new Served(state.folder);
     this.#bytes = state.folder.get<number>("bytes") ?? 0;
     if (state.current !== null) this.#phase = "round";
-    const result = state.folder.get<AggregatorResult>("result");
-    if (result !== null) this.#end(result);
+    if (state.folder.get("result") !== null) this.#phase = "finished";
     this.away = new Away(state);
     const { joined } = state;
     this.attendance = new Attendance({
@@ -133,7 +131,7 @@ export class Run {
 
   /** What silos are told. */
   view(): RunView {
-    const { current, rounds, plan } = this.state;
+    const { current, rounds, plan, folder } = this.state;
     const row = this.#phase === "round" ? current?.row ?? null : null;
     return {
       version: 2,
@@ -145,7 +143,7 @@ export class Run {
       row,
       round: row?.round ?? rounds,
       selected: this.#selected,
-      ...(this.#missing === undefined ? {} : { missing: this.#missing }),
+      ...(this.#phase === "finished" ? { missing: folder.get<AggregatorResult>("result")!.missing } : {}),
       ...(this.#message === undefined ? {} : { message: this.#message }),
     };
   }
@@ -235,7 +233,7 @@ export class Run {
   finish(result: AggregatorResult): AggregatorResult {
     const finished = { ...result, finished: new Date(this.#clock.moment().wall * 1000).toISOString() };
     this.state.folder.set("result", finished);
-    this.#end(finished);
+    this.#phase = "finished";
     this.notify();
     return finished;
   }
@@ -290,11 +288,6 @@ export class Run {
    */
   until(ready: () => boolean, options: WaitOptions = {}): Promise<boolean> {
     return this.#changes.until(ready, options);
-  }
-
-  #end({ missing }: AggregatorResult): void {
-    this.#phase = "finished";
-    this.#missing = missing;
   }
 
   #tell(event: FedEvent): void {
