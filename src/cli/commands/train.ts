@@ -42,12 +42,13 @@ export async function run(context: Context<typeof train>): Promise<void> {
       async trainer(proposal, { number }) {
         const { shard, libraries } = opened;
         output.line(describe(proposal));
-        const { device, threads } = values;
+        const { device, threads, deterministic } = values;
         return await EngineTrainer.create(proposal, {
           shards: [shard],
           silo: number,
           device,
           threads,
+          deterministic,
           libraries,
         });
       },

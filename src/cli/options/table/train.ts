@@ -1,5 +1,5 @@
 import type { Command } from "../option.ts";
-import { ENGINE } from "./engine.ts";
+import { TRAINER } from "./engine.ts";
 import { CONFIG, NEW } from "./role.ts";
 
 export const train = {
@@ -52,7 +52,7 @@ export const train = {
       sample: "fedx-state/NAME",
     },
     new: NEW,
-    ...ENGINE,
+    ...TRAINER,
     wait: {
       kind: "duration",
       value: "TIME",
