@@ -25,7 +25,7 @@ const READERS: { [K in keyof Kinds]: Reader<Kinds[K]> } = {
   },
   flag: (raw, _option, refuse) => typeof raw === "boolean" ? raw : refuse("true or false"),
   list(raw, _option, refuse) {
-    const items = (Array.isArray(raw) ? raw.map(String) : String(raw).split(",")).map((item) => item.trim());
+    const items = (Array.isArray(raw) ? raw.map(String) : splitAtCommas(String(raw))).map((item) => item.trim());
     const each = items.every((item, at) => item !== "" && items.indexOf(item) === at);
     return items.length > 0 && each ? items : refuse("names with commas between, each once");
   },
@@ -50,6 +50,11 @@ export function readValue(label: string, option: Option, raw: unknown): unknown 
     throw new UsageError(`Cannot read ${label}: expected ${expected}, got ${got}.`);
   };
   return READERS[option.kind](raw, option, refuse);
+}
+
+/** A comma within a name is written `\,`. */
+function splitAtCommas(text: string): string[] {
+  return text.split(/(?<!\\),/).map((item) => item.replaceAll("\\,", ","));
 }
 
 function readText(raw: unknown, option: Option, refuse: Refuse): string {

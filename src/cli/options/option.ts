@@ -16,7 +16,7 @@ export interface Kinds {
   /** Seconds; written `90s`, `20m` or `1h`. */
   duration: number;
   flag: boolean;
-  /** Names with commas between. */
+  /** Names with commas between; a comma within a name is written `\,`. */
   list: string[];
   /** Paths, from an option that may be repeated. */
   paths: string[];

@@ -69,6 +69,11 @@ Deno.test("parse refuses a name that stands twice in a list", () => {
   );
 });
 
+Deno.test("parse takes a comma within a name of a list, written \\,", () => {
+  const { given } = parse("prepare", ["--negative", "Normal\\, lungs clear, healthy"]);
+  assertEquals(given, { negative: ["Normal, lungs clear", "healthy"] });
+});
+
 Deno.test("parse refuses an option given twice where one value counts", () => {
   for (const twice of [["--images", "a", "--images", "b"], ["--images=a", "--images=b"]]) {
     assertThrows(() => parse("prepare", [...twice, "--out", "s"]), UsageError, "--images: expected it once");
