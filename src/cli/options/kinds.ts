@@ -74,6 +74,10 @@ function readPath(raw: unknown, option: Option, refuse: Refuse): string {
 function readNumber(raw: unknown, option: Option, refuse: Refuse): number {
   const number = typeof raw === "number" ? raw : String(raw).trim() === "" ? NaN : Number(raw);
   if (option.choices) return option.choices.includes(number) ? number : refuse(option.choices.join(" or "));
+  if (option.between) {
+    const [low, high] = option.between;
+    return number > low && number < high ? number : refuse(`a number above ${low} and below ${high}`);
+  }
   const [low, high] = option.range ?? [-Infinity, Infinity];
   const whole = option.kind === "integer";
   const fits = whole ? Number.isInteger(number) : Number.isFinite(number);
