@@ -81,7 +81,15 @@ Deno.test("main: `ca` alone and `ca --help` list its commands; who asked for no 
   assertEquals(JSON.parse((await runCommand("ca", "--json")).stdout), { commands: names });
   const unknown = await runCommand("ca", "sing");
   assertEquals(unknown.code, 2);
-  assertMatch(unknown.stderr, /^Cannot run `ca`: expected one of .*; the nearest is `fedx ca sign`/);
+  const list = "ca init, ca issue, ca request, ca sign, ca revoke";
+  assertEquals(
+    unknown.stderr,
+    `Cannot run \`ca sing\`: expected one of ${list}; the nearest is \`fedx ca sign\`.\n`,
+  );
+  const strange = await runCommand("ca", "nonsense");
+  assertEquals(strange.stderr, `Cannot run \`ca nonsense\`: expected one of ${list}.\n`);
+  const kit = await runCommand("kit", "nonsense");
+  assertEquals(kit.stderr, "Cannot run `kit nonsense`: expected one of kit make.\n");
 });
 
 Deno.test("main: -v and --version are the command version", async () => {

@@ -25,7 +25,9 @@ const READERS: { [K in keyof Kinds]: Reader<Kinds[K]> } = {
   },
   flag: (raw, _option, refuse) => typeof raw === "boolean" ? raw : refuse("true or false"),
   list(raw, _option, refuse) {
-    const items = (Array.isArray(raw) ? raw.map(String) : splitAtCommas(String(raw))).map((item) => item.trim());
+    const items = (Array.isArray(raw) ? raw.map(String) : splitAtCommas(String(raw))).map((item) =>
+      item.trim()
+    );
     const each = items.every((item, at) => item !== "" && items.indexOf(item) === at);
     return items.length > 0 && each ? items : refuse("names with commas between, each once");
   },
