@@ -61,8 +61,7 @@ export const train = {
       default: "1h",
     },
   },
-  json:
-    "`degraded`, `missing` (both as far as this hospital was told), `rounds`, `examples`, `seconds`, `test`, " +
+  json: "`degraded`, `missing` (both as the hub says), `rounds`, `examples`, `seconds`, `test`, " +
     "`own` {`threshold`, `sensitivity`, `specificity`, `start`} (sent to nobody), `history`, `splits`, `model`, " +
     "`sha256` (of its weights), `file_sha256`, `finished`, `report`",
 } as const satisfies Command;
