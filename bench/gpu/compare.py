@@ -5,7 +5,7 @@ from statistics import median
 import profiled
 from shim import figure
 
-ONLY_GPU = "only on a GPU"
+ONLY_GPU, NO_TIME = "only on a GPU", "no time left"
 PYTORCH = "PyTorch eager"
 
 

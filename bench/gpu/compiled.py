@@ -1,11 +1,12 @@
 """One point of fast.py with torch.compile, in a process of its own: compiling is slow and may hang. Argument: the request; last line: the answer."""
-import json, os, sys, time
+import ctypes, json, os, signal, sys, time
 from statistics import median
 
 import torch
 
 import engine_side, pytorch_side
 
+ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: it ends when fast.py is killed
 request = json.loads(sys.argv[1])
 device, size = request["device"], request["size"]
 torch.set_num_threads(len(os.sched_getaffinity(0)))

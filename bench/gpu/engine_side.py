@@ -1,5 +1,5 @@
 """The engine's side of a comparison: what it does in one timed piece. pytorch_side.py is its like, and does the same work."""
-import math
+import functools, math
 from array import array
 
 import shim as abi
@@ -17,8 +17,16 @@ class Films:
         return array("I", (i % self.n for i in range(count)))
 
 
+@functools.cache
+def start(layout):
+    """The same weights for every engine, made once."""
+    return abi.weights(abi.json.loads(layout))
+
+
 class Training:
-    def __init__(self, shim, films, start, *, size, batch, precision, graph=False):
+    """work(n): one call of n steps."""
+
+    def __init__(self, shim, films, *, size, batch, precision, graph=False):
         settings = dict(size=size, batch=batch, precision=precision, graph=graph, device=shim.device, portable=shim.device == "cpu")
         self.films, self.batch = films, batch
         self.engine = abi.Engine(shim, **settings)
@@ -38,6 +46,8 @@ class Training:
 
 
 class Scoring(Training):
+    """work(n): n calls, each with its logits on the host."""
+
     def work(self, calls):
         rows = self.films.rows(self.batch)
         for _ in range(calls):

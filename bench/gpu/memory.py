@@ -3,12 +3,11 @@ import os, time
 
 import engine_side
 import shim as abi
-from compare import ONLY_GPU, Comparison, Side, nothing
+from compare import NO_TIME, ONLY_GPU, Comparison, Side, nothing
 from shim import figure
 
-NO_TIME = "no time left"
 CUDA = dict(seconds=26, size=128, batches=(32, 256), half="fp16", steps={32: 32, 256: 8}, rounds=5, warm=4)
-CPU = dict(seconds=12, size=32, batches=(4, 8), half="bf16", steps={4: 1, 8: 1}, rounds=2, warm=3)
+CPU = dict(seconds=30, size=32, batches=(4, 8), half="bf16", steps={4: 1, 8: 1}, rounds=2, warm=3)
 
 
 def compare(shim, scale, batch):
@@ -17,7 +16,7 @@ def compare(shim, scale, batch):
     group, films = f"train {size} px, batch {batch}", engine_side.Films(max(scale["batches"]), size)
 
     def side(precision):
-        return Side(f"fedx {precision}", lambda: engine_side.Training(shim, films, abi.weights, size=size, batch=batch, precision=precision))
+        return Side(f"fedx {precision}", lambda: engine_side.Training(shim, films, size=size, batch=batch, precision=precision))
 
     comparison = Comparison(shim, group, batch=batch, steps=scale["steps"][batch], rounds=scale["rounds"], baseline="fedx fp32")
     sides = {side.name: side for side in comparison.run([side("fp32"), side(half)], scale["warm"])}

@@ -1,8 +1,8 @@
 """PyTorch doing the engine's work: torchvision's EfficientNet-B0 with one grey channel, channels_last, eager automatic mixed precision.
 
-Films stay on the device as u8; each step gathers its batch and normalises it, as the engine does. Dropout, stochastic depth, focal loss, clipping,
-fused AdamW with AMSGrad in three learning-rate groups, for fp16 with GradScaler. Nothing waits for the device but the end of a piece (and of each call
-in scoring, whose logits go to the host, as the engine's do).
+Films stay on the device as u8; each step gathers its batch and normalises it, as the engine does. Dropout, stochastic depth, focal loss,
+clipping, fused AdamW with AMSGrad in three learning-rate groups, for fp16 with GradScaler. Nothing waits for the device but the end of a piece
+(and of each call in inference, whose logits go to the host, as the engine's do).
 """
 import torch, torchvision
 from torch.nn.functional import binary_cross_entropy_with_logits

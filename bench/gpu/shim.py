@@ -126,9 +126,10 @@ class Engine:
         self.id = shim.handle("fedx_engine_create", text, len(text))
 
     def layout(self):
+        """As JSON."""
         out = ctypes.create_string_buffer(128 << 10)
         self.shim.call("fedx_layout", self.id, out, len(out), ctypes.byref(ctypes.c_uint32()))
-        return json.loads(out.value)
+        return out.value.decode()
 
     def write(self, vector):
         """Weights, then statistics, as f32 bytes in the layout's order."""
