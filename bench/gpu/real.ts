@@ -25,8 +25,8 @@ const SIZES: Record<string, Size & { demo: string[] }> = {
     demo: ["--rounds", "2", "--films", "240"],
   },
   cpu: {
-    ...{ size: 32, train: 96, val: 48, test: 48, batch: 16, rounds: 3, localEpochs: 1 },
-    demo: ["--rounds", "1", "--films", "160", "--size", "32"],
+    ...{ size: 32, train: 96, val: 48, test: 48, batch: 32, rounds: 3, localEpochs: 1 },
+    demo: ["--rounds", "1", "--films", "128", "--size", "32"],
   },
 };
 /** Most that the AUROC of single precision may differ from what the silos told: they score in half precision on a GPU. */
@@ -159,6 +159,7 @@ async function attempt(
   const began = performance.now();
   const { tell } = stage;
   try {
+    stage.signal.throwIfAborted();
     await using programs = new Programs({ ...stage, group });
     await part(stage, programs);
     return true;
