@@ -1,4 +1,4 @@
-/** The processes of fedx that a stage starts: each tells its exit status and its memory as figures. */
+/** The processes of fedx that a stage starts: their exit statuses and their memory become figures. */
 import { Processes, type Role } from "../../src/cli/commands/demo/processes.ts";
 import type { Figure } from "../../tools/gpu/figures.ts";
 import { ProcessMemory } from "./process_memory.ts";
@@ -19,6 +19,7 @@ export class Programs implements AsyncDisposable {
   readonly #memory: ProcessMemory;
   readonly #ended: Promise<void>[] = [];
   readonly #over = new AbortController();
+  #asMeant = 0;
 
   constructor(options: { group: string; tell: Tell; device: string; signal: AbortSignal }) {
     this.#group = options.group;
@@ -49,8 +50,8 @@ export class Programs implements AsyncDisposable {
   async #tellStatus({ name, log, child, result }: Role, wanted: number | string): Promise<void> {
     const [{ code, signal }, failure] = await Promise.all([child.status, result.then(() => "", String)]);
     const value = signal ?? code, ok = value === wanted;
+    if (ok) return void this.#asMeant++;
     const figure = { name: `exit status of ${name}`, value, bound: String(wanted), ok };
-    if (ok) return this.tell(figure);
     const lines = (await Deno.readTextFile(log).catch(() => "")).trim().split("\n");
     console.log([`--- the end of ${log}`, ...lines.slice(-30), "---"].join("\n"));
     this.tell({ ...figure, reason: failure });
@@ -60,6 +61,8 @@ export class Programs implements AsyncDisposable {
     this.#over.abort(new Error("ended with the others"));
     await this.#processes[Symbol.asyncDispose]();
     await Promise.all(this.#ended);
+    const all = this.#ended.length, value = this.#asMeant;
+    this.tell({ name: "processes that ended as they should", value, bound: String(all), ok: value === all });
     await this.#memory[Symbol.asyncDispose]();
     for (const figure of this.#memory.figures()) this.tell(figure);
   }

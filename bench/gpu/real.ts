@@ -70,6 +70,7 @@ async function federation(stage: Stage, programs: Programs): Promise<void> {
   await Promise.all([
     score(programs, { model, told: test.stratified, stage }),
     predict(programs, { films: size.train + size.val + size.test, stage }),
+    doctor(programs, stage),
     trainAlone(programs, { federated, stage }),
   ]);
 }
@@ -102,6 +103,29 @@ async function predict(programs: Programs, { films, stage }: { films: number; st
     bound: String(films),
     ok: scored === films,
   });
+}
+
+/** What a hospital is told before its first run; its speed is measured beside others here, and not kept. */
+async function doctor(programs: Programs, { settings }: Stage): Promise<void> {
+  const [silo] = SILOS;
+  const role = [
+    "--silo",
+    silo,
+    "--tls",
+    `tls-${silo}`,
+    "--shard",
+    `shard-${silo}`,
+    "--state",
+    `state/${silo}`,
+  ];
+  const { checks } = await programs.run("doctor", ["doctor", ...role, ...settings.computing]) as {
+    checks: { name: string; ok: boolean | null; detail: string }[];
+  };
+  for (const { name, detail } of checks) {
+    if (name === "gpu") programs.tell({ name: "what doctor says of the GPU", value: detail });
+  }
+  const open = checks.filter(({ ok }) => ok === null).map(({ name }) => name);
+  programs.tell({ name: "what doctor could not look at", value: open.join(", ") || "nothing" });
 }
 
 /** Each hospital alone, with the federation's passes over its films. */

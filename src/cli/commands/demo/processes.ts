@@ -70,7 +70,7 @@ export class Processes implements AsyncDisposable {
     this.#children.delete(name);
     this.#signal.throwIfAborted();
     if (!status.success) {
-      const last = (await Deno.readTextFile(log)).trim().split("\n").at(-1) ?? "";
+      const last = (await Deno.readTextFile(log)).trim().split("\n").at(-1) || text.trim();
       throw new Error(
         `Cannot run ${name}: it ended with ${status.signal ?? status.code}: ${last} (see ${log}).`,
       );
