@@ -56,11 +56,15 @@ export async function run(
 }
 
 /** What all who train have in common, and all who compute: the comparison is of federation alone. */
-function sharedOf({ seed, init, weights, device }: Values<typeof demo>, { threads }: DemoHospitals): Shared {
+function sharedOf(values: Values<typeof demo>, { threads }: DemoHospitals): Shared {
+  const { seed, init, weights, device, deterministic } = values;
   const start = ["--init", init, ...weights === undefined ? [] : ["--weights", weights]];
   return {
     training: ["--seed", String(seed), "--batch", String(BATCH), ...start],
-    computing: ["--device", device, "--threads", String(threads)],
+    computing: [
+      ...["--device", device, "--threads", String(threads)],
+      ...deterministic ? ["--deterministic"] : [],
+    ],
   };
 }
 

@@ -31,9 +31,10 @@ export async function run({ values, output, signal }: Context<typeof local>): Pr
     : Math.ceil(values.epochs / (values["local-epochs"] ?? 1));
   const silos = namesOf(values.shard);
   const proposal = proposalOf(settingsOf({ ...values, rounds, size: shards[0].size, silos }), start);
-  const { device, threads } = values;
+  const { device, threads, deterministic } = values;
   const libraries = await findLibraries();
-  using trainer = await EngineTrainer.create(proposal, { shards, device, threads, libraries });
+  const all = { shards, device, threads, deterministic, libraries };
+  using trainer = await EngineTrainer.create(proposal, all);
   output.line(computingLine(trainer.info, { asked: device, libraries }));
   const options = { trainer, proposal, start: start.vector, out: values.out, signal };
   const result = await runKept(options, output);

@@ -49,10 +49,20 @@ for (const columns of [80, 120]) {
     }));
 }
 
-Deno.test("a demo of so many rounds says so, and its processes start from --init and compute on --device, no matter which", () =>
+Deno.test("a demo of so many rounds says so, and its processes start from --init and compute as --device and --deterministic say", () =>
   inFolder(async (cwd) => {
     const [program, ...args] = await command();
-    const options = ["--rounds", "2", "--size", "32", "--init", "random", "--device", "cuda"];
+    const options = [
+      "--rounds",
+      "2",
+      "--size",
+      "32",
+      "--init",
+      "random",
+      "--device",
+      "cuda",
+      "--deterministic",
+    ];
     const { code, stderr } = await new Deno.Command(program, { args: [...args, "rounds", ...options], cwd })
       .output();
     const said = new TextDecoder().decode(stderr);
@@ -72,7 +82,7 @@ Deno.test("a demo of so many rounds says so, and its processes start from --init
       "train",
     ]);
     for (const line of rest) {
-      assertStringIncludes(line, " --device cuda --threads 1 ");
+      assertStringIncludes(`${line} `, " --device cuda --threads 1 --deterministic ");
       assertEquals(line.includes(training), line.startsWith("local"), line);
     }
   }));

@@ -1,5 +1,5 @@
 import type { Command } from "../option.ts";
-import { ENGINE } from "./engine.ts";
+import { TRAINER } from "./engine.ts";
 import { LENGTH, TRAINING } from "./training.ts";
 
 export const demo = {
@@ -45,7 +45,8 @@ export const demo = {
     init: TRAINING.init,
     weights: TRAINING.weights,
     seed: TRAINING.seed,
-    device: ENGINE.device,
+    device: TRAINER.device,
+    deterministic: TRAINER.deterministic,
   },
   json: "`test`, `silos`, `local`, `rounds`, `passes`, `seconds` per phase, `report`",
 } as const satisfies Command;
