@@ -75,7 +75,8 @@ export class EventLog implements Disposable {
       this.#lost = 0;
     } catch (error) {
       if (this.#lost++ === 0) {
-        const text = (nameFullDisk(error, { folder: "events.jsonl" }) as Error).message;
+        const place = { folder: "events.jsonl", remedy: "free some space" };
+        const text = (nameFullDisk(error, place) as Error).message;
         this.#output.line(`warning: events are not written for now, the run goes on: ${text}`);
       }
       this.#cut();
@@ -104,7 +105,8 @@ export function showEvents(output: Lines): ((event: FedEvent) => void) & Disposa
   const show = (event: FedEvent) => {
     if (silo.take(event)) return;
     if (event.type === "step") return output.progress(`round ${event.round}`, event.k, event.K);
-    const text = describe(event);
+    // A role that fails ends its command, and with it comes the same sentence.
+    const text = event.type === "failed" ? undefined : describe(event);
     if (text !== undefined) output.line(text);
     hub.take(event);
   };
