@@ -12,6 +12,7 @@ import { moment } from "./moment.ts";
 import { courseLine } from "./remaining.ts";
 import { SiloLine } from "./silo_line.ts";
 import { score } from "./table.ts";
+import { plural } from "../../plural.ts";
 
 /** One line of events.jsonl. */
 export type LoggedEvent = FedEvent & { time: string };
@@ -71,7 +72,9 @@ export class EventLog implements Disposable {
     try {
       writeAllSync(this.#file, bytes);
       this.#size += bytes.length;
-      if (this.#lost > 0) this.#output.line(`events.jsonl is written again; ${this.#lost} lines are missing`);
+      if (this.#lost > 0) {
+        this.#output.line(`events.jsonl is written again without ${plural(this.#lost, "line")}`);
+      }
       this.#lost = 0;
     } catch (error) {
       if (this.#lost++ === 0) {
@@ -122,8 +125,8 @@ export function describe(event: FedEvent): string | undefined {
     case "resumed":
       return `going on with run ${event.run}: ${event.state}, round ${event.round}`;
     case "joined":
-      return `${event.silo} joined: ${event.registration.splits.train.images} training images, ` +
-        `${event.registration.device}, ${event.registration.threads} threads`;
+      return `${event.silo} joined: ${plural(event.registration.splits.train.images, "training image")}, ` +
+        `${event.registration.device}, ${plural(event.registration.threads, "thread")}`;
     case "plan":
       return `plan ${event.planId.slice(0, 12)}: ${event.plan.roster.join(", ")}`;
     case "row":
@@ -137,10 +140,10 @@ export function describe(event: FedEvent): string | undefined {
       }, ` +
         `loss ${score(event.scores.loss)}` +
         (event.scores.skipped
-          ? `; ${event.scores.skipped} steps of round ${event.scores.round} skipped`
+          ? `; ${plural(event.scores.skipped, "step")} of round ${event.scores.round} skipped`
           : "");
     case "update_counted":
-      return `${event.silo} counted in round ${event.round} (${event.examples} examples)`;
+      return `${event.silo} counted in round ${event.round} (${plural(event.examples, "example")})`;
     case "committed":
       return `round ${event.round} done in ${formatDuration(event.seconds)}: weights ${
         event.sha256.slice(0, 12)
@@ -160,13 +163,13 @@ export function describe(event: FedEvent): string | undefined {
     case "abandoned":
       return `round ${event.round} abandoned: ${event.reason}`;
     case "closing":
-      return `closing after ${event.rounds} rounds`;
+      return `closing after ${plural(event.rounds, "round")}`;
     case "selected":
       return `model of round ${event.round} selected (val AUROC ${score(event.auroc)}; ${event.reason})`;
     case "tested":
-      return `${event.silo} tested: AUROC ${score(event.auroc)} on ${event.images} images`;
+      return `${event.silo} tested: AUROC ${score(event.auroc)} on ${plural(event.images, "image")}`;
     case "training":
-      return `round ${event.round}: ${event.steps} steps`;
+      return `round ${event.round}: ${plural(event.steps, "step")}`;
     case "update_dropped":
       return `update of round ${event.round} dropped: ${event.reason}`;
     case "connected":
@@ -182,7 +185,9 @@ export function describe(event: FedEvent): string | undefined {
         ? `refused ${event.peer}: ${event.code}`
         : `refused ${event.peer}: expected ${event.expected}, got ${event.got} (${event.code})`;
     case "comparing":
-      return `the run is over; now the start model is scored on ${event.images} test films, for comparison ` +
+      return `the run is over; now the start model is scored on ${
+        plural(event.images, "test film")
+      }, for comparison ` +
         "(nothing more is sent)";
     case "warning":
       return `warning: ${event.text}`;

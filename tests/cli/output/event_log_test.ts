@@ -4,6 +4,8 @@ import type { FedEvent } from "../../../src/fed/protocol/event.ts";
 import { readEvents } from "../../../src/cli/output/history.ts";
 import type { RoundSettings } from "../../../src/fed/protocol/messages.ts";
 import { Output } from "../../../src/cli/output/output.ts";
+import { describe as proposes } from "../../../src/cli/commands/train.ts";
+import { proposalOf } from "../../testing/fake_federation.ts";
 import { inFolder } from "../../testing/folder.ts";
 
 Deno.test("describe says who declined, is late, gone, back, missing from a round, and waited for, and how far the run is", () => {
@@ -26,6 +28,30 @@ Deno.test("describe says who declined, is late, gone, back, missing from a round
     "DEGRADED: round 2 closes without c",
     "round 3 is open again, below the quorum: waiting for b, c, at most 60:00 min",
   ]);
+});
+
+Deno.test("describe and the proposal's table count one of a thing in the singular", () => {
+  const registration = { splits: { train: { images: 1 } }, device: "cpu", threads: 1 };
+  const events = [
+    { type: "joined", silo: "a", registration },
+    { type: "training", round: 1, steps: 1 },
+    { type: "update_counted", silo: "a", round: 1, examples: 1 },
+    { type: "closing", rounds: 1 },
+    { type: "tested", silo: "a", auroc: 0.5, images: 1 },
+    { type: "comparing", images: 1 },
+  ] as unknown as FedEvent[];
+  assertEquals(events.map(describe), [
+    "a joined: 1 training image, cpu, 1 thread",
+    "round 1: 1 step",
+    "a counted in round 1 (1 example)",
+    "closing after 1 round",
+    "a tested: AUROC 0.500 on 1 image",
+    "the run is over; now the start model is scored on 1 test film, for comparison (nothing more is sent)",
+  ]);
+  assertMatch(
+    proposes(proposalOf(new Float32Array(1), { rounds: 1 })),
+    /length +1 round, 1 local pass a round$/m,
+  );
 });
 
 const silent = {
