@@ -34,6 +34,11 @@ Deno.test("parseDuration refuses everything else", () => {
   }
 });
 
+Deno.test("a duration of nothing is told to be too short", () => {
+  const text = 'Cannot read --budget: expected a duration above 0, such as 90s, 20m or 1h, got "0m".';
+  assertThrows(() => parse("aggregate", ["--budget", "0m"]), UsageError, text);
+});
+
 Deno.test("formatDuration rounds to what a person reads", () => {
   assertEquals([8.24, 59.6, 94, 7500].map(formatDuration), ["8.2 s", "60 s", "1:34 min", "2:05 h"]);
 });
