@@ -9,7 +9,7 @@ import { formatDuration } from "../options/duration.ts";
 import { HubLine } from "./hub_line.ts";
 import type { Output } from "./output.ts";
 import { moment } from "./moment.ts";
-import { courseLine } from "./remaining.ts";
+import { courseLine, roughly } from "./remaining.ts";
 import { SiloLine } from "./silo_line.ts";
 import { score } from "./table.ts";
 import { plural } from "../../plural.ts";
@@ -157,7 +157,7 @@ export function describe(event: FedEvent): string | undefined {
     case "reopened":
       return `round ${event.round} is open again, below the quorum: waiting for ${
         event.missing.join(", ")
-      }, at most ${formatDuration(event.seconds)}`;
+      }, at most ${roughly(event.seconds)}`;
     case "returned":
       return `${event.silo} is back`;
     case "abandoned":

@@ -130,7 +130,9 @@ export class StateFolder implements Disposable {
       throw new ProtocolError("older_state", {
         expected: `version ${VERSION} in ${this.dir}`,
         got: `${found.version}${finished ? ", of a run that has finished" : ""}`,
-        remedy: finished ? "read its result with the fedx that ran it, or begin another with --new" : undefined,
+        remedy: finished
+          ? "read its result with the fedx that ran it, or begin another with --new"
+          : undefined,
       });
     }
     if (found.role !== role) {

@@ -26,7 +26,7 @@ Deno.test("describe says who declined, is late, gone, back, missing from a round
     "c gone in round 2: silent for 60 s",
     "c is back",
     "DEGRADED: round 2 closes without c",
-    "round 3 is open again, below the quorum: waiting for b, c, at most 60:00 min",
+    "round 3 is open again, below the quorum: waiting for b, c, at most 60 min",
   ]);
 });
 

@@ -111,7 +111,10 @@ Deno.test("StateFolder.open refuses another role's folder, a newer version's and
           folder.set("result", {});
         }
         const finished = await assertRejects(() => AggregatorState.open(dir), ProtocolError);
-        assertMatch(finished.message, /got 2, of a run that has finished .*read its result with the fedx that ran it/);
+        assertMatch(
+          finished.message,
+          /got 2, of a run that has finished .*read its result with the fedx that ran it/,
+        );
         assertMatch((await StateFolder.setAside(`${dir}`, { role: "aggregator" }))!, /T\d+Z$/);
       }
     }
