@@ -28,7 +28,12 @@ export class Progress {
     }
   }
 
+  /** Where stderr takes nothing, a terminal that is gone say, work goes on without. */
   #write(text: string): void {
-    Deno.stderr.writeSync(new TextEncoder().encode(text));
+    try {
+      Deno.stderr.writeSync(new TextEncoder().encode(text));
+    } catch {
+      // There is nowhere left to say so.
+    }
   }
 }

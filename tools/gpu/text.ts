@@ -46,7 +46,7 @@ function figureLines({ name, value, unit = "", bound = "", ok, reason }: Figure)
   const number = typeof value === "number";
   const last = [
     number ? shown.padStart(COLUMNS.value) : shown.padEnd(COLUMNS.value),
-    unit.padEnd(COLUMNS.unit),
+    (none ? "" : unit).padEnd(COLUMNS.unit),
     bound.padEnd(COLUMNS.bound),
     mark,
   ].join(" ").trimEnd();

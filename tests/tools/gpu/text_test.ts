@@ -17,7 +17,7 @@ Deno.test("gpu.txt: stages, groups, and a line a figure with its unit, its bound
     { group: "fp16 against fp32", name: "largest difference", value: 0.00042, bound: "≤ 1e-3", ok: true },
     { group: "machine", name: "cores", value: 16 },
     { group: "fp16 against fp32", name: "steps skipped", value: 3, unit: "steps", bound: "1", ok: false },
-    { group: "machine", name: "GPU busy", value: null, reason: "only on a GPU" },
+    { group: "machine", name: "GPU busy", value: null, unit: "%", reason: "only on a GPU" },
   ];
   const got = resultsText(results({ figures }, { name: "right", status: "failed", reason: "exit status 1" }, {
     name: "fast",
