@@ -6,10 +6,10 @@ import type { Stage } from "../../tools/gpu/stages.ts";
 /** More than any of them takes, seconds. */
 const PLENTY = 300;
 
-/** A line of a script that writes a figure. */
+/** A line of a script that writes a figure; the shell puts in what `$` stands for. */
 export function writes(name: string, more: Record<string, unknown> = {}): string {
-  const line = JSON.stringify({ group: "g", name, value: 1, ...more });
-  return `echo '${line}' >>"$FEDX_GPU_FIGURES"\n`;
+  const line = JSON.stringify({ group: "g", name, value: 1, ...more }).replaceAll('"', '\\"');
+  return `echo "${line}" >>"$FEDX_GPU_FIGURES"\n`;
 }
 
 /** The scripts of stages by name; null is one whose program is missing. */

@@ -4,11 +4,14 @@ import { type Results, shortfall } from "../../../tools/gpu/results.ts";
 import { conductScripts, statuses, writes } from "../../testing/gpu_stages.ts";
 import { inFolder } from "../../testing/folder.ts";
 
-/** Ignores every signal that can be ignored, and so does the process that it starts, whose id is a figure. */
-const HANGS = `trap '' TERM ABRT INT HUP
-sh -c 'trap "" TERM ABRT INT HUP; while :; do sleep 0.1; done' &
-${writes("child").replace(":1}", ":'$!'}")}echo waiting for nothing
-while :; do sleep 0.1; done
+/** Ignores every signal that can be ignored. */
+const DEAF = "trap '' TERM ABRT INT HUP; while :; do sleep 0.1; done";
+/** It, a process that it starts, and one that leaves its group are deaf; the ids of the two are figures. */
+const HANGS = `sh -c "${DEAF}" &
+${writes("child", { value: "$!" })}setsid sh -c 'echo $$ >away; '"${DEAF}" &
+while [ ! -s away ]; do sleep 0.01; done
+${writes("child away", { value: "$(cat away)" })}echo waiting for nothing
+${DEAF}
 `;
 
 /** Whether a process is there and no zombie. */
@@ -40,8 +43,9 @@ Deno.test("a stage that fails, one that hangs and one that is missing leave the 
     assertEquals(right.reason, "exit status 3; its log ends with: no such kernel");
     assertEquals(fast.reason, "killed after its 3 s; its log ends with: waiting for nothing");
     assertEquals(real.reason, "expected gpu/real.sh in the archive, got none");
-    assertEquals(results.stages.map(({ figures }) => figures.length), [1, 1, 1, 0, 1]);
-    await gone(Number(fast.figures[0].value));
+    assertEquals(results.stages.map(({ figures }) => figures.length), [1, 1, 2, 0, 1]);
+    assertEquals(fast.figures.length, 2);
+    for (const { value } of fast.figures) await gone(Number(value));
     assertEquals(lastLine(results, "o"), "failed: right, real; timed out: fast (o/gpu.txt says why)");
     assertEquals(JSON.parse(read(folder, "gpu.json")).stages, JSON.parse(JSON.stringify(results.stages)));
     assertStringIncludes(read(folder, "gpu.txt"), "no such kernel");
@@ -68,7 +72,7 @@ Deno.test("gpu.json is whole before each stage and has all that came before it",
 Deno.test("each stage has an empty folder of its own, and nothing it started outlives it", () =>
   inFolder(async (folder) => {
     const leaves = `ls -A | wc -l; touch left; pwd; (while :; do sleep 0.1; done) &\n` +
-      writes("child").replace(":1}", ":'$!'}");
+      writes("child", { value: "$!" });
     const results = await conductScripts(folder, { machine: leaves, right: leaves });
     assertEquals(shortfall(results), null);
     const folders = ["machine", "right"].map((name) => {
@@ -118,6 +122,6 @@ Deno.test("asked to stop, it ends the running stage with all that it started, an
     });
     assertEquals(statuses(results), ["machine: done", "right: failed", "fast: skipped"]);
     assertEquals(results.stages[2].reason, "stopped before it");
-    await gone(Number(results.stages[1].figures[0].value));
+    for (const { value } of results.stages[1].figures) await gone(Number(value));
     assertMatch(read(folder, "gpu.txt"), /right: failed .*stopped by a signal/);
   }));
