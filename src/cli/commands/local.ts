@@ -29,8 +29,8 @@ export async function run({ values, output, signal }: Context<typeof local>): Pr
     : Math.ceil(values.epochs / (values["local-epochs"] ?? 1));
   const silos = namesOf(values.shard);
   const proposal = proposalOf(settingsOf({ ...values, rounds, size: shards[0].size, silos }), start);
-  const { device, threads } = values;
-  using trainer = await EngineTrainer.create(proposal, { shards, device, threads });
+  const { device, threads, deterministic } = values;
+  using trainer = await EngineTrainer.create(proposal, { shards, device, threads, deterministic });
   const options = { trainer, proposal, start: start.vector, out: values.out, signal };
   const result = await runKept(options, output);
   output.result(result, describe(result));

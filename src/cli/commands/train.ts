@@ -42,12 +42,13 @@ export async function run(context: Context<typeof train>): Promise<void> {
       async trainer(proposal, { number }) {
         const { shard, libraries } = opened;
         output.line(describe(proposal));
-        const { device, threads } = values;
+        const { device, threads, deterministic } = values;
         return await EngineTrainer.create(proposal, {
           shards: [shard],
           silo: number,
           device,
           threads,
+          deterministic,
           libraries,
         });
       },
@@ -59,7 +60,9 @@ export async function run(context: Context<typeof train>): Promise<void> {
   );
   const report = await writeReport(state, siloPage(result, values), output);
   const { own: { roc: _, ...own }, ...rest } = result; // curves are for drawing
-  output.result({ ...rest, own, report }, siloEnd(result, { ...values, report }));
+  // A finished run is told again without its shard too: then the next command names whichever there is.
+  const shard = await digestOf(values.shard) === null ? "SHARD" : values.shard;
+  output.result({ ...rest, own, report }, siloEnd(result, { ...values, shard, report }));
 }
 
 /** The digest that a shard's manifest tells, null where there is no shard. */

@@ -5,7 +5,7 @@ import { DataError } from "../../../src/data/decode.ts";
 import { layoutOf } from "../../../src/model/layout.ts";
 import { preprocessingOf, saveModel } from "../../../src/model/weights/model_file.ts";
 import { randomWeights } from "../../../src/model/weights/random.ts";
-import { blackPng } from "../../testing/black_png.ts";
+import { blackPng } from "../../testing/png.ts";
 import { inFolder } from "../../testing/folder.ts";
 import { runCommand } from "../../testing/run_command.ts";
 import { withHospital } from "../../testing/small_hospital.ts";
@@ -76,7 +76,7 @@ Deno.test("fedx predict decides at the model's threshold or --threshold, keeps a
       ["c.png", "finding", ""],
     ]);
     await Deno.remove(`${dir}/films/b.png`);
-    const sure = await predict("--threshold", "1", "--json");
+    const sure = await predict("--threshold", "0.999999", "--json");
     assertEquals(sure.code, 0, sure.stderr);
     assertEquals(sure.rows.map(({ decision }) => decision), ["no finding", "no finding"]);
     await saveRandom(`${dir}/m.safetensors`, 32);

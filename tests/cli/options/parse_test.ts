@@ -69,6 +69,11 @@ Deno.test("parse refuses a name that stands twice in a list", () => {
   );
 });
 
+Deno.test("parse takes a comma within a name of a list, written \\,", () => {
+  const { given } = parse("prepare", ["--negative", "Normal\\, lungs clear, healthy"]);
+  assertEquals(given, { negative: ["Normal, lungs clear", "healthy"] });
+});
+
 Deno.test("parse refuses an option given twice where one value counts", () => {
   for (const twice of [["--images", "a", "--images", "b"], ["--images=a", "--images=b"]]) {
     assertThrows(() => parse("prepare", [...twice, "--out", "s"]), UsageError, "--images: expected it once");
@@ -117,6 +122,10 @@ Deno.test("parse refuses values out of range, of another kind, and stray words",
     assertMatch(assertThrows(() => parse("aggregate", args), UsageError).message, text);
   }
   assertThrows(() => parse("train", ["--threads", "257"]), UsageError, "from 1 to 256");
+  for (const end of ["0", "1", "1e-999"]) {
+    const text = `Cannot read --threshold: expected a number above 0 and below 1, got "${end}".`;
+    assertThrows(() => parse("predict", ["--threshold", end]), UsageError, text);
+  }
   assertThrows(() => parse("prepare", ["--size", "31"]), UsageError, "from 32 to 1024");
   const http = ["--server", "http://hub"];
   assertThrows(() => parse("train", http), UsageError, "--server: expected https://HOST:PORT");

@@ -8,6 +8,7 @@ const GRACE = 8_000;
 export interface Role {
   name: string;
   log: string;
+  child: Deno.ChildProcess;
   /** Ends with what it printed under --json; rejects when it fails. */
   result: Promise<Record<string, unknown>>;
 }
@@ -48,7 +49,7 @@ export class Processes implements AsyncDisposable {
     this.#children.set(name, child);
     const result = this.#finish(name, child, log);
     result.catch(() => {});
-    return { name, log, result };
+    return { name, log, child, result };
   }
 
   /** Starts a command and waits for its result. */
