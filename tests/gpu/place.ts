@@ -32,6 +32,8 @@ export type Changes = Omit<Partial<EngineConfig>, "recipe"> & { recipe?: Partial
 export interface Place {
   libs: Libraries;
   gpu: boolean;
+  /** True where the CPU stands in unasked, in a run of all tests: there is nothing to see that needs a GPU. */
+  unasked?: true;
   /** The lower precision that needs loss scaling; the CPU refuses fp16. */
   half: "fp16" | "bf16";
   scale: Scale;
@@ -60,7 +62,7 @@ async function look({ always }: { always?: boolean }): Promise<Place | null> {
   const why = await whyNoGpu();
   if (why === null) return placeOf(await libraries(), true);
   if (asked !== undefined) throw new Error(why);
-  if (always) return placeOf(await libraries(), false);
+  if (always) return { ...placeOf(await libraries(), false), unasked: true };
   console.log(`tests/gpu: skipped: ${why}`);
   return null;
 }
