@@ -25,8 +25,8 @@ const SIZES: Record<string, Size & { demo: string[] }> = {
     demo: ["--rounds", "2", "--films", "240"],
   },
   cpu: {
-    ...{ size: 32, train: 96, val: 48, test: 48, batch: 16, rounds: 3, localEpochs: 1 },
-    demo: ["--rounds", "1", "--films", "160", "--size", "32"],
+    ...{ size: 32, train: 96, val: 48, test: 48, batch: 32, rounds: 3, localEpochs: 1 },
+    demo: ["--rounds", "1", "--films", "128", "--size", "32"],
   },
 };
 /** Most that the AUROC of single precision may differ from what the silos told: they score in half precision on a GPU. */
@@ -70,6 +70,7 @@ async function federation(stage: Stage, programs: Programs): Promise<void> {
   await Promise.all([
     score(programs, { model, told: test.stratified, stage }),
     predict(programs, { films: size.train + size.val + size.test, stage }),
+    doctor(programs, stage),
     trainAlone(programs, { federated, stage }),
   ]);
 }
@@ -102,6 +103,29 @@ async function predict(programs: Programs, { films, stage }: { films: number; st
     bound: String(films),
     ok: scored === films,
   });
+}
+
+/** What a hospital is told before its first run; its speed is measured beside others here, and not kept. */
+async function doctor(programs: Programs, { settings }: Stage): Promise<void> {
+  const [silo] = SILOS;
+  const role = [
+    "--silo",
+    silo,
+    "--tls",
+    `tls-${silo}`,
+    "--shard",
+    `shard-${silo}`,
+    "--state",
+    `state/${silo}`,
+  ];
+  const { checks } = await programs.run("doctor", ["doctor", ...role, ...settings.computing]) as {
+    checks: { name: string; ok: boolean | null; detail: string }[];
+  };
+  for (const { name, detail } of checks) {
+    if (name === "gpu") programs.tell({ name: "what doctor says of the GPU", value: detail });
+  }
+  const open = checks.filter(({ ok }) => ok === null).map(({ name }) => name);
+  programs.tell({ name: "what doctor could not look at", value: open.join(", ") || "nothing" });
 }
 
 /** Each hospital alone, with the federation's passes over its films. */
@@ -159,6 +183,7 @@ async function attempt(
   const began = performance.now();
   const { tell } = stage;
   try {
+    stage.signal.throwIfAborted();
     await using programs = new Programs({ ...stage, group });
     await part(stage, programs);
     return true;
