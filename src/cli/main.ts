@@ -17,23 +17,27 @@ import { type Stop, stopOnSignals } from "./signals.ts";
  *
  * @param args the arguments after the program's name
  * @param options.faultPoint awaited by the roles at named moments: tests kill or delay a role there
+ * @param options.leave ends the process; signals are heard until then, so that one that comes once the work is done and
+ * told changes nothing
  * @returns the exit code: 0 done, 1 failed, 2 usage, 130 or 143 stopped by a signal before the work was done
  */
 export async function main(
   args: readonly string[],
-  options: { faultPoint?: FaultPoint } = {},
+  { leave, ...options }: { faultPoint?: FaultPoint; leave?: (code: number) => unknown } = {},
 ): Promise<number> {
   const output = await Output.create({ json: args.includes("--json") || args.includes("--json=true") });
   const stop = stopOnSignals(output);
   guardExit((reason) => output.end(explain(reason)));
   try {
-    return await dispatch(args, { output, stop, ...options });
-  } catch (error) {
-    output.end(explain(error));
-    return isUsage(error) ? 2 : 1;
+    const code = await dispatch(args, { output, stop, ...options }).catch((error) => {
+      output.end(explain(error));
+      return isUsage(error) ? 2 : 1;
+    });
+    shutdown();
+    await leave?.(code);
+    return code;
   } finally {
     stop.release();
-    shutdown();
   }
 }
 
@@ -106,4 +110,4 @@ export function explain(error: unknown): string {
   return describeSystemError(error) ?? error.message.trim();
 }
 
-if (import.meta.main) Deno.exit(await main(Deno.args));
+if (import.meta.main) await main(Deno.args, { leave: Deno.exit });

@@ -85,13 +85,17 @@ export class Vocabulary {
     const there = new Set(counts.map(({ name }) => spelling(name)));
     const unused = this.negative.filter((word) => !there.has(spelling(word)));
     if (unused.length === 0) return;
+    const typed = (names: readonly string[]) => names.map((name) => name.replaceAll(",", "\\,")).join(", ");
     const others = counts.filter(({ reading }) => reading === "other").map(({ name }) => name);
-    const some = others.slice(0, 8).join(", ") + (others.length > 8 ? ", …" : "");
+    const some = typed(others.slice(0, 8)) + (others.length > 8 ? ", …" : "");
     throw refusal(RangeError, {
       what: `Cannot read labels ${path}`,
       expected: `every name of --negative in "Finding Labels"`,
-      got: `no ${unused.join(", ")}${others.length > 0 ? `; what is there and not NIH's is ${some}` : ""}`,
-      remedy: "correct the name or leave it out",
+      got: `no ${typed(unused)}${others.length > 0 ? `; what is there and not NIH's is ${some}` : ""}`,
+      remedy: "correct the name or leave it out" +
+        (others.some((name) => name.includes(","))
+          ? "; a comma within a name is written \\,, in quotes"
+          : ""),
     });
   }
 }

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { open } from "node:fs/promises";
 import { explain } from "../../src/cli/main.ts";
 import { longHelp, overview, shortHelp } from "../../src/cli/options/help.ts";
-import { runCommand } from "../testing/run_command.ts";
+import { runCommand, runMain } from "../testing/run_command.ts";
 
 const failed = (act: () => unknown): Promise<unknown> =>
   Promise.resolve().then(act).then(() => assert(false, "expected an error"), (error) => error);
@@ -81,7 +81,27 @@ Deno.test("main: `ca` alone and `ca --help` list its commands; who asked for no 
   assertEquals(JSON.parse((await runCommand("ca", "--json")).stdout), { commands: names });
   const unknown = await runCommand("ca", "sing");
   assertEquals(unknown.code, 2);
-  assertMatch(unknown.stderr, /^Cannot run `ca`: expected one of .*; the nearest is `fedx ca sign`/);
+  const list = "ca init, ca issue, ca request, ca sign, ca revoke";
+  assertEquals(
+    unknown.stderr,
+    `Cannot run \`ca sing\`: expected one of ${list}; the nearest is \`fedx ca sign\`.\n`,
+  );
+  const strange = await runCommand("ca", "nonsense");
+  assertEquals(strange.stderr, `Cannot run \`ca nonsense\`: expected one of ${list}.\n`);
+  const kit = await runCommand("kit", "nonsense");
+  assertEquals(kit.stderr, "Cannot run `kit nonsense`: expected one of kit make.\n");
+});
+
+Deno.test("main: a signal that comes once the work is done and told does not change the exit code", async () => {
+  const codes: number[] = [];
+  const { code } = await runMain(["version", "--json"], {
+    async leave(code) {
+      Deno.kill(Deno.pid, "SIGTERM");
+      await new Promise((resolve) => setTimeout(resolve, 100)); // unheard, it ends this process
+      codes.push(code);
+    },
+  });
+  assertEquals([code, codes], [0, [0]]);
 });
 
 Deno.test("main: -v and --version are the command version", async () => {

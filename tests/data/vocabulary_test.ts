@@ -62,4 +62,10 @@ Deno.test("Vocabulary.checkUsed: a word that no row has is refused with the name
     'Cannot read labels l.csv: expected every name of --negative in "Finding Labels", got no Norml; ' +
       "what is there and not NIH's is x (remedy: correct the name or leave it out)",
   );
+  assertThrows(
+    () => new Vocabulary(["Normal", "clear"]).checkUsed(films("Normal, clear"), "l.csv"),
+    RangeError,
+    "got no Normal, clear; what is there and not NIH's is Normal\\, clear (remedy: correct the name or leave it out; " +
+      "a comma within a name is written \\,, in quotes)",
+  );
 });

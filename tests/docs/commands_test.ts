@@ -50,7 +50,9 @@ const TESTED: Record<string, string> = {
   "npx -y deno@2.9.3 run -A bench/start.ts":
     "tests/bench/start_test.ts › bench/start.ts refuses what is not the one file",
 };
-for (const task of ["test:long", "ok", "fmt", "lint", "check", "check:cuda", "bench"]) {
+for (
+  const task of ["test:long", "ok", "fmt", "lint", "check", "check:cuda", "bench", "gpu", "gpu --rehearse"]
+) {
   TESTED[TASK + task] = TASKS;
 }
 for (

@@ -12,6 +12,7 @@ import { randomWeights } from "../../src/model/weights/random.ts";
 import { layoutOf } from "../../src/model/layout.ts";
 import { liveHandles } from "../../src/model/shutdown.ts";
 import { type Chunk, Engine, type EngineConfig, NativeError } from "../../src/model/engine.ts";
+import { nativeConfig } from "../../src/model/engine_config.ts";
 import { preset, type Recipe } from "../../src/model/recipe.ts";
 import { flavourOf } from "../../src/shim/libtorch/flavour.ts";
 import { libraries } from "../testing/libraries.ts";
@@ -59,6 +60,14 @@ async function trained(settings: EngineConfig, steps: number, size: number): Pro
   for (let k = 0; k < steps; k += size) await engine.train(data, chunk(k, size));
   return await engine.readVector();
 }
+
+Deno.test("nativeConfig: graph, deterministic and portable are off unless they are asked for", () => {
+  for (const on of [false, true]) {
+    const asked = on ? { graph: true, deterministic: true, portable: true } : {};
+    const { graph, deterministic, portable } = JSON.parse(nativeConfig(config({}, asked)));
+    assertEquals([graph, deterministic, portable], [on, on, on]);
+  }
+});
 
 Deno.test("Engine.layout equals layoutOf, 1 and 3 channels", async () => {
   for (const channels of [1, 3] as const) {

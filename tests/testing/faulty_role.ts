@@ -17,4 +17,4 @@ async function faultPoint(name: string): Promise<void> {
   if (kind === "kill" && name === first && ++reached === Number(second)) Deno.kill(Deno.pid, "SIGKILL");
 }
 
-Deno.exit(await main(args, { faultPoint }));
+await main(args, { faultPoint, leave: Deno.exit });

@@ -8,7 +8,12 @@ export interface Ran {
 }
 
 /** Runs one command line in this process; what it prints is caught. */
-export async function runCommand(...args: string[]): Promise<Ran> {
+export function runCommand(...args: string[]): Promise<Ran> {
+  return runMain(args);
+}
+
+/** The same, with what else `main` takes. */
+export async function runMain(args: string[], options?: Parameters<typeof main>[1]): Promise<Ran> {
   const streams = { stdout: Deno.stdout, stderr: Deno.stderr };
   const printed = { stdout: "", stderr: "" };
   const real = { stdout: Deno.stdout.writeSync, stderr: Deno.stderr.writeSync };
@@ -19,7 +24,7 @@ export async function runCommand(...args: string[]): Promise<Ran> {
     };
   }
   try {
-    const code = await main(args);
+    const code = await main(args, options);
     return { code, ...printed };
   } finally {
     for (const name of ["stdout", "stderr"] as const) streams[name].writeSync = real[name];

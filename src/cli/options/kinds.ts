@@ -25,7 +25,9 @@ const READERS: { [K in keyof Kinds]: Reader<Kinds[K]> } = {
   },
   flag: (raw, _option, refuse) => typeof raw === "boolean" ? raw : refuse("true or false"),
   list(raw, _option, refuse) {
-    const items = (Array.isArray(raw) ? raw.map(String) : String(raw).split(",")).map((item) => item.trim());
+    const items = (Array.isArray(raw) ? raw.map(String) : splitAtCommas(String(raw))).map((item) =>
+      item.trim()
+    );
     const each = items.every((item, at) => item !== "" && items.indexOf(item) === at);
     return items.length > 0 && each ? items : refuse("names with commas between, each once");
   },
@@ -52,6 +54,11 @@ export function readValue(label: string, option: Option, raw: unknown): unknown 
   return READERS[option.kind](raw, option, refuse);
 }
 
+/** A comma within a name is written `\,`. */
+function splitAtCommas(text: string): string[] {
+  return text.split(/(?<!\\),/).map((item) => item.replaceAll("\\,", ","));
+}
+
 function readText(raw: unknown, option: Option, refuse: Refuse): string {
   if (typeof raw !== "string" || raw === "") return refuse(option.value ?? "a text");
   const choices = option.choices?.map(String);
@@ -69,6 +76,10 @@ function readPath(raw: unknown, option: Option, refuse: Refuse): string {
 function readNumber(raw: unknown, option: Option, refuse: Refuse): number {
   const number = typeof raw === "number" ? raw : String(raw).trim() === "" ? NaN : Number(raw);
   if (option.choices) return option.choices.includes(number) ? number : refuse(option.choices.join(" or "));
+  if (option.between) {
+    const [low, high] = option.between;
+    return number > low && number < high ? number : refuse(`a number above ${low} and below ${high}`);
+  }
   const [low, high] = option.range ?? [-Infinity, Infinity];
   const whole = option.kind === "integer";
   const fits = whole ? Number.isInteger(number) : Number.isFinite(number);

@@ -16,7 +16,7 @@ export interface Kinds {
   /** Seconds; written `90s`, `20m` or `1h`. */
   duration: number;
   flag: boolean;
-  /** Names with commas between. */
+  /** Names with commas between; a comma within a name is written `\,`. */
   list: string[];
   /** Paths, from an option that may be repeated. */
   paths: string[];
@@ -47,6 +47,8 @@ export interface Option {
   words?: readonly string[];
   /** Inclusive lower and upper bound of a number. */
   range?: readonly [number, number];
+  /** A number's bounds that it may not reach, in place of `range`. */
+  between?: readonly [number, number];
   /** The value in the file that `fedx init` writes, `NAME` standing for the silo's name. @default `default` */
   sample?: string | number | boolean | readonly string[];
   /** `fedx init` writes the key for the operator to fill in; the others stand there as comments. */

@@ -14,8 +14,13 @@ export interface Parsed {
 
 /** Whether the words name several commands and none of them: `ca`, alone or with --help. */
 export function isGroup([word, ...rest]: readonly string[], commands: Table = COMMANDS): boolean {
-  return Object.keys(commands).some((name) => name.startsWith(`${word} `)) &&
+  return groupOf(word, commands).length > 0 &&
     rest.every((other) => ["--help", "-h", "--json"].includes(other));
+}
+
+/** The commands whose names begin with that word and go on: those of `ca`. */
+function groupOf(word: string, commands: Table): string[] {
+  return Object.keys(commands).filter((name) => name.startsWith(`${word} `));
 }
 
 /** The command that the first one or two words name, and the rest of the words. */
@@ -31,10 +36,15 @@ export function findCommand(
     const name = names.find((known) => known === args.slice(0, count).join(" "));
     if (name) return { name, command: commands[name], rest: args.slice(count) };
   }
-  const near = nearest(words.slice(0, 2).join(" "), names) ?? nearest(words[0], names) ??
-    names.find((known) => known.startsWith(words[0]));
+  const two = words.slice(0, 2).join(" ");
+  const group = groupOf(words[0], commands);
+  const [known, strange, near] = group.length > 0 ? [group, two, nearest(two, group)] : [
+    names,
+    words[0],
+    nearest(two, names) ?? nearest(words[0], names) ?? names.find((name) => name.startsWith(words[0])),
+  ];
   throw new UsageError(
-    `Cannot run \`${words[0]}\`: expected one of ${names.join(", ")}` +
+    `Cannot run \`${strange}\`: expected one of ${known.join(", ")}` +
       (near ? `; the nearest is \`fedx ${near}\`.` : "."),
   );
 }

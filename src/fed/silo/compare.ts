@@ -42,6 +42,7 @@ async function testStart(
   const { sha256, test } = state.ended!;
   const { init, seed, histogram: bins } = state.plan!;
   if (sha256 === init.sha256) return { start: test, roc: curve };
+  if (test.images === 0) return { start: null, start_reason: "this hospital has no test films", roc: null };
   const found = await fileDigest(state.startPath);
   if (found !== init.sha256) {
     const start_reason = found === null

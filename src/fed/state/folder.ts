@@ -16,7 +16,7 @@ import { makePrivateFolder } from "./private_folder.ts";
 import { PRIVATE_DIR, PRIVATE_FILE } from "../../files/private.ts";
 
 /** Version of the folder's content; every other one is refused. */
-const VERSION = 3;
+const VERSION = 4;
 /** A model or report that was being written, under its temporary name. */
 export const UNFINISHED_FILE = /^((model|last|init)\.safetensors|report\.html)\.[\da-f-]+\.tmp$/;
 
@@ -126,9 +126,13 @@ export class StateFolder implements Disposable {
       });
     }
     if (found.version < VERSION && !options.anyAge) {
+      const finished = this.get("result") !== null;
       throw new ProtocolError("older_state", {
         expected: `version ${VERSION} in ${this.dir}`,
-        got: String(found.version),
+        got: `${found.version}${finished ? ", of a run that has finished" : ""}`,
+        remedy: finished
+          ? "read its result with the fedx that ran it, or begin another with --new"
+          : undefined,
       });
     }
     if (found.role !== role) {

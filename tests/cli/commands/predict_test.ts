@@ -5,7 +5,7 @@ import { DataError } from "../../../src/data/decode.ts";
 import { layoutOf } from "../../../src/model/layout.ts";
 import { preprocessingOf, saveModel } from "../../../src/model/weights/model_file.ts";
 import { randomWeights } from "../../../src/model/weights/random.ts";
-import { blackPng } from "../../testing/black_png.ts";
+import { blackPng } from "../../testing/png.ts";
 import { inFolder } from "../../testing/folder.ts";
 import { runCommand } from "../../testing/run_command.ts";
 import { withHospital } from "../../testing/small_hospital.ts";
@@ -69,14 +69,14 @@ Deno.test("fedx predict decides at the model's threshold or --threshold, keeps a
     };
     const { code, stdout, rows } = await predict();
     assertEquals(code, 1);
-    assertStringIncludes(stdout, "1 failed: their rows say why (column error)");
+    assertStringIncludes(stdout, "1 failed: the column error says why");
     assertEquals(rows.map((row) => [row["Image Index"], row.decision, row.error]), [
       ["a.png", "finding", ""],
       ["b.png", "", "Cannot decode the image: expected a PNG or JPEG file, got something else"],
       ["c.png", "finding", ""],
     ]);
     await Deno.remove(`${dir}/films/b.png`);
-    const sure = await predict("--threshold", "1", "--json");
+    const sure = await predict("--threshold", "0.999999", "--json");
     assertEquals(sure.code, 0, sure.stderr);
     assertEquals(sure.rows.map(({ decision }) => decision), ["no finding", "no finding"]);
     await saveRandom(`${dir}/m.safetensors`, 32);

@@ -34,6 +34,11 @@ Deno.test("parseDuration refuses everything else", () => {
   }
 });
 
+Deno.test("a duration of nothing is told to be too short", () => {
+  const text = 'Cannot read --budget: expected a duration above 0, such as 90s, 20m or 1h, got "0m".';
+  assertThrows(() => parse("aggregate", ["--budget", "0m"]), UsageError, text);
+});
+
 Deno.test("formatDuration rounds to what a person reads", () => {
   assertEquals([8.24, 59.6, 94, 7500].map(formatDuration), ["8.2 s", "60 s", "1:34 min", "2:05 h"]);
 });
@@ -67,6 +72,11 @@ Deno.test("parse refuses a name that stands twice in a list", () => {
     error.message,
     'Cannot read --silos: expected names with commas between, each once, got "a,b,a".',
   );
+});
+
+Deno.test("parse takes a comma within a name of a list, written \\,", () => {
+  const { given } = parse("prepare", ["--negative", "Normal\\, lungs clear, healthy"]);
+  assertEquals(given, { negative: ["Normal, lungs clear", "healthy"] });
 });
 
 Deno.test("parse refuses an option given twice where one value counts", () => {
@@ -106,6 +116,7 @@ Deno.test("parse refuses values out of range, of another kind, and stray words",
     [["--rounds", "0"], /--rounds: expected a whole number from 1 to 100000, got "0"/],
     [["--rounds", "2.5"], /a whole number/],
     [["--budget", "soon"], /a duration such as 90s, 20m or 1h, got "soon"/],
+    [["--quorum", "1025"], /--quorum: expected a whole number from 1 to 1024, got "1025"/],
     [["--recipe", "decks"], /expected default, deck \(the nearest is deck\), got "decks"/],
     [["--tls", ""], /--tls: expected DIR/],
     [["--channels", "2"], /--channels: expected 1 or 3, got "2"/],
@@ -117,6 +128,10 @@ Deno.test("parse refuses values out of range, of another kind, and stray words",
     assertMatch(assertThrows(() => parse("aggregate", args), UsageError).message, text);
   }
   assertThrows(() => parse("train", ["--threads", "257"]), UsageError, "from 1 to 256");
+  for (const end of ["0", "1", "1e-999"]) {
+    const text = `Cannot read --threshold: expected a number above 0 and below 1, got "${end}".`;
+    assertThrows(() => parse("predict", ["--threshold", end]), UsageError, text);
+  }
   assertThrows(() => parse("prepare", ["--size", "31"]), UsageError, "from 32 to 1024");
   const http = ["--server", "http://hub"];
   assertThrows(() => parse("train", http), UsageError, "--server: expected https://HOST:PORT");

@@ -1,9 +1,13 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { exists } from "../../../src/files/exists.ts";
 import type { AggregatorResult, SiloResult } from "../../../src/fed/training/result.ts";
+import type { Plan } from "../../../src/fed/protocol/messages.ts";
+import { compareWithStart } from "../../../src/fed/silo/compare.ts";
+import { type Ended, SiloState } from "../../../src/fed/silo/state.ts";
 import { testScores } from "../../../src/fed/training/score_split.ts";
 import { fixThreshold } from "../../../src/fed/training/own_figures.ts";
 import { readSafetensors } from "../../../src/model/weights/safetensors.ts";
+import { inFolder } from "../../testing/folder.ts";
 import { freePort } from "../../testing/free_port.ts";
 import { killAt, Killed, proposalOf, runRole, withFederation } from "../../testing/fake_federation.ts";
 import { FakeTrainer, startVector, TINY } from "../../testing/fake_trainer.ts";
@@ -48,6 +52,24 @@ Deno.test("a silo scores the start on its own test films after the run, and fixe
     assertEquals(told.history.map(({ round }) => round), [1, 2, 3]);
     assertEquals([told.degraded, told.missing, told.of.rounds], [false, {}, 2]);
     assertEquals(await exists(`${dir}/state-a/models/0.f32`), false);
+  }));
+
+Deno.test("a silo without test films scores nothing after the run, announces nothing, and its result says why", () =>
+  inFolder(async (dir) => {
+    using state = await SiloState.open(`${dir}/state`, { silo: "a" });
+    const test = { auroc: null, se: null, positives: 0, negatives: 0, images: 0 };
+    state.ended = { sha256: "5e1ec7ed", test } as Ended;
+    state.plan = proposalOf(startVector(TINY)) as Plan;
+    const decisions = { threshold: null, threshold_reason: "none", sensitivity: null, specificity: null };
+    state.answer("5e1ec7ed", { own: { decisions, curve: null } });
+    const done: string[] = [];
+    const note = (what: string) => void done.push(what);
+    using trainer = new FakeTrainer({ layout: TINY, silo: "a", onScore: note });
+    const { own } = await compareWithStart(state, trainer, {
+      onEvent: ({ type }) => note(type),
+      faultPoint: () => {},
+    });
+    assertEquals([done, own.start, own.start_reason], [[], null, "this hospital has no test films"]);
   }));
 
 Deno.test("a silo that is killed after the hub has gone compares without it, once, and ends as one that was not", () =>

@@ -24,7 +24,7 @@ export const predict = {
       value: "P",
       help: "probability from which on the decision is `finding` (default: the model's own threshold)",
       more: "A hospital's own copy of a model has a threshold fixed on its val films; the hub's has none.",
-      range: [0, 1],
+      between: [0, 1],
     },
     force: FORCE,
     ...SCORING,

@@ -18,7 +18,8 @@ export const prepare = {
       value: "NAME,…",
       help: "the labels file's own words for nothing found, beside No Finding",
       more:
-        "Case, blanks and underscores do not matter. Every other name that is not NIH's counts as a finding.",
+        "Case, blanks and underscores do not matter. A comma within a name is written `\\,`, in quotes. Every other " +
+        "name that is not NIH's counts as a finding.",
     },
     size: {
       kind: "integer",
