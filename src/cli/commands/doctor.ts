@@ -24,6 +24,7 @@ import {
 import { checkShard, checkSplits, openShard } from "./doctor/shard.ts";
 import type { Context } from "../context.ts";
 import type { doctor } from "../options/table/doctor.ts";
+import { plural } from "../../plural.ts";
 
 /** Looks at everything that a run needs here. Exit code 1 when something will not work. */
 export async function run({ values, output, signal }: Context<typeof doctor>): Promise<number> {
@@ -171,8 +172,8 @@ export function describe(checks: readonly Check[], role: string | null): string 
   const unseen = checks.filter((check) => check.ok === null).length;
   lines.push(
     "",
-    (wrong === 0 ? "nothing wrong" : `${wrong} of ${checks.length} checks failed`) +
-      (warnings === 0 ? "" : `, ${warnings} ${warnings === 1 ? "warning" : "warnings"}`) +
+    (wrong === 0 ? "nothing wrong" : `${wrong} of ${plural(checks.length, "check")} failed`) +
+      (warnings === 0 ? "" : `, ${plural(warnings, "warning")}`) +
       (unseen === 0 ? "" : `, ${unseen} not made`) +
       (role === null ? "; only the machine was looked at: add --silo NAME or --aggregator" : ""),
   );

@@ -17,6 +17,7 @@ import { siloEnd, siloPage } from "../output/report/silo.ts";
 import { writeReport } from "../output/report/write.ts";
 import { setAside } from "../output/set_aside.ts";
 import { table } from "../output/table.ts";
+import { plural } from "../../plural.ts";
 
 /** Runs one silo to the end of the run. */
 export async function run(context: Context<typeof train>): Promise<void> {
@@ -73,15 +74,15 @@ async function digestOf(dir: string): Promise<string | null> {
 export function describe(proposal: Proposal): string {
   const { recipe } = proposal;
   const limit = proposal.rounds !== null
-    ? `${proposal.rounds} rounds`
+    ? plural(proposal.rounds, "round")
     : formatDuration(proposal.budget ?? NaN);
   return table(["the aggregator proposes", ""], [
     ["silos", proposal.silos.join(", ")],
-    ["network", `${proposal.network}, ${proposal.size} px, ${proposal.channels} channel(s)`],
+    ["network", `${proposal.network}, ${proposal.size} px, ${plural(proposal.channels, "channel")}`],
     ["start", proposal.init.source],
     ["recipe", `${recipe.name}: batch ${recipe.batch}, lr ${recipe.lr}, BatchNorm ${recipe.bn}`],
     ["augmentation", augmentation(recipe.augment)],
-    ["length", `${limit}, ${proposal.localEpochs} local pass(es) a round`],
+    ["length", `${limit}, ${plural(proposal.localEpochs, "local pass", "local passes")} a round`],
     ["seed", String(proposal.seed)],
     ["quorum", `${proposal.quorum} of ${proposal.silos.length}`],
   ]);

@@ -5,6 +5,7 @@
  */
 import { stratified } from "../../model/metrics/metrics.ts";
 import type { Scores } from "../protocol/messages.ts";
+import { plural } from "../../plural.ts";
 
 /** A model and what the silos say of it on their own `val`. */
 export interface ScoredModel {
@@ -48,9 +49,7 @@ export function select(
   const best = highest(candidates);
   const all = highest(rated) === best ? rated : candidates;
   const kept = all === rated ? "" : " still held";
-  const reason = `highest stratified AUROC on val of ${all.length} model${
-    all.length === 1 ? "" : "s"
-  }${kept}`;
+  const reason = `highest stratified AUROC on val of ${plural(all.length, "model")}${kept}`;
   return { round: best.round, auroc: best.auroc, reason };
 }
 

@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { RecipeSchema } from "../../model/recipe.ts";
 import type { Preprocessing } from "../../model/weights/model_file.ts";
+import { MOST_SILOS } from "./claims.ts";
 import { ProtocolError } from "./errors.ts";
 import { Digest, integer, number, SiloName, text, WIRE_VERSION } from "./fields.ts";
 import { parseMessage } from "./parse_message.ts";
@@ -38,10 +39,10 @@ export const ProposalSchema = v.strictObject({
   silos: v.pipe(
     v.array(SiloName),
     v.minLength(1),
-    v.maxLength(1024),
+    v.maxLength(MOST_SILOS),
     v.check((names) => new Set(names).size === names.length, "distinct names"),
   ),
-  quorum: integer(1, 1024),
+  quorum: integer(1, MOST_SILOS),
   /** Seconds from the opening of a round, or null for 3 × the median round, at least 10 min. */
   roundTimeout: v.nullable(number(0.1, 1e9)),
   /** Seconds that the aggregator waits for silos before round 1. */
