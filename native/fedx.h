@@ -19,7 +19,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default) /* everything else in the library is hidden */
 
-#define FEDX_ABI_VERSION 2 /* raised when an existing function changes */
+#define FEDX_ABI_VERSION 3 /* raised when an existing function or the config changes */
 
 #define FEDX_OK 0
 #define FEDX_E_ARGUMENT 1  /* an argument is out of range or a buffer has the wrong length */
@@ -45,7 +45,7 @@ int32_t fedx_abi_version(void);
 /* Writes the build id (hex hash of sources, flags and libtorch version) and libtorch's version: "<build> <libtorch>", NUL terminated. */
 int32_t fedx_build(char *out, uint32_t outlen, char *err, uint32_t errlen);
 
-/* Makes an engine with its own thread from a flat JSON object (native/config.h lists the fields). Parameters start at 0,
+/* Makes an engine with its own thread from a flat JSON object (native/engine/config.h lists the fields). Parameters start at 0,
  * running variances at 1. Blocks (about 0.1 s). Free with fedx_engine_destroy. */
 int32_t fedx_engine_create(const char *config, uint32_t configlen, uint32_t *engine, char *err, uint32_t errlen);
 

@@ -10,6 +10,7 @@ import { bundle } from "./bundle.ts";
 import { checkCuda } from "./check_cuda.ts";
 import { compile } from "./compile.ts";
 import { exists } from "../src/files/exists.ts";
+import { gpu } from "./gpu/task.ts";
 import { findLibtorch } from "../src/shim/libtorch/find.ts";
 import { PINNED_DENO, RUN_DENO } from "../src/version.ts";
 import { writeLauncher } from "./launcher.ts";
@@ -36,6 +37,7 @@ const COMMANDS: Record<string, Command> = {
   compile: async () => (await compileHere(), 0),
   bundle: async () => (await bundleHere(), 0),
   "check:cuda": async () => (await checkCuda(), 0),
+  gpu: gpuHere,
 };
 
 /** True when a path is among Deno's arguments; `x` of `--filter x` is none, whatever it names. */
@@ -148,6 +150,12 @@ async function bundleHere(): Promise<void> {
   const shims = await makeShims(new Progress());
   const { path, bytes } = await bundle({ folder: ROOT.slice(0, -1), flags, shims });
   new Progress().line(`./${path.split("/").at(-1)}: ${(bytes / 1e6).toFixed(1)} MB`);
+}
+
+/** Packs the archive for a machine with a GPU, and runs its stages here from an empty folder. */
+async function gpuHere(words: string[]): Promise<number> {
+  const { flags } = await resolve();
+  return await gpu(words, { flags, run: (command, options) => ended(start(command, options)) });
 }
 
 let resolution: Resolution | undefined;

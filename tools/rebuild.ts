@@ -5,7 +5,7 @@
 import { fileURLToPath } from "node:url";
 import { findLibtorch, type Libtorch, VERSIONS } from "../src/shim/libtorch/find.ts";
 import { compilerVersion } from "./compiler.ts";
-import { buildShim } from "./native.ts";
+import { buildShim, type NativeBuild } from "./native.ts";
 import { pack, unpackTable } from "./pack.ts";
 import { shimParts } from "./parts.ts";
 import { Progress } from "./progress.ts";
@@ -20,18 +20,32 @@ async function torchHere(): Promise<Libtorch> {
   );
 }
 
+/** What came of it. */
+export interface Rebuilt {
+  shim: NativeBuild;
+  /** What the one file now calls itself. */
+  build: string;
+  seconds: number;
+}
+
 /**
  * Builds the shim and packs the one file anew.
  *
  * @param file the one file, which is replaced
  * @param unpacked the folder into which it has unpacked itself
  */
-export async function rebuild(file: string, unpacked: string, progress = new Progress()): Promise<void> {
+export async function rebuild(
+  file: string,
+  unpacked: string,
+  progress = new Progress(),
+): Promise<Rebuilt> {
+  const start = performance.now();
   await compilerVersion();
   const libtorch = await torchHere();
   progress.line(`libtorch: ${libtorch.version} from ${libtorch.source} (${libtorch.dir})`);
   const shim = await buildShim({
     libtorch: libtorch.dir,
+    fetch: false,
     onProgress: ({ done, total, file }) =>
       progress.update(`shim: compiling, ${done} of ${total} done (${file})`),
   });
@@ -40,6 +54,7 @@ export async function rebuild(file: string, unpacked: string, progress = new Pro
   const parts = kept.map(({ path, mode }) => ({ path, mode, source: `${unpacked}/${path}` }));
   const { build } = await pack({ ...table, out: file, launcher, parts: [...parts, ...shimParts([shim])] });
   progress.line(`./fedx: build ${build} with the shim for libtorch ${libtorch.version}`);
+  return { shim, build, seconds: (performance.now() - start) / 1000 };
 }
 
 if (import.meta.main) {

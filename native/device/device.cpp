@@ -13,15 +13,16 @@ class Cpu final : public Device {
   void upload(const at::Tensor& from, const at::Tensor& to) override { to.copy_(from); }
   void synchronise() override {}
   std::function<void()> capture(std::function<void()> work) override { return work; }
+  void tune(const std::function<void()>& work) override { work(); }
 };
 
 }  // namespace
 
-std::unique_ptr<Device> open_device(const std::string& name) {
+std::unique_ptr<Device> open_device(const std::string& name, bool deterministic) {
   if (name == "cpu") return std::make_unique<Cpu>();
   std::string reason;
   if (open_cuda != nullptr) {
-    if (auto gpu = open_cuda(reason)) return gpu;
+    if (auto gpu = open_cuda(deterministic, reason)) return gpu;
   }
   if (name == "auto") return std::make_unique<Cpu>();
   const char* const remedy = ", or choose device \"cpu\" or \"auto\"";

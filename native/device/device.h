@@ -22,12 +22,15 @@ class Device {
   // Does `work` again each time the result is called. A GPU records it once, here, without doing it, and replays the recording: `work` must
   // read and write the same addresses each time, must not wait for the device, and must have run before (libraries tune on first use).
   virtual std::function<void()> capture(std::function<void()> work) = 0;
+  // Does `work` once, at once. A GPU may try several kernels for each shape that it has not met yet, and keeps to the fastest.
+  virtual void tune(const std::function<void()>& work) = 0;
 };
 
-// "cpu", "cuda", or "auto": a GPU where this library is built for one and one is there. Throws FEDX_E_NOT_BUILT or FEDX_E_DEVICE.
-std::unique_ptr<Device> open_device(const std::string& name);
+// "cpu", "cuda", or "auto": a GPU where this library is built for one and one is there. `deterministic`: the same input gives the same
+// bits, which the CPU always does. Throws FEDX_E_NOT_BUILT or FEDX_E_DEVICE.
+std::unique_ptr<Device> open_device(const std::string& name, bool deterministic);
 
 // The GPU of this process, or null with the reason. Defined by cuda.cpp alone: its address is null in the library for the CPU.
-__attribute__((weak)) std::unique_ptr<Device> open_cuda(std::string& reason);
+__attribute__((weak)) std::unique_ptr<Device> open_cuda(bool deterministic, std::string& reason);
 
 }  // namespace fedx

@@ -173,6 +173,8 @@ Config parse_config(const std::string& json) {
   in.list("mean", c.mean, c.channels, 0, 1);
   in.list("deviation", c.deviation, c.channels, 1e-6, 1e3);
   in.flag("graph", c.graph);
+  in.flag("deterministic", c.deterministic);
+  in.flag("portable", c.portable);
   read_recipe(in, c.recipe);
   in.done();
   return c;

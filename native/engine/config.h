@@ -36,7 +36,8 @@ struct Config {
   std::vector<double> class_weights;    // [negative, positive]
   std::vector<double> mean, deviation;  // per channel, of pixels in [0, 1]
   bool graph = false;                   // on a GPU: record a training step once and replay it
-  bool portable = false;                // tests: the device-agnostic steps on the CPU too
+  bool deterministic = false;           // on a GPU: the same bits from the same input, with slower kernels
+  bool portable = false;                // on the CPU: the device-agnostic steps, as on a GPU, in place of the CPU's own loops
   uint32_t loaded = 64;                 // device-agnostic steps: most steps whose rows and random numbers are uploaded at once
   Recipe recipe;
 };

@@ -2,6 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/all.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
@@ -20,7 +21,7 @@
 namespace fedx {
 namespace {
 
-constexpr int warm_up = 3;  // steps before a capture: cuDNN and cuBLAS set themselves up on first use
+constexpr int warm_up = 3;  // steps before a capture: cuDNN and cuBLAS set themselves up, and kernels are chosen, on first use
 
 struct Loss {
   at::Tensor value;     // (1)
@@ -57,14 +58,15 @@ void refill(const at::Tensor& to, const at::Tensor& from) {
 
 }  // namespace
 
-DeviceSteps::DeviceSteps(Workspace& work, std::unique_ptr<Device> device, at::ScalarType lower)
-    : work_(work), device_(std::move(device)), lower_(lower), room_(std::clamp<int64_t>(4096 / work.config.recipe.batch, 1, work.config.loaded)),
+DeviceSteps::DeviceSteps(Workspace& work, Device& device, at::ScalarType lower)
+    : work_(work), device_(device), lower_(lower), room_(std::clamp<int64_t>(4096 / work.config.recipe.batch, 1, work.config.loaded)),
       adam_({work.net->parameters.values.narrow(0, 0, work.net->parameters.weights), work.net->parameters.gradients, work.m, work.v, work.vmax},
             work.spans, work.config.recipe, lower != work.type) {
-  const auto options = at::TensorOptions(work.type).device(device_->where());
+  const auto options = at::TensorOptions(work.type).device(device_.where());
   plan_ = {at::zeros({room_, work.config.recipe.batch}, options.dtype(at::kLong)), at::zeros({room_}, options), at::zeros({room_}, options)};
-  draws_ = draw(work.config, work.net->randoms, 0, room_, lower, device_->where());
+  draws_ = draw(work.config, work.net->randoms, 0, room_, lower, device_.where());
   at_ = at::zeros({1}, options.dtype(at::kLong));
+  columns_ = at::arange(room_, at_.options()).view({1, room_});
   done_ = at::zeros({2, room_}, options.dtype(at::kFloat));
   skipped_ = at::zeros({1}, options.dtype(at::kFloat));
 }
@@ -81,7 +83,7 @@ void DeviceSteps::hold(const std::shared_ptr<const Data>& data) {
   eager_ = 0;
   images_ = labels_ = at::Tensor();  // first: two sets may not fit
   const auto put = [&](const std::vector<uint8_t>& bytes, at::IntArrayRef shape, at::ScalarType type) {
-    at::Tensor to = at::empty(shape, at::TensorOptions(type).device(device_->where()));
+    at::Tensor to = at::empty(shape, at::TensorOptions(type).device(device_.where()));
     return to.copy_(at::from_blob(const_cast<uint8_t*>(bytes.data()), shape, at::kByte));
   };
   images_ = put(data->pixels, {data->n, int64_t(data->h) * data->w}, at::kByte);
@@ -92,11 +94,11 @@ void DeviceSteps::hold(const std::shared_ptr<const Data>& data) {
 
 void DeviceSteps::load(const TrainPlan& plan, size_t first, int64_t count) {
   const int64_t batch = work_.config.recipe.batch;
-  const auto up = [&](const at::Tensor& from, const at::Tensor& to) { device_->upload(from, to.narrow(0, 0, count)); };
+  const auto up = [&](const at::Tensor& from, const at::Tensor& to) { device_.upload(from, to.narrow(0, 0, count)); };
   up(host(&plan.rows[first * size_t(batch)], count * batch).view({count, batch}), plan_.rows);
   up(host(&plan.lr[first], count, work_.type), plan_.lr);
   up(host(&plan.clip[first], count, work_.type), plan_.clip);
-  const Draws drawn = draw(work_.config, work_.net->randoms, plan.first_step + uint32_t(first), count, lower_, device_->where());
+  const Draws drawn = draw(work_.config, work_.net->randoms, plan.first_step + uint32_t(first), count, lower_, device_.where());
   refill(draws_.depth, drawn.depth);
   refill(draws_.dropout, drawn.dropout);
   refill(draws_.augment, drawn.augment);
@@ -118,7 +120,7 @@ void DeviceSteps::step() {
   const Pass pass{config, true, 0, &masks};
   at::Tensor x = network_input(config, images, current(draws_.augment), work_.type);
   {
-    Autocast on(device_->where().type(), lower_);
+    Autocast on(device_.where().type(), lower_);
     for (auto& block : blocks) x = block->forward(x, pass);
   }
   const Loss loss = loss_of(x.to(work_.type).view({-1}), labels_.index_select(0, rows), config);
@@ -126,15 +128,18 @@ void DeviceSteps::step() {
   for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) g = (*block)->backward(g);
   const ScaledAdam::Outcome outcome = adam_.step(loss.value, plan_.lr.index_select(0, at_), plan_.clip.index_select(0, at_));
   statistics.copy_(at::where(at::isfinite(statistics).all(), statistics, before));  // as host_steps.h says
-  done_.index_copy_(1, at_, at::cat({loss.value, outcome.norm}).to(at::kFloat).view({2, 1}));
+  // Not index_copy_: deterministic, a GPU sorts for it.
+  done_.copy_(at::where(columns_ == at_, at::cat({loss.value, outcome.norm}).to(at::kFloat).view({2, 1}), done_));
   skipped_.add_(outcome.skipped);
   at_.add_(1);
 }
 
 void DeviceSteps::run_step() {
   if (replay_) return replay_();
-  step();
-  if (work_.config.graph && ++eager_ == warm_up) replay_ = device_->capture([this] { step(); });
+  const auto once = [this] { step(); };
+  if (eager_ == warm_up) return step();
+  device_.tune(once);
+  if (++eager_ == warm_up && work_.config.graph) replay_ = device_.capture(once);
 }
 
 std::vector<uint8_t> DeviceSteps::train(const std::shared_ptr<const Data>& data, const TrainPlan& plan) {
@@ -151,7 +156,7 @@ std::vector<uint8_t> DeviceSteps::train(const std::shared_ptr<const Data>& data,
     }
     parts.push_back(done_.narrow(1, 0, count).clone());
   }
-  device_->synchronise();  // the chunk's one wait
+  device_.synchronise();  // the chunk's one wait
   const at::Tensor results = at::cat({skipped_, at::cat(parts, 1).flatten()}).to(at::kCPU).contiguous();
   const float* values = results.data_ptr<float>();
   const auto skipped = uint32_t(values[0]);
@@ -167,14 +172,14 @@ std::vector<uint8_t> DeviceSteps::predict(const std::shared_ptr<const Data>& dat
   if (count == 0) return {};
   hold(data);
   const at::Tensor all = at::empty({count}, at_.options());
-  device_->upload(host(rows.data(), count), all);
+  device_.upload(host(rows.data(), count), all);
   const Pass pass{config, false, 0};
   std::vector<at::Tensor> parts;
   for (int64_t first = 0; first < count; first += batch) {
     work_.check_stop();
     const at::Tensor images = images_.index_select(0, all.narrow(0, first, std::min(batch, count - first)));
     at::Tensor x = network_input(config, images.view({-1, config.size, config.size}), {}, work_.type);
-    Autocast on(device_->where().type(), lower_);
+    Autocast on(device_.where().type(), lower_);
     for (auto& block : work_.net->blocks) x = block->predict(x, pass);
     parts.push_back(x.to(at::kFloat).view({-1}));
   }

@@ -10,8 +10,8 @@ namespace fedx {
 
 class DeviceSteps final : public Steps {
  public:
-  // `lower`: the type of automatic mixed precision, kHalf or kBFloat16, which brings loss scaling; work's own type for none.
-  DeviceSteps(Workspace& work, std::unique_ptr<Device> device, at::ScalarType lower);
+  // Both must outlive it. `lower`: the type of automatic mixed precision, kHalf or kBFloat16, which brings loss scaling; work's own type for none.
+  DeviceSteps(Workspace& work, Device& device, at::ScalarType lower);
 
   std::vector<uint8_t> train(const std::shared_ptr<const Data>& data, const TrainPlan& plan) override;
   std::vector<uint8_t> predict(const std::shared_ptr<const Data>& data, const std::vector<uint32_t>& rows) override;
@@ -29,7 +29,7 @@ class DeviceSteps final : public Steps {
   at::Tensor current(const at::Tensor& of_steps) const;
 
   Workspace& work_;
-  std::unique_ptr<Device> device_;
+  Device& device_;
   const at::ScalarType lower_;
   const int64_t room_;  // steps that are loaded at once
   ScaledAdam adam_;
@@ -44,10 +44,11 @@ class DeviceSteps final : public Steps {
   } plan_;
   Draws draws_;               // of `room` steps
   at::Tensor at_;             // (1) i64: the step within what is loaded
+  at::Tensor columns_;        // (1, room) i64: 0, 1, 2, …
   at::Tensor done_;           // (2, room) f32: losses, gradient norms
   at::Tensor skipped_;        // (1) f32: steps of this chunk
   std::function<void()> replay_;  // of a captured step
-  int eager_ = 0;                 // steps since `images_` came
+  int eager_ = 0;                 // steps since `images_` came, as many as are done before a capture at most
 };
 
 }  // namespace fedx

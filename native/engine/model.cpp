@@ -47,20 +47,20 @@ void Workspace::check_stop() const {
 }
 
 Model::Model(const Config& config, const std::atomic<int32_t>& stopping)
-    : work{config, stopping, config.precision == "fp64" ? at::kDouble : at::kFloat, {}, {}, {}, {}, {}, {}} {
-  auto device = open_device(config.device);
-  const bool cpu = device->where().is_cpu();
+    : device_(open_device(config.device, config.deterministic)),
+      work{config, stopping, config.precision == "fp64" ? at::kDouble : at::kFloat, {}, {}, {}, {}, {}, {}} {
+  const at::Device where = device_->where();
+  const bool cpu = where.is_cpu();
   const at::ScalarType lower = lower_type(config.precision, cpu, work.type);
-  device_ = device->name();
-  work.net = efficientnet_b0(config.channels, work.type, device->where());
+  work.net = efficientnet_b0(config.channels, work.type, where);
   work.spans = spans_of(work.net->parameters, config.recipe);
   const Parameters& p = work.net->parameters;
   work.statistics = p.values.narrow(0, p.weights, p.length - p.weights);
   for (at::Tensor* t : {&work.m, &work.v, &work.vmax}) {
-    *t = at::zeros({p.weights}, at::TensorOptions(work.type).device(device->where()));
+    *t = at::zeros({p.weights}, at::TensorOptions(work.type).device(where));
   }
   if (cpu && lower == work.type && !config.portable) steps = std::make_unique<HostSteps>(work);
-  else steps = std::make_unique<DeviceSteps>(work, std::move(device), lower);
+  else steps = std::make_unique<DeviceSteps>(work, *device_, lower);
 }
 
 std::string Model::layout() const {

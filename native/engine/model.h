@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "device/device.h"
 #include "steps.h"
 
 namespace fedx {
@@ -16,7 +17,7 @@ class Model {
 
   // As fedx_layout and fedx_engine_device describe them.
   std::string layout() const;
-  const std::string& device() const { return device_; }
+  std::string device() const { return device_->name(); }
   std::vector<TensorInfo> tensors() const;
   // As fedx_wait describes them.
   std::vector<uint8_t> train(const std::shared_ptr<const Data>& data, const TrainPlan& plan);
@@ -35,8 +36,8 @@ class Model {
   // The other way round, into the same memory: captured steps know its address.
   void copy_in(const at::Tensor& flat, float* in);
 
+  std::unique_ptr<Device> device_;  // first, so that it outlives every tensor
   Workspace work;
-  std::string device_;
   std::unique_ptr<Steps> steps;
   bool folded = false;  // the folded weights belong to the current parameters
 };

@@ -11,10 +11,9 @@
 namespace fedx {
 namespace {
 
-Config portable(const std::map<std::string, std::string>& changes = {}) {
-  Config config = parse_config(config_json(changes));
-  config.portable = true;
-  return config;
+Config portable(std::map<std::string, std::string> changes = {}) {
+  changes["portable"] = "true";
+  return parse_config(config_json(changes));
 }
 
 // Loss scale 65536 and its like go in and out as three numbers.

@@ -23,6 +23,13 @@ export interface EngineConfig {
   preprocessing: Preprocessing;
   /** On a GPU: records a training step once as a CUDA graph and replays it. @default false */
   graph?: boolean;
+  /** On a GPU: the same bits from the same input, with slower kernels; the CPU always computes so. @default false */
+  deterministic?: boolean;
+  /**
+   * On the CPU: the device-agnostic steps, the code that a GPU runs, in place of the CPU's own faster loops. For tests
+   * and rehearsals. @default false
+   */
+  portable?: boolean;
 }
 
 /** Steps to train: K = `lr.length`. */
@@ -72,6 +79,8 @@ export function nativeConfig(config: EngineConfig): string {
     contrast: recipe.augment.contrast,
     freeze_statistics: recipe.bn === "frozen",
     graph: config.graph ?? false,
+    deterministic: config.deterministic ?? false,
+    portable: config.portable ?? false,
   });
 }
 

@@ -39,6 +39,9 @@ function room(path: string): string | undefined {
   return /^src\/fed\/([^/]+)\//.exec(path)?.[1];
 }
 
+/** What the stages of `task gpu` write their figures with; nothing else of tools/ is for others. */
+const FIGURES = "tools/gpu/figures.ts";
+
 /** src/cli looks libtorch up and fetches weights through pip; it never opens a library. */
 const CLI_SHIM = "src/shim/libtorch/";
 /** Packages that cost tens of milliseconds or open a native library: imported inside functions only. */
@@ -66,6 +69,7 @@ function wrongEdges({ path, text }: Source): string[] {
       (GROUND.test(target) && !GROUND.test(path)) ||
       (GROUND.test(path) && target === "deno.json") ||
       (from === "src/cli" && target.startsWith(CLI_SHIM)) ||
+      (from === "bench" && target === FIGURES) ||
       (from === "src/model" && to === "src/data" && edge.typeOnly);
     return fine ? [] : [`${path} must not import ${target}`];
   });
@@ -97,6 +101,8 @@ Deno.test("architecture: an import against the arrows is reported", () => {
   assertEquals(bad("src/data/shard.ts", 'export { philox } from "../model/philox.ts";'), 1);
   assertEquals(bad("src/files/digest.ts", 'import { VERSION } from "../version.ts";'), 0);
   assertEquals(bad("tools/dn.ts", 'import { VERSION } from "../src/version.ts";'), 0);
+  assertEquals(bad("bench/gpu/real.ts", 'import { figure } from "../../tools/gpu/figures.ts";'), 0);
+  assertEquals(bad("bench/gpu/real.ts", 'import { buildShim } from "../../tools/native.ts";'), 1);
   assertEquals(bad("src/version.ts", 'import { digest } from "./files/digest.ts";'), 1);
   assertEquals(bad("src/version.ts", 'import about from "../deno.json" with { type: "json" };'), 0);
   assertEquals(bad("src/model/engine.ts", 'import { Shard } from "../data/shard.ts";'), 1);

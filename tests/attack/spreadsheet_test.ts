@@ -6,7 +6,7 @@ import { DataError, Quarantine } from "../../src/data/quarantine.ts";
 import { preprocessingOf, saveModel } from "../../src/model/weights/model_file.ts";
 import { randomWeights } from "../../src/model/weights/random.ts";
 import { layoutOf } from "../../src/model/layout.ts";
-import { blackPng } from "../testing/black_png.ts";
+import { blackPng } from "../testing/png.ts";
 import { runJson } from "../testing/program.ts";
 import { inFolder } from "../testing/folder.ts";
 

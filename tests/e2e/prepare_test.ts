@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { blackPng } from "../testing/black_png.ts";
+import { blackPng } from "../testing/png.ts";
 import { list } from "../testing/small_hospital.ts";
 import { inFolder } from "../testing/folder.ts";
 import { drawFilms } from "../testing/hospitals.ts";

@@ -12,6 +12,7 @@ import { randomWeights } from "../../src/model/weights/random.ts";
 import { layoutOf } from "../../src/model/layout.ts";
 import { liveHandles } from "../../src/model/shutdown.ts";
 import { type Chunk, Engine, type EngineConfig, NativeError } from "../../src/model/engine.ts";
+import { nativeConfig } from "../../src/model/engine_config.ts";
 import { preset, type Recipe } from "../../src/model/recipe.ts";
 import { flavourOf } from "../../src/shim/libtorch/flavour.ts";
 import { libraries } from "../testing/libraries.ts";
@@ -60,6 +61,14 @@ async function trained(settings: EngineConfig, steps: number, size: number): Pro
   return await engine.readVector();
 }
 
+Deno.test("nativeConfig: graph, deterministic and portable are off unless they are asked for", () => {
+  for (const on of [false, true]) {
+    const asked = on ? { graph: true, deterministic: true, portable: true } : {};
+    const { graph, deterministic, portable } = JSON.parse(nativeConfig(config({}, asked)));
+    assertEquals([graph, deterministic, portable], [on, on, on]);
+  }
+});
+
 Deno.test("Engine.layout equals layoutOf, 1 and 3 channels", async () => {
   for (const channels of [1, 3] as const) {
     using engine = await Engine.create(config({}, { channels }), libs);
@@ -91,6 +100,28 @@ Deno.test("Engine.train: same seed, same bits, in chunks of 1 or 2; another seed
   assertEquals(await trained(config(), 2, 1), once);
   assertNotEquals(await trained(config({}, { seed: 4 }), 2, 2), once);
   assertNotEquals(await trained(config({}, { silo: 2 }), 2, 2), once);
+});
+
+Deno.test("Engine.train, deterministic: on the CPU nothing changes", async () => {
+  assertEquals(
+    await trained(config({}, { device: "cpu", deterministic: true }), 2, 2),
+    await trained(config({}, { device: "cpu" }), 2, 2),
+  );
+});
+
+Deno.test("Engine.train, portable: on the CPU the steps of a GPU, near the CPU's own but other bits", async () => {
+  const cpu = { device: "cpu" } as const;
+  using loops = await Engine.create(config({}, cpu), libs);
+  using steps = await Engine.create(config({}, { ...cpu, portable: true }), libs);
+  using data = await dataset();
+  const losses: number[] = [];
+  for (const engine of [loops, steps]) {
+    await engine.writeVector(start);
+    losses.push((await engine.train(data, chunk(0, 1))).losses[0]);
+  }
+  assertAlmostEquals(losses[1], losses[0], 1e-3 * losses[0]);
+  assertEquals(steps.info.device, "cpu");
+  assertNotEquals(await steps.readVector(), await loops.readVector());
 });
 
 Deno.test("Engine.train moves BatchNorm statistics with bn average and leaves them with bn frozen", async () => {

@@ -1,10 +1,14 @@
 /**
- * `fedx demo` with a stage in place of its work: `staged_demo.ts rounds|none` runs the command with hospitals that need no
- * films, scores that need no engine, and roles that are a shell script, which finishes two rounds or none.
+ * `fedx demo` with a stage in place of its work: `staged_demo.ts rounds|none [OPTIONS]` runs the command with hospitals
+ * that need no films, scores that need no engine, and roles that are a shell script, which finishes two rounds or none.
  */
 import { run } from "../../src/cli/commands/demo.ts";
 import type { Measured } from "../../src/cli/commands/demo/measure.ts";
 import { explain } from "../../src/cli/main.ts";
+import type { Values } from "../../src/cli/options/option.ts";
+import { parse } from "../../src/cli/options/parse.ts";
+import { settle } from "../../src/cli/options/settings.ts";
+import type { demo } from "../../src/cli/options/table/demo.ts";
 import { Output } from "../../src/cli/output/output.ts";
 import type { Evaluation } from "../../src/model/metrics/evaluation.ts";
 
@@ -61,7 +65,7 @@ const MEASURED: Measured = {
   roc: { a: { fpr: [0, 0.1, 1], tpr: [0, 0.9, 1] } },
 };
 
-async function stage(kind: keyof typeof EVENTS, output: Output): Promise<void> {
+async function stage(kind: keyof typeof EVENTS, options: string[], output: Output): Promise<void> {
   const dir = Deno.cwd();
   const lines = EVENTS[kind].map((event) => JSON.stringify(event) + "\n").join("");
   await Deno.writeTextFile(`${dir}/events`, lines);
@@ -70,12 +74,14 @@ async function stage(kind: keyof typeof EVENTS, output: Output): Promise<void> {
   await Deno.writeTextFile(`${dir}/roles`, roles + ending, { mode: 0o755 });
   Deno.env.set("FEDX_EXE", `${dir}/roles`);
   const { signal } = new AbortController();
-  await run({ values: { out: "demo", minutes: 1, seed: 0 }, output, signal }, {
-    makeHospitals() {
+  const { given } = parse("demo", ["--out", "demo", "--minutes", "1", ...options]);
+  const { values } = await settle("demo", given);
+  await run({ values: values as Values<typeof demo>, output, signal }, {
+    makeHospitals(_dir, { size }) {
       for (const silo of ["a", "b", "c"]) {
         for (const done of [0, 432, 864]) output.progress(`hospital ${silo}: films`, done, 864);
       }
-      return Promise.resolve({ size: 64, threads: 1, shards: { a: "shard-a", b: "shard-b", c: "shard-c" } });
+      return Promise.resolve({ size, threads: 1, shards: { a: "shard-a", b: "shard-b", c: "shard-c" } });
     },
     measure: () => Promise.resolve(MEASURED),
   });
@@ -83,7 +89,8 @@ async function stage(kind: keyof typeof EVENTS, output: Output): Promise<void> {
 
 const output = await Output.create({ json: false });
 try {
-  await stage(Deno.args[0] as keyof typeof EVENTS, output);
+  const [kind, ...options] = Deno.args;
+  await stage(kind as keyof typeof EVENTS, options, output);
 } catch (error) {
   output.end(explain(error)); // as the program does
   Deno.exit(1);

@@ -2,10 +2,11 @@ import type { AggregatorResult } from "../../fed/training/result.ts";
 import { PRIVATE_DIR } from "../../files/private.ts";
 import { formatDuration } from "../options/duration.ts";
 import type { Context } from "../context.ts";
+import type { Values } from "../options/option.ts";
 import type { demo } from "../options/table/demo.ts";
 import type { Output } from "../output/output.ts";
 import { reportHtml, resultTable } from "../output/report/demo.ts";
-import { federate } from "./demo/federation.ts";
+import { federate, type Shared } from "./demo/federation.ts";
 import { BATCH, type DemoHospitals, makeHospitals, SILOS } from "./demo/hospitals.ts";
 import { describePasses, type Passes, wholePasses } from "./demo/passes.ts";
 import { Processes } from "./demo/processes.ts";
@@ -25,23 +26,25 @@ export async function run(
   { values, output, signal }: Context<typeof demo>,
   work = { makeHospitals, measure },
 ): Promise<void> {
-  const { minutes, seed } = values;
+  const { minutes, rounds, size, films, seed, device } = values;
   const clock = new Clock();
   const dir = await emptyFolder(values.out);
   await using processes = new Processes({ logs: `${dir}/logs`, signal });
   output.line("The films of this demo are drawn, not taken.");
-  const hospitals = await work.makeHospitals(dir, { seed, output, signal });
+  const hospitals = await work.makeHospitals(dir, { size, films, seed, output, signal });
   clock.lap("films");
   const budget = Math.round(minutes * 60 * FEDERATION_SHARE);
-  output.line(`Federation: one aggregator and three silos, ${formatDuration(budget)}.`);
-  const all = { dir, hospitals, seed, output };
-  const federated = await federate(processes, { ...all, minutes, budget, signal });
+  const length = rounds === undefined ? { minutes, budget } : { rounds };
+  const lasting = rounds === undefined ? formatDuration(budget) : `${rounds} round${rounds === 1 ? "" : "s"}`;
+  output.line(`Federation: one aggregator and three silos, ${lasting}.`);
+  const all = { dir, hospitals, shared: sharedOf(values, hospitals), output };
+  const federated = await federate(processes, { ...all, length, signal });
   clock.lap("federation");
   const passes = { federated: federated.passes, alone: wholePasses(federated.passes) };
   output.line(`Each hospital alone; passes over its films: ${describePasses(passes)}.`);
   const local = await trainAlone(processes, { ...all, passes: passes.alone });
   clock.lap("local");
-  const measured = await work.measure({ federated: federated.result.model, local, hospitals });
+  const measured = await work.measure({ federated: federated.result.model, local, hospitals, device });
   clock.lap("scoring");
   const report = `${dir}/report.html`;
   const facts = { measured, passes, federated: federated.result, seconds: clock.seconds };
@@ -50,6 +53,19 @@ export async function run(
     summary(measured, { result: federated.result, passes, seconds: clock.seconds, report }),
     `${resultTable(facts)}\n\nReport: ${report}`,
   );
+}
+
+/** What all who train have in common, and all who compute: the comparison is of federation alone. */
+function sharedOf(values: Values<typeof demo>, { threads }: DemoHospitals): Shared {
+  const { seed, init, weights, device, deterministic } = values;
+  const start = ["--init", init, ...weights === undefined ? [] : ["--weights", weights]];
+  return {
+    training: ["--seed", String(seed), "--batch", String(BATCH), ...start],
+    computing: [
+      ...["--device", device, "--threads", String(threads)],
+      ...deterministic ? ["--deterministic"] : [],
+    ],
+  };
 }
 
 /** What --json prints. */
@@ -95,15 +111,16 @@ async function emptyFolder(dir: string): Promise<string> {
 /** One model per hospital from its own films only; the three share the machine as the silos did. */
 async function trainAlone(
   processes: Processes,
-  options: { dir: string; passes: Passes; seed: number; hospitals: DemoHospitals; output: Output },
+  options: { dir: string; passes: Passes; shared: Shared; hospitals: DemoHospitals; output: Output },
 ): Promise<Record<string, string>> {
-  const { dir, hospitals, output } = options;
+  const { dir, hospitals, shared, output } = options;
   const models = await Promise.all(SILOS.map(async (silo) => {
     const out = `${dir}/local-${silo}.safetensors`;
     const { seconds } = await processes.run(`local-${silo}`, [
       "local",
       ...["--shard", hospitals.shards[silo], "--epochs", String(options.passes[silo]), "--out", out],
-      ...["--threads", String(hospitals.threads), "--seed", String(options.seed), "--batch", String(BATCH)],
+      ...shared.training,
+      ...shared.computing,
     ]);
     output.line(`  ${silo} alone: done in ${formatDuration(Number(seconds))}`);
     return [silo, out];

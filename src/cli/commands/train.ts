@@ -12,6 +12,7 @@ import { EventLog } from "../output/event_log.ts";
 import type { Context } from "../context.ts";
 import type { train } from "../options/table/train.ts";
 import { checkOutputFolder } from "../output/check_output.ts";
+import { computingLine } from "../output/computing.ts";
 import { siloEnd, siloPage } from "../output/report/silo.ts";
 import { writeReport } from "../output/report/write.ts";
 import { setAside } from "../output/set_aside.ts";
@@ -43,14 +44,12 @@ export async function run(context: Context<typeof train>): Promise<void> {
       async trainer(proposal, { number }) {
         const { shard, libraries } = opened;
         output.line(describe(proposal));
-        const { device, threads } = values;
-        return await EngineTrainer.create(proposal, {
-          shards: [shard],
-          silo: number,
-          device,
-          threads,
-          libraries,
-        });
+        const { device, threads, deterministic } = values;
+        const shards = [shard];
+        const all = { shards, silo: number, device, threads, deterministic, libraries };
+        const trainer = await EngineTrainer.create(proposal, all);
+        output.line(computingLine(trainer.info, { asked: device, libraries }));
+        return trainer;
       },
       onEvent: log.onEvent,
       faultPoint,

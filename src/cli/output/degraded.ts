@@ -3,8 +3,6 @@ import type { AggregatorResult } from "../../fed/training/result.ts";
 /** First line of a result that lacks a hospital somewhere, in words; nothing otherwise. */
 export function degradedLine(
   result: Pick<AggregatorResult, "degraded" | "missing" | "rounds">,
-  /** Whose knowledge it is, where that is not all. */
-  asFarAs = "",
 ): string[] {
   if (!result.degraded) return [];
   const parts = Object.entries(result.missing).map(([silo, rounds]) => {
@@ -17,7 +15,7 @@ export function degradedLine(
     return `${silo} in ${where.join(" and ")}`;
   });
   return [
-    `DEGRADED${asFarAs && `, ${asFarAs}`}: this model was trained or tested without ${parts.join("; ")}`,
+    `DEGRADED: this model was trained or tested without ${parts.join("; ")}`,
   ];
 }
 

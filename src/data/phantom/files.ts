@@ -15,6 +15,8 @@ export interface PhantomFilesOptions {
   val: number;
   test: number;
   random: Random;
+  /** What makes a PNG file of (size, size) u8 pixels. @default the image library */
+  encode?: (pixels: Uint8Array, size: number) => Uint8Array | Promise<Uint8Array>;
   /** Films done, of all. */
   onProgress?: (done: number, total: number) => void;
 }
@@ -88,10 +90,10 @@ async function writeFilm(
   dir: string,
   o: PhantomFilesOptions & { patient: Patient; followUp: number; split: Split; finding: boolean },
 ): Promise<string> {
-  const { patient, split, hospital, size } = o;
+  const { patient, split, hospital, size, encode = encodePng } = o;
   const { pixels, findings } = drawPhantom(hospital, { ...o, anatomy: patient.anatomy });
   const name = `${patient.id}_${String(o.followUp).padStart(3, "0")}.png`;
-  await Deno.writeFile(`${dir}/images/${name}`, await encodePng(pixels, size));
+  await Deno.writeFile(`${dir}/images/${name}`, await encode(pixels, size));
   const label = findings.join("|") || NO_FINDING;
   return [name, label, patient.id, patient.age, patient.sex, hospital.view, split].join(",");
 }

@@ -131,7 +131,7 @@ export class Run {
 
   /** What silos are told. */
   view(): RunView {
-    const { current, rounds, plan } = this.state;
+    const { current, rounds, plan, folder } = this.state;
     const row = this.#phase === "round" ? current?.row ?? null : null;
     return {
       version: 2,
@@ -143,6 +143,7 @@ export class Run {
       row,
       round: row?.round ?? rounds,
       selected: this.#selected,
+      ...(this.#phase === "finished" ? { missing: folder.get<AggregatorResult>("result")!.missing } : {}),
       ...(this.#message === undefined ? {} : { message: this.#message }),
     };
   }

@@ -1,6 +1,6 @@
 /** The run as the aggregator shows it to a silo. */
 import * as v from "valibot";
-import { Digest, roundOrStart, RunId, text } from "./fields.ts";
+import { Digest, round, roundOrStart, RunId, SiloName, text } from "./fields.ts";
 import { PlanSchema } from "./plan.ts";
 import { ProposalSchema } from "./proposal.ts";
 import { RoundSettingsSchema } from "./round_settings.ts";
@@ -22,6 +22,11 @@ export const RunViewSchema = v.strictObject({
   round: roundOrStart,
   /** Set when every silo has scored g(R); round 0 is the start. */
   selected: v.nullable(v.strictObject({ round: roundOrStart, sha256: Digest })),
+  /**
+   * Of a finished run: by silo the rounds that closed without its update, R + 1 after R rounds for the closing phase;
+   * none has an entry that was there all along.
+   */
+  missing: v.exactOptional(v.record(SiloName, v.pipe(v.array(round), v.minLength(1)))),
   /** Why the run failed. */
   message: v.exactOptional(text(2000)),
 });

@@ -215,6 +215,23 @@ export function checkClosing(
 }
 
 /**
+ * Whom a finished run went without; what one silo cannot know is the aggregator's word.
+ * @throws {ProtocolError} `not_agreed` where that is no answer about this run
+ */
+export function checkMissing(
+  { round, missing }: Pick<RunView, "round" | "missing">,
+  silos: readonly string[],
+): Record<string, number[]> {
+  if (missing === undefined) return refuse("who was missing, as a finished run says it", "nothing");
+  for (const [silo, rounds] of Object.entries(missing)) {
+    expect(silos.includes(silo), `missing silos among those invited, ${silos.join(", ")}`, silo);
+    const sound = rounds.every((one, at) => one > (rounds[at - 1] ?? 0) && one <= round + 1);
+    expect(sound, `rounds of 1 to ${round + 1} without ${silo}, rising`, rounds);
+  }
+  return missing;
+}
+
+/**
  * Checks which model `test` is to be scored with: one that this silo has been shown, or one of a round after which it
  * was not asked.
  * @throws {ProtocolError} `not_agreed`

@@ -18,7 +18,7 @@ import {
 import type { SiloTest } from "../training/result.ts";
 import { saveRunModel } from "../training/run_model.ts";
 import { testScores } from "../training/score_split.ts";
-import { checkClosing, checkSelected } from "./agreement.ts";
+import { checkClosing, checkMissing, checkSelected } from "./agreement.ts";
 import type { Ended } from "./state.ts";
 import { scoreVal, type TurnContext } from "./turn.ts";
 
@@ -102,8 +102,8 @@ export async function finish(
 ): Promise<void> {
   const { state, trainer, plan, onEvent } = context;
   const { rounds, latest, trained, scored, since } = state.tally;
-  const missing = state.told.missing(view.round);
   const { silos, init } = plan;
+  const missing = checkMissing(view, silos);
   const ended: Ended = {
     of: { rounds: view.round, silos, init },
     degraded: Object.keys(missing).length > 0,

@@ -10,12 +10,10 @@ import type { Past } from "./agreement.ts";
 import type { Plan, Proposal, RoundSettings, Scores } from "../protocol/messages.ts";
 import type { SiloResult } from "../training/result.ts";
 import { siloRole, StateFolder, UNFINISHED_FILE } from "../state/folder.ts";
-import { ROUNDS, Told } from "./told.ts";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS models(round INTEGER PRIMARY KEY, sha256 TEXT NOT NULL);
   CREATE TABLE IF NOT EXISTS answers(split TEXT, sha256 TEXT, json TEXT NOT NULL, PRIMARY KEY(split, sha256));
-  ${ROUNDS}
 `;
 
 /** Name of the update's file in `staged`. */
@@ -61,11 +59,9 @@ export type Ended = Omit<SiloResult, "own">;
 /** A silo's locked state folder. */
 export class SiloState implements Disposable {
   readonly folder: StateFolder;
-  readonly told: Told;
 
-  private constructor(folder: StateFolder, silo: string) {
+  private constructor(folder: StateFolder) {
     this.folder = folder;
-    this.told = new Told(folder, silo);
   }
 
   /** @throws {ProtocolError} as `StateFolder.open`. */
@@ -76,7 +72,7 @@ export class SiloState implements Disposable {
       staged: (name) => /^update\.f32\.[\da-f-]+\.tmp$/.test(name),
       models: (name) => /^0\.f32\.[\da-f-]+\.tmp$/.test(name),
     });
-    return new SiloState(folder, options.silo);
+    return new SiloState(folder);
   }
 
   /** The run that this silo has joined, null before that; the proposal is the one that it accepted then. */
@@ -116,10 +112,7 @@ export class SiloState implements Disposable {
   }
 
   set counted(round: number) {
-    this.folder.transaction(() => {
-      this.folder.set("counted", round);
-      this.told.counts(round, true);
-    });
+    this.folder.set("counted", round);
   }
 
   /** Seconds of scoring and training in all rows, those whose update was not counted too. */
@@ -134,7 +127,6 @@ export class SiloState implements Disposable {
   /** Accepts a row, and with it the model that it begins from. */
   acceptRow(row: RoundSettings): void {
     this.folder.transaction(() => {
-      this.told.row(row, { before: this.row, silos: this.joined!.proposal.silos });
       this.folder.set("row", row);
       this.#show(row.round - 1, row.base);
     });
@@ -236,7 +228,6 @@ export class SiloState implements Disposable {
 
   /** Notes that the round went on without the update that was written for it, if one was. */
   dropUpdate(round: number): void {
-    this.told.counts(round, false);
     const { tally } = this;
     if (tally.latest === round) this.tally = { ...tally, rounds: tally.rounds - 1, latest: round - 1 };
   }

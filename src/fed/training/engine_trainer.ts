@@ -37,6 +37,8 @@ export interface EngineTrainerOptions {
   device?: EngineConfig["device"];
   /** @default the cores that this process may use */
   threads?: number;
+  /** On a GPU: the same bits from the same input, with slower kernels. @default false */
+  deterministic?: boolean;
   /** @default those that `findLibraries` finds */
   libraries?: Libraries;
   /** Milliseconds that only grow. @default performance.now */
@@ -78,11 +80,11 @@ export class EngineTrainer implements Trainer {
    * @throws {NativeError} as `Engine.create`
    */
   static async create(proposal: EngineSettings, options: EngineTrainerOptions): Promise<EngineTrainer> {
-    const { shards, silo = 0, device = "auto", threads = cores() } = options;
+    const { shards, silo = 0, device = "auto", threads = cores(), deterministic } = options;
     const { network, channels, preprocessing, recipe, seed } = proposal;
     const pool = poolOf(shards);
     const libraries = options.libraries ?? await findLibraries();
-    const fixed = { network, channels, preprocessing, device, threads, size: pool.size };
+    const fixed = { network, channels, preprocessing, device, threads, deterministic, size: pool.size };
     const make = (settings: TrainerSettings) =>
       Engine.create({ ...fixed, precision: "auto", ...pick(settings) }, libraries);
     const settings: TrainerSettings = { recipe, classWeights: [1, 1], seed, silo };

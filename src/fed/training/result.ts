@@ -74,9 +74,9 @@ export interface AggregatorResult {
 export interface SiloResult {
   /** The run that it took part in: its rounds, who was invited, and the start. */
   of: { rounds: number; silos: string[]; init: Proposal["init"] };
-  /** Whether a hospital was missing somewhere, as far as this silo was told. */
+  /** Whether a hospital was missing anywhere, as the aggregator says. */
   degraded: boolean;
-  /** By silo the rounds without it, as far as this silo was told. */
+  /** By silo the rounds without it, as in the aggregator's result. */
   missing: Record<string, number[]>;
   /** Rounds in which this silo's update counted. */
   rounds: number;

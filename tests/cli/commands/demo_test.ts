@@ -49,6 +49,44 @@ for (const columns of [80, 120]) {
     }));
 }
 
+Deno.test("a demo of so many rounds says so, and its processes start from --init and compute as --device and --deterministic say", () =>
+  inFolder(async (cwd) => {
+    const [program, ...args] = await command();
+    const options = [
+      "--rounds",
+      "2",
+      "--size",
+      "32",
+      "--init",
+      "random",
+      "--device",
+      "cuda",
+      "--deterministic",
+    ];
+    const { code, stderr } = await new Deno.Command(program, { args: [...args, "rounds", ...options], cwd })
+      .output();
+    const said = new TextDecoder().decode(stderr);
+    assertEquals(code, 0, said);
+    assertStringIncludes(said, "Federation: one aggregator and three silos, 2 rounds.");
+    const started = (await Deno.readTextFile(`${cwd}/started`)).trim().split("\n").toSorted();
+    const training = " --seed 0 --batch 16 --init random ";
+    const [hub, ...rest] = started;
+    assertStringIncludes(hub, ` --size 32 --rounds 2${training}`);
+    assertEquals(hub.includes("--budget"), false, hub);
+    assertEquals(rest.map((line) => line.split(" ")[0]), [
+      "local",
+      "local",
+      "local",
+      "train",
+      "train",
+      "train",
+    ]);
+    for (const line of rest) {
+      assertStringIncludes(`${line} `, " --device cuda --threads 1 --deterministic ");
+      assertEquals(line.includes(training), line.startsWith("local"), line);
+    }
+  }));
+
 Deno.test("a demo whose output is piped prints lines and no control codes", () =>
   inFolder(async (cwd) => {
     const [program, ...args] = await command();

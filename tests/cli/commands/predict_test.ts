@@ -5,7 +5,7 @@ import { DataError } from "../../../src/data/decode.ts";
 import { layoutOf } from "../../../src/model/layout.ts";
 import { preprocessingOf, saveModel } from "../../../src/model/weights/model_file.ts";
 import { randomWeights } from "../../../src/model/weights/random.ts";
-import { blackPng } from "../../testing/black_png.ts";
+import { blackPng } from "../../testing/png.ts";
 import { inFolder } from "../../testing/folder.ts";
 import { runCommand } from "../../testing/run_command.ts";
 import { withHospital } from "../../testing/small_hospital.ts";

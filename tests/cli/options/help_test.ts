@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { COMMANDS } from "../../../src/cli/options/commands.ts";
 import { EXIT_CODES, longHelp, overview, shortHelp } from "../../../src/cli/options/help.ts";
 import { markdown } from "../../../src/cli/options/markdown.ts";
@@ -23,8 +23,7 @@ Deno.test("help and docs say what every exit code means", () => {
 });
 
 Deno.test("short help gives an option one line, long help all its sentences, both within a terminal's width", () => {
-  const line = "  --silo NAME    this silo's name (required)";
-  assertStringIncludes(shortHelp("train"), line);
+  assertMatch(shortHelp("train"), /^ {2}--silo NAME +this silo's name \(required\)$/m);
   assertEquals(shortHelp("train").includes("its certificate"), false);
   assertStringIncludes(
     longHelp("train"),

@@ -221,9 +221,9 @@ Deno.test("handlerOf tells no silo another's shard, counts or machine: of them a
 Deno.test("handlerOf answers another wire version with 409 and both values, whatever else the message holds", () =>
   withRound(async ({ send }) => {
     for (const path of ["/v1/join", "/v1/rounds/1/update"]) {
-      const { status, json } = await send("a", "POST", path, { wire: 4, field_of_the_future: true });
+      const { status, json } = await send("a", "POST", path, { wire: 5, field_of_the_future: true });
       assertEquals([status, json.code], [409, "other_wire"]);
-      assertEquals([json.expected, json.got], ["wire version 3", "4"]);
+      assertEquals([json.expected, json.got], ["wire version 4", "5"]);
     }
   }));
 

@@ -63,8 +63,10 @@ Deno.test("a late update counts no more: the row closes at its timeout, the silo
       await run.counted(round, "ab");
       run.clock.pass(600);
     }
-    const [result, , , stuck] = await Promise.all(roles);
+    const [result, a, , stuck] = await Promise.all(roles);
     assertEquals([result.degraded, result.missing], [true, { c: [2, 3] }]);
+    // a was there all along, and saw c in every row's roster.
+    assertEquals([a.degraded, a.missing], [true, { c: [2, 3] }]);
     assertEquals(run.of("late").map(({ silo, round }) => [silo, round]), [["c", 2], ["c", 3]]);
     const passes = run.of("row").map(({ row: { silos } }) => [silos.a.from, silos.c.from]);
     assertEquals(passes, [[0, 0], [1, 1], [2, 1]]);

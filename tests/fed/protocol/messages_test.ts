@@ -25,7 +25,7 @@ const RUN = "0f".repeat(16);
 function proposal(): Proposal {
   return {
     version: 2,
-    wire: 3,
+    wire: 4,
     network: "efficientnet_b0",
     size: 128,
     channels: 1,
@@ -86,6 +86,8 @@ Deno.test("parseMessage: a whole RunView comes back equal, from both presets", (
   assertEquals(read(view()), view());
   const other = { ...view(), proposal: { ...proposal(), recipe: preset("default") }, message: "hello" };
   assertEquals(read(other), other);
+  const finished = { ...view(), state: "finished" as const, missing: { b: [2, 3] } };
+  assertEquals(read(finished), finished);
 });
 
 Deno.test("parseMessage: refusals name the field by its dot path", () => {
@@ -98,6 +100,8 @@ Deno.test("parseMessage: refusals name the field by its dot path", () => {
     [(v) => ({ ...v, run: "zz" }), /16 bytes in lower-case hex at run/],
     [(v) => ({ ...v, round: -1 }), />=0 at round.*got -1/],
     [(v) => ({ ...v, round: 1.5 }), /at round/],
+    [(v) => ({ ...v, missing: { "../a": [1] } }), /a name of 1–64 letters.* at missing/],
+    [(v) => ({ ...v, missing: { a: [] } }), /at missing\.a/],
     [(v) => ({ ...v, message: "x".repeat(2001) }), /at message/],
     [(v) => ({ ...v, proposal: { ...v.proposal, silos: ["a", "../b"] } }), /proposal\.silos\.1/],
     [(v) => ({ ...v, proposal: { ...v.proposal, seed: undefined } }), /with the key proposal\.seed/],
@@ -150,7 +154,7 @@ const MESSAGES = {
     kernel: "lanczos3",
     fit: "fill",
     labelRule: "any-finding",
-    wire: 3,
+    wire: 4,
   },
   UpdateStartSchema: {
     run: RUN,
@@ -161,7 +165,7 @@ const MESSAGES = {
     examples: 9,
     sha256: DIGEST,
     encoding: 1,
-    wire: 3,
+    wire: 4,
   },
   ScoresSchema: {
     run: RUN,

@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import {
   checkClosing,
+  checkMissing,
   checkPlan,
   checkRow,
   checkSelected,
@@ -151,6 +152,18 @@ Deno.test("checkPlan recomputes the class weights from the pooled counts", () =>
   };
   look([0.75, 1.5])();
   assertMatch(message(look([0.75, 1.6])), /class weights 0\.75, 1\.5, got \[0\.75,1\.6\]/);
+});
+
+Deno.test("checkMissing: a finished run says who was missing, of those invited, in rounds that it had", () => {
+  const said = (missing?: Record<string, number[]>) => () =>
+    checkMissing({ round: 3, ...missing && { missing } }, ["a", "b", "c"]);
+  const sound: Record<string, number[]>[] = [{}, { a: [1, 4], c: [1, 2, 3, 4] }];
+  for (const missing of sound) assertEquals(said(missing)(), missing);
+  assertMatch(message(said()), /who was missing, as a finished run says it, got nothing/);
+  assertMatch(message(said({ d: [1] })), /among those invited, a, b, c, got d/);
+  for (const rounds of [[5], [2, 2], [2, 1]]) {
+    assertMatch(message(said({ b: rounds })), /rounds of 1 to 4 without b, rising/);
+  }
 });
 
 Deno.test("checkClosing and checkSelected: after the rows, once, and of models that were shown", () => {

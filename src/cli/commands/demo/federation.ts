@@ -11,17 +11,24 @@ import { EventTail, readEvents, waitForEvent } from "../../output/history.ts";
 import type { Output } from "../../output/output.ts";
 import { score } from "../../output/table.ts";
 import { refusal } from "../../../refusal.ts";
-import { BATCH, type DemoHospitals, SILOS } from "./hospitals.ts";
+import { type DemoHospitals, SILOS } from "./hospitals.ts";
 import { type Passes, passesOf } from "./passes.ts";
 import type { Processes } from "./processes.ts";
+
+/** Arguments that all who train, and all who compute, have in common. */
+export interface Shared {
+  training: readonly string[];
+  computing: readonly string[];
+}
+
+/** How long the federation lasts: so many rounds, or seconds of a demo of so many minutes. */
+export type Length = { rounds: number } | { minutes: number; budget: number };
 
 interface FederationOptions {
   dir: string;
   hospitals: DemoHospitals;
-  /** Minutes of the whole demo, and seconds of its federation. */
-  minutes: number;
-  budget: number;
-  seed: number;
+  shared: Shared;
+  length: Length;
   output: Output;
   signal: AbortSignal;
 }
@@ -50,31 +57,35 @@ export async function federate(processes: Processes, options: FederationOptions)
     return { result: result as unknown as AggregatorResult, passes: passesOf(await readEvents(events)) };
   } catch (error) {
     signal.throwIfAborted();
-    throw withoutRound(await readEvents(events)) ? noRound(options, error) : error;
+    throw "budget" in options.length && withoutRound(await readEvents(events))
+      ? noRound(options.length, error)
+      : error;
   } finally {
     done.abort();
     await watching;
   }
 }
 
-function startAggregator(processes: Processes, { dir, hospitals, budget, seed }: FederationOptions) {
+function startAggregator(processes: Processes, { dir, hospitals, shared, length }: FederationOptions) {
+  const limit = "rounds" in length ? ["--rounds", String(length.rounds)] : ["--budget", `${length.budget}s`];
   return processes.start("aggregator", [
     ...["aggregate", "--silos", SILOS.join(","), "--listen", "127.0.0.1:0", "--tls", `${dir}/tls-hub`],
-    ...["--state", `${dir}/state/aggregator`, "--size", String(hospitals.size), "--budget", `${budget}s`],
-    ...["--seed", String(seed), "--batch", String(BATCH)],
+    ...["--state", `${dir}/state/aggregator`, "--size", String(hospitals.size), ...limit],
+    ...shared.training,
   ]);
 }
 
 function startSilos(
   processes: Processes,
-  { dir, hospitals, port }: FederationOptions & { port: number },
+  { dir, hospitals, shared, port }: FederationOptions & { port: number },
 ) {
   return SILOS.map((silo) =>
     processes.start(`silo-${silo}`, [
       "train",
       ...["--silo", silo, "--server", `https://127.0.0.1:${port}`, "--tls", `${dir}/tls-${silo}`],
       ...["--shard", hospitals.shards[silo], "--state", `${dir}/state/${silo}`],
-      ...["--threads", String(hospitals.threads), "--wait", "2m"],
+      ...shared.computing,
+      ...["--wait", "2m"],
     ])
   );
 }
@@ -105,7 +116,7 @@ function withoutRound(events: readonly FedEvent[]): boolean {
   return events.some(({ type }) => type === "abandoned") && !events.some(({ type }) => type === "committed");
 }
 
-function noRound({ minutes, budget }: FederationOptions, cause: unknown): Error {
+function noRound({ minutes, budget }: { minutes: number; budget: number }, cause: unknown): Error {
   return refusal(Error, {
     what: "Cannot compare the hospitals",
     expected: `at least one finished round in the federation's ${formatDuration(budget)}`,

@@ -8,15 +8,14 @@ import type { Output } from "../../output/output.ts";
 
 /** The hospitals of the demo. */
 export const SILOS = ["a", "b", "c"] as const;
-/** Side of the drawn films, pixels. */
-const SIZE = 64;
 /** Films per step: films are few, so smaller batches give more steps of the same passes. */
 export const BATCH = 16;
-/** Films of each hospital by split. */
-const FILMS = { train: 480, val: 128, test: 256 };
+/** Films for val and for test, as parts of those for training. */
+const PARTS = { val: 4 / 15, test: 8 / 15 };
 
 /** Where the demo's hospitals keep their things. */
 export interface DemoHospitals {
+  /** Side of the films, pixels. */
   size: number;
   shards: Record<string, string>;
   /** Threads of each silo: they share the machine. */
@@ -26,9 +25,10 @@ export interface DemoHospitals {
 /** Draws films for three hospitals, prepares them as one's own would be, and issues certificates. */
 export async function makeHospitals(
   dir: string,
-  options: { seed: number; output: Output; signal: AbortSignal },
+  options: { size: number; films: number; seed: number; output: Output; signal: AbortSignal },
 ): Promise<DemoHospitals> {
-  const { seed, output, signal } = options;
+  const { size, films: train, seed, output, signal } = options;
+  const counts = { train, val: Math.round(PARTS.val * train), test: Math.round(PARTS.test * train) };
   const shards: Record<string, string> = {};
   for (const [index, silo] of SILOS.entries()) {
     signal.throwIfAborted();
@@ -36,8 +36,8 @@ export async function makeHospitals(
     const label = `hospital ${silo}: films`;
     await writePhantoms(films, {
       hospital: HOSPITALS[silo],
-      size: SIZE,
-      ...FILMS,
+      size,
+      ...counts,
       random: generator(seed, index + 1),
       onProgress: (done: number, total: number) => output.progress(label, done, total),
     });
@@ -45,7 +45,7 @@ export async function makeHospitals(
     await prepareShard({
       images: `${films}/images`,
       labels: `${films}/labels.csv`,
-      size: SIZE,
+      size,
       out: shards[silo],
       onProgress: (done, total) => output.progress(`hospital ${silo}: prepare`, done, total),
       signal,
@@ -56,7 +56,7 @@ export async function makeHospitals(
   for (const silo of SILOS) {
     await issue({ name: silo, role: "silo", ca: `${dir}/ca`, out: `${dir}/tls-${silo}` });
   }
-  return { size: SIZE, shards, threads: Math.max(1, Math.floor(cores() / SILOS.length)) };
+  return { size, shards, threads: Math.max(1, Math.floor(cores() / SILOS.length)) };
 }
 
 /** Endless uniforms in [0, 1) for one hospital, the same for the same seed. */

@@ -6,7 +6,9 @@ import type { Predictions } from "../../../model/predictions.ts";
 import { LoadedPool } from "../../../model/predictor.ts";
 import { loadModel } from "../../../model/weights/model_file.ts";
 import type { DemoHospitals } from "./hospitals.ts";
-import { openPredictor } from "../../options/predictor.ts";
+import { type EngineChoice, openPredictor } from "../../options/predictor.ts";
+
+type Device = EngineChoice["device"];
 
 /** Exact figures on every hospital's test films. */
 export interface Measured {
@@ -28,13 +30,13 @@ export interface Measured {
 
 /** Scores the federated model everywhere, and each hospital's own model at home. */
 export async function measure(
-  options: { federated: string; local: Record<string, string>; hospitals: DemoHospitals },
+  options: { federated: string; local: Record<string, string>; hospitals: DemoHospitals; device: Device },
 ): Promise<Measured> {
-  const { shards } = options.hospitals;
-  const everywhere = await predictTest(options.federated, shards);
+  const { device, hospitals: { shards } } = options;
+  const everywhere = await predictTest(options.federated, { shards, device });
   const home: Record<string, Predictions> = {};
   for (const [silo, model] of Object.entries(options.local)) {
-    Object.assign(home, await predictTest(model, { [silo]: shards[silo] }));
+    Object.assign(home, await predictTest(model, { shards: { [silo]: shards[silo] }, device }));
   }
   const silos = mapValues(everywhere, (one) => evaluate(one));
   const local = mapValues(home, (one) => evaluate(one));
@@ -59,10 +61,9 @@ export async function measure(
 
 async function predictTest(
   model: string,
-  shards: Record<string, string>,
+  { shards, device }: { shards: Record<string, string>; device: Device },
 ): Promise<Record<string, Predictions>> {
-  const choice = { engine: "libtorch", device: "auto" } as const;
-  using predictor = await openPredictor(await loadModel(model), choice);
+  using predictor = await openPredictor(await loadModel(model), { engine: "libtorch", device });
   const predictions: Record<string, Predictions> = {};
   for (const [silo, dir] of Object.entries(shards)) {
     const pool = poolOf([await Shard.open(dir, { verify: true })]);

@@ -19,6 +19,19 @@ export const ENGINE = {
   },
 } as const satisfies Options;
 
+/** Where a command that trains computes, and how. */
+export const TRAINER = {
+  ...ENGINE,
+  deterministic: {
+    kind: "flag",
+    help: "on a GPU: the same bits each time, with slower kernels",
+    more:
+      "With the same seed, films and kind of GPU a run then ends with the same weights. Without it, a GPU's " +
+      "kernels are chosen by their timing. On the CPU it changes nothing: a run there repeats itself anyway.",
+    sample: false,
+  },
+} as const satisfies Options;
+
 /** What a command that only scores computes with, and where. */
 export const SCORING = {
   engine: {

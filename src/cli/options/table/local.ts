@@ -1,5 +1,5 @@
 import type { Command } from "../option.ts";
-import { ENGINE } from "./engine.ts";
+import { TRAINER } from "./engine.ts";
 import { FORCE, SHARDS } from "./files.ts";
 import { LENGTH, TRAINING } from "./training.ts";
 
@@ -27,7 +27,7 @@ export const local = {
     },
     force: FORCE,
     ...TRAINING,
-    ...ENGINE,
+    ...TRAINER,
   },
   json:
     "`selection`, `test`, `own` {`threshold`, `sensitivity`, `specificity`}, `epochs`, `seconds`, `model`, `sha256` (of its weights), `file_sha256`",

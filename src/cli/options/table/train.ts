@@ -1,5 +1,5 @@
 import type { Command } from "../option.ts";
-import { ENGINE } from "./engine.ts";
+import { TRAINER } from "./engine.ts";
 import { CONFIG, NEW } from "./role.ts";
 
 export const train = {
@@ -52,7 +52,7 @@ export const train = {
       sample: "fedx-state/NAME",
     },
     new: NEW,
-    ...ENGINE,
+    ...TRAINER,
     wait: {
       kind: "duration",
       value: "TIME",
@@ -61,8 +61,7 @@ export const train = {
       default: "1h",
     },
   },
-  json:
-    "`degraded`, `missing` (both as far as this hospital was told), `rounds`, `examples`, `seconds`, `test`, " +
+  json: "`degraded`, `missing` (both as the hub says), `rounds`, `examples`, `seconds`, `test`, " +
     "`own` {`threshold`, `sensitivity`, `specificity`, `start`} (sent to nobody), `history`, `splits`, `model`, " +
     "`sha256` (of its weights), `file_sha256`, `finished`, `report`",
 } as const satisfies Command;

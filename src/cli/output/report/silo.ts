@@ -24,7 +24,6 @@ export interface SiloPlaces {
 
 /** Of what the page shows; the AUROC and loss on val and the test figures of the model are what the hub was told. */
 const KEPT = "The threshold, what decisions at it are worth and the ROC curves were sent to nobody.";
-const AS_FAR_AS = "as far as this hospital was told";
 const HEAD = ["on this hospital's test films", "AUROC", "95 % interval"];
 
 /** The federated model beside the start, on the hospital's own test films. */
@@ -80,7 +79,7 @@ function nextLines(commands: readonly string[][]): string[] {
 }
 
 const degraded = ({ degraded, missing, of: { rounds } }: SiloResult) =>
-  degradedLine({ degraded, missing, rounds }, AS_FAR_AS);
+  degradedLine({ degraded, missing, rounds });
 
 /** The hospital's own page. */
 export function siloPage(result: SiloResult, { silo }: Pick<SiloPlaces, "silo">): string {

@@ -76,11 +76,11 @@ Deno.test("the end of train: interval, the federated model beside the start, the
   assert(!text.includes("DEGRADED"));
 });
 
-Deno.test("the end of train says first who was missing, and whose knowledge that is", () => {
+Deno.test("the end of train says first who was missing", () => {
   const text = siloEnd({ ...silo, degraded: true, missing: { "b<i>": [2] } }, places);
   assertStringIncludes(
     text.split("\n")[0],
-    "DEGRADED, as far as this hospital was told: this model was trained or tested without b<i> in round 2",
+    "DEGRADED: this model was trained or tested without b<i> in round 2",
   );
 });
 
