@@ -15,7 +15,7 @@ const ROLES = {
 };
 const RUNTIME = `#!/bin/sh
 [ "$FEDX_EXIT" ] && exit "$FEDX_EXIT"
-echo "$0"; echo "$$"; echo "$FEDX_EXE|$FEDX_BUILD|$DENO_DIR|$DENO_NO_UPDATE_CHECK"
+echo "$0"; echo "$$"; echo "$FEDX_EXE|$FEDX_BUILD|$DENO_DIR|$DENO_NO_UPDATE_CHECK|$LD_LIBRARY_PATH"
 for word in "$@"; do echo "$word"; done
 `;
 /** Lengths round the borders of SHA-256's 64-byte blocks and of the launcher's buffer. */
@@ -66,9 +66,7 @@ async function start(
 }
 
 async function names(folder: string): Promise<string[]> {
-  const found: string[] = [];
-  for await (const { name } of Deno.readDir(folder)) found.push(name);
-  return found.sort();
+  return (await Array.fromAsync(Deno.readDir(folder), ({ name }) => name)).sort();
 }
 
 Deno.test("launcher: parts of every length arrive whole, and the runtime gets arguments, permissions and names", () =>
@@ -81,14 +79,14 @@ Deno.test("launcher: parts of every length arrive whole, and the runtime gets ar
       assertEquals(await Deno.readFile(is), await Deno.readFile(was), String(length));
     }
     assertEquals(lines[0], `${app}/fedx-runtime`);
-    assertEquals(lines[2], `${file}|${build}|${app}/cache|1`);
+    assertEquals(lines[2], `${file}|${build}|${app}/cache|1|`);
     const [program, ...given] = lines.slice(lines.indexOf("--allow-read") + 1);
     assertEquals([program, ...given], [`${app}/src/cli/main.js`, "plain", "two words"]);
     assert(lines.includes("--no-prompt") && lines.includes("--no-remote") && lines.includes("--no-npm"));
     assert((await start(file, ["--help"], { XDG_CACHE_HOME: `${folder}/cache` })).lines.includes("--other"));
   }));
 
-Deno.test("launcher: it becomes the runtime, so process id and exit status are the runtime's", () =>
+Deno.test("launcher: it becomes the runtime: process id, exit status and the linker's path are the runtime's", () =>
   inFolder(async (folder) => {
     const { file } = await packIn(folder);
     const env = { XDG_CACHE_HOME: `${folder}/cache`, PATH: "/usr/bin:/bin" };
@@ -96,6 +94,10 @@ Deno.test("launcher: it becomes the runtime, so process id and exit status are t
     const { stdout } = await child.output();
     assertEquals(new TextDecoder().decode(stdout).split("\n")[1], String(child.pid));
     assertEquals((await start(file, [], { ...env, FEDX_EXIT: "7" })).code, 7);
+    for (const [own, path] of [["", "/driver"], ["/own", "/own"]]) {
+      const { lines } = await start(file, [], { ...env, FEDX_LIBRARY_PATH: "/driver", LD_LIBRARY_PATH: own });
+      assertEquals(lines[2].split("|").at(-1), path);
+    }
   }));
 
 Deno.test("launcher: a role that uses the engine may open libtorch where it is looked for, others nothing", () =>

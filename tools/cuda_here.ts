@@ -1,6 +1,6 @@
 /**
  * What of CUDA lies on this machine: the headers that native/device/cuda.cpp is compiled with, and the runtime library
- * that it is linked with. Starts no program, since rebuild.sh may run python3 and g++ alone.
+ * that it is linked with. Starts no program.
  *
  * Why any libcudart of the same major version will do for linking: the shim asks for it by name, and of that name the
  * process has the one that libtorch brought when it was opened, before the shim.

@@ -43,6 +43,7 @@ function script({ flags, libtorch }: LauncherOptions): string {
 FEDX_EXE=${quote(`${ROOT}fedx`)}
 export FEDX_EXE
 export DENO_NO_UPDATE_CHECK=1
+[ -n "$LD_LIBRARY_PATH" ] || [ -z "$FEDX_LIBRARY_PATH" ] || export LD_LIBRARY_PATH="$FEDX_LIBRARY_PATH"
 ${
     libtorch === null
       ? ""

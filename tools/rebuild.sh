@@ -7,4 +7,4 @@ cd "$(dirname "$0")"
 unpacked=$(./fedx --unpack)
 export DENO_DIR="$unpacked/cache" DENO_NO_UPDATE_CHECK=1
 exec "$unpacked/fedx-runtime" run --quiet --no-prompt --no-config --no-lock --cached-only --no-remote --no-npm \
-  --allow-read --allow-write --allow-env --allow-run=g++,python3 tools/rebuild.js "$unpacked"
+  --allow-read --allow-write --allow-env --allow-run tools/rebuild.js "$unpacked"

@@ -24,6 +24,9 @@ static const char *RUNTIME = "fedx-runtime";
 
 static void set_environment(const struct payload *payload, const char *app) {
     char cache[PATH_MAX];
+    /* src/shim/libtorch/loader_variables.ts says why a fedx that starts another cannot give it the first of these. */
+    const char *path = getenv("LD_LIBRARY_PATH"), *kept = getenv("FEDX_LIBRARY_PATH");
+    if (kept && !(path && path[0])) setenv("LD_LIBRARY_PATH", kept, 1);
     path_of(cache, "%s/cache", app);
     setenv("DENO_DIR", cache, 1); /* compiled code of the bundle; nothing is ever fetched into it */
     setenv("DENO_NO_UPDATE_CHECK", "1", 1);

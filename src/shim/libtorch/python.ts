@@ -7,6 +7,7 @@
  */
 import { resolve } from "node:path";
 import { refusal } from "../../refusal.ts";
+import { loaderVariables } from "./loader_variables.ts";
 
 /** How to start Python; `python` and `env` exist for machines with another interpreter, and for tests. */
 export interface PythonOptions {
@@ -61,7 +62,7 @@ function spawn(args: string[], options: PythonOptions & { cwd: string }): Deno.C
     return new Deno.Command(python.includes("/") ? resolve(python) : python, {
       args,
       cwd,
-      env: { ...absolutePath(), ...options.env },
+      env: { ...loaderVariables(), ...absolutePath(), ...options.env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

@@ -1,5 +1,6 @@
 // Why: the demo's roles are real processes; whatever happens to the parent's command, none of them outlives it.
 import { fileURLToPath } from "node:url";
+import { loaderVariables } from "../../../shim/libtorch/loader_variables.ts";
 
 /** A `fedx` process of ours. Its stderr goes to a file. */
 export interface Role {
@@ -45,6 +46,7 @@ export class Processes implements AsyncDisposable {
     const own = ownCommand();
     const child = new Deno.Command(own.command, {
       args: [...own.args, ...args, "--json"],
+      env: loaderVariables(),
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
