@@ -153,6 +153,13 @@ class Gpu final : public Device {
   const OwnStream stream_;
 };
 
+// Opens the driver and keeps it open, where no search path of the linker leads to it: libcudart looks for it by its name alone.
+void open_driver() {
+  for (const char* path : {"libcuda.so.1", "/usr/local/nvidia/lib64/libcuda.so.1", "/usr/lib/wsl/lib/libcuda.so.1"}) {
+    if (dlopen(path, RTLD_NOW) != nullptr) return;
+  }
+}
+
 // Opens NVRTC's builtins, which lie beside libcudart, and keeps them open. cuDNN compiles some of its kernels with NVRTC, which then opens its
 // builtins by their bare name; where pip has installed it no search path leads to them, and cuDNN would have to do with other kernels.
 void open_builtins() {
@@ -168,6 +175,7 @@ void open_builtins() {
 
 std::unique_ptr<Device> open_cuda(bool deterministic, std::string& reason) {
   try {
+    open_driver();
     c10::cuda::device_count_ensure_non_zero();
     open_builtins();
     cudaDeviceProp properties;
