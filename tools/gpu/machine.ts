@@ -44,9 +44,15 @@ async function tellFacts(root: string): Promise<void> {
   await fact(machine, "g++", compilerVersion);
   if (Deno.env.get("FEDX_GPU_DEVICE") === "cuda") await fact(machine, "NVIDIA driver", driverVersion);
   const python = Deno.env.get("FEDX_PYTHON") || "python3";
-  const { stdout, text, code } = await runPython([`${root}/gpu/facts.py`], { python });
-  for (const told of parseFigures(`${stdout}\n`)) figure(told);
-  if (code !== 0) console.error(text);
+  // At once: a driver that hangs takes away only what it has not told by then.
+  const onLine = (line: string) => {
+    if (line.startsWith('{"group": ')) parseFigures(`${line}\n`).forEach(figure);
+    else console.error(line);
+  };
+  const told = runPython([`${root}/gpu/facts.py`], { python, onLine });
+  await told.catch((error) =>
+    figure({ group: "versions", name: "Python", value: null, reason: error.message })
+  );
 }
 
 /** A run for a GPU on a machine without one would measure something else. */
@@ -60,9 +66,13 @@ function refuseWithoutGpu({ flavour, libtorch }: Torch): void {
   });
 }
 
-/** Does it all in the archive's folder. */
+/** Does it all in the archive's folder. What cannot be told of the machine does not keep the engine from being built. */
 async function main(root: string): Promise<void> {
-  await tellFacts(root);
+  const facts = tellFacts(root); // importing torch may take long, and the compilers need not wait for it
+  await build(root).finally(() => facts);
+}
+
+async function build(root: string): Promise<void> {
   const torch = await findTorch();
   figure({ group: "versions", name: "libtorch", value: await readVersion(torch.libtorch) });
   refuseWithoutGpu(torch);
