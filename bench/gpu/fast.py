@@ -12,7 +12,8 @@ from shim import figure
 
 COMPILED = "PyTorch compiled"
 # `steps` a timed piece, by batch: in training one call. `profiled` of them are looked at closely.
-CUDA = dict(seconds=92, sizes=(128, 224), batches=(32, 256), lower=("fp16", "bf16"), steps=(32, 8), calls=(16, 8), rounds=5, warm=4, profiled=4)
+# `seconds`: of those that it may plan with, kept for its start and its end; on the CPU all that it takes.
+CUDA = dict(spare=8, sizes=(128, 224), batches=(32, 256), lower=("fp16", "bf16"), steps=(32, 8), calls=(16, 8), rounds=5, warm=4, profiled=4)
 CPU = dict(seconds=60, sizes=(32, 48), batches=(4, 8), lower=("bf16",), steps=(1, 1), calls=(1, 1), rounds=2, warm=3, profiled=1)
 # Kind, then size, batch and precision as places in the lists above.
 ORDER = [
@@ -46,7 +47,7 @@ class Fast:
     def __init__(self, device):
         self.gpu = device == "cuda"
         self.scale = CUDA if self.gpu else CPU
-        self.end = time.monotonic() + self.scale["seconds"]
+        self.end = time.monotonic() + abi.seconds(self.scale)
         self.shim = abi.Shim(device)
         self.no_pytorch = self.shim.no_torch or no_torchvision()
         self.took = {}  # seconds by kind, size and batch

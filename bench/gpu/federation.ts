@@ -9,8 +9,8 @@ import type { Programs } from "./programs.ts";
 import { type Measured, rounded, RunFigures } from "./run_figures.ts";
 
 export const SILOS = ["a", "b", "c"] as const;
-/** Who is killed, in which round, and how long after it began to train there, milliseconds. */
-const KILLED = "b", IN_ROUND = 2, AFTER = 50;
+/** Who is killed, in which round, and how long after it began to train there, milliseconds: a GPU takes few for a step. */
+const KILLED = "b", IN_ROUND = 2, AFTER = 20;
 const HUB_EVENTS = "state/hub/events.jsonl";
 
 /** The size of a federation: films of each hospital, and how they are trained on. */

@@ -27,7 +27,7 @@ import { type Measured, rounded, RunFigures } from "./run_figures.ts";
 /** Sizes by device: the CPU stands in for the GPU where this is rehearsed, and takes seconds for a round of few films. */
 const SIZES: Record<string, Size & { demo: string[] }> = {
   cuda: {
-    ...{ size: 128, train: 128, val: 48, test: 64, batch: 32, rounds: 3, localEpochs: 4 },
+    ...{ size: 128, train: 128, val: 48, test: 64, batch: 32, rounds: 3, localEpochs: 8 },
     demo: ["--rounds", "2", "--films", "160"],
   },
   cpu: {

@@ -26,6 +26,11 @@ def figure(group, name, value, unit=None, *, bound=None, ok=None, reason=None):
     print(line, flush=True)
 
 
+def seconds(scale):
+    """How long a stage measures: `seconds`, or those that it was given (FEDX_GPU_SECONDS) but for `spare`."""
+    return scale.get("seconds") or float(os.environ.get("FEDX_GPU_SECONDS", 85)) - scale["spare"]
+
+
 def config(**changes):
     """The JSON that native/engine/config.cpp reads: one grey channel, the deck's recipe without augmentation."""
     fields = dict(

@@ -27,6 +27,8 @@ export interface ConductOptions {
   about: Pick<Results, "fedx" | "commit">;
   /** The built engine; without it nothing but the first stage can run. */
   shim: string;
+  /** What all of them may take together, s: what one leaves of its own limit, those behind it may use. @default 0 */
+  seconds?: number;
   stop: AbortSignal;
   onEvent: (event: ConductEvent) => void;
 }
@@ -42,7 +44,7 @@ const TICK = 1000;
 
 /** Runs them all; the results are also in `out`. */
 export async function conduct(options: ConductOptions): Promise<Results> {
-  const { stages, chosen, out } = options;
+  const { stages, chosen, out } = options, began = performance.now();
   await Deno.mkdir(out, { recursive: true });
   const results: Results = {
     ...options.about,
@@ -53,7 +55,7 @@ export async function conduct(options: ConductOptions): Promise<Results> {
   await write(results, out);
   for (const [at, stage] of stages.entries()) {
     if (!chosen.includes(stage)) continue;
-    results.stages[at] = await runStage(stage, options);
+    results.stages[at] = await runStage(stage, options, timeOf(stage, options, began));
     options.onEvent({ type: "ended", result: results.stages[at] });
     await write(results, out);
   }
@@ -66,7 +68,24 @@ async function write(results: Results, out: string): Promise<void> {
   await writeDurably(`${out}/gpu.txt`, resultsText(results), { mode });
 }
 
-async function runStage(stage: Stage, options: ConductOptions): Promise<StageResult> {
+/** How long a stage may take. */
+interface Time {
+  /** Seconds after which it is killed. */
+  limit: number;
+  /** Seconds that it may plan with: it leaves the others theirs. */
+  plan: number;
+}
+
+/** Its own limit, and what those before it and those that do not run have left over; no other stage's limit is touched. */
+export function timeOf(stage: Stage, options: ConductOptions, began: number): Time {
+  const { chosen, seconds = 0 } = options, own = limitOf(stage, options);
+  const sum = (stages: readonly Stage[]) => stages.reduce((all, one) => all + limitOf(one, options), 0);
+  const left = seconds - (performance.now() - began) / 1000;
+  const limit = Math.max(own, Math.floor(left - sum(chosen.slice(chosen.indexOf(stage) + 1))));
+  return { limit, plan: Math.min(limit, Math.max(own, seconds - sum(chosen) + own)) };
+}
+
+async function runStage(stage: Stage, options: ConductOptions, time: Time): Promise<StageResult> {
   const { root, shim, stop } = options;
   if (stop.aborted) return notRun(stage, options, "stopped before it");
   const program = `${root}/${stage.program}`;
@@ -77,33 +96,35 @@ async function runStage(stage: Stage, options: ConductOptions): Promise<StageRes
   if (stage.name !== FIRST && !await exists(shim)) return notRun(stage, options, "the engine was not built");
   const paths = { log: `${options.out}/${stage.name}.log`, figures: `${options.out}/${stage.name}.figures` };
   await removeIfThere(paths.figures);
-  const ended = await runProgram(stage, options, { ...paths, program });
+  const { limit } = time;
+  const ended = await runProgram(stage, options, { ...paths, ...time, program });
   const figures = parseFigures(await readTextIfThere(paths.figures) ?? "");
   const { log } = paths;
   const { status, reason } = judge(ended, {
     figures,
-    limit: limitOf(stage, options),
+    limit,
     log: await lastLine(log),
   });
   await removeIfThere(paths.figures);
   const seconds = Math.round(ended.seconds * 10) / 10;
-  return { name: stage.name, status, seconds, limit: limitOf(stage, options), reason, figures };
+  return { name: stage.name, status, seconds, limit, reason, figures };
 }
 
 /** Runs it in an empty folder, which is removed afterwards with all that it left there. */
 async function runProgram(
   stage: Stage,
   options: ConductOptions,
-  { program, log, figures }: { program: string; log: string; figures: string },
+  { program, log, figures, limit, plan }: { program: string; log: string; figures: string } & Time,
 ): Promise<Ended> {
-  const limit = limitOf(stage, options), began = performance.now();
+  const began = performance.now();
   options.onEvent({ type: "begins", stage, limit });
   const tick = setInterval(() => {
     options.onEvent({ type: "runs", stage, limit, seconds: (performance.now() - began) / 1000 });
   }, TICK);
   const cwd = await Deno.makeTempDir({ prefix: `fedx-gpu-${stage.name}-` });
   try {
-    const env = { ...options.env, FEDX_GPU_DEVICE: options.device, [FIGURES]: figures };
+    const own = { FEDX_GPU_DEVICE: options.device, FEDX_GPU_SECONDS: String(plan), [FIGURES]: figures };
+    const env = { ...options.env, ...own };
     const command = [...options.commands[stage.kind], program];
     return await runInGroup(command, { cwd, env, log, mark: FIGURES, seconds: limit, stop: options.stop });
   } finally {

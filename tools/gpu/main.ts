@@ -94,6 +94,7 @@ async function prepare(
       ...rehearse ? { CUDA_VISIBLE_DEVICES: "" } : {},
     },
     device: rehearse ? "cpu" : "cuda",
+    seconds: rehearse ? 0 : STAGES.reduce((all, { limit }) => all + limit.gpu, 0),
     about: { fedx: VERSION, commit: (await readTextIfThere(`${root}/commit`) ?? "unknown").trim() },
     shim,
     stop,

@@ -29,12 +29,12 @@ export const STAGES: readonly Stage[] = [
   {
     name: "fast",
     what: "training and scoring beside PyTorch",
-    ...{ program: "gpu/fast.py", kind: "python", limit: { gpu: 100, rehearsal: 300 } },
+    ...{ program: "gpu/fast.py", kind: "python", limit: { gpu: 85, rehearsal: 300 } },
   },
   {
     name: "real",
     what: "three silos on the one card, one of them killed",
-    ...{ program: "gpu/real.js", kind: "script", limit: { gpu: 45, rehearsal: 300 } },
+    ...{ program: "gpu/real.js", kind: "script", limit: { gpu: 60, rehearsal: 300 } },
   },
   {
     name: "memory",

@@ -1,4 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { type ConductOptions, timeOf } from "../../../tools/gpu/conductor.ts";
+import type { Stage } from "../../../tools/gpu/stages.ts";
 import { lastLine } from "../../../tools/gpu/main.ts";
 import { type Results, shortfall } from "../../../tools/gpu/results.ts";
 import { conductScripts, statuses, writes } from "../../testing/gpu_stages.ts";
@@ -107,6 +109,31 @@ Deno.test("what --only leaves out is no failure, and without an engine only the 
     const none = await conductScripts(folder, scripts, { changes: { shim: "" } });
     assertEquals(shortfall(none), "not run: right, fast");
     assertEquals(none.stages[1].reason, "the engine was not built");
+  }));
+
+Deno.test("a stage may use what those before it and those that do not run leave of the time, and never the others'", () => {
+  const limits = [70, 55, 85, 60, 30].map((gpu, i) => ({ name: "abcde"[i], limit: { gpu, rehearsal: gpu } }));
+  const stages = limits as Stage[], device = "cuda";
+  const times = (names: string, passed: number) =>
+    stages.filter(({ name }) => names.includes(name)).map((stage) => {
+      const chosen = stages.filter(({ name }) => names.includes(name));
+      const options = { chosen, device, seconds: 300.5 } as unknown as ConductOptions;
+      const { limit, plan } = timeOf(stage, options, performance.now() - passed * 1000);
+      return [limit, Math.floor(plan)];
+    });
+  assertEquals(times("abcde", 0)[0], [70, 70]);
+  assertEquals(times("abcde", 40)[1], [85, 55], "what a left over is b's, but not to plan with");
+  assertEquals(times("abcde", 70 + 55)[2], [85, 85]);
+  assertEquals(times("abcde", 290)[4], [30, 30], "a stage has its own limit whatever came before");
+  assertEquals(times("ac", 20)[1], [280, 230]);
+  assertEquals(times("acd", 20)[1], [220, 170]);
+});
+
+Deno.test("a stage is told how long it may take", () =>
+  inFolder(async (folder) => {
+    const scripts = { machine: `${writes("a", { value: "$FEDX_GPU_SECONDS" })}` };
+    const [{ figures, limit }] = (await conductScripts(folder, scripts, { limits: { machine: 20 } })).stages;
+    assertEquals([figures[0].value, limit], ["20", 20]);
   }));
 
 Deno.test("asked to stop, it ends the running stage with all that it started, and the results stay", () =>
