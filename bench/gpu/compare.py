@@ -14,7 +14,7 @@ class Side:
 
     def __init__(self, name, make, ours=True):
         self.name, self.make, self.ours = name, make, ours
-        self.work = self.peak = self.seen = None
+        self.work = self.peak = self.seen = self.beside = None
         self.seconds = []
 
     def close(self):
@@ -107,8 +107,8 @@ class Comparison:
         self.say(side, f"a {self.step}", 1000 * seconds, "ms")
         self.say(side, "speed", self.batch / seconds, "images/s")
         if baseline and side is not baseline:
-            ratio = median(theirs / ours for theirs, ours in zip(baseline.seconds, side.seconds))
-            self.say(side, f"beside {baseline.name}", ratio, "×")
+            side.beside = median(theirs / ours for theirs, ours in zip(baseline.seconds, side.seconds))
+            self.say(side, f"beside {baseline.name}", side.beside, "×")
 
     def memory(self, side):
         reason = None if side.peak is not None else self.shim.no_torch if self.gpu else ONLY_GPU
