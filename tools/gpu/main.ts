@@ -40,7 +40,11 @@ export async function main(
   let options: ConductOptions, stopped = 0;
   const stop = new AbortController();
   try {
-    options = await prepare(parseArguments(words), { root, stop: stop.signal, progress });
+    const asked = parseArguments(words);
+    if (asked.pack) {
+      throw new TypeError("Cannot run --pack here: expected it with `task gpu`, got it in the archive");
+    }
+    options = await prepare(asked, { root, stop: stop.signal, progress });
   } catch (error) {
     progress.line(error instanceof Error ? error.message : String(error));
     return error instanceof TypeError ? 2 : 1;

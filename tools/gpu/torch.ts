@@ -1,4 +1,5 @@
 /** Which Python and which PyTorch the stages use: the one that python3 imports, so that fedx and PyTorch share a libtorch. */
+import { resolve } from "node:path";
 import { exists } from "../../src/files/exists.ts";
 import { refusal } from "../../src/refusal.ts";
 import { type Flavour, flavourOf, shimFile } from "../../src/shim/libtorch/flavour.ts";
@@ -23,10 +24,11 @@ const WHERE =
  * @throws {Error} there is none that a shim can be built against, or FEDX_LIBTORCH cannot be used
  */
 export async function findTorch(): Promise<Torch> {
-  const python = Deno.env.get("FEDX_PYTHON") || "python3";
+  const named = Deno.env.get("FEDX_PYTHON") || "python3";
+  const python = named.includes("/") ? resolve(named) : named; // stages work in folders of their own
   const own = Deno.env.get("FEDX_LIBTORCH") ? null : await torchOf(python);
-  const libtorch = own ?? (await findLibtorch({ headers: true }))?.dir;
-  if (libtorch === undefined) {
+  const found = own ?? (await findLibtorch({ headers: true }))?.dir;
+  if (found === undefined) {
     throw refusal(Error, {
       what: "Cannot build the engine",
       expected: `${VERSIONS} with its headers in FEDX_LIBTORCH, FEDX_PYTHON or python3`,
@@ -35,6 +37,7 @@ export async function findTorch(): Promise<Torch> {
         "python3 -m pip install torch, or name the folder that holds lib/ and include/ in FEDX_LIBTORCH",
     });
   }
+  const libtorch = resolve(found);
   return { python, libtorch, flavour: await flavourOf(libtorch) };
 }
 

@@ -87,13 +87,14 @@ Deno.test("on a terminal a bar shows how much of its time a stage has had, until
 Deno.test("a stage that there is not: one sentence, exit status 2, and nothing is written", () =>
   inFolder(async (folder) => {
     const progress = new Kept();
-    for (const words of [["--only", "right,slow"], ["--only="], ["--quick"]]) {
+    for (const words of [["--only", "right,slow"], ["--only="], ["--quick"], ["--pack"]]) {
       assertEquals(await main(words, folder, progress), 2);
     }
     assertEquals(progress.lines, [
       "Cannot run --only: expected some of machine,right,fast,real,memory, got slow",
       "Cannot run --only: expected some of machine,right,fast,real,memory, got an empty name",
       "Cannot run the GPU's stages: expected --only STAGE,…, --rehearse, --out FOLDER or --pack, got --quick",
+      "Cannot run --pack here: expected it with `task gpu`, got it in the archive",
     ]);
     assertEquals([...Deno.readDirSync(folder)], []);
   }));
