@@ -16,6 +16,7 @@ import type { DeclineCode } from "../protocol/decline.ts";
 import type { FedEvent, OnEvent, RowCourse } from "../protocol/event.ts";
 import type { Recording } from "./recording.ts";
 import type { RunOptions } from "./run_options.ts";
+import { stepsIn } from "./part.ts";
 import type { StoredRow } from "./stored.ts";
 import type { Selection } from "../maths/selection.ts";
 import { Served } from "./served.ts";
@@ -30,6 +31,7 @@ import {
   type RunState,
   type RunView,
   type Scores,
+  scoresVal,
 } from "../protocol/messages.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
 import type { AggregatorResult } from "../training/result.ts";
@@ -199,12 +201,14 @@ export class Run {
     this.onEvent({ type: "committed", round: row.round, sha256, seconds: this.now() - opened });
   }
 
-  /** Takes a silo's scores of the newest model or, with `test`, of the selected one. */
+  /** Takes what a silo says of its turn and of the newest model or, with `test`, of the selected one. */
   score(silo: string, scores: Scores): void {
     this.#state.score(silo, scores);
     const { round, test } = scores;
-    if (test === undefined) this.#tell({ type: "scored", silo, round, scores });
-    else this.#tell({ type: "tested", silo, auroc: test.auroc, images: test.images });
+    if (test !== undefined) this.#tell({ type: "tested", silo, auroc: test.auroc, images: test.images });
+    else if (scoresVal(scores)) this.#tell({ type: "scored", silo, round, scores });
+    const inRound = this.#phase === "round" && stepsIn(this.state, round, silo) === 0;
+    if (inRound) this.#tell({ type: "no_step", silo, round });
   }
 
   /** Gives up the open round at the end of the budget. */
