@@ -57,7 +57,7 @@ function checkTime(run: Run, silo: string, scores: Scores): void {
     : phase === "closing" && selected !== null;
   if (wanted && round === rounds + 1) return;
   // A run that has just been resumed will be where it was in a moment.
-  const later = (phase === "joining" || phase === "round") && round > rounds;
+  const later = !late && (phase === "joining" || phase === "round") && round > rounds;
   throw new ProtocolError(later ? "no_round" : "round_closed", {
     expected: test === undefined ? `val scores of round ${rounds + 1}` : "test scores in the closing phase",
     got: `${test === undefined ? "val" : "test"} scores of round ${round} in the phase ${phase}`,
