@@ -86,7 +86,7 @@ export function describe(proposal: Proposal, { maxPasses }: Limits = {}): string
     ["length", `${limit}, ${plural(proposal.localEpochs, "local pass", "local passes")} a round`],
     ...proposal.budget === null || maxPasses === undefined ? [] : [[
       "limit",
-      `${plural(maxPasses, "pass", "passes")} in all, by accept.max_passes: a round beyond is refused`,
+      `${plural(maxPasses, "pass", "passes")} (accept.max_passes); a round beyond is refused`,
     ]],
     ["seed", String(proposal.seed)],
     ["quorum", `${proposal.quorum} of ${proposal.silos.length}`],

@@ -172,7 +172,7 @@ export function describe(event: FedEvent): string | undefined {
       return `${event.silo} tested: AUROC ${score(event.auroc)} on ${plural(event.images, "image")}`;
     case "training":
       return event.steps === 0
-        ? `round ${event.round}: no step for this hospital, its films are few for so short a round`
+        ? `round ${event.round}: too short for a step on this hospital's films`
         : `round ${event.round}: ${plural(event.steps, "step")}`;
     case "update_dropped":
       return `update of round ${event.round} dropped: ${event.reason}`;

@@ -71,6 +71,34 @@ Deno.test("checkRow under a budget: up to 2.5 local passes, progress that only r
   assertMatch(message(look({ p1: 0.9, last: true })), /progress 1 at the end of the last row/);
 });
 
+Deno.test("checkRow: val is scored about once a pass, as plan and round have it, and never else", () => {
+  const asked = (round: number, score: boolean) => () => {
+    const plan = planUnder({ localEpochs: 0.25, rounds: 8, budget: null });
+    const silos = Object.fromEntries(plan.roster.map((name) => [name, { from: 0, to: 0.25 }]));
+    const progress = { p0: (round - 1) / 8, p1: round / 8 };
+    checkRow(rowOf(plan, { round, score, silos, ...progress }), { run: RUN, silo: "a", plan, past: fresh });
+  };
+  asked(1, true)();
+  asked(2, false)();
+  asked(5, true)();
+  assertMatch(message(asked(5, false)), /val scored in round 5, got false/);
+  assertMatch(message(asked(6, true)), /val not scored in round 6, got true/);
+});
+
+Deno.test("checkRow under a budget: no row beyond the passes that the operator accepts, and the error says whose limit", () => {
+  const plan = planUnder();
+  const ask = (maxPasses?: number) =>
+    checkRow(rowOf(plan), { run: RUN, silo: "a", plan, past: fresh, maxPasses });
+  ask();
+  ask(1);
+  const error = assertThrows(() => ask(0.9), ProtocolError);
+  assertEquals(error.code, "passes_not_accepted");
+  assertMatch(
+    error.message,
+    /at most 0\.9 passes by accept\.max_passes, got 1 .*change it in this silo's settings/,
+  );
+});
+
 Deno.test("checkRow: gaps are legal, what falls or comes after the end is not", () => {
   const plan = planUnder();
   const before = rowOf(plan, { round: 3, base: sha(2), p0: 0.2, p1: 0.3 });
