@@ -2,11 +2,17 @@
  * A silo's part in a round: an update that counts or, where the round holds no step for it, what it says of its turn. Who
  * has done it is waited for no longer, is not missing, and goes on where the round's stretch ends.
  */
-import type { RoundSettings } from "../protocol/messages.ts";
+import type { Proposal, Registration, RoundSettings } from "../protocol/messages.ts";
 import { stepsOf } from "../maths/stretch.ts";
-import type { Committed } from "./state.ts";
 
-type Rounds = Pick<Committed, "rows" | "joined" | "proposal" | "counted" | "turns">;
+/** What is committed, as far as it tells of parts. */
+interface Rounds {
+  proposal: Proposal | null;
+  joined: Pick<ReadonlyMap<string, Registration>, "get">;
+  rows: readonly { row: RoundSettings }[];
+  counted(round: number): Pick<ReadonlyMap<string, unknown>, "has">;
+  turns: Pick<ReadonlyMap<number, Readonly<Record<string, unknown>>>, "get">;
+}
 
 /** The steps that a round holds for a silo, null where it is not for it. */
 export function stepsIn({ rows, joined, proposal }: Rounds, round: number, silo: string): number | null {

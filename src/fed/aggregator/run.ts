@@ -16,7 +16,6 @@ import type { DeclineCode } from "../protocol/decline.ts";
 import type { FedEvent, OnEvent, RowCourse } from "../protocol/event.ts";
 import type { Recording } from "./recording.ts";
 import type { RunOptions } from "./run_options.ts";
-import { stepsIn } from "./part.ts";
 import type { StoredRow } from "./stored.ts";
 import type { Selection } from "../maths/selection.ts";
 import { Served } from "./served.ts";
@@ -207,8 +206,7 @@ export class Run {
     const { round, test } = scores;
     if (test !== undefined) this.#tell({ type: "tested", silo, auroc: test.auroc, images: test.images });
     else if (scoresVal(scores)) this.#tell({ type: "scored", silo, round, scores });
-    const inRound = this.#phase === "round" && stepsIn(this.state, round, silo) === 0;
-    if (inRound) this.#tell({ type: "no_step", silo, round });
+    else this.notify();
   }
 
   /** Gives up the open round at the end of the budget. */

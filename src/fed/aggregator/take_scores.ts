@@ -38,6 +38,9 @@ export function takeScores(run: Run, silo: string, scores: Scores): void {
     }
   }
   run.score(silo, scores);
+  if (run.phase === "round" && stepsIn(run.state, round, silo) === 0) {
+    run.onEvent({ type: "no_step", silo, round });
+  }
   const { skipped = 0 } = scores;
   if (scoresVal(scores) || skipped === 0) return; // else the line of the scores says it
   run.onEvent({ type: "warning", text: `${silo} skipped ${plural(skipped, "step")} of round ${round}` });

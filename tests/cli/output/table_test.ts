@@ -62,11 +62,6 @@ Deno.test("what an aggregator proposes fits 80 columns, the names of a hundred h
       .map((line) => line.trim().replaceAll(/  +/g, ": "));
   assert(lines({}).includes("length: 12 rounds, 0.25 local passes a round"));
   assert(!lines({}, { maxPasses: 9 }).some((line) => line.includes("max_passes")), "compared before");
-  const limit = lines({ rounds: null, budget: 60 }, { maxPasses: 9 }).find((line) =>
-    line.startsWith("limit")
-  );
-  assertEquals(
-    limit,
-    "limit: 9 passes (accept.max_passes); a round beyond is refused",
-  );
+  const limited = lines({ rounds: null, budget: 60 }, { maxPasses: 9 }).join(" ");
+  assert(limited.includes("limit: 9 passes (accept.max_passes); a round beyond is refused"), limited);
 });
