@@ -50,8 +50,7 @@ class Comparison:
             for side in sides:
                 side.close()
             gc.collect()
-            if self.torch and self.gpu:
-                self.torch.cuda.empty_cache()
+            self.empty_cache()
         return there
 
     def say(self, side, name, value, unit, **more):
@@ -83,6 +82,14 @@ class Comparison:
             return None
         segments = [s for s in self.torch.cuda.memory_snapshot() if tuple(s["segment_pool_id"]) != (0, 0)]
         return self.torch.cuda.memory_allocated(), sum(s["total_size"] - s["allocated_size"] for s in segments)
+
+    def empty_cache(self):
+        """For the next comparison, whose own failure it is where the GPU no longer answers."""
+        if self.torch and self.gpu:
+            try:
+                self.torch.cuda.empty_cache()
+            except RuntimeError:
+                traceback.print_exc()
 
     def timed(self, side):
         self.wait()

@@ -48,13 +48,14 @@ export class Programs implements AsyncDisposable {
   }
 
   async #tellStatus({ name, log, child, result }: Role, wanted: number | string): Promise<void> {
-    const [{ code, signal }, failure] = await Promise.all([child.status, result.then(() => "", String)]);
-    const value = signal ?? code, ok = value === wanted;
-    if (ok) return void this.#asMeant++;
-    const figure = { name: `exit status of ${name}`, value, bound: String(wanted), ok };
+    const why = result.then(() => "it ended by itself", (error: Error) => error.message);
+    const [{ code, signal }, reason] = await Promise.all([child.status, why]);
+    const value = signal ?? code;
+    if (value === wanted) return void this.#asMeant++;
     const lines = (await Deno.readTextFile(log).catch(() => "")).trim().split("\n");
     console.log([`--- the end of ${log}`, ...lines.slice(-30), "---"].join("\n"));
-    this.tell({ ...figure, reason: failure });
+    if (this.#over.signal.aborted) return; // it was ended because another one had failed
+    this.tell({ name: `exit status of ${name}`, value, bound: String(wanted), ok: false, reason });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

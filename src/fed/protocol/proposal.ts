@@ -1,6 +1,6 @@
 /**
  * The proposal: every setting that the aggregator's operator chose, before any silo has joined. Here is what it says,
- * whether a run can have it, and how it differs from another one.
+ * whether a run can have it, and where it differs from another one.
  */
 import * as v from "valibot";
 import { RecipeSchema } from "../../model/recipe.ts";
@@ -71,15 +71,6 @@ export function checkProposal(proposal: Proposal | RunSettings): void {
       got: String(quorum),
     });
   }
-}
-
-/** @throws {ProtocolError} `other_proposal` unless both are equal, naming the fields that differ with both values. */
-export function checkSame(stored: Proposal, given: Proposal): void {
-  const fields = differences(stored, given);
-  if (fields.length === 0) return;
-  const show = (side: 0 | 1) =>
-    fields.map(([path, ...values]) => `${path} ${JSON.stringify(values[side])}`).join(", ").slice(0, 300);
-  throw new ProtocolError("other_proposal", { expected: show(0), got: show(1) });
 }
 
 /** `[dot path, value in a, value in b]` of every leaf that differs. */

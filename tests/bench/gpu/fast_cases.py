@@ -1,7 +1,7 @@
-"""What bench/gpu does with what a GPU's profiler and allocator tell, on made-up ones. Run by gpu_test.ts; the standard library alone."""
+"""What bench/gpu does with what a GPU's profiler and allocator tell, on made-up ones. Run by fast_test.ts; the standard library alone."""
 import json, os, sys, tempfile, time, types, unittest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../bench/gpu"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../bench/gpu"))
 import compare, fast, profiled, shim
 from compare import Comparison, Side
 

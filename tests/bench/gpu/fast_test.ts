@@ -1,19 +1,19 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { fileURLToPath } from "node:url";
-import { DataSet } from "../../src/model/data_set.ts";
-import { Engine, type EngineConfig } from "../../src/model/engine.ts";
-import { nativeConfig } from "../../src/model/engine_config.ts";
-import { layoutOf } from "../../src/model/layout.ts";
-import { preset } from "../../src/model/recipe.ts";
-import { preprocessingOf } from "../../src/model/weights/model_file.ts";
-import { randomWeights } from "../../src/model/weights/random.ts";
-import { bytesOf } from "../../src/shim/library.ts";
-import { inFolder } from "../testing/folder.ts";
-import { libraries } from "../testing/libraries.ts";
+import { DataSet } from "../../../src/model/data_set.ts";
+import { Engine, type EngineConfig } from "../../../src/model/engine.ts";
+import { nativeConfig } from "../../../src/model/engine_config.ts";
+import { layoutOf } from "../../../src/model/layout.ts";
+import { preset } from "../../../src/model/recipe.ts";
+import { preprocessingOf } from "../../../src/model/weights/model_file.ts";
+import { randomWeights } from "../../../src/model/weights/random.ts";
+import { bytesOf } from "../../../src/shim/library.ts";
+import { inFolder } from "../../testing/folder.ts";
+import { libraries } from "../../testing/libraries.ts";
 
 const libs = await libraries();
-const GPU = fileURLToPath(new URL("../../bench/gpu", import.meta.url));
-const CASES = fileURLToPath(new URL("gpu_cases.py", import.meta.url));
+const GPU = fileURLToPath(new URL("../../../bench/gpu", import.meta.url));
+const CASES = fileURLToPath(new URL("fast_cases.py", import.meta.url));
 const PYTHON = Deno.env.get("FEDX_PYTHON") ?? "python3";
 const SIZE = 32, BATCH = 4;
 
