@@ -93,7 +93,9 @@ export class Vocabulary {
       expected: `every name of --negative in "Finding Labels"`,
       got: `no ${typed(unused)}${others.length > 0 ? `; what is there and not NIH's is ${some}` : ""}`,
       remedy: "correct the name or leave it out" +
-        (others.some((name) => name.includes(",")) ? "; a comma within a name is written \\,, in quotes" : ""),
+        (others.some((name) => name.includes(","))
+          ? "; a comma within a name is written \\,, in quotes"
+          : ""),
     });
   }
 }

@@ -15,7 +15,7 @@ Deno.test("quorum 3 of 3: one that does not come back ends the run; exit 1 names
   c.child.kill("SIGKILL");
   const { code, stderr } = await hub.finished;
   assertEquals(code, 1);
-  assertMatch(stderr, /none from c; the best model so far is gone\/hub\/model\.safetensors/);
+  assertMatch(stderr, /none from c; the model selected so far is gone\/hub\/model\.safetensors/);
   assertMatch(stderr, /bring the missing silos back/);
   assert((await Deno.stat(roles.file("hub", "model.safetensors"))).size > 16e6);
   for (const other of others) assertEquals((await other.finished).code, 1);

@@ -26,6 +26,7 @@ export function takeScores(run: Run, silo: string, scores: Scores): void {
   if (test === undefined) {
     const { positives, negatives } = scores;
     checkCounts("val", val, { positives, negatives, images: positives + negatives });
+    checkError(scores);
     checkSkipped(run, silo, scores);
   } else {
     checkCounts("test", tested, test);
@@ -53,10 +54,9 @@ function checkTime(run: Run, silo: string, { round, test }: Scores): void {
   });
 }
 
-/** An AUROC comes with its error, and not even 0 or 1 is certain. */
-function checkError({ auroc, se }: NonNullable<Scores["test"]>): void {
-  const certain = se === 0 && (auroc === 0 || auroc === 1);
-  if ((auroc === null) === (se === null) && !certain) return;
+/** An AUROC comes with its error, and none is certain. */
+function checkError({ auroc, se }: Pick<Scores, "auroc" | "se">): void {
+  if ((auroc === null) === (se === null) && se !== 0) return;
   throw new ProtocolError("wrong_counts", {
     expected: "an AUROC with a standard error above 0, or neither",
     got: `${auroc} with ${se}`,
