@@ -2,10 +2,8 @@
  * Is the engine as fast as PyTorch of the same version, threads and memory format on the same work?
  *
  * Both live in a process of their own and take turns, ours first in one round and last in the next; a figure is the
- * median over rounds. The python with torch and torchvision is named by FEDX_PYTHON (python3).
- *
- * On a GPU: `npx -y deno@2.9.3 task bench bench/engine.ts --device cuda [--graph] [--batch N] [--size N]`, both
- * sides in fp16 with loss scaling, PyTorch's pixels resident on the GPU too.
+ * median over rounds. The python with torch and torchvision is named by FEDX_PYTHON (python3). `--batch N` and
+ * `--size N` choose others than 32 and 128. On a GPU bench/gpu/ measures.
  */
 import { parseArgs } from "@std/cli";
 import { fileURLToPath } from "node:url";
@@ -21,16 +19,11 @@ import { pythonWithTorchvision } from "../tests/testing/python.ts";
 import { median } from "../src/fed/maths/median.ts";
 import { machine } from "./machine.ts";
 
-const options = parseArgs(Deno.args, {
-  string: ["device", "batch", "size"],
-  boolean: ["graph"],
-});
-const CUDA = options.device === "cuda", ROUNDS = 5;
-const SIZE = Number(options.size ?? 128),
-  BATCH = Number(options.batch ?? 32),
-  PREDICT_BATCH = CUDA ? 256 : 64;
-/** Per timed piece of work; and steps per native call, as the trainer chooses them. */
-const STEPS = CUDA ? 256 : 6, FORWARDS = CUDA ? 64 : 6, CHUNK = CUDA ? 64 : 1;
+const options = parseArgs(Deno.args, { string: ["batch", "size"] });
+const ROUNDS = 5, SIZE = Number(options.size ?? 128);
+const BATCH = Number(options.batch ?? 32), PREDICT_BATCH = 64;
+/** Per timed piece of work. */
+const STEPS = 6, FORWARDS = 6;
 const FILMS = Math.max(BATCH, PREDICT_BATCH);
 const THREADS = Number(Deno.env.get("FEDX_THREADS") ?? navigator.hardwareConcurrency);
 
@@ -45,6 +38,7 @@ type Side = { train(steps: number): Promise<Cost>; predict(batches: number): Pro
 async function ours(): Promise<Side & Disposable> {
   const libs = await libraries();
   const recipe = preset("deck", {
+    batch: BATCH,
     lr: 1e-4,
     augment: { flip: false, rotation: 0, brightness: 0, contrast: 0 },
   });
@@ -53,9 +47,8 @@ async function ours(): Promise<Side & Disposable> {
       network: "efficientnet_b0",
       size: SIZE,
       channels: 1,
-      device: CUDA ? "cuda" : "cpu",
-      precision: CUDA ? "fp16" : "fp32",
-      graph: options.graph,
+      device: "cpu",
+      precision: "fp32",
       threads: THREADS,
       seed: 1,
       silo: 0,
@@ -71,14 +64,13 @@ async function ours(): Promise<Side & Disposable> {
   await engine.writeVector(randomWeights(engine.layout, 1));
   const rows = Uint32Array.from({ length: PREDICT_BATCH }, (_, i) => i);
   let firstStep = 0;
-  const chunk = async () => {
+  const step = async () => {
     await engine.train(data, {
-      firstStep,
-      lr: new Float32Array(CHUNK).fill(1),
-      clip: new Float32Array(CHUNK).fill(3),
-      indices: Uint32Array.from({ length: CHUNK * BATCH }, (_, i) => i % BATCH),
+      firstStep: firstStep++,
+      lr: new Float32Array([1]),
+      clip: new Float32Array([3]),
+      indices: Uint32Array.from({ length: BATCH }, (_, i) => i),
     });
-    firstStep += CHUNK;
   };
   const timed = async (count: number, work: () => Promise<unknown>): Promise<Cost> => {
     const wall = performance.now(), cpu = cpuUsage();
@@ -87,7 +79,7 @@ async function ours(): Promise<Side & Disposable> {
     return { wall: (performance.now() - wall) / 1000, cpu: (used.user + used.system) / 1e6 };
   };
   return {
-    train: (steps) => timed(Math.ceil(steps / CHUNK), chunk),
+    train: (steps) => timed(steps, step),
     predict: (batches) => timed(batches, () => engine.predict(data, rows)),
     [Symbol.dispose]() {
       data[Symbol.dispose]();
@@ -101,7 +93,7 @@ async function theirs(): Promise<Side & AsyncDisposable | null> {
   const python = await pythonWithTorchvision();
   if (python === null) return null;
   const script = fileURLToPath(new URL("engine.py", import.meta.url));
-  const args = [script, THREADS, SIZE, BATCH, PREDICT_BATCH, CUDA ? "cuda" : "cpu"].map(String);
+  const args = [script, THREADS, SIZE, BATCH, PREDICT_BATCH].map(String);
   const child = new Deno.Command(python, {
     args,
     stdin: "piped",
@@ -145,7 +137,7 @@ async function compare(
 ): Promise<void> {
   const { kind, count, images } = work;
   const costs: { us: Cost; them?: Cost }[] = [];
-  for (const side of [us, them]) await side?.[kind](Math.max(3, CHUNK)); // warm-up
+  for (const side of [us, them]) await side?.[kind](3); // warm-up
   for (let round = 0; round < ROUNDS; round++) {
     const first = round % 2 ? undefined : await us[kind](count);
     const other = await them?.[kind](count);
@@ -174,9 +166,7 @@ const { torch, build } = openedLibrary()!;
 console.log(machine());
 console.log(`fedx build ${build}, libtorch ${torch}, Deno ${Deno.version.deno}, ${THREADS} threads`);
 console.log(
-  `EfficientNet-B0, 1 channel, ${SIZE} px, ${
-    CUDA ? "fp16" : "fp32"
-  }, batch ${BATCH} (predict ${PREDICT_BATCH})`,
+  `EfficientNet-B0, 1 channel, ${SIZE} px, fp32, batch ${BATCH} (predict ${PREDICT_BATCH})`,
 );
 await compare(us, them, { kind: "train", count: STEPS, images: BATCH });
 await compare(us, them, { kind: "predict", count: FORWARDS, images: PREDICT_BATCH });

@@ -11,15 +11,11 @@ import { commitLine } from "./commit.ts";
 import { packFile } from "./compile.ts";
 import type { NativeBuild } from "./native.ts";
 import { deno } from "./parts.ts";
+import { copySources } from "./sources.ts";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
-/** Copied as they are; README and the pages of docs/ link to each other and to LICENSE alone. */
-const DOCUMENTS = ["README.md", "LICENSE"];
-/** In native/ what is no source of the shim: what is built there, the launcher and the tests. */
-const NOT_SOURCES = ["build", "launcher", "tests"];
-/** Where the scripts and the programs that they run lie, by where they come from. */
-const SCRIPTS = { "tools/rebuild.sh": "rebuild.sh", "tools/gpu.sh": "gpu.sh" };
+/** Programs of the archive by where they come from. */
 const PROGRAMS = {
   "tools/rebuild.ts": "tools/rebuild.js",
   "tools/gpu/main.ts": "tools/gpu.js",
@@ -60,31 +56,6 @@ export async function bundle(
     return { path, bytes: (await Deno.stat(path)).size };
   } finally {
     await Deno.remove(work, { recursive: true });
-  }
-}
-
-/** What the archive has byte for byte as it is in the tree. */
-async function copySources(tree: string): Promise<void> {
-  await copyFolder(`${ROOT}native`, `${tree}/native`, () => true, NOT_SOURCES);
-  await copyFolder(`${ROOT}docs`, `${tree}/docs`);
-  await copyFolder(`${ROOT}bench/gpu`, `${tree}/gpu`, (name) => name.endsWith(".py"));
-  for (const file of DOCUMENTS) await Deno.copyFile(`${ROOT}${file}`, `${tree}/${file}`);
-  for (const [from, to] of Object.entries(SCRIPTS)) await Deno.copyFile(ROOT + from, `${tree}/${to}`);
-}
-
-/** Copies the files of a folder that are wanted, and of its folders all but those of these names. */
-async function copyFolder(
-  from: string,
-  to: string,
-  wanted: (name: string) => boolean = () => true,
-  without: readonly string[] = [],
-): Promise<void> {
-  await Deno.mkdir(to, { recursive: true });
-  for await (const { name, isFile } of Deno.readDir(from)) {
-    if (isFile && wanted(name)) await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
-    else if (!isFile && !without.includes(name)) {
-      await copyFolder(`${from}/${name}`, `${to}/${name}`, wanted, without);
-    }
   }
 }
 

@@ -5,7 +5,7 @@
 import { fileURLToPath } from "node:url";
 import { MINOR } from "../src/shim/libtorch/find.ts";
 import { shimFile } from "../src/shim/libtorch/flavour.ts";
-import { cudaHeaders, cudaLibtorch, cudaOf } from "./cuda.ts";
+import { cudaLibtorch, cudaOf, cudaParts } from "./cuda.ts";
 import { buildShim } from "./native.ts";
 import { Progress } from "./progress.ts";
 
@@ -14,11 +14,10 @@ const OUT = fileURLToPath(new URL("../native/build/check/", import.meta.url));
 
 /** Does it all, one line on stderr for each thing done; throws one sentence with the remedy. */
 export async function checkCuda(progress: Progress = new Progress()): Promise<void> {
-  const headers = await cudaHeaders();
-  progress.line(`CUDA headers: ${headers.fetched ? "fetched through pip" : "in the cache"}`);
   for (const version of TORCHES) {
     const libtorch = await cudaLibtorch(version, progress);
     const cuda = await cudaOf(libtorch);
+    progress.line(`CUDA headers: ${(await cudaParts(libtorch)).source}`);
     const path = `${OUT}${version}/${shimFile("cuda")}`;
     const { built, seconds } = await buildShim({
       ...{ libtorch, flavour: "cuda", path },

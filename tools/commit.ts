@@ -7,9 +7,8 @@ const ROOT = fileURLToPath(new URL("../", import.meta.url));
 export async function commitLine(root: string = ROOT): Promise<string> {
   const commit = await git(root, ["rev-parse", "HEAD"]);
   if (commit === null) return "no commit: packed outside of git";
-  const changed = (await git(root, ["status", "--porcelain"]) ?? "").split("\n").filter((line) =>
-    line !== ""
-  );
+  const changed = (await git(root, ["status", "--porcelain", "--untracked-files=all", "--no-renames"]) ?? "")
+    .split("\n").filter((line) => line !== "");
   return changed.length === 0 ? commit : `${commit} + ${changed.length} changed files`;
 }
 

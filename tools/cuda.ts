@@ -1,21 +1,19 @@
 /**
- * What compiling and linking native/device/cuda.cpp takes where there is no nvcc, fetched once into the cache: CUDA's headers
- * and its runtime library (three wheels of 6 MB), and a PyTorch with its CUDA libraries.
+ * What compiling and linking native/device/cuda.cpp takes: CUDA's headers and its runtime library, those of this machine
+ * or, where there are none, two small wheels in the cache; and, to try it out, a PyTorch with its CUDA libraries.
  */
 import { exists } from "../src/files/exists.ts";
 import { cacheDir, cudaVersion } from "../src/shim/libtorch/find.ts";
 import { pipDownload } from "../src/shim/libtorch/pip.ts";
 import { type UnpackRules, unpackWheel } from "../src/shim/libtorch/wheel.ts";
+import { refusal } from "../src/refusal.ts";
+import { type CudaHere, type CudaPlaces, CUDART, findCuda, MAJOR } from "./cuda_here.ts";
 import type { Progress } from "./progress.ts";
-
-/** The one CUDA that the GPU build is made for; PyTorch 2.11 to 2.13 on the default index are built with it. */
-const MAJOR = 13;
 
 const INCLUDE: UnpackRules = { "nvidia/cu13/include/": "include/" };
 const WHEELS: Record<string, UnpackRules> = {
-  "nvidia-cuda-runtime==13.0.96": { ...INCLUDE, "nvidia/cu13/lib/libcudart.so.13": "lib/libcudart.so.13" },
+  "nvidia-cuda-runtime==13.0.96": { ...INCLUDE, [`nvidia/cu13/lib/${CUDART}`]: `lib/${CUDART}` },
   "nvidia-cuda-crt==13.0.88": INCLUDE,
-  "nvidia-cuda-cccl==13.0.85": INCLUDE,
 };
 
 const LIBRARIES = ["libc10.so", "libc10_cuda.so", "libtorch_cpu.so", "libtorch_cuda.so", "libgomp.so.1"];
@@ -26,24 +24,55 @@ const TORCH_FILES: UnpackRules = {
 };
 
 /** What the compiler and the linker need. */
-export interface CudaHeaders {
-  include: string[];
-  /** Path of libcudart.so.13. */
+export interface CudaParts {
+  /** Folder of the headers. */
+  include: string;
+  /** Path of libcudart. */
   cudart: string;
-  fetched: boolean;
+  /** Where the headers are from, such as "in /usr/local/cuda/include". */
+  source: string;
 }
 
-/** Finds or fetches them. @throws {Error} as pipDownload */
-export async function cudaHeaders(): Promise<CudaHeaders> {
+/** How to come by them. */
+export interface CudaOptions extends CudaPlaces {
+  /** Whether what is not on this machine may be fetched. @default true */
+  fetch?: boolean;
+}
+
+/**
+ * Finds or fetches them.
+ *
+ * @throws {Error} one sentence with the remedy: something is missing, and may not or cannot be fetched
+ */
+export async function cudaParts(libtorch: string, options: CudaOptions = {}): Promise<CudaParts> {
+  const { fetch = true, ...places } = options;
+  const here = await findCuda(libtorch, places);
+  const { include, cudart } = here;
+  if (include !== null && cudart !== null) return { include, cudart, source: `in ${include}` };
   const dir = `${cacheDir()}/cuda/${MAJOR}`;
+  if (!fetch && !await exists(dir)) throw missing(here);
   const fetched = await intoCache(dir, async (tree, work) => {
     for (const [spec, rules] of Object.entries(WHEELS)) await fetchWheel(spec, { tree, work, rules });
   });
+  const cached = fetched ? "fetched through pip" : "in the cache";
   return {
-    include: [`${dir}/include`, `${dir}/include/cccl`],
-    cudart: `${dir}/lib/libcudart.so.13`,
-    fetched,
+    include: include ?? `${dir}/include`,
+    cudart: cudart ?? `${dir}/lib/${CUDART}`,
+    source: include === null ? cached : `in ${include}`,
   };
+}
+
+function missing({ include, others }: CudaHere): Error {
+  return refusal(Error, {
+    what: "Cannot build the engine for the GPU",
+    expected:
+      `${
+        include === null ? `the headers of CUDA ${MAJOR}` : CUDART
+      } in CUDA_HOME, in the toolkit of nvcc on ` +
+      "PATH, in /usr/local/cuda or beside torch among python3's packages",
+    got: include === null && others.length > 0 ? others.join(", ") : "none",
+    remedy: `install the toolkit of CUDA ${MAJOR}, or name its folder in CUDA_HOME`,
+  });
 }
 
 /**

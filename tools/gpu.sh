@@ -7,4 +7,4 @@ here=$(cd "$(dirname "$0")" && pwd)
 unpacked=$("$here/fedx" --unpack)
 export DENO_DIR="$unpacked/cache" DENO_NO_UPDATE_CHECK=1
 exec "$unpacked/fedx-runtime" run --quiet --no-prompt --no-config --no-lock --cached-only --no-remote --no-npm \
-  --allow-read --allow-write --allow-env --allow-run "$here/tools/gpu.js" "$@"
+  --allow-all "$here/tools/gpu.js" "$@"

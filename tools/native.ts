@@ -3,7 +3,7 @@ import { exists } from "../src/files/exists.ts";
 import { aboutShim, type Flavour, flavourOf, shimFile } from "../src/shim/libtorch/flavour.ts";
 import { readVersion } from "../src/shim/libtorch/find.ts";
 import { compilerVersion } from "./compiler.ts";
-import { cudaHeaders, cudaOf } from "./cuda.ts";
+import { cudaOf, cudaParts } from "./cuda.ts";
 import { build, hash, hashOf, type OnProgress, OUT, ROOT, sourcesOf, type Unit } from "./objects.ts";
 
 /** Which libtorch to build against: `dir` holds lib/, include/ and version.py. */
@@ -57,6 +57,8 @@ export interface ShimOptions extends NativeOptions {
   flavour?: Flavour;
   /** @default "native/build/libfedx-FLAVOUR.so" */
   path?: string;
+  /** Whether CUDA's headers may be fetched where this machine has none. @default true */
+  fetch?: boolean;
 }
 
 /** Builds a shim if a source, a flag, the compiler or libtorch changed. */
@@ -64,7 +66,7 @@ export async function buildShim(options: ShimOptions): Promise<NativeBuild> {
   const { libtorch } = options;
   const flavour = options.flavour ?? await flavourOf(libtorch);
   const path = options.path ?? `${OUT}/${shimFile(flavour)}`;
-  const cuda = flavour === "cuda" ? await cudaFlags(libtorch) : null;
+  const cuda = flavour === "cuda" ? await cudaFlags(libtorch, options) : null;
   const names = (await shimSources()).filter((name) => cuda !== null || name !== CUDA);
   const plan = await planBuild(libtorch, { flags: PLAIN, names, own: { [CUDA]: cuda?.compile ?? [] } });
   const flags = ["-shared", ...LINK, ...libraries(libtorch), ...cuda?.link ?? []];
@@ -92,12 +94,15 @@ async function shimSources(): Promise<string[]> {
 }
 
 /** What native/device/cuda.cpp and its library need besides; an unfit libtorch is refused before anything is fetched. */
-async function cudaFlags(libtorch: string): Promise<{ compile: string[]; link: string[] }> {
+async function cudaFlags(
+  libtorch: string,
+  options: { fetch?: boolean },
+): Promise<{ compile: string[]; link: string[] }> {
   await cudaOf(libtorch);
-  const { include, cudart } = await cudaHeaders();
+  const { include, cudart } = await cudaParts(libtorch, options);
   return {
-    compile: include.flatMap((folder) => ["-isystem", folder]),
-    link: ["-ltorch_cuda", "-lc10_cuda", cudart],
+    compile: include === "/usr/include" ? [] : ["-isystem", include], // there the compiler looks in its own order
+    link: ["-ltorch_cuda", "-lc10_cuda", cudart, "-ldl"],
   };
 }
 

@@ -7,12 +7,11 @@
 import { fileURLToPath } from "node:url";
 import { createHash } from "node:crypto";
 import { exists } from "../src/files/exists.ts";
+import { compilersAtOnce } from "./compiler.ts";
 
 /** Sources lie here, and what is built in `OUT`. */
 export const ROOT: string = fileURLToPath(new URL("../native/", import.meta.url));
 export const OUT = `${ROOT}build`;
-
-const AT_ONCE = 2; // compilers: each takes 0.6 GB
 
 /** One source file and what becomes of it. */
 export interface Unit {
@@ -87,7 +86,7 @@ async function compile(units: Unit[], onProgress?: OnProgress): Promise<void> {
       onProgress?.({ done: ++done, total, file: `${unit.name}.cpp` });
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  await Promise.all(Array.from({ length: await compilersAtOnce() }, worker));
 }
 
 /** Runs a command that writes to a path of its own, then renames: readers never see half a file. */

@@ -45,6 +45,7 @@ export async function rebuild(
   progress.line(`libtorch: ${libtorch.version} from ${libtorch.source} (${libtorch.dir})`);
   const shim = await buildShim({
     libtorch: libtorch.dir,
+    fetch: false,
     onProgress: ({ done, total, file }) =>
       progress.update(`shim: compiling, ${done} of ${total} done (${file})`),
   });

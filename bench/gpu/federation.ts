@@ -68,49 +68,62 @@ export async function federate(
   { size, device, settings, signal }: { size: Size; device: string; settings: Settings; signal: AbortSignal },
 ): Promise<AggregatorResult> {
   const began = performance.now();
-  const over = new AbortController();
-  const until = AbortSignal.any([signal, over.signal]);
-  const hub = programs.start("hub", [
-    ...["aggregate", "--silos", SILOS.join(","), "--listen", "127.0.0.1:0", "--tls", "tls-hub"],
-    ...["--state", "state/hub", "--size", String(size.size), "--rounds", String(size.rounds)],
-    ...settings.training,
-  ], { memory: "aggregator" });
   const figures = new RunFigures({ silos: SILOS, device, batch: size.batch });
-  const watching = watch(figures, (figure) => programs.tell(figure), until);
+  const over = new AbortController();
+  const run = roles(programs, { size, settings, signal: AbortSignal.any([signal, over.signal]) });
   try {
-    const listening = waitForEvent(HUB_EVENTS, { type: "listening", signal: until });
-    const { port } = await Promise.race([listening, hub.result.then(() => listening)]);
-    const commandOf = (silo: string) => [
-      ...["train", "--silo", silo, "--server", `https://127.0.0.1:${port}`, "--tls", `tls-${silo}`],
-      ...["--shard", `shard-${silo}`, "--state", `state/${silo}`, "--wait", "2m", ...settings.computing],
-    ];
-    const silos = SILOS.map((silo) =>
-      silo === KILLED
-        ? killAndRestart(programs, commandOf(silo), until)
-        : programs.start(`silo-${silo}`, commandOf(silo), { memory: `silo ${silo}` }).result
-    );
-    const [result] = await Promise.all([hub.result, ...silos]);
-    return result as unknown as AggregatorResult;
+    return await watched(run, { figures, events: HUB_EVENTS, programs, signal });
   } finally {
     over.abort();
-    await watching;
     for (const figure of figures.end(size.rounds)) programs.tell(figure);
     programs.tell({ name: "the whole run, starts included", value: secondsSince(began), unit: "s" });
   }
 }
 
-/** Tells what the aggregator's events make known, as they come. */
-async function watch(
-  figures: RunFigures,
-  tell: (figure: Measured) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  const tail = new EventTail(HUB_EVENTS);
+/** The four roles. Once one has failed `signal` is aborted, so that nobody is waited for. */
+async function roles(
+  programs: Programs,
+  { size, settings, signal }: { size: Size; settings: Settings; signal: AbortSignal },
+): Promise<AggregatorResult> {
+  const hub = programs.start("hub", [
+    ...["aggregate", "--silos", SILOS.join(","), "--listen", "127.0.0.1:0", "--tls", "tls-hub"],
+    ...["--state", "state/hub", "--size", String(size.size), "--rounds", String(size.rounds)],
+    ...settings.training,
+  ], { memory: "aggregator" });
+  const listening = waitForEvent(HUB_EVENTS, { type: "listening", signal });
+  const { port } = await Promise.race([listening, hub.result.then(() => listening)]);
+  const commandOf = (silo: string) => [
+    ...["train", "--silo", silo, "--server", `https://127.0.0.1:${port}`, "--tls", `tls-${silo}`],
+    ...["--shard", `shard-${silo}`, "--state", `state/${silo}`, "--wait", "2m", ...settings.computing],
+  ];
+  const silos = SILOS.map((silo) =>
+    silo === KILLED
+      ? killAndRestart(programs, commandOf(silo), signal)
+      : programs.start(`silo-${silo}`, commandOf(silo), { memory: `silo ${silo}` }).result
+  );
+  const [result] = await Promise.all([hub.result, ...silos]);
+  return result as unknown as AggregatorResult;
+}
+
+/** Waits for a run, and tells meanwhile what its aggregator's events make known, as they come. */
+export async function watched<T>(
+  run: Promise<T>,
+  { figures, events, programs, signal }: {
+    figures: RunFigures;
+    events: string;
+    programs: Programs;
+    signal: AbortSignal;
+  },
+): Promise<T> {
+  let running = true;
+  run.catch(() => {}).finally(() => running = false);
+  const tail = new EventTail(events);
   for (let last = false; !last;) {
-    last = signal.aborted;
-    for (const event of await tail.next()) figures.take(event).forEach(tell);
+    last = !running || signal.aborted;
+    for (const event of await tail.next()) figures.take(event).forEach((figure) => programs.tell(figure));
     if (!last) await pause(200);
   }
+  return await run;
 }
 
 /** Runs a silo that is killed while it trains; what it printed in its second life. */

@@ -4,8 +4,7 @@
  * Why nvidia-smi: the driver alone knows what a process has on the card, its context and libraries included. In a
  * container it may not see process ids, so all that is in use on the card is kept as well.
  */
-import { rounded } from "./run_figures.ts";
-import type { Measured } from "./run_figures.ts";
+import { type Measured, rounded } from "./run_figures.ts";
 
 const NO_PIDS = "nvidia-smi shows no process of that id here";
 
@@ -29,7 +28,7 @@ export class ProcessMemory implements AsyncDisposable {
   readonly #onGpu = new Map<string, number>();
   readonly #stop = new AbortController();
   readonly #looking: Promise<void>;
-  #card: number | null = null;
+  #card: number | undefined;
   #failure = "no process was looked at";
 
   /** `device`: "cuda" asks nvidia-smi too. */
@@ -67,23 +66,12 @@ export class ProcessMemory implements AsyncDisposable {
 
   /** What was seen until now. */
   figures(): Measured[] {
-    const onGpu = (value: number | null | undefined) =>
-      value === null || value === undefined
-        ? { value: null, reason: this.#gpu ? this.#failure : "only on a GPU" }
-        : { value: rounded(value) };
+    const unseen = this.#gpu ? this.#failure : "only on a GPU";
     const names = [...new Set(this.#names.values())];
     return [
-      ...names.map((name) => ({
-        name: `peak memory, ${name}`,
-        value: rounded(this.#host.get(name) ?? 0),
-        unit: "MiB",
-      })),
-      ...names.map((name) => ({
-        name: `peak GPU memory, ${name}`,
-        ...onGpu(this.#onGpu.get(name)),
-        unit: "MiB",
-      })),
-      { name: "peak GPU memory, all that runs on the card", ...onGpu(this.#card), unit: "MiB" },
+      ...names.map((name) => peakFigure(`peak memory, ${name}`, this.#host.get(name), "it ended too soon")),
+      ...names.map((name) => peakFigure(`peak GPU memory, ${name}`, this.#onGpu.get(name), unseen)),
+      peakFigure("peak GPU memory, all that runs on the card", this.#card, unseen),
     ];
   }
 
@@ -95,6 +83,14 @@ export class ProcessMemory implements AsyncDisposable {
 
 function raise(peaks: Map<string, number>, name: string, value: number | null): void {
   if (value !== null) peaks.set(name, Math.max(peaks.get(name) ?? 0, value));
+}
+
+function peakFigure(name: string, mib: number | undefined, unseen: string): Measured {
+  return {
+    name,
+    unit: "MiB",
+    ...mib === undefined ? { value: null, reason: unseen } : { value: rounded(mib) },
+  };
 }
 
 async function smi(query: string): Promise<string> {

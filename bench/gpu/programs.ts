@@ -1,4 +1,4 @@
-/** The processes of fedx that a stage starts: each tells its exit status and its memory as figures. */
+/** The processes of fedx that a stage starts: their exit statuses and their memory become figures. */
 import { Processes, type Role } from "../../src/cli/commands/demo/processes.ts";
 import type { Figure } from "../../tools/gpu/figures.ts";
 import { ProcessMemory } from "./process_memory.ts";
@@ -8,6 +8,8 @@ import type { Measured } from "./run_figures.ts";
 export type Tell = (figure: Figure) => void;
 
 const LOGS = "logs";
+/** The demo ends its own processes first, and gives them 8 s; milliseconds. */
+const GRACE = 12_000;
 
 /** Processes whose figures belong to one group; those that still run when it is disposed of are ended. */
 export class Programs implements AsyncDisposable {
@@ -16,11 +18,14 @@ export class Programs implements AsyncDisposable {
   readonly #processes: Processes;
   readonly #memory: ProcessMemory;
   readonly #ended: Promise<void>[] = [];
+  readonly #over = new AbortController();
+  #asMeant = 0;
 
   constructor(options: { group: string; tell: Tell; device: string; signal: AbortSignal }) {
     this.#group = options.group;
     this.#tell = options.tell;
-    this.#processes = new Processes({ logs: LOGS, signal: options.signal });
+    const signal = AbortSignal.any([options.signal, this.#over.signal]);
+    this.#processes = new Processes({ logs: LOGS, signal, grace: GRACE });
     this.#memory = new ProcessMemory(options.device);
   }
 
@@ -42,19 +47,23 @@ export class Programs implements AsyncDisposable {
     return await this.start(name, args).result;
   }
 
-  async #tellStatus({ name, log, child }: Role, wanted: number | string): Promise<void> {
-    const { code, signal } = await child.status;
-    const value = signal ?? code, ok = value === wanted;
-    const figure = { name: `exit status of ${name}`, value, bound: String(wanted), ok };
-    if (ok) return this.tell(figure);
-    const text = await Deno.readTextFile(log).catch(() => "");
-    console.log(`--- the end of ${log}\n${text.trim().split("\n").slice(-30).join("\n")}\n---`);
-    this.tell({ ...figure, reason: text.trim().split("\n").at(-1) ?? "it said nothing" });
+  async #tellStatus({ name, log, child, result }: Role, wanted: number | string): Promise<void> {
+    const why = result.then(() => "it ended by itself", (error: Error) => error.message);
+    const [{ code, signal }, reason] = await Promise.all([child.status, why]);
+    const value = signal ?? code;
+    if (value === wanted) return void this.#asMeant++;
+    const lines = (await Deno.readTextFile(log).catch(() => "")).trim().split("\n");
+    console.log([`--- the end of ${log}`, ...lines.slice(-30), "---"].join("\n"));
+    if (this.#over.signal.aborted) return; // it was ended because another one had failed
+    this.tell({ name: `exit status of ${name}`, value, bound: String(wanted), ok: false, reason });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#over.abort(new Error("ended with the others"));
     await this.#processes[Symbol.asyncDispose]();
     await Promise.all(this.#ended);
+    const all = this.#ended.length, value = this.#asMeant;
+    this.tell({ name: "processes that ended as they should", value, bound: String(all), ok: value === all });
     await this.#memory[Symbol.asyncDispose]();
     for (const figure of this.#memory.figures()) this.tell(figure);
   }

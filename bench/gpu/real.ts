@@ -2,31 +2,37 @@
  * Question: does a whole federation work on a GPU as it does on a CPU, with three silos on the one card?
  *
  * The stage `real` of `task gpu`: three silos and an aggregator as processes of FEDX_EXE over mutual TLS, on drawn films,
- * from random weights; one silo is killed with SIGKILL in a round and started again. Then the model is scored, each
- * hospital trains alone, and the demo runs. It works in the empty folder that it is started in.
+ * from random weights; one silo is killed with SIGKILL in a round and started again. Then the model is scored, `doctor`
+ * looks at the machine, and the demo runs. It works in the empty folder that it is started in.
  *
  *     npx -y deno@2.9.3 task gpu --only real
  */
 import { resolve } from "node:path";
-import { readEvents } from "../../src/cli/output/history.ts";
-import type { AggregatorResult, LocalResult } from "../../src/fed/training/result.ts";
-import { stratified } from "../../src/model/metrics/metrics.ts";
+import { BATCH as DEMO_BATCH } from "../../src/cli/commands/demo/hospitals.ts";
 import { cores } from "../../src/model/libraries.ts";
 import { type Figure, figure as append } from "../../tools/gpu/figures.ts";
-import { federate, makeHospitals, secondsSince, type Settings, SILOS, type Size } from "./federation.ts";
+import {
+  federate,
+  makeHospitals,
+  secondsSince,
+  type Settings,
+  SILOS,
+  type Size,
+  watched,
+} from "./federation.ts";
 import { drawIfWorker } from "./films.ts";
 import { Programs, type Tell } from "./programs.ts";
-import { deviceFigure, type Measured, rounded } from "./run_figures.ts";
+import { type Measured, rounded, RunFigures } from "./run_figures.ts";
 
 /** Sizes by device: the CPU stands in for the GPU where this is rehearsed, and takes seconds for a round of few films. */
 const SIZES: Record<string, Size & { demo: string[] }> = {
   cuda: {
-    ...{ size: 128, train: 192, val: 48, test: 64, batch: 32, rounds: 3, localEpochs: 5 },
-    demo: ["--rounds", "2", "--films", "240"],
+    ...{ size: 128, train: 128, val: 48, test: 64, batch: 32, rounds: 3, localEpochs: 4 },
+    demo: ["--rounds", "2", "--films", "160"],
   },
   cpu: {
-    ...{ size: 32, train: 96, val: 48, test: 48, batch: 16, rounds: 3, localEpochs: 1 },
-    demo: ["--rounds", "1", "--films", "160", "--size", "32"],
+    ...{ size: 32, train: 96, val: 48, test: 48, batch: 32, rounds: 3, localEpochs: 1 },
+    demo: ["--rounds", "1", "--films", "128", "--size", "32"],
   },
 };
 /** Most that the AUROC of single precision may differ from what the silos told: they score in half precision on a GPU. */
@@ -62,15 +68,14 @@ function stageOf(signal: AbortSignal, tell: Tell): Stage {
 async function federation(stage: Stage, programs: Programs): Promise<void> {
   const { size } = stage;
   await makeHospitals(programs, import.meta.url, size);
-  const federated = await federate(programs, stage);
-  const { degraded, missing, test, model } = federated;
+  const { degraded, missing, test, model } = await federate(programs, stage);
   const complete = { name: "degraded", value: String(degraded), bound: "false", ok: !degraded };
   programs.tell(degraded ? { ...complete, reason: `missing: ${JSON.stringify(missing)}` } : complete);
   programs.tell(aurocFigure("AUROC, federated, as the silos told it", test.stratified));
   await Promise.all([
     score(programs, { model, told: test.stratified, stage }),
     predict(programs, { films: size.train + size.val + size.test, stage }),
-    trainAlone(programs, { federated, stage }),
+    doctor(programs, stage),
   ]);
 }
 
@@ -104,41 +109,45 @@ async function predict(programs: Programs, { films, stage }: { films: number; st
   });
 }
 
-/** Each hospital alone, with the federation's passes over its films. */
-async function trainAlone(
-  programs: Programs,
-  { federated, stage }: { federated: AggregatorResult; stage: Stage },
-): Promise<void> {
-  const { rounds } = stage.size, { training, computing } = stage.settings;
-  const results = await Promise.all(SILOS.map(async (silo) => {
-    const args = ["local", "--shard", `shard-${silo}`, "--out", `alone-${silo}.safetensors`];
-    const result = await programs.run(`local-${silo}`, [
-      ...[...args, "--rounds", String(rounds), ...training, ...computing],
-    ]) as unknown as LocalResult;
-    const [alone] = Object.values(result.test.silos);
-    const name = `AUROC of silo ${silo}`;
-    programs.tell(aurocFigure(`${name}, federated`, federated.test.silos[silo]?.auroc ?? null));
-    programs.tell(aurocFigure(`${name}, alone`, alone.auroc));
-    return alone;
-  }));
-  const { auroc } = stratified(results.map(({ se: _, ...one }) => one));
-  programs.tell(aurocFigure("AUROC, alone", auroc));
+/** What a hospital is told before its first run; its speed is measured beside others here, and not kept. */
+async function doctor(programs: Programs, { settings }: Stage): Promise<void> {
+  const [silo] = SILOS;
+  const role = [
+    "--silo",
+    silo,
+    "--tls",
+    `tls-${silo}`,
+    "--shard",
+    `shard-${silo}`,
+    "--state",
+    `state/${silo}`,
+  ];
+  const { checks } = await programs.run("doctor", ["doctor", ...role, ...settings.computing]) as {
+    checks: { name: string; ok: boolean | null; detail: string }[];
+  };
+  for (const { name, detail } of checks) {
+    if (name === "gpu") programs.tell({ name: "what doctor says of the GPU", value: detail });
+  }
+  const open = checks.filter(({ ok }) => ok === null).map(({ name }) => name);
+  programs.tell({ name: "what doctor could not look at", value: open.join(", ") || "nothing" });
 }
 
 /** `fedx demo` in a folder of its own. */
-async function demo({ device, size }: Stage, programs: Programs): Promise<void> {
+async function demo({ device, size, signal }: Stage, programs: Programs): Promise<void> {
   const args = ["demo", "--out", "demo", "--init", "random", "--device", device, ...size.demo];
-  const { seconds, test, degraded } = await programs.run("demo", args) as {
+  const figures = new RunFigures({ silos: SILOS, device, batch: DEMO_BATCH });
+  const { seconds, test, degraded, rounds } = await watched(
+    programs.run("demo", args),
+    { figures, events: "demo/state/aggregator/events.jsonl", programs, signal },
+  ) as {
     seconds: Record<string, number>;
     test: Record<string, number | null>;
     degraded: boolean;
+    rounds: number;
   };
+  for (const figure of figures.end(rounds)) programs.tell(figure);
   for (const [phase, took] of Object.entries(seconds)) {
-    programs.tell({ name: phase, value: rounded(took), unit: "s" });
-  }
-  for (const event of await readEvents("demo/state/aggregator/events.jsonl")) {
-    if (event.type !== "joined") continue;
-    programs.tell(deviceFigure(`device that silo ${event.silo} says`, event.registration.device, { device }));
+    programs.tell({ name: `the demo's ${phase}`, value: rounded(took), unit: "s" });
   }
   programs.tell({ name: "degraded", value: String(degraded), bound: "false", ok: !degraded });
   programs.tell(aurocFigure("AUROC, federated", test.stratified));
@@ -159,6 +168,7 @@ async function attempt(
   const began = performance.now();
   const { tell } = stage;
   try {
+    stage.signal.throwIfAborted();
     await using programs = new Programs({ ...stage, group });
     await part(stage, programs);
     return true;

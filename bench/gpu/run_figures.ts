@@ -17,6 +17,7 @@ export class RunFigures {
   readonly #options: { silos: readonly string[]; device: string; batch: number };
   readonly #train = new Map<string, number>();
   readonly #imagesPerSecond = new Map<string, number[]>();
+  readonly #skipped = new Map<string, number>();
   readonly #counted = new Set<string>();
   readonly #bytes: number[] = [];
   readonly #seconds: number[] = [];
@@ -31,10 +32,7 @@ export class RunFigures {
   take(event: FedEvent): Measured[] {
     switch (event.type) {
       case "joined":
-        this.#train.set(event.silo, event.registration.splits.train.images);
-        return [
-          deviceFigure(`device that silo ${event.silo} says`, event.registration.device, this.#options),
-        ];
+        return this.#join(event);
       case "row":
         this.#row = event.row;
         this.#moved = 0;
@@ -44,13 +42,11 @@ export class RunFigures {
         this.#moved += event.bytes;
         return [];
       case "scored":
-        this.#time(event);
+        this.#addTurn(event);
         return [];
       case "update_counted":
         this.#counted.add(`${event.round} ${event.silo}`);
         return [];
-      case "returned":
-        return [{ name: `silo ${event.silo} came back in round`, value: event.round }];
       case "committed":
         this.#bytes.push(this.#moved);
         this.#seconds.push(event.seconds);
@@ -60,9 +56,22 @@ export class RunFigures {
     }
   }
 
-  /** How fast a silo trained its part of the row. */
-  #time({ silo, round, scores }: Extract<FedEvent, { type: "scored" }>): void {
+  /** A silo that joins a second time was killed and started again. */
+  #join({ silo, registration: { device, splits } }: Extract<FedEvent, { type: "joined" }>): Measured[] {
+    const again = this.#train.has(silo);
+    this.#train.set(silo, splits.train.images);
+    const name = `device that silo ${silo} says`;
+    if (!again) return [deviceFigure(name, device, this.#options)];
+    return [
+      { name: `silo ${silo} came back in round`, value: this.#row?.round ?? 0 },
+      deviceFigure(`${name}, back again`, device, this.#options),
+    ];
+  }
+
+  /** How fast a silo trained its part of the row, and what of it counted. */
+  #addTurn({ silo, round, scores }: Extract<FedEvent, { type: "scored" }>): void {
     const train = this.#train.get(silo), seconds = scores.seconds?.train;
+    this.#skipped.set(silo, (this.#skipped.get(silo) ?? 0) + (scores.skipped ?? 0));
     if (train === undefined || seconds === undefined || this.#row?.round !== round) return;
     const { batch } = this.#options;
     const images = stepsOf(this.#row.silos[silo], { train, batch }).steps * batch;
@@ -93,6 +102,10 @@ export class RunFigures {
         name: `training, silo ${silo}, median of the rounds`,
         ...known(this.#imagesPerSecond.get(silo) ?? []),
         unit: "images/s",
+      })),
+      ...silos.map((silo) => ({
+        name: `steps skipped, silo ${silo}: their gradient was not finite`,
+        value: this.#skipped.get(silo) ?? null,
       })),
     ];
   }

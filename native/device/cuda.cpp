@@ -6,6 +6,9 @@
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 
+#include <dlfcn.h>
+
+#include <filesystem>
 #include <mutex>
 #include <vector>
 
@@ -42,8 +45,10 @@ class Settings {
     static int engines = 0;
     const std::lock_guard lock(alone());
     engines += change;
-    at::globalContext().setDeterministicCuDNN(engines > 0);
-    at::globalContext().setDeterministicAlgorithms(engines > 0, false);  // a kernel that cannot be repeated throws
+    at::Context& context = at::globalContext();
+    context.setDeterministicCuDNN(engines > 0);
+    context.setDeterministicAlgorithms(engines > 0, false);  // a kernel that cannot be repeated throws
+    if (engines > 0) context.setBenchmarkCuDNN(false);       // it would choose kernels by their timing
   }
   const bool deterministic_;
 };
@@ -101,7 +106,7 @@ class Gpu final : public Device {
 
   void tune(const std::function<void()>& work) override {
     const std::lock_guard lock(alone());
-    const Benchmark on(!at::globalContext().deterministicCuDNN());
+    const Benchmark timed(!at::globalContext().deterministicCuDNN());
     work();
   }
 
@@ -114,21 +119,22 @@ class Gpu final : public Device {
     graph->capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
     try {
       work();
+      graph->capture_end();
     } catch (...) {
       abandon(graph);
       throw;
     }
-    graph->capture_end();
     return [graph] { graph->replay(); };
   }
 
  private:
   // Lets cuDNN time its kernels for shapes that it meets first.
   struct Benchmark {
-    explicit Benchmark(bool on) { at::globalContext().setBenchmarkCuDNN(on); }
-    ~Benchmark() { at::globalContext().setBenchmarkCuDNN(false); }
+    explicit Benchmark(bool on) : before(at::globalContext().benchmarkCuDNN()) { at::globalContext().setBenchmarkCuDNN(on); }
+    ~Benchmark() { at::globalContext().setBenchmarkCuDNN(before); }
     Benchmark(const Benchmark&) = delete;
     Benchmark& operator=(const Benchmark&) = delete;
+    const bool before;
   };
 
   // Ends a recording that failed; what that says is less than the failure under way. Where it cannot be ended, libtorch goes on to ask the graph
@@ -147,11 +153,23 @@ class Gpu final : public Device {
   const OwnStream stream_;
 };
 
+// Opens NVRTC's builtins, which lie beside libcudart, and keeps them open. cuDNN compiles some of its kernels with NVRTC, which then opens its
+// builtins by their bare name; where pip has installed it no search path leads to them, and cuDNN would have to do with other kernels.
+void open_builtins() {
+  Dl_info cudart;
+  if (dladdr(reinterpret_cast<void*>(&cudaGetErrorString), &cudart) == 0) return;
+  std::error_code unreadable;
+  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(cudart.dli_fname).parent_path(), unreadable)) {
+    if (entry.path().filename().string().starts_with("libnvrtc-builtins.so.")) dlopen(entry.path().c_str(), RTLD_NOW);
+  }
+}
+
 }  // namespace
 
 std::unique_ptr<Device> open_cuda(bool deterministic, std::string& reason) {
   try {
     c10::cuda::device_count_ensure_non_zero();
+    open_builtins();
     cudaDeviceProp properties;
     C10_CUDA_CHECK(cudaGetDeviceProperties(&properties, 0));
     auto gpu = std::make_unique<Gpu>(properties.name, deterministic);

@@ -2,6 +2,7 @@
 
 import { refusal } from "../refusal.ts";
 import type { Split } from "./manifest.ts";
+import { plural } from "../plural.ts";
 
 /** What the check needs of a film. */
 export interface ClassRow {
@@ -15,7 +16,7 @@ export function checkClasses(rows: readonly ClassRow[]): void {
     const films = rows.filter(({ assigned }) => assigned === split);
     const positives = films.filter(({ findings }) => findings.length > 0).length;
     if (positives > 0 && positives < films.length) continue;
-    const all = `${films.length} images, ${positives === 0 ? "none" : "all"} with a finding`;
+    const all = `${plural(films.length, "image")}, ${positives === 0 ? "none" : "all"} with a finding`;
     throw refusal(Error, {
       what: "Cannot make the shard",
       expected: `images with and without a finding in ${split}`,

@@ -6,26 +6,28 @@
  */
 import { dirname, resolve } from "node:path";
 
-/** `got` ends “expected …, got”; `remedy` is what to do. */
+/** `got` ends “expected …, got”; `remedy` is what to do; `elsewhere`: it says to name another place. */
 export interface Obstacle {
   got: string;
   remedy: string;
+  elsewhere?: true;
 }
 
 const SPACE = "free some space and run the same command again";
 /** What the system's codes mean. */
-const CODES: Record<string, [got: string, remedy: string]> = {
-  EROFS: ["a read-only disk", "name a place on another one"],
-  ENOTDIR: ["a file where a folder should be", "move that file, or name another place"],
-  EISDIR: ["a folder where a file should be", "name a file"],
-  EEXIST: ["something there already", "remove it, or name another place"],
-  ELOOP: ["links that lead to each other", "name the file itself"],
-  ENAMETOOLONG: ["a name that is too long", "name a shorter one"],
+const CODES: Record<string, [got: string, remedy: string, elsewhere?: true]> = {
+  EROFS: ["a read-only disk", "name a place on another one", true],
+  ENOTDIR: ["a file where a folder should be", "move that file, or name another place", true],
+  EISDIR: ["a folder where a file should be", "name a file", true],
+  EEXIST: ["something there already", "remove it, or name another place", true],
+  ELOOP: ["links that lead to each other", "name the file itself", true],
+  ENAMETOOLONG: ["a name that is too long", "name a shorter one", true],
   ENOSPC: ["a full disk", SPACE],
   EDQUOT: ["this user's share of the disk used up", SPACE],
   EFBIG: [
     "a limit on the size of one file (ulimit -f, or the file system's)",
     "raise it, or name another place",
+    true,
   ],
   EIO: ["a disk that fails", "look at the machine's log (dmesg) and at the disk"],
   EMFILE: ["too many open files", "raise the limit: ulimit -n 1024"],
@@ -60,13 +62,17 @@ export function codeOf(error: unknown): string | undefined {
 export function obstacleTo(path: string | null, error: unknown): Obstacle | null {
   if (error instanceof Deno.errors.NotCapable) {
     return /"\/(dev|proc|sys)\b/.test(error.message)
-      ? { got: "a place in /dev, /proc or /sys that fedx does not open", remedy: "name a file elsewhere" }
+      ? {
+        got: "a place in /dev, /proc or /sys that fedx does not open",
+        remedy: "name a file elsewhere",
+        elsewhere: true,
+      }
       : { got: "what fedx gives itself no right to", remedy: "report it as a fault of fedx" };
   }
   const code = codeOf(error);
   if (code === "EACCES" || code === "EPERM") return denial(blockerOf(path));
-  const [got, remedy] = CODES[code ?? ""] ?? [];
-  return got === undefined ? null : { got, remedy };
+  const [got, remedy, elsewhere] = CODES[code ?? ""] ?? [];
+  return got === undefined ? null : { got, remedy, ...elsewhere && { elsewhere } };
 }
 
 /** Whose file or folder stops this user; null where that cannot be seen. */
@@ -85,6 +91,7 @@ export function denial({ path, owner, mode, isFolder }: Blocker): Obstacle {
     return {
       got: path === null ? "no permission" : `no permission for ${path}`,
       remedy: "change its permissions, or name another place",
+      elsewhere: true,
     };
   }
   const who = owner === 0 ? "root" : `user ${owner}`;

@@ -104,6 +104,11 @@ export class Engine implements Predictor<DataSet> {
     return DataSet.create(this.#libraries, { n, size: this.size });
   }
 
+  /** The native handle. @throws {NativeError} code "handle" in the next call once disposed */
+  get id(): number {
+    return this.#id;
+  }
+
   /** Copies the flat vector out: weights, then BatchNorm statistics, in layout order. */
   async readVector(): Promise<Float32Array> {
     const vector = new Float32Array(this.layout.length);

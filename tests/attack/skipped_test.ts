@@ -39,7 +39,9 @@ Deno.test("some skipped steps are told to both operators, and the update counts"
       event.type === "scored" && [event.silo, event.scores.skipped, event.scores.searched]
     );
     assertEquals(skipped.toSorted(), [["a", 0, 0], ["b", 0, 0], ["c", 1, 1]]);
-    assert(own.some((event) => event.type === "warning" && event.text.startsWith("1 of 3 steps of round 1")));
+    assert(
+      own.some((event) => event.type === "warning" && event.text.startsWith("round 1: 1 of 3 steps skipped")),
+    );
   }));
 
 Deno.test("scores that say that every step was skipped, over half of them after the search, or more, are refused", () =>

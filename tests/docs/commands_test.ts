@@ -39,6 +39,15 @@ const TESTED: Record<string, string> = {
   "./fedx --version": "tests/e2e/onefile_test.ts › one file: two first starts at once",
   "sh rebuild.sh":
     "tests/long/bundle_test.ts › bundle: at most 60 MB; unpacked elsewhere, rebuild.sh builds the shim",
+  "tar xJf fedx-gpu-0.1.0-linux-x64.tar.xz":
+    "tests/tools/gpu/task_test.ts › task gpu --pack prints the archive's size and the two commands",
+  "sh fedx-gpu-0.1.0-linux-x64/gpu.sh":
+    "tests/long/gpu_test.ts › task gpu --rehearse: from the packed archive",
+  "sh gpu.sh --only STAGE": "tests/tools/gpu/stages_test.ts › --only keeps the order of the stages",
+  [`${TASK}gpu`]: "tests/tools/gpu/task_test.ts › task gpu unpacks the archive into an empty folder",
+  [`${TASK}gpu --pack`]:
+    "tests/tools/gpu/task_test.ts › task gpu --pack prints the archive's size and the two commands",
+  [`${TASK}gpu --rehearse`]: "tests/long/gpu_test.ts › task gpu --rehearse: from the packed archive",
   [`${TASK}demo`]: "tests/long/demo_test.ts › demo: two minutes of README's first command",
   [`${TASK}test`]: "tests/tools/side_by_side_test.ts › sideBySide: a batch that fails",
   [`${TASK}test tests/attack`]: "tests/tools/side_by_side_test.ts › testFiles finds every test file once",
@@ -51,7 +60,7 @@ const TESTED: Record<string, string> = {
     "tests/bench/start_test.ts › bench/start.ts refuses what is not the one file",
 };
 for (
-  const task of ["test:long", "ok", "fmt", "lint", "check", "check:cuda", "bench", "gpu", "gpu --rehearse"]
+  const task of ["test:long", "ok", "fmt", "lint", "check", "check:cuda", "bench"]
 ) {
   TESTED[TASK + task] = TASKS;
 }

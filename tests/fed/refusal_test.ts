@@ -122,8 +122,8 @@ Deno.test("runAggregator refuses another proposal for the same state and names t
       ProtocolError,
     );
     assertEquals(error.code, "other_proposal");
-    assertStringIncludes(error.message, "seed 7");
-    assertStringIncludes(error.message, "seed 99");
+    assertStringIncludes(error.message, "--seed 7");
+    assertStringIncludes(error.message, "--seed 99");
     assert(isUsage(error));
   }));
 

@@ -91,7 +91,7 @@ Deno.test("a finished role started again says since when and returns its result,
     await refused(
       "aggregator",
       { seed: 8 },
-      /^Cannot use the state of a finished run for another: expected seed 7, got seed 8 \(remedy: begin another with --new; with --init .*\/last\.safetensors as well it trains on/,
+      /^Cannot use the state of a finished run for another: expected --seed 7, got --seed 8 \(remedy: begin another with --new; with --init .*\/last\.safetensors as well it trains on/,
     );
     await refused(
       "a",

@@ -3,7 +3,7 @@ import { fileFolder } from "../testing/folder.ts";
 import { makeHospitals } from "../testing/hospitals.ts";
 import { Roles } from "../testing/roles.ts";
 
-Deno.test("quorum 3 of 3: one that does not come back ends the run; exit 1 names it, the best model is kept", async () => {
+Deno.test("quorum 3 of 3: one that does not come back ends the run; exit 1 names it, the model selected so far is kept", async () => {
   const dir = await fileFolder();
   await makeHospitals(dir);
   const flags = "--silos a,b,c --rounds 9 --batch 8 --join-timeout 20s --round-timeout 2s";

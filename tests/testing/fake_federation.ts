@@ -136,7 +136,6 @@ export interface RoleOptions {
 /** Runs the role in this process. */
 export async function runRole(spec: RoleSpec, options: RoleOptions = {}) {
   const layout = spec.full ? FULL : TINY;
-  const start = startVector(layout);
   let passed = 0;
   const dieAt = (name: string) => {
     if (name !== spec.kill?.point || ++passed !== spec.kill.nth) return;
@@ -160,6 +159,7 @@ export async function runRole(spec: RoleSpec, options: RoleOptions = {}) {
     signal: options.signal,
   };
   if (spec.role === "aggregator") {
+    const start = startVector(layout);
     const changes = { seed: spec.seed ?? 7, rounds: spec.rounds ?? 4, ...spec.proposal };
     const listen = { host: "127.0.0.1", port: spec.port };
     const { silence, maxShare, without } = spec;

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { compilerVersion } from "../../tools/compiler.ts";
+import { compilersAtOnce, compilerVersion } from "../../tools/compiler.ts";
 import { inFolder } from "../testing/folder.ts";
 
 /** Runs with a `g++` that is a shell script, or with none. */
@@ -32,3 +32,24 @@ Deno.test("compilerVersion: no g++, an old one and a broken one are refused with
   await refused("echo 'g++ (Debian 11.2) 10.2.1 20210110'", "g++ (Debian 11.2) 10.2.1");
   await refused("exit 1", "one that does not run");
 });
+
+Deno.test("compilersAtOnce: one a core, fewer where memory or the cgroup's limit is short, never none", () =>
+  inFolder(async (root) => {
+    const at = (cores: number) => compilersAtOnce({ cores, root });
+    assertEquals(await at(16), 16); // nothing tells of memory
+    await Deno.mkdir(`${root}/proc`);
+    await Deno.mkdir(`${root}/sys/fs/cgroup`, { recursive: true });
+    const free = (kilobytes: number) =>
+      Deno.writeTextFile(
+        `${root}/proc/meminfo`,
+        `MemTotal: 1 kB\nMemAvailable:   ${kilobytes} kB\nBuffers: 1 kB\n`,
+      );
+    await free(128e6);
+    assertEquals([await at(16), await at(2)], [16, 2]);
+    await Deno.writeTextFile(`${root}/sys/fs/cgroup/memory.max`, "max\n");
+    assertEquals(await at(16), 16);
+    await Deno.writeTextFile(`${root}/sys/fs/cgroup/memory.max`, "3000000000\n");
+    assertEquals(await at(16), 5);
+    await free(100_000);
+    assertEquals(await at(16), 1);
+  }));

@@ -105,7 +105,7 @@ async function runProgram(
   try {
     const env = { ...options.env, FEDX_GPU_DEVICE: options.device, [FIGURES]: figures };
     const command = [...options.commands[stage.kind], program];
-    return await runInGroup(command, { cwd, env, log, seconds: limit, stop: options.stop });
+    return await runInGroup(command, { cwd, env, log, mark: FIGURES, seconds: limit, stop: options.stop });
   } finally {
     clearInterval(tick);
     await Deno.remove(cwd, { recursive: true }).catch(() => {}); // what cannot be removed must not cost the results

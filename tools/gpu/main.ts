@@ -15,7 +15,7 @@ import { tell } from "./telling.ts";
 import { findTorch, shimOf } from "./torch.ts";
 
 /** Exit status by the signal that ended it, as shells have it. */
-const STOPPED = { SIGINT: 130, SIGTERM: 143 } as const;
+const STOPPED = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 /** How Deno runs what the archive carries: from the archive alone. */
 const OFFLINE = [

@@ -10,7 +10,7 @@ export interface Stage {
   program: string;
   /** A script and a file of tests run on Deno. */
   kind: "script" | "tests" | "python";
-  /** Seconds after which it is killed: on a GPU, and in a rehearsal on two slow cores. */
+  /** Seconds after which it is killed; in a rehearsal it may have two slow cores that it shares. */
   limit: { gpu: number; rehearsal: number };
 }
 
@@ -18,28 +18,28 @@ export interface Stage {
 export const STAGES: readonly Stage[] = [
   {
     name: "machine",
-    what: "what is there; builds the engine against the PyTorch found",
-    ...{ program: "gpu/machine.js", kind: "script", limit: { gpu: 70, rehearsal: 300 } },
+    what: "what is there; the engine, built for it",
+    ...{ program: "gpu/machine.js", kind: "script", limit: { gpu: 70, rehearsal: 600 } },
   },
   {
     name: "right",
-    what: "GPU against CPU, graph against eager, half precision against single",
-    ...{ program: "gpu/right.js", kind: "tests", limit: { gpu: 55, rehearsal: 150 } },
+    what: "GPU against CPU, graph against eager, fp16",
+    ...{ program: "gpu/right.js", kind: "tests", limit: { gpu: 55, rehearsal: 300 } },
   },
   {
     name: "fast",
-    what: "training and inference beside PyTorch on the same work",
-    ...{ program: "gpu/fast.py", kind: "python", limit: { gpu: 100, rehearsal: 150 } },
+    what: "training and scoring beside PyTorch",
+    ...{ program: "gpu/fast.py", kind: "python", limit: { gpu: 100, rehearsal: 300 } },
   },
   {
     name: "real",
-    what: "three silos and an aggregator on the one card, one silo killed",
-    ...{ program: "gpu/real.js", kind: "script", limit: { gpu: 45, rehearsal: 150 } },
+    what: "three silos on the one card, one of them killed",
+    ...{ program: "gpu/real.js", kind: "script", limit: { gpu: 45, rehearsal: 300 } },
   },
   {
     name: "memory",
-    what: "half precision beside single: memory and throughput",
-    ...{ program: "gpu/memory.py", kind: "python", limit: { gpu: 30, rehearsal: 90 } },
+    what: "fp16 beside fp32",
+    ...{ program: "gpu/memory.py", kind: "python", limit: { gpu: 30, rehearsal: 200 } },
   },
 ];
 

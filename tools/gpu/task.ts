@@ -24,8 +24,8 @@ export interface GpuOptions {
   /** Runs a command to its end, passing signals on; gives its exit status. */
   run: (command: string[], options: Deno.CommandOptions) => Promise<number>;
   progress?: Progress;
-  /** Where the archive is written. @default the clone */
-  folder?: string;
+  /** Makes the archive. @default tools/bundle.ts */
+  make?: typeof bundle;
 }
 
 /** Does it all; returns the exit status. */
@@ -59,11 +59,17 @@ export async function gpu(words: readonly string[], options: GpuOptions): Promis
 
 /** Makes the archive, without engines: they are built where it is unpacked. Returns its path. */
 async function packArchive(
-  { flags, folder = ROOT.slice(0, -1) }: GpuOptions,
+  { flags, make = bundle }: GpuOptions,
   progress: Progress,
 ): Promise<string> {
   const start = performance.now();
-  const { path, bytes } = await bundle({ folder, flags, shims: [], name: "fedx-gpu", level: LEVEL });
+  const { path, bytes } = await make({
+    folder: ROOT.slice(0, -1),
+    flags,
+    shims: [],
+    name: "fedx-gpu",
+    level: LEVEL,
+  });
   const size = `${(bytes / 2 ** 20).toFixed(1)} MiB`;
   if (bytes > MOST_BYTES) {
     throw new Error(`Cannot pack ${path}: expected at most ${MOST_BYTES / 2 ** 20} MiB, got ${size}`);

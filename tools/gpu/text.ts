@@ -35,11 +35,18 @@ function groupLines(group: string, figures: readonly Figure[]): string[] {
 /** One line; a long name or text gets lines of its own. */
 function figureLines({ name, value, unit = "", bound = "", ok, reason }: Figure): string[] {
   const mark = ok === undefined ? "" : ok ? "ok" : "NOT OK";
-  const shown = value === null ? "–" : typeof value === "string" ? value : numberText(value);
+  const none = value === null && reason !== undefined && ok === undefined;
+  const shown = none
+    ? `– ${reason}`
+    : value === null
+    ? "–"
+    : typeof value === "string"
+    ? value
+    : numberText(value);
   const number = typeof value === "number";
   const last = [
     number ? shown.padStart(COLUMNS.value) : shown.padEnd(COLUMNS.value),
-    unit.padEnd(COLUMNS.unit),
+    (none ? "" : unit).padEnd(COLUMNS.unit),
     bound.padEnd(COLUMNS.bound),
     mark,
   ].join(" ").trimEnd();
@@ -47,7 +54,7 @@ function figureLines({ name, value, unit = "", bound = "", ok, reason }: Figure)
   const line = beside
     ? [`    ${name.padEnd(COLUMNS.name)} ${last}`]
     : [`    ${name}`, `      ${last.trim()}`];
-  return [...line, ...reason === undefined ? [] : [`      ${reason}`]];
+  return [...line, ...reason === undefined || none ? [] : [`      ${reason}`]];
 }
 
 /** Four digits that count. */

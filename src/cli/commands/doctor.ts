@@ -7,7 +7,8 @@ import { type Layout, layoutOf } from "../../model/layout.ts";
 import { preset } from "../../model/recipe.ts";
 import { type Check, failed, open } from "./doctor/check.ts";
 import { checkDisk, diskNeed, readDisk } from "./doctor/disk.ts";
-import { checkEngine, checkGpu, readGpu } from "./doctor/engine.ts";
+import { checkEngine } from "./doctor/engine.ts";
+import { checkGpu, readGpu, tryGpu } from "./doctor/gpu.ts";
 import { checkClock, checkIdentity, checkRevocations } from "./doctor/identity.ts";
 import { checkMachine, checkOpenFiles, type MachineFacts, readMachine } from "./doctor/machine.ts";
 import { aggregatorNeed, checkMemory, trainingNeed } from "./doctor/memory.ts";
@@ -23,6 +24,7 @@ import {
 import { checkShard, checkSplits, openShard } from "./doctor/shard.ts";
 import type { Context } from "../context.ts";
 import type { doctor } from "../options/table/doctor.ts";
+import { plural } from "../../plural.ts";
 
 /** Looks at everything that a run needs here. Exit code 1 when something will not work. */
 export async function run({ values, output, signal }: Context<typeof doctor>): Promise<number> {
@@ -65,7 +67,11 @@ async function silo(
 ): Promise<void> {
   const { values } = settings;
   const engine = await checkEngine();
-  add(...engine.checks, checkGpu(await readGpu(engine.libtorch), values.device ?? "auto"));
+  const { libraries } = engine;
+  const asked = values.device ?? "auto";
+  const attempt = libraries && (() => tryGpu(libraries));
+  const gpu = await checkGpu(await readGpu(engine.libtorch), asked, attempt);
+  add(...engine.checks, gpu.check);
   if (settings.role === null) {
     add(checkClock(new Date(), null));
     return;
@@ -85,14 +91,15 @@ async function silo(
   const need = diskNeed("silo", { vector: layout.length * 4, silos: 1 });
   add(...await disk(values.state ?? `fedx-state/${name}`, need));
   if (shard === null) return add(open("memory of the role", "no shard to reckon with"));
-  const memory = roleMemory(shard, proposal, machine);
+  const memory = gpu.used
+    ? open("memory of the role", "the GPU's own: what training needs of it was not measured yet")
+    : roleMemory(shard, proposal, machine);
   add(memory, checkBandwidth(reached.bandwidth));
-  if (engine.libraries === null || memory.ok === false) {
-    return add(open("speed", engine.libraries === null ? "no engine" : "too little memory to try"));
+  if (libraries === null || memory.ok === false) {
+    return add(open("speed", libraries === null ? "no engine" : "too little memory to try"));
   }
-  const device = values.device ?? "auto";
   const threads = values.threads ?? machine.cores;
-  const speed = await measureSteps(shard, { proposal, libraries: engine.libraries, device, threads });
+  const speed = await measureSteps(shard, { proposal, libraries, device: asked, threads });
   add(speed.check);
   if (speed.stepsPerSecond !== null) {
     add(round(shard, { proposal, layout, speed: speed.stepsPerSecond, bandwidth: reached.bandwidth }));
@@ -165,8 +172,8 @@ export function describe(checks: readonly Check[], role: string | null): string 
   const unseen = checks.filter((check) => check.ok === null).length;
   lines.push(
     "",
-    (wrong === 0 ? "nothing wrong" : `${wrong} of ${checks.length} checks failed`) +
-      (warnings === 0 ? "" : `, ${warnings} ${warnings === 1 ? "warning" : "warnings"}`) +
+    (wrong === 0 ? "nothing wrong" : `${wrong} of ${plural(checks.length, "check")} failed`) +
+      (warnings === 0 ? "" : `, ${plural(warnings, "warning")}`) +
       (unseen === 0 ? "" : `, ${unseen} not made`) +
       (role === null ? "; only the machine was looked at: add --silo NAME or --aggregator" : ""),
   );

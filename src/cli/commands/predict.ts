@@ -12,6 +12,7 @@ import type { ModelMetadata } from "../../model/weights/model_file.ts";
 import type { Context } from "../context.ts";
 import type { predict as options } from "../options/table/predict.ts";
 import { loadModelOf, openPredictor } from "../options/predictor.ts";
+import { plural } from "../../plural.ts";
 
 /** Films decoded and scored at a time. */
 const CHUNK = 128;
@@ -43,11 +44,11 @@ export async function run(context: Context<typeof options>): Promise<number> {
       file: values.out,
     },
     [
-      `${values.out}: ${images} images in ${seconds.toFixed(1)} s`,
+      `${values.out}: ${plural(images, "image")} in ${seconds.toFixed(1)} s`,
       threshold === null
         ? "no decisions: the model has no threshold (--threshold sets one)"
         : `decisions at ${thresholdText(thresholdAt(threshold))}`,
-      ...failed.length === 0 ? [] : [`${failed.length} failed: their rows say why (column error)`],
+      ...failed.length === 0 ? [] : [`${failed.length} failed: the column error says why`],
     ].join("\n"),
   );
   return failed.length === 0 ? 0 : 1;

@@ -10,6 +10,7 @@ import { UsageError } from "../options/usage_error.ts";
 import { fewPatients, MORE_PATIENTS } from "../output/few_patients.ts";
 import { labelTable, outsiders } from "../output/labels.ts";
 import { table } from "../output/table.ts";
+import { plural } from "../../plural.ts";
 
 /** Makes a shard of images and their labels. */
 export async function run({ values, output, signal }: Context<typeof prepare>): Promise<void> {
@@ -57,7 +58,9 @@ function report(result: PrepareResult, out: string): string {
     labelTable(result.labels),
     "",
     table(["split", "images", "patients", "with a finding"], rows),
-    `${out}: ${result.images} images of ${result.patients} patients, ${result.positives} with a finding`,
+    `${out}: ${plural(result.images, "image")} of ${
+      plural(result.patients, "patient")
+    }, ${result.positives} with a finding`,
     leftOut(result),
   ].join("\n");
 }
@@ -79,16 +82,18 @@ function describe(event: PrepareEvent): string[] {
     }
     case "exceeded":
       return [
-        `${event.out} of ${event.rows} rows are unusable already, more than --max-quarantine allows: ` +
+        `unusable already: ${event.out} of ${
+          plural(event.rows, "row")
+        }, more than --max-quarantine allows; ` +
         "the others are checked too, so that one correction is enough; then it stops",
       ];
     case "resumed":
-      return [`goes on from a run that was stopped, with its ${event.films} films`];
+      return [`goes on from a run that was stopped, with its ${plural(event.films, "film")}`];
     case "restarted":
       return [`starts anew: the films of a run that was stopped had another ${event.because}`];
     case "kept":
       return [
-        `${event.films} decoded films stay in ${event.dir}; ` +
+        `what was decoded stays in ${event.dir}: ${plural(event.films, "film")}; ` +
         "the next run of this --out goes on from there if the rows keep their order",
       ];
   }

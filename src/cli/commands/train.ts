@@ -12,10 +12,12 @@ import { EventLog } from "../output/event_log.ts";
 import type { Context } from "../context.ts";
 import type { train } from "../options/table/train.ts";
 import { checkOutputFolder } from "../output/check_output.ts";
+import { computingLine } from "../output/computing.ts";
 import { siloEnd, siloPage } from "../output/report/silo.ts";
 import { writeReport } from "../output/report/write.ts";
 import { setAside } from "../output/set_aside.ts";
 import { table } from "../output/table.ts";
+import { plural } from "../../plural.ts";
 
 /** Runs one silo to the end of the run. */
 export async function run(context: Context<typeof train>): Promise<void> {
@@ -43,14 +45,11 @@ export async function run(context: Context<typeof train>): Promise<void> {
         const { shard, libraries } = opened;
         output.line(describe(proposal));
         const { device, threads, deterministic } = values;
-        return await EngineTrainer.create(proposal, {
-          shards: [shard],
-          silo: number,
-          device,
-          threads,
-          deterministic,
-          libraries,
-        });
+        const shards = [shard];
+        const all = { shards, silo: number, device, threads, deterministic, libraries };
+        const trainer = await EngineTrainer.create(proposal, all);
+        output.line(computingLine(trainer.info, { asked: device, libraries }));
+        return trainer;
       },
       onEvent: log.onEvent,
       faultPoint,
@@ -75,15 +74,15 @@ async function digestOf(dir: string): Promise<string | null> {
 export function describe(proposal: Proposal): string {
   const { recipe } = proposal;
   const limit = proposal.rounds !== null
-    ? `${proposal.rounds} rounds`
+    ? plural(proposal.rounds, "round")
     : formatDuration(proposal.budget ?? NaN);
   return table(["the aggregator proposes", ""], [
     ["silos", proposal.silos.join(", ")],
-    ["network", `${proposal.network}, ${proposal.size} px, ${proposal.channels} channel(s)`],
+    ["network", `${proposal.network}, ${proposal.size} px, ${plural(proposal.channels, "channel")}`],
     ["start", proposal.init.source],
     ["recipe", `${recipe.name}: batch ${recipe.batch}, lr ${recipe.lr}, BatchNorm ${recipe.bn}`],
     ["augmentation", augmentation(recipe.augment)],
-    ["length", `${limit}, ${proposal.localEpochs} local pass(es) a round`],
+    ["length", `${limit}, ${plural(proposal.localEpochs, "local pass", "local passes")} a round`],
     ["seed", String(proposal.seed)],
     ["quorum", `${proposal.quorum} of ${proposal.silos.length}`],
   ]);

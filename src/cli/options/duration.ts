@@ -15,10 +15,11 @@ export function parseDuration(text: string): number {
   const seconds = whole ? parts.reduce((sum, part) => sum + Number(part[1]) * UNITS[part[2]], 0) : 0;
   if (seconds > 0) return seconds;
   const bare = /^\d+(\.\d+)?$/.test(written) && Number(written) > 0;
+  const kind = whole && parts.length > 0 ? "a duration above 0, such as" : "a duration such as";
   const expected = bare ? `${written}s, ${written}m or ${written}h` : "90s, 20m or 1h";
   throw refusal(SyntaxError, {
     what: "Cannot read the duration",
-    expected: `a duration such as ${expected}`,
+    expected: `${kind} ${expected}`,
     got: bare ? written : JSON.stringify(text),
   });
 }

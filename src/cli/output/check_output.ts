@@ -1,7 +1,7 @@
 // Why: a run of twenty minutes must not end at a folder that is not there, nor replace a file of the operator's.
 import { dirname, resolve } from "node:path";
 import { isDrawn } from "../../data/sharp.ts";
-import { obstacleTo } from "../../files/obstacle.ts";
+import { type Obstacle, obstacleTo } from "../../files/obstacle.ts";
 import { writeDurably } from "../../files/durable.ts";
 
 /** The first line of `predict --out`; a shard's rows have a column more. Before there were decisions it ended sooner. */
@@ -30,17 +30,14 @@ export async function checkOutput(
   options: { flag: string; kind: keyof typeof KINDS; force: boolean },
 ): Promise<void> {
   const { flag, kind, force } = options;
-  const refuse = (expected: string, got: string, remedy: string, cause?: unknown) =>
-    new Error(
-      `Cannot write ${path}: expected ${expected}, got ${got}; choose another ${flag}, or ${remedy}.`,
-      {
-        cause,
-      },
-    );
+  const stopped = (expected: string, found: Obstacle, cause?: unknown) =>
+    new Error(`Cannot write ${path}: expected ${expected}, got ${found.got}; ${wayOut(found, flag)}.`, {
+      cause,
+    });
+  const refuse = (expected: string, got: string, remedy: string) => stopped(expected, { got, remedy });
   const found = await Deno.stat(path).catch((cause) => {
     if (!(cause instanceof Deno.errors.NotCapable)) return null;
-    const { got, remedy } = obstacleTo(path, cause)!;
-    throw refuse("a place that fedx may write to", got, remedy, cause);
+    throw stopped("a place that fedx may write to", obstacleTo(path, cause)!, cause);
   });
   const link = found === null && await Deno.lstat(path).then(({ isSymlink }) => isSymlink, () => false);
   if (link) throw refuse("a file", "a link that leads nowhere", "remove it");
@@ -55,16 +52,21 @@ export async function checkOutput(
   const inFolder = kind === "model" || found === null;
   const parent = await Deno.stat(folder).catch((cause) => {
     const found = obstacleTo(folder, cause);
-    if (found !== null) throw refuse(`the folder ${folder}`, found.got, found.remedy, cause);
+    if (found !== null) throw stopped(`the folder ${folder}`, found, cause);
     return null;
   });
   if (parent === null) throw refuse(`the folder ${folder}`, "none", "make it (mkdir -p)");
   if (!parent.isDirectory) throw refuse(`the folder ${folder}`, "a file", "move that");
   await tryToWrite(path, { file: found !== null, folder: inFolder ? folder : null }).catch((cause) => {
-    const { got, remedy } = obstacleTo(cause.path ?? path, cause) ??
+    const found = obstacleTo(cause.path ?? path, cause) ??
       { got: cause.code ?? cause.message, remedy: "change its permissions" };
-    throw refuse("a place that this user may write to", got, remedy, cause);
+    throw stopped("a place that this user may write to", found, cause);
   });
+}
+
+/** What to do about an obstacle to `flag`: one that is overcome elsewhere is told so once. */
+function wayOut({ remedy, elsewhere }: Obstacle, flag: string): string {
+  return elsewhere ? `${remedy} with ${flag}` : `choose another ${flag}, or ${remedy}`;
 }
 
 /**
@@ -73,21 +75,21 @@ export async function checkOutput(
  * @throws {Error} naming the option, the folder and the remedy.
  */
 export async function checkOutputFolder(folder: string, options: { flag: string }): Promise<void> {
-  const refuse = (expected: string, got: string, remedy: string, cause?: unknown) =>
+  const refuse = (expected: string, found: Obstacle, cause?: unknown) =>
     new Error(
-      `Cannot write into ${folder}: expected ${expected}, got ${got}; choose another ${options.flag}, or ${remedy}.`,
+      `Cannot write into ${folder}: expected ${expected}, got ${found.got}; ${wayOut(found, options.flag)}.`,
       { cause },
     );
   for (let at = resolve(folder);; at = dirname(at)) {
     try {
       const { isDirectory } = await Deno.stat(at);
-      if (!isDirectory) throw refuse("a folder", `a file at ${at}`, "move that");
+      if (!isDirectory) throw refuse("a folder", { got: `a file at ${at}`, remedy: "move that" });
       return await tryToWrite(at, { file: false, folder: at });
     } catch (cause) {
       if (cause instanceof Deno.errors.NotFound && dirname(at) !== at) continue;
       const found = obstacleTo(at, cause);
       if (found === null) throw cause;
-      throw refuse("a place that this user may write to", found.got, found.remedy, cause);
+      throw refuse("a place that this user may write to", found, cause);
     }
   }
 }

@@ -9,9 +9,10 @@ import { formatDuration } from "../options/duration.ts";
 import { HubLine } from "./hub_line.ts";
 import type { Output } from "./output.ts";
 import { moment } from "./moment.ts";
-import { courseLine } from "./remaining.ts";
+import { courseLine, roughly } from "./remaining.ts";
 import { SiloLine } from "./silo_line.ts";
 import { score } from "./table.ts";
+import { plural } from "../../plural.ts";
 
 /** One line of events.jsonl. */
 export type LoggedEvent = FedEvent & { time: string };
@@ -71,11 +72,14 @@ export class EventLog implements Disposable {
     try {
       writeAllSync(this.#file, bytes);
       this.#size += bytes.length;
-      if (this.#lost > 0) this.#output.line(`events.jsonl is written again; ${this.#lost} lines are missing`);
+      if (this.#lost > 0) {
+        this.#output.line(`events.jsonl is written again without ${plural(this.#lost, "line")}`);
+      }
       this.#lost = 0;
     } catch (error) {
       if (this.#lost++ === 0) {
-        const text = (nameFullDisk(error, { folder: "events.jsonl" }) as Error).message;
+        const place = { folder: "events.jsonl", remedy: "free some space" };
+        const text = (nameFullDisk(error, place) as Error).message;
         this.#output.line(`warning: events are not written for now, the run goes on: ${text}`);
       }
       this.#cut();
@@ -104,7 +108,8 @@ export function showEvents(output: Lines): ((event: FedEvent) => void) & Disposa
   const show = (event: FedEvent) => {
     if (silo.take(event)) return;
     if (event.type === "step") return output.progress(`round ${event.round}`, event.k, event.K);
-    const text = describe(event);
+    // A role that fails ends its command, and with it comes the same sentence.
+    const text = event.type === "failed" ? undefined : describe(event);
     if (text !== undefined) output.line(text);
     hub.take(event);
   };
@@ -120,8 +125,8 @@ export function describe(event: FedEvent): string | undefined {
     case "resumed":
       return `going on with run ${event.run}: ${event.state}, round ${event.round}`;
     case "joined":
-      return `${event.silo} joined: ${event.registration.splits.train.images} training images, ` +
-        `${event.registration.device}, ${event.registration.threads} threads`;
+      return `${event.silo} joined: ${plural(event.registration.splits.train.images, "training image")}, ` +
+        `${event.registration.device}, ${plural(event.registration.threads, "thread")}`;
     case "plan":
       return `plan ${event.planId.slice(0, 12)}: ${event.plan.roster.join(", ")}`;
     case "row":
@@ -135,10 +140,10 @@ export function describe(event: FedEvent): string | undefined {
       }, ` +
         `loss ${score(event.scores.loss)}` +
         (event.scores.skipped
-          ? `; ${event.scores.skipped} steps of round ${event.scores.round} skipped`
+          ? `; ${plural(event.scores.skipped, "step")} of round ${event.scores.round} skipped`
           : "");
     case "update_counted":
-      return `${event.silo} counted in round ${event.round} (${event.examples} examples)`;
+      return `${event.silo} counted in round ${event.round} (${plural(event.examples, "example")})`;
     case "committed":
       return `round ${event.round} done in ${formatDuration(event.seconds)}: weights ${
         event.sha256.slice(0, 12)
@@ -152,19 +157,19 @@ export function describe(event: FedEvent): string | undefined {
     case "reopened":
       return `round ${event.round} is open again, below the quorum: waiting for ${
         event.missing.join(", ")
-      }, at most ${formatDuration(event.seconds)}`;
+      }, at most ${roughly(event.seconds)}`;
     case "returned":
       return `${event.silo} is back`;
     case "abandoned":
       return `round ${event.round} abandoned: ${event.reason}`;
     case "closing":
-      return `closing after ${event.rounds} rounds`;
+      return `closing after ${plural(event.rounds, "round")}`;
     case "selected":
       return `model of round ${event.round} selected (val AUROC ${score(event.auroc)}; ${event.reason})`;
     case "tested":
-      return `${event.silo} tested: AUROC ${score(event.auroc)} on ${event.images} images`;
+      return `${event.silo} tested: AUROC ${score(event.auroc)} on ${plural(event.images, "image")}`;
     case "training":
-      return `round ${event.round}: ${event.steps} steps`;
+      return `round ${event.round}: ${plural(event.steps, "step")}`;
     case "update_dropped":
       return `update of round ${event.round} dropped: ${event.reason}`;
     case "connected":
@@ -180,7 +185,9 @@ export function describe(event: FedEvent): string | undefined {
         ? `refused ${event.peer}: ${event.code}`
         : `refused ${event.peer}: expected ${event.expected}, got ${event.got} (${event.code})`;
     case "comparing":
-      return `the run is over; now the start model is scored on ${event.images} test films, for comparison ` +
+      return `the run is over; now the start model is scored on ${
+        plural(event.images, "test film")
+      }, for comparison ` +
         "(nothing more is sent)";
     case "warning":
       return `warning: ${event.text}`;

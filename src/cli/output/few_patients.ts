@@ -1,6 +1,7 @@
 // Why: a figure about a few patients tells of those few, so a run sends none; who prepares a shard hears it beforehand.
 import type { ClassPatients } from "../../data/class_patients.ts";
 import { MIN_PER_CLASS } from "../../model/metrics/metrics.ts";
+import { plural } from "../../plural.ts";
 
 /** What to do about it. */
 export const MORE_PATIENTS = "name more patients for it in a column split, and run `fedx prepare` again";
@@ -12,7 +13,7 @@ export function fewPatients(patients: ClassPatients): string[] {
     if (Math.min(positives, negatives) >= MIN_PER_CLASS) return [];
     const found = positives + negatives === 0
       ? "no films"
-      : `${positives} patients with a finding, ${negatives} without`;
+      : `${plural(positives, "patient")} with a finding, ${negatives} without`;
     return [
       `${split}: ${found}; below ${MIN_PER_CLASS} of either, a run has no ${split} AUROC of this hospital`,
     ];

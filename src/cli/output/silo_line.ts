@@ -3,8 +3,8 @@
  * Steps have a bar of their own, so there is no such line while it trains.
  */
 import type { FedEvent } from "../../fed/protocol/event.ts";
-import { formatDuration } from "../options/duration.ts";
 import type { Output, Ticking } from "./output.ts";
+import { roughly } from "./remaining.ts";
 
 type EventOf<T extends FedEvent["type"]> = Extract<FedEvent, { type: T }>;
 
@@ -92,7 +92,7 @@ export class SiloLine implements Disposable {
   #tryAgain({ reason, left }: EventOf<"retry">): true {
     const told = this.#retry?.reason === reason;
     this.#retry = { reason, end: this.#now() + left };
-    if (!told) this.#output.line(`${reason}; trying again, ${spoken(left)} left`);
+    if (!told) this.#output.line(`${reason}; trying again, ${roughly(left)} left`);
     return this.#show();
   }
 
@@ -108,11 +108,11 @@ export class SiloLine implements Disposable {
 
   #text(): string {
     const now = this.#now();
-    if (this.#retry !== null) return `trying again, ${spoken(Math.max(0, this.#retry.end - now))} left`;
+    if (this.#retry !== null) return `trying again, ${roughly(Math.max(0, this.#retry.end - now))} left`;
     if (this.#doing === null) return "";
     const { text, since, end } = this.#doing;
-    if (end !== null && end > now) return `${text}, at most ${spoken(end - now)}`;
-    return now - since < 1 ? text : `${text} (${spoken(now - since)})`;
+    if (end !== null && end > now) return `${text}, at most ${roughly(end - now)}`;
+    return now - since < 1 ? text : `${text} (${roughly(now - since)})`;
   }
 
   [Symbol.dispose](): void {
@@ -120,6 +120,3 @@ export class SiloLine implements Disposable {
     this.#ticking = null;
   }
 }
-
-/** Seconds of a line that ticks: whole ones. */
-const spoken = (seconds: number) => seconds < 90 ? `${Math.round(seconds)} s` : formatDuration(seconds);

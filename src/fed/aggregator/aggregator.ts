@@ -18,7 +18,8 @@ import type { FaultPoint } from "../protocol/fault_point.ts";
 import { nameFullDisk } from "../protocol/full_disk.ts";
 import { handlerOf } from "./handlers.ts";
 import { requireOpenFiles } from "./open_files.ts";
-import { checkProposal, checkSame } from "../protocol/proposal.ts";
+import { checkProposal } from "../protocol/proposal.ts";
+import { checkSame } from "../protocol/same_settings.ts";
 import { newRunId, type Proposal } from "../protocol/messages.ts";
 import type { AggregatorResult } from "../training/result.ts";
 import { runRounds } from "./rounds.ts";
@@ -31,6 +32,7 @@ import { serve, type Server } from "../wire/server.ts";
 import { maxShareOf } from "./max_share.ts";
 import { REVOCATIONS } from "../state/folder.ts";
 import { requireCheckedTls, requirePinnedDeno } from "../wire/tls.ts";
+import { plural } from "../../plural.ts";
 
 /** Seconds for which the finished run is served to silos that do not hold its model yet. */
 const LINGER = 60;
@@ -160,7 +162,8 @@ async function prepare(state: AggregatorState, options: AggregatorOptions): Prom
 
 function checkSameRecording(stored: Recording | null, given: Recording | null): void {
   if (JSON.stringify(stored) === JSON.stringify(given)) return;
-  const what = (of: Recording | null) => of === null ? "no --replay" : `--replay of ${of.rows.length} rounds`;
+  const what = (of: Recording | null) =>
+    of === null ? "no --replay" : `--replay of ${plural(of.rows.length, "round")}`;
   throw new ProtocolError("other_proposal", { expected: what(stored), got: what(given) });
 }
 

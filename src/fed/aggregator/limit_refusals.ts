@@ -5,6 +5,7 @@
  * operator that a silo of this run was refused.
  */
 import type { OnEvent } from "../protocol/event.ts";
+import { plural } from "../../plural.ts";
 
 /** Refusals that are told one by one in a stretch of time, seconds. */
 const MOST = 20;
@@ -29,7 +30,7 @@ export function limitRefusals(
     for (const [who, { since, untold }] of stretches) {
       if (now() - since < least) continue;
       stretches.delete(who);
-      const text = `${untold} more refusals of ${who ?? "strangers"} within a minute`;
+      const text = `${plural(untold, "more refusal")} of ${who ?? "strangers"} within a minute`;
       if (untold > 0) onEvent({ type: "warning", text });
     }
   };

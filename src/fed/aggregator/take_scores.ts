@@ -1,4 +1,5 @@
 /** What the aggregator takes of a silo's scores: at its time only, and of the split that the silo registered. */
+import { plural } from "../../plural.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { checkHistogram } from "../maths/histogram.ts";
 import type { Scores, SplitCounts } from "../protocol/messages.ts";
@@ -86,7 +87,9 @@ function checkCounts(
     positives + negatives === images;
   if (same) return;
   throw new ProtocolError("wrong_counts", {
-    expected: `${registered.positives} positive of ${registered.images} images in ${split}, as registered`,
+    expected: `${registered.positives} positive of ${
+      plural(registered.images, "image")
+    } in ${split}, as registered`,
     got: `${positives} positive and ${negatives} negative of ${images}`,
   });
 }

@@ -8,6 +8,7 @@
 import { firstShare, rowCost, type RowTiming, shareLeft } from "./row_share.ts";
 import type { RoundSettings } from "../protocol/messages.ts";
 import { stepsOf } from "./stretch.ts";
+import { plural } from "../../plural.ts";
 
 /** Fewest steps per silo and row, where its data allow. */
 const FEWEST_STEPS = 20;
@@ -122,7 +123,7 @@ function fill(
     const { steps } = stepsOf(plan.silos[name], { train, batch });
     const full = train * localEpochs / batch;
     if (steps < FEWEST_STEPS && (round === 1 || full >= FEWEST_STEPS + 1)) {
-      plan.warnings.push(`round ${round}: ${steps} steps at ${name}, fewer than ${FEWEST_STEPS}`);
+      plan.warnings.push(`round ${round}: ${plural(steps, "step")} at ${name}, fewer than ${FEWEST_STEPS}`);
     }
   }
   return plan;

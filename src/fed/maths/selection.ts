@@ -15,6 +15,7 @@
  */
 import { stratified } from "../../model/metrics/metrics.ts";
 import type { Scores } from "../protocol/messages.ts";
+import { plural } from "../../plural.ts";
 
 /** A model and what the silos say of it on their own `val`. */
 export interface ScoredModel {
@@ -70,18 +71,18 @@ function choose(rated: readonly Told[], held: readonly Told[]): Selection {
   const near = held.filter(({ auroc }) => auroc >= best.auroc - margin);
   if (near.length === 0) {
     const { round, auroc } = bestOf(held);
-    return { round, auroc, reason: `the best of ${plural(held)} still held by val AUROC` };
+    return { round, auroc, reason: `the best of ${count(held)} still held by val AUROC` };
   }
   const { round, auroc } = near.reduce((a, b) => b.round > a.round ? b : a);
-  if (round === best.round) return { round, auroc, reason: `the best of ${plural(rated)} by val AUROC` };
+  if (round === best.round) return { round, auroc, reason: `the best of ${count(rated)} by val AUROC` };
   const from = `${best.auroc.toFixed(3)} of ${best.round === 0 ? "the start" : `round ${best.round}`}`;
-  const reason = `the latest of ${plural(rated)} within ${words} (${
+  const reason = `the latest of ${count(rated)} within ${words} (${
     margin.toPrecision(2)
   }) of the best val AUROC, ${from}`;
   return { round, auroc, reason };
 }
 
-const plural = ({ length }: readonly Told[]) => `${length} model${length === 1 ? "" : "s"}`;
+const count = ({ length }: readonly Told[]) => plural(length, "model");
 
 /** The highest AUROC; of equal ones the latest. */
 function bestOf(models: readonly Told[]): Told {

@@ -4,6 +4,7 @@ import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import { keyOf, readCertificate, signatureOf } from "./der_certificate.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { isAuthority, KEY_USAGE, keyUsage, refuseUnknown } from "./extensions.ts";
+import { plural } from "../../plural.ts";
 
 /** Whom certificates must come from. */
 export interface Issuer {
@@ -55,6 +56,6 @@ function readIssuer(pem: string): Issuer {
 export function onlyCertificate(pem: string): Uint8Array<ArrayBuffer> {
   const found = [...pem.matchAll(/-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]*)-----END CERTIFICATE-----/g)];
   const begun = pem.split("-----BEGIN").length - 1;
-  if (found.length !== 1 || begun !== 1) throw new SyntaxError(`${begun} certificates`);
+  if (found.length !== 1 || begun !== 1) throw new SyntaxError(plural(begun, "certificate"));
   return Uint8Array.fromBase64(found[0][1].replaceAll(/\s/g, ""));
 }

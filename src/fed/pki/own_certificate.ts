@@ -15,6 +15,7 @@ import { type Issuer, issuerOf, onlyCertificate } from "./issuer.ts";
 import { refuseReadableKey } from "./key_files.ts";
 import { CLOCK, judge, type Peer } from "./peer.ts";
 import type { CertificateRole } from "./x509.ts";
+import { plural } from "../../plural.ts";
 
 const WARN_DAYS = 30;
 
@@ -147,7 +148,7 @@ function report(raw: Uint8Array, { notAfter }: Peer, now: Date): Checked {
   const checked: Checked = { fingerprint: digest(raw), expires: notAfter.toISOString() };
   if (days < WARN_DAYS) {
     checked.warning = {
-      problem: `the certificate expires in ${days} days`,
+      problem: `the certificate expires in ${plural(days, "day")}`,
       remedy: "get another in time with: fedx ca request and fedx ca sign, or fedx ca issue",
     };
   }

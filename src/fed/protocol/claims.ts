@@ -1,6 +1,9 @@
-/** The largest and smallest numbers that the aggregator believes of a silo that tells of itself. */
+/** The largest and smallest numbers of a run, and those that the aggregator believes of a silo that tells of itself. */
 
-/** Most images in a silo's split. A run has 1,024 silos at most, and `scaleFor` takes the images of all of them. */
+/** Most silos of a run. */
+export const MOST_SILOS = 1024;
+
+/** Most images in a silo's split: `scaleFor` takes the images of all silos. */
 export const MOST_IMAGES = 2 ** 22;
 
 /** Steps per second that a silo may claim. */

@@ -3,7 +3,7 @@
  * this machine keep or compute with what has no end.
  */
 import * as v from "valibot";
-import { MOST_IMAGES } from "./claims.ts";
+import { MOST_IMAGES, MOST_SILOS } from "./claims.ts";
 
 /** Version of the frames, paths and messages; peers with another one refuse each other. */
 export const WIRE_VERSION = 4;
@@ -37,7 +37,7 @@ export const SiloName = v.pipe(
   v.check((name) => !(name in {}) && name !== "prototype", "another name"),
 );
 /** The names of a round's or a run's silos. */
-export const roster = v.pipe(v.array(SiloName), v.maxLength(1024));
+export const roster = v.pipe(v.array(SiloName), v.maxLength(MOST_SILOS));
 /** A SHA-256. */
 export const Digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "a SHA-256 in lower-case hex"));
 /** What a run is named by. */

@@ -1,10 +1,11 @@
 /**
  * The proposal: every setting that the aggregator's operator chose, before any silo has joined. Here is what it says,
- * whether a run can have it, and how it differs from another one.
+ * whether a run can have it, and where it differs from another one.
  */
 import * as v from "valibot";
 import { RecipeSchema } from "../../model/recipe.ts";
 import type { Preprocessing } from "../../model/weights/model_file.ts";
+import { MOST_SILOS } from "./claims.ts";
 import { ProtocolError } from "./errors.ts";
 import { Digest, integer, number, SiloName, text, WIRE_VERSION } from "./fields.ts";
 import { parseMessage } from "./parse_message.ts";
@@ -38,10 +39,10 @@ export const ProposalSchema = v.strictObject({
   silos: v.pipe(
     v.array(SiloName),
     v.minLength(1),
-    v.maxLength(1024),
+    v.maxLength(MOST_SILOS),
     v.check((names) => new Set(names).size === names.length, "distinct names"),
   ),
-  quorum: integer(1, 1024),
+  quorum: integer(1, MOST_SILOS),
   /** Seconds from the opening of a round, or null for 3 × the median round, at least 10 min. */
   roundTimeout: v.nullable(number(0.1, 1e9)),
   /** Seconds that the aggregator waits for silos before round 1. */
@@ -70,15 +71,6 @@ export function checkProposal(proposal: Proposal | RunSettings): void {
       got: String(quorum),
     });
   }
-}
-
-/** @throws {ProtocolError} `other_proposal` unless both are equal, naming the fields that differ with both values. */
-export function checkSame(stored: Proposal, given: Proposal): void {
-  const fields = differences(stored, given);
-  if (fields.length === 0) return;
-  const show = (side: 0 | 1) =>
-    fields.map(([path, ...values]) => `${path} ${JSON.stringify(values[side])}`).join(", ").slice(0, 300);
-  throw new ProtocolError("other_proposal", { expected: show(0), got: show(1) });
 }
 
 /** `[dot path, value in a, value in b]` of every leaf that differs. */

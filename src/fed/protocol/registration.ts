@@ -4,6 +4,7 @@ import { ProtocolError } from "./errors.ts";
 import { Digest, images, integer, number, SiloName, text, WIRE_VERSION } from "./fields.ts";
 import { MOST_IMAGES, SPEEDS } from "./claims.ts";
 import type { Proposal } from "./proposal.ts";
+import { plural } from "../../plural.ts";
 
 /** Images, patients and positive images of one split. */
 const SplitCountsSchema = v.strictObject({ images, patients: images, positives: images });
@@ -59,13 +60,13 @@ export function checkRegistration(
     if (positives > 0 && positives < images) continue;
     throw new ProtocolError("empty_class", {
       expected: `both classes in ${split}`,
-      got: `${positives} positive of ${images} images`,
+      got: `${positives} positive of ${plural(images, "image")}`,
     });
   }
   const fewest = Math.ceil(proposal.recipe.batch / Math.min(1, proposal.localEpochs));
   if (shard.splits.train.images < fewest) {
     throw new ProtocolError("too_few_images", {
-      expected: `at least ${fewest} training images, one batch a round`,
+      expected: `at least ${plural(fewest, "training image")}, one batch a round`,
       got: `${shard.splits.train.images}`,
     });
   }
@@ -77,6 +78,6 @@ function checkCounts(split: string, { images, patients, positives }: SplitCounts
   if (sound) return;
   throw new ProtocolError("impossible_counts", {
     expected: `at most ${MOST_IMAGES} images in ${split}, and no more patients or positives than images`,
-    got: `${images} images of ${patients} patients, ${positives} positive`,
+    got: `${plural(images, "image")} of ${plural(patients, "patient")}, ${positives} positive`,
   });
 }

@@ -11,6 +11,7 @@ import { LONGEST_SHARE } from "../maths/row_share.ts";
 import { differences } from "../protocol/proposal.ts";
 import { type Plan, planId, type Proposal, type RoundSettings, type RunView } from "../protocol/messages.ts";
 import { stepsOf } from "../maths/stretch.ts";
+import { plural } from "../../plural.ts";
 
 /** Passes are added up in doubles: equal lengths may differ by so much. */
 const ROUNDING = 1e-6;
@@ -173,7 +174,7 @@ function checkStretch({ silos, round }: RoundSettings, options: RowContext): voi
 function checkProgress({ round, p0, p1, last }: RoundSettings, options: RowContext): void {
   const { plan: { rounds, budget }, past: { row: before } } = options;
   const got = { p0, p1, last };
-  expect(rounds === null || round <= rounds, `at most ${rounds} rounds`, `round ${round}`);
+  expect(rounds === null || round <= rounds, `at most ${plural(rounds!, "round")}`, `round ${round}`);
   if (budget === null) {
     const wanted = { p0: (round - 1) / rounds!, p1: round / rounds!, last: round === rounds };
     return expect(
@@ -197,8 +198,12 @@ export function checkClosing(
   options: { plan: Plan; past: Past; asked: number | null },
 ): void {
   const { plan: { rounds, budget }, past: { row }, asked } = options;
-  if (budget === null) expect(view.round === rounds, `the closing phase after ${rounds} rounds`, view.round);
-  if (asked !== null) expect(view.round === asked, `the closing phase after ${asked} rounds`, view.round);
+  if (budget === null) {
+    expect(view.round === rounds, `the closing phase after ${plural(rounds!, "round")}`, view.round);
+  }
+  if (asked !== null) {
+    expect(view.round === asked, `the closing phase after ${plural(asked, "round")}`, view.round);
+  }
   if (row === null) return;
   expect(view.round >= row.round - 1, `the closing phase of round ${row.round} or later`, view.round);
 }

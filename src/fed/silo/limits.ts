@@ -7,6 +7,7 @@ import { canonical } from "../../files/canonical.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { differences } from "../protocol/proposal.ts";
 import type { Proposal, SplitCounts } from "../protocol/messages.ts";
+import { plural } from "../../plural.ts";
 
 /** A preset by its name, or one with some numbers replaced: every number is meant, not the name alone. */
 export type AcceptedRecipe = { name: string } & Partial<Recipe>;
@@ -43,7 +44,7 @@ export function checkLimits(proposal: Proposal, limits: Limits = {}): void {
   }
   if (maxRounds !== undefined && (proposal.rounds ?? Infinity) > maxRounds) {
     const got = String(proposal.rounds ?? "a budget without a limit");
-    refuse("max_rounds", `at most ${maxRounds} rounds`, got);
+    refuse("max_rounds", `at most ${plural(maxRounds, "round")}`, got);
   }
 }
 
@@ -51,7 +52,7 @@ export function checkLimits(proposal: Proposal, limits: Limits = {}): void {
 export function checkPatients({ patients }: Pick<SplitCounts, "patients">, limits: Limits = {}): void {
   const fewest = limits.minTrainPatients ?? MIN_TRAIN_PATIENTS;
   if (patients >= fewest) return;
-  refuse("min_train_patients", `at least ${fewest} training patients`, String(patients));
+  refuse("min_train_patients", `at least ${plural(fewest, "training patient")}`, String(patients));
 }
 
 /** The recipe must be one of those accepted, number by number; a round's passes are the recipe's. */

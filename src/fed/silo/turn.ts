@@ -22,6 +22,7 @@ import { checkSteps, countSteps } from "../maths/skipped.ts";
 import type { SiloState, StoredUpdate } from "./state.ts";
 import { stepsOf } from "../maths/stretch.ts";
 import type { Trainer } from "../training/trainer.ts";
+import { plural } from "../../plural.ts";
 
 /** What a silo's turn needs. */
 export interface TurnContext {
@@ -71,7 +72,9 @@ async function makeUpdate(context: TurnContext, row: RoundSettings): Promise<Sto
   await writeDurably(state.updatePath, bytes);
   const seconds: Scores["seconds"] = { pull, ...took, write: writing() };
   if (skipped > 0) {
-    const text = `${skipped} of ${steps} steps of round ${round} were skipped: their gradient was not finite`;
+    const text = `round ${round}: ${skipped} of ${
+      plural(steps, "step")
+    } skipped for want of a finite gradient`;
     onEvent({ type: "warning", text });
   }
   const scores: Scores = { run, round, ...val, seconds, images: trained.images + scored, skipped, searched };

@@ -126,9 +126,13 @@ export class StateFolder implements Disposable {
       });
     }
     if (found.version < VERSION && !options.anyAge) {
+      const finished = this.get("result") !== null;
       throw new ProtocolError("older_state", {
         expected: `version ${VERSION} in ${this.dir}`,
-        got: String(found.version),
+        got: `${found.version}${finished ? ", of a run that has finished" : ""}`,
+        remedy: finished
+          ? "read its result with the fedx that ran it, or begin another with --new"
+          : undefined,
       });
     }
     if (found.role !== role) {

@@ -10,6 +10,7 @@ import { byStratum } from "../../model/predictions.ts";
 import { delta, fold, scaleFor } from "../maths/exact_sum.ts";
 import { planRow } from "../maths/budget.ts";
 import { classWeightsOf } from "../maths/class_weights.ts";
+import { sentence } from "../../refusal.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { type OnEvent, safely } from "../protocol/event.ts";
 import { closingTime, plausibleSpeed, recentMedian, type RowTiming } from "../maths/row_share.ts";
@@ -141,6 +142,9 @@ class Local {
     const base = this.#vector;
     await trainer.load(base);
     const scores = await this.#scoreVal(round);
+    if (round > 1 && this.#chosen.round === round - 1) {
+      await this.#keep().catch((error) => this.#goOnWithoutRoom(error));
+    }
     this.#onEvent({ type: "training", round, ...turn });
     const began = performance.now() / 1000;
     const { p0, p1 } = row;
@@ -159,7 +163,7 @@ class Local {
     this.#onEvent({ type: "committed", round, sha256: digest(this.#vector), seconds: now - opened });
   }
 
-  /** Scores the loaded vector, the model before this round, and keeps it when it is the one to hand over as things stand. */
+  /** Scores the loaded vector, the model before this round, and holds it when it is the one selected so far. */
   async #scoreVal(round: number): Promise<Record<string, Scores>> {
     const { trainer, proposal } = this.#options;
     const { recipe, seed } = proposal;
@@ -177,7 +181,6 @@ class Local {
     this.#scored.push({ round: round - 1, scores });
     if (this.#select().round === round - 1) {
       this.#chosen = { round: round - 1, vector: this.#vector, fixed: fixThreshold(predictions) };
-      if (round > 1) await this.#keep().catch((error) => this.#goOnWithoutRoom(error));
     }
     return scores;
   }
@@ -199,7 +202,10 @@ class Local {
   /** A disk that is full may have room at the next model, and it is in memory until then. */
   #goOnWithoutRoom(error: unknown): void {
     if (!(error instanceof ProtocolError) || error.code !== "disk_full") throw error;
-    const text = `${error.message}; the training goes on, and the model is written again later`;
+    const { what, expected, got } = error;
+    const text =
+      `${sentence({ what, expected, got })}; free some space while the training goes on: the model is ` +
+      "written again later";
     this.#onEvent({ type: "warning", text });
   }
 

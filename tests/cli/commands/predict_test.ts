@@ -69,7 +69,7 @@ Deno.test("fedx predict decides at the model's threshold or --threshold, keeps a
     };
     const { code, stdout, rows } = await predict();
     assertEquals(code, 1);
-    assertStringIncludes(stdout, "1 failed: their rows say why (column error)");
+    assertStringIncludes(stdout, "1 failed: the column error says why");
     assertEquals(rows.map((row) => [row["Image Index"], row.decision, row.error]), [
       ["a.png", "finding", ""],
       ["b.png", "", "Cannot decode the image: expected a PNG or JPEG file, got something else"],

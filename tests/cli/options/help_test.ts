@@ -23,7 +23,7 @@ Deno.test("help and docs say what every exit code means", () => {
 });
 
 Deno.test("short help gives an option one line, long help all its sentences, both within a terminal's width", () => {
-  assertMatch(shortHelp("train"), /^  --silo NAME +this silo's name \(required\)$/m);
+  assertMatch(shortHelp("train"), /^ {2}--silo NAME +this silo's name \(required\)$/m);
   assertEquals(shortHelp("train").includes("its certificate"), false);
   assertStringIncludes(
     longHelp("train"),

@@ -34,6 +34,11 @@ Deno.test("parseDuration refuses everything else", () => {
   }
 });
 
+Deno.test("a duration of nothing is told to be too short", () => {
+  const text = 'Cannot read --budget: expected a duration above 0, such as 90s, 20m or 1h, got "0m".';
+  assertThrows(() => parse("aggregate", ["--budget", "0m"]), UsageError, text);
+});
+
 Deno.test("formatDuration rounds to what a person reads", () => {
   assertEquals([8.24, 59.6, 94, 7500].map(formatDuration), ["8.2 s", "60 s", "1:34 min", "2:05 h"]);
 });
@@ -111,6 +116,7 @@ Deno.test("parse refuses values out of range, of another kind, and stray words",
     [["--rounds", "0"], /--rounds: expected a whole number from 1 to 100000, got "0"/],
     [["--rounds", "2.5"], /a whole number/],
     [["--budget", "soon"], /a duration such as 90s, 20m or 1h, got "soon"/],
+    [["--quorum", "1025"], /--quorum: expected a whole number from 1 to 1024, got "1025"/],
     [["--recipe", "decks"], /expected default, deck \(the nearest is deck\), got "decks"/],
     [["--tls", ""], /--tls: expected DIR/],
     [["--channels", "2"], /--channels: expected 1 or 3, got "2"/],

@@ -113,7 +113,7 @@ Deno.test("checkOutput: a link that leads nowhere, and in the one file a device,
     });
     assertMatch(
       stderr,
-      /^Cannot write \/dev\/stdout: .*, got a place in \/dev, .*; choose another --out, or name a file elsewhere\.\n$/,
+      /^Cannot write \/dev\/stdout: .*, got a place in \/dev, .* that fedx does not open; name a file elsewhere with --out\.\n$/,
     );
   }));
 

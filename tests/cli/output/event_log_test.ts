@@ -4,6 +4,8 @@ import type { FedEvent } from "../../../src/fed/protocol/event.ts";
 import { readEvents } from "../../../src/cli/output/history.ts";
 import type { RoundSettings } from "../../../src/fed/protocol/messages.ts";
 import { Output } from "../../../src/cli/output/output.ts";
+import { describe as proposes } from "../../../src/cli/commands/train.ts";
+import { proposalOf } from "../../testing/fake_federation.ts";
 import { inFolder } from "../../testing/folder.ts";
 
 Deno.test("describe says who declined, is late, gone, back, missing from a round, and waited for, and how far the run is", () => {
@@ -24,8 +26,32 @@ Deno.test("describe says who declined, is late, gone, back, missing from a round
     "c gone in round 2: silent for 60 s",
     "c is back",
     "DEGRADED: round 2 closes without c",
-    "round 3 is open again, below the quorum: waiting for b, c, at most 60:00 min",
+    "round 3 is open again, below the quorum: waiting for b, c, at most 60 min",
   ]);
+});
+
+Deno.test("describe and the proposal's table count one of a thing in the singular", () => {
+  const registration = { splits: { train: { images: 1 } }, device: "cpu", threads: 1 };
+  const events = [
+    { type: "joined", silo: "a", registration },
+    { type: "training", round: 1, steps: 1 },
+    { type: "update_counted", silo: "a", round: 1, examples: 1 },
+    { type: "closing", rounds: 1 },
+    { type: "tested", silo: "a", auroc: 0.5, images: 1 },
+    { type: "comparing", images: 1 },
+  ] as unknown as FedEvent[];
+  assertEquals(events.map(describe), [
+    "a joined: 1 training image, cpu, 1 thread",
+    "round 1: 1 step",
+    "a counted in round 1 (1 example)",
+    "closing after 1 round",
+    "a tested: AUROC 0.500 on 1 image",
+    "the run is over; now the start model is scored on 1 test film, for comparison (nothing more is sent)",
+  ]);
+  assertMatch(
+    proposes(proposalOf(new Float32Array(1), { rounds: 1 })),
+    /length +1 round, 1 local pass a round$/m,
+  );
 });
 
 const silent = {
@@ -43,7 +69,10 @@ Deno.test("EventLog: a disk without room is told once, costs lines of the log, a
     for (let i = 0; i < 30; i++) log.onEvent({ type: "refused", peer: "10.0.0.1", code: `X${i}` });
     const told = lines.filter((line) => line.includes("events are not written"));
     assertEquals([told.length, lines.length], [1, 31]);
-    assertMatch(told[0], /the run goes on: .*space on the disk of events\.jsonl, got none left/);
+    assertMatch(
+      told[0],
+      /the run goes on: .*space on the disk of events\.jsonl, got none left \(remedy: free some space\)$/,
+    );
   }));
 
 Deno.test("EventLog.ending: the file's last event says of what the role has ended, and nothing is shown twice", () =>
@@ -61,6 +90,7 @@ Deno.test("EventLog.ending: the file's last event says of what the role has ende
     assertEquals(await end(signal), { type: "failed", message: "no room" });
     assertEquals(await end(AbortSignal.abort()), { type: "stopped" });
     assertEquals(await log.ending(Promise.resolve(7), signal), 7);
+    log.onEvent({ type: "failed", message: "no room" }); // an aggregator's: its command ends with that sentence
     assertEquals(lines, []);
   }));
 

@@ -30,11 +30,11 @@ const idle = (until: "plan" | "round" | "selection" | "end", round = 0): FedEven
 Deno.test("a silo that has joined says so, and how long it waits at most", () => {
   using silo = shown();
   silo.take(proposal(10), idle("plan"));
-  assertEquals([silo.line(), silo.seen.news], ["joined; waiting for the others, at most 60:00 min", 1]);
+  assertEquals([silo.line(), silo.seen.news], ["joined; waiting for the others, at most 60 min", 1]);
   silo.seen.time = 108;
-  assertEquals(silo.line(), "joined; waiting for the others, at most 58:12 min");
+  assertEquals(silo.line(), "joined; waiting for the others, at most 58 min");
   silo.seen.time = 3720;
-  assertEquals(silo.line(), "joined; waiting for the others (62:00 min)");
+  assertEquals(silo.line(), "joined; waiting for the others (62 min)");
 });
 
 Deno.test("between its turns a silo says what it waits for, once, and how long it has", () => {
@@ -79,7 +79,7 @@ Deno.test("a failure is said once, then the time that is left ticks until the an
   silo.take(retry("hub (10.0.0.7), port 8443: refused", 3600));
   silo.seen.time = 60;
   silo.take(retry("hub (10.0.0.7), port 8443: refused", 3540));
-  assertEquals(silo.seen.lines, ["hub (10.0.0.7), port 8443: refused; trying again, 60:00 min left"]);
+  assertEquals(silo.seen.lines, ["hub (10.0.0.7), port 8443: refused; trying again, 60 min left"]);
   silo.seen.time = 3555;
   assertEquals(silo.line(), "trying again, 45 s left");
   silo.take(retry("no answer within 15 s", 45));
@@ -92,7 +92,7 @@ Deno.test("after a failure the line says again what the silo waits for, and in t
   using silo = shown();
   const retry: FedEvent = { type: "retry", reason: "refused", left: 60, attempt: 1, wait: 1 };
   silo.take(idle("plan"), retry);
-  assertEquals(silo.line(), "trying again, 60 s left");
+  assertEquals(silo.line(), "trying again, 1 min left");
   silo.take({ type: "reached" });
   assertEquals(silo.line(), "joined; waiting for the others");
   silo.take({ type: "phase", phase: "training", round: 1 }, retry);
@@ -112,8 +112,8 @@ Deno.test("where lines go to a file, each change is a line with its time, and no
     show(event);
   }
   assertEquals(printed.map((line) => line.replace(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ /, "")), [
-    "joined; waiting for the others, at most 60:00 min\n",
-    "refused; trying again, 60 s left\n",
+    "joined; waiting for the others, at most 60 min\n",
+    "refused; trying again, 1 min left\n",
     "waiting for round 2 of 3\n",
   ]);
   assertEquals(printed.filter((line) => line.startsWith("20")).length, 3);

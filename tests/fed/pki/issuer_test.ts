@@ -21,7 +21,7 @@ Deno.test("issuerOf takes one self-signed authority of P-256, and says what else
       "2 certificates",
     ],
     ["nothing", "", "0 certificates"],
-    ["no base64", "-----BEGIN CERTIFICATE-----\n%\n-----END CERTIFICATE-----", "1 certificates"],
+    ["no base64", "-----BEGIN CERTIFICATE-----\n%\n-----END CERTIFICATE-----", "1 certificate"],
     ["a leaf", pem(silo({ issuer: nameOf("a") })), "one that did not sign itself"],
     ["another's signature", pem(authority({ signer: other.privateKey })), "one that did not sign itself"],
     [

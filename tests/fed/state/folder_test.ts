@@ -105,6 +105,16 @@ Deno.test("StateFolder.open refuses another role's folder, a newer version's and
       assertEquals(error.code, code);
       assertMatch(error.message, version === 3 ? /got 3 .*--new/ : /got 5 .*fresh --state/);
       if (version === 3) {
+        assertMatch(error.message, /finish that run with the fedx that began it/);
+        {
+          using folder = await StateFolder.open(dir, { role: "aggregator", anyAge: true });
+          folder.set("result", {});
+        }
+        const finished = await assertRejects(() => AggregatorState.open(dir), ProtocolError);
+        assertMatch(
+          finished.message,
+          /got 3, of a run that has finished .*read its result with the fedx that ran it/,
+        );
         assertMatch((await StateFolder.setAside(`${dir}`, { role: "aggregator" }))!, /T\d+Z$/);
       }
     }

@@ -1,9 +1,6 @@
 // Why: the demo's roles are real processes; whatever happens to the parent's command, none of them outlives it.
 import { fileURLToPath } from "node:url";
 
-/** How long a child may take to end by itself before it is killed, milliseconds. */
-const GRACE = 8_000;
-
 /** A `fedx` process of ours. Its stderr goes to a file. */
 export interface Role {
   name: string;
@@ -27,11 +24,17 @@ export class Processes implements AsyncDisposable {
   readonly #children = new Map<string, Deno.ChildProcess>();
   readonly #logs: string;
   readonly #signal: AbortSignal;
+  readonly #grace: number;
 
-  /** `logs` is the folder of the children's stderr; aborting `signal` stops all of them. */
-  constructor(options: { logs: string; signal: AbortSignal }) {
+  /**
+   * `logs` is the folder of the children's stderr; aborting `signal` stops all of them.
+   *
+   * @param options.grace how long a child may take to end by itself before it is killed, milliseconds @default 8000
+   */
+  constructor(options: { logs: string; signal: AbortSignal; grace?: number }) {
     this.#logs = options.logs;
     this.#signal = options.signal;
+    this.#grace = options.grace ?? 8_000;
     this.#signal.addEventListener("abort", this.#stop);
   }
 
@@ -67,7 +70,7 @@ export class Processes implements AsyncDisposable {
     this.#children.delete(name);
     this.#signal.throwIfAborted();
     if (!status.success) {
-      const last = (await Deno.readTextFile(log)).trim().split("\n").at(-1) ?? "";
+      const last = (await Deno.readTextFile(log)).trim().split("\n").at(-1) || text.trim();
       throw new Error(
         `Cannot run ${name}: it ended with ${status.signal ?? status.code}: ${last} (see ${log}).`,
       );
@@ -93,7 +96,7 @@ export class Processes implements AsyncDisposable {
     const left = [...this.#children.values()].map((child) => child.status);
     if (left.length === 0) return;
     this.#kill("SIGTERM");
-    const timer = setTimeout(() => this.#kill("SIGKILL"), GRACE);
+    const timer = setTimeout(() => this.#kill("SIGKILL"), this.#grace);
     await Promise.all(left);
     clearTimeout(timer);
   }

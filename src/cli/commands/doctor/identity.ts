@@ -4,6 +4,7 @@ import { checkCertificate, type Checked, readIdentity } from "../../../fed/pki/o
 import { clockWarning } from "../../../fed/wire/clock.ts";
 import type { CertificateRole } from "../../../fed/pki/x509.ts";
 import { bad, type Check, failed, good, open } from "./check.ts";
+import { plural } from "../../../plural.ts";
 
 /** A clock before this has not been set: the program is younger. */
 const EPOCH = Date.UTC(2025, 0, 1);
@@ -35,7 +36,7 @@ export async function checkRevocations(dir: string | undefined): Promise<Check> 
   try {
     const { ca } = await readIdentity(dir);
     const { size } = await Admission.open(dir, { ca });
-    return good(name, size === 0 ? "no certificate is revoked" : `${size} certificate(s) revoked`);
+    return good(name, size === 0 ? "no certificate is revoked" : `${plural(size, "certificate")} revoked`);
   } catch (error) {
     return failed(name, error, "put the certificate folder right first");
   }

@@ -8,6 +8,7 @@ import type { Libraries } from "../../../model/engine.ts";
 import { preset } from "../../../model/recipe.ts";
 import { formatDuration } from "../../options/duration.ts";
 import { bad, type Check, failed, good, open } from "./check.ts";
+import { plural } from "../../../plural.ts";
 
 /** What an estimate rests on. */
 export interface RoundFacts {
@@ -61,7 +62,12 @@ export function checkRound(
       "ask for a longer --round-timeout or fewer --local-epochs, or give more cores or a GPU",
     );
   }
-  return good(name, budget === null ? detail : `${detail}; ${Math.floor(budget / seconds)} fit the budget`);
+  return good(
+    name,
+    budget === null
+      ? detail
+      : `${detail}; the budget has room for ${plural(Math.floor(budget / seconds), "round")}`,
+  );
 }
 
 /** The bandwidth as a check. */
@@ -97,8 +103,9 @@ export async function measureSteps(
     using trainer = await EngineTrainer.create(proposal, { shards: [shard], libraries, device, threads });
     const stepsPerSecond = await trainer.stepsPerSecond();
     const images = (stepsPerSecond * recipe.batch).toFixed(0);
-    const detail = `${stepsPerSecond.toFixed(2)} steps/s of ${recipe.batch} films, ${images} films/s, ` +
-      `${trainer.info.device}, ${trainer.info.threads} threads`;
+    const detail =
+      `${stepsPerSecond.toFixed(2)} steps/s of ${plural(recipe.batch, "film")}, ${images} films/s, ` +
+      `${trainer.info.device}, ${plural(trainer.info.threads, "thread")}`;
     return { check: good("speed", detail), stepsPerSecond };
   } catch (error) {
     const check = failed("speed", error, "see that libtorch and the engine fit, and take another --device");

@@ -7,6 +7,7 @@ import { checkLimits, checkPatients, type Limits } from "../../../fed/silo/limit
 import { checkRegistration } from "../../../fed/protocol/registration.ts";
 import { fewPatients, MORE_PATIENTS } from "../../output/few_patients.ts";
 import { type Check, failed, good, open } from "./check.ts";
+import { plural } from "../../../plural.ts";
 
 const PREPARE = "prepare it again with `fedx prepare`";
 
@@ -18,7 +19,7 @@ export async function openShard(dir: string | undefined): Promise<{ check: Check
     const shard = await Shard.open(dir, { verify: true });
     const { counts, size } = shard.manifest;
     const splits = SPLITS.map((split) => `${counts[split].images} ${split}`).join(", ");
-    return { check: good(name, `${shard.count} films of ${size} px: ${splits}`), shard };
+    return { check: good(name, `${plural(shard.count, "film")} of ${size} px: ${splits}`), shard };
   } catch (error) {
     return { check: failed(name, error, PREPARE), shard: null };
   }

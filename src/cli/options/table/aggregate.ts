@@ -1,3 +1,4 @@
+import { MOST_SILOS } from "../../../fed/protocol/claims.ts";
 import type { Command } from "../option.ts";
 import { prepare } from "./prepare.ts";
 import { CONFIG, NEW } from "./role.ts";
@@ -64,7 +65,7 @@ export const aggregate = {
       kind: "integer",
       value: "N",
       help: "silos that are enough at a timeout, 1 to all (default: all)",
-      range: [1, 10_000],
+      range: [1, MOST_SILOS],
       sample: 2,
     },
     "round-timeout": {

@@ -11,6 +11,7 @@ import { interval, score, table, TABLE_WIDTH } from "../table.ts";
 import { programVersions } from "../versions.ts";
 import { charts, figures, heading, headline, htmlTable, page, paragraph, section } from "./page.ts";
 import { valCharts } from "./val_charts.ts";
+import { plural } from "../../../plural.ts";
 
 const HEAD = ["hospital", "test AUROC", "95 % interval", "test films", "with a finding"];
 
@@ -67,7 +68,7 @@ export function hubEnd(
 
 function selectedLine({ rounds, seconds, selection, bytes, abandoned }: AggregatorResult): string {
   const given = abandoned === undefined ? "" : `; round ${abandoned} was abandoned at the budget's end`;
-  const done = `${rounds} round${rounds === 1 ? "" : "s"} in ${formatDuration(seconds)}`;
+  const done = `${plural(rounds, "round")} in ${formatDuration(seconds)}`;
   return `${done}; ${selectionText(selection)}; ${moved(bytes)} moved${given}`;
 }
 
@@ -79,7 +80,7 @@ export function hubPage(result: AggregatorResult): string {
   const silos = Object.keys(result.joined);
   const stratified = score(test.stratified);
   return page("fedx: one run", [
-    heading(`One model of ${silos.length} hospital${silos.length === 1 ? "" : "s"}`),
+    heading(`One model of ${plural(silos.length, "hospital")}`),
     ...degradedLine(result).map((line) => headline(line)),
     paragraph(
       `${

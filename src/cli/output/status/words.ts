@@ -1,6 +1,7 @@
 /** An event of a role's log as somebody's last words. */
 import type { FedEvent } from "../../../fed/protocol/event.ts";
 import { describe } from "../event_log.ts";
+import { plural } from "../../../plural.ts";
 
 /** What was said; `silo` where the aggregator has heard it of one. */
 export function wordsOf(event: FedEvent): { silo?: string; text: string } | null {
@@ -17,7 +18,7 @@ export function wordsOf(event: FedEvent): { silo?: string; text: string } | null
     case "uploaded":
       return { silo: event.silo, text: `update of round ${event.round} sent` };
     case "finished":
-      return { text: `finished after ${event.rounds} rounds` };
+      return { text: `finished after ${plural(event.rounds, "round")}` };
     case "stopped":
       return { text: "stopped by a signal" };
     case "refused":

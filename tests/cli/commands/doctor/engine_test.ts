@@ -1,11 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import {
-  checkEngine,
-  checkGpu,
-  type EngineParts,
-  type GpuFacts,
-  readGpu,
-} from "../../../../src/cli/commands/doctor/engine.ts";
+import { checkEngine, type EngineParts } from "../../../../src/cli/commands/doctor/engine.ts";
 import { refusal } from "../../../../src/refusal.ts";
 
 const FOUND = { dir: "/torch", version: "2.13.0", source: "cache", headers: true } as const;
@@ -59,28 +53,4 @@ Deno.test("checkEngine tells no libtorch, an unfit one, a missing shim and anoth
   assertEquals([other.ok, other.libraries], [[true, false], null]);
   assertStringIncludes(other.last!.detail, "expected libtorch 2.11.0, got 2.13.0");
   assertStringIncludes(other.last!.remedy!, "build it again");
-});
-
-Deno.test("checkGpu fails only where a GPU is asked for and something of it is missing", () => {
-  const all: GpuFacts = { libcuda: "/usr/lib64/libcuda.so.1", driver: "580.65", device: true, cuda: true };
-  assertStringIncludes(checkGpu(all, "cuda").detail, "driver 580.65");
-  const lacking: [Partial<GpuFacts>, string][] = [
-    [{ libcuda: null, driver: null }, "NVIDIA driver"],
-    [{ device: false }, "/dev/nvidia"],
-    [{ cuda: false }, "libtorch with CUDA"],
-  ];
-  for (const [facts, remedy] of lacking) {
-    const check = checkGpu({ ...all, ...facts }, "cuda");
-    assertEquals(check.ok, false);
-    assertStringIncludes(check.remedy!, remedy);
-    const auto = checkGpu({ ...all, ...facts }, "auto");
-    assertEquals(auto.ok, true);
-    assertStringIncludes(auto.detail, "computes on the CPU");
-    assertEquals(checkGpu({ ...all, ...facts }, "cpu").ok, true);
-  }
-  assertEquals(checkGpu({ ...all, device: null }, "cuda").ok, true, "not looked at is not missing");
-});
-
-Deno.test("readGpu without libtorch finds none that computes on a GPU", async () => {
-  assertEquals((await readGpu(null)).cuda, false);
 });

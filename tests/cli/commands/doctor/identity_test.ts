@@ -50,7 +50,7 @@ Deno.test("checkRevocations counts a good list and fails on a damaged one", () =
     await issue({ name: "b", role: "silo", ca, out: `${dir}/b` });
     assertStringIncludes((await checkRevocations(tls)).detail, "no certificate");
     await revoke({ name: "b", ca, tls });
-    assertStringIncludes((await checkRevocations(tls)).detail, "1 certificate(s)");
+    assertStringIncludes((await checkRevocations(tls)).detail, "1 certificate revoked");
     await Deno.writeTextFile(`${tls}/revoked.json`, "{}");
     const check = await checkRevocations(tls);
     assertEquals(check.ok, false);

@@ -54,7 +54,7 @@ Deno.test("statusText: an aggregator that waits names who has joined and who has
     "aggregator: 1 of 3 joined, waiting for b (declined: too few films), c; 59 min",
     "            left",
     "last words: listening on 0.0.0.0:8443 (run r) (1 min ago)",
-    "  a  1 min ago  joined: 96 training images, cpu, 1 threads",
+    "  a  1 min ago  joined: 96 training images, cpu, 1 thread",
     "  b  30 s ago   declined: too few films",
     "  c             not heard of",
   ]);
@@ -142,7 +142,7 @@ Deno.test("statusText: a hospital that has only connected was heard of, when it 
   const session = (open: boolean) => ({ type: "session", silo: "b", open, ago: 0 });
   const events: [number, unknown][] = [...began, [5, joined("a")], [10, session(true)], [40, session(false)]];
   assertEquals(text(30, events).slice(-3), [
-    "  a  25 s ago  joined: 96 training images, cpu, 1 threads",
+    "  a  25 s ago  joined: 96 training images, cpu, 1 thread",
     "  b  20 s ago  connected",
     "  c            not heard of",
   ]);
