@@ -47,9 +47,7 @@ const RULES: Record<string, (history: History) => number> = {
   },
   last: ({ models }) => models.length - 1,
   fedx: ({ models, roster }) => select(models, { roster, last: models.length - 1 }).round,
-  "whole error": (history) => latestWithin(history, ({ se }) => se),
-  "half error": (history) => latestWithin(history, ({ se }) => se / 2),
-  "half, start whole": (history) => latestWithin(history, ({ best, se }) => best === 0 ? se : se / 2),
+  "one error": (history) => latestWithin(history, ({ se }) => se),
   "paired error": (history) => latestWithin(history, ({ best, model }) => history.pairedError(best, model)),
 };
 

@@ -39,7 +39,7 @@ export interface History {
 /** Draws of `val` of each run. */
 const DRAWS = 20;
 const RESAMPLES = 100;
-/** Patients of `val`; of a size that is more than half of the other patients there is none. */
+/** Patients of `val`; of a size that leaves fewer than 40 % of the other patients there is none. */
 const SIZES = [20, 40, 100, 200];
 
 /** By size of `val` all draws of all runs in a file. */
@@ -61,7 +61,7 @@ export async function drawnHistories(file: string): Promise<Record<string, Histo
 /** One draw: the first `size` patients of a random order are `val`, the models' worth is told by the others. */
 function drawHistory(run: StoredHistory, size: number, draw: number): History | null {
   const areas = areasOf(run.others);
-  if (size > areas.patients / 2) return null;
+  if (size > 0.6 * areas.patients) return null;
   const keys = uniforms({ seed: draw, silo: run.run }, { purpose: PURPOSE.measure }, areas.patients);
   const order = Array.from(keys.keys()).sort((a, b) => keys[a] - keys[b]);
   const val = order.slice(0, size);

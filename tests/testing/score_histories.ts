@@ -28,7 +28,7 @@ export const FAMILIES: Record<string, (random: Random, rounds: number) => number
     const end = 0.6 + 0.35 * random();
     return curve(rounds, (round) => 0.52 + (end - 0.52) * (1 - (1 - round / rounds) ** 2));
   },
-  "level, but unsteady"(random, rounds) {
+  "rises, then is unsteady"(random, rounds) {
     const end = 0.6 + 0.38 * random(), pace = 0.5 + 2 * random();
     const unsteady = () => 0.04 * (1 - end) * normal(random);
     return curve(
@@ -36,7 +36,7 @@ export const FAMILIES: Record<string, (random: Random, rounds: number) => number
       (round) => Math.min(0.998, end - (end - 0.5) * Math.exp(-round / pace) + unsteady()),
     );
   },
-  "overfits late"(random, rounds) {
+  "rises, then falls"(random, rounds) {
     const top = 0.6 + 0.38 * random(), peak = rounds * (0.2 + 0.5 * random());
     const lost = 0.15 * random() * (1 - top);
     return curve(rounds, (round) => {
@@ -44,11 +44,11 @@ export const FAMILIES: Record<string, (random: Random, rounds: number) => number
       return top - lost * (round - peak) / (rounds - peak);
     });
   },
-  "flat noise"(random, rounds) {
+  "is flat but for noise"(random, rounds) {
     const level = 0.5 + 0.06 * random();
     return curve(rounds, () => level + 0.01 * normal(random));
   },
-  "diverges at the end"(random, rounds) {
+  "rises, then is lost"(random, rounds) {
     const end = 0.65 + 0.3 * random(), pace = 0.5 + 2 * random(), wild = 1 + Math.floor(3 * random());
     return curve(rounds, (round) => {
       if (round > rounds - wild) return 0.5 + 0.05 * normal(random);
@@ -62,8 +62,7 @@ const curve = (rounds: number, at: (round: number) => number) =>
 
 /**
  * One run of a family.
- * @param options `patients` of `val`, over all hospitals that can tell an AUROC if they are enough; `hospitals` that
- * share them; `silent` hospitals beside them of too few patients
+ * @param options `patients` of `val` that `hospitals` share; `silent` hospitals beside them have too few
  */
 export function simulateHistory(
   family: string,
