@@ -5,10 +5,7 @@ import { mergedHistogram } from "../maths/histogram.ts";
 import type { Proposal, Scores } from "../protocol/messages.ts";
 import type { Predictions } from "../../model/predictions.ts";
 
-/**
- * Resamples for the error on `val`, which every model takes: 1,000 films cost 5 ms, and the error is known to 5 %, a
- * twentieth of what tells two models apart.
- */
+/** Resamples for the error on `val`, which every scored model takes: it is then known to 5 %, and 1,000 films take 5 ms. */
 const VAL_RESAMPLES = 200;
 
 function counts(labels: Uint8Array): { positives: number; negatives: number } {
