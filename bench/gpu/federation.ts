@@ -89,7 +89,7 @@ async function roles(
     ...["aggregate", "--silos", SILOS.join(","), "--listen", "127.0.0.1:0", "--tls", "tls-hub"],
     ...["--state", "state/hub", "--size", String(size.size), "--rounds", String(size.rounds)],
     ...settings.training,
-  ], { memory: "aggregator" });
+  ]);
   const listening = waitForEvent(HUB_EVENTS, { type: "listening", signal });
   const { port } = await Promise.race([listening, hub.result.then(() => listening)]);
   const commandOf = (silo: string) => [
@@ -157,12 +157,12 @@ async function waitToTrain(events: string, signal: AbortSignal): Promise<void> {
 /** What the silo said last before it was killed. */
 function killedFigure(last: Awaited<ReturnType<typeof readEvents>>[number] | undefined): Measured {
   const name = `silo ${KILLED} was killed`;
-  const bound = `in the training of round ${IN_ROUND}`;
+  const bound = `training, round ${IN_ROUND}`;
   if (last?.type === "training" && last.round === IN_ROUND) {
-    return { name, bound, ok: true, value: `in round ${last.round}, before it told a step of ${last.steps}` };
+    return { name, bound, ok: true, value: `round ${last.round}, in step 1 of ${last.steps}` };
   }
   if (last?.type === "step" && last.round === IN_ROUND && last.k < last.K) {
-    return { name, bound, ok: true, value: `in round ${last.round}, after step ${last.k} of ${last.K}` };
+    return { name, bound, ok: true, value: `round ${last.round}, after step ${last.k} of ${last.K}` };
   }
   return {
     name,

@@ -12,9 +12,19 @@ export type Measured = Omit<Figure, "group">;
 
 type Row = Extract<FedEvent, { type: "row" }>["row"];
 
-/** Follows one run of silos that train in batches of `batch`, on `device`: "cpu" or "cuda". */
+/** The run that is followed. */
+interface Followed {
+  silos: readonly string[];
+  /** "cpu" or "cuda". */
+  device: string;
+  batch: number;
+  /** Milliseconds that only grow. @default performance.now */
+  clock?: () => number;
+}
+
+/** Follows one run. */
 export class RunFigures {
-  readonly #options: { silos: readonly string[]; device: string; batch: number };
+  readonly #options: Required<Followed>;
   readonly #train = new Map<string, number>();
   readonly #imagesPerSecond = new Map<string, number[]>();
   readonly #skipped = new Map<string, number>();
@@ -23,14 +33,18 @@ export class RunFigures {
   readonly #seconds: number[] = [];
   #row: Row | null = null;
   #moved = 0;
+  #listening = 0;
 
-  constructor(options: { silos: readonly string[]; device: string; batch: number }) {
-    this.#options = options;
+  constructor(options: Followed) {
+    this.#options = { clock: () => performance.now(), ...options };
   }
 
   /** What an event makes known. */
   take(event: FedEvent): Measured[] {
     switch (event.type) {
+      case "listening":
+        this.#listening = this.#options.clock();
+        return [];
       case "joined":
         return this.#join(event);
       case "row":
@@ -61,7 +75,14 @@ export class RunFigures {
     const again = this.#train.has(silo);
     this.#train.set(silo, splits.train.images);
     const name = `device that silo ${silo} says`;
-    if (!again) return [deviceFigure(name, device, this.#options)];
+    if (!again) {
+      // Libraries opened, kernels chosen, a few steps timed: what a hospital waits for at each start.
+      const after = rounded((this.#options.clock() - this.#listening) / 1000);
+      return [
+        { name: `silo ${silo} had joined after`, value: after, unit: "s" },
+        deviceFigure(name, device, this.#options),
+      ];
+    }
     return [
       { name: `silo ${silo} came back in round`, value: this.#row?.round ?? 0 },
       deviceFigure(`${name}, back again`, device, this.#options),
@@ -99,12 +120,12 @@ export class RunFigures {
         unit: "MiB",
       },
       ...silos.map((silo) => ({
-        name: `training, silo ${silo}, median of the rounds`,
+        name: `training, silo ${silo}, median`,
         ...known(this.#imagesPerSecond.get(silo) ?? []),
         unit: "images/s",
       })),
       ...silos.map((silo) => ({
-        name: `steps skipped, silo ${silo}: their gradient was not finite`,
+        name: `steps skipped, silo ${silo}`,
         value: this.#skipped.get(silo) ?? null,
       })),
     ];

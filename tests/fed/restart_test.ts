@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects } fro
 import { ProtocolError } from "../../src/fed/protocol/errors.ts";
 import type { FedEvent } from "../../src/fed/protocol/event.ts";
 import type { AggregatorResult, SiloResult } from "../../src/fed/training/result.ts";
+import { AGGREGATOR, siloRole, StateFolder } from "../../src/fed/state/folder.ts";
 import { freePort } from "../testing/free_port.ts";
 import { type RoleSpec, runFederation, runRole, withFederation } from "../testing/fake_federation.ts";
 import { at, runKilled } from "../testing/killed.ts";
@@ -106,6 +107,40 @@ Deno.test("a finished role started again says since when and returns its result,
     );
     await Deno.remove(`${dir}/state-a`, { recursive: true });
     await assertRejects(() => runRole({ ...spec, role: "a" }, { ready }), Error, "checked again");
+  }));
+
+Deno.test("after --new at the hub a silo of the old run is told to start with --new too", () =>
+  withFederation(async (dir) => {
+    const spec = { dir, port: freePort() };
+    /** A role up to an event; then its end is awaited by who stops it. */
+    const until = async (role: string, type: FedEvent["type"], stop: AbortController) => {
+      const there = Promise.withResolvers<void>();
+      const onEvent = (event: FedEvent) => void (event.type === type && there.resolve());
+      const ended = runRole({ ...spec, role }, { signal: stop.signal, onEvent }).catch((error) => error);
+      await Promise.race([there.promise, ended]);
+      return { ended };
+    };
+    const [first, second] = [new AbortController(), new AbortController()];
+    const before = [await until("aggregator", "listening", first), await until("a", "idle", first)];
+    first.abort(new Error("stopped"));
+    await Promise.all(before.map(({ ended }) => ended));
+    await StateFolder.setAside(`${dir}/state-aggregator`, { role: AGGREGATOR });
+    const hub = await until("aggregator", "listening", second);
+    const { code, message } = await assertRejects(() => runRole({ ...spec, role: "a" }), ProtocolError);
+    assertEquals(code, "other_run");
+    assertMatch(
+      message,
+      /expected run [0-9a-f]{32}, which this silo joined, got [0-9a-f]{32} \(remedy: start this /,
+    );
+    assertMatch(
+      message,
+      /silo with --new too if the aggregator has begun another run, else name the right --server/,
+    );
+    await StateFolder.setAside(`${dir}/state-a`, { role: siloRole("a") });
+    const again = await until("a", "idle", second);
+    second.abort(new Error("stopped"));
+    assertEquals((await again.ended).message, "stopped");
+    await hub.ended;
   }));
 
 Deno.test("runAggregator and runSilo stop at their signal and can be resumed", () =>

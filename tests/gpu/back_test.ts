@@ -12,7 +12,7 @@ check(place, { group: "the weights on the CPU", name: "the same scores" }, async
   using scored = await scoredFilms(place);
   using trainer = await place.engine({ precision: place.half, graph: true, recipe: { lr: 5e-4 } });
   await trainer.writeVector(await startWeights(place));
-  await trainer.train(films.data, chunkOf(place, place.gpu ? 60 : 6));
+  await trainer.train(films.data, chunkOf(place, place.gpu ? 100 : 6));
   const vector = await trainer.readVector();
   using scorer = await place.engine();
   using cpu = await place.cpuEngine();

@@ -68,15 +68,17 @@ export const BOUNDS = {
   },
   loss16: {
     check: "fp16 mean loss beside fp32",
-    most: 2e-2,
+    most: 4e-2,
     why:
-      "two trainings in fp32 that began with other last bits were 6e-3 apart after 100 steps on the CPU, " +
-      "and half precision cannot be nearer; three times that",
+      "two trainings in fp32 that began with other last bits were 6e-3 apart after 100 steps on the CPU, bf16 and " +
+      "fp32 up to 5e-2; fp16 rounds eight times as finely as bf16, but training makes small differences large, so it " +
+      "is allowed to be anywhere between the two",
   },
   lossB16: {
     check: "bf16 mean loss beside fp32",
-    most: 5e-2,
-    why: "three times the most that bf16 was apart after 100 steps on the CPU (2e-2)",
+    most: 1.5e-1,
+    why:
+      "three times the most that bf16 was apart from fp32 after 100 steps on the CPU (6e-3, 2e-2 and 5e-2 with three seeds)",
   },
   auroc16: {
     check: "fp16 AUROC beside fp32",

@@ -8,12 +8,12 @@ import { readScalars, readState, type State, writeScalars, writeState } from "./
 
 const place = await findPlace({ always: true });
 
-/** A scale at which nothing overflows, and steps after which a scale doubles. */
-const SAFE = 1024, INTERVAL = 2000;
+/** A scale at which nothing overflows, in fp16 neither, and the good steps after which a scale doubles. */
+const SAFE = 64, INTERVAL = 2000;
 
 /** The smallest power of two at which the step `first` overflows from `state`; at half of it the step is done. */
 async function overflowing(engine: Engine, place: Place, o: { films: Films; first: number; state: State }) {
-  let fits = 10, skips = 127;
+  let fits = Math.log2(SAFE), skips = 127;
   while (skips - fits > 1) {
     const exponent = (fits + skips) >> 1;
     await writeState(place.libs, engine, {

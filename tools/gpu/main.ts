@@ -28,11 +28,14 @@ const OFFLINE = [
   "--allow-all",
 ];
 
+/** Stages take minutes: without a terminal a line now and then suffices, ms. */
+const QUIET_MS = 15_000;
+
 /** Runs the stages; returns the exit status. @param root the folder of the archive */
 export async function main(
   words: readonly string[],
   root: string,
-  progress = new Progress(),
+  progress = new Progress(undefined, QUIET_MS),
 ): Promise<number> {
   let options: ConductOptions, stopped = 0;
   const stop = new AbortController();

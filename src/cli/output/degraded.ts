@@ -9,7 +9,7 @@ export function degradedLine(
     const closing = rounds.at(-1)! > result.rounds;
     const trained = rounds.filter((round) => round <= result.rounds);
     const where = [
-      ...trained.length === 0 ? [] : [`round${trained.length === 1 ? "" : "s"} ${ranges(trained)}`],
+      ...trained.length === 0 ? [] : [`${trained.length === 1 ? "round" : "rounds"} ${ranges(trained)}`],
       ...closing ? ["the closing phase"] : [],
     ];
     return `${silo} in ${where.join(" and ")}`;

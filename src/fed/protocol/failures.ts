@@ -147,7 +147,7 @@ export const FAILURES = {
   other_run: fatal(
     409,
     "Cannot take this for the run",
-    "start the silo with --new to take part in another run, or with the right --server",
+    "start this silo with --new too if the aggregator has begun another run, else name the right --server",
   ),
   other_base: fatal(
     409,

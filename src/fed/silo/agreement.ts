@@ -38,12 +38,18 @@ function expect(sound: boolean, expected: string, got: unknown): void {
   if (!sound) refuse(expected, got);
 }
 
-/** @throws {ProtocolError} `not_agreed` when a view is of another run, or shows another proposal or plan than before. */
+/** @throws {ProtocolError} `other_run` when a view is not of the run that this silo joined. */
+export function checkRun(joined: string, { run }: Pick<RunView, "run">): void {
+  if (run === joined) return;
+  throw new ProtocolError("other_run", { expected: `run ${joined}, which this silo joined`, got: run });
+}
+
+/** @throws {ProtocolError} `other_run` · `not_agreed` when a view shows another proposal or plan than before. */
 export function checkView(
   view: RunView,
   agreed: { run: string; proposal: Proposal; plan: Plan | null },
 ): void {
-  expect(view.run === agreed.run, `run ${agreed.run}`, view.run);
+  checkRun(agreed.run, view);
   checkEqual("the proposal that was accepted", agreed.proposal, view.proposal);
   if (agreed.plan === null) return;
   if (view.plan === null) return refuse("the plan that was frozen", "none");

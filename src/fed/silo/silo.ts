@@ -24,7 +24,7 @@ import type { SiloResult } from "../training/result.ts";
 import type { Trainer } from "../training/trainer.ts";
 import { Client } from "../wire/client.ts";
 import { requireCheckedTls, requirePinnedDeno } from "../wire/tls.ts";
-import { checkPlan, checkView } from "./agreement.ts";
+import { checkPlan, checkRun, checkView } from "./agreement.ts";
 import { compareWithStart } from "./compare.ts";
 import { declining } from "./decline.ts";
 import { Heartbeats } from "./heartbeat.ts";
@@ -188,9 +188,7 @@ async function consider(view: RunView, state: SiloState, options: SiloOptions): 
 
 /** The proposal: the one that this silo joined the run with, else the one that is shown. */
 function checkProposal(view: RunView, { joined, plan }: SiloState): Proposal {
-  if (joined !== null && joined.run !== view.run) {
-    throw new ProtocolError("other_run", { expected: `run ${joined.run} of this state`, got: view.run });
-  }
+  if (joined !== null) checkRun(joined.run, view);
   const { proposal } = joined ?? view;
   checkView(view, { run: view.run, proposal, plan });
   return proposal;

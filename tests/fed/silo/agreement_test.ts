@@ -5,6 +5,7 @@ import {
   checkPlan,
   checkRow,
   checkSelected,
+  checkView,
   type Past,
 } from "../../../src/fed/silo/agreement.ts";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
@@ -118,6 +119,14 @@ Deno.test("checkRow under a budget: no row, new or again, once the silo has work
   look(6000, limited)();
   assertMatch(message(look(6001, limited)), /no row after 6000 s of this silo's work, got 6001 s before it/);
   look(1e9, { budget: null, rounds: 3 })();
+});
+
+Deno.test("checkView: another run than the one that was joined, as after --new at the hub, is told with its own remedy", () => {
+  const proposal = proposalOf(startVector(TINY));
+  const view = { run: "0".repeat(32), proposal, plan: null } as RunView;
+  const error = assertThrows(() => checkView(view, { run: RUN, proposal, plan: null }), ProtocolError);
+  assertEquals(error.code, "other_run");
+  assertMatch(error.message, /remedy: start this silo with --new too/);
 });
 
 Deno.test("checkPlan: a silo that comes after the plan is in no sum of it; one that came before must be", () => {

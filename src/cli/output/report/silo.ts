@@ -1,6 +1,7 @@
 // Why: a hospital asks at the end how good the model is on its own films, whether the federation helped, where the model
 // lies and what to do now. The page is for whoever it shows that to; it names no file, and none of it was sent.
 import { intervalOf, type SiloResult } from "../../../fed/training/result.ts";
+import { plural } from "../../../plural.ts";
 import { wrap } from "../../options/wrap.ts";
 import { formatDuration } from "../../options/duration.ts";
 import { rocChart } from "../chart.ts";
@@ -38,7 +39,7 @@ function rowsOf({ test, own: { start } }: SiloResult): string[][] {
 function remarksOf({ test, own, sha256, of }: SiloResult): string[] {
   const { images, positives, auroc } = test;
   return [
-    `${images} test films, ${positives} with a finding` +
+    `${plural(images, "test film")}, ${positives} with a finding` +
     (auroc === null ? ": too few patients of a class for an AUROC, or the model gives no numbers" : ""),
     sha256 === of.init.sha256
       ? "the start itself was selected: no round's model was better on val"
@@ -60,7 +61,9 @@ export function siloEnd(result: SiloResult, places: SiloPlaces): string {
     table(HEAD, rowsOf(result)),
     ...remarksOf(result).flatMap((text) => wrap(text.split(" "), TABLE_WIDTH)),
     ...decisionLines(result.own),
-    `${result.rounds} of ${result.of.rounds} rounds with this hospital, ${result.examples} training films, ` +
+    `${result.rounds} of ${plural(result.of.rounds, "round")} with this hospital, ${
+      plural(result.examples, "training film")
+    }, ` +
     formatDuration(result.seconds),
     ...modelLines(result),
     ...places.report === null ? [] : [`report: ${places.report}`],
