@@ -49,6 +49,7 @@ function checkQuiet(dir: string, { result, silos, events }: Awaited<ReturnType<t
   assertEquals(result.images, { trained: 64 * (6 + 7 + 3), scored: 3 * 96 * 4 });
   assertEquals(silos.map(({ rounds, images }) => [rounds, images.trained / 64]), [[8, 6], [8, 7], [8, 3]]);
   assertEquals(silos.map(({ images }) => images.scored), [384, 384, 384]);
+  for (const { history } of silos) assertEquals(history.map(({ round }) => round), [1, 5, 9]);
 }
 
 /** Runs a role that is killed at a fault point and started again, time after time. */

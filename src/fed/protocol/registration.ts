@@ -77,10 +77,13 @@ function checkBatches({ recipe: { batch }, rounds, budget, localEpochs }: Propos
   const passes = budget === null ? Math.min(1, rounds! * localEpochs) : 1;
   const fewest = Math.ceil(batch / passes - ROUNDING);
   if (images >= fewest) return;
-  const often = passes < 1 ? `in all ${plural(rounds!, "round")}` : "a pass";
+  const short = passes < 1;
   throw new ProtocolError("too_few_images", {
-    expected: `at least ${plural(fewest, "training image")}, one batch ${often}`,
+    expected: `at least ${plural(fewest, "training image")}, one batch ${
+      short ? `in all ${plural(rounds!, "round")}` : "a pass"
+    }`,
     got: `${images}`,
+    ...short ? { remedy: "raise --rounds or --local-epochs (of the aggregator, where there is one)" } : {},
   });
 }
 

@@ -7,6 +7,7 @@
  */
 import { fileDigest } from "../../files/digest.ts";
 import type { Past } from "./agreement.ts";
+import { isScored } from "../maths/scored_rows.ts";
 import type { Plan, Proposal, RoundSettings, Scores } from "../protocol/messages.ts";
 import type { SiloResult } from "../training/result.ts";
 import { siloRole, StateFolder, UNFINISHED_FILE } from "../state/folder.ts";
@@ -179,9 +180,12 @@ export class SiloState implements Disposable {
     const rows = this.folder.db.prepare(
       "SELECT m.round, a.json FROM models m JOIN answers a ON a.sha256 = m.sha256 AND a.split = 'val' ORDER BY 1",
     ).all();
-    return rows.map(({ round, json }) => {
+    return rows.flatMap(({ round: model, json }) => {
+      const round = model as number + 1;
+      // A round without a step leaves the model as it was: nobody asked for its scores a second time.
+      if (!isScored(round, this.plan!.localEpochs) && model !== this.closing) return [];
       const { auroc, loss } = JSON.parse(json as string) as Scores;
-      return { round: round as number + 1, auroc, loss };
+      return { round, auroc, loss };
     });
   }
 

@@ -29,6 +29,7 @@ Deno.test("checkRegistration: a step a pass is enough, however short the rounds,
       error.message,
       new RegExp(`expected at least ${images} training images, one batch .*, got ${images - 1}`),
     );
-    assertMatch(error.message, /remedy: /);
+    const short = changes.budget == null && changes.rounds! * changes.localEpochs! < 1;
+    assertMatch(error.message, short ? /remedy: raise --rounds or --local-epochs/ : /remedy: make one with/);
   }
 });
