@@ -137,9 +137,24 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["maths/histogram_test.ts"],
   },
   {
-    text: "return a.round < b.round;",
-    fault: "return a.round > b.round;",
+    text: "near.reduce((a, b) => b.round > a.round ? b : a)",
+    fault: "near.reduce((a, b) => b.auroc > a.auroc ? b : a)",
     tests: ["maths/selection_test.ts"],
+  },
+  {
+    text: "? { margin: se, words:",
+    fault: "? { margin: se / 2, words:",
+    tests: ["maths/selection_test.ts"],
+  },
+  {
+    text: "const best = bestOf(rated);",
+    fault: "const best = bestOf(held);",
+    tests: ["maths/selection_test.ts"],
+  },
+  {
+    text: "if ((auroc === null) === (se === null) && se !== 0) return;",
+    fault: "if ((auroc === null) === (se === null)) return;",
+    tests: ["aggregator/handlers_test.ts"],
   },
   {
     text: "if (diverged.length > 0) return",

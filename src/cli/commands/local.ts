@@ -52,7 +52,7 @@ export async function runKept(options: LocalOptions, output: Output): Promise<Lo
   let kept = "no model is kept: none was trained and scored yet";
   const onEvent = (event: FedEvent) => {
     if (event.type === "model_stored") {
-      kept = `the best model so far, of round ${event.round}, is kept: ${event.path}`;
+      kept = `the model selected so far, of round ${event.round}, is kept: ${event.path}`;
     }
     show(event);
   };

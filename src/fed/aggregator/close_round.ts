@@ -62,7 +62,7 @@ function tellAbsent(run: Run, { round, roster }: RoundSettings): void {
   if (missing.length > 0) run.onEvent({ type: "degraded", round, missing });
 }
 
-/** The best model so far. */
+/** The model that the run would hand over as things stand. */
 export function selectNow(run: Run): Selection {
   const { rounds: last, held } = run.state;
   return select(scoredModels(run), { roster: run.roster, last, held });
@@ -74,12 +74,15 @@ function scoredModels({ state }: Run): ScoredModel[] {
 }
 
 /**
- * The models that may still be asked for once that of round `last` is there: the start, the last, and the best for every
- * roster so far and the one of now, since a silo that leaves or comes back brings another roster's best to the fore.
+ * The models that may still be asked for once that of round `last` is there: the start, the last, and the selected one of every
+ * roster so far and of the one of now, since a silo that leaves or comes back brings another roster's to the fore. For
+ * one roster the selection never goes back to an earlier model, so no other is ever asked for.
  */
 function modelsToHold(run: Run, last: number): number[] {
   const { held, totals } = run.state;
   const models = scoredModels(run);
-  const best = [...totals.rosters, run.roster].map((roster) => select(models, { roster, last, held }).round);
-  return [...new Set([0, ...best, last])];
+  const selected = [...totals.rosters, run.roster].map((roster) =>
+    select(models, { roster, last, held }).round
+  );
+  return [...new Set([0, ...selected, last])];
 }

@@ -86,7 +86,7 @@ async function untilBudget(run: Run, wanted: Wanted): Promise<void> {
   }
 }
 
-/** The failure of a run whose silos stay away; its best model is kept. */
+/** The failure of a run whose silos stay away; the model selected so far is kept. */
 export async function absent(run: Run, wanted: Wanted): Promise<ProtocolError> {
   await keepModels(run, selectNow(run).round);
   const { what, round } = wanted;
@@ -95,7 +95,7 @@ export async function absent(run: Run, wanted: Wanted): Promise<ProtocolError> {
     expected: `${what} of ${quorumOf(run, wanted.roster())} in ${phase}`,
     got: `none from ${
       lacking(wanted).join(", ")
-    }; the best model so far is ${run.state.folder.dir}/model.safetensors`,
+    }; the model selected so far is ${run.state.folder.dir}/model.safetensors`,
   });
 }
 

@@ -29,6 +29,7 @@ export function takeScores(run: Run, silo: string, scores: Scores): void {
   const { val, test: tested } = run.state.joined.get(silo)!.splits;
   if (test === undefined) {
     checkVal(run, scores, val);
+    checkError(scores);
     checkSkipped(run, silo, scores);
   } else {
     checkCounts("test", tested, test);
@@ -69,18 +70,17 @@ function checkTime(run: Run, silo: string, scores: Scores): void {
 
 /** Figures on the registered films of `val`, or none where the open row asks for none. */
 function checkVal({ phase, state: { current } }: Run, scores: Scores, val: SplitCounts): void {
-  const { auroc, loss, diverged, positives, negatives } = scores;
+  const { auroc, se, loss, diverged, positives, negatives } = scores;
   const unscored = phase === "round" && current?.row.score === false;
   if (!unscored) return checkCounts("val", val, { positives, negatives, images: positives + negatives });
-  if (auroc === null && loss === null && diverged === undefined && !scoresVal(scores)) return;
-  const got = JSON.stringify({ auroc, loss, diverged, positives, negatives });
+  if (auroc === null && se === null && loss === null && diverged === undefined && !scoresVal(scores)) return;
+  const got = JSON.stringify({ auroc, se, loss, diverged, positives, negatives });
   throw new ProtocolError("wrong_counts", { expected: "no scores in a round that asks for none", got });
 }
 
-/** An AUROC comes with its error, and not even 0 or 1 is certain. */
-function checkError({ auroc, se }: NonNullable<Scores["test"]>): void {
-  const certain = se === 0 && (auroc === 0 || auroc === 1);
-  if ((auroc === null) === (se === null) && !certain) return;
+/** An AUROC comes with its error, and none is certain. */
+function checkError({ auroc, se }: Pick<Scores, "auroc" | "se">): void {
+  if ((auroc === null) === (se === null) && se !== 0) return;
   throw new ProtocolError("wrong_counts", {
     expected: "an AUROC with a standard error above 0, or neither",
     got: `${auroc} with ${se}`,

@@ -221,7 +221,7 @@ export const FAILURES = {
   run_failed: fatal(
     410,
     "Cannot go on: the run has failed",
-    "read the aggregator's message; its best model is kept",
+    "read the aggregator's message; the model selected so far is kept",
   ),
   round_timeout: fatal(
     0,

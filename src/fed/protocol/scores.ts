@@ -3,6 +3,8 @@ import * as v from "valibot";
 import { count, fraction, number, round, RunId } from "./fields.ts";
 
 const auroc = v.nullable(fraction);
+/** Standard error of an AUROC; the deviation of values in [0, 1] is at most one half. */
+const se = v.nullable(number(0, 0.5));
 /** How long a part of a turn took. */
 const seconds = number(0, 1e7);
 /** One number for each interval of a merged histogram: 62 bins and two open ends at most. */
@@ -18,6 +20,8 @@ export const ScoresSchema = v.strictObject({
   round,
   /** Exact AUROC; null with fewer than 10 patients of either class, or where it cannot be told. */
   auroc,
+  /** Standard error of the AUROC, patients resampled; null without an AUROC. */
+  se,
   /** Mean loss on `val`, the only loss that leaves; null with fewer than 10 patients of either class. */
   loss: v.nullable(number(0, 1e12)),
   /** The model gives no numbers on this silo's films. */
@@ -27,8 +31,7 @@ export const ScoresSchema = v.strictObject({
   test: v.exactOptional(
     v.strictObject({
       auroc,
-      /** Standard error of the AUROC; the deviation of values in [0, 1] is at most one half. */
-      se: v.nullable(number(0, 0.5)),
+      se,
       positives: count,
       negatives: count,
       images: count,
@@ -53,7 +56,7 @@ export const ScoresSchema = v.strictObject({
 export type Scores = v.InferOutput<typeof ScoresSchema>;
 
 /** What a message says of `val` where its row asks for no scores. */
-export const UNSCORED = { auroc: null, loss: null, positives: 0, negatives: 0 } as const;
+export const UNSCORED = { auroc: null, se: null, loss: null, positives: 0, negatives: 0 } as const;
 
 /** Whether a message is about `val` as well, and not of a turn alone: every silo has films of both classes there. */
 export function scoresVal({ positives, negatives }: Pick<Scores, "positives" | "negatives">): boolean {

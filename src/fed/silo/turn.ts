@@ -18,7 +18,7 @@ import { freeVectors } from "../wire/garbage.ts";
 import type { Heartbeats } from "./heartbeat.ts";
 import { type Plan, type RoundSettings, type Scores, UNSCORED, WIRE_VERSION } from "../protocol/messages.ts";
 import { fixThreshold } from "../training/own_figures.ts";
-import { valScores } from "../training/score_split.ts";
+import { type ValScores, valScores } from "../training/score_split.ts";
 import { checkSteps, countSteps } from "../maths/skipped.ts";
 import type { SiloState, StoredPart } from "./state.ts";
 import { stepsOf } from "../maths/stretch.ts";
@@ -167,12 +167,12 @@ function turnOf(
 export async function scoreVal(
   context: TurnContext,
   turn: { run: string; round: number; vector: Float32Array; sha256: string; steps: number },
-): Promise<{ val: ReturnType<typeof valScores>; scored: number }> {
+): Promise<{ val: ValScores; scored: number }> {
   const { trainer, state, onEvent, silo } = context;
   const { run, round, sha256, steps } = turn;
   context.heartbeats.doing = { run, round, phase: "scoring", step: 0, steps };
   await trainer.load(turn.vector);
-  const known = state.answered<ReturnType<typeof valScores>>("val", sha256);
+  const known = state.answered<ValScores>("val", sha256);
   const val = known ?? await answerVal(context, sha256);
   onEvent({ type: "scored", silo, round, scores: { run, round, ...val } });
   await context.faultPoint("scoring");

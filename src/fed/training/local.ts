@@ -35,7 +35,7 @@ export interface LocalOptions {
   proposal: Proposal;
   /** The start vector, (layout.length) f32. */
   start: Float32Array;
-  /** Path of the model to write; the best one so far lies there from the second round on. */
+  /** Path of the model to write; the one selected so far lies there from the second round on. */
   out: string;
   /** Number in the random streams. @default 0 */
   silo?: number;
@@ -43,7 +43,7 @@ export interface LocalOptions {
   signal?: AbortSignal;
 }
 
-/** Trains `rounds` rows, or for the budget, and tests the best model. @throws {ProtocolError} · {RangeError}. */
+/** Trains `rounds` rows, or for the budget, and tests the selected model. @throws {ProtocolError} · {RangeError}. */
 export async function runLocal(options: LocalOptions): Promise<LocalResult> {
   checkRegistration(options.proposal, options.trainer.shard);
   const local = new Local(options);
@@ -62,7 +62,7 @@ class Local {
   readonly #images = { trained: 0, scored: 0 };
   readonly #timings: (RowTiming & { opened: number; scored: boolean })[] = [];
   #vector: Float32Array;
-  #best: { round: number; vector: Float32Array; fixed: FixedThreshold | null };
+  #chosen: { round: number; vector: Float32Array; fixed: FixedThreshold | null };
   /** The model that is stored, the start never. */
   #stored: { round: number; file_sha256: string } | null = null;
   #speed = 0;
@@ -75,7 +75,7 @@ class Local {
     this.#onEvent = safely(options.onEvent);
     this.#weights = classWeightsOf(options.proposal, train);
     this.#vector = options.start;
-    this.#best = { round: 0, vector: options.start, fixed: null };
+    this.#chosen = { round: 0, vector: options.start, fixed: null };
   }
 
   get #layout(): Layout {
@@ -147,7 +147,7 @@ class Local {
     await trainer.load(this.#vector);
     const scored = isScored(round, localEpochs);
     const scores = scored ? await this.#scoreVal(round) : {};
-    if (round > 1 && this.#best.round === round - 1) {
+    if (round > 1 && this.#chosen.round === round - 1) {
       await this.#keep().catch((error) => this.#goOnWithoutRoom(error));
     }
     this.#onEvent({ type: "training", round, ...turn });
@@ -175,31 +175,32 @@ class Local {
     this.#images.trained += images;
   }
 
-  /** Scores the loaded vector, the model before this round, and holds it when it is the best so far. */
+  /** Scores the loaded vector, the model before this round, and holds it when it is the one selected so far. */
   async #scoreVal(round: number): Promise<Record<string, Scores>> {
     const { trainer, proposal } = this.#options;
+    const { recipe, seed } = proposal;
     const began = performance.now();
     const predictions = await trainer.predict("val");
     this.#scorings.push((performance.now() - began) / 1000);
     this.#images.scored += predictions.labels.length;
     const scores: Record<string, Scores> = {};
     for (const [index, part] of byStratum(predictions, proposal.silos.length).entries()) {
-      const val = valScores(part, { recipe: proposal.recipe, classWeights: this.#weights });
+      const val = valScores(part, { recipe, classWeights: this.#weights, seed });
       const silo = proposal.silos[index];
       scores[silo] = { run: this.#run, round, ...val };
       this.#onEvent({ type: "scored", silo, round, scores: scores[silo] });
     }
     this.#scored.push({ round: round - 1, scores });
     if (this.#select().round === round - 1) {
-      this.#best = { round: round - 1, vector: this.#vector, fixed: fixThreshold(predictions) };
+      this.#chosen = { round: round - 1, vector: this.#vector, fixed: fixThreshold(predictions) };
     }
     return scores;
   }
 
-  /** Stores the best model, so that a signal, a kill or a full disk does not cost what was trained. */
+  /** Stores the model selected so far, so that a signal, a kill or a full disk does not cost what was trained. */
   async #keep(): Promise<string> {
     const { proposal, out } = this.#options;
-    const { round, vector, fixed } = this.#best;
+    const { round, vector, fixed } = this.#chosen;
     if (this.#stored?.round === round) return this.#stored.file_sha256;
     const model = { vector, layout: this.#layout, proposal, round, own: thresholdEntry(fixed!) };
     const file_sha256 = await saveRunModel(out, model, { mode: 0o644 }).catch((error) => {
@@ -215,7 +216,7 @@ class Local {
     if (!(error instanceof ProtocolError) || error.code !== "disk_full") throw error;
     const { what, expected, got } = error;
     const text =
-      `${sentence({ what, expected, got })}; free some space while the training goes on: the best model is ` +
+      `${sentence({ what, expected, got })}; free some space while the training goes on: the model is ` +
       "written again later";
     this.#onEvent({ type: "warning", text });
   }
@@ -230,7 +231,7 @@ class Local {
     await trainer.load(this.#vector);
     this.#history.push(roundResult(this.#rounds + 1, await this.#scoreVal(this.#rounds + 1), null));
     const selection = this.#select();
-    const { vector, fixed } = this.#best;
+    const { vector, fixed } = this.#chosen;
     const file_sha256 = await this.#keep();
     const seconds = this.#rounds === 0 ? 0 : performance.now() / 1000 - this.#timings[0].opened;
     await trainer.load(vector);

@@ -137,7 +137,7 @@ export function intervalOf({ auroc, se }: Pick<SiloTest, "auroc" | "se">): [numb
 /** Puts silos' test figures side by side. */
 export function testResult(silos: Record<string, SiloTest>): TestResult {
   const all = Object.values(silos);
-  const { auroc, ci95 } = stratified(all.map((s) => ({ ...s, se: s.se ?? undefined })));
+  const { auroc, ci95 } = stratified(all);
   const floor = siteOnly(all);
   const pooled = pooledInterval(silos);
   return {

@@ -164,7 +164,7 @@ Deno.test("SiloState.update gives a stored update only while its file is what wa
     using state = await SiloState.open(dir, { silo: "a" });
     const wanted = { run: "r", round: 2, base: "b" };
     const values = new Float32Array([1, 2, 3]);
-    const scores = { run: "r", round: 2, auroc: null, loss: null, positives: 0, negatives: 0 };
+    const scores = { run: "r", round: 2, auroc: null, se: null, loss: null, positives: 0, negatives: 0 };
     await Deno.writeFile(state.updatePath, new Uint8Array(values.buffer));
     state.commitPart({ ...wanted, sha256: digest(values), scores }, { trained: 1, scored: 1 });
     assertEquals((await state.part(wanted))?.sha256, digest(values));
