@@ -101,9 +101,24 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["silo/agreement_test.ts", "attack/lying_budget_test.ts"],
   },
   {
-    text: "if (past.counted === past.row.round) return expect(from === ended,",
-    fault: "if (past.counted === past.row.round) return expect(from >= began,",
+    text: "if (past.counted === past.row.round) expect(from === ended,",
+    fault: "if (past.counted === past.row.round) expect(from >= began,",
     tests: ["silo/agreement_test.ts"],
+  },
+  {
+    text: "expect(row.score === score,",
+    fault: "expect(true,",
+    tests: ["silo/agreement_test.ts"],
+  },
+  {
+    text: "!== undefined && stepsIn(state, round, silo) === 0;",
+    fault: "!== undefined;",
+    tests: ["aggregator/part_test.ts"],
+  },
+  {
+    text: "if (stepsIn(this.#run.state, row.round, silo) === 0) {",
+    fault: "if (false) {",
+    tests: ["aggregator/part_test.ts"],
   },
   {
     text: "if (patients >= fewest) return;",

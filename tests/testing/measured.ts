@@ -130,7 +130,7 @@ async function storeUpdates(options: MeasureOptions, run: string): Promise<void>
     using state = await SiloState.open(`${dir}/state-${silo}`, { silo });
     await Deno.link(file, state.updatePath);
     const scores = { run, round: 1, auroc: 0.5, se: 0.06, loss: 1, positives: 48, negatives: 48 };
-    state.commitUpdate({ run, round: 1, base, sha256, scores }, { trained: 96, scored: 96 });
+    state.commitPart({ run, round: 1, base, sha256, scores }, { trained: 96, scored: 96 });
   }
 }
 

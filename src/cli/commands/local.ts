@@ -28,7 +28,7 @@ export async function run({ values, output, signal }: Context<typeof local>): Pr
   if (start.warning !== undefined) output.line(`warning: ${start.warning}`);
   const rounds = values.epochs === undefined
     ? values.rounds
-    : Math.ceil(values.epochs / (values["local-epochs"] ?? 1));
+    : roundsOf(values.epochs, values["local-epochs"] ?? 1);
   const silos = namesOf(values.shard);
   const proposal = proposalOf(settingsOf({ ...values, rounds, size: shards[0].size, silos }), start);
   const { device, threads, deterministic } = values;
@@ -39,6 +39,11 @@ export async function run({ values, output, signal }: Context<typeof local>): Pr
   const options = { trainer, proposal, start: start.vector, out: values.out, signal };
   const result = await runKept(options, output);
   output.result(result, describe(result));
+}
+
+/** The rounds in which so many passes are over: a division of doubles may come out a little above a whole number. */
+function roundsOf(passes: number, localEpochs: number): number {
+  return Math.ceil(passes / localEpochs - 1e-9);
 }
 
 /** Trains, and says what is kept of it where it does not come to its end. */

@@ -3,14 +3,15 @@ import type { StoredRow } from "./stored.ts";
 import { removeIfThere } from "../../files/exists.ts";
 import { renameDurably } from "../../files/durable.ts";
 import { foldFiles } from "./fold_files.ts";
+import { hasPart } from "./part.ts";
 import type { RoundSettings } from "../protocol/messages.ts";
 import type { Run } from "./run.ts";
 import { type ScoredModel, select, type Selection } from "../maths/selection.ts";
 import { standingOf } from "./standing.ts";
 
 /**
- * Folds the counted updates of the open row into the next model and commits it. What comes from now on is late; a row
- * that a kill opens again takes it after all, since nobody has heard of the fold.
+ * Folds the counted updates of the open row into the next model and commits it; without any it is the same model again.
+ * What comes from now on is late; a row that a kill opens again takes it after all, since nobody has heard of the fold.
  */
 export async function closeRound(run: Run, stored: StoredRow): Promise<void> {
   const { row } = stored;
@@ -51,10 +52,9 @@ export async function closeRound(run: Run, stored: StoredRow): Promise<void> {
   await run.state.dropModels();
 }
 
-/** Says whose update the row closes without, and what the late ones were at. */
+/** Says whose part the row closes without, and what the late ones were at. */
 function tellAbsent(run: Run, { round, roster }: RoundSettings): void {
-  const counted = run.state.counted(round);
-  const missing = run.proposal.silos.filter((silo) => !counted.has(silo));
+  const missing = run.proposal.silos.filter((silo) => !hasPart(run.state, round, silo));
   for (const silo of missing) {
     if (!roster.includes(silo) || run.attendance.isLost(silo) || run.away.isLeftOut(silo)) continue;
     run.onEvent({ type: "late", silo, round, ...standingOf(run, silo) });

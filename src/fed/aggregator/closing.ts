@@ -59,9 +59,9 @@ function wantedTests(run: Run, signal?: AbortSignal): Wanted {
 
 /** Who has answered in a round: a silo that has not heard of its row yet will not answer in the closing phase. */
 function trained({ state }: Run): string[] {
-  const scored = [...state.scores.values()].flatMap((scores) => Object.keys(scores));
+  const answered = [...state.turns.values()].flatMap((turns) => Object.keys(turns));
   const counted = state.rows.flatMap(({ row }) => [...state.counted(row.round).keys()]);
-  return [...new Set([...scored, ...counted])];
+  return [...new Set([...answered, ...counted])];
 }
 
 /** Waits for the silos; returns who was left out. */

@@ -11,8 +11,9 @@ const seconds = number(0, 1e7);
 const cells = v.pipe(v.array(count), v.minLength(1), v.maxLength(64));
 
 /**
- * `POST /v1/rounds/R/scores`: the silo's own figures on `val` for the base of round R, which is g(R − 1).
- * The closing phase has R = rounds + 1; there a second message carries `test`, of the selected model.
+ * `POST /v1/rounds/R/scores`: the silo's own figures on `val` for the base of round R, which is g(R − 1), and of its turn.
+ * A row that asks for no scores has neither AUROC nor loss, and no films of either class. The closing phase has
+ * R = rounds + 1; there a second message carries `test`, of the selected model.
  */
 export const ScoresSchema = v.strictObject({
   run: RunId,
@@ -53,6 +54,14 @@ export const ScoresSchema = v.strictObject({
   searched: v.exactOptional(count),
 });
 export type Scores = v.InferOutput<typeof ScoresSchema>;
+
+/** What a message says of `val` where its row asks for no scores. */
+export const UNSCORED = { auroc: null, se: null, loss: null, positives: 0, negatives: 0 } as const;
+
+/** Whether a message is about `val` as well, and not of a turn alone: every silo has films of both classes there. */
+export function scoresVal({ positives, negatives }: Pick<Scores, "positives" | "negatives">): boolean {
+  return positives + negatives > 0;
+}
 
 /** Answer to scores, and to a silo that declines. */
 export const ReceivedSchema = v.strictObject({ received: v.literal(true) });

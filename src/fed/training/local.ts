@@ -13,7 +13,9 @@ import { classWeightsOf } from "../maths/class_weights.ts";
 import { sentence } from "../../refusal.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { type OnEvent, safely } from "../protocol/event.ts";
-import { closingTime, plausibleSpeed, recentMedian, type RowTiming } from "../maths/row_share.ts";
+import { closingTime, likeNext, plausibleSpeed, recentMedian, type RowTiming } from "../maths/row_share.ts";
+import { fewSteps } from "../maths/few_steps.ts";
+import { isScored } from "../maths/scored_rows.ts";
 import { nameFullDisk } from "../protocol/full_disk.ts";
 import { newRunId, type Proposal, type Scores, type Stretch } from "../protocol/messages.ts";
 import { checkRegistration } from "../protocol/registration.ts";
@@ -24,7 +26,7 @@ import { testScores, valScores } from "./score_split.ts";
 import { checkSteps, countSteps } from "../maths/skipped.ts";
 import { type ScoredModel, select } from "../maths/selection.ts";
 import { stepsOf } from "../maths/stretch.ts";
-import type { Trainer } from "./trainer.ts";
+import type { Trainer, Turn } from "./trainer.ts";
 
 export interface LocalOptions {
   /** Its shard is one hospital's, or several pooled. */
@@ -58,7 +60,7 @@ class Local {
   readonly #scored: ScoredModel[] = [];
   readonly #history: RoundResult[] = [];
   readonly #images = { trained: 0, scored: 0 };
-  readonly #timings: (RowTiming & { opened: number })[] = [];
+  readonly #timings: (RowTiming & { opened: number; scored: boolean })[] = [];
   #vector: Float32Array;
   #chosen: { round: number; vector: Float32Array; fixed: FixedThreshold | null };
   /** The model that is stored, the start never. */
@@ -94,10 +96,12 @@ class Local {
 
   /** Trains round after round, until the rounds or the budget are over. */
   async train(): Promise<void> {
+    const { proposal: { recipe: { batch }, localEpochs }, trainer } = this.#options;
+    const few = fewSteps("", { train: trainer.shard.splits.train.images, batch, localEpochs });
+    if (few !== null) this.#onEvent({ type: "warning", text: few });
     for (let p0 = 0, from = 0;;) {
       const planned = this.#plan(from, p0);
       if (planned === null) return;
-      for (const text of planned.warnings) this.#onEvent({ type: "warning", text });
       await this.#takeRound(planned.silos.local, planned);
       from = planned.silos.local.to;
       p0 = planned.p1;
@@ -118,15 +122,17 @@ class Local {
     };
     const closing = closingTime([turn], { batch: proposal.recipe.batch, budget: proposal.budget });
     const elapsed = this.#rounds === 0 ? 0 : now - this.#timings[0].opened;
+    const round = this.#rounds + 1;
+    const scored = isScored(round, proposal.localEpochs);
     return planRow({
-      round: this.#rounds + 1,
+      round,
       rounds: proposal.rounds,
       clock: proposal.budget === null ? null : { budget: proposal.budget, elapsed, closing },
       batch: proposal.recipe.batch,
       localEpochs: proposal.localEpochs,
       silos: { local: { from, train: train.images, stepsPerSecond: this.#speed } },
       p0,
-      timings: this.#timings,
+      timings: likeNext(this.#timings, { scored, seconds: turn.score ?? 0 }),
     });
   }
 
@@ -134,33 +140,39 @@ class Local {
     stretch: Stretch,
     row: { p0: number; p1: number },
   ): Promise<void> {
-    const { trainer, signal, proposal: { recipe: { batch }, localEpochs } } = this.#options;
-    const { images: examples } = trainer.shard.splits.train;
-    const turn = stepsOf(stretch, { train: examples, batch });
+    const { trainer, proposal: { recipe: { batch }, localEpochs } } = this.#options;
+    const turn = stepsOf(stretch, { train: trainer.shard.splits.train.images, batch });
     const round = this.#rounds + 1;
     const opened = performance.now() / 1000;
-    const base = this.#vector;
-    await trainer.load(base);
-    const scores = await this.#scoreVal(round);
+    await trainer.load(this.#vector);
+    const scored = isScored(round, localEpochs);
+    const scores = scored ? await this.#scoreVal(round) : {};
     if (round > 1 && this.#chosen.round === round - 1) {
       await this.#keep().catch((error) => this.#goOnWithoutRoom(error));
     }
     this.#onEvent({ type: "training", round, ...turn });
     const began = performance.now() / 1000;
-    const { p0, p1 } = row;
-    const { vector, images, skipped } = await trainer.train({ ...turn, p0, p1 }, {
+    if (turn.steps > 0) await this.#takeSteps(round, { ...turn, p0: row.p0, p1: row.p1 });
+    const now = performance.now() / 1000;
+    const share = (stretch.to - stretch.from) / localEpochs;
+    this.#timings.push({ share, wall: now - opened, train: now - began, opened, scored });
+    this.#history.push(roundResult(round, scores, now - opened));
+    this.#onEvent({ type: "committed", round, sha256: digest(this.#vector), seconds: now - opened });
+  }
+
+  /** Trains from the loaded vector, and makes the next one as the aggregator would of one update. */
+  async #takeSteps(round: number, turn: Turn): Promise<void> {
+    const { trainer, signal } = this.#options;
+    const { images: examples } = trainer.shard.splits.train;
+    const base = this.#vector;
+    const { vector, images, skipped } = await trainer.train(turn, {
       signal,
       onStep: (k, loss) => this.#onEvent({ type: "step", round, k, K: turn.steps, loss }),
     });
-    const now = performance.now() / 1000;
     checkSteps(countSteps(skipped));
     const updates = [{ values: delta(vector, base, this.#layout), examples }];
     this.#vector = fold(base, updates, { layout: this.#layout, scale: scaleFor(examples) });
     this.#images.trained += images;
-    const share = (stretch.to - stretch.from) / localEpochs;
-    this.#timings.push({ share, wall: now - opened, train: now - began, opened });
-    this.#history.push(roundResult(round, scores, now - opened));
-    this.#onEvent({ type: "committed", round, sha256: digest(this.#vector), seconds: now - opened });
   }
 
   /** Scores the loaded vector, the model before this round, and holds it when it is the one selected so far. */

@@ -59,7 +59,7 @@ function storeRounds(state: AggregatorState, rounds: number): void {
       );
     for (let round = 1; round <= rounds; round++) {
       const row: RoundSettings = {
-        ...{ version: 2, run: run!, round, base: digest, roster: SILOS, last: false },
+        ...{ version: 3, run: run!, round, base: digest, roster: SILOS, score: true, last: false },
         silos: Object.fromEntries(SILOS.map((silo) => [silo, { from: round - 1, to: round }])),
         ...{ p0: (round - 1) / 2000, p1: round / 2000, scale: { weights: 32, statistics: 20 } },
       };

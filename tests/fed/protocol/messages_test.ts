@@ -52,7 +52,7 @@ function plan(): Plan {
 
 function row(): RoundSettings {
   return {
-    version: 2,
+    version: 3,
     run: RUN,
     round: 1,
     base: DIGEST,
@@ -61,6 +61,7 @@ function row(): RoundSettings {
     p0: 0,
     p1: 0.5,
     scale: { weights: 32, statistics: 20 },
+    score: true,
     last: false,
   };
 }
