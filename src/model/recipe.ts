@@ -22,8 +22,8 @@ export const RecipeSchema = v.strictObject({
   name: v.pipe(v.string(), v.maxLength(64), v.regex(/^[\x20-\x7e]*$/, "printable ASCII")),
   /** Images a step; no short batch is ever formed. */
   batch: integer(1, 4096),
-  /** Passes over a silo's training images per round. */
-  localEpochs: integer(1, 1000),
+  /** Passes over a silo's training images per round, .25 for a quarter of one. */
+  localEpochs: number(1e-6, 1000),
   /** Peak learning rate, before group factors. */
   lr: number(0, 10),
   beta1: number(0, 0.999999),

@@ -24,7 +24,7 @@ Deno.test("test figures that contradict each other are refused and not stored; t
     run.select({ round: 0, auroc: null, reason: "the only one" }, 0);
     const tell = (test: Record<string, unknown>) => {
       const { positives, negatives } = FILMS;
-      const scores = { run: run.id, round: 1, auroc: null, loss: null, positives, negatives };
+      const scores = { run: run.id, round: 1, auroc: null, se: null, loss: null, positives, negatives };
       return send("c", "POST", "/v1/rounds/1/scores", { ...scores, test: { ...FILMS, ...test } });
     };
     for (const [what, lie] of Object.entries(LIES)) {

@@ -156,11 +156,12 @@ const DEVIATIONS: Record<string, Deviation> = {
       if (view.state !== "closing") return view;
       const silos = Object.fromEntries(view.plan!.silos.map((name) => [name, { from: 3, to: 4 }]));
       const settings = {
-        version: 2 as const,
+        version: 3 as const,
         run: view.run,
         base: "0".repeat(64),
         p0: 0.9,
         p1: 1,
+        score: true,
         last: true,
       };
       const scale = { weights: 32, statistics: 20 };

@@ -21,7 +21,7 @@ const DEVIATIONS: Record<string, Deviation> = {
   },
   "a stretch of more than 2.5 times the local epochs": {
     lie: (view) => withStretch(view, 1, ({ from }) => ({ from, to: from + 2.6 })),
-    refusal: /not agreed.*at most 2\.5 passes in round 1, got 2\.6/,
+    refusal: /not agreed.*0\.111 to 2\.5 passes in round 1, got 2\.6/,
     scores: 0,
   },
   "a longer stretch than that of other members": {
@@ -29,9 +29,9 @@ const DEVIATIONS: Record<string, Deviation> = {
     refusal: /not agreed.*as many passes of b as of a, 2/,
     scores: 0,
   },
-  "a stretch without a step of this silo, for its scores alone": {
-    lie: (view) => withStretch(view, 1, ({ from }) => ({ from, to: from + 0.3 })),
-    refusal: /not agreed.*a stretch with a step of a/,
+  "a stretch in which nobody takes a step, for the scores alone": {
+    lie: (view) => withStretch(view, 1, ({ from }) => ({ from, to: from + 0.1 })),
+    refusal: /not agreed.*0\.111 to 2\.5 passes in round 1, got 0\.1/,
     scores: 0,
   },
   "progress beyond 1": {

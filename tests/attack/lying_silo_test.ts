@@ -82,7 +82,7 @@ async function truthOf(model: Float32Array) {
   await trainer.load(model);
   const split = await trainer.predict();
   return {
-    val: valScores(split, { recipe, classWeights: [1, 1] }),
+    val: valScores(split, { recipe, classWeights: [1, 1], seed: 7 }),
     test: testScores(split, { seed: 7, bins: histogram }),
   };
 }
@@ -190,7 +190,7 @@ Deno.test("a lying silo is refused by name, lie by lie, and the others' run ends
     const { selected } = await c.until(({ selected }) => selected !== null);
     const { test } = await truthOf(await model(selected!.round));
     const { positives, negatives } = test;
-    const last: Scores = { run: view.run, round: 3, auroc: null, loss: null, positives, negatives };
+    const last: Scores = { run: view.run, round: 3, auroc: null, se: null, loss: null, positives, negatives };
     const tested = (change: Partial<typeof test>) =>
       c.say("POST", "/v1/rounds/3/scores", { ...last, test: { ...test, ...change } });
     const { first, positives: up_, negatives: down } = test.histogram!;

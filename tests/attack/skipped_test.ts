@@ -47,7 +47,15 @@ Deno.test("some skipped steps are told to both operators, and the update counts"
 Deno.test("scores that say that every step was skipped, over half of them after the search, or more, are refused", () =>
   withRound(async ({ run, send, events }) => {
     const { positives, images } = registration("c").splits.val;
-    const scores = { run: run.id, round: 1, auroc: 0.5, loss: 1, positives, negatives: images - positives };
+    const scores = {
+      run: run.id,
+      round: 1,
+      auroc: 0.5,
+      se: 0.04,
+      loss: 1,
+      positives,
+      negatives: images - positives,
+    };
     // A round of 10 passes has 30 steps.
     const say = (skipped: number, searched: number) =>
       send("c", "POST", "/v1/rounds/1/scores", { ...scores, skipped, searched });

@@ -161,5 +161,5 @@ Deno.test("every part of a fedx.toml that a page shows is read as it stands", as
   assertEquals(shown.length, 1);
   const file = { file: "/x/fedx.toml", text: shown[0].text };
   const { accept } = readSection(file, { command: COMMANDS.train, silo: "a" });
-  assertEquals([accept?.maxRounds, accept?.minTrainPatients, accept?.recipes?.length], [100, 50, 2]);
+  assertEquals([accept?.maxPasses, accept?.minTrainPatients, accept?.recipes?.length], [1000, 50, 2]);
 });

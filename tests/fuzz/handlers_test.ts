@@ -11,7 +11,7 @@ const utf8 = (value: unknown) => new TextEncoder().encode(JSON.stringify(value))
 Deno.test(`handlerOf: ${cases(COUNT)} hostile requests, then the round closes as if nothing had come`, () =>
   withRound(async ({ run, send, events }) => {
     const { start, bytes } = update(run);
-    const scores = { run: run.id, round: 1, auroc: 0.7, loss: 0.5, positives: 48, negatives: 48 };
+    const scores = { run: run.id, round: 1, auroc: 0.7, se: 0.04, loss: 0.5, positives: 48, negatives: 48 };
     const bodies = [
       ...[start, registration("a"), scores, { run: run.id, round: 1, phase: "training", step: 1, steps: 2 }]
         .map(utf8),

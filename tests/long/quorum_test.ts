@@ -3,7 +3,7 @@ import { fileFolder } from "../testing/folder.ts";
 import { makeHospitals } from "../testing/hospitals.ts";
 import { Roles } from "../testing/roles.ts";
 
-Deno.test("quorum 3 of 3: one that does not come back ends the run; exit 1 names it, the best model is kept", async () => {
+Deno.test("quorum 3 of 3: one that does not come back ends the run; exit 1 names it, the model selected so far is kept", async () => {
   const dir = await fileFolder();
   await makeHospitals(dir);
   const flags = "--silos a,b,c --rounds 9 --batch 8 --join-timeout 20s --round-timeout 2s";
@@ -15,7 +15,7 @@ Deno.test("quorum 3 of 3: one that does not come back ends the run; exit 1 names
   c.child.kill("SIGKILL");
   const { code, stderr } = await hub.finished;
   assertEquals(code, 1);
-  assertMatch(stderr, /none from c; the best model so far is gone\/hub\/model\.safetensors/);
+  assertMatch(stderr, /none from c; the model selected so far is gone\/hub\/model\.safetensors/);
   assertMatch(stderr, /bring the missing silos back/);
   assert((await Deno.stat(roles.file("hub", "model.safetensors"))).size > 16e6);
   for (const other of others) assertEquals((await other.finished).code, 1);

@@ -101,9 +101,24 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["silo/agreement_test.ts", "attack/lying_budget_test.ts"],
   },
   {
-    text: "if (past.counted === past.row.round) return expect(from === ended,",
-    fault: "if (past.counted === past.row.round) return expect(from >= began,",
+    text: "if (past.counted === past.row.round) expect(from === ended,",
+    fault: "if (past.counted === past.row.round) expect(from >= began,",
     tests: ["silo/agreement_test.ts"],
+  },
+  {
+    text: "expect(row.score === score,",
+    fault: "expect(true,",
+    tests: ["silo/agreement_test.ts"],
+  },
+  {
+    text: "!== undefined && stepsIn(state, round, silo) === 0;",
+    fault: "!== undefined;",
+    tests: ["aggregator/part_test.ts"],
+  },
+  {
+    text: "if (stepsIn(this.#run.state, row.round, silo) === 0) {",
+    fault: "if (false) {",
+    tests: ["aggregator/part_test.ts"],
   },
   {
     text: "if (patients >= fewest) return;",
@@ -122,9 +137,24 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["maths/histogram_test.ts"],
   },
   {
-    text: "return a.round < b.round;",
-    fault: "return a.round > b.round;",
+    text: "near.reduce((a, b) => b.round > a.round ? b : a)",
+    fault: "near.reduce((a, b) => b.auroc > a.auroc ? b : a)",
     tests: ["maths/selection_test.ts"],
+  },
+  {
+    text: "? { margin: se, words:",
+    fault: "? { margin: se / 2, words:",
+    tests: ["maths/selection_test.ts"],
+  },
+  {
+    text: "const best = bestOf(rated);",
+    fault: "const best = bestOf(held);",
+    tests: ["maths/selection_test.ts"],
+  },
+  {
+    text: "if ((auroc === null) === (se === null) && se !== 0) return;",
+    fault: "if ((auroc === null) === (se === null)) return;",
+    tests: ["aggregator/handlers_test.ts"],
   },
   {
     text: "if (diverged.length > 0) return",

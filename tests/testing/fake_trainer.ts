@@ -30,6 +30,12 @@ export function startVector(layout: Layout, seed = 1): Float32Array {
   return uniforms({ seed, silo: 0 }, { purpose: PURPOSE.init }, layout.length).map((x) => x - 0.5);
 }
 
+/** Each patient has one film, up to 96 of them, and half of them a finding. */
+function trainSplit(images: number) {
+  const patients = Math.min(IMAGES, images);
+  return { images, patients, positives: patients >> 1 };
+}
+
 export interface FakeOptions {
   layout: Layout;
   silo: string;
@@ -67,7 +73,7 @@ export class FakeTrainer implements Trainer {
     const split = { images: IMAGES, patients: IMAGES, positives: IMAGES / 2 };
     this.shard = {
       shard: digest(Float32Array.from(new TextEncoder().encode(options.silo))),
-      splits: { train: { ...split, images: options.images ?? IMAGES }, val: split, test: split },
+      splits: { train: trainSplit(options.images ?? IMAGES), val: split, test: split },
       size: options.size ?? 32,
       kernel: preprocessingOf(1).kernel,
       fit: "fill",

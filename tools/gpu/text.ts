@@ -5,7 +5,7 @@ import { NOT_ASKED, type Results, shortfall, type StageResult } from "./results.
 
 const WIDTH = 100;
 /** Columns of a figure's name, value, unit and bound. */
-const COLUMNS = { name: 42, value: 12, unit: 12, bound: 14 } as const;
+const COLUMNS = { name: 46, value: 12, unit: 12, bound: 14 } as const;
 
 /** All of it, stage by stage. */
 export function resultsText(results: Results): string {
@@ -47,7 +47,7 @@ function figureLines({ name, value, unit = "", bound = "", ok, reason }: Figure)
   const last = [
     number ? shown.padStart(COLUMNS.value) : shown.padEnd(COLUMNS.value),
     (none ? "" : unit).padEnd(COLUMNS.unit),
-    bound.padEnd(COLUMNS.bound),
+    (none ? "" : bound).padEnd(COLUMNS.bound),
     mark,
   ].join(" ").trimEnd();
   const beside = name.length <= COLUMNS.name && COLUMNS.name + last.length + 5 <= WIDTH;

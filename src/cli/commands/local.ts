@@ -28,7 +28,7 @@ export async function run({ values, output, signal }: Context<typeof local>): Pr
   if (start.warning !== undefined) output.line(`warning: ${start.warning}`);
   const rounds = values.epochs === undefined
     ? values.rounds
-    : Math.ceil(values.epochs / (values["local-epochs"] ?? 1));
+    : roundsOf(values.epochs, values["local-epochs"] ?? 1);
   const silos = namesOf(values.shard);
   const proposal = proposalOf(settingsOf({ ...values, rounds, size: shards[0].size, silos }), start);
   const { device, threads, deterministic } = values;
@@ -41,13 +41,18 @@ export async function run({ values, output, signal }: Context<typeof local>): Pr
   output.result(result, describe(result));
 }
 
+/** The rounds in which so many passes are over: a division of doubles may come out a little above a whole number. */
+function roundsOf(passes: number, localEpochs: number): number {
+  return Math.ceil(passes / localEpochs - 1e-9);
+}
+
 /** Trains, and says what is kept of it where it does not come to its end. */
 export async function runKept(options: LocalOptions, output: Output): Promise<LocalResult> {
   using show = showEvents(output);
   let kept = "no model is kept: none was trained and scored yet";
   const onEvent = (event: FedEvent) => {
     if (event.type === "model_stored") {
-      kept = `the best model so far, of round ${event.round}, is kept: ${event.path}`;
+      kept = `the model selected so far, of round ${event.round}, is kept: ${event.path}`;
     }
     show(event);
   };

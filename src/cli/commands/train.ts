@@ -1,4 +1,5 @@
 import type { Proposal } from "../../fed/protocol/messages.ts";
+import type { Limits } from "../../fed/silo/limits.ts";
 import { runSilo } from "../../fed/silo/silo.ts";
 import { siloRole } from "../../fed/state/folder.ts";
 import { EngineTrainer } from "../../fed/training/engine_trainer.ts";
@@ -43,7 +44,7 @@ export async function run(context: Context<typeof train>): Promise<void> {
       },
       async trainer(proposal, { number }) {
         const { shard, libraries } = opened;
-        output.line(describe(proposal));
+        output.line(describe(proposal, accept));
         const { device, threads, deterministic } = values;
         const shards = [shard];
         const all = { shards, silo: number, device, threads, deterministic, libraries };
@@ -70,8 +71,8 @@ async function digestOf(dir: string): Promise<string | null> {
   return manifest === null ? null : parseManifest(manifest, dir).digest;
 }
 
-/** The proposal as a table: what this hospital is asked to do. */
-export function describe(proposal: Proposal): string {
+/** The proposal as a table: what this hospital is asked to do, and what of its limits is kept only on the way. */
+export function describe(proposal: Proposal, { maxPasses }: Limits = {}): string {
   const { recipe } = proposal;
   const limit = proposal.rounds !== null
     ? plural(proposal.rounds, "round")
@@ -83,6 +84,10 @@ export function describe(proposal: Proposal): string {
     ["recipe", `${recipe.name}: batch ${recipe.batch}, lr ${recipe.lr}, BatchNorm ${recipe.bn}`],
     ["augmentation", augmentation(recipe.augment)],
     ["length", `${limit}, ${plural(proposal.localEpochs, "local pass", "local passes")} a round`],
+    ...proposal.budget === null || maxPasses === undefined ? [] : [[
+      "limit",
+      `${plural(maxPasses, "pass", "passes")} (accept.max_passes); a round beyond is refused`,
+    ]],
     ["seed", String(proposal.seed)],
     ["quorum", `${proposal.quorum} of ${proposal.silos.length}`],
   ]);

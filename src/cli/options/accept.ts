@@ -12,20 +12,21 @@ export const AcceptSchema = v.strictObject({
   recipes: v.optional(v.array(v.union([v.string(), v.looseObject({ name: v.string() })]))),
   networks: v.optional(v.array(v.string())),
   max_rounds: v.optional(count),
+  max_passes: v.optional(v.pipe(v.number(), v.minValue(0))),
   min_train_patients: v.optional(count),
 });
 
-/** The line of a settings file that accepts these recipes, by name, rounds and patients. */
+/** The line of a settings file that accepts these recipes, by name, passes and patients. */
 export function acceptLine(
-  accept: { recipes: readonly string[]; maxRounds: number; minTrainPatients: number },
+  accept: { recipes: readonly string[]; maxPasses: number; minTrainPatients: number },
 ): string {
   const recipes = accept.recipes.map((name) => JSON.stringify(name)).join(", ");
   return `accept = { recipes = [${recipes}], networks = ["efficientnet_b0"], ` +
-    `max_rounds = ${accept.maxRounds}, min_train_patients = ${accept.minTrainPatients} }`;
+    `max_passes = ${accept.maxPasses}, min_train_patients = ${accept.minTrainPatients} }`;
 }
 
-/** How `fedx init` writes it. */
-export const ACCEPT_SAMPLE = acceptLine({ recipes: ["default"], maxRounds: 100, minTrainPatients: 50 });
+/** How `fedx init` writes it: runs of a usual length pass, by rounds or by a budget on a fast machine. */
+export const ACCEPT_SAMPLE = acceptLine({ recipes: ["default"], maxPasses: 1000, minTrainPatients: 50 });
 
 /**
  * What is accepted, in the program's own form.
@@ -38,6 +39,7 @@ export function readAccept(table: v.InferOutput<typeof AcceptSchema>, where: str
     recipes: table.recipes?.map((one) => recipeOf(one, where)),
     networks: table.networks,
     maxRounds: table.max_rounds,
+    maxPasses: table.max_passes,
     minTrainPatients: table.min_train_patients,
   };
 }

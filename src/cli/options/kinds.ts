@@ -84,7 +84,8 @@ function readNumber(raw: unknown, option: Option, refuse: Refuse): number {
   const whole = option.kind === "integer";
   const fits = whole ? Number.isInteger(number) : Number.isFinite(number);
   if (fits && number >= low && number <= high) return number;
-  return refuse(`${whole ? "a whole number" : "a number"} from ${low} to ${high}`);
+  const such = option.such === undefined ? "" : `, such as ${option.such}`;
+  return refuse(`${whole ? "a whole number" : "a number"} from ${low} to ${high}${such}`);
 }
 
 function readName(name: string): string {

@@ -47,6 +47,8 @@ export interface Option {
   words?: readonly string[];
   /** Inclusive lower and upper bound of a number. */
   range?: readonly [number, number];
+  /** What a refusal of a number names as an example. */
+  such?: string;
   /** A number's bounds that it may not reach, in place of `range`. */
   between?: readonly [number, number];
   /** The value in the file that `fedx init` writes, `NAME` standing for the silo's name. @default `default` */

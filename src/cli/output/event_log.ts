@@ -144,6 +144,8 @@ export function describe(event: FedEvent): string | undefined {
           : "");
     case "update_counted":
       return `${event.silo} counted in round ${event.round} (${plural(event.examples, "example")})`;
+    case "no_step":
+      return `${event.silo} has no step in round ${event.round}`;
     case "committed":
       return `round ${event.round} done in ${formatDuration(event.seconds)}: weights ${
         event.sha256.slice(0, 12)
@@ -169,7 +171,9 @@ export function describe(event: FedEvent): string | undefined {
     case "tested":
       return `${event.silo} tested: AUROC ${score(event.auroc)} on ${plural(event.images, "image")}`;
     case "training":
-      return `round ${event.round}: ${plural(event.steps, "step")}`;
+      return event.steps === 0
+        ? `round ${event.round}: too short for a step on this hospital's films`
+        : `round ${event.round}: ${plural(event.steps, "step")}`;
     case "update_dropped":
       return `update of round ${event.round} dropped: ${event.reason}`;
     case "connected":

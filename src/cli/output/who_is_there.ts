@@ -83,6 +83,7 @@ export class WhoIsThere {
         );
         return false;
       case "update_counted":
+      case "no_step":
         this.#doing.set(event.silo, "counted");
         return false;
       case "late":

@@ -4,6 +4,7 @@
  * Both are stored: a restarted aggregator says again who declined, and goes on without the same silos.
  */
 import type { DeclineCode } from "../protocol/decline.ts";
+import { hasPart } from "./part.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { Without } from "./recording.ts";
 import type { AggregatorState, Committed } from "./state.ts";
@@ -75,8 +76,8 @@ export function notBegun(): ProtocolError {
 }
 
 /**
- * Notes that the run goes on without these silos, for good: from the open round on, or from the next one for a silo whose
- * update counts there already. Those that were left out before stay so.
+ * Notes that the run goes on without these silos, for good: from the open round on, or from the next one for a silo that
+ * has done its part there already. Those that were left out before stay so.
  * @throws {ProtocolError} `cannot_leave_out`
  */
 export function leaveOut(state: AggregatorState, silos: readonly string[]): void {
@@ -111,6 +112,6 @@ export function leaveOut(state: AggregatorState, silos: readonly string[]): void
       remedy: "bring one of them back",
     });
   }
-  const from = (silo: string) => state.counted(open).has(silo) ? open + 1 : open;
+  const from = (silo: string) => hasPart(state, open, silo) ? open + 1 : open;
   state.folder.set("without", { ...before, ...Object.fromEntries(added.map((silo) => [silo, from(silo)])) });
 }

@@ -3,14 +3,15 @@ import type { StoredRow } from "./stored.ts";
 import { removeIfThere } from "../../files/exists.ts";
 import { renameDurably } from "../../files/durable.ts";
 import { foldFiles } from "./fold_files.ts";
+import { hasPart } from "./part.ts";
 import type { RoundSettings } from "../protocol/messages.ts";
 import type { Run } from "./run.ts";
 import { type ScoredModel, select, type Selection } from "../maths/selection.ts";
 import { standingOf } from "./standing.ts";
 
 /**
- * Folds the counted updates of the open row into the next model and commits it. What comes from now on is late; a row
- * that a kill opens again takes it after all, since nobody has heard of the fold.
+ * Folds the counted updates of the open row into the next model and commits it; without any it is the same model again.
+ * What comes from now on is late; a row that a kill opens again takes it after all, since nobody has heard of the fold.
  */
 export async function closeRound(run: Run, stored: StoredRow): Promise<void> {
   const { row } = stored;
@@ -51,10 +52,9 @@ export async function closeRound(run: Run, stored: StoredRow): Promise<void> {
   await run.state.dropModels();
 }
 
-/** Says whose update the row closes without, and what the late ones were at. */
+/** Says whose part the row closes without, and what the late ones were at. */
 function tellAbsent(run: Run, { round, roster }: RoundSettings): void {
-  const counted = run.state.counted(round);
-  const missing = run.proposal.silos.filter((silo) => !counted.has(silo));
+  const missing = run.proposal.silos.filter((silo) => !hasPart(run.state, round, silo));
   for (const silo of missing) {
     if (!roster.includes(silo) || run.attendance.isLost(silo) || run.away.isLeftOut(silo)) continue;
     run.onEvent({ type: "late", silo, round, ...standingOf(run, silo) });
@@ -62,7 +62,7 @@ function tellAbsent(run: Run, { round, roster }: RoundSettings): void {
   if (missing.length > 0) run.onEvent({ type: "degraded", round, missing });
 }
 
-/** The best model so far. */
+/** The model that the run would hand over as things stand. */
 export function selectNow(run: Run): Selection {
   const { rounds: last, held } = run.state;
   return select(scoredModels(run), { roster: run.roster, last, held });
@@ -74,12 +74,15 @@ function scoredModels({ state }: Run): ScoredModel[] {
 }
 
 /**
- * The models that may still be asked for once that of round `last` is there: the start, the last, and the best for every
- * roster so far and the one of now, since a silo that leaves or comes back brings another roster's best to the fore.
+ * The models that may still be asked for once that of round `last` is there: the start, the last, and the selected one of every
+ * roster so far and of the one of now, since a silo that leaves or comes back brings another roster's to the fore. For
+ * one roster the selection never goes back to an earlier model, so no other is ever asked for.
  */
 function modelsToHold(run: Run, last: number): number[] {
   const { held, totals } = run.state;
   const models = scoredModels(run);
-  const best = [...totals.rosters, run.roster].map((roster) => select(models, { roster, last, held }).round);
-  return [...new Set([0, ...best, last])];
+  const selected = [...totals.rosters, run.roster].map((roster) =>
+    select(models, { roster, last, held }).round
+  );
+  return [...new Set([0, ...selected, last])];
 }

@@ -59,9 +59,9 @@ function wantedTests(run: Run, signal?: AbortSignal): Wanted {
 
 /** Who has answered in a round: a silo that has not heard of its row yet will not answer in the closing phase. */
 function trained({ state }: Run): string[] {
-  const scored = [...state.scores.values()].flatMap((scores) => Object.keys(scores));
+  const answered = [...state.turns.values()].flatMap((turns) => Object.keys(turns));
   const counted = state.rows.flatMap(({ row }) => [...state.counted(row.round).keys()]);
-  return [...new Set([...scored, ...counted])];
+  return [...new Set([...answered, ...counted])];
 }
 
 /** Waits for the silos; returns who was left out. */
@@ -86,7 +86,7 @@ async function untilBudget(run: Run, wanted: Wanted): Promise<void> {
   }
 }
 
-/** The failure of a run whose silos stay away; its best model is kept. */
+/** The failure of a run whose silos stay away; the model selected so far is kept. */
 export async function absent(run: Run, wanted: Wanted): Promise<ProtocolError> {
   await keepModels(run, selectNow(run).round);
   const { what, round } = wanted;
@@ -95,7 +95,7 @@ export async function absent(run: Run, wanted: Wanted): Promise<ProtocolError> {
     expected: `${what} of ${quorumOf(run, wanted.roster())} in ${phase}`,
     got: `none from ${
       lacking(wanted).join(", ")
-    }; the best model so far is ${run.state.folder.dir}/model.safetensors`,
+    }; the model selected so far is ${run.state.folder.dir}/model.safetensors`,
   });
 }
 

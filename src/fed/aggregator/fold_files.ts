@@ -33,7 +33,7 @@ export interface StagedUpdate extends VectorFile {
 
 /**
  * Folds staged files into a new vector file, synced but not renamed: the caller renames it when it commits.
- * @param updates Staged whole updates, in any order.
+ * @param updates Staged whole updates, in any order; without one the vector is the base.
  * @param options `base` is g(r − 1), in memory or a file; `out` is the file to write, replaced if it exists;
  * `onStretch` is awaited after each stretch of it.
  * @returns SHA-256 hex of the new vector's bytes.
@@ -78,7 +78,8 @@ export async function foldFiles(
         deltas.push({ values: await read[k].next(), examples });
       }
       const result = results.reverse()[0].subarray(0, count);
-      foldStretch(old, deltas, { layout, scale, first, out: result });
+      if (deltas.length === 0) result.set(old);
+      else foldStretch(old, deltas, { layout, scale, first, out: result });
       const bytes = new Uint8Array(result.buffer, 0, count * 4);
       await written;
       written = writeAll(out, bytes);
@@ -98,7 +99,7 @@ export async function foldFiles(
 
 /** f32 values to read from each of so many files at a time. */
 function stretchOf(files: number): number {
-  return Math.min(STRETCH, 1 << Math.floor(Math.log2(HELD / files)));
+  return Math.min(STRETCH, 1 << Math.floor(Math.log2(HELD / Math.max(1, files))));
 }
 
 /** A file's values in order, a stretch ahead of what was asked for. */

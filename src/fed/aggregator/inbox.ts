@@ -19,6 +19,7 @@ import { PRIVATE_FILE } from "../../files/private.ts";
 import type { Receipt, RoundSettings, UpdateProgress, UpdateStart } from "../protocol/messages.ts";
 import type { Run } from "./run.ts";
 import { SLOTS, Slots } from "../wire/slots.ts";
+import { stepsIn } from "./part.ts";
 import { RANGE_LIMIT } from "../wire/exchange.ts";
 
 const PIECE = 1 << 20;
@@ -157,6 +158,9 @@ export class Inbox {
     const row = this.#checkOpen(start.round);
     if (!row.roster.includes(silo)) {
       throw new ProtocolError("not_in_roster", { expected: row.roster.join(", "), got: silo });
+    }
+    if (stepsIn(this.#run.state, row.round, silo) === 0) {
+      throw new ProtocolError("not_in_roster", { expected: "a silo with a step in the round", got: silo });
     }
     const expected: [
       keyof UpdateStart,

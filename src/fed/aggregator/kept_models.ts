@@ -7,12 +7,12 @@ import { saveRunModel } from "../training/run_model.ts";
 import type { Run } from "./run.ts";
 
 /**
- * Writes the best model, the last one and the start.
- * @returns the SHA-256 of the best one's file
+ * Writes the selected model, the last one and the start.
+ * @returns the SHA-256 of the selected one's file
  * @throws {ProtocolError} `damaged_state`
  */
-export async function keepModels(run: Run, best: number): Promise<string> {
-  const { model } = await keep(run, { model: best, last: run.state.rounds, init: 0 });
+export async function keepModels(run: Run, selected: number): Promise<string> {
+  const { model } = await keep(run, { model: selected, last: run.state.rounds, init: 0 });
   return model;
 }
 

@@ -7,6 +7,8 @@
 import { scaleFor } from "../maths/exact_sum.ts";
 import type { StoredRow } from "./stored.ts";
 import { planRow } from "../maths/budget.ts";
+import { fewSteps } from "../maths/few_steps.ts";
+import { isScored } from "../maths/scored_rows.ts";
 import { quorumNow } from "./quorum.ts";
 import { recordedRow, type Recording } from "./recording.ts";
 import type { Run } from "./run.ts";
@@ -52,6 +54,7 @@ function nextRow(run: Run): StoredRow | null {
   const { recipe, localEpochs } = plan!;
   const now = run.now();
   const roster = nextRoster(run);
+  const score = isScored(rounds + 1, localEpochs);
   const planned = planRow({
     round: rounds + 1,
     rounds: plan!.rounds,
@@ -68,16 +71,17 @@ function nextRow(run: Run): StoredRow | null {
         return [silo, { from: totals.passes(silo), train: run.examples(silo), stepsPerSecond }];
       }),
     ),
+    pooled: plan!.pooled.images,
     p0: rows.at(-1)?.row.p1 ?? 0,
-    timings: recentTimings(run, now),
+    timings: recentTimings(run, now, score),
   });
   if (planned === null) return null;
-  for (const text of planned.warnings) run.onEvent({ type: "warning", text });
+  warnOfFewSteps(run, roster);
   const { silos, p0, p1, last } = planned;
   const total = roster.reduce((sum, silo) => sum + run.examples(silo), 0);
   return {
     row: {
-      version: 2,
+      version: 3,
       run: run.id,
       round: rounds + 1,
       base: models.get(rounds)!,
@@ -86,8 +90,20 @@ function nextRow(run: Run): StoredRow | null {
       p0,
       p1,
       scale: scaleFor(total),
+      score,
       last,
     },
     opened: now,
   };
+}
+
+/** Tells once of each silo whose rounds hold few steps: when it takes part for the first time. */
+function warnOfFewSteps(run: Run, roster: readonly string[]): void {
+  const { recipe: { batch }, localEpochs } = run.proposal;
+  const known = new Set([...run.state.totals.rosters].flat());
+  for (const silo of roster) {
+    if (known.has(silo)) continue;
+    const text = fewSteps(` at ${silo}`, { train: run.examples(silo), batch, localEpochs });
+    if (text !== null) run.onEvent({ type: "warning", text });
+  }
 }

@@ -9,7 +9,7 @@ import type { Plan, RoundSettings } from "../protocol/messages.ts";
 /** By silo the first round that goes without it, as the operator said. */
 export type Without = Readonly<Record<string, number>>;
 
-/** The closed rows of a run, oldest first, each with the silos whose updates counted. */
+/** The closed rows of a run, oldest first, each with the silos that did their part. */
 export interface Recording {
   plan: Plan;
   rows: { row: RoundSettings; counted: string[] }[];
@@ -18,7 +18,7 @@ export interface Recording {
 }
 
 /**
- * The recorded row of `round` for this run, or null after the last. Only silos whose updates counted take part.
+ * The recorded row of `round` for this run, or null after the last. Only silos that did their part take part.
  * @param options.base digest of the model that this run has reached
  */
 export function recordedRow(

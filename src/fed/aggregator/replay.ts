@@ -1,6 +1,7 @@
 /** What a run that is to be repeated was made of, read from its aggregator's state folder. */
 import { digest } from "../../files/digest.ts";
 import { withoutOf } from "./away.ts";
+import { present } from "./part.ts";
 import { AggregatorState } from "./state.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { Proposal } from "../protocol/messages.ts";
@@ -39,7 +40,7 @@ export async function readRecording(dir: string, options: { into: string }): Pro
   using state = await AggregatorState.open(dir);
   const { proposal, plan } = state;
   const rows = state.rows.filter(({ row }) => row.round <= state.rounds)
-    .map(({ row }) => ({ row, counted: row.roster.filter((silo) => state.counted(row.round).has(silo)) }));
+    .map(({ row }) => ({ row, counted: present(state, row) }));
   if (proposal === null || plan === null || rows.length === 0) return refuse("no closed round");
   // Silos close a run of so many rounds after so many.
   if (proposal.budget === null && rows.length < proposal.rounds!) {

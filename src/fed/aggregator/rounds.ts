@@ -2,6 +2,7 @@
 import { closeRound } from "./close_round.ts";
 import { absent, closeRun, unfinished } from "./closing.ts";
 import { openRound } from "./open_round.ts";
+import { hasPart } from "./part.ts";
 import type { RoundSettings } from "../protocol/messages.ts";
 import { freezePlan, gather, lacking, type Wanted } from "./quorum.ts";
 import type { Run } from "./run.ts";
@@ -36,9 +37,9 @@ export async function runRounds(run: Run, signal?: AbortSignal): Promise<Aggrega
   return await closeRun(run, signal);
 }
 
-/** The updates of a row, but of whom the operator has left out, until the end of the budget. */
+/** The silos' parts in a row, but of whom the operator has left out, until the end of the budget. */
 function wantedUpdates(run: Run, { round, roster }: RoundSettings, signal?: AbortSignal): Wanted {
-  const has = (silo: string) => run.state.counted(round).has(silo);
+  const has = (silo: string) => hasPart(run.state, round, silo);
   const wanted = roster.filter((silo) => has(silo) || !run.away.isLeftOut(silo));
   return { what: "updates", round, roster: () => wanted, has, giveUp: abandonTime(run), signal };
 }

@@ -30,6 +30,7 @@ import {
   type RunState,
   type RunView,
   type Scores,
+  scoresVal,
 } from "../protocol/messages.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
 import type { AggregatorResult } from "../training/result.ts";
@@ -199,12 +200,13 @@ export class Run {
     this.onEvent({ type: "committed", round: row.round, sha256, seconds: this.now() - opened });
   }
 
-  /** Takes a silo's scores of the newest model or, with `test`, of the selected one. */
+  /** Takes what a silo says of its turn and of the newest model or, with `test`, of the selected one. */
   score(silo: string, scores: Scores): void {
     this.#state.score(silo, scores);
     const { round, test } = scores;
-    if (test === undefined) this.#tell({ type: "scored", silo, round, scores });
-    else this.#tell({ type: "tested", silo, auroc: test.auroc, images: test.images });
+    if (test !== undefined) this.#tell({ type: "tested", silo, auroc: test.auroc, images: test.images });
+    else if (scoresVal(scores)) this.#tell({ type: "scored", silo, round, scores });
+    else this.notify();
   }
 
   /** Gives up the open round at the end of the budget. */

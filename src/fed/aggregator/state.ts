@@ -4,7 +4,16 @@
  *
  * Each method that changes it is one durable step: memory follows the disk, and a restart goes on from the last step.
  */
-import type { Plan, Proposal, Receipt, Registration, Scores, UpdateStart } from "../protocol/messages.ts";
+import {
+  type Plan,
+  type Proposal,
+  type Receipt,
+  type Registration,
+  type Scores,
+  scoresVal,
+  type UpdateStart,
+} from "../protocol/messages.ts";
+import { present } from "./part.ts";
 import type { Recording } from "./recording.ts";
 import { readStored, type Stored, type StoredRow, TABLES } from "./stored.ts";
 import { removeIfThere } from "../../files/exists.ts";
@@ -23,6 +32,7 @@ export class AggregatorState implements Disposable {
   readonly folder: StateFolder;
   readonly totals = new Totals();
   readonly #stored: Stored;
+  readonly #scores: Map<number, Record<string, Scores>>;
   /** Rounds whose model's file may be there. */
   readonly #files: Set<number>;
   #held: readonly number[] | null;
@@ -30,11 +40,13 @@ export class AggregatorState implements Disposable {
   private constructor(folder: StateFolder) {
     this.folder = folder;
     this.#stored = readStored(folder);
+    this.#scores = new Map();
+    for (const [round, turns] of this.turns) this.#noteScores(round, turns);
     this.#files = new Set(this.models.keys());
     this.#held = folder.get("held");
     for (const [index, stored] of this.rows.entries()) {
       this.totals.open(stored, this.rows[index - 1]);
-      if (stored.row.round <= this.rounds) this.totals.close(stored, this.counted(stored.row.round));
+      if (stored.row.round <= this.rounds) this.totals.close(stored, present(this, stored.row));
     }
   }
 
@@ -131,9 +143,14 @@ export class AggregatorState implements Disposable {
     return this.#stored.receipts.get(round) ?? new Map();
   }
 
-  /** Scores by round and silo; those of round r are of the model of round r − 1. */
+  /** What silos said of their turns by round and silo, with scores or without. */
+  get turns(): ReadonlyMap<number, Readonly<Record<string, Scores>>> {
+    return this.#stored.turns;
+  }
+
+  /** Of them those that score `val`: those of round r are of the model of round r − 1. */
   get scores(): ReadonlyMap<number, Readonly<Record<string, Scores>>> {
-    return this.#stored.scores;
+    return this.#scores;
   }
 
   /** Test scores of the selected model by silo. */
@@ -227,7 +244,7 @@ export class AggregatorState implements Disposable {
     this.#files.add(round);
     this.#held = held;
     const stored = this.rows.at(-1);
-    if (stored?.row.round === round) this.totals.close(stored, this.counted(round));
+    if (stored?.row.round === round) this.totals.close(stored, present(this, stored.row));
   }
 
   /** Removes the files of the models that are held no more. */
@@ -239,17 +256,25 @@ export class AggregatorState implements Disposable {
     }
   }
 
-  /** Keeps a silo's scores of a round's base, or, with `test`, of the selected model. */
+  /** Keeps what a silo says of its turn and of a round's base, or, with `test`, of the selected model. */
   score(silo: string, scores: Scores): void {
     const { round, test } = scores;
     const json = JSON.stringify(scores);
     if (test === undefined) {
       this.#put("scores(round, silo, json) VALUES (?, ?, ?)", round, silo, json);
-      this.#stored.scores.set(round, bySilo({ ...this.scores.get(round), [silo]: scores }));
+      const turns = bySilo({ ...this.turns.get(round), [silo]: scores });
+      this.#stored.turns.set(round, turns);
+      this.#noteScores(round, turns);
     } else {
       this.#put("tests(silo, json) VALUES (?, ?)", silo, json);
       this.#stored.tests = bySilo({ ...this.tests, [silo]: scores });
     }
+  }
+
+  /** A round of which some said no scores was given up: in the closing phase they say them. */
+  #noteScores(round: number, turns: Record<string, Scores>): void {
+    const scored = Object.entries(turns).filter(([, scores]) => scoresVal(scores));
+    if (scored.length > 0) this.#scores.set(round, Object.fromEntries(scored));
   }
 
   /** When the model of `round` was committed, seconds by the run's clock. */

@@ -41,8 +41,8 @@ export interface Stored {
   models: Map<number, string>;
   /** The updates that count, by round and silo. */
   receipts: Map<number, Map<string, Receipt>>;
-  /** By round and silo; those of round r are of the model of round r − 1. */
-  scores: Map<number, Record<string, Scores>>;
+  /** What silos said of their turns, by round and silo. */
+  turns: Map<number, Record<string, Scores>>;
   /** Of the selected model. */
   tests: Record<string, Scores>;
 }
@@ -79,7 +79,7 @@ export function readStored(folder: StateFolder): Stored {
       (records) =>
         new Map(records.map(({ silo, json }) => [silo as string, parse(ReceiptSchema, json, "a receipt")])),
     ),
-    scores: byRound(
+    turns: byRound(
       all("SELECT * FROM scores ORDER BY round, silo"),
       (records) => scoresOf(records, "scores"),
     ),

@@ -2,7 +2,7 @@
  * What a finished run says of itself, from what is committed. It says first which silos it went without: training on
  * some of the hospitals only, in silence, is the worst failure in this field.
  */
-import { stepsOf } from "../maths/stretch.ts";
+import { hasPart, stepsIn } from "./part.ts";
 import type { Selection } from "../maths/selection.ts";
 import { type AggregatorResult, type RoundResult, roundResult, testResult } from "../training/result.ts";
 import type { Run } from "./run.ts";
@@ -44,7 +44,7 @@ export function resultOf(
 }
 
 /**
- * By invited silo the rounds that closed without its update, silos that never joined included; R + 1, after R rounds,
+ * By invited silo the rounds that closed without its part, silos that never joined included; R + 1, after R rounds,
  * stands for the closing phase. Silos that were there all along have no entry.
  * @param unheard Silos that did not do their part in the closing phase.
  */
@@ -53,7 +53,7 @@ function missingRounds({ state, proposal }: Run, unheard: readonly string[]): Re
   for (const silo of proposal.silos) {
     const rounds: number[] = [];
     for (let round = 1; round <= state.rounds; round++) {
-      if (!state.counted(round).has(silo)) rounds.push(round);
+      if (!hasPart(state, round, silo)) rounds.push(round);
     }
     if (unheard.includes(silo)) rounds.push(state.rounds + 1);
     if (rounds.length > 0) missing[silo] = rounds;
@@ -61,15 +61,13 @@ function missingRounds({ state, proposal }: Run, unheard: readonly string[]): Re
   return missing;
 }
 
-/** Trained: whole batches of counted updates. Scored: every film of every scores message. */
+/** Trained: whole batches of counted updates. Scored: every film of every message that scores. */
 function imagesOf(run: Run): { trained: number; scored: number } {
   const { state } = run;
   const { batch } = run.proposal.recipe;
   let trained = 0, scored = 0;
-  for (const { row } of state.rows.slice(0, state.rounds)) {
-    for (const silo of state.counted(row.round).keys()) {
-      trained += stepsOf(row.silos[silo], { train: run.examples(silo), batch }).steps * batch;
-    }
+  for (let round = 1; round <= state.rounds; round++) {
+    for (const silo of state.counted(round).keys()) trained += stepsIn(state, round, silo)! * batch;
   }
   for (const record of state.scores.values()) {
     for (const { positives, negatives } of Object.values(record)) scored += positives + negatives;
@@ -86,9 +84,9 @@ function joinedOf({ state, proposal }: Run): AggregatorResult["joined"] {
 }
 
 function historyOf({ state }: Run): RoundResult[] {
-  return [...state.scores].map(([round, scores]) => {
+  return [...state.turns.keys()].map((round) => {
     const opened = state.rows[round - 1]?.opened, committed = state.committedAt(round);
     const seconds = opened === undefined || committed === null ? null : committed - opened;
-    return roundResult(round, scores, seconds);
+    return roundResult(round, state.scores.get(round) ?? {}, seconds);
   });
 }

@@ -1,11 +1,14 @@
-/** What the aggregator takes of a silo's scores: at its time only, and of the split that the silo registered. */
+/**
+ * What the aggregator takes of a silo's scores: at its time only, of the split that the silo registered, and none in a
+ * row that asks for none.
+ */
 import { plural } from "../../plural.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { checkHistogram } from "../maths/histogram.ts";
-import type { Scores, SplitCounts } from "../protocol/messages.ts";
+import { type Scores, scoresVal, type SplitCounts } from "../protocol/messages.ts";
 import type { Run } from "./run.ts";
 import { checkSteps } from "../maths/skipped.ts";
-import { stepsOf } from "../maths/stretch.ts";
+import { stepsIn } from "./part.ts";
 
 /**
  * Keeps a silo's `val` scores of the open round or the closing phase, or its `test` scores of the selected model. The
@@ -20,13 +23,13 @@ export function takeScores(run: Run, silo: string, scores: Scores): void {
     throw new ProtocolError("not_joined", { expected: "a silo that joined", got: silo });
   }
   const { round, test } = scores;
-  const known = test === undefined ? run.state.scores.get(round)?.[silo] : run.state.tests[silo];
+  const known = test === undefined ? run.state.turns.get(round)?.[silo] : run.state.tests[silo];
   if (JSON.stringify(known) === JSON.stringify(scores)) return;
   checkTime(run, silo, scores);
   const { val, test: tested } = run.state.joined.get(silo)!.splits;
   if (test === undefined) {
-    const { positives, negatives } = scores;
-    checkCounts("val", val, { positives, negatives, images: positives + negatives });
+    checkVal(run, scores, val);
+    checkError(scores);
     checkSkipped(run, silo, scores);
   } else {
     checkCounts("test", tested, test);
@@ -36,28 +39,48 @@ export function takeScores(run: Run, silo: string, scores: Scores): void {
     }
   }
   run.score(silo, scores);
+  if (run.phase === "round" && stepsIn(run.state, round, silo) === 0) {
+    run.onEvent({ type: "no_step", silo, round });
+  }
+  const { skipped = 0 } = scores;
+  if (scoresVal(scores) || skipped === 0) return; // else the line of the scores says it
+  run.onEvent({ type: "warning", text: `${silo} skipped ${plural(skipped, "step")} of round ${round}` });
 }
 
-/** `val` until the round's or the run's scores are in, `test` once there is a selected model. */
-function checkTime(run: Run, silo: string, { round, test }: Scores): void {
-  const { phase, selected, state: { rounds, current } } = run;
+/**
+ * `val` until the round's or the run's scores are in, `test` once there is a selected model. A turn without scores is
+ * none of the closing phase's; one without a step, that comes when the round is being closed without it, is late.
+ */
+function checkTime(run: Run, silo: string, scores: Scores): void {
+  const { phase, selected, folding, state, state: { rounds, current } } = run;
+  const { round, test } = scores;
   const row = phase === "round" ? current?.row : undefined;
+  const late = folding === round && stepsIn(state, round, silo) === 0;
   const wanted = test === undefined
-    ? row?.roster.includes(silo) || (phase === "closing" && selected === null)
+    ? (row?.roster.includes(silo) && !late) || (phase === "closing" && selected === null && scoresVal(scores))
     : phase === "closing" && selected !== null;
   if (wanted && round === rounds + 1) return;
   // A run that has just been resumed will be where it was in a moment.
-  const later = (phase === "joining" || phase === "round") && round > rounds;
+  const later = !late && (phase === "joining" || phase === "round") && round > rounds;
   throw new ProtocolError(later ? "no_round" : "round_closed", {
     expected: test === undefined ? `val scores of round ${rounds + 1}` : "test scores in the closing phase",
     got: `${test === undefined ? "val" : "test"} scores of round ${round} in the phase ${phase}`,
   });
 }
 
-/** An AUROC comes with its error, and not even 0 or 1 is certain. */
-function checkError({ auroc, se }: NonNullable<Scores["test"]>): void {
-  const certain = se === 0 && (auroc === 0 || auroc === 1);
-  if ((auroc === null) === (se === null) && !certain) return;
+/** Figures on the registered films of `val`, or none where the open row asks for none. */
+function checkVal({ phase, state: { current } }: Run, scores: Scores, val: SplitCounts): void {
+  const { auroc, se, loss, diverged, positives, negatives } = scores;
+  const unscored = phase === "round" && current?.row.score === false;
+  if (!unscored) return checkCounts("val", val, { positives, negatives, images: positives + negatives });
+  if (auroc === null && se === null && loss === null && diverged === undefined && !scoresVal(scores)) return;
+  const got = JSON.stringify({ auroc, se, loss, diverged, positives, negatives });
+  throw new ProtocolError("wrong_counts", { expected: "no scores in a round that asks for none", got });
+}
+
+/** An AUROC comes with its error, and none is certain. */
+function checkError({ auroc, se }: Pick<Scores, "auroc" | "se">): void {
+  if ((auroc === null) === (se === null) && se !== 0) return;
   throw new ProtocolError("wrong_counts", {
     expected: "an AUROC with a standard error above 0, or neither",
     got: `${auroc} with ${se}`,
@@ -66,8 +89,7 @@ function checkError({ auroc, se }: NonNullable<Scores["test"]>): void {
 
 /** The silo's own figures of its steps: within those of its row, and such as it may send an update with. */
 function checkSkipped(run: Run, silo: string, { skipped = 0, searched = 0 }: Scores): void {
-  const stretch = run.state.current?.row.silos[silo] ?? { from: 0, to: 0 };
-  const { steps } = stepsOf(stretch, { train: run.examples(silo), batch: run.proposal.recipe.batch });
+  const steps = stepsIn(run.state, run.state.rounds + 1, silo) ?? 0;
   if (searched > skipped || skipped > steps) {
     throw new ProtocolError("wrong_counts", {
       expected: `at most ${steps} skipped steps, and those of the search among them`,

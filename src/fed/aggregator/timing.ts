@@ -1,22 +1,38 @@
 /** How long rounds have taken, and what that means for the rounds and the closing phase to come. */
-import { abandonAt, closingTime, MEMORY, recentMedian, type RowTiming } from "../maths/row_share.ts";
+import {
+  abandonAt,
+  closingTime,
+  likeNext,
+  MEMORY,
+  recentMedian,
+  type RowTiming,
+} from "../maths/row_share.ts";
 import type { RowCourse } from "../protocol/event.ts";
 import type { Run } from "./run.ts";
 import type { StoredRow } from "./stored.ts";
 
-/** The last few rounds, oldest first; the last one ends now unless a row has followed it. */
-export function recentTimings({ state, proposal }: Run, now: number): RowTiming[] {
-  const { rows, scores } = state;
-  return rows.slice(-MEMORY).map(({ row, opened }) => {
-    const trained = Object.values(scores.get(row.round) ?? {}).map((s) => s.seconds?.train ?? null);
+/**
+ * The last few rounds, oldest first, as if they had scored `val` just as the next one does; the last one ends now unless
+ * a row has followed it.
+ * @param next whether the next one scores
+ */
+export function recentTimings(run: Run, now: number, next: boolean): RowTiming[] {
+  const { state, proposal } = run;
+  const { rows, turns } = state;
+  const timings = rows.slice(-MEMORY).map(({ row, opened }) => {
+    const trained = Object.values(turns.get(row.round) ?? {}).map((turn) => turn.seconds?.train ?? null);
     const known = trained.filter((seconds) => seconds !== null);
     const [{ from, to }] = Object.values(row.silos);
     return {
+      scored: row.score,
       share: (to - from) / proposal.localEpochs,
       wall: (rows[row.round]?.opened ?? now) - opened,
       train: known.length === 0 ? null : Math.max(...known),
     };
   });
+  if (timings.every(({ scored }) => scored === next)) return timings;
+  const scorings = run.roster.map((silo) => recentMedian(recentSeconds(run, silo, "score")) ?? 0);
+  return likeNext(timings, { scored: next, seconds: Math.max(0, ...scorings) });
 }
 
 /** The median time of the rounds that are done, null before the first. */
@@ -64,10 +80,10 @@ export function closingSeconds(run: Run): number {
 }
 
 /** The last few times that a silo told for a part of its turn, newest first. */
-function recentSeconds({ state: { scores, rounds } }: Run, silo: string, part: "score" | "pull"): number[] {
+function recentSeconds({ state: { turns, rounds } }: Run, silo: string, part: "score" | "pull"): number[] {
   const told: number[] = [];
   for (let round = rounds + 1; round > 0 && told.length < MEMORY; round--) {
-    const seconds = scores.get(round)?.[silo]?.seconds?.[part];
+    const seconds = turns.get(round)?.[silo]?.seconds?.[part];
     if (seconds !== undefined) told.push(seconds);
   }
   return told;

@@ -18,8 +18,9 @@ export class Totals {
     this.#walls.splice(placeOf(this.#walls, wall), 0, wall);
   }
 
-  close({ row: { silos } }: StoredRow, counted: ReadonlyMap<string, unknown>): void {
-    for (const silo of counted.keys()) this.#passes.set(silo, silos[silo].to);
+  /** @param present who has done its part in the round */
+  close({ row: { silos } }: StoredRow, present: Iterable<string>): void {
+    for (const silo of present) this.#passes.set(silo, silos[silo].to);
   }
 
   /** Every roster that a row was for. */
@@ -27,7 +28,7 @@ export class Totals {
     return this.#rosters.values();
   }
 
-  /** Passes of a silo over its images in the rounds that are done: where its last counted update ended. */
+  /** Passes of a silo over its images in the rounds that are done: where the last one ended in which it did its part. */
   passes(silo: string): number {
     return this.#passes.get(silo) ?? 0;
   }

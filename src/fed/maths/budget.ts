@@ -5,13 +5,8 @@
  * Why short rows at the end: a run under a budget must end within its last 5 %. The error of the end is the error of
  * the last row's prediction, so rows taper to about 4 % of the budget before the last one fills what remains.
  */
-import { firstShare, rowCost, type RowTiming, shareLeft } from "./row_share.ts";
+import { firstShare, mostPasses, rowCost, type RowTiming, shareLeft } from "./row_share.ts";
 import type { RoundSettings } from "../protocol/messages.ts";
-import { stepsOf } from "./stretch.ts";
-import { plural } from "../../plural.ts";
-
-/** Fewest steps per silo and row, where its data allow. */
-const FEWEST_STEPS = 20;
 
 /** A silo of the row's roster. */
 export interface RowSilo {
@@ -42,6 +37,8 @@ export interface RowRequest {
   batch: number;
   localEpochs: number;
   silos: Readonly<Record<string, RowSilo>>;
+  /** Training images of the plan's roster together: all silos know how many. @default any number */
+  pooled?: number;
   /** p1 of the row before, 0 at the start. */
   p0: number;
   /** Finished rows, oldest first. */
@@ -54,7 +51,6 @@ export interface RowPlan {
   p0: number;
   p1: number;
   last: boolean;
-  warnings: string[];
 }
 
 /**
@@ -71,67 +67,63 @@ export function planRow(request: RowRequest): RowPlan | null {
   }
   if (rounds !== null && round > rounds) return null;
   if (clock === null) {
-    return fill(request, {
-      share: 1,
+    const last = round === rounds;
+    return rowOf(request, {
+      passes: request.localEpochs,
       p0: (round - 1) / rounds!,
       p1: round / rounds!,
-      last: round === rounds,
+      last,
     });
   }
-  const pace = planTime(request, clock);
+  const full = Math.max(request.localEpochs, leastPasses(request));
+  const pace = planTime(request, { clock, full });
   if (pace === null || p0 >= 1) return null;
   const byRounds = rounds === null ? 0 : 1 / (rounds - round + 1);
   const next = p0 + (1 - p0) * Math.min(1, Math.max(pace.part, byRounds));
   // So near the end a step too small to be told from none is the last one.
   const last = pace.last || round === rounds || next <= p0 || next >= 1;
-  const p1 = last ? 1 : next;
-  return fill(request, { share: pace.share, p0, p1, last });
+  const passes = Math.min(Math.max(full * pace.share, leastPasses(request)), mostPasses(request.localEpochs));
+  return rowOf(request, { passes, p0, p1: last ? 1 : next, last });
 }
 
-/** Share of a full row, part of the time left that it takes, and whether it is the last. */
-function planTime(request: RowRequest, clock: Clock): { share: number; part: number; last: boolean } | null {
-  const time = { ...clock, fewest: fewestShare(request) };
-  if (request.timings.length > 0) return shareLeft(rowCost(request.timings), time);
+/** Every silo of a row takes as many passes from where it stands. Few of them may hold no step of a small silo. */
+function rowOf(
+  { silos }: RowRequest,
+  { passes, ...rest }: Omit<RowPlan, "silos"> & { passes: number },
+): RowPlan {
+  const stretches = Object.entries(silos).map(([name, { from }]) => [name, { from, to: from + passes }]);
+  return { silos: Object.fromEntries(stretches), ...rest };
+}
+
+/**
+ * Share of a full row, part of the time left that it takes, and whether it is the last.
+ * @param options.full passes of a full row: the plan's, and at least those in which somebody takes a step
+ */
+function planTime(
+  request: RowRequest,
+  { clock, full }: { clock: Clock; full: number },
+): { share: number; part: number; last: boolean } | null {
+  const { silos, batch, localEpochs, timings } = request;
+  const time = { ...clock, fewest: leastPasses(request) / full };
+  if (timings.length > 0) {
+    const shares = timings.map((timing) => ({ ...timing, share: timing.share * (localEpochs / full) }));
+    return shareLeft(rowCost(shares), time);
+  }
   const alone = Math.max(
-    ...Object.values(request.silos).map(({ train, stepsPerSecond }) => {
-      const steps = Math.floor(train * request.localEpochs / request.batch);
+    ...Object.values(silos).map(({ train, stepsPerSecond }) => {
+      const steps = Math.floor(train * full / batch);
       return stepsPerSecond > 0 ? steps / stepsPerSecond : 0;
     }),
   );
-  return firstShare(alone, { ...time, silos: Object.keys(request.silos).length });
+  return firstShare(alone, { ...time, silos: Object.keys(silos).length });
 }
 
-/** Smallest share that gives `FEWEST_STEPS` to each silo whose full row has as many. */
-function fewestShare({ silos, batch, localEpochs }: RowRequest): number {
-  let share = 0;
-  for (const { train } of Object.values(silos)) {
-    const needed = FEWEST_STEPS * batch / (train * localEpochs);
-    if (needed <= 1) share = Math.max(share, Math.min(1, coarse(needed)));
-  }
-  return share;
-}
-
-function fill(
-  request: RowRequest,
-  { share, p0, p1, last }: { share: number; p0: number; p1: number; last: boolean },
-): RowPlan {
-  const plan: RowPlan = { silos: {}, p0, p1, last, warnings: [] };
-  const { batch, localEpochs, round } = request;
-  const passes = share < 1 ? Math.max(localEpochs * share, leastPasses(request)) : localEpochs * share;
-  for (const [name, { train, from }] of Object.entries(request.silos)) {
-    plan.silos[name] = { from, to: from + passes };
-    const { steps } = stepsOf(plan.silos[name], { train, batch });
-    const full = train * localEpochs / batch;
-    if (steps < FEWEST_STEPS && (round === 1 || full >= FEWEST_STEPS + 1)) {
-      plan.warnings.push(`round ${round}: ${plural(steps, "step")} at ${name}, fewer than ${FEWEST_STEPS}`);
-    }
-  }
-  return plan;
-}
-
-/** Passes in which the smallest silo takes a step. */
-function leastPasses({ silos, batch }: RowRequest): number {
-  return coarse(batch / Math.min(...Object.values(silos).map(({ train }) => train)));
+/**
+ * Passes in which the largest silo takes a step: fewer would train nobody, and be asked for the scores alone. One that came
+ * after the plan may have more images than all of it; the others hold the row to those that they know of.
+ */
+function leastPasses({ silos, batch, pooled = Infinity }: RowRequest): number {
+  return coarse(batch / Math.min(pooled, Math.max(...Object.values(silos).map(({ train }) => train))));
 }
 
 /** The next power of 2^¼ from x on: every silo reads a row's passes, which are not to tell one silo's images. */

@@ -14,7 +14,7 @@ const AIM = 0.975;
 const LATEST = 0.99;
 /** Wanted length of the last row, as a part of the budget: 20 % more or less of it stays within the window. */
 const FINAL = 0.04;
-/** The fewest steps give way, with a warning, where they would make the last rows longer than this part. */
+/** The fewest steps give way where they would make the last rows longer than this part. */
 const LONGEST_FEWEST = 0.06;
 /** A run that would end this part of the budget before the aim is still within its window. */
 const EARLY = 0.02;
@@ -25,7 +25,7 @@ const LATE = 0.012;
  * or one lie. The next row is a bet then, and abandoned where it is lost.
  */
 const DOUBT = 1 / 8;
-/** Smallest part of a full row; a row has a step of each silo anyhow. */
+/** Smallest part of a full row; a row has a step of the largest silo anyhow. */
 const SHORTEST_SHARE = 1e-3;
 /** Least part of what is left of the schedule that a row covers: progress moves with each. */
 const LEAST_PART = 1e-6;
@@ -34,7 +34,7 @@ const LEAST_FULL = 1e-6;
 /** “The last row is the one after which less than 1.5 rows of time would be left.” */
 const ROWS_LEFT = 1.5;
 /** No row is longer than this many full ones. */
-export const LONGEST_SHARE = 2.5;
+const LONGEST_SHARE = 2.5;
 /** Silos that may share one machine although each measured its speed alone. */
 const SHARING = 4;
 /** The first row, unmeasured, takes at most this part of the time, all its silos sharing one machine. */
@@ -53,6 +53,11 @@ export function plausibleSpeed(measured: number): number {
   return Math.min(SPEEDS.highest, Math.max(SPEEDS.lowest, Number.isNaN(measured) ? 0 : measured));
 }
 
+/** Most passes of a row under a budget: a full one at least, in which every silo takes a step. */
+export function mostPasses(localEpochs: number): number {
+  return Math.max(1, LONGEST_SHARE * localEpochs);
+}
+
 /** A finished row. */
 export interface RowTiming {
   /** Its part of a full row. */
@@ -61,6 +66,20 @@ export interface RowTiming {
   wall: number;
   /** The longest training time of a silo, null when unknown. */
   train: number | null;
+}
+
+/**
+ * What rows would have taken had they scored `val` as the next one does, or not: short rounds do so now and then.
+ * @param next.seconds what scoring takes
+ */
+export function likeNext(
+  timings: readonly (RowTiming & { scored: boolean })[],
+  next: { scored: boolean; seconds: number },
+): RowTiming[] {
+  return timings.map(({ scored, ...timing }) => {
+    const more = Number(next.scored) - Number(scored);
+    return { ...timing, wall: Math.max(timing.train ?? 0, timing.wall + more * next.seconds) };
+  });
 }
 
 /** What a row costs. */
@@ -89,7 +108,7 @@ interface TimeLeft {
   budget: number;
   elapsed: number;
   closing: number;
-  /** Share that gives every silo its fewest steps. */
+  /** Share that gives the largest silo a step. */
   fewest: number;
 }
 

@@ -1,7 +1,17 @@
 /**
- * Which model a run hands over: the one with the highest stratified AUROC on `val` among those that every silo of
- * the newest row's roster has scored. Ties, which small sets that saturate at 1.000 produce, go to the lower mean
- * loss, then to the earlier round.
+ * Which model a run hands over: the latest whose stratified AUROC on `val` is not told from the best one's, among those
+ * that every silo of the newest row's roster has scored.
+ *
+ * Why not the best: of many models scored on few patients the best is the luckiest, often an early one or even the
+ * start, while training goes on to improve what a few patients cannot show. A later model that is worse by more than
+ * the margin is not taken, so a run that goes wrong at its end is caught.
+ *
+ * Why half a standard error: the same patients score all models, so the difference of two has a smaller error than
+ * an AUROC (on real runs 0.8 of it, from the third round on), and a whole one lets pass what is lost after a peak. The
+ * start is unlike what follows (1.3 of it): for it the margin is a whole error. bench/selection.ts compares rules.
+ *
+ * The selection never goes back to an earlier model, since a new best one is later than all others: no model but the
+ * one selected so far has to be held.
  */
 import { stratified } from "../../model/metrics/metrics.ts";
 import type { Scores } from "../protocol/messages.ts";
@@ -11,7 +21,7 @@ import { plural } from "../../plural.ts";
 export interface ScoredModel {
   /** The round that made it; 0 is the start. Its scores came in round + 1. */
   round: number;
-  scores: Readonly<Record<string, Pick<Scores, "auroc" | "loss" | "diverged" | "positives" | "negatives">>>;
+  scores: Readonly<Record<string, Pick<Scores, "auroc" | "se" | "diverged" | "positives" | "negatives">>>;
 }
 
 export interface Selection {
@@ -31,30 +41,56 @@ export function select(
   models: readonly ScoredModel[],
   options: { roster: readonly string[]; last: number; held?: readonly number[] | null },
 ): Selection {
+  const { last } = options;
   const roster = [...options.roster].sort();
-  const rate = rater(roster);
-  const complete = roster.length === 0 ? [] : models.map(rate).filter((rated) => rated !== null);
+  const complete = roster.length === 0 ? [] : models.map(rater(roster)).filter((rated) => rated !== null);
   if (complete.length === 0) {
-    return { round: options.last, auroc: null, reason: "the last: no model was scored by every silo" };
+    return { round: last, auroc: null, reason: "the last: no model was scored by every silo" };
   }
-  const rated = complete.filter((r) => r.auroc !== null);
-  const candidates = rated.filter(({ round }) => options.held?.includes(round) ?? true);
-  if (candidates.length === 0) {
-    const reason = rated.length > 0
-      ? "no model that was scored by every silo is held any more"
-      : unrated(complete);
-    return { round: options.last, auroc: null, reason: `the last: ${reason}` };
+  const rated = complete.filter(isTold);
+  if (rated.length === 0) return { round: last, auroc: null, reason: `the last: ${untold(complete)}` };
+  const held = rated.filter(({ round }) => options.held?.includes(round) ?? true);
+  if (held.length === 0) {
+    const reason = "no model that was scored by every silo is held any more";
+    return { round: last, auroc: null, reason: `the last: ${reason}` };
   }
-  const highest = (models: Rated[]) => models.reduce((a, b) => better(b, a) ? b : a);
-  const best = highest(candidates);
-  const all = highest(rated) === best ? rated : candidates;
-  const kept = all === rated ? "" : " still held";
-  const reason = `highest stratified AUROC on val of ${plural(all.length, "model")}${kept}`;
-  return { round: best.round, auroc: best.auroc, reason };
+  return choose(rated, held);
 }
 
-/** Why none of these models could be rated, and who says so where it is a silo's word. */
-function unrated(models: readonly Rated[]): string {
+/** How far below this best one an AUROC may be that is not told from it. */
+function marginOf({ round, se }: Told): { margin: number; words: string } {
+  return round === 0
+    ? { margin: se, words: "one standard error" }
+    : { margin: se / 2, words: "half a standard error" };
+}
+
+/** The latest model that is held and not told from the best one; where none is, the best one that is held. */
+function choose(rated: readonly Told[], held: readonly Told[]): Selection {
+  const best = bestOf(rated);
+  const { margin, words } = marginOf(best);
+  const near = held.filter(({ auroc }) => auroc >= best.auroc - margin);
+  if (near.length === 0) {
+    const { round, auroc } = bestOf(held);
+    return { round, auroc, reason: `the best of ${count(held)} still held by val AUROC` };
+  }
+  const { round, auroc } = near.reduce((a, b) => b.round > a.round ? b : a);
+  if (round === best.round) return { round, auroc, reason: `the best of ${count(rated)} by val AUROC` };
+  const from = `${best.auroc.toFixed(3)} of ${best.round === 0 ? "the start" : `round ${best.round}`}`;
+  const reason = `the latest of ${count(rated)} within ${words} (${
+    margin.toPrecision(2)
+  }) of the best val AUROC, ${from}`;
+  return { round, auroc, reason };
+}
+
+const count = ({ length }: readonly Told[]) => plural(length, "model");
+
+/** The highest AUROC; of equal ones the latest. */
+function bestOf(models: readonly Told[]): Told {
+  return models.reduce((a, b) => b.auroc > a.auroc || (b.auroc === a.auroc && b.round > a.round) ? b : a);
+}
+
+/** Why none of these models could be told from another, and who says so where it is a silo's word. */
+function untold(models: readonly Rated[]): string {
   const few = "could be rated on 10 val patients of either class";
   const wild = models.filter(({ diverged }) => diverged.length > 0);
   if (wild.length === 0) return `no model ${few}`;
@@ -66,10 +102,16 @@ function unrated(models: readonly Rated[]): string {
 interface Rated {
   round: number;
   auroc: number | null;
-  loss: number;
+  /** Standard error of the AUROC; NaN without one. */
+  se: number;
   /** Silos of the roster on whose films the model gives no numbers. */
   diverged: string[];
 }
+
+/** A model with an AUROC. */
+type Told = Rated & { auroc: number };
+
+const isTold = (rated: Rated): rated is Told => rated.auroc !== null;
 
 /**
  * Ratings by the scores that they come from and by roster: whoever chooses after every round of a long run would rate
@@ -96,21 +138,7 @@ function rateModel({ round, scores }: ScoredModel, roster: readonly string[]): R
   const all = roster.map((silo) => scores[silo]);
   // Whatever the others say of it.
   const diverged = roster.filter((silo) => scores[silo].diverged);
-  if (diverged.length > 0) return { round, auroc: null, loss: Infinity, diverged };
-  let images = 0, sum = 0;
-  for (const { auroc, loss, positives, negatives } of all) {
-    if (auroc === null && loss === null) continue; // of too few patients to be told
-    images += positives + negatives;
-    sum += (loss ?? Infinity) * (positives + negatives);
-  }
-  const { auroc } = stratified(
-    all.map(({ auroc, positives, negatives }) => ({ auroc, positives, negatives })),
-  );
-  return { round, auroc, loss: Number.isNaN(sum) ? Infinity : sum / images, diverged };
-}
-
-function better(a: Rated, b: Rated): boolean {
-  if (a.auroc !== b.auroc) return a.auroc! > b.auroc!;
-  if (a.loss !== b.loss) return a.loss < b.loss;
-  return a.round < b.round;
+  if (diverged.length > 0) return { round, auroc: null, se: NaN, diverged };
+  const { auroc, se } = stratified(all);
+  return { round, auroc, se, diverged };
 }

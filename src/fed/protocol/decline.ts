@@ -14,6 +14,7 @@ export const DECLINES = {
   recipe_not_accepted: "its settings do not accept the recipe",
   network_not_accepted: "its settings do not accept the network",
   rounds_not_accepted: "its settings accept fewer rounds",
+  passes_not_accepted: "its settings accept fewer passes",
   too_few_patients: "too few patients for its settings",
   other_size: "its films were prepared in another size",
   other_preprocessing: "its films were prepared with another resize filter",

@@ -49,6 +49,8 @@ export type FedEvent =
   | { type: "upload_started"; silo: string; round: number; bytes: number; offset: number }
   | { type: "uploaded"; silo: string; round: number; bytes: number; seconds?: number }
   | { type: "update_counted"; silo: string; round: number; sha256: string; examples: number }
+  /** The round holds no step for the silo, and what it sent instead of an update is there. */
+  | { type: "no_step"; silo: string; round: number }
   | { type: "folded"; round: number; sha256: string; seconds: number }
   | { type: "committed"; round: number; sha256: string; seconds: number }
   | { type: "late"; silo: string; round: number; state: Standing["state"]; step: number; steps: number }

@@ -134,6 +134,7 @@ export const FAILURES = {
   recipe_not_accepted: fatal(0, "Cannot take part", ACCEPT),
   network_not_accepted: fatal(0, "Cannot take part", ACCEPT),
   rounds_not_accepted: fatal(0, "Cannot take part", ACCEPT),
+  passes_not_accepted: fatal(0, "Cannot take part", ACCEPT),
   too_few_patients: fatal(0, "Cannot take part", ACCEPT),
   not_ready: fatal(0, "Cannot take part", "look at what the silo itself printed"),
   not_agreed: fatal(
@@ -220,7 +221,7 @@ export const FAILURES = {
   run_failed: fatal(
     410,
     "Cannot go on: the run has failed",
-    "read the aggregator's message; its best model is kept",
+    "read the aggregator's message; the model selected so far is kept",
   ),
   round_timeout: fatal(
     0,

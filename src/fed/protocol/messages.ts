@@ -24,7 +24,7 @@ export {
   UpdateStartSchema,
 } from "./update.ts";
 export { type Decline, DeclineSchema } from "./decline.ts";
-export { ReceivedSchema, type Scores, ScoresSchema } from "./scores.ts";
+export { ReceivedSchema, type Scores, ScoresSchema, scoresVal, UNSCORED } from "./scores.ts";
 export {
   type Heartbeat,
   type HeartbeatAnswer,

@@ -33,8 +33,8 @@ export const ProposalSchema = v.strictObject({
   rounds: v.nullable(integer(1, 1e6)),
   /** Wall time from the opening of round 1 to the selected model on disk, seconds; null for none. */
   budget: v.nullable(number(1, 1e8)),
-  /** Passes over a silo's training images per round. */
-  localEpochs: number(1e-6, 1e4),
+  /** Passes over a silo's training images per round, .25 for a quarter of one. */
+  localEpochs: number(1e-6, 1000),
   /** Invited silos; the order fixes their numbers (index + 1). */
   silos: v.pipe(
     v.array(SiloName),

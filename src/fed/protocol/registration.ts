@@ -6,6 +6,9 @@ import { MOST_IMAGES, SPEEDS } from "./claims.ts";
 import type { Proposal } from "./proposal.ts";
 import { plural } from "../../plural.ts";
 
+/** Passes are multiplied in doubles: a whole number of images may come out so much larger. */
+const ROUNDING = 1e-6;
+
 /** Images, patients and positive images of one split. */
 const SplitCountsSchema = v.strictObject({ images, patients: images, positives: images });
 export type SplitCounts = v.InferOutput<typeof SplitCountsSchema>;
@@ -63,13 +66,25 @@ export function checkRegistration(
       got: `${positives} positive of ${plural(images, "image")}`,
     });
   }
-  const fewest = Math.ceil(proposal.recipe.batch / Math.min(1, proposal.localEpochs));
-  if (shard.splits.train.images < fewest) {
-    throw new ProtocolError("too_few_images", {
-      expected: `at least ${plural(fewest, "training image")}, one batch a round`,
-      got: `${shard.splits.train.images}`,
-    });
-  }
+  checkBatches(proposal, shard.splits.train.images);
+}
+
+/**
+ * A shard has a step in every pass, in a run of less than one pass a step in all: else no row would ever train it.
+ * @throws {ProtocolError} `too_few_images`
+ */
+function checkBatches({ recipe: { batch }, rounds, budget, localEpochs }: Proposal, images: number): void {
+  const passes = budget === null ? Math.min(1, rounds! * localEpochs) : 1;
+  const fewest = Math.ceil(batch / passes - ROUNDING);
+  if (images >= fewest) return;
+  const short = passes < 1;
+  throw new ProtocolError("too_few_images", {
+    expected: `at least ${plural(fewest, "training image")}, one batch ${
+      short ? `in all ${plural(rounds!, "round")}` : "a pass"
+    }`,
+    got: `${images}`,
+    ...short ? { remedy: "raise --rounds or --local-epochs (of the aggregator, where there is one)" } : {},
+  });
 }
 
 /** @throws {ProtocolError} `impossible_counts` */

@@ -19,7 +19,7 @@ export type Scale = v.InferOutput<typeof ScaleSchema>;
 
 /** One round's settings. They hold no times, so that a round can be replayed. */
 export const RoundSettingsSchema = v.strictObject({
-  version: v.literal(2),
+  version: v.literal(3),
   /** The run's id, 32 hex digits. */
   run: RunId,
   /** From 1. */
@@ -33,6 +33,8 @@ export const RoundSettingsSchema = v.strictObject({
   p0: fraction,
   p1: fraction,
   scale: ScaleSchema,
+  /** Whether `val` is scored with the base; plan and round say it (`isScored`). */
+  score: v.boolean(),
   last: v.boolean(),
 });
 export type RoundSettings = v.InferOutput<typeof RoundSettingsSchema>;

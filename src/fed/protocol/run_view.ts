@@ -23,7 +23,7 @@ export const RunViewSchema = v.strictObject({
   /** Set when every silo has scored g(R); round 0 is the start. */
   selected: v.nullable(v.strictObject({ round: roundOrStart, sha256: Digest })),
   /**
-   * Of a finished run: by silo the rounds that closed without its update, R + 1 after R rounds for the closing phase;
+   * Of a finished run: by silo the rounds that closed without its part, R + 1 after R rounds for the closing phase;
    * none has an entry that was there all along.
    */
   missing: v.exactOptional(v.record(SiloName, v.pipe(v.array(round), v.minLength(1)))),

@@ -7,10 +7,11 @@
 import { canonical } from "../../files/canonical.ts";
 import { classWeightsOf } from "../maths/class_weights.ts";
 import { ProtocolError } from "../protocol/errors.ts";
-import { LONGEST_SHARE } from "../maths/row_share.ts";
+import { mostPasses } from "../maths/row_share.ts";
 import { differences } from "../protocol/proposal.ts";
 import { type Plan, planId, type Proposal, type RoundSettings, type RunView } from "../protocol/messages.ts";
-import { stepsOf } from "../maths/stretch.ts";
+import { isScored } from "../maths/scored_rows.ts";
+import { checkPasses } from "./limits.ts";
 import { plural } from "../../plural.ts";
 
 /** Passes are added up in doubles: equal lengths may differ by so much. */
@@ -98,7 +99,7 @@ export interface Past {
   models: Pick<ReadonlyMap<number, string>, "get">;
   /** Whether it has answered in the closing phase. */
   closed: boolean;
-  /** The last round for which the aggregator said that it counts this silo's update, 0 for none. */
+  /** The last round for which the aggregator said that this silo's part in it is done, 0 for none. */
   counted: number;
   /** Seconds of scoring and training in all rows: of all that time counts for a budget, what no outage adds to. */
   worked: number;
@@ -110,14 +111,14 @@ interface RowContext {
   silo: string;
   plan: Plan;
   past: Past;
-  /** Training images of the silo. */
-  train: number;
+  /** Most passes in all that the silo's operator accepts. @default any */
+  maxPasses?: number;
 }
 
 /**
  * Checks a row that has this silo in its roster. Rounds rise, gaps are legal (rounds without this silo); a round is
  * asked for again only with the very same row.
- * @throws {ProtocolError} `not_agreed`
+ * @throws {ProtocolError} `not_agreed` · `passes_not_accepted` under a budget, before a row beyond the operator's limit
  */
 export function checkRow(row: RoundSettings, options: RowContext): void {
   const { run, silo, plan, past } = options;
@@ -142,26 +143,30 @@ export function checkRow(row: RoundSettings, options: RowContext): void {
   expect(strangers.length === 0, "a roster of invited silos", strangers);
   const known = round === 1 ? plan.init.sha256 : past.models.get(round - 1);
   expect((known ?? base) === base, `the model ${known} as the base of round ${round}`, base);
+  const score = isScored(round, plan.localEpochs);
+  expect(row.score === score, `val ${score ? "" : "not "}scored in round ${round}`, row.score);
   checkStretch(row, options);
   checkProgress(row, options);
 }
 
 /**
- * Every member takes as many passes, as many as the plan has in a round, and this silo takes a step of them and goes on
- * where it stood: what it was told to count is behind it, only what did not count may be asked for again.
+ * Every member takes as many passes, as many as the plan has in a round, and under a budget so many that somebody takes a
+ * step: scores alone are not asked for. This silo goes on where it stood: what it was told to count is behind it, only
+ * what did not count may be asked for again.
  */
 function checkStretch({ silos, round }: RoundSettings, options: RowContext): void {
-  const { silo, train, plan: { localEpochs, budget, rounds, recipe: { batch } }, past } = options;
+  const { silo, plan: { localEpochs, budget, rounds, pooled, recipe: { batch } }, past, maxPasses } = options;
   const { from, to } = silos[silo];
   const passes = to - from;
   for (const [name, other] of Object.entries(silos)) {
     const same = Math.abs(other.to - other.from - passes) <= ROUNDING * passes;
     expect(same, `as many passes of ${name} as of ${silo}, ${passes}`, other);
   }
-  const most = budget === null ? localEpochs : Math.max(1, LONGEST_SHARE * localEpochs);
-  const least = budget === null ? localEpochs : 0;
-  const within = passes > 0 && passes >= least * (1 - ROUNDING) && passes <= most * (1 + ROUNDING);
-  expect(within, `${budget === null ? "" : "at most "}${most} passes in round ${round}`, passes);
+  const most = budget === null ? localEpochs : mostPasses(localEpochs);
+  const least = budget === null ? localEpochs : batch / pooled.images;
+  const within = passes >= least * (1 - ROUNDING) && passes <= most * (1 + ROUNDING);
+  const expected = budget === null ? most : `${Number(least.toPrecision(3))} to ${most}`;
+  expect(within, `${expected} passes in round ${round}`, passes);
   if (budget === null) {
     expect(
       to <= rounds! * localEpochs * (1 + ROUNDING),
@@ -169,11 +174,12 @@ function checkStretch({ silos, round }: RoundSettings, options: RowContext): voi
       to,
     );
   }
-  expect(stepsOf(silos[silo], { train, batch }).steps > 0, `a stretch with a step of ${silo}`, silos[silo]);
-  if (past.row === null) return;
-  const { from: began, to: ended } = past.row.silos[silo];
-  if (past.counted === past.row.round) return expect(from === ended, `a stretch from ${ended}`, from);
-  expect(from === began || from === ended, `a stretch from ${ended}, or again from ${began}`, from);
+  if (past.row !== null) {
+    const { from: began, to: ended } = past.row.silos[silo];
+    if (past.counted === past.row.round) expect(from === ended, `a stretch from ${ended}`, from);
+    else expect(from === began || from === ended, `a stretch from ${ended}, or again from ${began}`, from);
+  }
+  checkPasses(to, maxPasses);
 }
 
 /** The schedule's progress: fixed by the number of rounds, or rising to 1 under a budget. */

@@ -65,7 +65,7 @@ export async function testSelected(
   if (view.state === "closing") {
     const round = view.round + 1;
     const { positives, negatives } = test;
-    await client.scores({ run, round, auroc: null, loss: null, positives, negatives, test });
+    await client.scores({ run, round, auroc: null, se: null, loss: null, positives, negatives, test });
   }
   await context.faultPoint("tested");
   return test;

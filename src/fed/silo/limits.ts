@@ -17,17 +17,22 @@ export interface Limits {
   recipes?: AcceptedRecipe[];
   networks?: string[];
   maxRounds?: number;
+  /** Most passes over its training images in all rounds; under a budget each row is compared with it. */
+  maxPasses?: number;
   /** Fewest training patients: what a few patients change shows in every update. @default 50 */
   minTrainPatients?: number;
 }
 
 const MIN_TRAIN_PATIENTS = 50;
+/** Passes are added up in doubles: a sum may be so much more than it is meant to be. */
+const ROUNDING = 1e-6;
 
 /** By the limit's name in fedx.toml, the code that is told where it is not kept. */
 const CODES = {
   recipes: "recipe_not_accepted",
   networks: "network_not_accepted",
   max_rounds: "rounds_not_accepted",
+  max_passes: "passes_not_accepted",
   min_train_patients: "too_few_patients",
 } as const;
 
@@ -37,7 +42,7 @@ function refuse(field: keyof typeof CODES, expected: string, got: string): never
 
 /** Compares a proposal with the limits. @throws {ProtocolError} `…_not_accepted`, naming the field and both values. */
 export function checkLimits(proposal: Proposal, limits: Limits = {}): void {
-  const { recipes, networks, maxRounds } = limits;
+  const { recipes, networks, maxRounds, maxPasses = Infinity } = limits;
   if (recipes !== undefined) checkRecipe(proposal, recipes);
   if (networks && !networks.includes(proposal.network)) {
     refuse("networks", networks.join(" or "), proposal.network);
@@ -46,6 +51,21 @@ export function checkLimits(proposal: Proposal, limits: Limits = {}): void {
     const got = String(proposal.rounds ?? "a budget without a limit");
     refuse("max_rounds", `at most ${plural(maxRounds, "round")}`, got);
   }
+  const { rounds, localEpochs, budget } = proposal;
+  if (budget === null) checkPasses(rounds! * localEpochs, maxPasses);
+}
+
+/**
+ * Compares passes with the limit. Nobody knows before how many fit a budget, so there each row is compared.
+ * @throws {ProtocolError} `passes_not_accepted`
+ */
+export function checkPasses(passes: number, maxPasses = Infinity): void {
+  if (passes <= maxPasses * (1 + ROUNDING)) return;
+  refuse(
+    "max_passes",
+    `at most ${plural(maxPasses, "pass", "passes")}`,
+    String(Number(passes.toPrecision(6))),
+  );
 }
 
 /** Counts the shard's patients. @throws {ProtocolError} `too_few_patients` for fewer training patients than the operator, or 50, allow. */

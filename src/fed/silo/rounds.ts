@@ -18,7 +18,7 @@ const GO_ON = new Set(["round_closed", "model_missing", "other_base"]);
 
 /** Does what the run asks of this silo until it is finished. @throws {ProtocolError} as `runSilo` */
 export async function takePart(context: TurnContext): Promise<void> {
-  const { client, state, silo, heartbeats, plan, trainer, onEvent } = context;
+  const { client, state, silo, heartbeats, plan, maxPasses, onEvent } = context;
   const { run, proposal } = state.joined!;
   const { since } = state.tally;
   const clock = new RunClock(since === null ? null : { run: since, wall: since });
@@ -32,8 +32,7 @@ export async function takePart(context: TurnContext): Promise<void> {
     // A silo that has trained nothing of this run answers nothing about its films.
     const asked = phase === "closing" && state.row !== null;
     if (phase === "round" && row?.roster.includes(silo)) {
-      const train = trainer.shard.splits.train.images;
-      checkRow(row, { run, silo, plan, past: state.past, train });
+      checkRow(row, { run, silo, plan, past: state.past, maxPasses });
       state.acceptRow(row);
       if (state.tally.since === null) state.tally = { ...state.tally, since: clock.now() };
       const over = heartbeats.follow(done);
@@ -86,7 +85,7 @@ async function step<T>(
       ? "round_closed"
       : "";
     if (!GO_ON.has(code)) throw error;
-    context.state.dropUpdate(round);
+    context.state.dropPart(round);
     context.onEvent({ type: "update_dropped", round, code, reason: (error as Error).message });
     await sleep(0.2, context.signal);
     return null;

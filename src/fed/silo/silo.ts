@@ -93,7 +93,7 @@ async function takeRun(
   state: SiloState,
   options: SiloOptions & { onEvent: OnEvent; faultPoint: FaultPoint; credentials: Credentials },
 ): Promise<Trainer> {
-  const { silo, wait = 3600, signal, onEvent, faultPoint, credentials } = options;
+  const { silo, wait = 3600, signal, accept, onEvent, faultPoint, credentials } = options;
   const server = new URL(options.server);
   using client = new Client({ server, identity: () => credentials.refresh(), wait, onEvent, signal });
   const view = await client.view();
@@ -116,7 +116,8 @@ async function takeRun(
   if (joined.plan === null) onEvent({ type: "idle", until: "plan", round: 0 });
   const plan = await waitForPlan({ client, state, silo, trainer }, joined);
   await configure(trainer, plan, number);
-  const context = { silo, client, state, trainer, plan, heartbeats, onEvent, faultPoint, signal };
+  const maxPasses = accept?.maxPasses;
+  const context = { silo, client, state, trainer, plan, maxPasses, heartbeats, onEvent, faultPoint, signal };
   await takePart(context).catch((error) => {
     throw nameFullDisk(error, { folder: state.folder.dir });
   });

@@ -7,6 +7,7 @@
  */
 import { fileDigest } from "../../files/digest.ts";
 import type { Past } from "./agreement.ts";
+import { isScored } from "../maths/scored_rows.ts";
 import type { Plan, Proposal, RoundSettings, Scores } from "../protocol/messages.ts";
 import type { SiloResult } from "../training/result.ts";
 import { siloRole, StateFolder, UNFINISHED_FILE } from "../state/folder.ts";
@@ -19,12 +20,13 @@ const SCHEMA = `
 /** Name of the update's file in `staged`. */
 const UPDATE = "update.f32";
 
-/** A written update and the scores that go with it. */
-export interface StoredUpdate {
+/** A silo's part in a round: a written update and the scores that go with it, or, where it has no step, these alone. */
+export interface StoredPart {
   run: string;
   round: number;
   base: string;
-  sha256: string;
+  /** Of the update, null for none. */
+  sha256: string | null;
   scores: Scores;
 }
 
@@ -41,7 +43,7 @@ export interface Joined {
 
 /** Images and rounds so far. */
 export interface Tally {
-  /** Rounds for which an update was written and not dropped as too late, and the latest of them. */
+  /** Rounds for which a part was written and not dropped as too late, and the latest of them. */
   rounds: number;
   latest: number;
   trained: number;
@@ -106,7 +108,7 @@ export class SiloState implements Disposable {
     return { row, models, closed: this.closing !== null, counted, worked };
   }
 
-  /** The last round for which the aggregator said that it counts this silo's update, 0 for none. */
+  /** The last round for which the aggregator said that this silo's part in it is done, 0 for none. */
   get counted(): number {
     return this.folder.get("counted") ?? 0;
   }
@@ -178,9 +180,12 @@ export class SiloState implements Disposable {
     const rows = this.folder.db.prepare(
       "SELECT m.round, a.json FROM models m JOIN answers a ON a.sha256 = m.sha256 AND a.split = 'val' ORDER BY 1",
     ).all();
-    return rows.map(({ round, json }) => {
+    return rows.flatMap(({ round: model, json }) => {
+      const round = model as number + 1;
+      // A round without a step leaves the model as it was: nobody asked for its scores a second time.
+      if (!isScored(round, this.plan!.localEpochs) && model !== this.closing) return [];
       const { auroc, loss } = JSON.parse(json as string) as Scores;
-      return { round: round as number + 1, auroc, loss };
+      return { round, auroc, loss };
     });
   }
 
@@ -199,26 +204,22 @@ export class SiloState implements Disposable {
     return `${this.folder.dir}/model.safetensors`;
   }
 
-  /** The update last written, if it is of this run, round and base and its file is as it was written. */
-  async update(
-    wanted: { run: string; round: number; base: string },
-  ): Promise<StoredUpdate | null> {
-    const update = this.folder.get<StoredUpdate>("update");
-    if (update?.run !== wanted.run || update.round !== wanted.round || update.base !== wanted.base) {
-      return null;
-    }
-    return await fileDigest(this.updatePath) === update.sha256 ? update : null;
+  /** The part last written, if it is of this run, round and base and an update's file is as it was written. */
+  async part(wanted: { run: string; round: number; base: string }): Promise<StoredPart | null> {
+    const part = this.folder.get<StoredPart>("update");
+    if (part?.run !== wanted.run || part.round !== wanted.round || part.base !== wanted.base) return null;
+    return part.sha256 === null || await fileDigest(this.updatePath) === part.sha256 ? part : null;
   }
 
-  /** Commits a written update and what it took. */
-  commitUpdate(update: StoredUpdate, images: { trained: number; scored: number }): void {
+  /** Commits a written part and what it took. */
+  commitPart(part: StoredPart, images: { trained: number; scored: number }): void {
     this.folder.transaction(() => {
-      this.folder.set("update", update);
+      this.folder.set("update", part);
       const { tally } = this;
       const { since, latest } = tally;
       this.tally = {
-        rounds: tally.rounds + (update.round > latest ? 1 : 0),
-        latest: update.round,
+        rounds: tally.rounds + (part.round > latest ? 1 : 0),
+        latest: part.round,
         trained: tally.trained + images.trained,
         scored: tally.scored + images.scored,
         since,
@@ -226,8 +227,8 @@ export class SiloState implements Disposable {
     });
   }
 
-  /** Notes that the round went on without the update that was written for it, if one was. */
-  dropUpdate(round: number): void {
+  /** Notes that the round went on without the part that was written for it, if one was. */
+  dropPart(round: number): void {
     const { tally } = this;
     if (tally.latest === round) this.tally = { ...tally, rounds: tally.rounds - 1, latest: round - 1 };
   }

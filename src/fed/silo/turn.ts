@@ -1,5 +1,6 @@
 /**
- * A silo's turn in a round: pull the model, score it, train, write the update, send both.
+ * A silo's turn in a round: pull the model, score it, train, write the update, send both. Where its stretch of the row
+ * holds no step it sends no update, and pulls the model only to score it.
  *
  * A written update is sent again as it is, never trained again unless its file is damaged: a silo killed at any
  * moment sends the same bytes.
@@ -15,14 +16,17 @@ import type { OnEvent } from "../protocol/event.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
 import { freeVectors } from "../wire/garbage.ts";
 import type { Heartbeats } from "./heartbeat.ts";
-import { type Plan, type RoundSettings, type Scores, WIRE_VERSION } from "../protocol/messages.ts";
+import { type Plan, type RoundSettings, type Scores, UNSCORED, WIRE_VERSION } from "../protocol/messages.ts";
 import { fixThreshold } from "../training/own_figures.ts";
-import { valScores } from "../training/score_split.ts";
+import { type ValScores, valScores } from "../training/score_split.ts";
 import { checkSteps, countSteps } from "../maths/skipped.ts";
-import type { SiloState, StoredUpdate } from "./state.ts";
+import type { SiloState, StoredPart } from "./state.ts";
 import { stepsOf } from "../maths/stretch.ts";
 import type { Trainer } from "../training/trainer.ts";
 import { plural } from "../../plural.ts";
+
+/** What is told of a base that is not scored. */
+const UNTOLD = { val: UNSCORED, scored: 0 };
 
 /** What a silo's turn needs. */
 export interface TurnContext {
@@ -35,6 +39,8 @@ export interface TurnContext {
   onEvent: OnEvent;
   faultPoint: FaultPoint;
   signal?: AbortSignal;
+  /** Most passes in all that the operator accepts. @default any */
+  maxPasses?: number;
   /** Aborted when the round goes on without this silo. */
   over?: AbortSignal;
 }
@@ -42,27 +48,34 @@ export interface TurnContext {
 /** One whole turn. @throws {ProtocolError} as the aggregator answers; `out_of_range` before anything is sent. */
 export async function takeTurn(context: TurnContext, row: RoundSettings): Promise<void> {
   const { state, onEvent } = context;
-  const stored = await state.update({ run: row.run, round: row.round, base: row.base });
-  const update = stored ?? await makeUpdate(context, row);
+  const stored = await state.part({ run: row.run, round: row.round, base: row.base });
+  const part = stored ?? await makePart(context, row);
   freeVectors(4 * context.trainer.layout.length); // those of the turn
-  const bytes = await send(context, row, update);
+  const bytes = await send(context, row, part);
   state.counted = row.round;
-  onEvent({ type: "uploaded", silo: context.silo, round: row.round, bytes });
+  if (bytes > 0) onEvent({ type: "uploaded", silo: context.silo, round: row.round, bytes });
   await context.faultPoint("uploaded");
 }
 
+/** Makes and writes the part in a row: an update, or where the row holds no step the figures alone. */
+async function makePart(context: TurnContext, row: RoundSettings): Promise<StoredPart> {
+  const { round, run, base } = row;
+  const { firstStep, steps } = turnOf(context, row);
+  if (steps > 0) return await makeUpdate(context, row);
+  context.onEvent({ type: "training", round, firstStep, steps });
+  const { val, scored, seconds } = row.score ? await scoreBase(context, row) : { ...UNTOLD, seconds: {} };
+  const scores: Scores = { run, round, ...val, seconds: { ...seconds, train: 0 }, images: scored };
+  const part: StoredPart = { run, round, base, sha256: null, scores };
+  context.state.commitPart(part, { trained: 0, scored });
+  return part;
+}
+
 /** Makes and writes the update. The change is computed in the place of the trained vector, so that two vectors suffice. */
-async function makeUpdate(context: TurnContext, row: RoundSettings): Promise<StoredUpdate> {
-  const { client, trainer, state, onEvent, faultPoint } = context;
+async function makeUpdate(context: TurnContext, row: RoundSettings): Promise<StoredPart> {
+  const { trainer, state, onEvent, faultPoint } = context;
   const { round, run, base } = row;
   const { steps } = turnOf(context, row);
-  const pulling = stopwatch();
-  context.heartbeats.doing = { run, round, phase: "pulling", step: 0, steps };
-  const { vector } = await client.pull(round - 1, { length: trainer.layout.length, sha256: base });
-  const pull = pulling();
-  onEvent({ type: "pulled", round, bytes: vector.byteLength, seconds: pull });
-  if (round === 1) await keepStart(context, vector);
-  await faultPoint("pulled");
+  const { vector, pull } = await pullBase(context, row);
   const { val, scored, trained, took } = await work(context, row, vector);
   const { skipped, searched } = countSteps(trained.skipped);
   checkSteps({ steps, skipped, searched });
@@ -78,11 +91,26 @@ async function makeUpdate(context: TurnContext, row: RoundSettings): Promise<Sto
     onEvent({ type: "warning", text });
   }
   const scores: Scores = { run, round, ...val, seconds, images: trained.images + scored, skipped, searched };
-  const update: StoredUpdate = { run, round, base, sha256: digest(change), scores };
-  state.commitUpdate(update, { trained: trained.images, scored });
-  onEvent({ type: "update_written", round, sha256: update.sha256, bytes: bytes.length });
+  const sha256 = digest(change);
+  state.commitPart({ run, round, base, sha256, scores }, { trained: trained.images, scored });
+  onEvent({ type: "update_written", round, sha256, bytes: bytes.length });
   await faultPoint("update_written");
-  return update;
+  return { run, round, base, sha256, scores };
+}
+
+/** Fetches the row's base. */
+async function pullBase(context: TurnContext, row: RoundSettings) {
+  const { client, trainer, onEvent, faultPoint } = context;
+  const { round, run, base } = row;
+  const pulling = stopwatch();
+  const { steps } = turnOf(context, row);
+  context.heartbeats.doing = { run, round, phase: "pulling", step: 0, steps };
+  const { vector } = await client.pull(round - 1, { length: trainer.layout.length, sha256: base });
+  const pull = pulling();
+  onEvent({ type: "pulled", round, bytes: vector.byteLength, seconds: pull });
+  if (round === 1) await keepStart(context, vector);
+  await faultPoint("pulled");
+  return { vector, pull };
 }
 
 /** Keeps the start, for the comparison at the end: who comes later is never shown it. */
@@ -91,18 +119,39 @@ async function keepStart({ state }: TurnContext, vector: Float32Array): Promise<
   await writeDurably(state.startPath, new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength));
 }
 
-/** Scores the row's base and trains from it. The time counts as work even when it fails (see `Past.worked`). */
+/** Fetches the row's base and scores it, in a row that holds no step. */
+async function scoreBase(context: TurnContext, row: RoundSettings) {
+  const { round, run, base: sha256 } = row;
+  const { vector, pull } = await pullBase(context, row);
+  const scoring = stopwatch();
+  const told = await working(
+    context,
+    () => scoreVal(context, { run, round, vector, sha256, steps: 0 }),
+  );
+  return { ...told, seconds: { pull, score: scoring() } };
+}
+
+/** Scores the row's base where the row asks for it, and trains from it. */
 async function work(context: TurnContext, row: RoundSettings, vector: Float32Array) {
-  const { round, run, base } = row;
+  const { round, run, base: sha256 } = row;
   const { steps } = turnOf(context, row);
-  const all = stopwatch(), part = stopwatch();
-  try {
-    const { val, scored } = await scoreVal(context, { run, round, vector, sha256: base, steps });
+  return await working(context, async () => {
+    const part = stopwatch();
+    if (!row.score) await context.trainer.load(vector);
+    const told = row.score ? await scoreVal(context, { run, round, vector, sha256, steps }) : UNTOLD;
     const score = part();
     const trained = await train(context, row);
-    return { val, scored, trained, took: { score, train: part() } };
+    return { ...told, trained, took: { ...row.score ? { score } : {}, train: part() } };
+  });
+}
+
+/** Work on the films: its time counts even when it fails (see `Past.worked`). */
+async function working<T>({ state }: TurnContext, body: () => Promise<T>): Promise<T> {
+  const all = stopwatch();
+  try {
+    return await body();
   } finally {
-    context.state.worked += all();
+    state.worked += all();
   }
 }
 
@@ -118,12 +167,12 @@ function turnOf(
 export async function scoreVal(
   context: TurnContext,
   turn: { run: string; round: number; vector: Float32Array; sha256: string; steps: number },
-): Promise<{ val: ReturnType<typeof valScores>; scored: number }> {
+): Promise<{ val: ValScores; scored: number }> {
   const { trainer, state, onEvent, silo } = context;
   const { run, round, sha256, steps } = turn;
   context.heartbeats.doing = { run, round, phase: "scoring", step: 0, steps };
   await trainer.load(turn.vector);
-  const known = state.answered<ReturnType<typeof valScores>>("val", sha256);
+  const known = state.answered<ValScores>("val", sha256);
   const val = known ?? await answerVal(context, sha256);
   onEvent({ type: "scored", silo, round, scores: { run, round, ...val } });
   await context.faultPoint("scoring");
@@ -165,13 +214,15 @@ function stopwatch(): () => number {
   };
 }
 
-/** Sends the stored update; returns its size, bytes. */
-async function send(context: TurnContext, row: RoundSettings, update: StoredUpdate): Promise<number> {
+/** Sends the stored part; returns the size of its update in bytes, 0 for none. */
+async function send(context: TurnContext, row: RoundSettings, part: StoredPart): Promise<number> {
   const { client, state, trainer, onEvent, faultPoint, silo } = context;
   const { round, run, base } = row;
   const { steps } = turnOf(context, row);
   context.heartbeats.doing = { run, round, phase: "uploading", step: steps, steps };
-  await client.scores(update.scores);
+  await client.scores(part.scores);
+  await faultPoint("scores_sent");
+  if (part.sha256 === null) return 0;
   const size = encodedBytes(trainer.layout.length);
   using file = await Deno.open(state.updatePath);
   onEvent({ type: "upload_started", silo, round, bytes: size, offset: 0 });
@@ -183,7 +234,7 @@ async function send(context: TurnContext, row: RoundSettings, update: StoredUpda
       layout: fingerprint(trainer.layout),
       bytes: size,
       examples: trainer.shard.splits.train.images,
-      sha256: update.sha256,
+      sha256: part.sha256,
       encoding: F32_DELTA,
       wire: WIRE_VERSION,
     },

@@ -13,7 +13,9 @@ import { classWeightsOf } from "../maths/class_weights.ts";
 import { sentence } from "../../refusal.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { type OnEvent, safely } from "../protocol/event.ts";
-import { closingTime, plausibleSpeed, recentMedian, type RowTiming } from "../maths/row_share.ts";
+import { closingTime, likeNext, plausibleSpeed, recentMedian, type RowTiming } from "../maths/row_share.ts";
+import { fewSteps } from "../maths/few_steps.ts";
+import { isScored } from "../maths/scored_rows.ts";
 import { nameFullDisk } from "../protocol/full_disk.ts";
 import { newRunId, type Proposal, type Scores, type Stretch } from "../protocol/messages.ts";
 import { checkRegistration } from "../protocol/registration.ts";
@@ -24,7 +26,7 @@ import { testScores, valScores } from "./score_split.ts";
 import { checkSteps, countSteps } from "../maths/skipped.ts";
 import { type ScoredModel, select } from "../maths/selection.ts";
 import { stepsOf } from "../maths/stretch.ts";
-import type { Trainer } from "./trainer.ts";
+import type { Trainer, Turn } from "./trainer.ts";
 
 export interface LocalOptions {
   /** Its shard is one hospital's, or several pooled. */
@@ -33,7 +35,7 @@ export interface LocalOptions {
   proposal: Proposal;
   /** The start vector, (layout.length) f32. */
   start: Float32Array;
-  /** Path of the model to write; the best one so far lies there from the second round on. */
+  /** Path of the model to write; the one selected so far lies there from the second round on. */
   out: string;
   /** Number in the random streams. @default 0 */
   silo?: number;
@@ -41,7 +43,7 @@ export interface LocalOptions {
   signal?: AbortSignal;
 }
 
-/** Trains `rounds` rows, or for the budget, and tests the best model. @throws {ProtocolError} · {RangeError}. */
+/** Trains `rounds` rows, or for the budget, and tests the selected model. @throws {ProtocolError} · {RangeError}. */
 export async function runLocal(options: LocalOptions): Promise<LocalResult> {
   checkRegistration(options.proposal, options.trainer.shard);
   const local = new Local(options);
@@ -58,9 +60,9 @@ class Local {
   readonly #scored: ScoredModel[] = [];
   readonly #history: RoundResult[] = [];
   readonly #images = { trained: 0, scored: 0 };
-  readonly #timings: (RowTiming & { opened: number })[] = [];
+  readonly #timings: (RowTiming & { opened: number; scored: boolean })[] = [];
   #vector: Float32Array;
-  #best: { round: number; vector: Float32Array; fixed: FixedThreshold | null };
+  #chosen: { round: number; vector: Float32Array; fixed: FixedThreshold | null };
   /** The model that is stored, the start never. */
   #stored: { round: number; file_sha256: string } | null = null;
   #speed = 0;
@@ -73,7 +75,7 @@ class Local {
     this.#onEvent = safely(options.onEvent);
     this.#weights = classWeightsOf(options.proposal, train);
     this.#vector = options.start;
-    this.#best = { round: 0, vector: options.start, fixed: null };
+    this.#chosen = { round: 0, vector: options.start, fixed: null };
   }
 
   get #layout(): Layout {
@@ -94,10 +96,12 @@ class Local {
 
   /** Trains round after round, until the rounds or the budget are over. */
   async train(): Promise<void> {
+    const { proposal: { recipe: { batch }, localEpochs }, trainer } = this.#options;
+    const few = fewSteps("", { train: trainer.shard.splits.train.images, batch, localEpochs });
+    if (few !== null) this.#onEvent({ type: "warning", text: few });
     for (let p0 = 0, from = 0;;) {
       const planned = this.#plan(from, p0);
       if (planned === null) return;
-      for (const text of planned.warnings) this.#onEvent({ type: "warning", text });
       await this.#takeRound(planned.silos.local, planned);
       from = planned.silos.local.to;
       p0 = planned.p1;
@@ -118,15 +122,17 @@ class Local {
     };
     const closing = closingTime([turn], { batch: proposal.recipe.batch, budget: proposal.budget });
     const elapsed = this.#rounds === 0 ? 0 : now - this.#timings[0].opened;
+    const round = this.#rounds + 1;
+    const scored = isScored(round, proposal.localEpochs);
     return planRow({
-      round: this.#rounds + 1,
+      round,
       rounds: proposal.rounds,
       clock: proposal.budget === null ? null : { budget: proposal.budget, elapsed, closing },
       batch: proposal.recipe.batch,
       localEpochs: proposal.localEpochs,
       silos: { local: { from, train: train.images, stepsPerSecond: this.#speed } },
       p0,
-      timings: this.#timings,
+      timings: likeNext(this.#timings, { scored, seconds: turn.score ?? 0 }),
     });
   }
 
@@ -134,60 +140,67 @@ class Local {
     stretch: Stretch,
     row: { p0: number; p1: number },
   ): Promise<void> {
-    const { trainer, signal, proposal: { recipe: { batch }, localEpochs } } = this.#options;
-    const { images: examples } = trainer.shard.splits.train;
-    const turn = stepsOf(stretch, { train: examples, batch });
+    const { trainer, proposal: { recipe: { batch }, localEpochs } } = this.#options;
+    const turn = stepsOf(stretch, { train: trainer.shard.splits.train.images, batch });
     const round = this.#rounds + 1;
     const opened = performance.now() / 1000;
-    const base = this.#vector;
-    await trainer.load(base);
-    const scores = await this.#scoreVal(round);
-    if (round > 1 && this.#best.round === round - 1) {
+    await trainer.load(this.#vector);
+    const scored = isScored(round, localEpochs);
+    const scores = scored ? await this.#scoreVal(round) : {};
+    if (round > 1 && this.#chosen.round === round - 1) {
       await this.#keep().catch((error) => this.#goOnWithoutRoom(error));
     }
     this.#onEvent({ type: "training", round, ...turn });
     const began = performance.now() / 1000;
-    const { p0, p1 } = row;
-    const { vector, images, skipped } = await trainer.train({ ...turn, p0, p1 }, {
-      signal,
-      onStep: (k, loss) => this.#onEvent({ type: "step", round, k, K: turn.steps, loss }),
-    });
+    if (turn.steps > 0) await this.#takeSteps(round, { ...turn, p0: row.p0, p1: row.p1 });
     const now = performance.now() / 1000;
-    checkSteps(countSteps(skipped));
-    const updates = [{ values: delta(vector, base, this.#layout), examples }];
-    this.#vector = fold(base, updates, { layout: this.#layout, scale: scaleFor(examples) });
-    this.#images.trained += images;
     const share = (stretch.to - stretch.from) / localEpochs;
-    this.#timings.push({ share, wall: now - opened, train: now - began, opened });
+    this.#timings.push({ share, wall: now - opened, train: now - began, opened, scored });
     this.#history.push(roundResult(round, scores, now - opened));
     this.#onEvent({ type: "committed", round, sha256: digest(this.#vector), seconds: now - opened });
   }
 
-  /** Scores the loaded vector, the model before this round, and holds it when it is the best so far. */
+  /** Trains from the loaded vector, and makes the next one as the aggregator would of one update. */
+  async #takeSteps(round: number, turn: Turn): Promise<void> {
+    const { trainer, signal } = this.#options;
+    const { images: examples } = trainer.shard.splits.train;
+    const base = this.#vector;
+    const { vector, images, skipped } = await trainer.train(turn, {
+      signal,
+      onStep: (k, loss) => this.#onEvent({ type: "step", round, k, K: turn.steps, loss }),
+    });
+    checkSteps(countSteps(skipped));
+    const updates = [{ values: delta(vector, base, this.#layout), examples }];
+    this.#vector = fold(base, updates, { layout: this.#layout, scale: scaleFor(examples) });
+    this.#images.trained += images;
+  }
+
+  /** Scores the loaded vector, the model before this round, and holds it when it is the one selected so far. */
   async #scoreVal(round: number): Promise<Record<string, Scores>> {
     const { trainer, proposal } = this.#options;
+    const { recipe, seed } = proposal;
     const began = performance.now();
     const predictions = await trainer.predict("val");
     this.#scorings.push((performance.now() - began) / 1000);
     this.#images.scored += predictions.labels.length;
     const scores: Record<string, Scores> = {};
     for (const [index, part] of byStratum(predictions, proposal.silos.length).entries()) {
-      const val = valScores(part, { recipe: proposal.recipe, classWeights: this.#weights });
+      const val = valScores(part, { recipe, classWeights: this.#weights, seed });
       const silo = proposal.silos[index];
       scores[silo] = { run: this.#run, round, ...val };
       this.#onEvent({ type: "scored", silo, round, scores: scores[silo] });
     }
     this.#scored.push({ round: round - 1, scores });
     if (this.#select().round === round - 1) {
-      this.#best = { round: round - 1, vector: this.#vector, fixed: fixThreshold(predictions) };
+      this.#chosen = { round: round - 1, vector: this.#vector, fixed: fixThreshold(predictions) };
     }
     return scores;
   }
 
-  /** Stores the best model, so that a signal, a kill or a full disk does not cost what was trained. */
+  /** Stores the model selected so far, so that a signal, a kill or a full disk does not cost what was trained. */
   async #keep(): Promise<string> {
     const { proposal, out } = this.#options;
-    const { round, vector, fixed } = this.#best;
+    const { round, vector, fixed } = this.#chosen;
     if (this.#stored?.round === round) return this.#stored.file_sha256;
     const model = { vector, layout: this.#layout, proposal, round, own: thresholdEntry(fixed!) };
     const file_sha256 = await saveRunModel(out, model, { mode: 0o644 }).catch((error) => {
@@ -203,7 +216,7 @@ class Local {
     if (!(error instanceof ProtocolError) || error.code !== "disk_full") throw error;
     const { what, expected, got } = error;
     const text =
-      `${sentence({ what, expected, got })}; free some space while the training goes on: the best model is ` +
+      `${sentence({ what, expected, got })}; free some space while the training goes on: the model is ` +
       "written again later";
     this.#onEvent({ type: "warning", text });
   }
@@ -218,7 +231,7 @@ class Local {
     await trainer.load(this.#vector);
     this.#history.push(roundResult(this.#rounds + 1, await this.#scoreVal(this.#rounds + 1), null));
     const selection = this.#select();
-    const { vector, fixed } = this.#best;
+    const { vector, fixed } = this.#chosen;
     const file_sha256 = await this.#keep();
     const seconds = this.#rounds === 0 ? 0 : performance.now() / 1000 - this.#timings[0].opened;
     await trainer.load(vector);

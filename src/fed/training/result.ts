@@ -31,7 +31,7 @@ export interface SelectionResult extends Selection {
 /** One round for curves and tables. */
 export interface RoundResult {
   round: number;
-  /** Of the model before this round, stratified on val. */
+  /** Of the model before this round, stratified on val; null, and no silo below, where it was not scored. */
   auroc: number | null;
   silos: Record<string, { auroc: number | null; loss: number | null }>;
   /** From this row's opening to its model on disk; null for the closing scores. */
@@ -42,7 +42,7 @@ export interface RoundResult {
 export interface AggregatorResult {
   /** Whether a hospital was missing anywhere: of that the result speaks first. */
   degraded: boolean;
-  /** By silo the rounds that closed without its update; rounds + 1 is the closing phase. */
+  /** By silo the rounds that closed without its part; rounds + 1 is the closing phase. */
   missing: Record<string, number[]>;
   rounds: number;
   /** The round that was given up at the end of the budget. */
@@ -78,7 +78,7 @@ export interface SiloResult {
   degraded: boolean;
   /** By silo the rounds without it, as in the aggregator's result. */
   missing: Record<string, number[]>;
-  /** Rounds in which this silo's update counted. */
+  /** Rounds in which this silo did its part. */
   rounds: number;
   /** Training images of this silo, its weight in the sum. */
   examples: number;
@@ -137,7 +137,7 @@ export function intervalOf({ auroc, se }: Pick<SiloTest, "auroc" | "se">): [numb
 /** Puts silos' test figures side by side. */
 export function testResult(silos: Record<string, SiloTest>): TestResult {
   const all = Object.values(silos);
-  const { auroc, ci95 } = stratified(all.map((s) => ({ ...s, se: s.se ?? undefined })));
+  const { auroc, ci95 } = stratified(all);
   const floor = siteOnly(all);
   const pooled = pooledInterval(silos);
   return {

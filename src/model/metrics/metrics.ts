@@ -29,15 +29,15 @@ export const MIN_PER_CLASS = 10;
  * @returns `auroc` null when no silo counts; `se` from the silos' errors (NaN when one is unknown), and `ci95` from it
  */
 export function stratified(
-  silos: { auroc: number | null; positives: number; negatives: number; se?: number }[],
+  silos: { auroc: number | null; positives: number; negatives: number; se?: number | null }[],
 ): { auroc: number | null; se: number; ci95: [number, number] | null } {
   let pairs = 0, won = 0, variance = 0;
-  for (const { auroc, positives, negatives, se = NaN } of silos) {
+  for (const { auroc, positives, negatives, se } of silos) {
     if (auroc === null || Number.isNaN(auroc) || Math.min(positives, negatives) < MIN_PER_CLASS) continue;
     const weight = positives * negatives;
     pairs += weight;
     won += weight * auroc;
-    variance += (weight * se) ** 2;
+    variance += (weight * (se ?? NaN)) ** 2;
   }
   if (pairs === 0) return { auroc: null, se: NaN, ci95: null };
   const area = won / pairs;

@@ -48,7 +48,7 @@ Deno.test("kit make writes one archive a hospital, the same bytes each time, and
     await Deno.remove(kits[1].file);
     const again = await make("a,b");
     for (const { sha256 } of kits) assertStringIncludes(again.stdout, `sha256: ${sha256}`);
-    const other = await make("a", "--max-rounds", "5");
+    const other = await make("a", "--max-passes", "5");
     assertEquals(other.code, 1);
     assertMatch(
       other.stderr,
@@ -62,7 +62,7 @@ Deno.test("a kit has settings that are read as they stand, six lines of README a
       "b",
       "--recipes",
       "default,deck",
-      "--max-rounds",
+      "--max-passes",
       "9",
       "--min-train-patients",
       "8",
@@ -81,7 +81,8 @@ Deno.test("a kit has settings that are read as they stand, six lines of README a
     assertEquals(accept, {
       recipes: [{ name: "default" }, { name: "deck" }],
       networks: ["efficientnet_b0"],
-      maxRounds: 9,
+      maxRounds: undefined,
+      maxPasses: 9,
       minTrainPatients: 8,
     });
     assertEquals(readme.trim().split("\n").length, 6);

@@ -68,7 +68,7 @@ Deno.test("local that is stopped keeps its best model and says where", () =>
     });
     await assertRejects(run, Error, "stopped");
     assertEquals(await roundOf(out), 2);
-    assertEquals(printed.at(-1), `the best model so far, of round 2, is kept: ${out}\n`);
+    assertEquals(printed.at(-1), `the model selected so far, of round 2, is kept: ${out}\n`);
   }));
 
 Deno.test("local that is stopped in its first round keeps nothing and says so", () =>
@@ -94,7 +94,7 @@ Deno.test("a disk that is full ends local at its end alone, with the best model 
     const warnings = printed.filter((text) => text.includes("the training goes on"));
     assertEquals([warnings.length, printed.at(-1)], [
       1,
-      `the best model so far, of round 2, is kept: ${out}\n`,
+      `the model selected so far, of round 2, is kept: ${out}\n`,
     ]);
   }));
 

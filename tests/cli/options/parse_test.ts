@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { formatDuration, parseDuration } from "../../../src/cli/options/duration.ts";
 import { nearest } from "../../../src/cli/options/nearest.ts";
 import { COMMANDS } from "../../../src/cli/options/commands.ts";
@@ -31,6 +31,18 @@ Deno.test("a bare number is no duration, on the command line and in the file, an
 Deno.test("parseDuration refuses everything else", () => {
   for (const text of ["", "0", "-5s", "20 minutes", "m", "1h30", "NaN"]) {
     assertThrows(() => parseDuration(text), SyntaxError, "such as 90s, 20m or 1h, got");
+  }
+});
+
+Deno.test("--local-epochs takes parts of a pass, and none or less is refused with what to write", () => {
+  const local = (value: string) => ["--rounds", "1", "--shard", "s", "--out", "m", "--local-epochs", value];
+  const parsed = parse("local", local(".25"));
+  assert("given" in parsed && parsed.given["local-epochs"] === 0.25);
+  for (const value of ["0", "-1", "1001", "half"]) {
+    const text =
+      "Cannot read --local-epochs: expected a number from 0.000001 to 1000, such as 1, or .25 for a quarter " +
+      `of a pass, got "${value}".`;
+    assertEquals(assertThrows(() => parse("local", local(value)), UsageError).message, text);
   }
 });
 

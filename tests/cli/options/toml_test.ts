@@ -54,7 +54,8 @@ Deno.test("init's files name every key of the table, and every key in them is kn
   assertEquals(silo(on(siloFile("b"))).accept, {
     recipes: [{ name: "default" }],
     networks: ["efficientnet_b0"],
-    maxRounds: 100,
+    maxRounds: undefined,
+    maxPasses: 1000,
     minTrainPatients: 50,
   });
 });

@@ -18,6 +18,8 @@ Deno.test("describe says who declined, is late, gone, back, missing from a round
     { type: "returned", silo: "c", round: 4 },
     { type: "degraded", round: 2, missing: ["c"] },
     { type: "reopened", round: 3, missing: ["b", "c"], seconds: 3600 },
+    { type: "no_step", silo: "c", round: 5 },
+    { type: "training", round: 5, firstStep: 3, steps: 0 },
   ];
   assertEquals(events.map(describe), [
     "b declined: too few films",
@@ -27,6 +29,8 @@ Deno.test("describe says who declined, is late, gone, back, missing from a round
     "c is back",
     "DEGRADED: round 2 closes without c",
     "round 3 is open again, below the quorum: waiting for b, c, at most 60 min",
+    "c has no step in round 5",
+    "round 5: too short for a step on this hospital's films",
   ]);
 });
 

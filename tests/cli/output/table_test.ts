@@ -56,4 +56,12 @@ Deno.test("what an aggregator proposes fits 80 columns, the names of a hundred h
   const text = describe(proposal as unknown as Parameters<typeof describe>[0]);
   assert(widest(text) <= TABLE_WIDTH, text);
   assertEquals(text.split("\n")[0].trim(), "the aggregator proposes"); // the head keeps its line, the values break
+  const short = { ...proposal, silos: ["a"], quorum: 1, rounds: 12, localEpochs: 0.25, budget: null };
+  const lines = (changes: object, limits = {}) =>
+    describe({ ...short, ...changes } as unknown as Parameters<typeof describe>[0], limits).split("\n")
+      .map((line) => line.trim().replaceAll(/  +/g, ": "));
+  assert(lines({}).includes("length: 12 rounds, 0.25 local passes a round"));
+  assert(!lines({}, { maxPasses: 9 }).some((line) => line.includes("max_passes")), "compared before");
+  const limited = lines({ rounds: null, budget: 60 }, { maxPasses: 9 }).join(" ");
+  assert(limited.includes("limit: 9 passes (accept.max_passes); a round beyond is refused"), limited);
 });

@@ -8,7 +8,7 @@ import { type Bench, count, frames, lose, update, withRound } from "../../testin
 /** Takes a silo's scores of the open round, which are those of the model before it. */
 function scored(run: Run, silo: string, auroc: number): void {
   const { round } = run.state.current!.row;
-  run.score(silo, { run: run.id, round, auroc, loss: 0.5, positives: 48, negatives: 48 });
+  run.score(silo, { run: run.id, round, auroc, se: 0.04, loss: 0.5, positives: 48, negatives: 48 });
 }
 
 const models = async ({ dir }: Bench) =>

@@ -21,6 +21,7 @@ Deno.test("a silo that declines tells its code, each for its own reason, and nob
     const reasons: [string, Partial<{ size: number; images: number; accept: Limits }>][] = [
       ["recipe_not_accepted", { accept: { recipes: [{ name: "deck" }] } }],
       ["rounds_not_accepted", { accept: { maxRounds: 3 } }],
+      ["passes_not_accepted", { accept: { maxPasses: 3 } }],
       ["network_not_accepted", { accept: { networks: ["other"] } }],
       // Before anything that is compared with a count.
       ["too_few_patients", { accept: { minTrainPatients: 97 }, size: 64, images: 8 }],

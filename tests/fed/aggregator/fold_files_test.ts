@@ -74,6 +74,16 @@ Deno.test("foldFiles: thirty updates are read in smaller stretches, with the sam
   });
 });
 
+Deno.test("foldFiles: without an update the vector is the base again, and a base that is not the one agreed on is refused", async () => {
+  await inFolder(async (dir) => {
+    const { base, options } = await stage(dir);
+    assertEquals(await foldFiles([], options), { sha256: sha256(base) });
+    assertEquals(await Deno.readFile(options.out), bytesOf(base));
+    const other = { path: `${dir}/0.f32`, sha256: "0".repeat(64) };
+    await assertRejects(() => foldFiles([], { ...options, base: other }), ProtocolError, "SHA-256");
+  });
+});
+
 Deno.test("foldFiles: a damaged, short or missing file is refused", async () => {
   await inFolder(async (dir) => {
     const { staged, options } = await stage(dir);

@@ -171,7 +171,7 @@ Deno.test("handlerOf serves the open round's base in ranges and no other model",
 const SCORES = "/v1/rounds/1/scores";
 
 function scoresOf(run: string, change: Partial<Scores> = {}): Scores {
-  return { run, round: 1, auroc: 0.8, loss: 0.5, positives: 48, negatives: 48, ...change };
+  return { run, round: 1, auroc: 0.8, se: 0.04, loss: 0.5, positives: 48, negatives: 48, ...change };
 }
 
 Deno.test("handlerOf takes val scores of the registered split, and none of another", () =>
@@ -185,10 +185,23 @@ Deno.test("handlerOf takes val scores of the registered split, and none of anoth
     assertEquals(run.state.scores.get(1)?.a.auroc, 0.8);
   }));
 
+Deno.test("handlerOf takes an AUROC on val with an error above 0, or neither", () =>
+  withRound(async ({ run, send }) => {
+    for (
+      const change of [{ se: null }, { se: 0 }, { auroc: null }, { auroc: 1, se: 0 }, { auroc: null, se: 0 }]
+    ) {
+      const { status, json } = await send("a", "POST", SCORES, scoresOf(run.id, change));
+      assertEquals([status, json.code], [409, "wrong_counts"], JSON.stringify(change));
+    }
+    assertEquals((await send("a", "POST", SCORES, scoresOf(run.id, { se: 0.51 }))).status, 400);
+    assertEquals(run.state.scores.get(1), undefined);
+    assertEquals((await send("b", "POST", SCORES, scoresOf(run.id, { auroc: null, se: null }))).status, 200);
+  }));
+
 Deno.test("handlerOf takes test scores only of a selected model in the closing phase, and the same again", () =>
   withRound(async ({ run, send }) => {
     const test = { auroc: 0.9, se: 0.1, positives: 48, negatives: 48, images: 96 };
-    const message = scoresOf(run.id, { auroc: null, loss: null, test });
+    const message = scoresOf(run.id, { auroc: null, se: null, loss: null, test });
     assertEquals((await send("a", "POST", SCORES, message)).json.code, "no_round");
     run.beginClosing();
     assertEquals((await send("a", "POST", SCORES, message)).json.code, "round_closed");

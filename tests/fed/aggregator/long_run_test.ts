@@ -59,14 +59,14 @@ function storeRounds(state: AggregatorState, rounds: number): void {
       );
     for (let round = 1; round <= rounds; round++) {
       const row: RoundSettings = {
-        ...{ version: 2, run: run!, round, base: digest, roster: SILOS, last: false },
+        ...{ version: 3, run: run!, round, base: digest, roster: SILOS, score: true, last: false },
         silos: Object.fromEntries(SILOS.map((silo) => [silo, { from: round - 1, to: round }])),
         ...{ p0: (round - 1) / 2000, p1: round / 2000, scale: { weights: 32, statistics: 20 } },
       };
       put("rows", round, JSON.stringify(row), round);
       put("models", round, digest, round + 0.5);
       for (const silo of SILOS) {
-        const scores = { run: run!, round, auroc: 0.8, loss: 0.5, positives: 48, negatives: 48 };
+        const scores = { run: run!, round, auroc: 0.8, se: 0.04, loss: 0.5, positives: 48, negatives: 48 };
         put("scores", round, silo, JSON.stringify({ ...scores, seconds: { pull: 1, score: 1, train: 1 } }));
         put("receipts", round, silo, JSON.stringify({ run, round, silo, sha256: digest, examples: 96 }));
       }
@@ -81,7 +81,7 @@ async function runRound({ run, send }: Bench): Promise<void> {
   const { round } = row;
   for (const silo of SILOS) {
     await send(silo, "GET", "/v1/run");
-    const scores = { run: run.id, round, auroc: 0.8, loss: 0.5, positives: 48, negatives: 48 };
+    const scores = { run: run.id, round, auroc: 0.8, se: 0.04, loss: 0.5, positives: 48, negatives: 48 };
     const told = { ...scores, seconds: { pull: 1, score: 1, train: 1 } };
     assertEquals((await send(silo, "POST", `/v1/rounds/${round}/scores`, told)).status, 200);
     const { start, bytes } = update(run, { round });

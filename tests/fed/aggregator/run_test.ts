@@ -63,7 +63,15 @@ Deno.test("nobody sees an update, a score, a closed round or an end of a run tha
     const { run, state } = bench;
     const stored = state.current!;
     const selection = { round: 0, auroc: null, reason: "the only one" };
-    const scores: Scores = { run: run.id, round: 1, auroc: 0.8, loss: 1, positives: 48, negatives: 48 };
+    const scores: Scores = {
+      run: run.id,
+      round: 1,
+      auroc: 0.8,
+      se: 0.04,
+      loss: 1,
+      positives: 48,
+      negatives: 48,
+    };
     assertUnseen(bench, {
       count: () => run.count({ run: run.id, round: 1, silo: "a", sha256, examples: 96 }),
       score: () => run.score("a", scores),

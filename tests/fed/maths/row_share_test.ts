@@ -1,5 +1,5 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { closingTime, plausibleSpeed, rowCost } from "../../../src/fed/maths/row_share.ts";
+import { closingTime, likeNext, plausibleSpeed, rowCost } from "../../../src/fed/maths/row_share.ts";
 
 Deno.test("rowCost: the median of three rows survives a slow start and a restart", () => {
   const row = (wall: number, share = 1) => ({ wall, train: wall - 5, share });
@@ -7,6 +7,17 @@ Deno.test("rowCost: the median of three rows survives a slow start and a restart
   assertEquals(rowCost([row(45), row(900), row(25, 0.5)]), { overhead: 5, full: 40 });
   assertEquals(rowCost([row(500), row(45)]), { overhead: 5, full: 40 });
   assertEquals(rowCost([{ wall: 30, train: null, share: 0.5 }]), { overhead: 0, full: 60 });
+});
+
+Deno.test("likeNext: rows are looked at as if they had scored val, or not, just as the next one does", () => {
+  const timings = [
+    { share: 1, wall: 50, train: 40, scored: true },
+    { share: 1, wall: 45, train: 40, scored: false },
+    { share: 1, wall: 41, train: 40, scored: true },
+  ];
+  const walls = (scored: boolean) => likeNext(timings, { scored, seconds: 5 }).map(({ wall }) => wall);
+  assertEquals(walls(true), [50, 50, 41]);
+  assertEquals(walls(false), [45, 45, 40], "never below the training itself");
 });
 
 Deno.test("closingTime: from the measured scoring; before that from the speed of training", () => {

@@ -52,7 +52,7 @@ function plan(): Plan {
 
 function row(): RoundSettings {
   return {
-    version: 2,
+    version: 3,
     run: RUN,
     round: 1,
     base: DIGEST,
@@ -61,6 +61,7 @@ function row(): RoundSettings {
     p0: 0,
     p1: 0.5,
     scale: { weights: 32, statistics: 20 },
+    score: true,
     last: false,
   };
 }
@@ -171,6 +172,7 @@ const MESSAGES = {
     run: RUN,
     round: 2,
     auroc: null,
+    se: null,
     loss: 0.5,
     positives: 3,
     negatives: 4,
@@ -220,12 +222,22 @@ Deno.test("schemas: a silo's counts, speed and durations are bounded, and no dev
     ["UpdateStartSchema", { examples: 2 ** 22 + 1 }, "examples"],
     ["ScoresSchema", { seconds: { score: 1e8 } }, "seconds.score"],
     ["ScoresSchema", { test: { ...test, se: 0.51 } }, "test.se"],
+    ["ScoresSchema", { se: 0.51 }, "se"],
   ] as const;
   for (const [name, change, field] of refused) assertThrows(() => read(name, change), ProtocolError, field);
 });
 
 Deno.test("ScoresSchema: of losses, one alone leaves a silo", () => {
-  const scores = { run: RUN, round: 2, auroc: null, loss: 0.5, positives: 3, negatives: 4, trainLoss: 0.4 };
+  const scores = {
+    run: RUN,
+    round: 2,
+    auroc: null,
+    se: null,
+    loss: 0.5,
+    positives: 3,
+    negatives: 4,
+    trainLoss: 0.4,
+  };
   const read = () => messages.parseMessage(messages.ScoresSchema, JSON.stringify(scores), { what: "scores" });
   assertThrows(read, ProtocolError, "trainLoss");
 });

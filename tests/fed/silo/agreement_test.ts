@@ -32,14 +32,22 @@ function planUnder(changes: Partial<Plan> = {}): Plan {
 function rowOf(plan: Plan, changes: Partial<RoundSettings> = {}): RoundSettings {
   const silos = Object.fromEntries(plan.roster.map((name) => [name, { from: 0, to: 1 }]));
   const fixed = {
-    version: 2 as const,
+    version: 3 as const,
     run: RUN,
     round: 1,
     base: plan.init.sha256,
     roster: plan.roster,
     silos,
   };
-  return { ...fixed, p0: 0, p1: 0.1, scale: { weights: 32, statistics: 20 }, last: false, ...changes };
+  return {
+    ...fixed,
+    p0: 0,
+    p1: 0.1,
+    scale: { weights: 32, statistics: 20 },
+    score: true,
+    last: false,
+    ...changes,
+  };
 }
 
 const message = (body: () => void) => {
@@ -51,17 +59,45 @@ const message = (body: () => void) => {
 Deno.test("checkRow under a budget: up to 2.5 local passes, progress that only rises, 1 at the last", () => {
   const plan = planUnder();
   const look = (changes: Partial<RoundSettings>, past = fresh) => () =>
-    checkRow(rowOf(plan, changes), { run: RUN, silo: "a", plan, past, train: 96 });
+    checkRow(rowOf(plan, changes), { run: RUN, silo: "a", plan, past });
   const silos = (to: number) => ({ silos: { a: { from: 0, to }, b: { from: 0, to }, c: { from: 0, to } } });
   look({})();
   look(silos(2.5))();
-  look(silos(0.34))();
+  look(silos(0.2))(); // no step of a
   look({ p1: 1, last: true })();
-  assertMatch(message(look(silos(2.6))), /at most 2\.5 passes in round 1, got 2\.6/);
-  assertMatch(message(look(silos(0))), /at most 2\.5 passes in round 1, got 0/);
-  assertMatch(message(look(silos(0.33))), /a stretch with a step of a, got \{"from":0,"to":0\.33\}/);
+  assertMatch(message(look(silos(2.6))), /0\.111 to 2\.5 passes in round 1, got 2\.6/);
+  assertMatch(message(look(silos(0))), /0\.111 to 2\.5 passes in round 1, got 0/);
+  assertMatch(message(look(silos(0.11))), /got 0\.11/);
   assertMatch(message(look({ p0: 0.2, p1: 0.2 })), /progress that rises from 0/);
   assertMatch(message(look({ p1: 0.9, last: true })), /progress 1 at the end of the last row/);
+});
+
+Deno.test("checkRow: val is scored about once a pass, as plan and round have it, and never else", () => {
+  const asked = (round: number, score: boolean) => () => {
+    const plan = planUnder({ localEpochs: 0.25, rounds: 8, budget: null });
+    const silos = Object.fromEntries(plan.roster.map((name) => [name, { from: 0, to: 0.25 }]));
+    const progress = { p0: (round - 1) / 8, p1: round / 8 };
+    checkRow(rowOf(plan, { round, score, silos, ...progress }), { run: RUN, silo: "a", plan, past: fresh });
+  };
+  asked(1, true)();
+  asked(2, false)();
+  asked(5, true)();
+  assertMatch(message(asked(5, false)), /val scored in round 5, got false/);
+  assertMatch(message(asked(6, true)), /val not scored in round 6, got true/);
+});
+
+Deno.test("checkRow under a budget: no row beyond the passes that the operator accepts, and the error says whose limit", () => {
+  const plan = planUnder();
+  const ask = (maxPasses?: number) =>
+    checkRow(rowOf(plan), { run: RUN, silo: "a", plan, past: fresh, maxPasses });
+  ask();
+  ask(1);
+  const error = assertThrows(() => ask(0.9), ProtocolError);
+  assertEquals(error.code, "passes_not_accepted");
+  assertMatch(
+    error.message,
+    /at most 0\.9 passes by accept\.max_passes, got 1 .*change it in this silo's settings/,
+  );
 });
 
 Deno.test("checkRow: gaps are legal, what falls or comes after the end is not", () => {
@@ -72,7 +108,7 @@ Deno.test("checkRow: gaps are legal, what falls or comes after the end is not", 
     Object.fromEntries(plan.roster.map((name) => [name, { from, to: from + 1 }]));
   const look = (changes: Partial<RoundSettings>, of: Past = past) => () =>
     checkRow(rowOf(plan, { round: 5, base: sha(4), p0: 0.5, p1: 0.6, silos: next(1), ...changes }), {
-      ...{ run: RUN, silo: "a", plan, past: of, train: 96 },
+      ...{ run: RUN, silo: "a", plan, past: of },
     });
   look({})();
   look({ silos: next(0) })(); // the update of round 3 did not count
@@ -95,7 +131,7 @@ Deno.test("checkRow: a stretch is asked for again only as long as the aggregator
   const row = (from: number) => rowOf(plan, { round: 4, base: sha(3), p0: 0.3, p1: 0.4, silos: next(from) });
   const look = (from: number, counted: number) => () => {
     const past = { ...fresh, row: before, counted };
-    checkRow(row(from), { run: RUN, silo: "a", plan, past, train: 96 });
+    checkRow(row(from), { run: RUN, silo: "a", plan, past });
   };
   for (const counted of [0, 2]) {
     look(1, counted)();
@@ -110,7 +146,7 @@ Deno.test("checkRow under a budget: no row, new or again, once the silo has work
     (worked: number, { budget, rounds }: { budget: number | null; rounds: number | null }) => () => {
       const plan = planUnder({ budget, rounds });
       const row = rowOf(plan, { p1: 1 / (rounds ?? 10) });
-      const options = { run: RUN, silo: "a", plan, train: 96 };
+      const options = { run: RUN, silo: "a", plan };
       for (const before of [null, row]) {
         checkRow(row, { ...options, past: { ...fresh, row: before, worked } });
       }

@@ -1,11 +1,11 @@
-import { assertMatch, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { checkLimits, checkPatients, type Limits } from "../../../src/fed/silo/limits.ts";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
 import type { Proposal } from "../../../src/fed/protocol/messages.ts";
 import { preset } from "../../../src/model/recipe.ts";
 
 const proposal = {
-  ...{ network: "efficientnet_b0", recipe: preset("deck"), rounds: 20, localEpochs: 1 },
+  ...{ network: "efficientnet_b0", recipe: preset("deck"), rounds: 20, budget: null, localEpochs: 1 },
 } as Proposal;
 
 Deno.test("checkLimits lets a proposal inside the limits, or without any, pass", () => {
@@ -21,6 +21,7 @@ Deno.test("checkLimits refuses each limit with the field and both values", () =>
     [{ recipes: [{ name: "default" }] }, /expected default by accept\.recipes, got deck/],
     [{ networks: ["other"] }, /expected other by accept\.networks, got efficientnet_b0/],
     [{ maxRounds: 10 }, /expected at most 10 rounds by accept\.max_rounds, got 20/],
+    [{ maxPasses: 19.5 }, /expected at most 19\.5 passes by accept\.max_passes, got 20 /],
   ];
   for (const [accept, text] of cases) {
     assertMatch(assertThrows(() => checkLimits(proposal, accept), ProtocolError).message, text);
@@ -37,6 +38,19 @@ Deno.test("checkLimits: a recipe is accepted with every number, not by its name"
   refused({ recipe: { ...preset("deck"), clip: { warmup: 3, after: 9 } } }, "clip.after 1.5");
   refused({ recipe: { ...preset("default"), name: "deck" } }, "deck with");
   refused({ localEpochs: 3 }, "localEpochs 1");
+});
+
+Deno.test("checkLimits: passes are rounds times the passes of one; under a budget nobody knows them before", () => {
+  const quarters = { ...proposal, rounds: 80, localEpochs: 0.25, budget: null };
+  checkLimits(quarters, { maxPasses: 20 });
+  checkLimits({ ...quarters, rounds: 3, localEpochs: 0.1 }, { maxPasses: 0.3 });
+  const error = assertThrows(
+    () => checkLimits({ ...quarters, rounds: 81 }, { maxPasses: 20 }),
+    ProtocolError,
+  );
+  assertEquals(error.code, "passes_not_accepted");
+  assertMatch(error.message, /at most 20 passes by accept\.max_passes, got 20\.25 /);
+  checkLimits({ ...proposal, rounds: null, budget: 600 }, { maxPasses: 0.1 });
 });
 
 Deno.test("checkPatients: 50 training patients where the operator names no other number", () => {

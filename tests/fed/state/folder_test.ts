@@ -164,15 +164,15 @@ Deno.test("SiloState.update gives a stored update only while its file is what wa
     using state = await SiloState.open(dir, { silo: "a" });
     const wanted = { run: "r", round: 2, base: "b" };
     const values = new Float32Array([1, 2, 3]);
-    const scores = { run: "r", round: 2, auroc: null, loss: null, positives: 0, negatives: 0 };
+    const scores = { run: "r", round: 2, auroc: null, se: null, loss: null, positives: 0, negatives: 0 };
     await Deno.writeFile(state.updatePath, new Uint8Array(values.buffer));
-    state.commitUpdate({ ...wanted, sha256: digest(values), scores }, { trained: 1, scored: 1 });
-    assertEquals((await state.update(wanted))?.sha256, digest(values));
-    assertEquals(await state.update({ ...wanted, round: 3 }), null);
+    state.commitPart({ ...wanted, sha256: digest(values), scores }, { trained: 1, scored: 1 });
+    assertEquals((await state.part(wanted))?.sha256, digest(values));
+    assertEquals(await state.part({ ...wanted, round: 3 }), null);
     await Deno.truncate(state.updatePath, 8);
-    assertEquals(await state.update(wanted), null);
+    assertEquals(await state.part(wanted), null);
     await Deno.remove(state.updatePath);
-    assertEquals(await state.update(wanted), null);
+    assertEquals(await state.part(wanted), null);
   }));
 
 Deno.test("AggregatorState: what this fedx would never have stored is damaged_state, named with its silo, not a crash", () =>

@@ -1,6 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { runAggregator } from "../../../src/fed/aggregator/aggregator.ts";
 import { runLocal } from "../../../src/fed/training/local.ts";
+import type { Proposal } from "../../../src/fed/protocol/messages.ts";
+import type { RoundResult } from "../../../src/fed/training/result.ts";
 import { runSilo } from "../../../src/fed/silo/silo.ts";
 import type { TrainerSettings } from "../../../src/fed/training/trainer.ts";
 import { loadModel } from "../../../src/model/weights/model_file.ts";
@@ -17,37 +19,49 @@ class SiloZero extends FakeTrainer {
   }
 }
 
-Deno.test("runLocal equals one silo federated bit for bit", () =>
-  withFederation(async (dir) => {
-    const start = startVector(TINY);
-    const proposal = proposalOf(start, { silos: ["a"], quorum: 1, rounds: 5 });
-    const port = freePort();
-    const [federated] = await Promise.all([
-      runAggregator({
-        proposal,
-        start,
-        layout: TINY,
-        listen: { host: "127.0.0.1", port },
-        tls: `${dir}/tls-aggregator`,
-        state: `${dir}/state`,
-      }),
-      runSilo({
-        silo: "a",
-        server: `https://127.0.0.1:${port}`,
-        tls: `${dir}/tls-a`,
-        state: `${dir}/state-a`,
-        trainer: () => Promise.resolve(new SiloZero({ layout: TINY, silo: "a" })),
-      }),
-    ]);
-    using trainer = new FakeTrainer({ layout: TINY, silo: "a" });
-    const local = await runLocal({ trainer, proposal, start, out: `${dir}/local.safetensors` });
-    assertEquals(local.last_sha256, federated.last_sha256);
-    assertEquals(local.sha256, federated.sha256);
-    assertEquals(local.selection, federated.selection);
-    assertEquals(local.test, federated.test);
-    assertEquals(local.images, federated.images);
-    assertEquals(local.epochs, 5);
-  }));
+/** Whole passes over 96 films; quarters of a pass over 40, of which most rounds have no step, and score nothing. */
+const LENGTHS: Record<string, { images: number; changes: Partial<Proposal>; epochs: number }> = {
+  "whole passes": { images: 96, changes: { rounds: 5 }, epochs: 5 },
+  "quarters of a pass": { images: 40, changes: { rounds: 10, localEpochs: 0.25 }, epochs: 3 * 32 / 40 },
+};
+
+for (const [what, { images, changes, epochs }] of Object.entries(LENGTHS)) {
+  Deno.test(`runLocal equals one silo federated bit for bit, in rounds of ${what}`, () =>
+    withFederation(async (dir) => {
+      const start = startVector(TINY);
+      const proposal = proposalOf(start, { silos: ["a"], quorum: 1, ...changes });
+      const port = freePort();
+      const [federated] = await Promise.all([
+        runAggregator({
+          proposal,
+          start,
+          layout: TINY,
+          listen: { host: "127.0.0.1", port },
+          tls: `${dir}/tls-aggregator`,
+          state: `${dir}/state`,
+        }),
+        runSilo({
+          silo: "a",
+          server: `https://127.0.0.1:${port}`,
+          tls: `${dir}/tls-a`,
+          state: `${dir}/state-a`,
+          accept: { minTrainPatients: 40 },
+          trainer: () => Promise.resolve(new SiloZero({ layout: TINY, silo: "a", images })),
+        }),
+      ]);
+      using trainer = new FakeTrainer({ layout: TINY, silo: "a", images });
+      const local = await runLocal({ trainer, proposal, start, out: `${dir}/local.safetensors` });
+      assertEquals(local.last_sha256, federated.last_sha256);
+      assertEquals(local.sha256, federated.sha256);
+      assertEquals(local.selection, federated.selection);
+      assertEquals(local.test, federated.test);
+      assertEquals(local.images, federated.images);
+      const curve = ({ history }: { history: RoundResult[] }) =>
+        history.map(({ round, auroc, silos }) => ({ round, auroc, silos }));
+      assertEquals(curve(local), curve(federated));
+      assertEquals(local.epochs, epochs);
+    }, ["a"]));
+}
 
 Deno.test("runLocal with a budget ends within its last 5 % and stores the model", () =>
   inFolder(async (dir) => {

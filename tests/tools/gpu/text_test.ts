@@ -32,12 +32,12 @@ failed: right
 
 machine: done (1.3 s of at most 70 s)
   machine
-    GPU                                        NVIDIA H200
-    cores                                                16
-    GPU busy                                   – only on a GPU
+    GPU                                            NVIDIA H200
+    cores                                                    16
+    GPU busy                                       – only on a GPU
   fp16 against fp32
-    largest difference                              4.20e-4              ≤ 1e-3         ok
-    steps skipped                                         3 steps        1              NOT OK
+    largest difference                                  4.20e-4              ≤ 1e-3         ok
+    steps skipped                                             3 steps        1              NOT OK
 
 right: failed (1.3 s of at most 70 s): exit status 1
 `,

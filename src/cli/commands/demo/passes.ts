@@ -4,11 +4,13 @@ import type { FedEvent } from "../../../fed/protocol/event.ts";
 /** Passes over its own training films, by hospital. */
 export type Passes = Record<string, number>;
 
-/** Passes in the rounds that were finished, of the hospitals whose updates count there. */
+/** Passes in the rounds that were finished, of the hospitals that did their part there. */
 export function passesOf(events: readonly FedEvent[]): Passes {
   const committed = new Set(events.flatMap((event) => event.type === "committed" ? [event.round] : []));
   const counted = new Set(
-    events.flatMap((event) => event.type === "update_counted" ? [`${event.round} ${event.silo}`] : []),
+    events.flatMap((event) =>
+      event.type === "update_counted" || event.type === "no_step" ? [`${event.round} ${event.silo}`] : []
+    ),
   );
   const passes: Passes = {};
   for (const event of events) {

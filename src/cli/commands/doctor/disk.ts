@@ -22,7 +22,7 @@ export interface DiskFacts {
 }
 
 /**
- * Bytes that a role's state may take: the aggregator keeps the base, the new, the best, the last and the first model,
+ * Bytes that a role's state may take: the aggregator keeps the base, the new, the selected, the last and the first model,
  * the exported one, and every silo's staged update; a silo its update and the selected model, each with its
  * temporary file.
  */

@@ -1,6 +1,7 @@
 // Why: whether a run fits its budget is a question of this machine and this line; both are measured, the rest is arithmetic.
 import type { Shard } from "../../../data/shard.ts";
 import { SCORING_SPEEDUP } from "../../../fed/maths/row_share.ts";
+import { scoredEvery } from "../../../fed/maths/scored_rows.ts";
 import { type EngineSettings, EngineTrainer } from "../../../fed/training/engine_trainer.ts";
 import type { Proposal } from "../../../fed/protocol/messages.ts";
 import { preprocessingOf } from "../../../model/weights/model_file.ts";
@@ -24,7 +25,7 @@ export interface RoundFacts {
   bandwidth: number | null;
 }
 
-/** Seconds of one round by part, alone on the machine; the upload is taken to be as fast as the measured pull. */
+/** Seconds of one round that scores `val` by part, alone on the machine; the upload is taken to be as fast as the measured pull. */
 export function estimateRound(facts: RoundFacts): { train: number; score: number; transfer: number } {
   const { train, val, batch, localEpochs, stepsPerSecond, vector, bandwidth } = facts;
   const steps = Math.max(1, Math.floor(train * localEpochs / batch));
@@ -43,10 +44,13 @@ export function checkRound(
   const name = "round";
   const { train, score, transfer } = estimateRound(facts);
   const seconds = train + score + transfer;
+  const every = scoredEvery(facts.localEpochs);
+  const often = every === 1 ? "" : ` (in one of ${every} rounds)`;
   const detail =
     `about ${formatDuration(seconds)}: training ${formatDuration(train)}, scoring ${
       formatDuration(score)
-    }, ` + (facts.bandwidth === null ? "transfer not measured" : `transfer ${formatDuration(transfer)}`);
+    }${often}, ` +
+    (facts.bandwidth === null ? "transfer not measured" : `transfer ${formatDuration(transfer)}`);
   const { budget, roundTimeout } = limits;
   if (budget !== null && seconds > budget) {
     return bad(
@@ -66,7 +70,9 @@ export function checkRound(
     name,
     budget === null
       ? detail
-      : `${detail}; the budget has room for ${plural(Math.floor(budget / seconds), "round")}`,
+      : `${detail}; the budget has room for ${
+        plural(Math.floor(budget / (seconds - score + score / every)), "round")
+      }`,
   );
 }
 

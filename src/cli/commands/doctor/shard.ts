@@ -62,7 +62,9 @@ export function checkShard(
       "veto",
       accept === undefined
         ? "no accept in the settings: everything but too few patients"
-        : "accept allows it",
+        : accept.maxPasses === undefined || proposal.budget === null
+        ? "accept allows it"
+        : "accept allows it; under a budget max_passes is looked at round by round",
       () => {
         checkLimits(proposal, accept);
         checkPatients(facts.splits.train, accept);

@@ -20,7 +20,7 @@ export async function run({ values, output }: Context<typeof kitMake>): Promise<
   const ca = await readPublicCa(values.ca);
   const accept = acceptLine({
     recipes: values.recipes,
-    maxRounds: values["max-rounds"],
+    maxPasses: values["max-passes"],
     minTrainPatients: values["min-train-patients"],
   });
   const kits = names.map((name) => ({ name, server, ca, size, accept }));

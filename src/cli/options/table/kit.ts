@@ -27,12 +27,12 @@ export const kitMake = {
         "This and the two below go into `accept` of its fedx.toml, for the hospital to look at.",
       default: TRAINING.recipe.default,
     },
-    "max-rounds": {
-      kind: "integer",
-      value: "N",
-      help: "most rounds that they accept",
-      range: [1, 100_000],
-      default: 100,
+    "max-passes": {
+      kind: "number",
+      value: "X",
+      help: "most passes over the training images that they accept",
+      range: [1e-6, 1e8],
+      default: 1000,
     },
     "min-train-patients": {
       kind: "integer",

@@ -22,7 +22,7 @@ export const local = {
       kind: "path",
       value: "MODEL",
       help: "file for the selected model",
-      more: "The best one so far lies there from the second round on, also where the command is stopped.",
+      more: "The one selected so far lies there from the second round on, also where the command is stopped.",
       required: true,
     },
     force: FORCE,

@@ -72,10 +72,14 @@ export const TRAINING = {
     default: 0,
   },
   "local-epochs": {
-    kind: "integer",
-    value: "N",
-    help: "passes over the training images per round",
-    range: [1, 1000],
+    kind: "number",
+    value: "X",
+    help: "passes over the training images per round, .25 for a quarter",
+    more:
+      "In rounds of less than one pass about one model a pass is scored on val, and the last. A hospital that has " +
+      "no whole step in a round sends no update in it; what is left of a step counts in the next.",
+    range: [1e-6, 1000],
+    such: "1, or .25 for a quarter of a pass",
     sample: 1,
   },
 } as const satisfies Options;

@@ -33,6 +33,9 @@ export class Way {
       case "pulled": // a silo's turn of that round begins with it; the aggregator says so of each silo
         if (event.silo === undefined) this.#turn(event.round, at);
         break;
+      case "training": // where there is nothing to pull
+        this.#turn(event.round, at);
+        break;
       case "closing":
       case "tested":
         this.phase = "closing";

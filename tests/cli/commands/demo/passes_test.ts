@@ -17,6 +17,13 @@ Deno.test("passesOf counts rounds that were finished with the hospital's update,
     ...[row(4, 1.4, 2.4), counted(4)], // abandoned
   ];
   assertEquals(passesOf(events as unknown as FedEvent[]), { a: 1.4 });
+  const short = [
+    ...events.slice(0, 3),
+    row(2, 0.4, 0.5),
+    { type: "no_step", round: 2, silo: "a" },
+    committed(2),
+  ];
+  assertEquals(passesOf(short as unknown as FedEvent[]), { a: 0.5 });
 });
 
 Deno.test("wholePasses rounds to at least one pass, and describePasses names hospitals only where they differ", () => {

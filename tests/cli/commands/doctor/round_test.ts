@@ -41,6 +41,15 @@ Deno.test("checkRound fails when one round is longer than the budget or the roun
   assertStringIncludes(checkBandwidth(1e6).detail, "8.0 Mbit/s");
 });
 
+Deno.test("checkRound: rounds of a quarter of a pass are scored now and then, which the budget's rounds know", () => {
+  const facts = { ...FACTS, val: 1920, localEpochs: 0.25 };
+  const { detail } = checkRound(facts, { budget: 640, roundTimeout: null });
+  assertEquals(
+    detail,
+    "about 46 s: training 3.5 s, scoring 10 s (in one of 4 rounds), transfer 32 s; the budget has room for 16 rounds",
+  );
+});
+
 const proposal = proposalOf(startVector(TINY));
 /** A shard as its manifest tells it. */
 function shardOf(changes: Record<string, unknown> = {}, train = 200): Pick<Shard, "manifest"> {
@@ -72,7 +81,7 @@ Deno.test("checkShard fails on another size, kernel or label rule, on less than 
     assertStringIncludes(check.detail, detail);
     assertStringIncludes(check.remedy!, "fedx prepare");
   }
-  assertStringIncludes(look(shardOf({}, 20))[0].detail, "one batch a round, got 20");
+  assertStringIncludes(look(shardOf({}, 20))[0].detail, "one batch a pass, got 20");
   const [, veto] = look(shardOf(), { minTrainPatients: 500 });
   assertEquals(veto.ok, false);
   assertStringIncludes(veto.detail, "at least 500 training patients");

@@ -123,6 +123,15 @@ Deno.test("statusOf: a silo's rounds are its turns, its last words its own, and 
     last: { at: "2026-10-05T12:03:00.000Z", text: "round 2: step 12 of 40" },
     silos: [],
   });
+  const training = (round: number, steps: number) => ({ type: "training", round, firstStep: 0, steps });
+  const short: [number, unknown][] = [[0, { type: "proposal", proposal }], [60, pulled(1)], [
+    61,
+    training(1, 1),
+  ]];
+  assertEquals(text(105, [...short, [80, training(2, 0)], [100, training(3, 0)]], seen), [
+    "silo b: round 3 of 10, about 3 min left",
+    "last words: round 3: too short for a step on this hospital's films (5 s ago)",
+  ]);
   assertEquals(
     text(1, [[0, { type: "proposal", proposal }]], seen)[0],
     "silo b: before the first round",

@@ -1,0 +1,35 @@
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
+import type { Proposal } from "../../../src/fed/protocol/messages.ts";
+import { checkRegistration } from "../../../src/fed/protocol/registration.ts";
+import { proposalOf } from "../../testing/fake_federation.ts";
+import { startVector, TINY } from "../../testing/fake_trainer.ts";
+import { registration } from "../../testing/open_round.ts";
+
+/** A shard with so many training images joins a run of batches of 32. */
+const join = (images: number, changes: Partial<Proposal>) => {
+  const { splits, ...rest } = registration("a");
+  const train = { images, patients: images, positives: 1 };
+  checkRegistration(proposalOf(startVector(TINY), changes), { ...rest, splits: { ...splits, train } });
+};
+
+Deno.test("checkRegistration: a step a pass is enough, however short the rounds, and one in all of a run below a pass", () => {
+  const enough: [number, Partial<Proposal>][] = [
+    [32, { rounds: 4, localEpochs: 0.25 }],
+    [32, { rounds: 1, localEpochs: 3 }],
+    [32, { rounds: null, budget: 60, localEpochs: 1e-6 }],
+    [64, { rounds: 5, localEpochs: 0.1 }],
+    [320, { rounds: 1, localEpochs: 0.1 }],
+  ];
+  for (const [images, changes] of enough) {
+    join(images, changes);
+    const error = assertThrows(() => join(images - 1, changes), ProtocolError);
+    assertEquals(error.code, "too_few_images");
+    assertMatch(
+      error.message,
+      new RegExp(`expected at least ${images} training images, one batch .*, got ${images - 1}`),
+    );
+    const short = changes.budget == null && changes.rounds! * changes.localEpochs! < 1;
+    assertMatch(error.message, short ? /remedy: raise --rounds or --local-epochs/ : /remedy: make one with/);
+  }
+});
