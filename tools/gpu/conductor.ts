@@ -124,7 +124,7 @@ async function runProgram(
   const cwd = await Deno.makeTempDir({ prefix: `fedx-gpu-${stage.name}-` });
   try {
     const own = { FEDX_GPU_DEVICE: options.device, FEDX_GPU_SECONDS: String(plan), [FIGURES]: figures };
-    const env = { ...options.env, ...own };
+    const env = { ...options.env, ...own, TMPDIR: cwd };
     const command = [...options.commands[stage.kind], program];
     return await runInGroup(command, { cwd, env, log, mark: FIGURES, seconds: limit, stop: options.stop });
   } finally {

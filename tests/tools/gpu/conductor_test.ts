@@ -73,13 +73,13 @@ Deno.test("gpu.json is whole before each stage and has all that came before it",
 
 Deno.test("each stage has an empty folder of its own, and nothing it started outlives it", () =>
   inFolder(async (folder) => {
-    const leaves = `ls -A | wc -l; touch left; pwd; (while :; do sleep 0.1; done) &\n` +
+    const leaves = `ls -A | wc -l; touch left; pwd; mktemp; (while :; do sleep 0.1; done) &\n` +
       writes("child", { value: "$!" });
     const results = await conductScripts(folder, { machine: leaves, right: leaves });
     assertEquals(shortfall(results), null);
     const folders = ["machine", "right"].map((name) => {
-      const [files, own] = read(folder, `${name}.log`).trim().split("\n");
-      assertEquals(files.trim(), "0");
+      const [files, own, temporary] = read(folder, `${name}.log`).trim().split("\n");
+      assertEquals([files.trim(), temporary.slice(0, own.length + 1)], ["0", `${own}/`]);
       return own;
     });
     assert(folders[0] !== folders[1]);
