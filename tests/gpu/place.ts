@@ -7,6 +7,7 @@ import { cores } from "../../src/model/libraries.ts";
 import { Engine, type EngineConfig, type Libraries, NativeError } from "../../src/model/engine.ts";
 import { preset, type Recipe } from "../../src/model/recipe.ts";
 import { preprocessingOf } from "../../src/model/weights/model_file.ts";
+import { figure } from "../../tools/gpu/figures.ts";
 import { flavourOf } from "../../src/shim/libtorch/flavour.ts";
 import { libraries, libtorchDir } from "../testing/libraries.ts";
 
@@ -61,7 +62,10 @@ async function look({ always }: { always?: boolean }): Promise<Place | null> {
   if (asked === "cpu") return placeOf(await libraries(), false);
   const why = await whyNoGpu();
   if (why === null) return placeOf(await libraries(), true);
-  if (asked !== undefined) throw new Error(why);
+  if (asked !== undefined) {
+    figure({ group: "GPU", name: "an engine on it", value: null, ok: false, reason: why });
+    throw new Error(why);
+  }
   if (always) return { ...placeOf(await libraries(), false), unasked: true };
   console.log(`tests/gpu: skipped: ${why}`);
   return null;
