@@ -16,6 +16,8 @@ export interface Rehearsal {
   note: string;
 }
 
+/** Images for GPUs set the dynamic linker's path, and not every program starts as before where it is set. */
+const DRIVER = "/usr/local/nvidia/lib64";
 /** A network of its own with nothing in it but this machine. */
 const WITHOUT_NETWORK = ["unshare", "-rn", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"];
 /** Where that is not allowed: a port on which nothing listens takes what goes to other machines. */
@@ -46,7 +48,10 @@ export async function rehearsal(work: string): Promise<Rehearsal> {
 async function machineEnv(): Promise<Record<string, string>> {
   const path = Deno.env.get("PATH") ?? "/usr/bin:/bin";
   const python = await outputOf(["python3", "-c", "import sys; print(sys.executable)"]);
-  const env: Record<string, string> = { PATH: python === null ? path : `${dirname(python)}:${path}` };
+  const env: Record<string, string> = {
+    PATH: python === null ? path : `${dirname(python)}:${path}`,
+    LD_LIBRARY_PATH: Deno.env.get("LD_LIBRARY_PATH") || DRIVER,
+  };
   const temporary = Deno.env.get("TMPDIR");
   return temporary === undefined ? env : { ...env, TMPDIR: temporary };
 }

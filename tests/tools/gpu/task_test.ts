@@ -63,8 +63,9 @@ Deno.test("a rehearsal has an empty home folder, and of the caller's variables t
     assertEquals(commands[1].slice(-3).map((word) => word.split("/").at(-1)), ["sh", "gpu.sh", "--rehearse"]);
     const { env = {}, clearEnv } = environments[1];
     assertEquals([clearEnv, env.FEDX_LIBTORCH], [true, "/torch"]);
-    const known = /^(PATH|HOME|TMPDIR|FEDX_LIBTORCH|FEDX_PYTHON|\w+_(proxy|PROXY))$/;
+    const known = /^(PATH|HOME|TMPDIR|LD_LIBRARY_PATH|FEDX_LIBTORCH|FEDX_PYTHON|\w+_(proxy|PROXY))$/;
     assertEquals(Object.keys(env).filter((name) => !known.test(name)), []);
+    assertEquals(env.LD_LIBRARY_PATH, Deno.env.get("LD_LIBRARY_PATH") || "/usr/local/nvidia/lib64");
     assertEquals(env.HOME, `${commands[0].at(-1)!.split("=")[1]}/home`);
     const taken = commands[1][0] === "unshare" ? "without network" : "the network cannot be taken away";
     assertEquals(lines.some((line) => line.startsWith("rehearsal: ") && line.includes(taken)), true);
