@@ -11,20 +11,21 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const STAGES = ["machine", "right", "fast", "real", "memory"];
 /** The sizes of bench/gpu/fast.py and memory.py on the CPU. */
 const REHEARSED: Scale = { sizes: [32, 48], batches: [4, 8], precisions: ["bf16"] };
+const ONLY_ON_GPU = ["GPU memory", "NVIDIA driver", "CUDA of the driver", "cuDNN"];
 
-/** Cells without a figure, where a rehearsal has one. @param options.compared there is a PyTorch to compare with */
+/** Of each row that has one figure a column, or of all rows of a table that has points: where no figure is known by its name. */
 function unfilled(text: string, { compared }: { compared: boolean }): string[] {
-  const rows = text.split("\n").map((line) => line.split("|").map((cell) => cell.trim()).slice(1, -1));
-  const gpu = /^(GPU memory|NVIDIA driver|CUDA of the driver|cuDNN)$/;
-  let heads: string[] = [];
-  return rows.flatMap((row, at) => {
-    if (rows[at + 1]?.[0]?.startsWith("---")) heads = row;
-    return row.flatMap((cell, column) => {
-      const profiled = row[0] === "32 px, batch 4, bf16" ||
-        !["GPU busy, graph", "PyTorch"].includes(heads[column]);
-      const other = gpu.test(row[0]) || !profiled || (!compared && /PyTorch/.test(heads[column]));
-      return cell === "not measured" && !other ? [`${row[0]}: ${heads[column]}`] : [];
-    });
+  return text.split("### ").slice(1).flatMap((section) => {
+    const [heads, , ...rows] = section.split("\n").filter((line) => line.startsWith("|"))
+      .map((line) => line.split("|").map((cell) => cell.trim()).slice(1, -1));
+    const missing = (row: string[], at: number) => row[at] === "not measured";
+    const known = (at: number) => !compared && /PyTorch/.test(heads[at]);
+    if (heads[0] === "work") { // a point may not have been begun where time was short
+      return heads.filter((_, at) => !known(at) && rows.every((row) => missing(row, at)));
+    }
+    return rows.filter(([name]) => !ONLY_ON_GPU.includes(name)).flatMap((row) =>
+      heads.flatMap((head, at) => missing(row, at) && !known(at) ? [`${row[0]}: ${head}`] : [])
+    );
   });
 }
 

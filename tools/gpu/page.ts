@@ -138,7 +138,7 @@ function real(cell: Cell): string[][] {
   const names = [
     "rounds done",
     "a round, median",
-    ...["a", "b", "c"].map((silo) => `training, silo ${silo}, median of the rounds`),
+    ...["a", "b", "c"].map((silo) => `training, silo ${silo}, median`),
     "peak GPU memory, all that runs on the card",
     "the whole run, starts included",
     "AUROC, federated, by evaluate",

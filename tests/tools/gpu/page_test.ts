@@ -78,3 +78,17 @@ Deno.test("every point of a GPU has a row: two sizes, two batches, two precision
   const points = [...tables(null).matchAll(/^\| (\d+ px, batch \d+, \w+) /gm)].map(([, point]) => point);
   assertEquals(new Set(points).size, ON_GPU.sizes.length * ON_GPU.batches.length * ON_GPU.precisions.length);
 });
+
+Deno.test("the names of the last two tables' figures are those that their stages write", async () => {
+  const folder = new URL("../../../bench/gpu/", import.meta.url);
+  let sources = "";
+  for (const { name } of Deno.readDirSync(folder)) sources += await Deno.readTextFile(new URL(name, folder));
+  const shown = tables(null).split("### ").slice(-2).join("").matchAll(
+    /^\| ((?!what|---|fedx|the demo's).*?) +\|/gm,
+  );
+  const names = [...shown].map(([, name]) =>
+    name.replace(/silo \w\b/, "silo ${silo}").replace("by fp16", "by {half}")
+  );
+  assertEquals(names.filter((name) => !sources.includes(name)), []);
+  assertEquals(names.length, 10);
+});
