@@ -6,9 +6,9 @@
  * start, while training goes on to improve what a few patients cannot show. A later model that is worse by more than
  * the margin is not taken, so a run that goes wrong at its end is caught.
  *
- * Why half a standard error: the same patients score all models, and the error of the difference of two models of one
- * run is about half that of either (on real runs 0.2 to 1). The start is unlike what follows: for it the margin is a
- * whole error. bench/selection.ts compares this with other rules.
+ * Why half a standard error: the same patients score all models, so the difference of two has a smaller error than
+ * an AUROC (on real runs 0.8 of it, from the third round on), and a whole one lets pass what is lost after a peak. The
+ * start is unlike what follows (1.3 of it): for it the margin is a whole error. bench/selection.ts compares rules.
  *
  * The selection never goes back to an earlier model, since a new best one is later than all others: no model but the
  * one selected so far has to be held.

@@ -56,8 +56,7 @@ Deno.test("a row that asks for no scores takes none: figures are refused, what a
     const { run, events } = bench;
     await closeFirst(bench);
     assertEquals(run.state.current!.row.score, false);
-    const none = { auroc: null, se: null };
-    const figures = [{}, none, { ...none, loss: null }];
+    const figures = [{}, { auroc: null, se: null }, { auroc: null, se: null, loss: null }];
     for (const change of figures) {
       const { status, json } = await say(bench, "a", { ...turn(bench, true), ...change });
       assertEquals([status, json.code], [409, "wrong_counts"]);
