@@ -12,8 +12,8 @@ const QUARTERS = { localEpochs: 0.25, quorum: 2 };
 const turn = ({ run }: Bench, scored: boolean, round = run.state.current!.row.round) => ({
   ...{ run: run.id, round },
   ...scored
-    ? { auroc: 0.8, loss: 0.5, positives: 48, negatives: 48 }
-    : { auroc: null, loss: null, positives: 0, negatives: 0 },
+    ? { auroc: 0.8, se: 0.05, loss: 0.5, positives: 48, negatives: 48 }
+    : { auroc: null, se: null, loss: null, positives: 0, negatives: 0 },
 });
 
 const say = ({ send }: Bench, silo: string, body: { round: number } & Record<string, unknown>) =>
@@ -56,7 +56,7 @@ Deno.test("a row that asks for no scores takes none: figures are refused, what a
     const { run, events } = bench;
     await closeFirst(bench);
     assertEquals(run.state.current!.row.score, false);
-    const figures = [{}, { auroc: null }, { auroc: null, loss: null }];
+    const figures = [{}, { auroc: null, se: null }, { auroc: null, se: null, loss: null }];
     for (const change of figures) {
       const { status, json } = await say(bench, "a", { ...turn(bench, true), ...change });
       assertEquals([status, json.code], [409, "wrong_counts"]);
