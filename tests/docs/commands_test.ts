@@ -68,6 +68,8 @@ for (
   const bench of [
     "radiographs.ts --data DIR",
     "methods.ts --data DIR",
+    "selection.ts --histories FILE",
+    "score_histories.ts --data DIR --histories FILE",
     "engine.ts",
     "round.ts",
     "rounds.ts",

@@ -46,6 +46,19 @@ Deno.test("bench/methods.ts measures every method from every recipe and start", 
     assertEquals(text.match(/^\| deck \| random \| /gm)?.length, 5);
   }));
 
+Deno.test("bench/selection.ts measures rules of selection on simulated runs", async () => {
+  assertMatch(await bench("selection.ts", ["--runs", "9"]), /^\| all simulated \| 324 \| /m);
+});
+
+Deno.test("bench/score_histories.ts measures runs, goes on where it was stopped, and selection.ts reads them", () =>
+  inFolder(async (dir) => {
+    const histories = ["--histories", `${dir}/histories.jsonl`];
+    const least = [...await drawData(dir), ...histories, "--rounds", "2", "--batch", "8", "--runs"];
+    assertEquals((await bench("score_histories.ts", [...least, "1"])).match(/^run \d/gm), ["run 0"]);
+    assertEquals((await bench("score_histories.ts", [...least, "2"])).match(/^run \d/gm), ["run 1"]);
+    assertMatch(await bench("selection.ts", ["--runs", "9", ...histories]), /, 2 runs, val of 20 \| 40 \| /);
+  }));
+
 Deno.test("bench/round.ts measures a round's time beside the disk's", async () => {
   assertMatch(await bench("round.ts", ["2"]), /^wall +s: median [\d.]+/m);
 });
