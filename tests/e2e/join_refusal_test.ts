@@ -124,7 +124,7 @@ Deno.test("train and aggregate: what is refused before a run names its remedy an
         [
           "few",
           { train: [8, 8], val: whole, test: whole },
-          /at least 32 training images, one batch a round, got 16 .*`fedx prepare` from more.*lower --batch/,
+          /at least 32 training images, one batch a pass, got 16 .*`fedx prepare` from more.*lower --batch/,
         ],
       ];
       for (const [name, films, text] of shards) {

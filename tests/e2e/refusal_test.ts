@@ -72,7 +72,7 @@ Deno.test("local refuses fewer training images than a batch", async () => {
   const finished = await run([...LOCAL, "--batch", "128"], { cwd: dir });
   assertRefused(
     finished,
-    /at least 128 training images, one batch a round, got 32 .*`fedx prepare` from more training images, or lower --batch/,
+    /at least 128 training images, one batch a pass, got 32 .*`fedx prepare` from more training images, or lower --batch/,
   );
 });
 
