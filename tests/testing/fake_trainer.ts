@@ -41,6 +41,8 @@ export interface FakeOptions {
   silo: string;
   /** Seconds each step takes. */
   delay?: number;
+  /** Lets the time of a step pass on a clock that does not wait for it. @default waits */
+  pass?: (seconds: number) => void;
   /** Breaks the trained vector: NaN in the first element. */
   broken?: boolean;
   /** From this step on it trains until it is aborted. */
@@ -104,9 +106,7 @@ export class FakeTrainer implements Trainer {
     for (let k = 1; k <= turn.steps; k++) {
       options.signal?.throwIfAborted();
       if (turn.firstStep >= (this.#options.stuckFrom ?? Infinity)) await aborted(options.signal!);
-      if (this.#options.delay) {
-        await new Promise((resolve) => setTimeout(resolve, this.#options.delay! * 1000));
-      }
+      if (this.#options.delay) await this.#take(this.#options.delay);
       options.onStep?.(k, 1 / k);
     }
     const noise = this.#noise, n = noise.length;
@@ -118,6 +118,11 @@ export class FakeTrainer implements Trainer {
     const { skips = () => false } = this.#options;
     const skipped = Array.from({ length: turn.steps }, (_, step) => skips(step));
     return { vector, images: turn.steps * this.#settings!.recipe.batch, skipped };
+  }
+
+  async #take(seconds: number): Promise<void> {
+    if (this.#options.pass) return this.#options.pass(seconds);
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
   }
 
   predict(split: Split = "val"): Promise<Predictions> {

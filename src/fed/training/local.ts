@@ -41,6 +41,8 @@ export interface LocalOptions {
   silo?: number;
   onEvent?: OnEvent;
   signal?: AbortSignal;
+  /** Seconds that only grow. @default performance.now */
+  now?: () => number;
 }
 
 /** Trains `rounds` rows, or for the budget, and tests the selected model. @throws {ProtocolError} · {RangeError}. */
@@ -56,6 +58,7 @@ class Local {
   readonly #options: LocalOptions;
   readonly #run = newRunId();
   readonly #onEvent: OnEvent;
+  readonly #now: () => number;
   readonly #weights: [number, number];
   readonly #scored: ScoredModel[] = [];
   readonly #history: RoundResult[] = [];
@@ -73,6 +76,7 @@ class Local {
     const { train } = options.trainer.shard.splits;
     this.#options = options;
     this.#onEvent = safely(options.onEvent);
+    this.#now = options.now ?? (() => performance.now() / 1000);
     this.#weights = classWeightsOf(options.proposal, train);
     this.#vector = options.start;
     this.#chosen = { round: 0, vector: options.start, fixed: null };
@@ -111,7 +115,7 @@ class Local {
 
   #plan(from: number, p0: number) {
     const { proposal, trainer } = this.#options;
-    const now = performance.now() / 1000;
+    const now = this.#now();
     const { val, test, train } = trainer.shard.splits;
     const turn = {
       val: val.images,
@@ -143,7 +147,7 @@ class Local {
     const { trainer, proposal: { recipe: { batch }, localEpochs } } = this.#options;
     const turn = stepsOf(stretch, { train: trainer.shard.splits.train.images, batch });
     const round = this.#rounds + 1;
-    const opened = performance.now() / 1000;
+    const opened = this.#now();
     await trainer.load(this.#vector);
     const scored = isScored(round, localEpochs);
     const scores = scored ? await this.#scoreVal(round) : {};
@@ -151,9 +155,9 @@ class Local {
       await this.#keep().catch((error) => this.#goOnWithoutRoom(error));
     }
     this.#onEvent({ type: "training", round, ...turn });
-    const began = performance.now() / 1000;
+    const began = this.#now();
     if (turn.steps > 0) await this.#takeSteps(round, { ...turn, p0: row.p0, p1: row.p1 });
-    const now = performance.now() / 1000;
+    const now = this.#now();
     const share = (stretch.to - stretch.from) / localEpochs;
     this.#timings.push({ share, wall: now - opened, train: now - began, opened, scored });
     this.#history.push(roundResult(round, scores, now - opened));
@@ -179,9 +183,9 @@ class Local {
   async #scoreVal(round: number): Promise<Record<string, Scores>> {
     const { trainer, proposal } = this.#options;
     const { recipe, seed } = proposal;
-    const began = performance.now();
+    const began = this.#now();
     const predictions = await trainer.predict("val");
-    this.#scorings.push((performance.now() - began) / 1000);
+    this.#scorings.push(this.#now() - began);
     this.#images.scored += predictions.labels.length;
     const scores: Record<string, Scores> = {};
     for (const [index, part] of byStratum(predictions, proposal.silos.length).entries()) {
@@ -233,7 +237,7 @@ class Local {
     const selection = this.#select();
     const { vector, fixed } = this.#chosen;
     const file_sha256 = await this.#keep();
-    const seconds = this.#rounds === 0 ? 0 : performance.now() / 1000 - this.#timings[0].opened;
+    const seconds = this.#rounds === 0 ? 0 : this.#now() - this.#timings[0].opened;
     await trainer.load(vector);
     const predictions = await trainer.predict("test");
     this.#images.scored += predictions.labels.length;
