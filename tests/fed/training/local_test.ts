@@ -70,10 +70,10 @@ Deno.test("runLocal with a budget ends within its last 5 % and stores the model"
     let now = 0;
     const pass = (seconds: number) => void (now += seconds);
     const proposal = proposalOf(start, { silos: ["a"], quorum: 1, rounds: null, budget });
-    using trainer = new FakeTrainer({ layout: FULL, silo: "a", delay: 0.1, pass });
+    using trainer = new FakeTrainer({ layout: FULL, silo: "a", delay: 1, pass });
     const result = await runLocal({ trainer, proposal, start, out: `${dir}/m.safetensors`, now: () => now });
     assert(result.rounds >= 2, `${result.rounds} rounds`);
-    assert(result.seconds > 0.95 * budget && result.seconds <= budget, `${result.seconds} s`);
+    assert(result.seconds >= 0.95 * budget && result.seconds <= budget, `${result.seconds} s`);
     assertEquals((await loadModel(result.model)).layout.length, FULL.length);
   }));
 
