@@ -33,8 +33,6 @@ export type Changes = Omit<Partial<EngineConfig>, "recipe"> & { recipe?: Partial
 export interface Place {
   libs: Libraries;
   gpu: boolean;
-  /** True where the CPU stands in unasked, in a run of all tests: there is nothing to see that needs a GPU. */
-  unasked?: true;
   /** The lower precision that needs loss scaling; the CPU refuses fp16. */
   half: "fp16" | "bf16";
   scale: Scale;
@@ -66,7 +64,7 @@ async function look({ always }: { always?: boolean }): Promise<Place | null> {
     figure({ group: "GPU", name: "an engine on it", value: null, ok: false, reason: why });
     throw new Error(why);
   }
-  if (always) return { ...placeOf(await libraries(), false), unasked: true };
+  if (always) return placeOf(await libraries(), false);
   console.log(`tests/gpu: skipped: ${why}`);
   return null;
 }
