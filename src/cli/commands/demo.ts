@@ -1,5 +1,6 @@
 import type { AggregatorResult } from "../../fed/training/result.ts";
 import { PRIVATE_DIR } from "../../files/private.ts";
+import { plural } from "../../plural.ts";
 import { formatDuration } from "../options/duration.ts";
 import type { Context } from "../context.ts";
 import type { Values } from "../options/option.ts";
@@ -35,7 +36,7 @@ export async function run(
   clock.lap("films");
   const budget = Math.round(minutes * 60 * FEDERATION_SHARE);
   const length = rounds === undefined ? { minutes, budget } : { rounds };
-  const lasting = rounds === undefined ? formatDuration(budget) : `${rounds} round${rounds === 1 ? "" : "s"}`;
+  const lasting = rounds === undefined ? formatDuration(budget) : plural(rounds, "round");
   output.line(`Federation: one aggregator and three silos, ${lasting}.`);
   const all = { dir, hospitals, shared: sharedOf(values, hospitals), output };
   const federated = await federate(processes, { ...all, length, signal });

@@ -228,16 +228,7 @@ Deno.test("schemas: a silo's counts, speed and durations are bounded, and no dev
 });
 
 Deno.test("ScoresSchema: of losses, one alone leaves a silo", () => {
-  const scores = {
-    run: RUN,
-    round: 2,
-    auroc: null,
-    se: null,
-    loss: 0.5,
-    positives: 3,
-    negatives: 4,
-    trainLoss: 0.4,
-  };
+  const scores = { ...MESSAGES.ScoresSchema, trainLoss: 0.4 };
   const read = () => messages.parseMessage(messages.ScoresSchema, JSON.stringify(scores), { what: "scores" });
   assertThrows(read, ProtocolError, "trainLoss");
 });
