@@ -28,11 +28,11 @@ import { type Measured, rounded, RunFigures } from "./run_figures.ts";
 const SIZES: Record<string, Size & { demo: string[] }> = {
   cuda: {
     ...{ size: 128, train: 128, val: 48, test: 64, batch: 32, rounds: 3, localEpochs: 8 },
-    demo: ["--rounds", "2", "--films", "160"],
+    demo: ["--passes", "2", "--films", "160"],
   },
   cpu: {
     ...{ size: 32, train: 96, val: 48, test: 48, batch: 32, rounds: 3, localEpochs: 1 },
-    demo: ["--rounds", "1", "--films", "128", "--size", "32"],
+    demo: ["--passes", "1", "--films", "128", "--size", "32"],
   },
 };
 /** Most that the AUROC of single precision may differ from what the silos told: they score in half precision on a GPU. */

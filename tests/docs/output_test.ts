@@ -18,13 +18,6 @@ function secondsOf(text: string): number {
   return unit === "s" ? whole : whole * 60 + rest;
 }
 
-/** The same passes at all hospitals, as the demo prints them then; README may leave the fraction out. */
-function passesIn(text: string): Facts["passes"] {
-  const shown = /^passes over the training films: (\S+) in the federation, (\d+) alone$/m.exec(text)!;
-  const [federated, alone] = shown.slice(1).map((count) => ({ a: Number(count) }));
-  return { federated, alone };
-}
-
 /** The facts that the demo's output in `text` was printed from. */
 function factsOf(text: string): Facts {
   const line = (pattern: RegExp) => pattern.exec(text)?.slice(1) ?? [];
@@ -46,7 +39,7 @@ function factsOf(text: string): Facts {
   const test = { stratified, ci95: [low, high], site_only: floor, local_stratified: alone };
   return {
     measured: { test, silos, local, roc: {} },
-    passes: passesIn(text),
+    passes: Number(line(/^passes over the training films: (\d+), /m)[0]),
     federated: {
       history: Array.from({ length: Number(rounds) }, () => ({ seconds: secondsOf(each) })),
       bytes: Number(line(/^bytes moved: (\d+) MiB$/m)[0]) * 2 ** 20,

@@ -32,7 +32,7 @@ Deno.test("Ctrl-C ends a role on a terminal with 130, SIGTERM with 143, through 
 
 Deno.test("Ctrl-C ends the demo with 130", () =>
   inFolder(async (dir) => {
-    const demo = await OnTerminal.start(["demo", "--out", "demo", "--minutes", "1"], { cwd: dir });
+    const demo = await OnTerminal.start(["demo", "--out", "demo"], { cwd: dir });
     await demo.when(/^The films of this demo are drawn/);
     await demo.type("\x03");
     const { code, lines } = await demo.finished;

@@ -1,4 +1,4 @@
-import type { AggregatorResult } from "../../fed/training/result.ts";
+import type { AggregatorResult, LocalResult } from "../../fed/training/result.ts";
 import { PRIVATE_DIR } from "../../files/private.ts";
 import { plural } from "../../plural.ts";
 import { formatDuration } from "../options/duration.ts";
@@ -6,62 +6,68 @@ import type { Context } from "../context.ts";
 import type { Values } from "../options/option.ts";
 import type { demo } from "../options/table/demo.ts";
 import type { Output } from "../output/output.ts";
-import { reportHtml, resultTable } from "../output/report/demo.ts";
-import { federate, type Shared } from "./demo/federation.ts";
-import { BATCH, type DemoHospitals, makeHospitals, SILOS } from "./demo/hospitals.ts";
-import { describePasses, type Passes, wholePasses } from "./demo/passes.ts";
+import { type Facts, reportHtml, resultTable } from "../output/report/demo.ts";
+import { planPasses } from "./demo/estimate.ts";
+import { federate, roundsOf, type Shared } from "./demo/federation.ts";
+import { BATCH, type DemoHospitals, LOCAL_EPOCHS, makeHospitals, SILOS } from "./demo/hospitals.ts";
+import { measurePace } from "./demo/pace.ts";
 import { Processes } from "./demo/processes.ts";
-import { measure, type Measured } from "./demo/measure.ts";
+import { measure } from "./demo/measure.ts";
 
-/** Shares of the whole time; what is left is for phantoms, scoring and start-up. */
-const FEDERATION_SHARE = 0.42;
 /** A file that says: this folder is the demo's, it may be emptied. */
 const MARKER = ".fedx-demo";
+
+/** What of the model that a hospital trained alone is told. */
+type Alone = Pick<LocalResult, "model" | "sha256" | "last_sha256">;
 
 /**
  * Three hospitals on sample radiographs, from certificates to the report.
  *
- * @param work what draws films and what scores models; tests have neither time nor an engine for them
+ * @param work what draws films, tries the engine and scores models; tests have neither time nor an engine for them
  */
 export async function run(
   { values, output, signal }: Context<typeof demo>,
-  work = { makeHospitals, measure },
+  work = { makeHospitals, measurePace, measure },
 ): Promise<void> {
-  const { minutes, rounds, size, films, seed, device } = values;
+  const { size, films, seed, device, threads, deterministic } = values;
   const clock = new Clock();
   const dir = await emptyFolder(values.out);
   await using processes = new Processes({ logs: `${dir}/logs`, signal });
   output.line("The films of this demo are drawn, not taken.");
   const hospitals = await work.makeHospitals(dir, { size, films, seed, output, signal });
   clock.lap("films");
-  const budget = Math.round(minutes * 60 * FEDERATION_SHARE);
-  const length = rounds === undefined ? { minutes, budget } : { rounds };
-  const lasting = rounds === undefined ? formatDuration(budget) : plural(rounds, "round");
-  output.line(`Federation: one aggregator and three silos, ${lasting}.`);
-  const all = { dir, hospitals, shared: sharedOf(values, hospitals), output };
-  const federated = await federate(processes, { ...all, length, signal });
+  output.status("measuring how fast this machine trains");
+  const pace = await work.measurePace(hospitals, { device, threads, deterministic, signal });
+  output.clear();
+  clock.lap("estimate");
+  const { passes, lines } = planPasses({ ...values, elapsed: clock.seconds.total }, pace);
+  for (const line of lines) output.line(line);
+  output.line(`Federation: one aggregator and three silos, ${plural(roundsOf(passes), "round")}.`);
+  const all = { dir, hospitals, shared: sharedOf(values), output, passes };
+  const federated = await federate(processes, { ...all, signal });
   clock.lap("federation");
-  const passes = { federated: federated.passes, alone: wholePasses(federated.passes) };
-  output.line(`Each hospital alone; passes over its films: ${describePasses(passes)}.`);
-  const local = await trainAlone(processes, { ...all, passes: passes.alone });
+  output.line(`Each hospital alone, ${plural(passes, "pass", "passes")}.`);
+  const local = await trainAlone(processes, all);
   clock.lap("local");
-  const measured = await work.measure({ federated: federated.result.model, local, hospitals, device });
+  const measured = await work.measure({ federated, local, hospitals, computing: { device, threads } });
   clock.lap("scoring");
   const report = `${dir}/report.html`;
-  const facts = { measured, passes, federated: federated.result, seconds: clock.seconds };
+  const facts = { measured, passes, federated, seconds: clock.seconds };
   await Deno.writeTextFile(report, reportHtml(facts));
   output.result(
-    summary(measured, { result: federated.result, passes, seconds: clock.seconds, report }),
+    { ...summary(facts, federated, local), report },
     `${resultTable(facts)}\n\nReport: ${report}`,
   );
 }
 
 /** What all who train have in common, and all who compute: the comparison is of federation alone. */
-function sharedOf(values: Values<typeof demo>, { threads }: DemoHospitals): Shared {
-  const { seed, init, weights, device, deterministic } = values;
+function sharedOf({ seed, init, weights, device, deterministic, threads }: Values<typeof demo>): Shared {
   const start = ["--init", init, ...weights === undefined ? [] : ["--weights", weights]];
   return {
-    training: ["--seed", String(seed), "--batch", String(BATCH), ...start],
+    training: [
+      ...["--seed", String(seed), "--batch", String(BATCH), "--local-epochs", String(LOCAL_EPOCHS)],
+      ...start,
+    ],
     computing: [
       ...["--device", device, "--threads", String(threads)],
       ...deterministic ? ["--deterministic"] : [],
@@ -71,12 +77,18 @@ function sharedOf(values: Values<typeof demo>, { threads }: DemoHospitals): Shar
 
 /** What --json prints. */
 function summary(
-  measured: Measured,
-  { result, ...rest }: { result: AggregatorResult } & Record<string, unknown>,
+  { measured: { test, silos, local }, passes, seconds }: Facts,
+  { degraded, missing, rounds, sha256, last_sha256 }: AggregatorResult,
+  alone: Record<string, Alone>,
 ): Record<string, unknown> {
-  const { degraded, missing, rounds } = result;
-  const { test, silos, local } = measured;
-  return { degraded, missing, test, silos, local, rounds, ...rest };
+  const own = Object.entries(local).map(([silo, one]) => {
+    const { sha256, last_sha256 } = alone[silo];
+    return [silo, { ...one, sha256, last_sha256 }];
+  });
+  return {
+    ...{ degraded, missing, test, silos, local: Object.fromEntries(own) },
+    ...{ rounds, passes, sha256, last_sha256, seconds },
+  };
 }
 
 /** Seconds by phase. */
@@ -112,19 +124,19 @@ async function emptyFolder(dir: string): Promise<string> {
 /** One model per hospital from its own films only; the three share the machine as the silos did. */
 async function trainAlone(
   processes: Processes,
-  options: { dir: string; passes: Passes; shared: Shared; hospitals: DemoHospitals; output: Output },
-): Promise<Record<string, string>> {
-  const { dir, hospitals, shared, output } = options;
+  options: { dir: string; passes: number; shared: Shared; hospitals: DemoHospitals; output: Output },
+): Promise<Record<string, Alone>> {
+  const { dir, passes, hospitals, shared, output } = options;
   const models = await Promise.all(SILOS.map(async (silo) => {
     const out = `${dir}/local-${silo}.safetensors`;
-    const { seconds } = await processes.run(`local-${silo}`, [
+    const result = await processes.run(`local-${silo}`, [
       "local",
-      ...["--shard", hospitals.shards[silo], "--epochs", String(options.passes[silo]), "--out", out],
+      ...["--shard", hospitals.shards[silo], "--epochs", String(passes), "--out", out],
       ...shared.training,
       ...shared.computing,
-    ]);
-    output.line(`  ${silo} alone: done in ${formatDuration(Number(seconds))}`);
-    return [silo, out];
+    ]) as unknown as LocalResult;
+    output.line(`  ${silo} alone: done in ${formatDuration(result.seconds)}`);
+    return [silo, result];
   }));
   return Object.fromEntries(models);
 }

@@ -7,100 +7,113 @@ import { onTerminal } from "../../testing/terminal.ts";
 const STAGE = fileURLToPath(new URL("../../testing/staged_demo.ts", import.meta.url));
 const command = async () => [Deno.execPath(), "run", "--quiet", "--allow-all", ...await childFlags(), STAGE];
 
-const NO_ROUND =
-  "Cannot compare the hospitals: expected at least one finished round in the federation's 25 s, " +
-  "got none (remedy: give the demo longer, such as --minutes 2)";
+/** The staged demo with its output piped: what it printed, and what it started. */
+async function piped(cwd: string, ...args: string[]) {
+  const [program, ...flags] = await command();
+  const { code, stdout, stderr } = await new Deno.Command(program, { args: [...flags, ...args], cwd })
+    .output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  const started = await Deno.readTextFile(`${cwd}/started`).catch(() => "");
+  return {
+    ...{ code, stdout: text(stdout), lines: text(stderr).trimEnd().split("\n") },
+    started: started.split("\n").filter((line) => line !== "").toSorted(),
+  };
+}
 
-Deno.test("a demo without a finished round compares nothing and says to take longer, on a terminal", () =>
-  inFolder(async (cwd) => {
-    const { code, whole, raw } = await onTerminal(["none"], { cwd, command: await command() });
-    assertEquals(code, 1);
-    assertEquals(whole.slice(0, 2), [
-      "The films of this demo are drawn, not taken.",
-      "Federation: one aggregator and three silos, 25 s.",
-    ]);
-    assertEquals(whole.slice(2).join(" "), NO_ROUND);
-    assertMatch(raw, /hospital c: films █/);
-    assertEquals(/[█░]/.test(raw.slice(raw.indexOf("Federation:"))), false); // no bar of films while it trains
-    const started = await Deno.readTextFile(`${cwd}/started`);
-    assertEquals(started.match(/^\w+/gm)!.sort(), ["aggregate", "train", "train", "train"]);
-    assertEquals(await Deno.stat(`${cwd}/demo/report.html`).then(() => true, () => false), false);
-  }));
+const DRAWN = [
+  "The films of this demo are drawn, not taken.",
+  ...["a", "b", "c"].map((silo) => `hospital ${silo}: films 864/864`),
+];
+const NO_TIME =
+  "Cannot run the demo in its --minutes: expected time for at least one pass, about 4 minutes in all, " +
+  "got 1 minute (remedy: give --minutes 4 or none, or fewer --films)";
 
 for (const columns of [80, 120]) {
-  Deno.test(`a demo on ${columns} columns leaves no bar behind, breaks no table and tells the passes that were done`, () =>
+  Deno.test(`a demo on ${columns} columns says first how long it takes, leaves no bar behind and breaks no table`, () =>
     inFolder(async (cwd) => {
       const options = { cwd, columns, env: { NO_COLOR: "1" }, command: await command() };
-      const { code, whole, raw } = await onTerminal(["rounds"], options);
+      const { code, whole, raw } = await onTerminal(["fast", "--passes", "12"], options);
       const text = whole.join("\n");
-      assertEquals([code, /[█░]/.test(text)], [0, false], text);
+      assertEquals([code, /[█░]|measuring/.test(text)], [0, false], text);
       assertEquals(raw.split("\x1b").some((part) => /^\[[\d;]*m/.test(part)), false); // no colours
-      const passes = "a 2.4, b 1, c 2.4 in the federation, a 2, b 1, c 2 alone";
+      assertMatch(raw, /hospital c: films █[^]*measuring how fast this machine trains/);
       const words = whole.join(" ");
-      assertStringIncludes(words, ` Each hospital alone; passes over its films: ${passes}. `);
-      assertStringIncludes(words, ` passes over the training films: ${passes} `);
+      assertStringIncludes(
+        words,
+        "The films of this demo are drawn, not taken. About 2 minutes more on this machine: 12 passes over 480 " +
+          "films in each of three hospitals, then each alone. Federation: one aggregator and three silos, 12 rounds. ",
+      );
+      assertStringIncludes(words, " Each hospital alone, 12 passes. ");
+      assertStringIncludes(words, " passes over the training films: 12, in the federation and alone ");
       assertStringIncludes(words, " rounds: 2, 5.3 s on average ");
       assertMatch(text, /^DEGRADED: .* without b in round 2$/m);
       const [table] = /^ hospital[^]*^ site only.*$/m.exec(text)!;
       assert(table.split("\n").every((line) => line.length <= 80), table);
-      const local = (await Deno.readTextFile(`${cwd}/started`)).match(/^local .*$/gm)!;
-      const epochs = local.map((line) => /shard-(\w).*--epochs (\d+)/.exec(line)!.slice(1).join(" "));
-      assertEquals(epochs.sort(), ["a 2", "b 1", "c 2"]);
     }));
 }
 
-Deno.test("a demo of so many rounds says so, and its processes start from --init and compute as --device and --deterministic say", () =>
+Deno.test("a demo that is too long for --minutes makes the passes that there is time for, and says what that costs", () =>
   inFolder(async (cwd) => {
-    const [program, ...args] = await command();
+    const { code, lines, started } = await piped(cwd, "slow", "--passes", "12", "--minutes", "10");
+    assertEquals(code, 0, lines.join("\n"));
+    assertEquals(lines.slice(4, 7), [
+      "In 10 minutes there is time for 2 of 12 passes on this machine: the AUROC will be lower than README's, and a " +
+      "faster or slower machine would make another number of passes.",
+      "About 7 minutes more on this machine: 2 passes over 480 films in each of three hospitals, then each alone.",
+      "Federation: one aggregator and three silos, 2 rounds.",
+    ]);
+    assertStringIncludes(started[0], " --rounds 2 ");
+    for (const local of started.slice(1, 4)) assertStringIncludes(local, " --epochs 2 ");
+  }));
+
+Deno.test("a demo whose --minutes have no room for one pass starts nothing and names the minutes that have", () =>
+  inFolder(async (cwd) => {
+    const { code, stdout, lines, started } = await piped(cwd, "slow", "--minutes", "1");
+    assertEquals([code, stdout, started], [1, "", []]);
+    assertEquals(lines, [...DRAWN, NO_TIME]);
+  }));
+
+Deno.test("what a demo trains follows from its options alone: its passes, rounds, seed, start, threads and device", () =>
+  inFolder(async (cwd) => {
     const options = [
-      "--rounds",
-      "2",
+      "--passes",
+      "3",
       "--size",
       "32",
       "--init",
       "random",
       "--device",
       "cuda",
-      "--deterministic",
+      "--threads",
+      "2",
     ];
-    const { code, stderr } = await new Deno.Command(program, { args: [...args, "rounds", ...options], cwd })
-      .output();
-    const said = new TextDecoder().decode(stderr);
-    assertEquals(code, 0, said);
-    assertStringIncludes(said, "Federation: one aggregator and three silos, 2 rounds.");
-    const started = (await Deno.readTextFile(`${cwd}/started`)).trim().split("\n").toSorted();
-    const training = " --seed 0 --batch 16 --init random ";
+    const { code, lines, started } = await piped(cwd, "slow", ...options, "--deterministic");
+    assertEquals(code, 0, lines.join("\n"));
     const [hub, ...rest] = started;
-    assertStringIncludes(hub, ` --size 32 --rounds 2${training}`);
-    assertEquals(hub.includes("--budget"), false, hub);
+    const training = " --seed 0 --batch 16 --local-epochs 1 --init random";
+    assertStringIncludes(hub, ` --size 32 --rounds 3${training}`);
     assertEquals(rest.map((line) => line.split(" ")[0]), [
-      "local",
-      "local",
-      "local",
-      "train",
-      "train",
-      "train",
+      ...["local", "local", "local"],
+      ...["train", "train", "train"],
     ]);
     for (const line of rest) {
-      assertStringIncludes(`${line} `, " --device cuda --threads 1 --deterministic ");
-      assertEquals(line.includes(training), line.startsWith("local"), line);
+      assertStringIncludes(`${line} `, " --device cuda --threads 2 --deterministic ");
+      assertEquals(line.includes(`${training} `), line.startsWith("local"), line);
+      assertEquals(line.includes(" --epochs 3 "), line.startsWith("local"), line);
+      assertEquals(line.includes("--budget"), false, line);
     }
   }));
 
-Deno.test("a demo whose output is piped prints lines and no control codes", () =>
+Deno.test("a demo under --json names the weights of the federated model and of each hospital's own", () =>
   inFolder(async (cwd) => {
-    const [program, ...args] = await command();
-    const { code, stdout, stderr } = await new Deno.Command(program, { args: [...args, "none"], cwd })
-      .output();
-    assertEquals([code, stdout.length], [1, 0]);
-    const lines = new TextDecoder().decode(stderr).split("\n");
-    assertEquals(lines, [
-      "The films of this demo are drawn, not taken.",
-      "hospital a: films 864/864",
-      "hospital b: films 864/864",
-      "hospital c: films 864/864",
-      "Federation: one aggregator and three silos, 25 s.",
-      NO_ROUND,
-      "",
-    ]);
+    const { code, stdout, lines } = await piped(cwd, "fast", "--passes", "1", "--json");
+    assertEquals(code, 0, lines.join("\n"));
+    const { sha256, last_sha256, passes, local } = JSON.parse(stdout);
+    assertEquals([sha256, last_sha256, passes], ["federated", "last federated", 1]);
+    assertEquals(Object.keys(local), ["a", "b", "c"]);
+    for (const silo of ["a", "b", "c"]) {
+      assertEquals(local[silo].sha256, `of shard-${silo}`);
+      assertEquals(local[silo].last_sha256, `last of shard-${silo}`);
+      assertEquals(local[silo].auroc, 0.991);
+    }
   }));

@@ -1,18 +1,10 @@
-/**
- * The demo's federation: an aggregator and three silos as processes of their own.
- *
- * Why a run without a round ends the demo: its “federated” model would be the start, and beside models that were
- * trained it would say something about federation that is not so.
- */
+// Why: the demo's federation is what a hospital would run: an aggregator and three silos as processes of their own.
 import { formatDuration } from "../../options/duration.ts";
-import type { FedEvent } from "../../../fed/protocol/event.ts";
 import type { AggregatorResult } from "../../../fed/training/result.ts";
-import { EventTail, readEvents, waitForEvent } from "../../output/history.ts";
+import { EventTail, waitForEvent } from "../../output/history.ts";
 import type { Output } from "../../output/output.ts";
 import { score } from "../../output/table.ts";
-import { refusal } from "../../../refusal.ts";
-import { type DemoHospitals, SILOS } from "./hospitals.ts";
-import { type Passes, passesOf } from "./passes.ts";
+import { type DemoHospitals, LOCAL_EPOCHS, SILOS } from "./hospitals.ts";
 import type { Processes } from "./processes.ts";
 
 /** Arguments that all who train, and all who compute, have in common. */
@@ -21,27 +13,23 @@ export interface Shared {
   computing: readonly string[];
 }
 
-/** How long the federation lasts: so many rounds, or seconds of a demo of so many minutes. */
-export type Length = { rounds: number } | { minutes: number; budget: number };
-
 interface FederationOptions {
   dir: string;
   hospitals: DemoHospitals;
   shared: Shared;
-  length: Length;
+  /** Over the training films of each hospital. */
+  passes: number;
   output: Output;
   signal: AbortSignal;
 }
 
-/** What a federation of at least one round left. */
-export interface Federation {
-  /** What the aggregator printed. */
-  result: AggregatorResult;
-  passes: Passes;
+/** Rounds that make so many passes. */
+export function roundsOf(passes: number): number {
+  return Math.round(passes / LOCAL_EPOCHS);
 }
 
-/** Runs aggregator and silos as four processes. @throws {Error} when they fail, or no round was finished. */
-export async function federate(processes: Processes, options: FederationOptions): Promise<Federation> {
+/** Runs aggregator and silos as four processes; gives what the aggregator printed. @throws {Error} when one of them fails. */
+export async function federate(processes: Processes, options: FederationOptions): Promise<AggregatorResult> {
   const { dir, output, signal } = options;
   const events = `${dir}/state/aggregator/events.jsonl`;
   const aggregator = startAggregator(processes, options);
@@ -54,23 +42,18 @@ export async function federate(processes: Processes, options: FederationOptions)
   const watching = watch(events, output, AbortSignal.any([signal, done.signal]));
   try {
     const [result] = await Promise.all([aggregator, ...silos].map((role) => role.result));
-    return { result: result as unknown as AggregatorResult, passes: passesOf(await readEvents(events)) };
-  } catch (error) {
-    signal.throwIfAborted();
-    throw "budget" in options.length && withoutRound(await readEvents(events))
-      ? noRound(options.length, error)
-      : error;
+    return result as unknown as AggregatorResult;
   } finally {
     done.abort();
     await watching;
   }
 }
 
-function startAggregator(processes: Processes, { dir, hospitals, shared, length }: FederationOptions) {
-  const limit = "rounds" in length ? ["--rounds", String(length.rounds)] : ["--budget", `${length.budget}s`];
+function startAggregator(processes: Processes, { dir, hospitals, shared, passes }: FederationOptions) {
   return processes.start("aggregator", [
     ...["aggregate", "--silos", SILOS.join(","), "--listen", "127.0.0.1:0", "--tls", `${dir}/tls-hub`],
-    ...["--state", `${dir}/state/aggregator`, "--size", String(hospitals.size), ...limit],
+    ...["--state", `${dir}/state/aggregator`, "--size", String(hospitals.size)],
+    ...["--rounds", String(roundsOf(passes))],
     ...shared.training,
   ]);
 }
@@ -109,18 +92,4 @@ async function watch(path: string, output: Output, signal: AbortSignal): Promise
     }
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
-}
-
-/** Whether the time ended in the first round. */
-function withoutRound(events: readonly FedEvent[]): boolean {
-  return events.some(({ type }) => type === "abandoned") && !events.some(({ type }) => type === "committed");
-}
-
-function noRound({ minutes, budget }: { minutes: number; budget: number }, cause: unknown): Error {
-  return refusal(Error, {
-    what: "Cannot compare the hospitals",
-    expected: `at least one finished round in the federation's ${formatDuration(budget)}`,
-    got: "none",
-    remedy: `give the demo longer, such as --minutes ${2 * minutes}`,
-  }, { cause });
 }

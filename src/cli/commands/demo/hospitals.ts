@@ -3,13 +3,14 @@ import { writePhantoms } from "../../../data/phantom/files.ts";
 import { prepareShard } from "../../../data/prepare.ts";
 import { initCa, issue } from "../../../fed/pki/ca.ts";
 import { PURPOSE, uniforms } from "../../../model/philox.ts";
-import { cores } from "../../../model/libraries.ts";
 import type { Output } from "../../output/output.ts";
 
 /** The hospitals of the demo. */
 export const SILOS = ["a", "b", "c"] as const;
 /** Films per step: films are few, so smaller batches give more steps of the same passes. */
 export const BATCH = 16;
+/** Passes of a round. */
+export const LOCAL_EPOCHS = 1;
 /** Films for val and for test, as parts of those for training. */
 const PARTS = { val: 4 / 15, test: 8 / 15 };
 
@@ -18,8 +19,6 @@ export interface DemoHospitals {
   /** Side of the films, pixels. */
   size: number;
   shards: Record<string, string>;
-  /** Threads of each silo: they share the machine. */
-  threads: number;
 }
 
 /** Draws films for three hospitals, prepares them as one's own would be, and issues certificates. */
@@ -56,7 +55,7 @@ export async function makeHospitals(
   for (const silo of SILOS) {
     await issue({ name: silo, role: "silo", ca: `${dir}/ca`, out: `${dir}/tls-${silo}` });
   }
-  return { size, shards, threads: Math.max(1, Math.floor(cores() / SILOS.length)) };
+  return { size, shards };
 }
 
 /** Endless uniforms in [0, 1) for one hospital, the same for the same seed. */

@@ -3,12 +3,16 @@ import { Shard } from "../../../data/shard.ts";
 import { evaluate, type Evaluation, stratifiedEvaluation } from "../../../model/metrics/evaluation.ts";
 import { rocCurve, siteOnly } from "../../../model/metrics/metrics.ts";
 import type { Predictions } from "../../../model/predictions.ts";
+import type { LocalResult } from "../../../fed/training/result.ts";
 import { LoadedPool } from "../../../model/predictor.ts";
 import { loadModel } from "../../../model/weights/model_file.ts";
 import type { DemoHospitals } from "./hospitals.ts";
 import { type EngineChoice, openPredictor } from "../../options/predictor.ts";
 
-type Device = EngineChoice["device"];
+/** Where to compute, and on how many threads. */
+type Computing = Pick<EngineChoice, "device" | "threads">;
+/** The path of a model. */
+type ModelFile = Pick<LocalResult, "model">;
 
 /** Exact figures on every hospital's test films. */
 export interface Measured {
@@ -30,13 +34,18 @@ export interface Measured {
 
 /** Scores the federated model everywhere, and each hospital's own model at home. */
 export async function measure(
-  options: { federated: string; local: Record<string, string>; hospitals: DemoHospitals; device: Device },
+  options: {
+    federated: ModelFile;
+    local: Record<string, ModelFile>;
+    hospitals: DemoHospitals;
+    computing: Computing;
+  },
 ): Promise<Measured> {
-  const { device, hospitals: { shards } } = options;
-  const everywhere = await predictTest(options.federated, { shards, device });
+  const { computing, hospitals: { shards } } = options;
+  const everywhere = await predictTest(options.federated, { shards, computing });
   const home: Record<string, Predictions> = {};
   for (const [silo, model] of Object.entries(options.local)) {
-    Object.assign(home, await predictTest(model, { shards: { [silo]: shards[silo] }, device }));
+    Object.assign(home, await predictTest(model, { shards: { [silo]: shards[silo] }, computing }));
   }
   const silos = mapValues(everywhere, (one) => evaluate(one));
   const local = mapValues(home, (one) => evaluate(one));
@@ -60,10 +69,10 @@ export async function measure(
 }
 
 async function predictTest(
-  model: string,
-  { shards, device }: { shards: Record<string, string>; device: Device },
+  { model }: ModelFile,
+  { shards, computing }: { shards: Record<string, string>; computing: Computing },
 ): Promise<Record<string, Predictions>> {
-  using predictor = await openPredictor(await loadModel(model), { engine: "libtorch", device });
+  using predictor = await openPredictor(await loadModel(model), { engine: "libtorch", ...computing });
   const predictions: Record<string, Predictions> = {};
   for (const [silo, dir] of Object.entries(shards)) {
     const pool = poolOf([await Shard.open(dir, { verify: true })]);

@@ -84,7 +84,7 @@ export function checkBandwidth(bandwidth: number | null): Check {
 }
 
 /** What is measured where no proposal is known. */
-const USUAL: EngineSettings = {
+export const USUAL: EngineSettings = {
   network: "efficientnet_b0",
   channels: 1,
   preprocessing: preprocessingOf(1),

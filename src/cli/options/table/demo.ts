@@ -1,10 +1,15 @@
 import type { Command } from "../option.ts";
 import { TRAINER } from "./engine.ts";
-import { LENGTH, TRAINING } from "./training.ts";
+import { TRAINING } from "./training.ts";
+
+/** Passes over each hospital's training films; README's figures come from so many. */
+const PASSES = 12;
+/** Threads of each hospital: a number of its own, since a share of the machine's cores would give each machine other bits. */
+const THREADS = 1;
 
 export const demo = {
   summary: "three hospitals on sample radiographs: CA, aggregator, silos, baselines, report",
-  example: "fedx demo --out fedx-demo --minutes 5",
+  example: "fedx demo --out fedx-demo",
   long: true,
   options: {
     out: {
@@ -13,19 +18,23 @@ export const demo = {
       help: "folder of the demo, reused by the next one",
       default: "fedx-demo",
     },
+    passes: {
+      kind: "integer",
+      value: "N",
+      help: "passes over the films that each hospital trains on",
+      more:
+        "The hospitals make them together, then each makes as many alone. How long that takes on this machine is said first.",
+      range: [1, 1000],
+      default: PASSES,
+    },
     minutes: {
       kind: "number",
       value: "N",
-      help: "about how long the whole demo may take",
-      default: 5,
-      range: [1, 1440],
+      help: "limit of the whole demo by its own estimate (default: none)",
       more:
-        "A demo whose federation finishes no round in its share of that time compares nothing and ends with 1.",
-    },
-    rounds: {
-      ...LENGTH.rounds,
-      help: "rounds of the federation, however long they take",
-      more: "Then --minutes does not count.",
+        "Where it is too short for --passes, fewer are made, and a line says so: the AUROC is lower then, and the " +
+        "figures depend on how fast the machine is. One without room for a single pass is refused.",
+      range: [1, 1440],
     },
     size: {
       kind: "integer",
@@ -46,7 +55,16 @@ export const demo = {
     weights: TRAINING.weights,
     seed: TRAINING.seed,
     device: TRAINER.device,
+    threads: {
+      ...TRAINER.threads,
+      help: "CPU threads of each hospital; three train at once",
+      more:
+        "On one machine the same passes, seed and threads give the same weights, however busy it is and however " +
+        "many cores it lends. Other threads add in another order, and give slightly other weights.",
+      default: THREADS,
+    },
     deterministic: TRAINER.deterministic,
   },
-  json: "`test`, `silos`, `local`, `rounds`, `passes`, `seconds` per phase, `report`",
+  json:
+    "`test`, `silos`, `local`, `rounds`, `passes`, `sha256` (of the selected federated model's weights; in `local` each hospital's own), `last_sha256`, `seconds` per phase, `report`",
 } as const satisfies Command;

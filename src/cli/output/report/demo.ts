@@ -3,7 +3,6 @@ import { rocChart } from "../chart.ts";
 import type { AggregatorResult } from "../../../fed/training/result.ts";
 import { degradedLine } from "../degraded.ts";
 import type { Measured } from "../../commands/demo/measure.ts";
-import { describePasses, type Passes } from "../../commands/demo/passes.ts";
 import { formatDuration } from "../../options/duration.ts";
 import { interval, score, table } from "../table.ts";
 import { charts, figures, heading, headline, htmlTable, page, paragraph } from "./page.ts";
@@ -12,8 +11,8 @@ import { valCharts } from "./val_charts.ts";
 /** What the demo found out. */
 export interface Facts {
   measured: Measured;
-  /** Passes over each hospital's training films. */
-  passes: { federated: Passes; alone: Passes };
+  /** Passes over each hospital's training films, in the federation and alone. */
+  passes: number;
   /** The aggregator's own result. */
   federated: Pick<AggregatorResult, "degraded" | "missing" | "rounds" | "history" | "bytes" | "init">;
   /** Seconds by phase. */
@@ -45,7 +44,7 @@ function figuresOf({ federated, passes, seconds }: Facts): [string, string][] {
   const mean = done.reduce((sum, one) => sum + one, 0) / Math.max(1, done.length);
   return [
     ["rounds", `${done.length}, ${formatDuration(mean)} on average`],
-    ["passes over the training films", describePasses(passes)],
+    ["passes over the training films", `${passes}, in the federation and alone`],
     ["bytes moved", `${(federated.bytes / 2 ** 20).toFixed(0)} MiB`],
     ["start", federated.init.source],
     ["time", Object.entries(seconds).map(([phase, took]) => `${phase} ${formatDuration(took)}`).join(", ")],
@@ -78,7 +77,7 @@ export function reportHtml(facts: Facts): string {
     headline(`Stratified test AUROC ${stratified} ${interval(measured.test.ci95)}`, stratified),
     htmlTable(HEAD, rowsOf(facts)),
     paragraph(
-      "“Alone” is the hospital's own model from its own films, with the federation's passes, rounded to whole ones. " +
+      "“Alone” is the hospital's own model from its own films, with as many passes as the federation. " +
         "“Stratified” is the hospitals' own AUROC values, weighted by their pairs of films. “Site only” is the " +
         "pooled AUROC of a score that knows only which hospital a film comes from: a pooled figure must be read " +
         "against it.",

@@ -23,7 +23,7 @@ const facts: Facts = {
     local: { a: one(0.87) },
     roc: { a: { fpr: [0, 0.1, 1], tpr: [0, 0.9, 1] } },
   },
-  passes: { federated: { a: 7.6, b: 7.6 }, alone: { a: 8, b: 8 } },
+  passes: 12,
   federated: {
     degraded: false,
     missing: {},
@@ -50,6 +50,7 @@ Deno.test("resultTable shows every hospital, the stratified AUROC, the floor, ro
       "0.616",
       "1, 9.5 s on average",
       "200 MiB",
+      "passes over the training films: 12, in the federation and alone",
     ]
   ) {
     assertStringIncludes(text, part);

@@ -1,0 +1,60 @@
+import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import { BATCH } from "../../../../src/cli/commands/demo/hospitals.ts";
+import { measurePace } from "../../../../src/cli/commands/demo/pace.ts";
+import { type ShardRow, type Split, SPLITS, writeShard } from "../../../../src/data/shard.ts";
+import { SCORING_SPEEDUP } from "../../../../src/fed/maths/row_share.ts";
+import { liveHandles } from "../../../../src/model/shutdown.ts";
+import { preprocessingOf } from "../../../../src/model/weights/model_file.ts";
+import { inFolder } from "../../../testing/folder.ts";
+import { libraries } from "../../../testing/libraries.ts";
+
+await libraries();
+const SIZE = 32;
+const options = { device: "cpu" as const, threads: 1, signal: new AbortController().signal };
+
+function* rows(counts: Record<Split, number>): Generator<ShardRow> {
+  for (const split of SPLITS) {
+    for (let i = 0; i < counts[split]; i++) {
+      const pixels = new Uint8Array(SIZE * SIZE).fill(9 * i);
+      yield { pixels, label: i % 2, patient: `${split}${i}`, split, name: `${split}${i}.png` };
+    }
+  }
+}
+
+/** Shards of hospitals with so many training films. */
+function withShards(train: number[], body: (shards: Record<string, string>) => Promise<void>): Promise<void> {
+  return inFolder(async (dir) => {
+    const shards: Record<string, string> = {};
+    for (const [index, films] of train.entries()) {
+      shards[index] = `${dir}/${index}`;
+      const all = { size: SIZE, kernel: preprocessingOf(1).kernel, salt: "t" };
+      await writeShard(shards[index], { ...all, rows: rows({ train: films, val: 8, test: 4 }) });
+    }
+    await body(shards);
+  });
+}
+
+Deno.test("measurePace: all hospitals' engines are there before one is timed, and the slowest hospital is the pace", () =>
+  withShards([40, 80, 40], async (shards) => {
+    let made = 0, disposed = 0;
+    const speeds = [1, 10, 4];
+    const { pass, start } = await measurePace({ shards }, options, (settings, { threads }) => {
+      assertEquals([settings.recipe.batch, threads], [BATCH, 1]);
+      const speed = speeds[made++];
+      return Promise.resolve({
+        stepsPerSecond: () => (assertEquals(made, 3), Promise.resolve(speed)),
+        [Symbol.dispose]: () => void disposed++,
+      });
+    });
+    assertAlmostEquals(pass, Math.floor(40 / BATCH) + 8 / (BATCH * SCORING_SPEEDUP));
+    assert(start >= 0);
+    assertEquals(disposed, 3);
+  }));
+
+Deno.test("measurePace times real engines at once and leaves none behind", () =>
+  withShards([16], async ({ 0: shard }) => {
+    const before = liveHandles();
+    const { pass, start } = await measurePace({ shards: { a: shard, b: shard } }, options);
+    assert(pass > 0 && pass < Infinity && start > 0, `${pass} ${start}`);
+    assertEquals(liveHandles(), before);
+  }));
