@@ -1,22 +1,32 @@
-/** What `fedx local` does not start from: one sentence with the remedy, and the model that lies at --out stays. */
+/**
+ * What `fedx local` starts from, and what it does not: then one sentence has the remedy, and the model that lies at --out
+ * stays.
+ */
 import { assertEquals, assertMatch } from "@std/assert";
 import { SPLITS, writeShard } from "../../../src/data/shard.ts";
+import type { Proposal } from "../../../src/fed/protocol/messages.ts";
+import type { LocalResult } from "../../../src/fed/training/result.ts";
+import { digest } from "../../../src/files/digest.ts";
 import { layoutOf } from "../../../src/model/layout.ts";
 import {
+  loadModel,
   type ModelMetadata,
   preprocessingOf,
   saveModel,
   stateDict,
 } from "../../../src/model/weights/model_file.ts";
+import { randomWeights } from "../../../src/model/weights/random.ts";
 import { inFolder } from "../../testing/folder.ts";
+import { objectOf, run } from "../../testing/program.ts";
+import { HEAD_TENSORS, tensorsThatDiffer } from "../../testing/tensors.ts";
 import { runCommand } from "../../testing/run_command.ts";
 import { safetensorsFile } from "../../testing/safetensors_file.ts";
 
 const layout = layoutOf("efficientnet_b0", { channels: 1 });
 const zeros = (of = layout) => new Float32Array(of.length);
 
-/** Writes a model whose metadata say something else. */
-async function modelFile(path: string, changes: object): Promise<void> {
+/** Writes a model whose metadata say something else. @default vector zeros */
+async function modelFile(path: string, changes: object, vector?: Float32Array): Promise<void> {
   const said = {
     network: "efficientnet_b0",
     channels: 1,
@@ -26,7 +36,7 @@ async function modelFile(path: string, changes: object): Promise<void> {
   };
   const metadata = said as ModelMetadata;
   const of = layoutOf("efficientnet_b0", { channels: metadata.channels });
-  await saveModel(path, zeros(of), of, metadata);
+  await saveModel(path, vector ?? zeros(of), of, metadata);
 }
 
 /** A network that begins with other numbers of channels, as wider EfficientNets do. */
@@ -127,7 +137,30 @@ Deno.test("local refuses to write over its own start, under whatever name", () =
     );
   }));
 
-/** Six films of noise, of 32 px. */
+Deno.test("local --train head on a process: everything before the classifier is the start's, bit for bit, and both were tested", () =>
+  inFolder(async (dir) => {
+    await shardIn(dir);
+    const start = randomWeights(layout, 1).with(layout.weights - 1, 0.5);
+    for (const { name, offset, length } of layout.tensors) {
+      if (name.endsWith("running_var")) start.fill(0.1, offset, offset + length); // so that films give features
+    }
+    await modelFile(`${dir}/start.safetensors`, {}, start);
+    const words =
+      "--shard shard --init start.safetensors --train head --epochs 2 --batch 2 --lr 0.01 --threads 1";
+    const ran = await run(["local", ...words.split(" "), "--out", "own.safetensors", "--json"], { cwd: dir });
+    const result = objectOf(ran, "local") as unknown as LocalResult;
+    assertMatch(ran.stderr, /start: start\.safetensors \(.*\); its classifier alone is trained$/m);
+    const { vector, metadata } = await loadModel(`${dir}/own.safetensors`);
+    assertEquals(tensorsThatDiffer(layout, start, vector), HEAD_TENSORS);
+    const { init, recipe } = metadata.proposal as Proposal;
+    assertEquals([init.kind, init.sha256], ["file", digest(start)]);
+    assertEquals(recipe.groups, { classifier: 1, stem: 0, backbone: 0 });
+    assertEquals([metadata.round, metadata.source, result.init], [2, init.source, init]);
+    const few = { auroc: null, se: null, positives: 1, negatives: 1, images: 2 };
+    assertEquals(result.start, { shard: { ...few, difference: null } });
+  }));
+
+/** A shard of six grey films of 32 px. */
 async function shardIn(dir: string): Promise<void> {
   const rows = SPLITS.flatMap((split) =>
     [0, 1].map((label) => ({

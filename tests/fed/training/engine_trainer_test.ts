@@ -1,20 +1,15 @@
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { Shard, type ShardRow, type Split, SPLITS, writeShard } from "../../../src/data/shard.ts";
 import { type EngineSettings, EngineTrainer } from "../../../src/fed/training/engine_trainer.ts";
-import { runLocal } from "../../../src/fed/training/local.ts";
-import type { Proposal } from "../../../src/fed/protocol/messages.ts";
-import { loadModel, preprocessingOf } from "../../../src/model/weights/model_file.ts";
-import { headOnly } from "../../../src/model/head_only.ts";
+import { preprocessingOf } from "../../../src/model/weights/model_file.ts";
 import { digest } from "../../../src/files/digest.ts";
 import { randomWeights } from "../../../src/model/weights/random.ts";
 import { layoutOf } from "../../../src/model/layout.ts";
 import { liveHandles } from "../../../src/model/shutdown.ts";
 import { PURPOSE, words } from "../../../src/model/philox.ts";
 import { preset } from "../../../src/model/recipe.ts";
-import { proposalOf } from "../../testing/fake_federation.ts";
 import { inFolder } from "../../testing/folder.ts";
 import { libraries } from "../../testing/libraries.ts";
-import { HEAD_TENSORS, tensorsThatDiffer } from "../../testing/tensors.ts";
 
 const SIZE = 32;
 const libs = await libraries();
@@ -121,27 +116,6 @@ Deno.test("EngineTrainer.train rejects with the signal's reason", () =>
     });
     assertEquals((await assertRejects(() => training, Error)).message, "enough");
   }));
-
-Deno.test("runLocal with the head alone writes the start with another classifier, and what it started from", () =>
-  inFolder(async (dir) =>
-    await withShards(async ([shard]) => {
-      const recipe = headOnly(preset("default", { batch: 4 }));
-      const from = start.with(layout.weights - 1, 0.5);
-      const init = {
-        kind: "file",
-        source: "model.safetensors (as its source says)",
-        sha256: digest(from),
-      } as const;
-      const proposal = proposalOf(from, { recipe, init, silos: ["a"], quorum: 1, rounds: 2 });
-      const machine = { device: "cpu", threads: 1, libraries: libs } as const;
-      using trainer = await EngineTrainer.create(proposal, { shards: [shard], ...machine });
-      await runLocal({ trainer, proposal, start: from, out: `${dir}/m.safetensors` });
-      const { vector, metadata } = await loadModel(`${dir}/m.safetensors`);
-      assertEquals(tensorsThatDiffer(layout, from, vector), HEAD_TENSORS);
-      assertEquals([metadata.round, metadata.source], [2, init.source]);
-      assertEquals((metadata.proposal as Proposal).init, init);
-    })
-  ));
 
 Deno.test("EngineTrainer pools shards: rows in shard order, patients apart, the same logits as alone", async () => {
   await withShards(async (shards) => {
