@@ -166,6 +166,7 @@ Deno.test("the first hour of docs/getting-started.md runs word for word, and wha
     assertStringIncludes(await shell.run("doctor"), "nothing wrong");
     await play(shell, shown);
     shown.take("after", await shell.run("after"));
+    shown.take("personal", await shell.run("personal"));
     assertStringIncludes(await Deno.readTextFile(`${dir}/roc.svg`), "<svg");
     assertEquals((await Deno.readTextFile(`${dir}/scores.csv`)).trim().split("\n").length, 317);
     assertEquals([...shell.left], [], "blocks that nothing ran");

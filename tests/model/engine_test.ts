@@ -13,10 +13,13 @@ import { layoutOf } from "../../src/model/layout.ts";
 import { liveHandles } from "../../src/model/shutdown.ts";
 import { type Chunk, Engine, type EngineConfig, NativeError } from "../../src/model/engine.ts";
 import { nativeConfig } from "../../src/model/engine_config.ts";
+import { headOnly } from "../../src/model/head_only.ts";
+import { meanLoss } from "../../src/model/metrics/metrics.ts";
 import { preset, type Recipe } from "../../src/model/recipe.ts";
 import { flavourOf } from "../../src/shim/libtorch/flavour.ts";
 import { libraries } from "../testing/libraries.ts";
 import { stripedFilms } from "../testing/striped_films.ts";
+import { HEAD_TENSORS, tensorsThatDiffer } from "../testing/tensors.ts";
 
 const libs = await libraries();
 const SIZE = 32, BATCH = 4, FILMS = 8;
@@ -134,6 +137,25 @@ Deno.test("Engine.train moves BatchNorm statistics with bn average and leaves th
   assertEquals(frozen.subarray(weights), start.subarray(weights));
   assertNotEquals(frozen.subarray(0, weights), start.subarray(0, weights));
 });
+
+for (const portable of [false, true]) {
+  const of = portable ? "the steps of a GPU" : "the CPU's own steps";
+  Deno.test(`Engine.train with the head alone, ${of}: all before it keeps its bits and is what prediction sees`, async () => {
+    const recipe = headOnly(preset("default", { batch: FILMS, dropout: 0, weightDecay: 0.1 }));
+    using engine = await Engine.create(config(recipe, { device: "cpu", portable }), libs);
+    using data = await dataset();
+    const from = start.with(7, 1e-40); // the smallest of numbers stay too
+    for (const { name, offset, length } of engine.layout.tensors) {
+      if (name.endsWith("running_var")) from.fill(0.1, offset, offset + length); // so that films give features
+    }
+    await engine.writeVector(from);
+    const logits = await engine.predict(data, Uint32Array.from({ length: FILMS }, (_, film) => film));
+    const { losses } = await engine.train(data, chunk(0, 3, FILMS));
+    assertAlmostEquals(losses[0], meanLoss(logits, [0, 1, 0, 1, 0, 1, 0, 1], recipe, [1, 1]), 1e-4);
+    const trained = await engine.readVector();
+    assertEquals(tensorsThatDiffer(engine.layout, from, trained), HEAD_TENSORS);
+  });
+}
 
 Deno.test("Engine.resetOptimizer makes the next chunk repeat the first", async () => {
   using engine = await Engine.create(config(), libs);

@@ -20,7 +20,7 @@ const MASKS: readonly (readonly [RegExp, string])[] = [
   [/\b\d+(\.\d+)? (KiB|MiB|GiB|MB|GB)\b/g, "SIZE"],
   [/\b\d+ threads?\b/g, "THREADS"],
   [/\b(model of round \d+|the start itself) selected\b/g, "MODEL selected"],
-  [/-?\b\d*\.\d+\b/g, "N.N"],
+  [/[+-]?\b\d*\.\d+\b/g, "N.N"],
 ];
 
 /** Lines that come more or less often on a slower machine, and those that hang on which model was selected. */

@@ -7,6 +7,9 @@ export function selectionText({ round, auroc, reason }: Selection, optimistic = 
   return `${model} selected (${auroc === null ? reason : `val AUROC ${score(auroc)}, ${optimistic}`})`;
 }
 
+/** What is said where the selected model is the start: the selection takes it only where all others were worse. */
+export const START_STAYS = "the start itself was selected: no round's model was better on val";
+
 /** What a command's end says of its model: where it lies, and the two digests that people compare. */
 export function modelLines(
   { model, sha256, file_sha256 }: { model: string; sha256: string; file_sha256?: string },

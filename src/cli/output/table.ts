@@ -35,7 +35,7 @@ interface Column {
 }
 
 function columnOf(head: string, cells: readonly string[]): Column {
-  const numbers = cells.every((cell) => /^[\d.,–±[\] %-]*$/.test(cell));
+  const numbers = cells.every((cell) => /^[\d.,–±[\] %+-]*$/.test(cell));
   const natural = longest([head, ...cells]);
   if (numbers) {
     const least = longest([...head.split(" "), ...cells]);
@@ -90,6 +90,12 @@ const BORDERS = {
 /** A score with three digits, or a dash. */
 export function score(value: number | null | undefined): string {
   return value === null || value === undefined || Number.isNaN(value) ? "–" : value.toFixed(3);
+}
+
+/** A difference of scores with its sign, or a dash. */
+export function signed(value: number | null | undefined): string {
+  const text = score(value);
+  return value !== null && value !== undefined && value > 0 ? `+${text}` : text;
 }
 
 /** A 95 % interval as `[.912, .954]`, or a dash. */

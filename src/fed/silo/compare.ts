@@ -10,7 +10,7 @@ import type { FaultPoint } from "../protocol/fault_point.ts";
 import type { OnEvent } from "../protocol/event.ts";
 import { type Curve, ownCurve, type OwnDecisions } from "../training/own_figures.ts";
 import type { SiloOwn, SiloResult } from "../training/result.ts";
-import { testScores } from "../training/score_split.ts";
+import { startTest } from "../training/test_figures.ts";
 import type { Trainer } from "../training/trainer.ts";
 import type { SiloState } from "./state.ts";
 
@@ -54,6 +54,5 @@ async function testStart(
   const bytes = await Deno.readFile(state.startPath);
   await trainer.load(new Float32Array(bytes.buffer));
   const predictions = await trainer.predict("test");
-  const { histogram: _, ...start } = testScores(predictions, { seed, bins });
-  return { start, roc: ownCurve(predictions) };
+  return { start: startTest(predictions, { seed, bins }), roc: ownCurve(predictions) };
 }

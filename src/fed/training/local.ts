@@ -20,9 +20,10 @@ import { nameFullDisk } from "../protocol/full_disk.ts";
 import { newRunId, type Proposal, type Scores, type Stretch } from "../protocol/messages.ts";
 import { checkRegistration } from "../protocol/registration.ts";
 import { saveRunModel } from "./run_model.ts";
-import { type FixedThreshold, fixThreshold, ownDecisions, thresholdEntry } from "./own_figures.ts";
-import { type LocalResult, type RoundResult, roundResult, testResult } from "./result.ts";
-import { testScores, valScores } from "./score_split.ts";
+import { type FixedThreshold, fixThreshold, thresholdEntry } from "./own_figures.ts";
+import { type LocalResult, type RoundResult, roundResult } from "./result.ts";
+import { valScores } from "./score_split.ts";
+import { testWithStart } from "./test_figures.ts";
 import { checkSteps, countSteps } from "../maths/skipped.ts";
 import { type ScoredModel, select } from "../maths/selection.ts";
 import { stepsOf } from "../maths/stretch.ts";
@@ -231,23 +232,17 @@ class Local {
 
   /** Scores the last model, selects, stores and tests. */
   async close(): Promise<LocalResult> {
-    const { trainer, proposal, out } = this.#options;
+    const { trainer, proposal, out, start } = this.#options;
     await trainer.load(this.#vector);
     this.#history.push(roundResult(this.#rounds + 1, await this.#scoreVal(this.#rounds + 1), null));
     const selection = this.#select();
     const { vector, fixed } = this.#chosen;
     const file_sha256 = await this.#keep();
     const seconds = this.#rounds === 0 ? 0 : this.#now() - this.#timings[0].opened;
-    await trainer.load(vector);
-    const predictions = await trainer.predict("test");
-    this.#images.scored += predictions.labels.length;
-    const tests = byStratum(predictions, proposal.silos.length).map((part, index) =>
-      [proposal.silos[index], testScores(part, { seed: proposal.seed, bins: proposal.histogram })] as const
-    );
+    this.#images.scored += trainer.shard.splits.test.images;
     return {
       selection: { ...selection, split: "val", note: "optimistic" },
-      test: testResult(Object.fromEntries(tests)),
-      own: ownDecisions(predictions, fixed!, proposal),
+      ...await testWithStart(trainer, { proposal, start, selected: { ...this.#chosen, fixed: fixed! } }),
       rounds: this.#rounds,
       epochs: this.#images.trained / trainer.shard.splits.train.images,
       seconds,

@@ -9,6 +9,15 @@ import type { Trainer } from "./trainer.ts";
 /** One silo's figures on its own `test`. */
 export type SiloTest = NonNullable<Scores["test"]>;
 
+/** The start model on `test`, and how much better the selected model ranks the same films. */
+export interface StartTest extends SiloTest {
+  /**
+   * AUROC of the selected model minus the start's, with a paired interval that resamples patients; that is null where
+   * every resample gives the same. Null where one of the two has no AUROC.
+   */
+  difference: { auroc: number; ci95: [number, number] | null } | null;
+}
+
 /** Test figures side by side; none of them alone is the truth about several hospitals. */
 export interface TestResult {
   /** Σ P·N·AUROC / Σ P·N over silos. */
@@ -115,6 +124,8 @@ export interface LocalResult {
   test: TestResult;
   /** Decisions at the threshold that `val` fixed, on the pooled `test`. */
   own: OwnDecisions;
+  /** By shard; absent where the start is no model from a file, so that there is nothing to compare with. */
+  start?: Record<string, StartTest>;
   rounds: number;
   epochs: number;
   seconds: number;

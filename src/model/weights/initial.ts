@@ -5,13 +5,14 @@
 import { basename } from "node:path";
 import { digest } from "../../files/digest.ts";
 import { obstacleTo } from "../../files/obstacle.ts";
+import { plural } from "../../plural.ts";
 import { isRefusal, refusal } from "../../refusal.ts";
 import type { Layout } from "../layout.ts";
 import { liteToB0 } from "./lite0.ts";
 import { LITE0_PACKAGE, lite0Bytes, type PackageOptions } from "./lite0_package.ts";
 import { randomWeights } from "./random.ts";
 import { isOurs } from "./model_digests.ts";
-import { modelOf, UNCHECKED } from "./model_file.ts";
+import { type ModelMetadata, modelOf, UNCHECKED } from "./model_file.ts";
 import { readSafetensors } from "./safetensors.ts";
 import { readTorchFile } from "./torch_file.ts";
 import { fromTorchvision, type NamedTensor } from "./torchvision.ts";
@@ -28,7 +29,7 @@ export interface InitialWeights {
    * every silo, and a folder's name is nobody's business.
    */
   source: string;
-  /** Something to say of the file: that nobody can tell whether it was changed. */
+  /** Something to say of the file: that nobody can tell whether it was changed, or that its films had another size. */
   warning?: string;
 }
 
@@ -38,6 +39,8 @@ export interface InitialOptions extends PackageOptions {
   init: "imagenet" | "random" | string;
   /** Seed of what is drawn: everything, or the classifier and squeeze-excite. */
   seed: number;
+  /** Side of the films to train on in pixels, where it is known: a model that saw others may start, with a warning. */
+  size?: number;
   /** A torchvision EfficientNet-B0 file; comes before cache and package. @default the one that FEDX_WEIGHTS names */
   weights?: string;
 }
@@ -63,13 +66,15 @@ async function make(
     return { vector: randomWeights(layout, seed), source: `random weights, seed ${seed}`, kind: "random" };
   }
   if (init !== "imagenet") {
-    const { state, licence, warning } = await readState(init, "give imagenet, random or a file");
+    const wanted = { layout, size: options.size, remedy: "give imagenet, random or a file" };
+    const { state, licence, warning } = await readState(init, wanted);
     const source = `${basename(init)}${licence}`;
     return { vector: fromTorchvision(state, layout, { seed }), source, kind: "file", warning };
   }
   const weights = options.weights ?? Deno.env.get("FEDX_WEIGHTS");
   if (weights !== undefined && weights !== "") {
-    const { state, licence, warning } = await readState(weights, "mend FEDX_WEIGHTS or [run] weights");
+    const wanted = { layout, size: options.size, remedy: "mend FEDX_WEIGHTS or [run] weights" };
+    const { state, licence, warning } = await readState(weights, wanted);
     const source = `EfficientNet-B0 weights in torchvision's format from ${basename(weights)}${licence}`;
     return { vector: fromTorchvision(state, layout, { seed }), source, kind: "imagenet", warning };
   }
@@ -88,14 +93,23 @@ interface FileState {
   warning?: string;
 }
 
-/** Reads a state_dict from safetensors or a torch file, told apart by their first bytes; `remedy` ends the error. */
-async function readState(path: string, remedy: string): Promise<FileState> {
+/** What a file of weights is to start. */
+interface Wanted {
+  layout: Layout;
+  size?: number;
+  /** How the error of a file ends that has no remedy of its own. */
+  remedy: string;
+}
+
+/** Reads a state_dict from safetensors or a torch file, told apart by their first bytes. */
+async function readState(path: string, wanted: Wanted): Promise<FileState> {
+  const { remedy } = wanted;
   const bytes = await Deno.readFile(path).catch((cause) => {
     const found = obstacleTo(path, cause) ?? { got: "nothing", remedy };
     throw refusal(Error, { what: "Cannot read weights", expected: `a file at ${path}`, ...found }, { cause });
   });
   try {
-    const { warning, ...rest } = await parseState(bytes);
+    const { warning, ...rest } = await parseState(bytes, wanted);
     return { ...rest, ...warning === undefined ? {} : { warning: `${path} ${warning}` } };
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cause;
@@ -107,7 +121,7 @@ async function readState(path: string, remedy: string): Promise<FileState> {
   }
 }
 
-async function parseState(bytes: Uint8Array): Promise<FileState> {
+async function parseState(bytes: Uint8Array, wanted: Wanted): Promise<FileState> {
   if (bytes.length > 0 && !looksLikeSafetensors(bytes)) {
     return { state: await readTorchFile(bytes), licence: licenceOf() };
   }
@@ -118,7 +132,28 @@ async function parseState(bytes: Uint8Array): Promise<FileState> {
   }
   if (!isOurs(file.metadata)) return { state, licence: licenceOf() };
   const { metadata, checked } = modelOf(file);
-  return { state, licence: licenceOf(metadata.licence), ...checked ? {} : { warning: UNCHECKED } };
+  checkChannels(metadata, wanted.layout);
+  const warning = [checked ? [] : [UNCHECKED], otherSize(metadata, wanted)].flat().join("; it ");
+  return { state, licence: licenceOf(metadata.licence), ...warning === "" ? {} : { warning } };
+}
+
+/** A model of fedx knows films already, and with its stem's channels summed it would know them less well. */
+function checkChannels({ channels }: ModelMetadata, layout: Layout): void {
+  if (channels === layout.channels) return;
+  throw refusal(SyntaxError, {
+    what: "Cannot start from model",
+    expected: `a model of ${plural(layout.channels, "channel")}`,
+    got: `one of ${channels}`,
+    remedy: `say --channels ${channels}, or name another file`,
+  });
+}
+
+/** What is said, after the file's name, of a model whose films had another size. */
+function otherSize({ size }: ModelMetadata, wanted: Wanted): string[] {
+  if (wanted.size === undefined || size === wanted.size) return [];
+  return [
+    `was trained on films of ${size} px and starts here on films of ${wanted.size} px, where it may be worse`,
+  ];
 }
 
 /** Safetensors open with a header length far below 2^32 and a brace. */

@@ -217,3 +217,17 @@ Deno.test({
     assertEquals(start.kind, "imagenet");
   },
 });
+
+Deno.test("initialWeights takes a model of films of another size, with a warning where the size is known", () =>
+  inFolder(async (folder) => {
+    const init = join(folder, "model.safetensors");
+    const preprocessing = preprocessingOf(1);
+    const said = { network: "efficientnet_b0", channels: 1, size: 128, preprocessing } as const;
+    await saveModel(init, randomWeights(layout, 8), layout, said);
+    const warning = async (size?: number) => (await initialWeights(layout, { init, seed: 1, size })).warning;
+    assertEquals([await warning(), await warning(128)], [undefined, undefined]);
+    assertEquals(
+      await warning(64),
+      `${init} was trained on films of 128 px and starts here on films of 64 px, where it may be worse`,
+    );
+  }));

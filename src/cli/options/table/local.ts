@@ -26,9 +26,19 @@ export const local = {
       required: true,
     },
     force: FORCE,
+    train: {
+      kind: "text",
+      value: "PART",
+      help: "what of the network is trained",
+      more:
+        "`all` is everything; `head` the classifier alone: all else stays as the start has it, BatchNorm's statistics " +
+        "too. A pass takes as long.",
+      choices: ["head", "all"],
+      default: "all",
+    },
     ...TRAINING,
     ...TRAINER,
   },
   json:
-    "`selection`, `test`, `own` {`threshold`, `sensitivity`, `specificity`}, `epochs`, `seconds`, `model`, `sha256` (of its weights), `file_sha256`",
+    "`selection`, `test`, `own` {`threshold`, `sensitivity`, `specificity`}, `start` by shard where --init names a file {`auroc`, `se`, `difference` {`auroc`, `ci95`}}, `epochs`, `seconds`, `model`, `sha256` (of its weights), `file_sha256`",
 } as const satisfies Command;

@@ -7,7 +7,7 @@ import { formatDuration } from "../../options/duration.ts";
 import { rocChart } from "../chart.ts";
 import { decisionLines, rateText, thresholdText } from "../decisions.ts";
 import { degradedLine } from "../degraded.ts";
-import { modelLines } from "../model_lines.ts";
+import { modelLines, START_STAYS } from "../model_lines.ts";
 import { moment } from "../moment.ts";
 import { shellLines, shellWord } from "../shell.ts";
 import { interval, score, table, TABLE_WIDTH } from "../table.ts";
@@ -41,9 +41,7 @@ function remarksOf({ test, own, sha256, of }: SiloResult): string[] {
   return [
     `${plural(images, "test film")}, ${positives} with a finding` +
     (auroc === null ? ": too few patients of a class for an AUROC, or the model gives no numbers" : ""),
-    sha256 === of.init.sha256
-      ? "the start itself was selected: no round's model was better on val"
-      : startRemark(own),
+    sha256 === of.init.sha256 ? START_STAYS : startRemark(own),
   ];
 }
 
