@@ -2,6 +2,7 @@
  * Three hospitals on this machine: folders `silo-a`, `silo-b`, `silo-c`, each with `images/` and `labels.csv`, as
  * shards with certificates, and whole runs of them as four processes on loopback over mutual TLS.
  */
+import { Shard } from "../src/data/shard.ts";
 import { freePort } from "../tests/testing/free_port.ts";
 
 export const SILOS = ["a", "b", "c"];
@@ -57,19 +58,28 @@ export class Hospitals {
     return JSON.parse(text);
   }
 
-  /** Shards and certificates, once. */
-  async prepare(): Promise<void> {
+  /** The shards, made once, from folders silo-a, silo-b, silo-c or from images with a table for each hospital. */
+  async openShards(): Promise<Shard[]> {
     const { data, out, size } = this.#options;
     await Deno.mkdir(out, { recursive: true });
+    const dealt = await exists(`${data}/labels-a.csv`);
     for (const silo of SILOS) {
       if (await exists(this.shard(silo))) continue;
-      const from = `${data}/silo-${silo}`;
+      const from = dealt ? data : `${data}/silo-${silo}`;
+      const table = dealt ? `${from}/labels-${silo}.csv` : `${from}/labels.csv`;
       const made = await this.fedx(`prepare-${silo}`, [
-        ...["prepare", "--images", `${from}/images`, "--labels", `${from}/labels.csv`],
+        ...["prepare", "--images", `${from}/images`, "--labels", table],
         ...["--size", size, "--out", this.shard(silo)],
       ]);
       console.log(`prepare ${silo}: ${made.images} images of ${made.patients} patients`);
     }
+    return await Promise.all(SILOS.map((silo) => Shard.open(this.shard(silo))));
+  }
+
+  /** Shards and certificates, once. */
+  async prepare(): Promise<void> {
+    const { out } = this.#options;
+    await this.openShards();
     if (await exists(`${out}/ca`)) return;
     await this.fedx("ca", ["ca", "init", "--out", `${out}/ca`]);
     const certificates = [["hub", "aggregator"], ...SILOS.map((silo) => [silo, "silo"])];

@@ -8,8 +8,8 @@
  *     npx -y deno@2.9.3 task gpu --only real
  */
 import { resolve } from "node:path";
-import { BATCH as DEMO_BATCH } from "../../src/cli/commands/demo/hospitals.ts";
 import { cores } from "../../src/model/libraries.ts";
+import { preset } from "../../src/model/recipe.ts";
 import { type Figure, figure as append } from "../../tools/gpu/figures.ts";
 import {
   federate,
@@ -135,7 +135,7 @@ async function doctor(programs: Programs, { settings }: Stage): Promise<void> {
 /** `fedx demo` in a folder of its own. */
 async function demo({ device, size, signal }: Stage, programs: Programs): Promise<void> {
   const args = ["demo", "--out", "demo", "--init", "random", "--device", device, ...size.demo];
-  const figures = new RunFigures({ silos: SILOS, device, batch: DEMO_BATCH });
+  const figures = new RunFigures({ silos: SILOS, device, batch: preset("default").batch });
   const { seconds, test, degraded, rounds } = await watched(
     programs.run("demo", args),
     { figures, events: "demo/state/aggregator/events.jsonl", programs, signal },

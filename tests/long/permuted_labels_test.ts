@@ -49,7 +49,7 @@ Deno.test("runLocal: with labels permuted within each hospital the test AUROC is
     const start = await initialWeights(layoutOf("efficientnet_b0", settings), settings);
     const silos = Object.keys(HOSPITALS);
     const proposal = proposalOf(
-      settingsOf({ ...settings, recipe: "default", size: SIZE, silos, rounds: ROUNDS }),
+      settingsOf({ ...settings, recipe: "default", size: SIZE, silos, rounds: ROUNDS }, { hospitals: 1 }),
       start,
     );
     using trainer = await EngineTrainer.create(proposal, { shards, device: "cpu", libraries: libs });

@@ -21,13 +21,17 @@ Deno.test("preset default is one LR and plain BCE without augmentation", () => {
   assertEquals(recipe.groups, { classifier: 1, stem: 1, backbone: 1 });
   assertEquals(recipe.loss, { gamma: 0, alpha: 1, classWeights: false });
   assertEquals(recipe.augment, { flip: false, rotation: 0, brightness: 0, contrast: 0 });
-  assertEquals([recipe.lr, recipe.warmup, recipe.floor, recipe.clip.warmup, recipe.clip.after], [
-    1e-3,
-    0.1,
-    0,
-    3,
-    3,
-  ]);
+  const { batch, lr, warmup, floor, clip } = recipe;
+  assertEquals([batch, lr, warmup, floor, clip.warmup, clip.after], [16, 1e-3, 0.1, 0, 3, 3]);
+});
+
+Deno.test("among several silos default takes twice the learning rate, unless one is given, and deck stays the deck's", () => {
+  for (const silos of [2, 3, 30]) {
+    assertEquals(preset("default", {}, { silos }), { ...preset("default"), lr: 2e-3 });
+    assertEquals(preset("default", { lr: 5e-4 }, { silos }).lr, 5e-4);
+    assertEquals(preset("deck", {}, { silos }), preset("deck"));
+  }
+  assertEquals(preset("default", {}, { silos: 1 }), preset("default"));
 });
 
 Deno.test("preset hands out a copy and refuses numbers out of range, naming the field", () => {

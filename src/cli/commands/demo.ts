@@ -8,8 +8,8 @@ import type { demo } from "../options/table/demo.ts";
 import type { Output } from "../output/output.ts";
 import { type Facts, reportHtml, resultTable } from "../output/report/demo.ts";
 import { planPasses } from "./demo/estimate.ts";
-import { federate, roundsOf, type Shared } from "./demo/federation.ts";
-import { BATCH, type DemoHospitals, LOCAL_EPOCHS, makeHospitals, SILOS } from "./demo/hospitals.ts";
+import { federate, type Shared } from "./demo/federation.ts";
+import { type DemoHospitals, makeHospitals, SILOS } from "./demo/hospitals.ts";
 import { measurePace } from "./demo/pace.ts";
 import { Processes } from "./demo/processes.ts";
 import { measure } from "./demo/measure.ts";
@@ -42,7 +42,7 @@ export async function run(
   clock.lap("estimate");
   const { passes, lines } = planPasses({ ...values, elapsed: clock.seconds.total }, pace);
   for (const line of lines) output.line(line);
-  output.line(`Federation: one aggregator and three silos, ${plural(roundsOf(passes), "round")}.`);
+  output.line(`Federation: one aggregator and three silos, ${plural(passes, "round")}.`);
   const all = { dir, hospitals, shared: sharedOf(values), output, passes };
   const federated = await federate(processes, { ...all, signal });
   clock.lap("federation");
@@ -64,10 +64,7 @@ export async function run(
 function sharedOf({ seed, init, weights, device, deterministic, threads }: Values<typeof demo>): Shared {
   const start = ["--init", init, ...weights === undefined ? [] : ["--weights", weights]];
   return {
-    training: [
-      ...["--seed", String(seed), "--batch", String(BATCH), "--local-epochs", String(LOCAL_EPOCHS)],
-      ...start,
-    ],
+    training: ["--seed", String(seed), ...start],
     computing: [
       ...["--device", device, "--threads", String(threads)],
       ...deterministic ? ["--deterministic"] : [],

@@ -34,7 +34,7 @@ export async function run({ values, output, signal }: Context<typeof local>): Pr
     ? values.rounds
     : roundsOf(values.epochs, values["local-epochs"] ?? 1);
   const silos = namesOf(values.shard);
-  const settings = settingsOf({ ...values, rounds, size, silos });
+  const settings = settingsOf({ ...values, rounds, size, silos }, { hospitals: 1 });
   const recipe = values.train === "head" ? headOnly(settings.recipe) : settings.recipe;
   const proposal = proposalOf({ ...settings, recipe }, start);
   const { device, threads, deterministic } = values;

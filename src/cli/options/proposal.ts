@@ -23,9 +23,13 @@ export interface RunValues extends Omit<TrainingValues, "init" | "weights"> {
   "join-timeout"?: number;
 }
 
-/** Every setting of a run but its first weights, which may have to be fetched. */
-export function settingsOf(values: RunValues): RunSettings {
-  const recipe = recipeOf(values);
+/**
+ * Every setting of a run but its first weights, which may have to be fetched.
+ *
+ * @param options.hospitals how many train by themselves: 1 where the silos' films are in one place
+ */
+export function settingsOf(values: RunValues, { hospitals }: { hospitals: number }): RunSettings {
+  const recipe = recipeOf(values, hospitals);
   return {
     version: 2,
     wire: WIRE_VERSION,
@@ -63,6 +67,7 @@ const NO_AUGMENT: Recipe["augment"] = { flip: false, rotation: 0, brightness: 0,
 /** A preset with the numbers that the operator gave. */
 function recipeOf(
   values: Pick<TrainingValues, "recipe" | "lr" | "batch" | "augment" | "bn" | "local-epochs">,
+  silos: number,
 ): Recipe {
   return preset(values.recipe, {
     ...values.lr !== undefined && { lr: values.lr },
@@ -70,5 +75,5 @@ function recipeOf(
     ...values.augment !== undefined && { augment: values.augment ? AUGMENT : NO_AUGMENT },
     ...values.bn !== undefined && { bn: values.bn },
     ...values["local-epochs"] !== undefined && { localEpochs: values["local-epochs"] },
-  });
+  }, { silos });
 }

@@ -76,12 +76,13 @@ export function checkPatients({ patients }: Pick<SplitCounts, "patients">, limit
 }
 
 /** The recipe must be one of those accepted, number by number; a round's passes are the recipe's. */
-function checkRecipe({ recipe, localEpochs }: Proposal, accepted: AcceptedRecipe[]): void {
+function checkRecipe({ recipe, localEpochs, silos }: Proposal, accepted: AcceptedRecipe[]): void {
   const names = accepted.map(({ name }) => name);
   const named = accepted.filter(({ name }) => name === recipe.name);
   if (named.length === 0) refuse("recipes", [...new Set(names)].join(" or "), recipe.name);
   const asked = { ...recipe, localEpochs };
-  const allowed = named.map(({ name, ...numbers }) => preset(name as "default" | "deck", numbers));
+  const among = { silos: silos.length };
+  const allowed = named.map(({ name, ...numbers }) => preset(name as "default" | "deck", numbers, among));
   if (allowed.some((one) => canonical(one) === canonical(asked))) return;
   const [[path, expected, got]] =
     allowed.map((one) => differences(one, asked)).sort((a, b) => a.length - b.length)[0];

@@ -90,7 +90,7 @@ Deno.test("what a demo trains follows from its options alone: its passes, rounds
     const { code, lines, started } = await piped(cwd, "slow", ...options, "--deterministic");
     assertEquals(code, 0, lines.join("\n"));
     const [hub, ...rest] = started;
-    const training = " --seed 0 --batch 16 --local-epochs 1 --init random";
+    const training = " --seed 0 --init random";
     assertStringIncludes(hub, ` --size 32 --rounds 3${training}`);
     assertEquals(rest.map((line) => line.split(" ")[0]), [
       ...["local", "local", "local"],

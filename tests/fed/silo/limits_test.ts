@@ -6,6 +6,7 @@ import { preset } from "../../../src/model/recipe.ts";
 
 const proposal = {
   ...{ network: "efficientnet_b0", recipe: preset("deck"), rounds: 20, budget: null, localEpochs: 1 },
+  silos: ["a", "b", "c"],
 } as Proposal;
 
 Deno.test("checkLimits lets a proposal inside the limits, or without any, pass", () => {
@@ -38,6 +39,18 @@ Deno.test("checkLimits: a recipe is accepted with every number, not by its name"
   refused({ recipe: { ...preset("deck"), clip: { warmup: 3, after: 9 } } }, "clip.after 1.5");
   refused({ recipe: { ...preset("default"), name: "deck" } }, "deck with");
   refused({ localEpochs: 3 }, "localEpochs 1");
+});
+
+Deno.test("checkLimits: a preset's name accepts its numbers for as many silos as the proposal has, a number of its own stays", () => {
+  const recipe = preset("default", {}, { silos: 3 });
+  const federated = { ...proposal, recipe };
+  checkLimits(federated, { recipes: [{ name: "default" }] });
+  checkLimits({ ...federated, recipe: preset("default"), silos: ["a"] }, { recipes: [{ name: "default" }] });
+  for (const [changes, accept] of [[{ silos: ["a"] }, {}], [{}, { lr: 0.001 }]]) {
+    const refused = () =>
+      checkLimits({ ...federated, ...changes }, { recipes: [{ name: "default", ...accept }] });
+    assertThrows(refused, ProtocolError, "expected default with lr 0.001 by accept.recipes, got 0.002");
+  }
 });
 
 Deno.test("checkLimits: passes are rounds times the passes of one; under a budget nobody knows them before", () => {

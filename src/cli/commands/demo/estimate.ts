@@ -1,7 +1,6 @@
 // Why: the passes decide what the demo finds out; how long they take is said first, and only a limit may change them.
 import { plural } from "../../../plural.ts";
 import { refusal } from "../../../refusal.ts";
-import { roundsOf } from "./federation.ts";
 import type { Pace } from "./pace.ts";
 
 /** Seconds of a round beside its training and scoring: models and updates on their way, the sum (docs/results.md). */
@@ -9,7 +8,7 @@ const EXCHANGE = 0.6;
 
 /** Seconds of the passes together and of as many by each hospital alone. */
 export function secondsOf(passes: number, { pass, start }: Pace): number {
-  return 2 * (start + passes * pass) + roundsOf(passes) * EXCHANGE;
+  return 2 * (start + passes * pass) + passes * EXCHANGE;
 }
 
 /** What the demo was asked for. */

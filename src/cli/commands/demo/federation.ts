@@ -4,7 +4,7 @@ import type { AggregatorResult } from "../../../fed/training/result.ts";
 import { EventTail, waitForEvent } from "../../output/history.ts";
 import type { Output } from "../../output/output.ts";
 import { score } from "../../output/table.ts";
-import { type DemoHospitals, LOCAL_EPOCHS, SILOS } from "./hospitals.ts";
+import { type DemoHospitals, SILOS } from "./hospitals.ts";
 import type { Processes } from "./processes.ts";
 
 /** Arguments that all who train, and all who compute, have in common. */
@@ -17,15 +17,10 @@ interface FederationOptions {
   dir: string;
   hospitals: DemoHospitals;
   shared: Shared;
-  /** Over the training films of each hospital. */
+  /** Over the training films of each hospital, one a round. */
   passes: number;
   output: Output;
   signal: AbortSignal;
-}
-
-/** Rounds that make so many passes. */
-export function roundsOf(passes: number): number {
-  return Math.round(passes / LOCAL_EPOCHS);
 }
 
 /** Runs aggregator and silos as four processes; gives what the aggregator printed. @throws {Error} when one of them fails. */
@@ -53,7 +48,7 @@ function startAggregator(processes: Processes, { dir, hospitals, shared, passes 
   return processes.start("aggregator", [
     ...["aggregate", "--silos", SILOS.join(","), "--listen", "127.0.0.1:0", "--tls", `${dir}/tls-hub`],
     ...["--state", `${dir}/state/aggregator`, "--size", String(hospitals.size)],
-    ...["--rounds", String(roundsOf(passes))],
+    ...["--rounds", String(passes)],
     ...shared.training,
   ]);
 }

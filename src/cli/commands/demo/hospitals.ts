@@ -7,10 +7,6 @@ import type { Output } from "../../output/output.ts";
 
 /** The hospitals of the demo. */
 export const SILOS = ["a", "b", "c"] as const;
-/** Films per step: films are few, so smaller batches give more steps of the same passes. */
-export const BATCH = 16;
-/** Passes of a round. */
-export const LOCAL_EPOCHS = 1;
 /** Films for val and for test, as parts of those for training. */
 const PARTS = { val: 4 / 15, test: 8 / 15 };
 

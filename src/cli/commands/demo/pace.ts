@@ -7,9 +7,8 @@
 import { Shard } from "../../../data/shard.ts";
 import { EngineTrainer, type EngineTrainerOptions } from "../../../fed/training/engine_trainer.ts";
 import { findLibraries } from "../../../model/libraries.ts";
-import { preset } from "../../../model/recipe.ts";
 import { estimateRound, USUAL } from "../doctor/round.ts";
-import { BATCH, type DemoHospitals } from "./hospitals.ts";
+import type { DemoHospitals } from "./hospitals.ts";
 
 /** Seconds of what the demo does over and over. */
 export interface Pace {
@@ -31,14 +30,13 @@ export async function measurePace(
 ): Promise<Pace> {
   const began = performance.now();
   const { signal, ...computing } = options;
-  const settings = { ...USUAL, recipe: preset("default", { batch: BATCH }) };
   const libraries = await findLibraries();
   using engines = new DisposableStack();
   const hospitals: { shard: Shard; trainer: Measurable }[] = [];
   for (const dir of Object.values(shards)) {
     signal.throwIfAborted();
     const shard = await Shard.open(dir);
-    const trainer = engines.use(await create(settings, { shards: [shard], libraries, ...computing }));
+    const trainer = engines.use(await create(USUAL, { shards: [shard], libraries, ...computing }));
     hospitals.push({ shard, trainer });
   }
   const passes = await Promise.all(
@@ -51,7 +49,12 @@ export async function measurePace(
 type Measurable = Pick<EngineTrainer, "stepsPerSecond"> & Disposable;
 
 function secondsOfPass({ manifest: { counts } }: Shard, stepsPerSecond: number): number {
-  const films = { train: counts.train.images, val: counts.val.images, batch: BATCH, localEpochs: 1 };
+  const films = {
+    train: counts.train.images,
+    val: counts.val.images,
+    batch: USUAL.recipe.batch,
+    localEpochs: 1,
+  };
   const { train, score } = estimateRound({ ...films, stepsPerSecond, vector: 0, bandwidth: null });
   return train + score;
 }

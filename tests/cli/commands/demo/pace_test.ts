@@ -1,5 +1,5 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
-import { BATCH } from "../../../../src/cli/commands/demo/hospitals.ts";
+import { preset } from "../../../../src/model/recipe.ts";
 import { measurePace } from "../../../../src/cli/commands/demo/pace.ts";
 import { type ShardRow, type Split, SPLITS, writeShard } from "../../../../src/data/shard.ts";
 import { SCORING_SPEEDUP } from "../../../../src/fed/maths/row_share.ts";
@@ -39,14 +39,15 @@ Deno.test("measurePace: all hospitals' engines are there before one is timed, an
     let made = 0, disposed = 0;
     const speeds = [1, 10, 4];
     const { pass, start } = await measurePace({ shards }, options, (settings, { threads }) => {
-      assertEquals([settings.recipe.batch, threads], [BATCH, 1]);
+      assertEquals([settings.recipe.batch, threads], [preset("default").batch, 1]);
       const speed = speeds[made++];
       return Promise.resolve({
         stepsPerSecond: () => (assertEquals(made, 3), Promise.resolve(speed)),
         [Symbol.dispose]: () => void disposed++,
       });
     });
-    assertAlmostEquals(pass, Math.floor(40 / BATCH) + 8 / (BATCH * SCORING_SPEEDUP));
+    const { batch } = preset("default");
+    assertAlmostEquals(pass, Math.floor(40 / batch) + 8 / (batch * SCORING_SPEEDUP));
     assert(start >= 0);
     assertEquals(disposed, 3);
   }));
