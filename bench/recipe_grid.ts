@@ -64,9 +64,21 @@ const GRIDS: Record<string, () => Planned[]> = {
           { method: "alone b", keep: true },
           { method: "alone c", keep: true },
         ].map((way) => ({
-          ...{ recipe: "default", init: "imagenet", passes: 6, seed, cut, batch: 16, lr: 1e-3 },
+          ...{ recipe: "default", init: "imagenet", passes: 6, seed, cut, batch: 11, lr: 1e-3 },
           ...way,
         } as Planned))
+      )
+    ),
+  alone: () =>
+    onFifths("imagenet", 6, [
+      { method: "alone a", keep: true, steps: "pooled" },
+      { method: "alone b", keep: true, steps: "pooled" },
+      { method: "alone c", keep: true, steps: "pooled" },
+    ]),
+  seeds: () =>
+    [1, 2, 3, 4].flatMap((seed) =>
+      (["imagenet", "random"] as const).flatMap((init) =>
+        onAll(init, [{ seed, lr: 2e-3 }, { ...POOLED, seed }])
       )
     ),
   whole: () =>

@@ -67,7 +67,7 @@ export type Recipe = v.InferOutput<typeof RecipeSchema>;
 /** One LR, plain BCE and small batches: better than `deck` from any start in trials on real radiographs. */
 const DEFAULT: Recipe = {
   name: "default",
-  batch: 16,
+  batch: 11,
   localEpochs: 1,
   lr: 1e-3,
   beta1: 0.9,

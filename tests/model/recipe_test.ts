@@ -22,7 +22,7 @@ Deno.test("preset default is one LR and plain BCE without augmentation", () => {
   assertEquals(recipe.loss, { gamma: 0, alpha: 1, classWeights: false });
   assertEquals(recipe.augment, { flip: false, rotation: 0, brightness: 0, contrast: 0 });
   const { batch, lr, warmup, floor, clip } = recipe;
-  assertEquals([batch, lr, warmup, floor, clip.warmup, clip.after], [16, 1e-3, 0.1, 0, 3, 3]);
+  assertEquals([batch, lr, warmup, floor, clip.warmup, clip.after], [11, 1e-3, 0.1, 0, 3, 3]);
 });
 
 Deno.test("among several silos default takes twice the learning rate, unless one is given, and deck stays the deck's", () => {

@@ -7,7 +7,7 @@ export const TRAINING = {
     value: "NAME",
     help: "preset of the training numbers",
     more:
-      "`default` has batches of 16, plain cross-entropy and one learning rate, .001 and in a run of several " +
+      "`default` has batches of 11, plain cross-entropy and one learning rate, .001 and in a run of several " +
       "hospitals .002; `deck` has batches of 32, three learning rates, focal loss and augmentation. The options " +
       "below replace single numbers of it.",
     choices: ["default", "deck"],
