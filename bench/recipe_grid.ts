@@ -16,80 +16,66 @@ export interface Planned extends Way {
   steps?: "pooled";
 }
 
-const FIFTHS: Cut[] = ["fifth0", "fifth1", "fifth2", "fifth3", "fifth4"];
-const FOLDS: Cut[] = ["fold0", "fold1", "fold2", "fold3", "fold4"];
-const BATCHES = [11, 16, 32], RATES = [1e-3, 2e-3];
+const PARTS = [0, 1, 2, 3, 4];
 const POOLED: Partial<Planned> = { method: "pooled", keep: true };
+const ALONE = (["alone a", "alone b", "alone c"] as const).map((method) => ({ method, keep: true }));
+/** What `default` has among several hospitals. */
+const CHOSEN: Partial<Planned> = { lr: 2e-3 };
 
-/** All combinations of the settings' values. */
-function product(settings: { [K in keyof Planned]: Planned[K][] }): Planned[] {
-  let out: Record<string, unknown>[] = [{}];
-  for (const [name, values] of Object.entries(settings)) {
-    out = out.flatMap((one) => (values as unknown[]).map((value) => ({ ...one, [name]: value })));
-  }
-  return out as unknown as Planned[];
+/** A run, `default` with batches of 11 where nothing else is said. */
+function planned(way: Partial<Planned>): Planned {
+  return {
+    ...{ recipe: "default", init: "imagenet", passes: 6, seed: 0, cut: "all", method: "federated" },
+    ...{ batch: 11, lr: 1e-3 },
+    ...way,
+  } as Planned;
 }
 
-/** Each of some ways on each fifth, seed by fifth. */
-const onFifths = (init: Way["init"], passes: number, ways: Partial<Planned>[]): Planned[] =>
-  ways.flatMap((way) =>
-    FIFTHS.map((cut, seed) => ({
-      ...{ recipe: "default", init, passes, seed, cut, method: "federated", batch: 11, lr: 1e-3, ...way },
-    } as Planned))
-  );
+/** Each way on each fifth of the patients, with a seed of its own. */
+const onFifths = (ways: Partial<Planned>[]): Planned[] =>
+  ways.flatMap((way) => PARTS.map((part) => planned({ seed: part, cut: `fifth${part}`, ...way })));
 
-const onAll = (init: Way["init"], ways: Partial<Planned>[]): Planned[] =>
-  ways.map((way) => ({
-    ...{ recipe: "default", init, passes: 6, seed: 0, cut: "all", method: "federated", batch: 11, lr: 1e-3 },
-    ...way,
-  } as Planned));
+const fromBoth = (ways: Partial<Planned>[]): Planned[] =>
+  (["imagenet", "random"] as const).flatMap((init) => ways.map((way) => planned({ init, ...way })));
 
 const GRIDS: Record<string, () => Planned[]> = {
+  /** Ways of federating, and what they are compared with, on a fifth of the patients. */
   fifths: () =>
-    onFifths("imagenet", 6, [
-      { lr: 2e-3, change: { roundWarmup: 8 } },
-      { lr: 2e-3, keep: true },
-      { lr: 2e-3 },
+    onFifths([
+      CHOSEN,
       POOLED,
-      { lr: 3e-3, keep: true },
-      { lr: 2e-3, round: .5, keep: true },
+      ...ALONE.map((way) => ({ ...way, steps: "pooled" as const })),
+      {},
+      { lr: 3e-3 },
+      { lr: 4e-3 },
+      { batch: 16 },
+      { balanced: true },
+      { ...CHOSEN, keep: true },
+      { ...CHOSEN, round: .5 },
+      { ...CHOSEN, round: .5, keep: true },
+      { ...CHOSEN, change: { roundWarmup: 8 } },
+      { ...POOLED, lr: 2e-3 },
     ]),
+  /** The same on all patients. */
+  whole: () =>
+    fromBoth([
+      CHOSEN,
+      POOLED,
+      { lr: 2e-3, batch: 16 },
+      {},
+      { ...POOLED, batch: 16 },
+      { balanced: true },
+      { round: .25, keep: true },
+      { round: .25, keep: true, outer: { momentum: .5, lr: .7 } },
+    ]),
+  /** What was chosen, with more seeds. */
+  seeds: () => [0, 1, 2, 3, 4].flatMap((seed) => fromBoth([{ ...CHOSEN, seed }, { ...POOLED, seed }])),
+  /** Every film of a set once as another patient's, with three seeds. */
   folds: () =>
     [0, 1, 2].flatMap((seed) =>
-      FOLDS.flatMap((cut) =>
-        [
-          { method: "federated", lr: 2e-3 },
-          { method: "pooled", keep: true },
-          { method: "alone a", keep: true },
-          { method: "alone b", keep: true },
-          { method: "alone c", keep: true },
-        ].map((way) => ({
-          ...{ recipe: "default", init: "imagenet", passes: 6, seed, cut, batch: 11, lr: 1e-3 },
-          ...way,
-        } as Planned))
+      PARTS.flatMap((part) =>
+        [CHOSEN, POOLED, ...ALONE].map((way) => planned({ seed, cut: `fold${part}`, ...way }))
       )
-    ),
-  alone: () =>
-    onFifths("imagenet", 6, [
-      { method: "alone a", keep: true, steps: "pooled" },
-      { method: "alone b", keep: true, steps: "pooled" },
-      { method: "alone c", keep: true, steps: "pooled" },
-    ]),
-  seeds: () =>
-    [1, 2, 3, 4].flatMap((seed) =>
-      (["imagenet", "random"] as const).flatMap((init) =>
-        onAll(init, [{ seed, lr: 2e-3 }, { ...POOLED, seed }])
-      )
-    ),
-  whole: () =>
-    ["imagenet", "random"].flatMap((init) =>
-      onAll(init as Way["init"], [
-        { lr: 2e-3 },
-        POOLED,
-        { lr: 2e-3, batch: 16 },
-        {},
-        { ...POOLED, batch: 16 },
-      ])
     ),
 };
 
@@ -99,4 +85,17 @@ export function grid(name: string): Planned[] {
     throw new RangeError(`Cannot run ${name}: expected ${Object.keys(GRIDS).join(", ")}`);
   }
   return GRIDS[name]();
+}
+
+/** A way in words. */
+export function describeWay({ method, batch, lr, round = 1, ...way }: Planned): string {
+  return [
+    `${method}${way.steps ? " for as many steps as pooled" : ""}`,
+    `batch ${batch}, LR ${lr}`,
+    ...method === "federated" && round !== 1 ? [`rounds of ${round} passes`] : [],
+    ...method === "federated" && way.keep ? ["moments kept"] : [],
+    ...way.balanced ? ["class weights of each hospital's own"] : [],
+    ...way.outer ? [`Nesterov ${way.outer.momentum}, step ${way.outer.lr}`] : [],
+    ...Object.entries(way.change ?? {}).map(([name, value]) => `${name} ${value}`),
+  ].join(", ");
 }

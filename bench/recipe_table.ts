@@ -3,15 +3,15 @@
  *
  * Prints two tables of a grid's runs that are there. The first has every way of training with the mean AUROC, over its
  * seeds and cuts, of the last model; AUROC is over pairs within a hospital. The second has, of every start and cut,
- * each method in its own best way by `val` (by the first way where there is none), and how much better the federation's
- * model is: differences are paired, their 95 % intervals resample patients and runs.
+ * the federation in the grid's first way and every other method in its best by `val`, and how much better the
+ * federation's model is: differences are paired, their 95 % intervals resample patients and runs.
  *
  *     npx -y deno@2.9.3 task bench bench/recipe_table.ts --runs FILE --grid NAME
  */
 import { parseArgs } from "node:util";
 import { mulHigh, PURPOSE, words } from "../src/model/philox.ts";
 import { rankOrder, weightedPairs } from "../src/model/metrics/roc.ts";
-import { grid, type Planned } from "./recipe_grid.ts";
+import { describeWay, grid, type Planned } from "./recipe_grid.ts";
 import { keyOf, type ScoredSet, type StoredRun, storedRuns } from "./recipe_runs.ts";
 
 const { values: options } = parseArgs({
@@ -44,9 +44,10 @@ const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.le
 const show = (value: number) => value.toFixed(4).replace(/^(-?)0\./, "$1.");
 const meanArea = (runs: StoredRun[], names: string[]) => mean(runs.map((run) => areaOf(run, names)(() => 1)));
 
-/** What a run is beside its seed and cut. */
-function wayOf({ seed: _, cut, ...way }: Planned): string {
-  return `${cut.replace(/\d/, "")} ${keyOf(way as Planned)}`;
+/** What a run is beside its seed, cut and way: which films, and from which start. */
+function settingOf({ cut, init, passes, recipe }: Planned): string {
+  const films = { all: "all", fifth: "a fifth", fold: "four fifths" }[cut.replace(/\d/, "")];
+  return `${recipe}, ${films} of the films, ${init} start, ${passes} passes`;
 }
 
 /** How much better the first runs' models are than the second's, run by run on the same films. */
@@ -92,28 +93,25 @@ const stored = await storedRuns(options.runs);
 const made = grid(options.grid).map((planned) => stored.get(keyOf(planned))).filter((run) =>
   run !== undefined
 );
-const ways = [...Map.groupBy(made, ({ planned }) => wayOf(planned))];
+const ways = [...Map.groupBy(made, ({ planned }) => `${settingOf(planned)} ${describeWay(planned)}`).values()];
 const SETS = ["val", "test", "others"];
-print(
-  ["way", "runs", ...SETS, "seconds"],
-  ways.map(([way, runs]) => [
-    way,
-    String(runs.length),
-    ...SETS.map((name) => runs[0].sets[name] ? show(meanArea(runs, [name])) : ""),
-    mean(runs.map(({ seconds }) => seconds)).toFixed(0),
-  ]),
-);
-const settings = Map.groupBy(
-  ways.map(([, runs]) => runs),
-  ([{ planned: { cut, init, passes, recipe } }]) => `${cut.replace(/\d/, "")} ${recipe} ${init} ${passes}`,
-);
+const settings = Map.groupBy(ways, ([{ planned }]) => settingOf(planned));
+for (const [setting, all] of settings) {
+  const sets = SETS.filter((name) => all[0][0].sets[name]);
+  const row = (runs: StoredRun[]) => [
+    ...[describeWay(runs[0].planned), String(runs.length)],
+    ...sets.map((name) => show(meanArea(runs, [name]))),
+  ];
+  print([setting, "runs", ...sets], all.map(row));
+}
 const OTHERS = ["test", "others"];
 for (const [setting, all] of settings) {
   const best = new Map<string, StoredRun[]>();
   for (const [method, own] of Map.groupBy(all, ([{ planned }]) => planned.method)) {
     const most = Math.max(...own.map(({ length }) => length));
     const whole = own.filter(({ length }) => length === most);
-    best.set(method, whole.toSorted((a, b) => meanArea(b, ["val"]) - meanArea(a, ["val"]) || 0)[0]);
+    const byVal = whole.toSorted((a, b) => meanArea(b, ["val"]) - meanArea(a, ["val"]) || 0);
+    best.set(method, method === "federated" ? own[0] : byVal[0]);
   }
   const federated = best.get("federated");
   if (federated === undefined) continue;
@@ -124,7 +122,7 @@ for (const [setting, all] of settings) {
       const common = places(federated).filter((place) => places(runs).includes(place));
       const paired = (side: StoredRun[]) => common.map((place) => side[places(side).indexOf(place)]);
       return [
-        ...[method, wayOf(runs[0].planned), show(meanArea(runs, OTHERS))],
+        ...[method, describeWay(runs[0].planned), show(meanArea(runs, OTHERS))],
         method === "federated" ? "" : difference(paired(federated), paired(runs), OTHERS),
       ];
     }),
