@@ -11,7 +11,7 @@ import { Engine } from "../src/model/engine.ts";
 import { ImageOrder } from "../src/model/image_order.ts";
 import type { Layout } from "../src/model/layout.ts";
 import { findLibraries } from "../src/model/libraries.ts";
-import { LoadedPool } from "../src/model/predictor.ts";
+import type { LoadedPool } from "../src/model/predictor.ts";
 import { preset, type Recipe, scheduleOf } from "../src/model/recipe.ts";
 import { initialWeights } from "../src/model/weights/initial.ts";
 import { preprocessingOf } from "../src/model/weights/model_file.ts";
@@ -19,9 +19,11 @@ import { preprocessingOf } from "../src/model/weights/model_file.ts";
 /** Steps of a native call. */
 const CHUNK = 16;
 
+type PresetName = "default" | "deck";
+
 /** How one training goes. */
 export interface Way {
-  recipe: "default" | "deck";
+  recipe: PresetName;
   init: "imagenet" | "random";
   seed: number;
   /** Passes over the films of all that train together, until the learning rate is at its end. */
@@ -29,7 +31,8 @@ export interface Way {
   /** Passes a round. @default 1 */
   round?: number;
   batch: number;
-  lr: number;
+  /** @default the preset's */
+  lr?: number;
   /** Whether each hospital's optimizer keeps its moments from round to round. @default false */
   keep?: boolean;
   /** Nesterov's momentum at the hub, and the factor of its step. @default none */
@@ -72,54 +75,90 @@ export async function play(
   way: Way,
   options: { size: number; threads: number; onModel: OnModel },
 ): Promise<void> {
-  const recipe = preset(way.recipe, { batch: way.batch, lr: way.lr, ...way.change });
-  const { pool } = loaded;
-  const engines: Engine[] = [];
-  try {
+  using training = await Training.begin(loaded, parties, way, options);
+  const { round: length = 1, passes } = way;
+  const rounds = Math.round(passes / length);
+  for (let round = 0; round <= rounds; round++) {
+    if (round > 0) await training.round({ from: (round - 1) * length, to: round * length });
+    const done = round * length;
+    if (round === rounds || isWhole(done)) {
+      await options.onModel(Math.round(done), (rows, { pooled } = {}) => training.score(rows, pooled));
+    }
+  }
+}
+
+/** One training: an engine for each party, and the model. */
+class Training implements Disposable {
+  #vector: Float32Array;
+  /** The model with pooled variances. */
+  #pooled: Float32Array;
+  readonly #outer: Outer | undefined;
+
+  private constructor(
+    readonly loaded: LoadedPool<DataSet>,
+    readonly way: Omit<Way, "recipe"> & { recipe: Recipe },
+    readonly parties: { engine: Engine; rows: Party; order: ImageOrder }[],
+    start: Float32Array,
+  ) {
+    this.#vector = this.#pooled = start;
+    this.#outer = way.outer && new Outer(way.outer, this.#layout);
+  }
+
+  static async begin(
+    loaded: LoadedPool<DataSet>,
+    parties: Party[],
+    way: Way,
+    options: { size: number; threads: number },
+  ): Promise<Training> {
+    const { batch, lr, init, seed } = way;
+    const recipe = preset(way.recipe, { batch, ...lr !== undefined && { lr }, ...way.change });
+    using engines = new DisposableStack();
+    const made = [];
     for (const [index, rows] of parties.entries()) {
-      const classWeights = weigh(pool, way.balanced ? [rows] : parties, recipe, way.balanced);
+      const classWeights = weigh(loaded.pool, way.balanced ? [rows] : parties, recipe, way.balanced);
       const silo = parties.length === 1 ? 0 : index + 1;
-      engines.push(await makeEngine(recipe, { ...options, seed: way.seed, silo, classWeights }));
+      const engine = engines.use(await makeEngine(recipe, { ...options, seed, silo, classWeights }));
+      made.push({ engine, rows, order: new ImageOrder(rows, { seed, silo }) });
     }
-    const orders = parties.map((rows, index) =>
-      new ImageOrder(rows, { seed: way.seed, silo: parties.length === 1 ? 0 : index + 1 })
-    );
-    const { init, seed, round: length = 1 } = way;
-    const { layout } = engines[0];
-    let { vector } = await initialWeights(layout, { init, seed }) as { vector: Float32Array };
-    const outer = way.outer && new Outer(way.outer, layout);
-    const rounds = Math.round(way.passes / length);
-    let pooled = vector;
-    const logits = async (rows: Uint32Array, options: { pooled?: boolean } = {}) => {
-      await engines[0].writeVector(options.pooled ? pooled : vector);
-      return (await loaded.predict(engines[0], rows)).logits;
-    };
-    for (let round = 0; round < rounds; round++) {
-      if (isWhole(round * length)) await options.onModel(Math.round(round * length), logits);
-      const updates = [], moments = new PooledMoments(layout);
-      for (const [index, engine] of engines.entries()) {
-        const { steps, firstStep } = stepsOf(
-          { from: round * length, to: (round + 1) * length },
-          { train: parties[index].length, batch: way.batch },
-        );
-        if (steps === 0) continue;
-        await engine.writeVector(vector);
-        if (!way.keep) await engine.resetOptimizer();
-        const turn = { firstStep, steps, p0: round / rounds, p1: (round + 1) / rounds };
-        await trainTurn(engine, { films: loaded.films, order: orders[index], recipe, turn });
-        const trained = await engine.readVector();
-        moments.add(trained, parties[index].length);
-        const values = delta(trained, vector, layout);
-        updates.push({ values, examples: parties[index].length });
-      }
-      const all = updates.reduce((sum, { examples }) => sum + examples, 0);
-      const next = fold(vector, updates, { layout, scale: scaleFor(all) });
-      vector = outer ? outer.step(vector, next) : next;
-      pooled = moments.into(vector);
+    const start = await initialWeights(made[0].engine.layout, { init, seed });
+    engines.move();
+    return new Training(loaded, { ...way, recipe }, made, start.vector);
+  }
+
+  get #layout(): Layout {
+    return this.parties[0].engine.layout;
+  }
+
+  /** One round; whoever has no whole step in it is outside its sum. */
+  async round(stretch: { from: number; to: number }): Promise<void> {
+    const { batch, passes } = this.way;
+    const moments = new PooledMoments(this.#layout), updates = [];
+    for (const { engine, rows, order } of this.parties) {
+      const steps = stepsOf(stretch, { train: rows.length, batch });
+      if (steps.steps === 0) continue;
+      await engine.writeVector(this.#vector);
+      if (!this.way.keep) await engine.resetOptimizer();
+      const turn = { ...steps, p0: stretch.from / passes, p1: stretch.to / passes };
+      await trainTurn(engine, { films: this.loaded.films, order, recipe: this.way.recipe, turn });
+      const trained = await engine.readVector();
+      moments.add(trained, rows.length);
+      updates.push({ values: delta(trained, this.#vector, this.#layout), examples: rows.length });
     }
-    await options.onModel(way.passes, logits);
-  } finally {
-    for (const engine of engines) engine[Symbol.dispose]();
+    const all = updates.reduce((sum, { examples }) => sum + examples, 0);
+    const next = fold(this.#vector, updates, { layout: this.#layout, scale: scaleFor(all) });
+    this.#vector = this.#outer?.step(this.#vector, next) ?? next;
+    this.#pooled = moments.into(this.#vector);
+  }
+
+  /** Logits of some films. */
+  async score(rows: Uint32Array, pooled = false): Promise<Float32Array> {
+    const { engine } = this.parties[0];
+    await engine.writeVector(pooled ? this.#pooled : this.#vector);
+    return (await this.loaded.predict(engine, rows)).logits;
+  }
+
+  [Symbol.dispose](): void {
+    for (const { engine } of this.parties) engine[Symbol.dispose]();
   }
 }
 

@@ -44,6 +44,12 @@ const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.le
 const show = (value: number) => value.toFixed(4).replace(/^(-?)0\./, "$1.");
 const meanArea = (runs: StoredRun[], names: string[]) => mean(runs.map((run) => areaOf(run, names)(() => 1)));
 
+/** The run with the scores that its models had with pooled BatchNorm variances. */
+function withPooled(run: StoredRun): StoredRun {
+  const sets = Object.entries(run.sets).map(([name, set]) => [name, { ...set, scores: set.pooled! }]);
+  return { ...run, sets: Object.fromEntries(sets) };
+}
+
 /** What a run is beside its seed, cut and way: which films, and from which start. */
 function settingOf({ cut, init, passes, recipe }: Planned): string {
   const films = { all: "all", fifth: "a fifth", fold: "four fifths" }[cut.replace(/\d/, "")];
@@ -93,16 +99,22 @@ const stored = await storedRuns(options.runs);
 const made = grid(options.grid).map((planned) => stored.get(keyOf(planned))).filter((run) =>
   run !== undefined
 );
-const ways = [...Map.groupBy(made, ({ planned }) => `${settingOf(planned)} ${describeWay(planned)}`).values()];
+const ways = [
+  ...Map.groupBy(made, ({ planned }) => `${settingOf(planned)} ${describeWay(planned)}`).values(),
+];
 const SETS = ["val", "test", "others"];
 const settings = Map.groupBy(ways, ([{ planned }]) => settingOf(planned));
 for (const [setting, all] of settings) {
   const sets = SETS.filter((name) => all[0][0].sets[name]);
-  const row = (runs: StoredRun[]) => [
-    ...[describeWay(runs[0].planned), String(runs.length)],
-    ...sets.map((name) => show(meanArea(runs, [name]))),
-  ];
-  print([setting, "runs", ...sets], all.map(row));
+  const rows = all.flatMap((runs) => {
+    const row = (of: StoredRun[], more = "") => [
+      ...[describeWay(of[0].planned) + more, String(of.length)],
+      ...sets.map((name) => show(meanArea(of, [name]))),
+    ];
+    const pooled = runs.filter(({ sets }) => Object.values(sets)[0].pooled).map(withPooled);
+    return [row(runs), ...pooled.length > 0 ? [row(pooled, ", BatchNorm variances pooled")] : []];
+  });
+  print([setting, "runs", ...sets], rows);
 }
 const OTHERS = ["test", "others"];
 for (const [setting, all] of settings) {

@@ -14,6 +14,7 @@
  */
 import { parseArgs } from "node:util";
 import { type Pool, poolOf } from "../src/data/pool.ts";
+import type { DataSet } from "../src/model/data_set.ts";
 import { permutation } from "../src/model/image_order.ts";
 import { LoadedPool } from "../src/model/predictor.ts";
 import { preset } from "../src/model/recipe.ts";
@@ -74,7 +75,7 @@ function partiesOf(method: Method, train: Uint32Array[]): Uint32Array[] {
 }
 
 /** One run of the grid. */
-async function run(loaded: LoadedPool<never>, planned: Planned): Promise<StoredRun> {
+async function run(loaded: LoadedPool<DataSet>, planned: Planned): Promise<StoredRun> {
   const { cut, method, ...way } = planned;
   const { train, sets } = deal(loaded.pool, cut);
   const parties = partiesOf(method, train);
@@ -122,7 +123,7 @@ loaded.films.labels(0, pool.labels);
 for (const [index, planned] of grid(options.grid).entries()) {
   if (index % Number(options.of) !== Number(options.part)) continue;
   if ((await storedRuns(options.runs)).has(keyOf(planned))) continue;
-  const stored = await run(loaded as never, planned);
+  const stored = await run(loaded, planned);
   await Deno.writeTextFile(options.runs, `${JSON.stringify(stored)}\n`, { append: true });
   console.log(`${stored.key}: ${stored.seconds} s`);
 }

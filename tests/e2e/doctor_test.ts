@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Check } from "../../src/cli/commands/doctor/check.ts";
 import { waitForEvent } from "../../src/cli/output/history.ts";
+import { preset } from "../../src/model/recipe.ts";
 import { freePort } from "../testing/free_port.ts";
 import { inFolder } from "../testing/folder.ts";
 import { makeHospitals } from "../testing/hospitals.ts";
@@ -48,7 +49,7 @@ Deno.test("doctor: a silo with everything in place passes every check; faults ar
       assertEquals([good.code, good.role], [0, "silo"]);
       assertEquals(good.checks.filter((check) => check.ok !== true), []);
       const speed = good.checks.find((check) => check.name === "speed")!;
-      assertStringIncludes(speed.detail, "steps/s of 32 films");
+      assertStringIncludes(speed.detail, `steps/s of ${preset("default").batch} films`);
       assertEquals(failures(await doctor(["--aggregator", ...hub], cwd)), ["listen"]);
       const bad = await doctor(["--silo", "a", "--tls", "tls-b", "--shard", "films-a"], {
         ...cwd,
