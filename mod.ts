@@ -111,7 +111,7 @@ export { preset, type Recipe } from "./src/model/recipe.ts";
  *   ...{ network: "efficientnet_b0", size: 32, recipe: "default", batch: 16, seed: 1, channels: 1 },
  *   silos: ["a", "b"],
  *   rounds: 1,
- * });
+ * }, { hospitals: 1 });
  * const proposal = fedx.proposalOf(settings, start);
  * using trainer = await fedx.EngineTrainer.create(proposal, { shards, device: "cpu" });
  * const out = "pooled.safetensors";

@@ -54,8 +54,7 @@ export async function run({ values, output, signal, faultPoint }: Context<typeof
 
 /** What a new run begins with: the settings are this operator's, and looked at before any weights are fetched. */
 async function fresh(values: Values<typeof aggregate>, output: Output): Promise<Omit<Recorded, "recording">> {
-  const silos = values.silos!;
-  const settings = settingsOf({ ...values, silos }, { hospitals: silos.length });
+  const settings = settingsOf({ ...values, silos: values.silos! });
   checkProposal(settings);
   await checkCertificate(values.tls, { role: "aggregator" });
   const own = await ownStart(values);

@@ -26,9 +26,12 @@ export interface RunValues extends Omit<TrainingValues, "init" | "weights"> {
 /**
  * Every setting of a run but its first weights, which may have to be fetched.
  *
- * @param options.hospitals how many train by themselves: 1 where the silos' films are in one place
+ * @param options.hospitals how many train by themselves: 1 where the silos' films are in one place @default all silos
  */
-export function settingsOf(values: RunValues, { hospitals }: { hospitals: number }): RunSettings {
+export function settingsOf(
+  values: RunValues,
+  { hospitals = values.silos.length }: { hospitals?: number } = {},
+): RunSettings {
   const recipe = recipeOf(values, hospitals);
   return {
     version: 2,
