@@ -16,6 +16,8 @@ export interface ScoredSet {
 export interface StoredRun {
   key: string;
   planned: Planned;
+  /** As `machine()` says it. */
+  machine: string;
   /** Films trained on. */
   films: number;
   /** Pixels a side. */

@@ -102,6 +102,7 @@ const made = grid(options.grid).map((planned) => stored.get(keyOf(planned))).fil
 const ways = [
   ...Map.groupBy(made, ({ planned }) => `${settingOf(planned)} ${describeWay(planned)}`).values(),
 ];
+for (const machine of new Set(made.map(({ machine }) => machine))) console.log(`${machine}\n`);
 const SETS = ["val", "test", "others"];
 const settings = Map.groupBy(ways, ([{ planned }]) => settingOf(planned));
 for (const [setting, all] of settings) {

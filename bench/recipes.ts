@@ -8,7 +8,7 @@
  * `bench/recipe_table.ts` makes the tables.
  *
  *     npx -y deno@2.9.3 task bench bench/recipes.ts --data DIR --grid NAME --runs FILE [--size 64] [--threads 1]
- *       [--of 1] [--part 0] [--out DIR]
+ *       [--of 1] [--part 0] [--most RUNS] [--out DIR]
  *
  * DIR holds silo-a, silo-b and silo-c, or images with labels-a.csv, labels-b.csv and labels-c.csv.
  */
@@ -33,6 +33,7 @@ const { values: options } = parseArgs({
     threads: { type: "string", default: "1" },
     of: { type: "string", default: "1" },
     part: { type: "string", default: "0" },
+    most: { type: "string", default: "Infinity" },
     out: { type: "string", default: "fedx-recipes" },
   },
 });
@@ -108,7 +109,13 @@ async function run(loaded: LoadedPool<DataSet>, planned: Planned): Promise<Store
     ...scored[`${name}*`] && { pooled: scored[`${name}*`] },
   });
   return {
-    ...{ key: keyOf(planned), planned, films: films(parties), size: Number(options.size) },
+    ...{
+      key: keyOf(planned),
+      planned,
+      machine: machine(),
+      films: films(parties),
+      size: Number(options.size),
+    },
     seconds: Math.round((performance.now() - started) / 1000),
     sets: Object.fromEntries(Object.keys(sets).map((name) => [name, of(name)])),
   };
@@ -120,10 +127,13 @@ const pool = poolOf(await hospitals.openShards());
 using first = await makeEngine(preset("default"), { size: pool.size, threads: Number(options.threads) });
 using loaded = await LoadedPool.load(first, pool);
 loaded.films.labels(0, pool.labels);
+let made = 0;
 for (const [index, planned] of grid(options.grid).entries()) {
+  if (made >= Number(options.most)) break;
   if (index % Number(options.of) !== Number(options.part)) continue;
   if ((await storedRuns(options.runs)).has(keyOf(planned))) continue;
   const stored = await run(loaded, planned);
   await Deno.writeTextFile(options.runs, `${JSON.stringify(stored)}\n`, { append: true });
   console.log(`${stored.key}: ${stored.seconds} s`);
+  made++;
 }

@@ -68,6 +68,7 @@ for (
   const bench of [
     "radiographs.ts --data DIR",
     "methods.ts --data DIR",
+    "recipes.ts --data DIR --runs FILE --grid NAME",
     "selection.ts --histories FILE",
     "score_histories.ts --data DIR --histories FILE",
     "engine.ts",
@@ -78,6 +79,9 @@ for (
 ) {
   TESTED[`${TASK}bench bench/${bench}`] = `tests/long/bench_test.ts › bench/${bench.split(" ")[0]} measures`;
 }
+
+TESTED[`${TASK}bench bench/recipe_table.ts --runs FILE --grid NAME`] =
+  "tests/long/bench_test.ts › bench/recipes.ts measures";
 
 /** What the walk-through's settings may be. */
 const SETTINGS: Record<string, string> = { HUB: "127.0.0.1:8443", SIZE: "128", ROUNDS: "10" };

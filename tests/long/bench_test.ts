@@ -59,6 +59,16 @@ Deno.test("bench/score_histories.ts measures runs, goes on where it was stopped,
     assertMatch(await bench("selection.ts", ["--runs", "9", ...histories]), /, 2 runs, val of 20 \| 40 \| /);
   }));
 
+Deno.test("bench/recipes.ts measures ways of training, goes on where it was stopped, and recipe_table.ts compares them", () =>
+  inFolder(async (dir) => {
+    const grid = ["--runs", `${dir}/runs.jsonl`, "--grid", "whole"];
+    const least = [...await drawData(dir), ...grid, "--most", "1"];
+    const made = async () => (await bench("recipes.ts", least)).match(/method=\w+/g);
+    assertEquals([await made(), await made()], [["method=federated"], ["method=pooled"]]);
+    const text = await bench("recipe_table.ts", grid);
+    assertMatch(text, /^\| pooled \| pooled, batch 11, LR 0\.001 \| \S+ \| [+-]\S+ \[\S+, \S+\] \|$/m);
+  }));
+
 Deno.test("bench/round.ts measures a round's time beside the disk's", async () => {
   assertMatch(await bench("round.ts", ["2"]), /^wall +s: median [\d.]+/m);
 });
