@@ -99,7 +99,8 @@ export { initialWeights } from "./src/model/weights/initial.ts";
 export { preset, type Recipe } from "./src/model/recipe.ts";
 
 /**
- * **The same training without federation:** one hospital alone, or several shards pooled on one machine.
+ * **The same training without federation:** one hospital alone, or several shards pooled on one machine, which
+ * the recipe counts as one hospital.
  *
  * ```ts
  * import * as fedx from "@fedx/fedx";

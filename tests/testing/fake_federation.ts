@@ -31,7 +31,7 @@ export function proposalOf(start: Float32Array, changes: Partial<Proposal> = {})
     channels: 1,
     preprocessing: preprocessingOf(1),
     labelRule: "any-finding",
-    recipe: preset("default"),
+    recipe: preset("default", { batch: 32 }), // so that no count of steps hangs on the preset's batch
     seed: 7,
     rounds: 4,
     budget: null,

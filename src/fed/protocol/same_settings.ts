@@ -48,7 +48,9 @@ export function checkSame(stored: Proposal, given: Proposal): void {
 /** Whether a setting differs only since another one, which is named, does. */
 function isFollowed(path: string, a: Proposal, b: Proposal): boolean {
   if (path === "quorum") return [a, b].every(({ quorum, silos }) => quorum === silos.length);
-  if (path.startsWith("recipe.augment")) return a.recipe.name !== b.recipe.name;
+  const otherPreset = a.recipe.name !== b.recipe.name;
+  if (path === "recipe.lr") return otherPreset || a.silos.length > 1 !== b.silos.length > 1;
+  if (path === "recipe.batch" || path.startsWith("recipe.augment")) return otherPreset;
   return path.startsWith("init.") && a.seed !== b.seed && a.init.kind === b.init.kind &&
     a.init.kind !== "file";
 }

@@ -57,8 +57,8 @@ Deno.test("a demo that is too long for --minutes makes the passes that there is 
     const { code, lines, started } = await piped(cwd, "slow", "--passes", "12", "--minutes", "10");
     assertEquals(code, 0, lines.join("\n"));
     assertEquals(lines.slice(4, 7), [
-      "In 10 minutes there is time for 2 of 12 passes on this machine: the AUROC will be lower than README's, and a " +
-      "faster or slower machine would make another number of passes.",
+      "In 10 minutes there is time for 2 of 12 passes on this machine: fewer passes mostly mean a lower AUROC, and a " +
+      "faster or slower machine would make another number of them.",
       "About 7 minutes more on this machine: 2 passes over 480 films in each of three hospitals, then each alone.",
       "Federation: one aggregator and three silos, 2 rounds.",
     ]);

@@ -24,12 +24,12 @@ Deno.test("other settings are named as they are typed: options, times, names", (
     "--rounds 4 no --budget no --round-timeout --join-timeout 5m",
     "no --rounds --budget 20m --round-timeout 1h30m --join-timeout 1h",
   ]);
-  const recipe = { ...preset("default"), lr: 0.01, batch: 16, bn: "frozen" as const };
+  const recipe = { ...stored.recipe, lr: 0.01, batch: 16, bn: "frozen" as const };
   assertEquals(refused({ recipe }), [
     "--batch 32 --lr 0.001 --bn average",
     "--batch 16 --lr 0.01 --bn frozen",
   ]);
-  assertEquals(refused({ localEpochs: 2, recipe: preset("default", { localEpochs: 2 }) }), [
+  assertEquals(refused({ localEpochs: 2, recipe: { ...stored.recipe, localEpochs: 2 } }), [
     "--local-epochs 1",
     "--local-epochs 2",
   ]);
@@ -42,13 +42,18 @@ Deno.test("other settings are named as they are typed: options, times, names", (
 
 Deno.test("what follows from another setting that differs is not named beside it", () => {
   assertEquals(refused({ silos: ["a", "b"], quorum: 2 }), ["--silos a,b,c", "--silos a,b"]);
-  assertEquals(refused({ recipe: preset("deck") }), ["--recipe default", "--recipe deck"]);
+  assertEquals(refused({ recipe: preset("deck", { lr: 2e-3, batch: 11 }) }), [
+    "--recipe default",
+    "--recipe deck",
+  ]);
+  const alone = { silos: ["a"], quorum: 1, recipe: { ...stored.recipe, lr: 2e-3 } };
+  assertEquals(refused(alone), ["--silos a,b,c", "--silos a"]);
   const init = { ...stored.init, sha256: "0".repeat(64) };
   assertEquals(refused({ seed: 8, init }), ["--seed 7", "--seed 8"]);
 });
 
 Deno.test("what no option says is named as the program calls it", () => {
-  assertEquals(refused({ recipe: { ...preset("default"), warmup: 0.2 } }), [
+  assertEquals(refused({ recipe: { ...stored.recipe, warmup: 0.2 } }), [
     "recipe.warmup 0.1",
     "recipe.warmup 0.2",
   ]);

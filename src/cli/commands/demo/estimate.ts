@@ -44,8 +44,8 @@ export function planPasses(asked: Asked, pace: Pace): { passes: number; lines: s
       `In ${plural(minutes!, "minute")} there is time for ${passes} of ${
         plural(asked.passes, "pass", "passes")
       } ` +
-        "on this machine: the AUROC will be lower than README's, and a faster or slower machine would make " +
-        "another number of passes.",
+        "on this machine: fewer passes mostly mean a lower AUROC, and a faster or slower machine would make " +
+        "another number of them.",
     );
   }
   return { passes, lines };

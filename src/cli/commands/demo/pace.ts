@@ -22,6 +22,7 @@ export interface Pace {
  * Measures the slowest hospital's pass while all of them train.
  *
  * @param create makes a hospital's engine; tests have others
+ * @throws what `options.signal` was aborted with
  */
 export async function measurePace(
   { shards }: Pick<DemoHospitals, "shards">,
@@ -42,6 +43,7 @@ export async function measurePace(
   const passes = await Promise.all(
     hospitals.map(async ({ shard, trainer }) => secondsOfPass(shard, await trainer.stepsPerSecond())),
   );
+  signal.throwIfAborted();
   return { pass: Math.max(...passes), start: (performance.now() - began) / 1000 };
 }
 

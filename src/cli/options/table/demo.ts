@@ -32,8 +32,8 @@ export const demo = {
       value: "N",
       help: "limit of the whole demo by its own estimate (default: none)",
       more:
-        "Where it is too short for --passes, fewer are made, and a line says so: the AUROC is lower then, and the " +
-        "figures depend on how fast the machine is. One without room for a single pass is refused.",
+        "Where it is too short for --passes, fewer are made, and a line says so: that mostly means a lower AUROC, and " +
+        "the figures depend on how fast the machine is. One without room for a single pass is refused.",
       range: [1, 1440],
     },
     size: {

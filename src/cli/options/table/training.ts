@@ -18,14 +18,14 @@ export const TRAINING = {
     value: "X",
     help: "peak learning rate in place of the preset's",
     range: [1e-8, 10],
-    sample: 0.001,
+    sample: 0.002,
   },
   batch: {
     kind: "integer",
     value: "N",
     help: "images per step in place of the preset's",
     range: [1, 4096],
-    sample: 32,
+    sample: 11,
   },
   augment: {
     kind: "flag",

@@ -1,4 +1,4 @@
-import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { preset } from "../../../../src/model/recipe.ts";
 import { measurePace } from "../../../../src/cli/commands/demo/pace.ts";
 import { type ShardRow, type Split, SPLITS, writeShard } from "../../../../src/data/shard.ts";
@@ -50,6 +50,17 @@ Deno.test("measurePace: all hospitals' engines are there before one is timed, an
     assertAlmostEquals(pass, Math.floor(40 / batch) + 8 / (batch * SCORING_SPEEDUP));
     assert(start >= 0);
     assertEquals(disposed, 3);
+  }));
+
+Deno.test("measurePace that is stopped while engines are timed gives no pace, and leaves none of them behind", () =>
+  withShards([40, 40], async (shards) => {
+    const stop = new AbortController();
+    let disposed = 0;
+    const timed = () => (stop.abort(new Error("stopped")), Promise.resolve(1));
+    const create = () => Promise.resolve({ stepsPerSecond: timed, [Symbol.dispose]: () => void disposed++ });
+    const measuring = measurePace({ shards }, { ...options, signal: stop.signal }, create);
+    await assertRejects(() => measuring, Error, "stopped");
+    assertEquals(disposed, 2);
   }));
 
 Deno.test("measurePace times real engines at once and leaves none behind", () =>
