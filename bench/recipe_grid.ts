@@ -19,6 +19,7 @@ export interface Planned extends Way {
 const PARTS = [0, 1, 2, 3, 4];
 const POOLED: Partial<Planned> = { method: "pooled", keep: true };
 const ALONE = (["alone a", "alone b", "alone c"] as const).map((method) => ({ method, keep: true }));
+const ALONE_AS_LONG = ALONE.map((way) => ({ ...way, steps: "pooled" as const }));
 /** What `default` has among several hospitals. */
 const CHOSEN: Partial<Planned> = { lr: 2e-3 };
 
@@ -44,7 +45,7 @@ const GRIDS: Record<string, () => Planned[]> = {
     onFifths([
       CHOSEN,
       POOLED,
-      ...ALONE.map((way) => ({ ...way, steps: "pooled" as const })),
+      ...ALONE_AS_LONG,
       {},
       { lr: 3e-3 },
       { lr: 4e-3 },
@@ -68,6 +69,13 @@ const GRIDS: Record<string, () => Planned[]> = {
       { round: .25, keep: true },
       { round: .25, keep: true, outer: { momentum: .5, lr: .7 } },
     ]),
+  /** Every method with every batch and learning rate, on all patients. */
+  methods: () =>
+    fromBoth(
+      [{}, POOLED, ...ALONE_AS_LONG].flatMap((way) =>
+        [11, 16, 32].flatMap((batch) => [2e-3, 1e-3].map((lr) => ({ ...way, batch, lr })))
+      ),
+    ),
   /** What was chosen, with more seeds. */
   seeds: () => [0, 1, 2, 3, 4].flatMap((seed) => fromBoth([{ ...CHOSEN, seed }, { ...POOLED, seed }])),
   /** Every film of a set once as another patient's, with three seeds. */
