@@ -16,7 +16,7 @@ const port = freePort();
 const aggregate = (state: string) => [
   "aggregate",
   ...["--silos", "a,b,c", "--tls", "tls-hub", "--listen", `127.0.0.1:${port}`, "--rounds", "1"],
-  ...["--size", String(SIZE), "--init", "random", "--state", state],
+  ...["--size", String(SIZE), "--batch", "32", "--init", "random", "--state", state],
 ];
 
 type Changes = Partial<Record<"silo" | "tls" | "shard" | "state" | "wait", string>>;
