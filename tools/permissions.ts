@@ -1,6 +1,5 @@
 /**
- * What each command may do, in the one file, and how V8 collects there: the runtime gets these flags and no others, and
- * never asks.
+ * What each command may do, in the one file: the runtime gets these flags and no others, and never asks.
  *
  * Every role reads and writes where its options and fedx.toml say, so files are not limited by path; Deno's own
  * modules read the environment. Network: only the two roles of a run and `doctor`, and not by address, since that may stand in
@@ -14,11 +13,6 @@ type Word = CommandName extends infer N ? N extends `${infer W} ${string}` ? W :
 
 const FILES = ["--allow-read", "--allow-write", "--allow-env"];
 const NETWORK = "--allow-net";
-/**
- * Lets V8 gather more of what comes over the network before it marks the whole heap: with its own factor of 1.1 that
- * takes a tenth of the CPU time of a round without training. Only a flag at the start changes it.
- */
-export const FEW_COLLECTIONS = "--v8-flags=--external-memory-max-growing-factor=4";
 const PYTHON = "--allow-run=python3";
 const IMAGES = "--allow-ffi={app}/node_modules";
 const ENGINE = "--allow-ffi={app}{libtorch}";
@@ -29,8 +23,8 @@ const BY_WORD = {
   prepare: [...FILES, IMAGES],
   ca: FILES,
   kit: FILES,
-  aggregate: [...FILES, NETWORK, PYTHON, FEW_COLLECTIONS],
-  train: [...FILES, NETWORK, PYTHON, ENGINE, FEW_COLLECTIONS],
+  aggregate: [...FILES, NETWORK, PYTHON],
+  train: [...FILES, NETWORK, PYTHON, ENGINE],
   local: [...FILES, PYTHON, ENGINE],
   evaluate: [...FILES, PYTHON, ENGINE],
   predict: [...FILES, PYTHON, ENGINE],
@@ -43,4 +37,4 @@ const BY_WORD = {
 export const PERMISSIONS: Readonly<Record<string, readonly string[]>> = { ...BY_WORD, "-": FILES };
 
 /** What `deno compile` bakes in: one set for all commands, so the largest of each kind. */
-export const COMPILED = [...FILES, NETWORK, "--allow-run", "--allow-ffi", "--allow-sys", FEW_COLLECTIONS];
+export const COMPILED = [...FILES, NETWORK, "--allow-run", "--allow-ffi", "--allow-sys"];

@@ -4,7 +4,6 @@ import { readAt } from "../../files/whole.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { planId } from "../protocol/messages.ts";
 import { saveRunModel } from "../training/run_model.ts";
-import { freeVector } from "../wire/garbage.ts";
 import type { Run } from "./run.ts";
 
 /**
@@ -37,7 +36,6 @@ async function keep<N extends string>(run: Run, rounds: Record<N, number>): Prom
     const model = { vector, layout, proposal, ...plan === null ? {} : { planId: planId(plan) }, round };
     digests[name] = await saveRunModel(`${folder.dir}/${name}.safetensors`, model);
   }
-  freeVector(vector); // before the silos pull the selected model
   return digests;
 }
 

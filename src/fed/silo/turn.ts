@@ -14,7 +14,7 @@ import type { Client } from "../wire/client.ts";
 import { encodedBytes, F32_DELTA } from "../protocol/encoding.ts";
 import type { OnEvent } from "../protocol/event.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
-import { freeVector } from "../wire/garbage.ts";
+import { freeVectors } from "../wire/garbage.ts";
 import type { Heartbeats } from "./heartbeat.ts";
 import { type Plan, type RoundSettings, type Scores, UNSCORED, WIRE_VERSION } from "../protocol/messages.ts";
 import { fixThreshold } from "../training/own_figures.ts";
@@ -50,6 +50,7 @@ export async function takeTurn(context: TurnContext, row: RoundSettings): Promis
   const { state, onEvent } = context;
   const stored = await state.part({ run: row.run, round: row.round, base: row.base });
   const part = stored ?? await makePart(context, row);
+  freeVectors(4 * context.trainer.layout.length); // those of the turn
   const bytes = await send(context, row, part);
   state.counted = row.round;
   if (bytes > 0) onEvent({ type: "uploaded", silo: context.silo, round: row.round, bytes });
@@ -80,12 +81,8 @@ async function makeUpdate(context: TurnContext, row: RoundSettings): Promise<Sto
   checkSteps({ steps, skipped, searched });
   const writing = stopwatch();
   const change = delta(trained.vector, vector, trainer.layout, trained.vector);
-  freeVector(vector);
   const bytes = new Uint8Array(change.buffer, change.byteOffset, change.byteLength);
-  const written = writeDurably(state.updatePath, bytes);
-  const sha256 = digest(change);
-  await written;
-  freeVector(change);
+  await writeDurably(state.updatePath, bytes);
   const seconds: Scores["seconds"] = { pull, ...took, write: writing() };
   if (skipped > 0) {
     const text = `round ${round}: ${skipped} of ${
@@ -94,8 +91,9 @@ async function makeUpdate(context: TurnContext, row: RoundSettings): Promise<Sto
     onEvent({ type: "warning", text });
   }
   const scores: Scores = { run, round, ...val, seconds, images: trained.images + scored, skipped, searched };
+  const sha256 = digest(change);
   state.commitPart({ run, round, base, sha256, scores }, { trained: trained.images, scored });
-  onEvent({ type: "update_written", round, sha256, bytes: encodedBytes(trainer.layout.length) });
+  onEvent({ type: "update_written", round, sha256, bytes: bytes.length });
   await faultPoint("update_written");
   return { run, round, base, sha256, scores };
 }
@@ -130,7 +128,6 @@ async function scoreBase(context: TurnContext, row: RoundSettings) {
     context,
     () => scoreVal(context, { run, round, vector, sha256, steps: 0 }),
   );
-  freeVector(vector);
   return { ...told, seconds: { pull, score: scoring() } };
 }
 

@@ -18,7 +18,6 @@ import { wordsAtSilo, wordsOfServer } from "./handshake_words.ts";
 import { describeWay, SILENT } from "./describe_way.ts";
 import { peerOf, SESSION_WINDOW, SETTINGS } from "./tls.ts";
 import { joinChunks } from "./exchange.ts";
-import { writeParts } from "./write_parts.ts";
 import { hostOf } from "../pki/host.ts";
 
 /** Seconds until a connection attempt is given up. */
@@ -167,8 +166,12 @@ export class Connection implements Disposable {
           resolve({ status: Number(headers[":status"]), headers, body });
         });
       });
-      const sent = (call.body ?? []).reduce((sum, part) => sum + part.length, 0);
-      writeParts(stream, call.body ?? []);
+      let sent = 0;
+      for (const part of call.body ?? []) {
+        stream.write(part);
+        sent += part.length;
+      }
+      stream.end();
     });
   }
 

@@ -2,8 +2,8 @@
  * Frees what sending leaves behind, and large vectors that are done with.
  *
  * Why: in Deno 2.9.3 the native buffers of a finished HTTP/2 stream live until its JavaScript object is collected, and
- * V8, which does not count them, sees no reason to: a silo that has sent 1 GiB holds 1 GiB. A collection takes as long
- * as hashing 50 MB: too long for each turn, whose vectors are freed without one.
+ * V8, which does not count them, sees no reason to: a silo that has sent 1 GiB holds 1 GiB. A collection of these
+ * programs' small heap takes 10 ms.
  */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -20,9 +20,12 @@ export function countSent(bytes: number): void {
   if (sent >= INTERVAL) freeGarbage();
 }
 
-/** Frees a vector's memory at once, without a collection; nobody may use it any more. */
-export function freeVector(vector: Float32Array): void {
-  (vector.buffer as ArrayBuffer).transfer(0);
+/** Dropped vectors below this size are not worth a collection, whose cost is the same whatever it frees. */
+const WORTH = 1 << 20;
+
+/** Collects now, after so many bytes of vectors were dropped that V8 would otherwise keep until it needs room. */
+export function freeVectors(bytes: number): void {
+  if (bytes >= WORTH) freeGarbage();
 }
 
 /** Collects now. */

@@ -9,14 +9,11 @@ import type * as http2 from "node:http2";
 import { readAt } from "../../files/whole.ts";
 import { countSent } from "./garbage.ts";
 import { type FileRange, RANGE_LIMIT } from "./exchange.ts";
-import { writeParts } from "./write_parts.ts";
 
 /** Bytes of all ranges under way. */
 const TOTAL = 32 << 20;
 /** Bytes of the smallest range. */
 const LEAST = 1 << 20;
-/** Bytes of a range written at a time. */
-const PART = 1 << 20;
 /** Bytes of answers that a peer may leave unread: a range, and what is said beside it. */
 const UNREAD = 2 * RANGE_LIMIT;
 
@@ -83,10 +80,6 @@ async function send(
     "content-range": `bytes ${first}-${first + length - 1}/${total}`,
     etag: `"${sha256}"`,
   });
-  const { buffer } = way;
-  await writeParts(
-    stream,
-    Array.from({ length: Math.ceil(length / PART) }, (_, k) => buffer.subarray(k * PART, (k + 1) * PART)),
-  );
+  stream.end(way.buffer);
   countSent(length);
 }

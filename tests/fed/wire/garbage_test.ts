@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { countSent, freeVector } from "../../../src/fed/wire/garbage.ts";
+import { countSent, freeVectors } from "../../../src/fed/wire/garbage.ts";
 
 /** A weak reference is kept alive until the turn of the event loop that made it is over. */
 const nextTurn = () => new Promise((resolve) => setTimeout(resolve, 0));
@@ -12,8 +12,10 @@ Deno.test("countSent frees what nobody holds once 64 MiB were sent", async () =>
   assertEquals(dropped.deref(), undefined);
 });
 
-Deno.test("freeVector frees a vector at once", () => {
-  const vector = new Float32Array(1 << 20);
-  freeVector(vector);
-  assertEquals(vector.length, 0);
+Deno.test("freeVectors frees what nobody holds once vectors of 1 MiB were dropped", async () => {
+  const dropped = new WeakRef({});
+  await nextTurn();
+  freeVectors(1 << 20);
+  await nextTurn();
+  assertEquals(dropped.deref(), undefined);
 });

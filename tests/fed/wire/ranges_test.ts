@@ -17,11 +17,8 @@ class FakeStream extends EventEmitter {
     super();
   }
   respond() {}
-  write(bytes: Uint8Array, taken: () => void) {
-    this.sent = [...this.sent ?? [], ...bytes];
-    taken();
-  }
-  end() {
+  end(bytes: Uint8Array) {
+    this.sent = [...bytes];
     this.#answered.resolve();
   }
   close() {
