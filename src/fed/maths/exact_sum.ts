@@ -5,7 +5,8 @@
  *
  * Why doubles: |Δ| < 2^10 gives |q| < 2^42, which a double holds exactly. Split as q = h·2^21 + l with 0 ≤ l < 2^21,
  * both Σ n·h and Σ n·l stay below 2^53 and are exact in any order; the one addition 2^21·Σnh + Σnl is then correctly
- * rounded by IEEE 754, as a conversion of the int64 sum to f64 is.
+ * rounded by IEEE 754, as a conversion of the int64 sum to f64 is. Where all |Δ| are so small that Σ n·|q| stays below
+ * 2^53 anyway, as in practice, Σ n·q is exact without the split, which takes a third of the time.
  */
 import type { Layout } from "../../model/layout.ts";
 import { ProtocolError } from "../protocol/errors.ts";
@@ -100,37 +101,55 @@ export function foldRange(
   options: { exponent: number; out?: Float32Array },
 ): Float32Array {
   const { exponent, out = new Float32Array(base.length) } = options;
-  const divisor = totalExamples(updates) * 2 ** exponent;
+  const total = totalExamples(updates);
+  const factor = 2 ** exponent, divisor = total * factor;
+  // |q| ≤ |Δ|·2^s + ½.
+  const small = (2 ** 53 / total - 1) / factor;
   for (const { values } of updates) expectLength("an update", values.length, base.length);
   expectLength("the result", out.length, base.length);
-  const high = new Float64Array(BLOCK);
-  const low = new Float64Array(BLOCK);
+  const sum = new Float64Array(BLOCK);
   for (let first = 0; first < base.length; first += BLOCK) {
     const count = Math.min(BLOCK, base.length - first);
-    high.fill(0);
-    low.fill(0);
-    for (const update of updates) accumulate(update, { first, count, factor: 2 ** exponent, high, low });
-    for (let i = 0; i < count; i++) {
-      // high·2^21 is exact, so this sum is rounded once, as f64(int64) is.
-      out[first + i] = base[first + i] + (high[i] * SPLIT + low[i]) / divisor;
-    }
+    const block = { first, count, factor, sum };
+    sum.fill(0);
+    if (!updates.every((update) => addSmall(update, { ...block, small }))) addLarge(updates, block);
+    for (let i = 0; i < count; i++) out[first + i] = base[first + i] + sum[i] / divisor;
   }
   return out;
 }
 
-/** Adds n·q of one block in two exact parts. */
-function accumulate(
-  update: WeightedDelta,
-  block: { first: number; count: number; factor: number; high: Float64Array; low: Float64Array },
-): void {
-  const { values, examples } = update;
-  const { first, count, factor, high, low } = block;
+/** The elements of one block: where they begin, how many they are, 2^s, and their Σ n·q. */
+interface Block {
+  first: number;
+  count: number;
+  factor: number;
+  sum: Float64Array;
+}
+
+/** Adds n·q; false, with the sum spoiled, where a |Δ| is not below `small`. */
+function addSmall({ values, examples }: WeightedDelta, block: Block & { small: number }): boolean {
+  const { first, count, factor, sum, small } = block;
   for (let i = 0; i < count; i++) {
-    const q = (values[first + i] * factor + ROUNDER) - ROUNDER;
-    const h = Math.floor(q / SPLIT);
-    high[i] += examples * h;
-    low[i] += examples * (q - h * SPLIT);
+    const value = values[first + i];
+    if (!(Math.abs(value) < small)) return false;
+    sum[i] += examples * ((value * factor + ROUNDER) - ROUNDER);
   }
+  return true;
+}
+
+/** Σ n·q in two exact parts. */
+function addLarge(updates: readonly WeightedDelta[], { first, count, factor, sum }: Block): void {
+  const high = new Float64Array(count), low = new Float64Array(count);
+  for (const { values, examples } of updates) {
+    for (let i = 0; i < count; i++) {
+      const q = (values[first + i] * factor + ROUNDER) - ROUNDER;
+      const h = Math.floor(q / SPLIT);
+      high[i] += examples * h;
+      low[i] += examples * (q - h * SPLIT);
+    }
+  }
+  // high·2^21 is exact, so this sum is rounded once, as f64(int64) is.
+  for (let i = 0; i < count; i++) sum[i] = high[i] * SPLIT + low[i];
 }
 
 /**
