@@ -82,8 +82,8 @@ class Answers {
     const round = view.row?.round ?? view.round + 1;
     const counts = { positives: 48, negatives: 48 };
     const figures = test
-      ? { auroc: null, loss: null, test: { auroc: 0.8, se: 0.05, ...counts, images: 96 } }
-      : { auroc: 0.7 + 0.2 * Math.sin(round), loss: 0.5 };
+      ? { auroc: null, se: null, loss: null, test: { auroc: 0.8, se: 0.05, ...counts, images: 96 } }
+      : { auroc: 0.7 + 0.2 * Math.sin(round), se: 0.05, loss: 0.5 };
     const seconds = { pull: 0.01, score: 0.02, train: 0.03 };
     const scores = { run: view.run, round, ...counts, ...figures, seconds };
     await this.#ask("POST", `/v1/rounds/${round}/scores`, scores);
