@@ -1,15 +1,15 @@
 /** What `bench/recipes.ts` keeps of a run. */
 import type { Planned } from "./recipe_grid.ts";
 
-/** Films of one set and, after each whole pass from the start on, a model's logits of them. */
+/** Films of one set, and the last model's logits of them. */
 export interface ScoredSet {
   labels: number[];
   patients: number[];
   /** The hospital's number. */
   strata: number[];
-  scores: number[][];
+  scores: number[];
   /** The same with pooled BatchNorm variances. */
-  pooled?: number[][];
+  pooled?: number[];
 }
 
 /** One run. */

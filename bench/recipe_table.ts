@@ -10,12 +10,12 @@
  */
 import { parseArgs } from "node:util";
 import { mulHigh, PURPOSE, words } from "../src/model/philox.ts";
-import { rankOrder, weightedPairs } from "../src/model/metrics/roc.ts";
+import { stratifiedAuroc } from "../src/model/metrics/bootstrap.ts";
 import { describeWay, grid, type Planned } from "./recipe_grid.ts";
 import { keyOf, type ScoredSet, type StoredRun, storedRuns } from "./recipe_runs.ts";
 
 const { values: options } = parseArgs({
-  options: { runs: { type: "string", default: "runs.jsonl" }, grid: { type: "string", default: "search" } },
+  options: { runs: { type: "string", default: "runs.jsonl" }, grid: { type: "string", default: "methods" } },
 });
 const REPLICATES = 1000;
 /** Weight of a patient in a resample. */
@@ -26,18 +26,9 @@ function areaOf(run: StoredRun, names: string[]): (weight: Weight) => number {
   const sets = names.map((name) => run.sets[name]).filter((set) => set !== undefined);
   const all = <T>(pick: (set: ScoredSet) => T[]) => sets.flatMap(pick);
   const labels = all((set) => set.labels), patients = all((set) => set.patients);
-  const strata = all((set) => set.strata), scores = all((set) => set.scores.at(-1)!);
-  const groups = Map.groupBy(rankOrder(scores, labels), (film) => strata[film]);
-  const orders = [...groups.values()].map((films) => Uint32Array.from(films));
-  return (weight) => {
-    let won = 0, pairs = 0;
-    for (const order of orders) {
-      const counted = weightedPairs(order, { scores, labels }, (film) => weight(patients[film]));
-      won += counted.won;
-      pairs += counted.pairs;
-    }
-    return won / pairs;
-  };
+  const strata = all((set) => set.strata), scores = all((set) => set.scores);
+  const area = stratifiedAuroc(scores, { labels, patients, strata });
+  return (weight) => area((film) => weight(patients[film]));
 }
 
 const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;

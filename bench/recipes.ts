@@ -2,8 +2,8 @@
  * Question: which way of training is the best for a federation, and what does federating reach with it beside pooling
  * all films in one place and beside each hospital alone?
  *
- * Trains every run of a grid of `bench/recipe_grid.ts` in this process and writes the scores of its models, after each
- * whole pass, as one line of the file `--runs`. A run that is there already is not made again, so the bench may be
+ * Trains every run of a grid of `bench/recipe_grid.ts` in this process and writes the scores of its last model as one
+ * line of the file `--runs`. A run that is there already is not made again, so the bench may be
  * stopped at any time, and `--of 2 --part 0` beside `--of 2 --part 1` share the runs between two processes.
  * `bench/recipe_table.ts` makes the tables.
  *
@@ -27,7 +27,7 @@ import { keyOf, type ScoredSet, type StoredRun, storedRuns } from "./recipe_runs
 const { values: options } = parseArgs({
   options: {
     data: { type: "string" },
-    grid: { type: "string", default: "search" },
+    grid: { type: "string", default: "methods" },
     runs: { type: "string", default: "runs.jsonl" },
     size: { type: "string", default: "64" },
     threads: { type: "string", default: "1" },
@@ -75,12 +75,15 @@ function partiesOf(method: Method, train: Uint32Array[]): Uint32Array[] {
   return [train[SILOS.indexOf(method.slice(-1))]];
 }
 
+const short = (logits: Float32Array) => Array.from(logits, (logit) => Number(logit.toPrecision(5)));
+
 /** One run of the grid. */
 async function run(loaded: LoadedPool<DataSet>, planned: Planned): Promise<StoredRun> {
   const { cut, method, ...way } = planned;
   const { train, sets } = deal(loaded.pool, cut);
   const parties = partiesOf(method, train);
-  const scored: Record<string, number[][]> = Object.fromEntries(Object.keys(sets).map((name) => [name, []]));
+  const { labels, patients, strata } = loaded.pool;
+  const scored: Record<string, ScoredSet> = {};
   // A hospital alone may take as many steps as all films in one place would.
   const films = (rows: Uint32Array[]) => rows.reduce((sum, { length }) => sum + length, 0);
   const passes = method.startsWith("alone") && planned.steps === "pooled"
@@ -93,20 +96,15 @@ async function run(loaded: LoadedPool<DataSet>, planned: Planned): Promise<Store
     onModel: async (done, logits) => {
       if (done !== passes) return;
       for (const [name, rows] of Object.entries(sets)) {
-        scored[name].push(Array.from(await logits(rows), (logit) => Number(logit.toPrecision(5))));
-        if (method !== "federated") continue;
-        const pooled = await logits(rows, { pooled: true });
-        (scored[`${name}*`] ??= []).push(Array.from(pooled, (logit) => Number(logit.toPrecision(5))));
+        scored[name] = {
+          labels: Array.from(rows, (row) => labels[row]),
+          patients: Array.from(rows, (row) => patients[row]),
+          strata: Array.from(rows, (row) => strata![row]),
+          scores: short(await logits(rows)),
+          ...method === "federated" && { pooled: short(await logits(rows, { pooled: true })) },
+        };
       }
     },
-  });
-  const { labels, patients, strata } = loaded.pool;
-  const of = (name: string): ScoredSet => ({
-    labels: Array.from(sets[name], (row) => labels[row]),
-    patients: Array.from(sets[name], (row) => patients[row]),
-    strata: Array.from(sets[name], (row) => strata![row]),
-    scores: scored[name],
-    ...scored[`${name}*`] && { pooled: scored[`${name}*`] },
   });
   return {
     ...{
@@ -117,7 +115,7 @@ async function run(loaded: LoadedPool<DataSet>, planned: Planned): Promise<Store
       size: Number(options.size),
     },
     seconds: Math.round((performance.now() - started) / 1000),
-    sets: Object.fromEntries(Object.keys(sets).map((name) => [name, of(name)])),
+    sets: scored,
   };
 }
 

@@ -1,7 +1,7 @@
 /** What `bench/score_histories.ts` keeps of a run, and how rules of selection are tried on it. */
 import type { ScoredModel } from "../src/fed/maths/selection.ts";
 import { mulHigh, PURPOSE, uniforms, words } from "../src/model/philox.ts";
-import { rankOrder, weightedPairs } from "../src/model/metrics/roc.ts";
+import { stratifiedAuroc } from "../src/model/metrics/bootstrap.ts";
 
 /** Films of one set, hospital by hospital. */
 export interface ScoredFilms {
@@ -89,21 +89,8 @@ function drawHistory(run: StoredHistory, size: number, draw: number): History | 
 function areasOf({ labels, patients, strata, scores }: StoredHistory["others"]) {
   const numbers = new Map([...new Set(patients)].map((patient, i) => [patient, i]));
   const own = patients.map((patient) => numbers.get(patient)!);
-  const orders = scores.map((one) =>
-    [...Map.groupBy(rankOrder(one, labels), (film) => strata[film]).values()].map((films) =>
-      Uint32Array.from(films)
-    )
-  );
-  const of = (weights: Uint32Array) =>
-    scores.map((one, model) => {
-      let won = 0, pairs = 0;
-      for (const order of orders[model]) {
-        const counted = weightedPairs(order, { scores: one, labels }, (film) => weights[own[film]]);
-        won += counted.won;
-        pairs += counted.pairs;
-      }
-      return won / pairs;
-    });
+  const areas = scores.map((one) => stratifiedAuroc(one, { labels, patients, strata }));
+  const of = (weights: Uint32Array) => areas.map((area) => area((film) => weights[own[film]]));
   return { patients: numbers.size, of };
 }
 

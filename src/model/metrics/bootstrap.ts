@@ -91,7 +91,7 @@ export function pairedDifference(
 }
 
 /** A model's AUROC over pairs within a stratum, as a function of the films' weights; NaN without a pair. */
-function stratifiedAuroc(
+export function stratifiedAuroc(
   scores: ArrayLike<number>,
   { labels, strata }: Omit<Clustered, "scores">,
 ): (weight: (film: number) => number) => number {
