@@ -45,7 +45,9 @@ const GRIDS: Record<string, () => Planned[]> = {
     onFifths([
       CHOSEN,
       POOLED,
+      ...ALONE,
       ...ALONE_AS_LONG,
+      ...[CHOSEN, ALONE_AS_LONG[1], POOLED, ALONE_AS_LONG[0], ALONE_AS_LONG[2]].map((way) => ({ ...way, passes: 12 })),
       {},
       { lr: 3e-3 },
       { lr: 4e-3 },
@@ -72,7 +74,7 @@ const GRIDS: Record<string, () => Planned[]> = {
   /** Every method with every batch and learning rate, on all patients. */
   methods: () =>
     fromBoth(
-      [{}, POOLED, ...ALONE_AS_LONG].flatMap((way) =>
+      [{}, POOLED, ...ALONE].flatMap((way) =>
         [11, 16, 32].flatMap((batch) => [2e-3, 1e-3].map((lr) => ({ ...way, batch, lr })))
       ),
     ),
