@@ -4,6 +4,7 @@
  * that `task compile` may have put there: `./fedx` is what the last task made.
  */
 import { fileURLToPath } from "node:url";
+import { HEAP } from "./permissions.ts";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
@@ -51,7 +52,7 @@ ${
   }npm="\${DENO_DIR:-\${XDG_CACHE_HOME:-$HOME/.cache}/deno}/npm"
 ffi="\${FEDX_LIBTORCH:+$FEDX_LIBTORCH,}"${quote(`${ROOT}native/build`)}",$npm\${FEDX_SHIM:+,$FEDX_SHIM}"
 deno=${quote(Deno.execPath())}
-set -- run --quiet --no-prompt --allow-read --allow-write --allow-net --allow-env --allow-sys \\
+set -- run --quiet --no-prompt ${HEAP} --allow-read --allow-write --allow-net --allow-env --allow-sys \\
   --allow-run="$FEDX_EXE",python3 --allow-ffi="$ffi" \\
   ${flags.map(quote).join(" ")} ${quote(`${ROOT}src/cli/main.ts`)} "$@"
 [ -x "$deno" ] && exec "$deno" "$@"

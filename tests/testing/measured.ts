@@ -7,6 +7,7 @@ import type { AggregatorResult } from "../../src/fed/training/result.ts";
 import { digest } from "../../src/files/digest.ts";
 import { writeDurably } from "../../src/files/durable.ts";
 import { SiloState } from "../../src/fed/silo/state.ts";
+import { HEAP } from "../../tools/permissions.ts";
 import { childFlags, linesOf } from "./child.ts";
 import { freePort } from "./free_port.ts";
 import { withFederation } from "./fake_federation.ts";
@@ -106,7 +107,7 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
 }
 
 async function start(spec: ProcessSpec): Promise<Deno.ChildProcess> {
-  const args = ["run", "-A", ...await childFlags(), PROGRAM, JSON.stringify(spec)];
+  const args = ["run", "-A", HEAP, ...await childFlags(), PROGRAM, JSON.stringify(spec)];
   return new Deno.Command(Deno.execPath(), { args, stdout: "piped", stderr: "inherit" }).spawn();
 }
 

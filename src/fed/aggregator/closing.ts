@@ -3,7 +3,6 @@
  */
 import { ProtocolError } from "../protocol/errors.ts";
 import { leaveOutAt } from "../maths/row_share.ts";
-import { freeVectors } from "../wire/garbage.ts";
 import { selectNow } from "./close_round.ts";
 import { keepModels, keepStart } from "./kept_models.ts";
 import { gather, lacking, quorumOf, settled, timeoutAt, type Wanted } from "./quorum.ts";
@@ -30,7 +29,6 @@ export async function closeRun(run: Run, signal?: AbortSignal): Promise<Aggregat
   const unscored = run.selected === null ? await everyone(run, scores) : lacking(scores);
   const selection = selectNow(run);
   const file_sha256 = await keepModels(run, selection.round);
-  freeVectors(4 * run.layout.length); // its vector, before the silos pull the selected model
   const began = run.state.rows[0]?.opened ?? run.now();
   const seconds = run.state.folder.get<number>("seconds") ?? run.now() - began;
   run.select(selection, seconds);

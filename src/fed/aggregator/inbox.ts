@@ -13,6 +13,7 @@ import { ProtocolError } from "../protocol/errors.ts";
 import { decodeValues, encodedBytes } from "../protocol/encoding.ts";
 import { readAt, writeAll } from "../../files/whole.ts";
 import { removeIfThere } from "../../files/exists.ts";
+import { freeMemory } from "../../files/free_memory.ts";
 import { renameDurably, syncFile } from "../../files/durable.ts";
 import { FrameReader } from "../protocol/frame.ts";
 import { PRIVATE_FILE } from "../../files/private.ts";
@@ -204,7 +205,7 @@ export class Inbox {
 
   async #receive(silo: string, upload: Upload, body: AsyncIterable<Uint8Array>): Promise<void> {
     const { partial } = this.#run.state.stagedPath(upload.start.round, silo);
-    const reader = new FrameReader({ total: upload.start.bytes, offset: upload.offset });
+    using reader = new FrameReader({ total: upload.start.bytes, offset: upload.offset });
     using file = await Deno.open(partial, { write: true, create: true, mode: PRIVATE_FILE });
     await file.seek(upload.offset, Deno.SeekMode.Start);
     let taken = 0;
@@ -226,6 +227,7 @@ export class Inbox {
         this.#slots.hear(silo, this.#run.now());
         await this.#run.faultPoint("receiving");
       }
+      freeMemory(chunk);
     }
     reader.end();
   }

@@ -1,5 +1,6 @@
 /** The models that a run hands over, as files that load anywhere. */
 import { fileDigest } from "../../files/digest.ts";
+import { freeMemory } from "../../files/free_memory.ts";
 import { readAt } from "../../files/whole.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { planId } from "../protocol/messages.ts";
@@ -36,6 +37,7 @@ async function keep<N extends string>(run: Run, rounds: Record<N, number>): Prom
     const model = { vector, layout, proposal, ...plan === null ? {} : { planId: planId(plan) }, round };
     digests[name] = await saveRunModel(`${folder.dir}/${name}.safetensors`, model);
   }
+  freeMemory(vector); // before the silos pull the selected model
   return digests;
 }
 

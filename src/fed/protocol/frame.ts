@@ -4,6 +4,7 @@
  * every length is checked before anything is allocated.
  */
 import { crc32 } from "node:zlib";
+import { freeMemory } from "../../files/free_memory.ts";
 import { ProtocolError } from "./errors.ts";
 
 const FRAME_VERSION = 1;
@@ -62,8 +63,9 @@ export interface Frame {
 /**
  * Reads frames from chunks that end anywhere. Holds one frame at most; a payload that lies whole in a chunk is not
  * copied. After an error the reader refuses everything: the update goes on from the last good offset in a new one.
+ * Disposing of it frees the memory of its frame.
  */
-export class FrameReader {
+export class FrameReader implements Disposable {
   readonly #total: number;
   #offset: number;
   readonly #header = new Uint8Array(FRAME_HEADER);
@@ -127,6 +129,10 @@ export class FrameReader {
       ? `${this.#headerHeld} bytes of a header`
       : `${this.#payloadHeld} of ${this.#length} payload bytes`;
     throw this.#break(refuse("whole frames", got));
+  }
+
+  [Symbol.dispose](): void {
+    freeMemory(this.#payload);
   }
 
   /** Takes bytes of the header; checks it when complete. Returns the bytes taken. */

@@ -8,13 +8,13 @@
 import { digest } from "../../files/digest.ts";
 import { writeDurably } from "../../files/durable.ts";
 import { exists } from "../../files/exists.ts";
+import { freeMemory } from "../../files/free_memory.ts";
 import { fingerprint } from "../../model/layout.ts";
 import { delta } from "../maths/exact_sum.ts";
 import type { Client } from "../wire/client.ts";
 import { encodedBytes, F32_DELTA } from "../protocol/encoding.ts";
 import type { OnEvent } from "../protocol/event.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
-import { freeVectors } from "../wire/garbage.ts";
 import type { Heartbeats } from "./heartbeat.ts";
 import { type Plan, type RoundSettings, type Scores, UNSCORED, WIRE_VERSION } from "../protocol/messages.ts";
 import { fixThreshold } from "../training/own_figures.ts";
@@ -50,7 +50,6 @@ export async function takeTurn(context: TurnContext, row: RoundSettings): Promis
   const { state, onEvent } = context;
   const stored = await state.part({ run: row.run, round: row.round, base: row.base });
   const part = stored ?? await makePart(context, row);
-  freeVectors(4 * context.trainer.layout.length); // those of the turn
   const bytes = await send(context, row, part);
   state.counted = row.round;
   if (bytes > 0) onEvent({ type: "uploaded", silo: context.silo, round: row.round, bytes });
@@ -81,8 +80,12 @@ async function makeUpdate(context: TurnContext, row: RoundSettings): Promise<Sto
   checkSteps({ steps, skipped, searched });
   const writing = stopwatch();
   const change = delta(trained.vector, vector, trainer.layout, trained.vector);
+  freeMemory(vector);
   const bytes = new Uint8Array(change.buffer, change.byteOffset, change.byteLength);
-  await writeDurably(state.updatePath, bytes);
+  const written = writeDurably(state.updatePath, bytes);
+  const sha256 = digest(change);
+  await written;
+  freeMemory(change);
   const seconds: Scores["seconds"] = { pull, ...took, write: writing() };
   if (skipped > 0) {
     const text = `round ${round}: ${skipped} of ${
@@ -91,9 +94,8 @@ async function makeUpdate(context: TurnContext, row: RoundSettings): Promise<Sto
     onEvent({ type: "warning", text });
   }
   const scores: Scores = { run, round, ...val, seconds, images: trained.images + scored, skipped, searched };
-  const sha256 = digest(change);
   state.commitPart({ run, round, base, sha256, scores }, { trained: trained.images, scored });
-  onEvent({ type: "update_written", round, sha256, bytes: bytes.length });
+  onEvent({ type: "update_written", round, sha256, bytes: encodedBytes(trainer.layout.length) });
   await faultPoint("update_written");
   return { run, round, base, sha256, scores };
 }
@@ -128,6 +130,7 @@ async function scoreBase(context: TurnContext, row: RoundSettings) {
     context,
     () => scoreVal(context, { run, round, vector, sha256, steps: 0 }),
   );
+  freeMemory(vector);
   return { ...told, seconds: { pull, score: scoring() } };
 }
 

@@ -38,7 +38,7 @@ export interface Trainer extends Disposable {
   configure(settings: TrainerSettings): Promise<void>;
   /** Measures training speed with a few throw-away steps. */
   stepsPerSecond(): Promise<number>;
-  /** Takes the vector to train from or to predict with; it stays in use until the next `load`. */
+  /** Takes the vector to train from or to predict with; it stays in use until the turn is over. */
   load(vector: Float32Array): Promise<void>;
   /**
    * Trains a turn from the loaded vector with fresh optimizer moments. `onStep` hears steps done and the mean loss

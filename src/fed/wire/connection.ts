@@ -10,7 +10,6 @@ import * as http2 from "node:http2";
 import { connect, type TLSSocket } from "node:tls";
 import type { Identity } from "../pki/own_certificate.ts";
 import { ProtocolError } from "../protocol/errors.ts";
-import { countSent } from "./garbage.ts";
 import { type Issuer, issuerOf } from "../pki/issuer.ts";
 import { checkTime, type Peer } from "../pki/peer.ts";
 import { explainServer } from "./explain_server.ts";
@@ -18,7 +17,9 @@ import { wordsAtSilo, wordsOfServer } from "./handshake_words.ts";
 import { describeWay, SILENT } from "./describe_way.ts";
 import { peerOf, SESSION_WINDOW, SETTINGS } from "./tls.ts";
 import { joinChunks } from "./exchange.ts";
+import { writeParts } from "./write_parts.ts";
 import { hostOf } from "../pki/host.ts";
+import { freeMemory } from "../../files/free_memory.ts";
 
 /** Seconds until a connection attempt is given up. */
 const CONNECT_TIMEOUT = 15;
@@ -162,16 +163,10 @@ export class Connection implements Disposable {
             return fail(new ConnectionLost(`${body.length} of ${wanted} bytes came`));
           }
           clearInterval(watch);
-          countSent(sent);
           resolve({ status: Number(headers[":status"]), headers, body });
         });
       });
-      let sent = 0;
-      for (const part of call.body ?? []) {
-        stream.write(part);
-        sent += part.length;
-      }
-      stream.end();
+      writeParts(stream, call.body ?? []);
     });
   }
 
@@ -252,6 +247,7 @@ function collector(wanted: number, into?: Uint8Array<ArrayBuffer>) {
   const take = (chunk: Uint8Array) => {
     into.set(chunk.subarray(0, into.length - held), held);
     held = Math.min(into.length, held + chunk.length);
+    freeMemory(chunk);
   };
   return { take, whole: () => into.subarray(0, held) };
 }

@@ -20,7 +20,7 @@ export interface WireRequest {
   range?: string;
   silo: string;
   session: object;
-  /** The body's bytes; iterated once, at the handler's pace. */
+  /** The body's bytes; iterated once, at the handler's pace. Each chunk's memory is the handler's to free. */
   body: AsyncIterable<Uint8Array>;
   /** Aborted when the peer goes away before the answer. */
   signal: AbortSignal;

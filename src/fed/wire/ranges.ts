@@ -9,6 +9,7 @@ import type * as http2 from "node:http2";
 import { readAt } from "../../files/whole.ts";
 import { countSent } from "./garbage.ts";
 import { type FileRange, RANGE_LIMIT } from "./exchange.ts";
+import { writeParts } from "./write_parts.ts";
 
 /** Bytes of all ranges under way. */
 const TOTAL = 32 << 20;
@@ -80,6 +81,6 @@ async function send(
     "content-range": `bytes ${first}-${first + length - 1}/${total}`,
     etag: `"${sha256}"`,
   });
-  stream.end(way.buffer);
+  await writeParts(stream, [way.buffer]);
   countSent(length);
 }

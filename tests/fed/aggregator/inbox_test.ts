@@ -58,10 +58,10 @@ Deno.test("Inbox lets no other announcement touch an update under way", () =>
     const { body, control } = feed();
     const put = send("a", "PUT", PUT, body);
     const whole = frames(first.bytes, 0);
-    control.enqueue(whole.subarray(0, 9000));
+    control.enqueue(whole.slice(0, 9000));
     await new Promise((resolve) => setTimeout(resolve, 20));
     assertEquals((await send("a", "POST", START, second.start)).json.code, "slots_taken");
-    control.enqueue(whole.subarray(9000));
+    control.enqueue(whole.slice(9000));
     control.close();
     assertEquals((await put).json.receipt.sha256, first.start.sha256);
     assertEquals(await Deno.readFile(run.state.stagedPath(1, "a").whole), first.bytes);

@@ -17,8 +17,11 @@ class FakeStream extends EventEmitter {
     super();
   }
   respond() {}
-  end(bytes: Uint8Array) {
-    this.sent = [...bytes];
+  write(bytes: Uint8Array, taken: () => void) {
+    this.sent = [...this.sent ?? [], ...bytes];
+    taken();
+  }
+  end() {
     this.#answered.resolve();
   }
   close() {
