@@ -4,7 +4,8 @@
  * Prints two tables of a grid's runs that are there. The first has every way of training with the mean AUROC, over its
  * seeds and cuts, of the last model; AUROC is over pairs within a hospital. The second has, of every start and cut,
  * the federation in the grid's first way and every other method in its best by `val`, and how much better the
- * federation's model is: differences are paired, their 95 % intervals resample patients and runs.
+ * federation's model is, also than the hospitals alone in the mean: differences are paired, their 95 % intervals
+ * resample patients and runs.
  *
  *     npx -y deno@2.9.3 task bench bench/recipe_table.ts --runs FILE --grid NAME
  */
@@ -47,11 +48,11 @@ function settingOf({ cut, init, passes, recipe }: Planned): string {
   return `${recipe}, ${films} of the films, ${init} start, ${passes} passes`;
 }
 
-/** How much better the first runs' models are than the second's, run by run on the same films. */
-function difference(first: StoredRun[], second: StoredRun[], names: string[]): string {
-  const sides = [first, second].map((runs) => runs.map((run) => areaOf(run, names)));
+/** How much better the first runs' models are than the others' in the mean, run by run on the same films. */
+function difference(first: StoredRun[], others: StoredRun[][], names: string[]): string {
+  const [own, ...rest] = [first, ...others].map((runs) => runs.map((run) => areaOf(run, names)));
   const between = (weight: Weight, drawn: number[]) =>
-    mean(drawn.map((run) => sides[0][run](weight) - sides[1][run](weight)));
+    mean(drawn.map((run) => own[run](weight) - mean(rest.map((side) => side[run](weight)))));
   const strata = new Map<number, number>();
   for (const run of first) {
     for (const set of names.map((name) => run.sets[name])) {
@@ -123,15 +124,19 @@ for (const [setting, all] of settings) {
   const federated = best.get("federated");
   if (federated === undefined) continue;
   const places = (runs: StoredRun[]) => runs.map(({ planned }) => `${planned.cut} ${planned.seed}`);
-  print(
-    [setting, "best way", "AUROC", "federated is better by"],
-    [...best].map(([method, runs]) => {
-      const common = places(federated).filter((place) => places(runs).includes(place));
-      const paired = (side: StoredRun[]) => common.map((place) => side[places(side).indexOf(place)]);
-      return [
-        ...[method, describeWay(runs[0].planned), show(meanArea(runs, OTHERS))],
-        method === "federated" ? "" : difference(paired(federated), paired(runs), OTHERS),
-      ];
-    }),
-  );
+  const against = (others: StoredRun[][]) => {
+    const common = places(federated).filter((place) => others.every((runs) => places(runs).includes(place)));
+    const paired = (side: StoredRun[]) => common.map((place) => side[places(side).indexOf(place)]);
+    return difference(paired(federated), others.map(paired), OTHERS);
+  };
+  const alone = [...best].flatMap(([method, runs]) => method.startsWith("alone") ? [runs] : []);
+  print([setting, "best way", "AUROC", "federated is better by"], [
+    ...[...best].map(([method, runs]) => [
+      ...[method, describeWay(runs[0].planned), show(meanArea(runs, OTHERS))],
+      method === "federated" ? "" : against([runs]),
+    ]),
+    ...alone.length > 1
+      ? [["mean of the hospitals alone", "", show(meanArea(alone.flat(), OTHERS)), against(alone)]]
+      : [],
+  ]);
 }

@@ -10,9 +10,6 @@ import type { Trainer } from "./trainer.ts";
 /** What scores come from beside the predictions. */
 type Settings = Parameters<typeof testScores>[1];
 
-/** A difference that varies less over all resamples says nothing of its error. */
-const ROUNDING = 1e-9;
-
 /** The start's figures; nobody adds them up, so there is no histogram. */
 export function startTest(start: Predictions, settings: Settings): SiloTest {
   const { histogram: _, ...figures } = testScores(start, settings);
@@ -27,8 +24,7 @@ export function againstStart(
   const figures = startTest(start, settings);
   if (figures.auroc === null || diverged(selected)) return { ...figures, difference: null };
   const { difference, ci95 } = pairedDifference([selected.logits], [start.logits], selected, settings);
-  const varies = ci95[1] - ci95[0] >= ROUNDING;
-  return { ...figures, difference: { auroc: difference, ci95: varies ? ci95 : null } };
+  return { ...figures, difference: { auroc: difference, ci95 } };
 }
 
 /**

@@ -66,7 +66,7 @@ export function bootstrap(
 /**
  * How much better the first models rank than the second, on the same films: the difference of their mean stratified
  * AUROC (pairs within a stratum) with a percentile interval of a patient-clustered bootstrap, each resample the same
- * for all. Several models a side are runs of one method that differ in their seed.
+ * for all; null where every resample agrees. Several models a side are runs of one method that differ in their seed.
  *
  * @param first scores of each model, all in the order of `films`
  */
@@ -80,14 +80,13 @@ export function pairedDifference(
     /** Resamples. @default {1000} */
     replicates?: number;
   } = {},
-): { difference: number; ci95: [number, number] } {
+): { difference: number; ci95: [number, number] | null } {
   const sides = [first, second].map((side) => side.map((scores) => stratifiedAuroc(scores, films)));
   const between = (weight: (film: number) => number) => {
     const [a, b] = sides.map((side) => side.reduce((sum, auroc) => sum + auroc(weight), 0) / side.length);
     return a - b;
   };
-  const values = resampled(films, between, options);
-  return { difference: between(() => 1), ci95: [quantile(values, 0.025), quantile(values, 0.975)] };
+  return { difference: between(() => 1), ci95: clusteredInterval(films, between, options) };
 }
 
 /** A model's AUROC over pairs within a stratum, as a function of the films' weights; NaN without a pair. */

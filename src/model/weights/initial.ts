@@ -144,7 +144,7 @@ function checkChannels({ channels }: ModelMetadata, layout: Layout): void {
     what: "Cannot start from model",
     expected: `a model of ${plural(layout.channels, "channel")}`,
     got: `one of ${channels}`,
-    remedy: `say --channels ${channels}, or name another file`,
+    remedy: `name another file, or where the command has it --channels ${channels}`,
   });
 }
 

@@ -68,13 +68,13 @@ const CASES: Record<
     (path) => modelFile(path, three),
     [],
     1,
-    /expected a model of 1 channel, got one of 3 \(remedy: say --channels 3, or name another file\)/,
+    /expected a model of 1 channel, got one of 3 \(remedy: name another file, or where the command has it --channels 3\)/,
   ],
   "a model of one channel where three are asked for": [
     (path) => modelFile(path, {}),
     ["--channels", "3"],
     1,
-    /expected a model of 3 channels, got one of 1 \(remedy: say --channels 1, or/,
+    /expected a model of 3 channels, got one of 1 \(remedy: name another file, or/,
   ],
   "a file that is no model": [
     (path) => Deno.writeTextFile(path, "Image Index,Finding Labels"),
