@@ -194,7 +194,8 @@ export {
 export { Engine, type EngineConfig } from "./src/model/engine.ts";
 export { DataSet } from "./src/model/data_set.ts";
 export { findLibraries, type Libraries } from "./src/model/libraries.ts";
-export { type Layout, layoutOf, type NetworkName, type Tensor } from "./src/model/layout.ts";
+export { type Layout, layoutOf, type Tensor } from "./src/model/layout.ts";
+export type { NetworkName } from "./src/model/networks/networks.ts";
 
 /** The command line: `await main(Deno.args)` gives the exit code. The program starts there, not here. */
 export { main } from "./src/cli/main.ts";

@@ -101,7 +101,11 @@ function row(method: string, scores: Record<string, Scores[]>, films: Films): st
   const auroc = `${show(mean)} (${show(areas[0])}–${show(areas.at(-1)!)})`;
   if (method === "federated") return [method, auroc, ""];
   const { difference, ci95 } = pairedDifference(scores.federated, scores[method], films);
-  return [method, auroc, `${difference < 0 ? "" : "+"}${show(difference)} [${ci95?.map(show).join(", ") ?? "not known"}]`];
+  return [
+    method,
+    auroc,
+    `${difference < 0 ? "" : "+"}${show(difference)} [${ci95?.map(show).join(", ") ?? "not known"}]`,
+  ];
 }
 
 console.log(machine());

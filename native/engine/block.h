@@ -45,12 +45,13 @@ class Parameters {
   std::vector<Slot*> ordered_;
 };
 
-// How many random numbers a training pass of a network takes: one for each sample and layer, one for each sample and feature of the head.
+// How many random numbers a training pass of a network takes: one for each sample and layer, one for each sample and feature of the head. Where a
+// network has neither, the recipe's dropout and stochastic depth do nothing.
 struct Randoms {
   int64_t layers = 0, features = 0;
 };
 
-// Masks of one step that were drawn with many others (draws.h); undefined where the rate is 0.
+// Masks of one step that were drawn with many others (draws.h); undefined where the rate or the count is 0.
 struct Masks {
   at::Tensor depth;    // (layers, N)
   at::Tensor dropout;  // (N, features)

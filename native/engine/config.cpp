@@ -9,6 +9,8 @@
 #include <set>
 #include <variant>
 
+#include "network.h"
+
 namespace fedx {
 namespace {
 
@@ -160,7 +162,7 @@ void read_recipe(Fields& in, Recipe& r) {
 Config parse_config(const std::string& json) {
   Fields in(json);
   Config c;
-  in.text("network", c.network, {"efficientnet_b0"});
+  in.text("network", c.network, network_names());
   in.text("device", c.device, {"auto", "cpu", "cuda"});
   in.text("precision", c.precision, {"auto", "fp32", "fp16", "bf16", "fp64"});
   in.whole("size", c.size, 32, 1024);

@@ -26,7 +26,7 @@ struct Recipe {
 };
 
 struct Config {
-  std::string network;    // "efficientnet_b0"
+  std::string network;    // one of network_names()
   std::string device;     // "auto" | "cpu" | "cuda"
   std::string precision;  // "auto": fp16 on a GPU, else fp32 | "fp32" | "fp16", GPU only | "bf16" | "fp64", CPU only and for tests
   uint32_t size = 128;    // pixels a side, 32..1024

@@ -50,12 +50,12 @@ Draws draw(const Config& config, const Randoms& needs, uint32_t first, int64_t s
   const auto range = [&](int64_t n) { return at::arange(n, at::TensorOptions(at::kLong).device(where)); };
   const at::Tensor step = ((range(steps) + int64_t(first)) & low32).view({steps, 1, 1}), none = range(1), position = range(r.batch);
   Draws out;
-  if (r.stochastic_depth > 0) {
+  if (r.stochastic_depth > 0 && needs.layers > 0) {
     const at::Tensor layer = range(needs.layers).view({-1, 1});
     const at::Tensor u = uniforms(config.key, none, position, step, tag_of(Purpose::depth, layer)).select(-1, 0);
     out.depth = mask(u, layer.to(at::kDouble) * r.stochastic_depth / double(needs.layers), type);
   }
-  if (r.dropout > 0) {
+  if (r.dropout > 0 && needs.features > 0) {
     const at::Tensor block = range((needs.features + 3) / 4);
     const at::Tensor u = uniforms(config.key, block, position.view({-1, 1}), step, tag_of(Purpose::dropout, none)).flatten(2);
     out.dropout = mask(u.narrow(2, 0, needs.features), at::full({}, r.dropout, u.options().dtype(at::kDouble)), type);

@@ -1,23 +1,19 @@
-#include "efficientnet.h"
-
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/adaptive_avg_pool2d.h>
 #include <ATen/ops/addcmul.h>
-#include <ATen/ops/batch_norm.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/linear.h>
-#include <ATen/ops/add.h>
 #include <ATen/ops/mul.h>
-#include <ATen/ops/rsqrt.h>
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/silu.h>
-#include <ATen/ops/sub.h>
+
+#include <optional>
+
+#include "conv_norm.h"
+#include "network.h"
 
 namespace fedx {
 namespace {
-
-constexpr double bn_eps = 1e-5, bn_momentum = .1;
 
 struct Stage {
   int64_t expand, kernel, stride, in, out, layers;
@@ -29,48 +25,10 @@ constexpr Stage stages[7] = {
 constexpr uint32_t layers = 16;
 constexpr int64_t features = 1280;
 
-// Convolution, BatchNorm and, unless it projects, SiLU.
-struct ConvNorm {
-  Slot *weight, *gamma, *beta, *mean, *variance;
-  int64_t kernel, stride, groups;
-  bool activate;
-  at::Tensor folded, bias;  // weight and bias with the running statistics folded in
-
-  ConvNorm(Parameters& p, const std::string& name, std::vector<int64_t> shape, int64_t stride, int64_t groups, bool activate,
-           Group group = Group::backbone)
-      : kernel(shape[2]), stride(stride), groups(groups), activate(activate) {
-    const int64_t out = shape[0];
-    weight = p.weight(name + ".0.weight", std::move(shape), group);
-    gamma = p.weight(name + ".1.weight", {out});
-    beta = p.weight(name + ".1.bias", {out});
-    mean = p.statistic(name + ".1.running_mean", out, 0);
-    variance = p.statistic(name + ".1.running_var", out, 1);
-  }
-
-  void list(std::vector<Slot*>& out) const { out.insert(out.end(), {weight, gamma, beta}); }
-
-  at::Tensor convolve(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b) const {
-    const int64_t pad = (kernel - 1) / 2;
-    return at::conv2d(x, w, b, {stride, stride}, {pad, pad}, {1, 1}, groups);
-  }
-
-  at::Tensor apply(const at::Tensor& x, const Pass& pass) const {
-    if (!pass.train) {
-      at::Tensor y = convolve(x, folded, bias);
-      return activate ? at::silu_(y) : y;
-    }
-    at::Tensor y = convolve(x, weight->value, {});
-    y = at::batch_norm(y, gamma->value, beta->value, mean->value, variance->value, !pass.config.recipe.freeze_statistics, bn_momentum,
-                       bn_eps, false);
-    return activate ? at::silu(y) : y;
-  }
-
-  void fold() {
-    const at::Tensor scale = gamma->value.detach() * at::rsqrt(variance->value + bn_eps);
-    folded = (weight->value.detach() * scale.view({-1, 1, 1, 1})).contiguous(at::MemoryFormat::ChannelsLast);
-    bias = beta->value.detach() - mean->value * scale;
-  }
-};
+// As torchvision names them: `name`.0 and the BatchNorm `name`.1.
+ConvNorm conv_norm(Parameters& p, const std::string& name, ConvShape shape, Activation activation, Group group = Group::backbone) {
+  return {p, name + ".0", name + ".1", std::move(shape), activation, group};
+}
 
 // Scales channels by a gate computed from their means: sigmoid(fc2(silu(fc1(mean)))).
 struct SqueezeExcite {
@@ -120,7 +78,7 @@ at::Tensor dropout_mask(const Pass& pass, double p, const at::Tensor& like) {
 
 class Stem final : public PlainBlock {
  public:
-  Stem(Parameters& p, int64_t channels) : conv_(p, "features.0", {32, channels, 3, 3}, 2, 1, true, Group::stem) {
+  Stem(Parameters& p, int64_t channels) : conv_(conv_norm(p, "features.0", {{32, channels, 3, 3}, 2}, Activation::silu, Group::stem)) {
     conv_.list(weights_);
     first = true;
   }
@@ -139,10 +97,10 @@ class MBConv final : public PlainBlock {
     const int64_t in = again ? s.out : s.in, wide = in * s.expand, stride = again ? 1 : s.stride;
     int part = 0;
     const auto next = [&] { return name + ".block." + std::to_string(part++); };
-    if (s.expand != 1) expand_ = std::make_unique<ConvNorm>(p, next(), std::vector<int64_t>{wide, in, 1, 1}, 1, 1, true);
-    depthwise_ = std::make_unique<ConvNorm>(p, next(), std::vector<int64_t>{wide, 1, s.kernel, s.kernel}, stride, wide, true);
-    gate_ = std::make_unique<SqueezeExcite>(p, next(), wide, std::max<int64_t>(1, in / 4));
-    project_ = std::make_unique<ConvNorm>(p, next(), std::vector<int64_t>{s.out, wide, 1, 1}, 1, 1, false);
+    if (s.expand != 1) expand_.emplace(conv_norm(p, next(), {{wide, in, 1, 1}}, Activation::silu));
+    depthwise_.emplace(conv_norm(p, next(), {{wide, 1, s.kernel, s.kernel}, stride, wide}, Activation::silu));
+    gate_.emplace(p, next(), wide, std::max<int64_t>(1, in / 4));
+    project_.emplace(conv_norm(p, next(), {{s.out, wide, 1, 1}}, Activation::none));
     residual_ = stride == 1 && in == s.out;
     if (expand_) expand_->list(weights_);
     depthwise_->list(weights_);
@@ -166,51 +124,47 @@ class MBConv final : public PlainBlock {
   }
 
  private:
-  std::unique_ptr<ConvNorm> expand_, depthwise_, project_;
-  std::unique_ptr<SqueezeExcite> gate_;
+  std::optional<ConvNorm> expand_, depthwise_, project_;
+  std::optional<SqueezeExcite> gate_;
   uint32_t layer_;  // 0..15: its stochastic-depth rate is recipe's · layer / 16
   bool residual_;
 };
 
 class Head final : public PlainBlock {
  public:
-  explicit Head(Parameters& p) : conv_(p, "features.8", {features, 320, 1, 1}, 1, 1, true) {
-    weight_ = p.weight("classifier.1.weight", {1, features}, Group::classifier);
-    bias_ = p.weight("classifier.1.bias", {1}, Group::classifier);
+  explicit Head(Parameters& p)
+      : conv_(conv_norm(p, "features.8", {{features, 320, 1, 1}}, Activation::silu)), classifier_(p, "classifier.1", features) {
     conv_.list(weights_);
-    weights_.insert(weights_.end(), {weight_, bias_});
+    classifier_.list(weights_);
   }
   void fold() override { conv_.fold(); }
 
  protected:
   at::Tensor apply(const at::Tensor& x, const Pass& pass) override {
-    at::Tensor y = at::adaptive_avg_pool2d(conv_.apply(x, pass), {1, 1}).flatten(1);
+    at::Tensor y = channel_means(conv_.apply(x, pass));
     const double p = pass.config.recipe.dropout;
     if (pass.train && p > 0) y = y * dropout_mask(pass, p, y);
-    return at::linear(y, weight_->value, bias_->value);
+    return classifier_.apply(y);
   }
 
  private:
   ConvNorm conv_;
-  Slot *weight_, *bias_;
+  Classifier classifier_;
 };
 
 }  // namespace
 
-std::unique_ptr<Network> efficientnet_b0(uint32_t channels, at::ScalarType type, at::Device where) {
-  auto net = std::make_unique<Network>();
-  net->randoms = {layers, features};
-  net->blocks.push_back(std::make_unique<Stem>(net->parameters, channels));
+void efficientnet_b0(Network& network, uint32_t channels) {
+  network.randoms = {layers, features};
+  network.blocks.push_back(std::make_unique<Stem>(network.parameters, channels));
   uint32_t layer = 0;
   for (int s = 0; s < 7; ++s) {
     for (int64_t j = 0; j < stages[s].layers; ++j, ++layer) {
       const std::string name = "features." + std::to_string(s + 1) + "." + std::to_string(j);
-      net->blocks.push_back(std::make_unique<MBConv>(net->parameters, name, stages[s], j > 0, layer));
+      network.blocks.push_back(std::make_unique<MBConv>(network.parameters, name, stages[s], j > 0, layer));
     }
   }
-  net->blocks.push_back(std::make_unique<Head>(net->parameters));
-  net->parameters.allocate(type, where);
-  return net;
+  network.blocks.push_back(std::make_unique<Head>(network.parameters));
 }
 
 }  // namespace fedx

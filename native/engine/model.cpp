@@ -52,7 +52,7 @@ Model::Model(const Config& config, const std::atomic<int32_t>& stopping)
   const at::Device where = device_->where();
   const bool cpu = where.is_cpu();
   const at::ScalarType lower = lower_type(config.precision, cpu, work.type);
-  work.net = efficientnet_b0(config.channels, work.type, where);
+  work.net = build_network(config.network, config.channels, work.type, where);
   work.spans = spans_of(work.net->parameters, config.recipe);
   const Parameters& p = work.net->parameters;
   work.statistics = p.values.narrow(0, p.weights, p.length - p.weights);

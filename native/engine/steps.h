@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "data.h"
-#include "efficientnet.h"
+#include "network.h"
 #include "recipe.h"
 
 namespace fedx {

@@ -1,4 +1,5 @@
 // Training in float64 against PyTorch: tests/golden/train.py made the values. Both ways to train are tried, the CPU's loops to the end.
+#include "engine/network.h"
 #include "fedx.h"
 #include "golden.h"
 #include "test.h"
@@ -8,7 +9,7 @@ namespace {
 
 // Losses and gradient norms of the first `steps` steps, and where they are all, the values that they end with.
 void equals_pytorch_in_float64(const Config& config, uint32_t steps) {
-  const auto want = golden<double>("train.f64");
+  const auto want = golden<double>("train_" + config.network + ".f64");
   constexpr uint32_t all = 5, batch = 4;
   Engine engine(config);
   const auto start = start_values(engine);
@@ -45,16 +46,20 @@ void equals_pytorch_in_float64(const Config& config, uint32_t steps) {
   }
 }
 
-Config float64(bool portable, const std::string& graph = "false") {
-  Config config = parse_config(config_json({{"precision", "\"fp64\""}, {"graph", graph}}));
+Config float64(bool portable, const std::string& graph = "false", const std::string& network = "efficientnet_b0") {
+  Config config = parse_config(config_json({{"precision", "\"fp64\""}, {"graph", graph}, {"network", "\"" + network + "\""}}));
   config.portable = portable;
   return config;
 }
 
-TEST(train_equals_pytorch_in_float64) { equals_pytorch_in_float64(float64(false), 5); }
+TEST(train_equals_pytorch_in_float64) {
+  for (const auto& network : network_names()) equals_pytorch_in_float64(float64(false, "false", network), 5);
+}
 
 // The steps that a GPU runs. Two show losses, gradients and an update; the long test has their values too.
-TEST(device_steps_equal_pytorch_in_float64) { equals_pytorch_in_float64(float64(true), 2); }
+TEST(device_steps_equal_pytorch_in_float64) {
+  for (const auto& network : network_names()) equals_pytorch_in_float64(float64(true, "false", network), 2);
+}
 
 LONG_TEST(all_device_steps_equal_pytorch_in_float64) {
   equals_pytorch_in_float64(float64(true), 5);

@@ -52,7 +52,7 @@ inline std::vector<float> start_values(const Engine& engine) {
   std::vector<float> out;
   uint32_t index = 0;
   for (const TensorInfo& t : engine.tensors()) {
-    const bool norm_weight = t.name.size() > 8 && t.name.compare(t.name.size() - 8, 8, "1.weight") == 0;
+    const bool norm_weight = t.name.size() > 7 && t.name.compare(t.name.size() - 7, 7, ".weight") == 0;
     const bool variance = t.name.find("running_var") != std::string::npos;
     Words words{};
     for (size_t i = 0; i < t.length; ++i) {

@@ -1,5 +1,5 @@
 /** What an engine is told, and how it is written down for native code: settings once, and each chunk of steps. */
-import type { NetworkName } from "./layout.ts";
+import type { NetworkName } from "./networks/networks.ts";
 import type { Recipe } from "./recipe.ts";
 import type { Preprocessing } from "./weights/model_file.ts";
 

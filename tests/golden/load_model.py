@@ -1,23 +1,22 @@
-"""Loads a fedx model into torchvision's EfficientNet-B0 (strict); run as a program, prints the SHA-256 of its flat f32 vector."""
+"""Loads a fedx model into torchvision's network (strict); run as a program, prints the SHA-256 of its flat f32 vector."""
 import hashlib, json, struct, sys
-import numpy as np, torch, torchvision
+import numpy as np, torch
+from networks import network
 
 def read(path):
     raw = open(path, "rb").read()
     size = struct.unpack("<Q", raw[:8])[0]
     header = json.loads(raw[8:8 + size])
-    channels = json.loads(header.pop("__metadata__")["fedx"])["channels"]
+    fedx = json.loads(header.pop("__metadata__")["fedx"])
     kinds = {"F32": np.float32, "I64": np.int64}
     def tensor(entry):
         begin, end = (8 + size + o for o in entry["data_offsets"])
         return torch.from_numpy(np.frombuffer(raw[begin:end], kinds[entry["dtype"]]).reshape(entry["shape"]).copy())
-    return channels, {name: tensor(entry) for name, entry in header.items()}
+    return fedx["network"], fedx["channels"], {name: tensor(entry) for name, entry in header.items()}
 
 def load(path):
-    channels, state = read(path)
-    net = torchvision.models.efficientnet_b0()
-    net.features[0][0] = torch.nn.Conv2d(channels, 32, 3, 2, 1, bias=False)
-    net.classifier[1] = torch.nn.Linear(1280, 1)
+    name, channels, state = read(path)
+    net = network(name, channels)
     net.load_state_dict(state, strict=True)
     return channels, net
 

@@ -1,11 +1,12 @@
-"""Golden logits: torchvision's EfficientNet-B0 in evaluation mode, Philox weights and pixels (train.py), float64 arithmetic.
+"""Golden logits: torchvision's networks in evaluation mode, Philox weights and pixels (train.py), float64 arithmetic.
 
-Writes logits.json: for 1 and 3 channels, 8 films of 64 px. With two paths as arguments, saves a random torchvision file there instead
-(zip format, then the older one) and prints {"logits": […]} of the same films: 1 channel, size 64.
+Writes logits.json: by network, for 1 and 3 channels, 8 films of 64 px. With a network and two paths as arguments, saves a random torchvision
+file there instead (zip format, then the older one) and prints {"logits": […]} of the same films: 1 channel, size 64.
 """
 import json, os, sys
 import torch
-from train import fill, network, pixels
+from networks import STEM, network
+from train import fill, pixels
 
 FILMS, SIZE = 8, 64
 NORMAL = {1: ([0.449], [0.226]), 3: ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])}
@@ -17,14 +18,15 @@ def logits(model, channels):
 
 if len(sys.argv) > 1:
     torch.manual_seed(5)
-    model = network()
-    for path, zipped in zip(sys.argv[1:], (True, False)): torch.save(model.state_dict(), path, _use_new_zipfile_serialization=zipped)
+    model = network(sys.argv[1])
+    for path, zipped in zip(sys.argv[2:], (True, False)): torch.save(model.state_dict(), path, _use_new_zipfile_serialization=zipped)
     print(json.dumps(dict(logits=logits(model, 1))))
 else:
-    result = {}
-    for channels in (1, 3):
-        model = network(channels)
-        fill(model)
-        result[str(channels)] = [round(z, 7) for z in logits(model, channels)]
+    result = {name: {} for name in STEM}
+    for name in STEM:
+        for channels in (1, 3):
+            model = network(name, channels)
+            fill(model)
+            result[name][str(channels)] = [round(z, 7) for z in logits(model, channels)]
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "logits.json"), "w") as file:
         file.write(json.dumps(result, indent=2) + "\n")

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { assert, assertAlmostEquals } from "@std/assert";
 import { preprocessingOf } from "../../src/model/weights/model_file.ts";
 import { layoutOf } from "../../src/model/layout.ts";
+import { NETWORK_NAMES, type NetworkName } from "../../src/model/networks/networks.ts";
 import { DataSet } from "../../src/model/data_set.ts";
 import { Engine } from "../../src/model/engine.ts";
 import { preset } from "../../src/model/recipe.ts";
@@ -16,11 +17,11 @@ const FILMS = 8, SIZE = 64;
 const folder = fileURLToPath(new URL(".", import.meta.url));
 const libs = await libraries();
 
-async function logitsOf(vector: Float32Array): Promise<Float32Array> {
+async function logitsOf(network: NetworkName, vector: Float32Array): Promise<Float32Array> {
   const recipe = preset("default");
   using engine = await Engine.create(
     {
-      network: "efficientnet_b0",
+      network,
       size: SIZE,
       channels: 1,
       device: "cpu",
@@ -46,21 +47,25 @@ function assertLogits(got: Float32Array, want: number[]): void {
 
 const python = await pythonWithTorchvision();
 
-Deno.test({
-  name: "Engine.predict equals torchvision on files that it saved, zip and legacy",
-  ignore: python === null,
-  fn: () =>
-    inFolder(async (dir) => {
-      const files = [`${dir}/zip.pth`, `${dir}/legacy.pth`];
-      const env = { PYTHONDONTWRITEBYTECODE: "1" };
-      const args = [`${folder}logits.py`, ...files];
-      const { success, stdout } = await new Deno.Command(python!, { args, env, stderr: "inherit" }).output();
-      assert(success);
-      const { logits } = JSON.parse(new TextDecoder().decode(stdout));
-      for (const file of files) {
-        const saved = await readTorchFile(await Deno.readFile(file));
-        const layout = layoutOf("efficientnet_b0", { channels: 1 });
-        assertLogits(await logitsOf(vectorOf(layout, ({ name }) => saved.get(name)!.data)), logits);
-      }
-    }),
-});
+for (const network of NETWORK_NAMES) {
+  Deno.test({
+    name: `Engine.predict equals torchvision on files of ${network} that it saved, zip and legacy`,
+    ignore: python === null,
+    fn: () =>
+      inFolder(async (dir) => {
+        const files = [`${dir}/zip.pth`, `${dir}/legacy.pth`];
+        const env = { PYTHONDONTWRITEBYTECODE: "1" };
+        const args = [`${folder}logits.py`, network, ...files];
+        const { success, stdout } = await new Deno.Command(python!, { args, env, stderr: "inherit" })
+          .output();
+        assert(success);
+        const { logits } = JSON.parse(new TextDecoder().decode(stdout));
+        for (const file of files) {
+          const saved = await readTorchFile(await Deno.readFile(file));
+          const layout = layoutOf(network, { channels: 1 });
+          const vector = vectorOf(layout, ({ name }) => saved.get(name)!.data);
+          assertLogits(await logitsOf(network, vector), logits);
+        }
+      }),
+  });
+}

@@ -20,7 +20,7 @@ export function fill(tensor: Tensor, index: number): Float32Array {
   const value = (u: number) => {
     if (tensor.shape.length > 1) return (2 * u - 1) * spread;
     if (tensor.name.endsWith("running_var")) return 0.5 + u;
-    return tensor.name.endsWith("1.weight") ? 0.8 + 0.4 * u : 0.2 * (2 * u - 1);
+    return tensor.name.endsWith(".weight") ? 0.8 + 0.4 * u : 0.2 * (2 * u - 1);
   };
   return uniforms(KEY, { purpose: PURPOSE.init, index }, tensor.length).map(value);
 }

@@ -4,6 +4,7 @@ zip and legacy: a contiguous, a transposed, a sliced, a 0-d and a double tensor,
 """
 import base64, collections, hashlib, io, json, os
 import torch, torchvision
+from networks import STEM, network
 
 base = torch.arange(12, dtype=torch.float32)
 state = collections.OrderedDict(
@@ -20,11 +21,8 @@ def saved(value, zipped=True):
     torch.save(value, file, _use_new_zipfile_serialization=zipped)
     return base64.b64encode(file.getvalue()).decode()
 
-def layout(channels):
-    net = torchvision.models.efficientnet_b0()
-    net.features[0][0] = torch.nn.Conv2d(channels, 32, 3, 2, 1, bias=False)
-    net.classifier[1] = torch.nn.Linear(1280, 1)
-    tensors = [(k, v) for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")]
+def layout(name, channels):
+    tensors = [(k, v) for k, v in network(name, channels).state_dict().items() if not k.endswith("num_batches_tracked")]
     weights = [t for t in tensors if "running_" not in t[0]]
     rows, offset = [], 0
     for name, value in weights + [t for t in tensors if "running_" in t[0]]:
@@ -47,6 +45,6 @@ golden = dict(
     state={k: dict(shape=list(v.shape), data=v.float().flatten().tolist()) for k, v in state.items() if k != "counter"},
     zip=saved(state), legacy=saved(state, False), wrapped=saved(dict(state_dict=state)),
     evil_zip=saved(dict(w=Evil())), evil_legacy=saved(dict(w=Evil()), False),
-    layout={str(c): layout(c) for c in (1, 3)}, losses=losses, versions=[torch.__version__, torchvision.__version__])
+    layout={name: {str(c): layout(name, c) for c in (1, 3)} for name in STEM}, losses=losses, versions=[torch.__version__, torchvision.__version__])
 with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "torch_files.json"), "w") as file:
     json.dump(golden, file, indent=2)

@@ -1,10 +1,11 @@
-"""Golden training run: torchvision's EfficientNet-B0 in float64, 32 px, batch 4, 5 steps of the `deck` recipe without augmentation.
+"""Golden training runs: torchvision's networks in float64, 32 px, batch 4, 5 steps of the `deck` recipe without augmentation.
 
-Writes train.f64 (little endian): lr factor, clip norm, loss, gradient norm (5 each), then per tensor in layout order its norm and 64 probes,
+Writes train_NETWORK.f64 (little endian): lr factor, clip norm, loss, gradient norm (5 each), then per tensor in layout order its norm and 64 probes,
 element j·length/64. Start weights, pixels, dropout and stochastic-depth masks are Philox numbers, so native/tests/golden.h makes the same.
 """
 import math, os
-import numpy as np, torch, torchvision
+import numpy as np, torch
+from networks import CLASSIFIER, STEM, network
 from philox import PURPOSE, uniforms
 
 SEED, SILO, SIZE, BATCH, STEPS, IMAGES = 7, 2, 32, 4, 5, 20
@@ -19,7 +20,7 @@ def fill(model, seed=SEED):  # deterministic start values, exact in float32
         u = uniforms(seed, SILO, PURPOSE["init"], tensor.numel(), index=index).astype(np.float64)
         if tensor.dim() > 1: v = (2 * u - 1) * math.sqrt(6 / (tensor.numel() / tensor.shape[0]))
         elif name.endswith("running_var"): v = 0.5 + u
-        elif name.endswith("1.weight"): v = 0.8 + 0.4 * u
+        elif name.endswith(".weight"): v = 0.8 + 0.4 * u
         else: v = 0.2 * (2 * u - 1)
         with torch.no_grad(): tensor.copy_(torch.from_numpy(v.astype(np.float32)).reshape(tensor.shape))
 
@@ -27,12 +28,7 @@ def pixels(count, size, seed=SEED):  # (count, size, size) u8: noise, film i the
     rows = [uniforms(seed, SILO, PURPOSE["measure"], size * size, position=i).astype(np.float64) * 256 * ((i + 1) / count) for i in range(count)]
     return np.stack(rows).astype(np.uint8).reshape(count, size, size)
 
-def network(channels=1):
-    model = torchvision.models.efficientnet_b0(num_classes=1)
-    model.features[0][0] = torch.nn.Conv2d(channels, 32, 3, 2, 1, bias=False)
-    return model
-
-class Masks:  # what stands in for torchvision's Dropout and StochasticDepth
+class Masks:  # what stands in for torchvision's Dropout and StochasticDepth, which EfficientNet alone has
     step = 0
 
 class Dropout(torch.nn.Module):
@@ -51,25 +47,27 @@ def schedule(i, steps):  # the deck's: 15 % linear warm-up, cosine to .05; clip 
     lr = p / 0.15 if p < 0.15 else 0.05 + 0.95 * (1 + math.cos(math.pi * (p - 0.15) / 0.85)) / 2
     return float(np.float32(lr)), 3.0 if p < 0.15 else 1.5
 
-def groups(model):
+def groups(model, name):
     named = list(model.named_parameters())
     pick = lambda f: [p for n, p in named if f(n)]
-    return [dict(params=pick(lambda n: n.startswith("classifier.")), factor=12),
-            dict(params=pick(lambda n: n == "features.0.0.weight"), factor=2.5),
-            dict(params=pick(lambda n: not n.startswith("classifier.") and n != "features.0.0.weight"), factor=0.12)]
+    head, stem = (lambda n: n.startswith(CLASSIFIER[name] + ".")), (lambda n: n == STEM[name] + ".weight")
+    return [dict(params=pick(head), factor=12), dict(params=pick(stem), factor=2.5),
+            dict(params=pick(lambda n: not head(n) and not stem(n)), factor=0.12)]
 
-def main():
-    torch.set_num_threads(1)
-    model = network().double().train()
+def mask(model):
     model.classifier[0] = Dropout()
     layer = 0
     for stage in model.features:
         for block in stage:
             if hasattr(block, "stochastic_depth"): block.stochastic_depth = Depth(layer); layer += 1
+
+def train(name):
+    model = network(name).double().train()
+    if name == "efficientnet_b0": mask(model)
     fill(model)
     images = torch.from_numpy(((pixels(IMAGES, SIZE) / 255 - 0.449) / 0.226)[:, None])
     labels = torch.tensor([(i * 7 % 5) % 2 for i in range(IMAGES)], dtype=torch.float64)
-    optimizer = torch.optim.AdamW(groups(model), weight_decay=1e-4, amsgrad=True, foreach=False)
+    optimizer = torch.optim.AdamW(groups(model, name), weight_decay=1e-4, amsgrad=True, foreach=False)
     head = []
     for k in range(STEPS):
         Masks.step = 100 + k
@@ -90,6 +88,8 @@ def main():
     for _, tensor in ordered(model):
         flat = tensor.detach().reshape(-1).numpy()
         out.append(np.concatenate([[np.linalg.norm(flat)], flat[[j * len(flat) // 64 for j in range(64)]]]))
-    np.concatenate(out).astype("<f8").tofile(os.path.join(os.path.dirname(os.path.abspath(__file__)), "train.f64"))
+    np.concatenate(out).astype("<f8").tofile(os.path.join(os.path.dirname(os.path.abspath(__file__)), f"train_{name}.f64"))
 
-if __name__ == "__main__": main()
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    for name in STEM: train(name)

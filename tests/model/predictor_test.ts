@@ -5,6 +5,7 @@ import { preprocessingOf } from "../../src/model/weights/model_file.ts";
 import { Engine } from "../../src/model/engine.ts";
 import { liveHandles } from "../../src/model/shutdown.ts";
 import { layoutOf } from "../../src/model/layout.ts";
+import { NETWORK_NAMES, type NetworkName } from "../../src/model/networks/networks.ts";
 import type { Model, Predictor } from "../../src/model/predictor.ts";
 import { startTfjs } from "../../src/model/tfjs/backend.ts";
 import { TfjsPredictor } from "../../src/model/tfjs/predictor.ts";
@@ -15,20 +16,15 @@ const FILMS = 8;
 const libs = await libraries();
 const tf = await startTfjs();
 
-/** The weights of the golden logits, made once: eight million random numbers are not drawn in an instant. */
-const VECTORS = {
-  1: vectorOf(layoutOf("efficientnet_b0", { channels: 1 })),
-  3: vectorOf(layoutOf("efficientnet_b0", { channels: 3 })),
-};
+/** The weights of the golden logits, made once each: millions of random numbers are not drawn in an instant. */
+const vectors = new Map<string, Float32Array<ArrayBuffer>>();
 
-function modelOf(size: number, channels: 1 | 3): Model {
-  const layout = layoutOf("efficientnet_b0", { channels });
+function modelOf(size: number, channels: 1 | 3, network: NetworkName = "efficientnet_b0"): Model {
+  const layout = layoutOf(network, { channels });
   const preprocessing = preprocessingOf(channels);
-  return {
-    layout,
-    vector: VECTORS[channels],
-    metadata: { network: "efficientnet_b0", size, channels, preprocessing },
-  };
+  const vector = vectors.get(`${network} ${channels}`) ?? vectorOf(layout);
+  vectors.set(`${network} ${channels}`, vector);
+  return { layout, vector, metadata: { network, size, channels, preprocessing } };
 }
 
 const PREDICTORS: Record<string, (model: Model) => Promise<Predictor>> = {
@@ -55,10 +51,12 @@ const golden = JSON.parse(
 );
 
 for (const name of Object.keys(PREDICTORS)) {
-  for (const channels of [1, 3] as const) {
-    Deno.test(`${name}.predict equals torchvision's float64 logits, ${channels} channel(s)`, async () => {
-      assertClose(await logitsOf(name, modelOf(64, channels)), golden[channels]);
-    });
+  for (const network of NETWORK_NAMES) {
+    for (const channels of [1, 3] as const) {
+      Deno.test(`${name}.predict equals torchvision's float64 logits of ${network}, ${channels} channel(s)`, async () => {
+        assertClose(await logitsOf(name, modelOf(64, channels, network)), golden[network][channels]);
+      });
+    }
   }
 
   Deno.test(`${name}.predict gives each row its logit: in any order, twice, in parts, none`, async () => {
@@ -102,11 +100,11 @@ for (const name of Object.keys(PREDICTORS)) {
   });
 }
 
-for (const channels of [1, 3] as const) {
-  for (const size of [32, 64]) {
-    Deno.test(`TfjsPredictor.predict equals Engine's logits, ${channels} × ${size} px`, async () => {
-      const model = modelOf(size, channels);
-      const head = model.layout.tensors.find(({ name }) => name === "classifier.1.weight")!;
+for (const network of NETWORK_NAMES) {
+  for (const size of [32, 70]) {
+    Deno.test(`TfjsPredictor.predict equals Engine's logits of ${network}, ${size} px`, async () => {
+      const model = modelOf(size, 1, network);
+      const head = model.layout.tensors.find(({ group }) => group === "classifier")!;
       model.vector = model.vector.slice();
       for (let i = head.offset; i < head.offset + head.length; i++) model.vector[i] *= 30;
       const want = await logitsOf("Engine", model, 17);

@@ -3,6 +3,7 @@
  * whether a run can have it, and where it differs from another one.
  */
 import * as v from "valibot";
+import { NETWORK_NAMES } from "../../model/networks/networks.ts";
 import { RecipeSchema } from "../../model/recipe.ts";
 import type { Preprocessing } from "../../model/weights/model_file.ts";
 import { MOST_SILOS } from "./claims.ts";
@@ -21,7 +22,7 @@ const PreprocessingSchema: v.GenericSchema<unknown, Preprocessing> = v.strictObj
 export const ProposalSchema = v.strictObject({
   version: v.literal(2),
   wire: v.literal(WIRE_VERSION),
-  network: v.literal("efficientnet_b0"),
+  network: v.picklist(NETWORK_NAMES),
   /** Edge of the square input, pixels. */
   size: integer(32, 4096),
   channels: v.picklist([1, 3]),

@@ -1,21 +1,27 @@
 /**
- * EfficientNet-B0 on TensorFlow.js, for scoring: the forward pass of native/engine/efficientnet.cpp.
+ * A network on TensorFlow.js, for scoring: the operations of src/model/networks/ one after the other, with BatchNorm folded
+ * in.
  *
  * Why explicit pads: PyTorch pads (kernel − 1) / 2 on every side; TensorFlow's "same" at a stride of 2 puts the odd
  * pixel behind.
  */
 import type { Tensor4D } from "@tensorflow/tfjs-core";
-import { type Layout, STAGES } from "../layout.ts";
+import type { Layout } from "../layout.ts";
+import type { Activation, Operation } from "../networks/network.ts";
+import { NETWORKS } from "../networks/networks.ts";
 import type { Tf } from "./backend.ts";
-import { type Convolution, Weights } from "./weights.ts";
+import { type Filter, Weights } from "./weights.ts";
 
-/** x · sigmoid(x). */
-function silu(tf: Tf, x: Tensor4D): Tensor4D {
-  return tf.mul(x, tf.sigmoid(x));
+/** (n, H, W, in) → (n, H', W', out); leaves its input as it is. */
+export type Step = (x: Tensor4D) => Tensor4D;
+
+function activate(tf: Tf, x: Tensor4D, activation: Activation): Tensor4D {
+  if (activation === "relu") return tf.relu(x);
+  return activation === "silu" ? tf.mul(x, tf.sigmoid(x)) : x;
 }
 
-/** Convolution with PyTorch's pads, without activation. */
-function convolve(tf: Tf, x: Tensor4D, { filter, bias, depthwise }: Convolution, stride = 1): Tensor4D {
+/** Convolution with PyTorch's pads. */
+function convolve(tf: Tf, x: Tensor4D, { filter, bias, depthwise }: Filter, stride = 1): Tensor4D {
   const pad = (filter.shape[0] - 1) / 2;
   const all = { x, filter, bias, strides: stride, pad, dimRoundingMode: "floor" as const };
   return depthwise ? tf.fused.depthwiseConv2d(all) : tf.fused.conv2d(all);
@@ -27,92 +33,76 @@ function channelMeans(tf: Tf, x: Tensor4D): Tensor4D {
   return height * width === 1 ? x : tf.avgPool(x, [height, width], 1, "valid");
 }
 
-/** One mobile inverted bottleneck: expand (unless by 1), depthwise, squeeze-excite, project. */
-export class MBConv {
-  readonly #tf: Tf;
-  readonly #stride: number;
-  readonly #expand?: Convolution;
-  readonly #depthwise: Convolution;
-  readonly #squeeze: Convolution;
-  readonly #excite: Convolution;
-  readonly #project: Convolution;
+/** Uploads the weights of operations and puts them one behind the other; each frees what the one before made. */
+export function sequence(weights: Weights, operations: readonly Operation[]): Step {
+  const { tf } = weights;
+  const steps = operations.map((one) => stepOf(weights, one));
+  return (x) =>
+    steps.reduce((before, step) => {
+      const after = tf.tidy(() => step(before));
+      if (before !== x && before !== after) before.dispose();
+      return after;
+    }, x);
+}
 
-  /** `name` as in torchvision, such as `features.2.0`. */
-  constructor(weights: Weights, name: string, stride: number) {
-    this.#tf = weights.tf;
-    this.#stride = stride;
-    let layer = 0;
-    const next = () => `${name}.block.${layer++}`;
-    if (weights.has(`${name}.block.3.0.weight`)) this.#expand = weights.folded(next());
-    this.#depthwise = weights.folded(next(), { depthwise: true });
-    const gate = next();
-    this.#squeeze = weights.plain(`${gate}.fc1`);
-    this.#excite = weights.plain(`${gate}.fc2`);
-    this.#project = weights.folded(next());
-  }
-
-  /** x: (n, H, W, in) → (n, ⌈H / stride⌉, ⌈W / stride⌉, out). */
-  apply(x: Tensor4D): Tensor4D {
-    const tf = this.#tf;
-    return tf.tidy(() => {
-      const wide = this.#expand ? tf.tidy(() => silu(tf, convolve(tf, x, this.#expand!))) : x;
-      const deep = tf.tidy(() => silu(tf, convolve(tf, wide, this.#depthwise, this.#stride)));
-      if (wide !== x) wide.dispose();
-      const gated = tf.tidy(() => tf.mul(deep, this.#gate(deep)) as Tensor4D);
-      deep.dispose();
-      const narrow = convolve(tf, gated, this.#project);
-      return this.#stride === 1 && narrow.shape[3] === x.shape[3] ? tf.add(narrow, x) as Tensor4D : narrow;
-    });
-  }
-
-  /** Squeeze-excite: a factor per channel from the channels' means. */
-  #gate(x: Tensor4D): Tensor4D {
-    const tf = this.#tf;
-    const squeezed = silu(tf, convolve(tf, channelMeans(tf, x), this.#squeeze));
-    return tf.sigmoid(convolve(tf, squeezed, this.#excite));
+function stepOf(weights: Weights, one: Operation): Step {
+  const { tf } = weights;
+  switch (one.kind) {
+    case "convolution": {
+      const filter = weights.convolution(one.name, one);
+      return (x) => activate(tf, convolve(tf, x, filter, one.stride), one.activation);
+    }
+    case "norm": {
+      const { scale, offset } = weights.norm(one.name);
+      return (x) => tf.relu(tf.add(tf.mul(x, scale), offset));
+    }
+    // Zeros as pads: what comes in is never negative.
+    case "maxPool":
+      return (x) => tf.maxPool(x, 3, 2, 1, "floor");
+    case "meanPool":
+      return (x) => tf.avgPool(x, 2, 2, "valid");
+    case "squeezeExcite": {
+      const squeeze = weights.linear(`${one.name}.fc1`), excite = weights.linear(`${one.name}.fc2`);
+      return (x) => {
+        const squeezed = activate(tf, convolve(tf, channelMeans(tf, x), squeeze), "silu");
+        return tf.mul(x, tf.sigmoid(convolve(tf, squeezed, excite)));
+      };
+    }
+    case "residual": {
+      const branch = sequence(weights, one.branch), shortcut = sequence(weights, one.shortcut);
+      return (x) => activate(tf, tf.add(branch(x), shortcut(x)), one.activation);
+    }
+    case "append": {
+      const branch = sequence(weights, one.branch);
+      return (x) => tf.concat([x, branch(x)], 3);
+    }
+    case "sequence":
+      return sequence(weights, one.parts);
   }
 }
 
 /** The whole network with its one-logit head. */
 export class TfjsNetwork implements Disposable {
   readonly #weights: Weights;
-  readonly #stem: Convolution;
-  readonly #blocks: MBConv[] = [];
-  readonly #head: Convolution;
-  readonly #classifier: Convolution;
+  readonly #body: Step;
+  readonly #classifier: Filter;
 
   constructor(readonly tf: Tf, model: { vector: Float32Array; layout: Layout }) {
     const weights = this.#weights = new Weights(tf, model);
-    this.#stem = weights.folded("features.0");
-    STAGES.forEach(({ stride, blocks }, stage) => {
-      for (let block = 0; block < blocks; block++) {
-        this.#blocks.push(new MBConv(weights, `features.${stage + 1}.${block}`, block === 0 ? stride : 1));
-      }
-    });
-    this.#head = weights.folded("features.8");
-    this.#classifier = weights.plain("classifier.1");
+    const { operations, classifier } = NETWORKS[model.layout.network];
+    this.#body = sequence(weights, operations);
+    this.#classifier = weights.linear(classifier);
   }
 
   /** x: (n, H, W, channels) f32, normalised → (n) logits. */
   async logits(x: Tensor4D): Promise<Float32Array> {
-    const out = this.tf.tidy(() => this.#forward(x));
+    const { tf } = this;
+    const out = tf.tidy(() => convolve(tf, channelMeans(tf, this.#body(x)), this.#classifier));
     try {
       return await out.data<"float32">();
     } finally {
       out.dispose();
     }
-  }
-
-  #forward(x: Tensor4D): Tensor4D {
-    const { tf } = this;
-    let y = tf.tidy(() => silu(tf, convolve(tf, x, this.#stem, 2)));
-    for (const block of this.#blocks) {
-      const before = y;
-      y = block.apply(before);
-      before.dispose();
-    }
-    const features = channelMeans(tf, silu(tf, convolve(tf, y, this.#head)));
-    return convolve(tf, features, this.#classifier);
   }
 
   [Symbol.dispose](): void {

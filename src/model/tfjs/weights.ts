@@ -12,7 +12,7 @@ import type { Tf } from "./backend.ts";
 const EPSILON = 1e-5;
 
 /** filter: (H, W, in, out); of a depthwise one (H, W, channels, 1). bias: (out). */
-export interface Convolution {
+export interface Filter {
   filter: Tensor4D;
   bias: Tensor1D;
   depthwise: boolean;
@@ -27,25 +27,25 @@ export class Weights implements Disposable {
     this.#state = stateDict(vector, layout);
   }
 
-  /** Whether the model has a tensor of this name. */
-  has(name: string): boolean {
-    return this.#state.has(name);
-  }
-
-  /** The convolution `name.0` with the BatchNorm `name.1` behind it. @param options.depthwise @default false */
-  folded(name: string, { depthwise = false } = {}): Convolution {
-    const part = (last: string) => this.#values(`${name}.1.${last}`);
-    const [gamma, beta, mean, variance] = ["weight", "bias", "running_mean", "running_var"].map(part);
-    const scale = Float64Array.from(gamma, (factor, o) => factor / Math.sqrt(variance[o] + EPSILON));
-    const bias = beta.map((offset, o) => offset - mean[o] * scale[o]);
-    return this.#convolution(`${name}.0.weight`, { scale, bias, depthwise });
+  /** The convolution `name` with the BatchNorm `norm` behind it, if any. */
+  convolution(name: string, options: { norm: string | null; depthwise: boolean }): Filter {
+    const { norm, depthwise } = options;
+    const { scale, offset: bias } = norm === null ? this.#unchanged(name) : this.#folded(norm);
+    return this.#filter(`${name}.weight`, { scale, bias, depthwise });
   }
 
   /** The convolution or, as one over a single pixel, the linear layer `name` with a bias of its own. */
-  plain(name: string): Convolution {
+  linear(name: string): Filter {
     const bias = this.#values(`${name}.bias`);
-    const scale = new Float64Array(bias.length).fill(1);
-    return this.#convolution(`${name}.weight`, { scale, bias, depthwise: false });
+    return this.#filter(`${name}.weight`, { ...this.#unchanged(name), bias, depthwise: false });
+  }
+
+  /** The factor and the offset of each channel that the BatchNorm `name` comes down to. */
+  norm(name: string): { scale: Tensor1D; offset: Tensor1D } {
+    const { scale, offset } = this.#folded(name);
+    const [first, second] = [Float32Array.from(scale), offset].map((values) => this.tf.tensor1d(values));
+    this.#uploaded.push(first, second);
+    return { scale: first, offset: second };
   }
 
   [Symbol.dispose](): void {
@@ -56,10 +56,22 @@ export class Weights implements Disposable {
     return this.#state.get(name)!.data as Float32Array;
   }
 
-  #convolution(
+  #folded(norm: string): { scale: Float64Array; offset: Float32Array } {
+    const part = (last: string) => this.#values(`${norm}.${last}`);
+    const [gamma, beta, mean, variance] = ["weight", "bias", "running_mean", "running_var"].map(part);
+    const scale = Float64Array.from(gamma, (factor, o) => factor / Math.sqrt(variance[o] + EPSILON));
+    return { scale, offset: beta.map((offset, o) => offset - mean[o] * scale[o]) };
+  }
+
+  #unchanged(name: string): { scale: Float64Array; offset: Float32Array } {
+    const [out] = this.#state.get(`${name}.weight`)!.shape;
+    return { scale: new Float64Array(out).fill(1), offset: new Float32Array(out) };
+  }
+
+  #filter(
     name: string,
     { scale, bias, depthwise }: { scale: Float64Array; bias: Float32Array; depthwise: boolean },
-  ): Convolution {
+  ): Filter {
     const [out, inputs, height = 1, width = 1] = this.#state.get(name)!.shape;
     const turned = hwio(this.#values(name), { out, inputs, scale });
     const last = depthwise ? [out, 1] : [inputs, out]; // (C, 1, H, W) turned lies as (H, W, C, 1) does

@@ -8,6 +8,7 @@ import { obstacleTo } from "../../files/obstacle.ts";
 import { plural } from "../../plural.ts";
 import { isRefusal, refusal } from "../../refusal.ts";
 import type { Layout } from "../layout.ts";
+import { NETWORKS } from "../networks/networks.ts";
 import { liteToB0 } from "./lite0.ts";
 import { LITE0_PACKAGE, lite0Bytes, type PackageOptions } from "./lite0_package.ts";
 import { randomWeights } from "./random.ts";
@@ -41,7 +42,7 @@ export interface InitialOptions extends PackageOptions {
   seed: number;
   /** Side of the films to train on in pixels, where it is known: a model that saw others may start, with a warning. */
   size?: number;
-  /** A torchvision EfficientNet-B0 file; comes before cache and package. @default the one that FEDX_WEIGHTS names */
+  /** A torchvision file of the network; comes before cache and package. @default the one that FEDX_WEIGHTS names */
   weights?: string;
 }
 
@@ -75,8 +76,18 @@ async function make(
   if (weights !== undefined && weights !== "") {
     const wanted = { layout, size: options.size, remedy: "mend FEDX_WEIGHTS or [run] weights" };
     const { state, licence, warning } = await readState(weights, wanted);
-    const source = `EfficientNet-B0 weights in torchvision's format from ${basename(weights)}${licence}`;
+    const source = `${NETWORKS[layout.network].title} weights in torchvision's format from ${
+      basename(weights)
+    }${licence}`;
     return { vector: fromTorchvision(state, layout, { seed }), source, kind: "imagenet", warning };
+  }
+  if (layout.network !== "efficientnet_b0") {
+    throw refusal(Error, {
+      what: `Cannot start ${layout.network} from ImageNet weights`,
+      expected: `a file of torchvision's ${layout.network} in --weights or FEDX_WEIGHTS`,
+      got: "none",
+      remedy: "name one, or say --init random",
+    });
   }
   const state = liteToB0(await readTorchFile(await lite0Bytes(options)), layout, { seed });
   // The same words whether cached or fetched: the source stands in the proposal, which a restart must repeat.

@@ -7,7 +7,8 @@
  * stay plain torchvision.
  */
 import { normals } from "./random.ts";
-import { type Layout, STAGES } from "../layout.ts";
+import type { Layout } from "../layout.ts";
+import { STAGES } from "../networks/efficientnet_b0.ts";
 import { PURPOSE } from "../philox.ts";
 import type { NamedTensor } from "./torchvision.ts";
 

@@ -10,7 +10,8 @@ import { createHash } from "node:crypto";
 import { writeDurably } from "../../files/durable.ts";
 import { obstacleTo } from "../../files/obstacle.ts";
 import { isRefusal, refusal } from "../../refusal.ts";
-import { type Layout, layoutOf, type NetworkName } from "../layout.ts";
+import { type Layout, layoutOf } from "../layout.ts";
+import { isNetwork, NETWORK_NAMES, type NetworkName } from "../networks/networks.ts";
 import { checkMetadata, checkWeights, hasDigests, withDigests } from "./model_digests.ts";
 import { type FileTensor, readSafetensors, safetensorsParts } from "./safetensors.ts";
 
@@ -197,7 +198,7 @@ function parseMetadata(text: string | undefined): ModelMetadata & { version: num
     if (!sound) throw bad(expected, JSON.stringify(got));
   };
   expect(version === 1 || version === VERSION, `metadata version 1 or ${VERSION}`, version);
-  expect(network === "efficientnet_b0", "network efficientnet_b0", network);
+  expect(isNetwork(network), `network ${NETWORK_NAMES.join(", ")}`, network);
   expect(channels === 1 || channels === 3, "1 or 3 channels", channels);
   expect(Number.isInteger(size) && size >= 8 && size <= 1024, "a size from 8 to 1024 px", size);
   const sound = isPerChannel(preprocessing?.mean, channels) &&

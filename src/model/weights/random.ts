@@ -2,6 +2,7 @@
  * Initial weights from Philox, made once by the aggregator and sent: normals are equal to 1e-6 only across languages.
  */
 import type { Layout, Tensor } from "../layout.ts";
+import { NETWORKS } from "../networks/networks.ts";
 import { PURPOSE, type Stream, type StreamKey, uniforms } from "../philox.ts";
 
 /**
@@ -27,18 +28,19 @@ export function normalTensor(layout: Layout, index: number, o: { seed: number; d
 }
 
 /**
- * torchvision's initialisation of EfficientNet: convolutions N(0, 2 / fan_out) (He et al. 2015), biases 0,
+ * torchvision's initialisation: convolutions N(0, 2 / fan) (He et al. 2015), the network's fan out or in; biases 0,
  * BatchNorm 1 and 0 with statistics 0 and 1; the one-logit head U(±1/√in), as a replaced `nn.Linear` has it
- * (torchvision's own ±1/√out is meant for 1000 classes: ±1 over 1280 features would drown the signal).
+ * (EfficientNet's own ±1/√out is meant for 1000 classes: ±1 over 1280 features would drown the signal).
  *
  * @returns (layout.length) f32: weights, then statistics
  */
 export function randomWeights(layout: Layout, seed: number): Float32Array<ArrayBuffer> {
   const vector = new Float32Array(layout.length);
+  const { fan } = NETWORKS[layout.network];
   layout.tensors.forEach((tensor, index) => {
     const place = vector.subarray(tensor.offset, tensor.offset + tensor.length);
     if (tensor.shape.length === 4) {
-      place.set(normalTensor(layout, index, { seed, deviation: Math.sqrt(2 / fanOut(tensor)) }));
+      place.set(normalTensor(layout, index, { seed, deviation: Math.sqrt(2 / fanOf(tensor, fan)) }));
     } else if (tensor.shape.length === 2) {
       const range = 1 / Math.sqrt(tensor.shape[1]);
       const draw = uniforms({ seed, silo: 0 }, { purpose: PURPOSE.init, index }, tensor.length);
@@ -50,9 +52,9 @@ export function randomWeights(layout: Layout, seed: number): Float32Array<ArrayB
   return vector;
 }
 
-/** torch's fan_out: weight.size(0) times the receptive field, groups not divided out. */
-function fanOut(tensor: Tensor): number {
-  return tensor.shape[0] * tensor.shape[2] * tensor.shape[3];
+/** torch's fan_out or fan_in: weight.size(0) or weight.size(1) times the receptive field, groups not divided out. */
+function fanOf({ shape: [out, inputs, height, width] }: Tensor, fan: "in" | "out"): number {
+  return (fan === "out" ? out : inputs) * height * width;
 }
 
 /** BatchNorm scales and variances; 1-D `weight`s are BatchNorm's only. */

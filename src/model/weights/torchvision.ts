@@ -7,6 +7,8 @@
  */
 import { normalTensor } from "./random.ts";
 import type { Layout, Tensor } from "../layout.ts";
+import type { Network } from "../networks/network.ts";
+import { type NetworkName, NETWORKS } from "../networks/networks.ts";
 
 /** Values in C order under a shape. */
 export interface NamedTensor {
@@ -25,7 +27,9 @@ export function fromTorchvision(
   options: { seed: number },
 ): Float32Array<ArrayBuffer> {
   const vector = new Float32Array(layout.length);
-  const ownHead = state.get("classifier.1.weight")?.shape[0] === 1;
+  const { classifier } = NETWORKS[layout.network];
+  state = todaysNames(state, layout.network);
+  const ownHead = state.get(`${classifier}.weight`)?.shape[0] === 1;
   layout.tensors.forEach((tensor, index) => {
     const place = vector.subarray(tensor.offset, tensor.offset + tensor.length);
     if (tensor.group === "classifier" && !ownHead) {
@@ -37,9 +41,16 @@ export function fromTorchvision(
       sumChannels(found, place);
       return;
     }
-    place.set(checked(found, tensor).data);
+    place.set(checked(found, tensor, layout.network).data);
   });
   return vector;
+}
+
+/** torchvision's older files call some tensors otherwise. */
+function todaysNames(state: Map<string, NamedTensor>, network: NetworkName): Map<string, NamedTensor> {
+  const { older }: Network = NETWORKS[network];
+  if (older === undefined) return state;
+  return new Map([...state].map(([name, tensor]) => [name.replace(older.name, older.today), tensor]));
 }
 
 function isWiderStem(found: number[], wanted: number[]): boolean {
@@ -59,11 +70,11 @@ function sumChannels({ shape, data }: NamedTensor, out: Float32Array): void {
   }
 }
 
-function checked(found: NamedTensor | undefined, tensor: Tensor): NamedTensor {
+function checked(found: NamedTensor | undefined, tensor: Tensor, network: NetworkName): NamedTensor {
   if (found !== undefined && String(found.shape) === String(tensor.shape)) return found;
   const got = found === undefined ? "none" : `[${found.shape}]`;
   throw new RangeError(
     `Cannot start from weights: expected ${tensor.name} of shape [${tensor.shape}], got ${got}; ` +
-      "use a file of torchvision's efficientnet_b0, or --init random",
+      `use a file of torchvision's ${network}, or --init random`,
   );
 }

@@ -12,6 +12,7 @@ import {
 } from "../../../src/model/weights/model_file.ts";
 import { randomWeights } from "../../../src/model/weights/random.ts";
 import { layoutOf } from "../../../src/model/layout.ts";
+import { NETWORK_NAMES } from "../../../src/model/networks/networks.ts";
 import { readSafetensors } from "../../../src/model/weights/safetensors.ts";
 import { safetensorsFile } from "../../testing/safetensors_file.ts";
 import { inFolder } from "../../testing/folder.ts";
@@ -92,7 +93,7 @@ Deno.test("loadModel names the file, what is wrong with it and what to give inst
       [{ size: 64.5 }, "expected a size from 8 to 1024 px, got 64.5"],
       [{ size: 1e6 }, "expected a size from 8 to 1024 px, got 1000000"],
       [{ channels: 2 }, "expected 1 or 3 channels, got 2"],
-      [{ network: "b1" }, `expected network efficientnet_b0, got "b1"`],
+      [{ network: "b1" }, `expected network efficientnet_b0, resnet18, densenet121, got "b1"`],
       [{ preprocessing: null }, "expected preprocessing with a mean and a deviation per channel, got null"],
     ];
     for (const [change, text] of changes) {
@@ -118,16 +119,22 @@ Deno.test("preprocessingOf names the kernel that shards are made with", () => {
   assertEquals(preprocessingOf(3).mean.length, 3);
 });
 
-Deno.test({
-  name: "a model of saveModel loads in torchvision by load_state_dict(strict), with the same values",
-  ignore: python === undefined,
-  fn: () =>
-    inFolder(async (folder) => {
-      const path = join(folder, "model.safetensors");
-      await saveModel(path, weights, layout, metadata);
-      const script = fileURLToPath(new URL("../../golden/load_model.py", import.meta.url));
-      const { stdout, stderr, success } = await new Deno.Command(python!, { args: [script, path] }).output();
-      assert(success, new TextDecoder().decode(stderr));
-      assertEquals(new TextDecoder().decode(stdout).trim(), digest(weights));
-    }),
-});
+for (const network of NETWORK_NAMES) {
+  Deno.test({
+    name:
+      `${network}: a model of saveModel loads in torchvision by load_state_dict(strict), with the same values`,
+    ignore: python === undefined,
+    fn: () =>
+      inFolder(async (folder) => {
+        const path = join(folder, "model.safetensors");
+        const layout = layoutOf(network, { channels: 1 });
+        const weights = randomWeights(layout, 3);
+        await saveModel(path, weights, layout, { ...metadata, network });
+        const script = fileURLToPath(new URL("../../golden/load_model.py", import.meta.url));
+        const { stdout, stderr, success } = await new Deno.Command(python!, { args: [script, path] })
+          .output();
+        assert(success, new TextDecoder().decode(stderr));
+        assertEquals(new TextDecoder().decode(stdout).trim(), digest(weights));
+      }),
+  });
+}

@@ -41,6 +41,13 @@ Deno.test("randomWeights draws convolutions by fan_out and sets BatchNorm to the
   );
 });
 
+Deno.test("randomWeights draws DenseNet's convolutions by fan_in, as torchvision does", () => {
+  const layout = layoutOf("densenet121", { channels: 1 });
+  const { offset, length } = layout.tensors.find(({ name }) => name === "features.transition3.conv.weight")!;
+  const values = randomWeights(layout, 1).subarray(offset, offset + length);
+  assertAlmostEquals(moments(values).deviation, Math.sqrt(2 / 1024), 2e-4);
+});
+
 Deno.test("randomWeights is a function of the seed", () => {
   assertEquals(randomWeights(layout, 1), drawn);
   assertNotEquals(randomWeights(layout, 2).subarray(0, 99), drawn.subarray(0, 99));

@@ -1,3 +1,4 @@
+import { NETWORK_NAMES } from "../../../model/networks/networks.ts";
 import type { Options } from "../option.ts";
 
 /** How a model starts and is trained: the options that `aggregate` and `local` share. */
@@ -45,7 +46,7 @@ export const TRAINING = {
     kind: "text",
     value: "NAME",
     help: "network to train",
-    choices: ["efficientnet_b0"],
+    choices: NETWORK_NAMES,
     default: "efficientnet_b0",
   },
   channels: { kind: "integer", value: "N", help: "input channels", choices: [1, 3], default: 1 },
