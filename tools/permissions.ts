@@ -35,6 +35,7 @@ const BY_WORD = {
   local: [...FILES, PYTHON, ENGINE],
   evaluate: [...FILES, PYTHON, ENGINE],
   predict: [...FILES, PYTHON, ENGINE],
+  networks: [...FILES, PYTHON, ENGINE],
   doctor: [...FILES, NETWORK, PYTHON, ENGINE, "--allow-sys=systemMemoryInfo,osRelease,statfs"],
   status: FILES,
   version: FILES,

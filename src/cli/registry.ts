@@ -23,6 +23,7 @@ const CODE: {
   local: () => import("./commands/local.ts"),
   evaluate: () => import("./commands/evaluate.ts"),
   predict: () => import("./commands/predict.ts"),
+  networks: () => import("./commands/networks.ts"),
   doctor: () => import("./commands/doctor.ts"),
   status: () => import("./commands/status.ts"),
   version: () => import("./commands/version.ts"),

@@ -9,6 +9,7 @@ import { evaluate } from "./table/evaluate.ts";
 import { init } from "./table/init.ts";
 import { kitMake } from "./table/kit.ts";
 import { local } from "./table/local.ts";
+import { networks } from "./table/networks.ts";
 import { predict } from "./table/predict.ts";
 import { prepare } from "./table/prepare.ts";
 import { status } from "./table/status.ts";
@@ -31,6 +32,7 @@ export const COMMANDS = {
   local,
   evaluate,
   predict,
+  networks,
   doctor,
   status,
   version,
