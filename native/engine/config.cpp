@@ -9,7 +9,7 @@
 #include <set>
 #include <variant>
 
-#include "network.h"
+#include "network_names.h"
 
 namespace fedx {
 namespace {

@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "network_names.h"
+
 namespace fedx {
 namespace {
 

@@ -1,7 +1,6 @@
 // A network: its tensors, its blocks in order and the random numbers it takes. A new one is a file beside efficientnet.cpp and a line in network.cpp.
 #pragma once
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -14,9 +13,6 @@ struct Network {
   std::vector<std::unique_ptr<Block>> blocks;
   Randoms randoms;
 };
-
-// The names that a config's "network" may have, torchvision's.
-const std::set<std::string>& network_names();
 
 // Input (N, channels, size, size), output (N, 1) logits. Parameters are allocated as `type` on `where`.
 std::unique_ptr<Network> build_network(const std::string& name, uint32_t channels, at::ScalarType type, at::Device where = at::kCPU);

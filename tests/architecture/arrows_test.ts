@@ -33,7 +33,9 @@ const ROOMS: Record<string, string[]> = {
 };
 
 /** What messages say of the model; of a shard the protocol knows types alone. */
-const PROTOCOL_MODEL = ["recipe.ts", "layout.ts", "weights/model_file.ts"].map((file) => `src/model/${file}`);
+const PROTOCOL_MODEL = ["recipe.ts", "layout.ts", "networks/networks.ts", "weights/model_file.ts"].map((
+  file,
+) => `src/model/${file}`);
 
 function room(path: string): string | undefined {
   return /^src\/fed\/([^/]+)\//.exec(path)?.[1];

@@ -1,7 +1,7 @@
 """Golden training runs: torchvision's networks in float64, 32 px, batch 4, 5 steps of the `deck` recipe without augmentation.
 
-Writes train_NETWORK.f64 (little endian): lr factor, clip norm, loss, gradient norm (5 each), then per tensor in layout order its norm and 64 probes,
-element j·length/64. Start weights, pixels, dropout and stochastic-depth masks are Philox numbers, so native/tests/golden.h makes the same.
+Writes train_NETWORK.f64 (little endian): lr factor, clip norm, loss, gradient norm (5 each), then per tensor in layout order its norm and P probes,
+element j·length/P; P is 64, of DenseNet's many tensors 32. Start weights, pixels, dropout and stochastic-depth masks are Philox numbers, so native/tests/golden.h makes the same.
 """
 import math, os
 import numpy as np, torch
@@ -85,9 +85,10 @@ def train(name):
         optimizer.step()
         head.append((factor, clip, loss.item(), norm.item()))
     out = [np.array(head).T.reshape(-1)]
+    probes = 32 if name == "densenet121" else 64
     for _, tensor in ordered(model):
         flat = tensor.detach().reshape(-1).numpy()
-        out.append(np.concatenate([[np.linalg.norm(flat)], flat[[j * len(flat) // 64 for j in range(64)]]]))
+        out.append(np.concatenate([[np.linalg.norm(flat)], flat[[j * len(flat) // probes for j in range(probes)]]]))
     np.concatenate(out).astype("<f8").tofile(os.path.join(os.path.dirname(os.path.abspath(__file__)), f"train_{name}.f64"))
 
 if __name__ == "__main__":

