@@ -4,8 +4,11 @@
 #include <ATen/ops/adaptive_avg_pool2d.h>
 #include <ATen/ops/addcmul.h>
 #include <ATen/ops/batch_norm.h>
+#include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/linear.h>
+#include <ATen/ops/max_pool2d.h>
+#include <ATen/ops/maximum.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/rsqrt.h>
 #include <ATen/ops/silu.h>
@@ -77,5 +80,20 @@ Classifier::Classifier(Parameters& p, const std::string& name, int64_t features)
 at::Tensor Classifier::apply(const at::Tensor& features) const { return at::linear(features, weight_->value, bias_->value); }
 
 at::Tensor channel_means(const at::Tensor& x) { return at::adaptive_avg_pool2d(x, {1, 1}).flatten(1); }
+
+at::Tensor max_pool(const at::Tensor& x, const Pass& pass) {
+  if (pass.train && pass.config.deterministic && !x.is_cpu()) return max_pool_by_slices(x);
+  return at::max_pool2d(x, {3, 3}, {2, 2}, {1, 1});
+}
+
+at::Tensor max_pool_by_slices(const at::Tensor& x) {
+  at::Tensor y = at::constant_pad_nd(x, {1, 1, 1, 1});
+  for (int64_t side : {2, 3}) {
+    const int64_t last = 2 * ((y.size(side) - 3) / 2);
+    const auto slice = [&](int64_t first) { return y.slice(side, first, first + last + 1, 2); };
+    y = at::maximum(at::maximum(slice(0), slice(1)), slice(2));
+  }
+  return y;
+}
 
 }  // namespace fedx

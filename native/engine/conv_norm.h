@@ -84,4 +84,9 @@ class Classifier {
 // (N, C, H, W) → (N, C)
 at::Tensor channel_means(const at::Tensor& x);
 
+// The largest of 3 × 3 values, by 2, padded by 1. x is never negative.
+at::Tensor max_pool(const at::Tensor& x, const Pass& pass);
+// The same by comparing slices: its gradient adds in a fixed order on a GPU too, where at::max_pool2d's does not.
+at::Tensor max_pool_by_slices(const at::Tensor& x);
+
 }  // namespace fedx

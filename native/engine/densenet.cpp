@@ -1,7 +1,6 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/avg_pool2d.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/max_pool2d.h>
 
 #include "conv_norm.h"
 #include "network.h"
@@ -22,7 +21,7 @@ class Stem final : public PlainBlock {
   void fold() override { conv_.fold(); }
 
  protected:
-  at::Tensor apply(const at::Tensor& x, const Pass& pass) override { return at::max_pool2d(conv_.apply(x, pass), {3, 3}, {2, 2}, {1, 1}); }
+  at::Tensor apply(const at::Tensor& x, const Pass& pass) override { return max_pool(conv_.apply(x, pass), pass); }
 
  private:
   ConvNorm conv_;

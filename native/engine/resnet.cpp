@@ -1,5 +1,4 @@
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/max_pool2d.h>
 #include <ATen/ops/relu.h>
 
 #include <optional>
@@ -19,7 +18,7 @@ class Stem final : public PlainBlock {
   void fold() override { conv_.fold(); }
 
  protected:
-  at::Tensor apply(const at::Tensor& x, const Pass& pass) override { return at::max_pool2d(conv_.apply(x, pass), {3, 3}, {2, 2}, {1, 1}); }
+  at::Tensor apply(const at::Tensor& x, const Pass& pass) override { return max_pool(conv_.apply(x, pass), pass); }
 
  private:
   ConvNorm conv_;
