@@ -143,9 +143,20 @@ async function parseState(bytes: Uint8Array, wanted: Wanted): Promise<FileState>
   }
   if (!isOurs(file.metadata)) return { state, licence: licenceOf() };
   const { metadata, checked } = modelOf(file);
+  checkNetwork(metadata, wanted.layout);
   checkChannels(metadata, wanted.layout);
   const warning = [checked ? [] : [UNCHECKED], otherSize(metadata, wanted)].flat().join("; it ");
   return { state, licence: licenceOf(metadata.licence), ...warning === "" ? {} : { warning } };
+}
+
+function checkNetwork({ network }: ModelMetadata, layout: Layout): void {
+  if (network === layout.network) return;
+  throw refusal(SyntaxError, {
+    what: "Cannot start from model",
+    expected: `a model of ${layout.network}`,
+    got: `one of ${network}`,
+    remedy: `name another file, or where the command has it --network ${network}`,
+  });
 }
 
 /** A model of fedx knows films already, and with its stem's channels summed it would know them less well. */

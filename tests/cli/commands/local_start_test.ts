@@ -8,6 +8,7 @@ import type { Proposal } from "../../../src/fed/protocol/messages.ts";
 import type { LocalResult } from "../../../src/fed/training/result.ts";
 import { digest } from "../../../src/files/digest.ts";
 import { layoutOf } from "../../../src/model/layout.ts";
+import { isNetwork } from "../../../src/model/networks/networks.ts";
 import {
   loadModel,
   type ModelMetadata,
@@ -35,7 +36,8 @@ async function modelFile(path: string, changes: object, vector?: Float32Array): 
     ...changes,
   };
   const metadata = said as ModelMetadata;
-  const of = layoutOf("efficientnet_b0", { channels: metadata.channels });
+  const network = isNetwork(metadata.network) ? metadata.network : "efficientnet_b0";
+  const of = layoutOf(network, { channels: metadata.channels });
   await saveModel(path, vector ?? zeros(of), of, metadata);
 }
 
@@ -56,7 +58,7 @@ const CASES: Record<
     (path) => modelFile(path, { network: "efficientnet_b4" }),
     [],
     1,
-    /expected network efficientnet_b0, got "efficientnet_b4" \(remedy: /,
+    /expected network efficientnet_b0, resnet18, densenet121, got "efficientnet_b4" \(remedy: /,
   ],
   "weights of another network": [
     (path) => Deno.writeFile(path, widerNetwork()),
@@ -75,6 +77,18 @@ const CASES: Record<
     ["--channels", "3"],
     1,
     /expected a model of 3 channels, got one of 1 \(remedy: name another file, or/,
+  ],
+  "a model of another network that fedx has": [
+    (path) => modelFile(path, { network: "resnet18" }),
+    [],
+    1,
+    /expected a model of efficientnet_b0, got one of resnet18 \(remedy: name another file, or .* --network resnet18\)/,
+  ],
+  "ImageNet weights for a network that has none to be fetched": [
+    () => Promise.resolve(),
+    ["--network", "resnet18", "--init", "imagenet"],
+    1,
+    /expected a file of torchvision's resnet18 in --weights or FEDX_WEIGHTS, got none \(remedy: name one, or/,
   ],
   "a file that is no model": [
     (path) => Deno.writeTextFile(path, "Image Index,Finding Labels"),

@@ -52,6 +52,18 @@ Deno.test("fromTorchvision sums the stem's channels, keeps the rest and draws a 
   assertEquals([...tensorOf(vector, "classifier.1.bias")], [0]);
 });
 
+Deno.test("fromTorchvision takes DenseNet's older names, as in torchvision's published file", () => {
+  const dense = layoutOf("densenet121", { channels: 1 });
+  const vector = randomWeights(dense, 5);
+  const older = new Map(
+    [...stateDict(vector, dense)].map(([name, tensor]) =>
+      [name.replace(/(denselayer\d+\.(?:norm|conv))([12]\.)/, "$1.$2"), tensor as NamedTensor] as const
+    ),
+  );
+  assertEquals(older.has("features.denseblock4.denselayer16.norm.2.running_var"), true);
+  assertEquals(fromTorchvision(older, dense, { seed: 1 }), vector);
+});
+
 Deno.test("initialWeights refuses a wrong-shape checkpoint, naming the tensor and the remedy", () =>
   inFolder(async (folder) => {
     const state = torchvisionState();
