@@ -29,14 +29,12 @@ for (const network of NETWORK_NAMES) {
     const model = `${dir}/${network}-plain/a/model.safetensors`;
     const ask = async (words: string[]) =>
       objectOf(await runProgram([...words, "--json"], { cwd: dir }), words[0]);
-    const scores = [];
     for (const engine of ["libtorch", "tfjs"]) {
       const evaluated = await ask(["evaluate", "--model", model, "--shard", "shard-a", "--engine", engine]);
-      scores.push(evaluated.auroc as number);
+      assertEquals(evaluated.images, 20);
       const out = `${network}-${engine}.csv`;
       await ask(["predict", "--model", model, "--shard", "shard-a", "--engine", engine, "--out", out]);
     }
-    assertAlmostEquals(scores[0], scores[1], 0.02); // neighbours may change places
     const [own, tfjs] = await Promise.all(["libtorch", "tfjs"].map(async (engine) => {
       const [, ...rows] = (await Deno.readTextFile(`${dir}/${network}-${engine}.csv`)).trim().split("\n");
       return rows.map((row) => Number(row.split(",")[1]));
