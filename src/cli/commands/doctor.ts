@@ -14,7 +14,7 @@ import { checkMachine, checkOpenFiles, type MachineFacts, readMachine } from "./
 import { aggregatorNeed, checkMemory, trainingNeed } from "./doctor/memory.ts";
 import { reach, type Reached } from "./doctor/network.ts";
 import { checkPort } from "./doctor/port.ts";
-import { checkBandwidth, checkRound, measureSteps } from "./doctor/round.ts";
+import { checkBandwidth, checkRound, measureSteps, USUAL } from "./doctor/round.ts";
 import {
   type AggregatorValues,
   type RoleSettings,
@@ -129,8 +129,8 @@ async function disk(state: string, need: number): Promise<Check[]> {
 }
 
 function roleMemory(shard: Shard, proposal: Proposal | null, machine: MachineFacts): Check {
-  const batch = (proposal?.recipe ?? preset("default")).batch;
-  const need = trainingNeed({ size: shard.size, batch, images: shard.count });
+  const { recipe: { batch }, network } = proposal ?? USUAL;
+  const need = trainingNeed({ network, size: shard.size, batch, images: shard.count });
   const remedy = "ask for a smaller --batch or --size, end other programs, or use a machine with more memory";
   const what = `training with batches of ${batch} at ${shard.size} px`;
   return checkMemory(need, machine.available, { what, remedy });

@@ -52,5 +52,6 @@ export const DENSENET121: Network = {
   operations: operations(),
   classifier: "classifier",
   fan: "in",
+  memory: { base: 740 << 20, perPixel: 3150 },
   older: { name: /^(.*\.denselayer\d+\.(?:norm|conv))\.([12]\.\w+)$/, today: "$1$2" },
 };

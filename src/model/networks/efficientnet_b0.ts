@@ -50,4 +50,5 @@ export const EFFICIENTNET_B0: Network = {
   ],
   classifier: "classifier.1",
   fan: "out",
+  memory: { base: 600 << 20, perPixel: 2100 },
 };

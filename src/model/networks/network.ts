@@ -46,6 +46,11 @@ export interface Network {
   classifier: string;
   /** Random convolutions are N(0, 2 / fan), fan in or fan out, as torchvision has it for this network. */
   fan: "in" | "out";
+  /**
+   * Bytes of a process that trains it on a CPU: so many, with libtorch, optimizer and a silo's vectors, and so many for
+   * each pixel of a batch.
+   */
+  memory: { base: number; perPixel: number };
   /** Names in torchvision's older files, and what stands for them today. */
   older?: { name: RegExp; today: string };
 }

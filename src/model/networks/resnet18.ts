@@ -31,4 +31,5 @@ export const RESNET18: Network = {
   ],
   classifier: "fc",
   fan: "out",
+  memory: { base: 860 << 20, perPixel: 780 },
 };

@@ -1,20 +1,20 @@
 // Why: too little memory ends a process without a word; the need is known before it is met.
+import { type NetworkName, NETWORKS } from "../../../model/networks/networks.ts";
 import { bad, bytes, type Check, good } from "./check.ts";
 
-/**
- * Bytes of a training process, fitted to its peak (VmHWM) with EfficientNet-B0 on PyTorch 2.13, CPU, 2 threads:
- * 649, 1011, 1541, 2568, 2040 and 3572 MiB at (64 px, batch 16), (128, 16), (128, 32), (128, 64), (224, 16) and
- * (224, 32); the need lies 5 to 13 % above those peaks. `BASE` holds libtorch, the network with its optimizer, and the silo's vectors.
- */
-const BASE = 600 << 20;
-const PER_PIXEL = 2100;
 /** An aggregator: 216 MiB measured while silos join, and as much again for four uploads at once and the fold. */
 const AGGREGATOR = 400 << 20;
 
-/** Bytes that training may take: images of `size` × `size` in batches, with the shard's pixels resident. */
-export function trainingNeed(options: { size: number; batch: number; images: number }): number {
+/**
+ * Bytes that training may take: images of `size` × `size` in batches, with the shard's pixels resident. Each network's
+ * numbers are fitted to peaks (VmHWM) on PyTorch 2.13, CPU, 2 threads, and lie 5 to 20 % above them.
+ */
+export function trainingNeed(
+  options: { network: NetworkName; size: number; batch: number; images: number },
+): number {
+  const { base, perPixel } = NETWORKS[options.network].memory;
   const pixels = options.size * options.size;
-  return BASE + PER_PIXEL * pixels * options.batch + pixels * options.images;
+  return base + perPixel * pixels * options.batch + pixels * options.images;
 }
 
 /** Bytes that an aggregator may take; they do not grow with the number of silos. */
