@@ -40,6 +40,19 @@ function otherBase(chunk: Uint8Array): Uint8Array | undefined {
   return new TextEncoder().encode(JSON.stringify({ ...message, base: OTHER_BASE }));
 }
 
+/** A frame on its way: its header, and what has come of its payload. */
+interface Held {
+  header: Uint8Array;
+  payload: Uint8Array;
+  bytes: number;
+}
+
+/** An empty frame with this header. */
+function heldFrame(header: Uint8Array): Held {
+  const length = new DataView(header.buffer, header.byteOffset).getUint32(16, true);
+  return { header, payload: new Uint8Array(length), bytes: 0 };
+}
+
 const isHeader = (chunk: Uint8Array) =>
   chunk.length === FRAME_HEADER && new TextDecoder().decode(chunk.subarray(0, 4)) === "FDX1";
 
@@ -47,11 +60,13 @@ const isHeader = (chunk: Uint8Array) =>
 export function damageWire(fault: WireFault): void {
   // deno-lint-ignore no-explicit-any -- the overloads of `write`
   const write: (this: Duplex, ...args: any[]) => boolean = Duplex.prototype.write;
-  const headers = new WeakMap<Duplex, Uint8Array>();
+  const frames = new WeakMap<Duplex, Held>();
   const cut = new WeakSet<Duplex>();
   let spent = false;
-  Duplex.prototype.write = function (this: Duplex, chunk: unknown, ...rest: unknown[]): boolean {
-    if (cut.has(this)) return true;
+  // deno-lint-ignore no-explicit-any -- the overloads of `write`
+  Duplex.prototype.write = function (this: Duplex, chunk: unknown, ...rest: any[]): boolean {
+    const taken = () => rest.find((one) => typeof one === "function")?.(null);
+    if (cut.has(this)) return taken(), true;
     if (spent || !(chunk instanceof Uint8Array)) return write.call(this, chunk, ...rest);
     if (fault === "base") {
       const other = otherBase(chunk);
@@ -59,15 +74,21 @@ export function damageWire(fault: WireFault): void {
       return write.call(this, other ?? chunk, ...rest);
     }
     if (isHeader(chunk)) {
-      headers.set(this, chunk);
-      return true;
+      frames.set(this, heldFrame(chunk));
+      return taken(), true;
     }
-    const header = headers.get(this);
-    if (header === undefined) return write.call(this, chunk, ...rest);
-    headers.delete(this);
+    const held = frames.get(this);
+    if (held === undefined) return write.call(this, chunk, ...rest);
+    // A payload comes in pieces; it is damaged, and goes on, once it is whole.
+    held.payload.set(chunk, held.bytes);
+    held.bytes += chunk.length;
+    if (held.bytes < held.payload.length) return taken(), true;
+    frames.delete(this);
     spent = fault !== "always";
-    const damaged = damageFrame(fault, header, chunk);
+    const damaged = damageFrame(fault, held.header, held.payload);
     if (damaged.cut) cut.add(this);
-    return damaged.parts.map((part) => write.call(this, part)).at(-1)!;
+    const [head, payload] = damaged.parts;
+    write.call(this, head);
+    return write.call(this, payload, ...rest);
   };
 }
