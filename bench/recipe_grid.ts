@@ -47,10 +47,7 @@ const GRIDS: Record<string, () => Planned[]> = {
       POOLED,
       ...ALONE,
       ...ALONE_AS_LONG,
-      ...[CHOSEN, ALONE_AS_LONG[1], POOLED, ALONE_AS_LONG[0], ALONE_AS_LONG[2]].map((way) => ({
-        ...way,
-        passes: 12,
-      })),
+      ...[CHOSEN, POOLED, ...ALONE_AS_LONG].map((way) => ({ ...way, passes: 12 })),
       {},
       { lr: 3e-3 },
       { lr: 4e-3 },

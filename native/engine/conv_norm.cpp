@@ -81,11 +81,6 @@ at::Tensor Classifier::apply(const at::Tensor& features) const { return at::line
 
 at::Tensor channel_means(const at::Tensor& x) { return at::adaptive_avg_pool2d(x, {1, 1}).flatten(1); }
 
-at::Tensor max_pool(const at::Tensor& x, const Pass& pass) {
-  if (pass.train && pass.config.deterministic && !x.is_cpu()) return max_pool_by_slices(x);
-  return at::max_pool2d(x, {3, 3}, {2, 2}, {1, 1});
-}
-
 at::Tensor max_pool_by_slices(const at::Tensor& x) {
   at::Tensor y = at::constant_pad_nd(x, {1, 1, 1, 1});
   for (int64_t side : {2, 3}) {
@@ -94,6 +89,18 @@ at::Tensor max_pool_by_slices(const at::Tensor& x) {
     y = at::maximum(at::maximum(slice(0), slice(1)), slice(2));
   }
   return y;
+}
+
+PooledStem::PooledStem(Parameters& p, const std::string& conv, const std::string& norm, int64_t channels)
+    : conv_(p, conv, norm, {{64, channels, 7, 7}, 2}, Activation::relu, Group::stem) {
+  conv_.list(weights_);
+  first = true;
+}
+
+at::Tensor PooledStem::apply(const at::Tensor& x, const Pass& pass) {
+  const at::Tensor y = conv_.apply(x, pass);
+  if (pass.train && pass.config.deterministic && !y.is_cpu()) return max_pool_by_slices(y);
+  return at::max_pool2d(y, {3, 3}, {2, 2}, {1, 1});
 }
 
 }  // namespace fedx

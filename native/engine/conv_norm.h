@@ -36,7 +36,6 @@ class ConvNorm {
   void fold();
 
  private:
-
   Slot* weight_;
   Norm norm_;
   ConvShape shape_;
@@ -84,9 +83,21 @@ class Classifier {
 // (N, C, H, W) → (N, C)
 at::Tensor channel_means(const at::Tensor& x);
 
-// The largest of 3 × 3 values, by 2, padded by 1. x is never negative.
-at::Tensor max_pool(const at::Tensor& x, const Pass& pass);
-// The same by comparing slices: its gradient adds in a fixed order on a GPU too, where at::max_pool2d's does not.
+// The largest of 3 × 3 values, by 2, padded by 1, by comparing slices: its gradient adds in a fixed order on a GPU too, where at::max_pool2d's does
+// not. x is never negative.
 at::Tensor max_pool_by_slices(const at::Tensor& x);
+
+// How ResNet and DenseNet begin: 64 filters of 7 × 7 by 2, BatchNorm, ReLU, and the largest of 3 × 3 by 2.
+class PooledStem final : public PlainBlock {
+ public:
+  PooledStem(Parameters& p, const std::string& conv, const std::string& norm, int64_t channels);
+  void fold() override { conv_.fold(); }
+
+ protected:
+  at::Tensor apply(const at::Tensor& x, const Pass& pass) override;
+
+ private:
+  ConvNorm conv_;
+};
 
 }  // namespace fedx

@@ -11,22 +11,6 @@ namespace {
 constexpr int64_t growth = 32, bottleneck = 4 * growth;
 constexpr int layers[4] = {6, 12, 24, 16};
 
-class Stem final : public PlainBlock {
- public:
-  Stem(Parameters& p, int64_t channels)
-      : conv_(p, "features.conv0", "features.norm0", {{2 * growth, channels, 7, 7}, 2}, Activation::relu, Group::stem) {
-    conv_.list(weights_);
-    first = true;
-  }
-  void fold() override { conv_.fold(); }
-
- protected:
-  at::Tensor apply(const at::Tensor& x, const Pass& pass) override { return max_pool(conv_.apply(x, pass), pass); }
-
- private:
-  ConvNorm conv_;
-};
-
 // Appends `growth` channels to its input.
 class DenseLayer final : public PlainBlock {
  public:
@@ -90,7 +74,7 @@ class Head final : public PlainBlock {
 
 void densenet121(Network& network, uint32_t channels) {
   Parameters& p = network.parameters;
-  network.blocks.push_back(std::make_unique<Stem>(p, channels));
+  network.blocks.push_back(std::make_unique<PooledStem>(p, "features.conv0", "features.norm0", channels));
   int64_t width = 2 * growth;
   for (int block = 0; block < 4; ++block) {
     const std::string number = std::to_string(block + 1);

@@ -1,4 +1,5 @@
-// A network: its tensors, its blocks in order and the random numbers it takes. A new one is a file beside efficientnet.cpp and a line in network.cpp.
+// A network: its tensors, its blocks in order and the random numbers it takes. A new one is a file beside
+// efficientnet.cpp, and a line here and in network.cpp.
 #pragma once
 #include <memory>
 #include <string>

@@ -9,21 +9,6 @@
 namespace fedx {
 namespace {
 
-class Stem final : public PlainBlock {
- public:
-  Stem(Parameters& p, int64_t channels) : conv_(p, "conv1", "bn1", {{64, channels, 7, 7}, 2}, Activation::relu, Group::stem) {
-    conv_.list(weights_);
-    first = true;
-  }
-  void fold() override { conv_.fold(); }
-
- protected:
-  at::Tensor apply(const at::Tensor& x, const Pass& pass) override { return max_pool(conv_.apply(x, pass), pass); }
-
- private:
-  ConvNorm conv_;
-};
-
 class BasicBlock final : public PlainBlock {
  public:
   BasicBlock(Parameters& p, const std::string& name, int64_t in, int64_t out, int64_t stride)
@@ -69,7 +54,7 @@ class Head final : public PlainBlock {
 
 void resnet18(Network& network, uint32_t channels) {
   Parameters& p = network.parameters;
-  network.blocks.push_back(std::make_unique<Stem>(p, channels));
+  network.blocks.push_back(std::make_unique<PooledStem>(p, "conv1", "bn1", channels));
   int64_t in = 64;
   for (int stage = 1; stage <= 4; ++stage) {
     const int64_t out = int64_t{32} << stage;

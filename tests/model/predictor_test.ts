@@ -100,10 +100,13 @@ for (const name of Object.keys(PREDICTORS)) {
   });
 }
 
-for (const network of NETWORK_NAMES) {
-  for (const size of [32, 70]) {
-    Deno.test(`TfjsPredictor.predict equals Engine's logits of ${network}, ${size} px`, async () => {
-      const model = modelOf(size, 1, network);
+const SHAPES = NETWORK_NAMES.flatMap((network) =>
+  ([1, 3] as const).map((channels) => ({ network, channels }))
+);
+for (const { network, channels } of SHAPES) {
+  for (const size of [32, 64, 70]) {
+    Deno.test(`TfjsPredictor.predict equals Engine's logits of ${network}, ${channels} × ${size} px`, async () => {
+      const model = modelOf(size, channels, network);
       const head = model.layout.tensors.find(({ group }) => group === "classifier")!;
       model.vector = model.vector.slice();
       for (let i = head.offset; i < head.offset + head.length; i++) model.vector[i] *= 30;
