@@ -52,11 +52,18 @@ export function batchesOf(files: readonly string[]): string[][] {
   return batches;
 }
 
+// deno-lint-ignore no-control-regex -- colours begin with an escape
+const plain = (output: string) => output.replaceAll(/\x1b\[[0-9;]*m/g, "");
+
+/** What `deno test` says of each test that failed: its name, place and error; frames of Deno's own are left out. */
+export function failuresOf(output: string): string {
+  const errors = /^ ERRORS $(.*?)^ FAILURES $/ms.exec(plain(output));
+  return errors?.[1].split("\n").filter((line) => !/^ +at .*\bext:/.test(line)).join("\n").trim() ?? "";
+}
+
 /** What `deno test` says at its end; null for none. */
 export function summaryOf(output: string): Summary | null {
-  // deno-lint-ignore no-control-regex -- colours begin with an escape
-  const lines = output.replaceAll(/\x1b\[[0-9;]*m/g, "").split("\n");
-  const last = lines.findLast((line) => /^(ok|FAILED) \| \d+ passed/.test(line));
+  const last = plain(output).split("\n").findLast((line) => /^(ok|FAILED) \| \d+ passed/.test(line));
   if (last === undefined) return null;
   const count = (what: string) => Number(new RegExp(`(\\d+) ${what}`).exec(last)?.[1] ?? 0);
   return {
@@ -85,8 +92,8 @@ export function lineOf(all: readonly Summary[], seconds: number): string {
     ...ignored > 0 ? [`${ignored} ignored`] : [],
     ...filtered > 0 ? [`${filtered} filtered out`] : [],
   ];
-  const minutes = Math.floor(seconds / 60);
-  return `${parts.join(" | ")} (${minutes}m${Math.round(seconds - 60 * minutes)}s)`;
+  const whole = Math.round(seconds);
+  return `${parts.join(" | ")} (${Math.floor(whole / 60)}m${whole % 60}s)`;
 }
 
 /** Where the output goes, and whether a signal asked for the end. */
@@ -98,7 +105,8 @@ export interface SideBySideOptions {
 }
 
 /**
- * Runs the batches, prints each one's output when it is there and the sum at the end; returns the exit code.
+ * Runs the batches, prints each one's output when it is there, and at the end what failed once more and the sum;
+ * returns the exit code.
  * @param run starts `deno test` with files, and gives its exit code and output
  */
 export async function sideBySide(
@@ -107,7 +115,7 @@ export async function sideBySide(
   { print = console.log, stopped = () => false }: SideBySideOptions = {},
 ): Promise<number> {
   const began = performance.now();
-  const waiting = batchesOf(files), summaries: Summary[] = [], broken: string[] = [];
+  const waiting = batchesOf(files), summaries: Summary[] = [], broken: string[] = [], failures: string[] = [];
   let done = 0;
   const side = async () => {
     for (let batch; !stopped() && (batch = waiting.shift()) !== undefined;) {
@@ -117,6 +125,7 @@ export async function sideBySide(
       print(output.trimEnd());
       const summary = summaryOf(output);
       if (summary !== null) summaries.push(summary);
+      failures.push(failuresOf(output));
       // A process that ends by a fault may not have counted it.
       if (code !== 0 && !summary?.failed) broken.push(batch.join(", "));
       const what = batch.length === 1 ? batch[0] : `${batch.length} files from ${batch[0]} on`;
@@ -127,6 +136,7 @@ export async function sideBySide(
   };
   await Promise.all(Array.from({ length: SIDES }, side));
   if (waiting.length > 0) broken.push(`${waiting.flat().length} files: stopped before them`);
+  for (const text of failures.filter((text) => text !== "")) print(`tests: failed:\n${text}\n`);
   for (const files of broken) print(`tests: no result of ${files}`);
   const failed = broken.map(() => ({ passed: 0, steps: 0, failed: 1, ignored: 0, filtered: 0 }));
   print(`\n${lineOf([...summaries, ...failed], (performance.now() - began) / 1000)}`);

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { batchesOf, lineOf, sideBySide, summaryOf, testFiles } from "../../tools/side_by_side.ts";
+import { batchesOf, failuresOf, lineOf, sideBySide, summaryOf, testFiles } from "../../tools/side_by_side.ts";
 import { inFolder } from "../testing/folder.ts";
 
 Deno.test("testFiles finds every test file once, in folders and by name, and leaves out what is ignored", () =>
@@ -49,11 +49,37 @@ Deno.test("summaryOf reads what deno test says, and lineOf says the sum of it", 
   const second = summaryOf("FAILED | 2 passed (1 step) | 1 failed (2 steps) | 4 filtered out (1s)")!;
   assertEquals([second.passed, second.steps, second.failed, second.filtered], [2, 1, 1, 4]);
   assertEquals(summaryOf("error: no test modules found"), null);
-  assertEquals(lineOf([first], 2), "ok | 5 passed (3 steps) | 0 failed | 1 ignored (0m2s)");
+  assertEquals(lineOf([first], 119.7), "ok | 5 passed (3 steps) | 0 failed | 1 ignored (2m0s)");
   assertEquals(
     lineOf([first, second], 125),
     "FAILED | 7 passed (4 steps) | 1 failed | 1 ignored | 4 filtered out (2m5s)",
   );
+});
+
+Deno.test("failuresOf: each failed test's name, place and error, and sideBySide says them at the end again", async () => {
+  const output = [
+    ...[
+      "x ... \x1b[31mFAILED\x1b[0m (1ms)",
+      "",
+      "\x1b[1m\x1b[37m\x1b[41m ERRORS \x1b[0m",
+      "",
+      "x => ./x_test.ts:1:6",
+    ],
+    ...[
+      "\x1b[31merror\x1b[0m: Error: bad",
+      "    at file:///x_test.ts:1:30",
+      "    at f (ext:cli/40_test.js:300:11)",
+    ],
+    ...["", "\x1b[41m FAILURES \x1b[0m", "", "x => ./x_test.ts:1:6", "", "FAILED | 1 passed | 1 failed (1s)"],
+  ].join("\n");
+  const said = "x => ./x_test.ts:1:6\nerror: Error: bad\n    at file:///x_test.ts:1:30";
+  assertEquals(failuresOf(output), said);
+  assertEquals(failuresOf("ok | 1 passed | 0 failed (1s)"), "");
+  const printed: string[] = [];
+  await sideBySide(["x_test.ts"], () => Promise.resolve({ code: 1, output }), {
+    print: (text) => printed.push(text),
+  });
+  assertEquals(printed.at(-2), `tests: failed:\n${said}\n`);
 });
 
 Deno.test("sideBySide: a batch that fails, or ends without a word, fails the whole", async () => {
