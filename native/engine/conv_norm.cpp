@@ -13,6 +13,8 @@
 #include <ATen/ops/rsqrt.h>
 #include <ATen/ops/silu.h>
 
+#include "depthwise.h"
+
 namespace fedx {
 namespace {
 
@@ -20,6 +22,7 @@ constexpr double eps = 1e-5, momentum = .1;
 
 at::Tensor convolve(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b, const ConvShape& shape) {
   const int64_t pad = (shape.weight[2] - 1) / 2;
+  if (x.requires_grad() && is_depthwise(x, shape.weight[0], shape.groups)) return depthwise(x, w, shape.stride);
   return at::conv2d(x, w, b, {shape.stride, shape.stride}, {pad, pad}, {1, 1}, shape.groups);
 }
 
