@@ -21,7 +21,7 @@ const POOLED: Partial<Planned> = { method: "pooled", keep: true };
 const ALONE = (["alone a", "alone b", "alone c"] as const).map((method) => ({ method, keep: true }));
 const ALONE_AS_LONG = ALONE.map((way) => ({ ...way, steps: "pooled" as const }));
 /** What `default` has among several hospitals. */
-const CHOSEN: Partial<Planned> = { lr: 2e-3 };
+const CHOSEN: Partial<Planned> = { lr: 2e-3, change: { bn: .5 } };
 
 /** A run, `default` with batches of 11 where nothing else is said. */
 function planned(way: Partial<Planned>): Planned {
@@ -52,11 +52,11 @@ const GRIDS: Record<string, () => Planned[]> = {
       { lr: 3e-3 },
       { lr: 4e-3 },
       { batch: 16 },
-      { balanced: true },
+      { lr: 2e-3 },
       { ...CHOSEN, keep: true },
       { ...CHOSEN, round: .5 },
       { ...CHOSEN, round: .5, keep: true },
-      { ...CHOSEN, change: { roundWarmup: 8 } },
+      { lr: 2e-3, change: { roundWarmup: 8 } },
       { ...POOLED, lr: 2e-3 },
     ]),
   /** The same on all patients. */
@@ -67,14 +67,14 @@ const GRIDS: Record<string, () => Planned[]> = {
       { lr: 2e-3, batch: 16 },
       {},
       { ...POOLED, batch: 16 },
-      { balanced: true },
       { round: .25, keep: true },
-      { round: .25, keep: true, outer: { momentum: .5, lr: .7 } },
+      { lr: 2e-3 },
+      { lr: 2e-3, change: { bn: 2 / 3 } },
     ]),
   /** Every method with every batch and learning rate, on all patients. */
   methods: () =>
     fromBoth(
-      [{}, POOLED, ...ALONE].flatMap((way) =>
+      [{ change: CHOSEN.change }, POOLED, ...ALONE].flatMap((way) =>
         [11, 16, 32].flatMap((batch) => [2e-3, 1e-3].map((lr) => ({ ...way, batch, lr })))
       ),
     ),
@@ -104,8 +104,6 @@ export function describeWay({ method, batch, lr, round = 1, ...way }: Planned): 
     `batch ${batch}, LR ${lr}`,
     ...method === "federated" && round !== 1 ? [`rounds of ${round} passes`] : [],
     ...method === "federated" && way.keep ? ["moments kept"] : [],
-    ...way.balanced ? ["class weights of each hospital's own"] : [],
-    ...way.outer ? [`Nesterov ${way.outer.momentum}, step ${way.outer.lr}`] : [],
     ...Object.entries(way.change ?? {}).map(([name, value]) => `${name} ${value}`),
   ].join(", ");
 }

@@ -8,8 +8,6 @@ export interface ScoredSet {
   /** The hospital's number. */
   strata: number[];
   scores: number[];
-  /** The same with pooled BatchNorm variances. */
-  pooled?: number[];
 }
 
 /** One run. */

@@ -10,37 +10,30 @@
  *     npx -y deno@2.9.3 task bench bench/recipe_table.ts --runs FILE --grid NAME
  */
 import { parseArgs } from "node:util";
-import { mulHigh, PURPOSE, words } from "../src/model/philox.ts";
-import { stratifiedAuroc } from "../src/model/metrics/bootstrap.ts";
+import { type Clustered, stratifiedAuroc } from "../src/model/metrics/bootstrap.ts";
+import { differenceOfRuns } from "../src/model/metrics/runs.ts";
 import { describeWay, grid, type Planned } from "./recipe_grid.ts";
 import { keyOf, type ScoredSet, type StoredRun, storedRuns } from "./recipe_runs.ts";
 
 const { values: options } = parseArgs({
   options: { runs: { type: "string", default: "runs.jsonl" }, grid: { type: "string", default: "methods" } },
 });
-const REPLICATES = 1000;
-/** Weight of a patient in a resample. */
-type Weight = (patient: number) => number;
-
-/** A run's stratified AUROC on some of its sets together, as a function of the patients' weights. */
-function areaOf(run: StoredRun, names: string[]): (weight: Weight) => number {
+/** A run's films of some of its sets together. */
+function filmsOf(run: StoredRun, names: string[]): Clustered {
   const sets = names.map((name) => run.sets[name]).filter((set) => set !== undefined);
   const all = <T>(pick: (set: ScoredSet) => T[]) => sets.flatMap(pick);
-  const labels = all((set) => set.labels), patients = all((set) => set.patients);
-  const strata = all((set) => set.strata), scores = all((set) => set.scores);
-  const area = stratifiedAuroc(scores, { labels, patients, strata });
-  return (weight) => area((film) => weight(patients[film]));
+  return {
+    labels: all((set) => set.labels),
+    patients: all((set) => set.patients),
+    strata: all((set) => set.strata),
+    scores: all((set) => set.scores),
+  };
 }
 
 const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
 const show = (value: number) => value.toFixed(4).replace(/^(-?)0\./, "$1.");
-const meanArea = (runs: StoredRun[], names: string[]) => mean(runs.map((run) => areaOf(run, names)(() => 1)));
-
-/** The run with the scores that its models had with pooled BatchNorm variances. */
-function withPooled(run: StoredRun): StoredRun {
-  const sets = Object.entries(run.sets).map(([name, set]) => [name, { ...set, scores: set.pooled! }]);
-  return { ...run, sets: Object.fromEntries(sets) };
-}
+const meanArea = (runs: StoredRun[], names: string[]) =>
+  mean(runs.map((run) => filmsOf(run, names)).map((films) => stratifiedAuroc(films.scores, films)(() => 1)));
 
 /** What a run is beside its seed, cut and way: which films, and from which start. */
 function settingOf({ cut, init, passes, recipe }: Planned): string {
@@ -50,36 +43,10 @@ function settingOf({ cut, init, passes, recipe }: Planned): string {
 
 /** How much better the first runs' models are than the others' in the mean, run by run on the same films. */
 function difference(first: StoredRun[], others: StoredRun[][], names: string[]): string {
-  const [own, ...rest] = [first, ...others].map((runs) => runs.map((run) => areaOf(run, names)));
-  const between = (weight: Weight, drawn: number[]) =>
-    mean(drawn.map((run) => own[run](weight) - mean(rest.map((side) => side[run](weight)))));
-  const strata = new Map<number, number>();
-  for (const run of first) {
-    for (const set of names.map((name) => run.sets[name])) {
-      set?.patients.forEach((patient, film) => strata.set(patient, set.strata[film]));
-    }
-  }
-  const hospitals = [...Map.groupBy(strata.keys(), (patient) => strata.get(patient)!).values()];
-  const values = Array.from({ length: REPLICATES }, (_, step) => {
-    const random = words(
-      { seed: 0, silo: 0 },
-      { purpose: PURPOSE.bootstrap, step },
-      strata.size + first.length,
-    );
-    const drawn = new Map<number, number>();
-    let next = 0;
-    for (const patients of hospitals) {
-      for (let i = 0; i < patients.length; i++) {
-        const patient = patients[mulHigh(random[next++], patients.length)];
-        drawn.set(patient, (drawn.get(patient) ?? 0) + 1);
-      }
-    }
-    const runs = first.map(() => mulHigh(random[next++], first.length));
-    return between((patient) => drawn.get(patient) ?? 0, runs);
-  }).sort((a, b) => a - b);
-  const ends = [values[Math.floor(0.025 * REPLICATES)], values[Math.ceil(0.975 * REPLICATES) - 1]];
-  const whole = between(() => 1, first.map((_, run) => run));
-  return `${whole < 0 ? "" : "+"}${show(whole)} [${ends.map(show).join(", ")}]`;
+  const [own, ...rest] = [first, ...others].map((runs) => runs.map((run) => filmsOf(run, names)));
+  const found = differenceOfRuns(own, rest);
+  const ends = found.ci95?.map(show).join(", ") ?? "not known";
+  return `${found.difference < 0 ? "" : "+"}${show(found.difference)} [${ends}]`;
 }
 
 function print(header: string[], rows: string[][]): void {
@@ -96,13 +63,6 @@ const ways = [
 ];
 for (const machine of new Set(made.map(({ machine }) => machine))) console.log(`${machine}\n`);
 const SETS = ["val", "test", "others"];
-const changes = made.filter(({ sets }) => Object.values(sets)[0].pooled).flatMap((run) =>
-  Object.keys(run.sets).map((name) => meanArea([withPooled(run)], [name]) - meanArea([run], [name]))
-);
-if (changes.length > 0) {
-  const most = Math.max(...changes.map(Math.abs));
-  console.log(`BatchNorm variances pooled over the hospitals change an AUROC by ${show(most)} at most\n`);
-}
 const settings = Map.groupBy(ways, ([{ planned }]) => settingOf(planned));
 for (const [setting, all] of settings) {
   const sets = SETS.filter((name) => all[0][0].sets[name]);

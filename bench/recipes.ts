@@ -19,7 +19,7 @@ import { permutation } from "../src/model/image_order.ts";
 import { LoadedPool } from "../src/model/predictor.ts";
 import { preset } from "../src/model/recipe.ts";
 import { Hospitals, requireData, SILOS } from "./hospitals.ts";
-import { makeEngine, play } from "./in_process.ts";
+import { makeEngine, playWay } from "./in_process.ts";
 import { machine } from "./machine.ts";
 import { type Cut, grid, type Method, type Planned } from "./recipe_grid.ts";
 import { keyOf, type ScoredSet, type StoredRun, storedRuns } from "./recipe_runs.ts";
@@ -90,8 +90,7 @@ async function run(loaded: LoadedPool<DataSet>, planned: Planned): Promise<Store
     ? Math.round(way.passes * films(train) / films(parties))
     : way.passes;
   const started = performance.now();
-  await play(loaded, parties, { ...way, passes }, {
-    size: Number(options.size),
+  await playWay(loaded, parties, { ...way, passes }, {
     threads: Number(options.threads),
     onModel: async (done, logits) => {
       if (done !== passes) return;
@@ -101,7 +100,6 @@ async function run(loaded: LoadedPool<DataSet>, planned: Planned): Promise<Store
           patients: Array.from(rows, (row) => patients[row]),
           strata: Array.from(rows, (row) => strata![row]),
           scores: short(await logits(rows)),
-          ...method === "federated" && { pooled: short(await logits(rows, { pooled: true })) },
         };
       }
     },

@@ -20,7 +20,7 @@ import { permutation } from "../src/model/image_order.ts";
 import { LoadedPool } from "../src/model/predictor.ts";
 import { preset } from "../src/model/recipe.ts";
 import { Hospitals, requireData, SILOS } from "./hospitals.ts";
-import { makeEngine, play } from "./in_process.ts";
+import { makeEngine, playWay } from "./in_process.ts";
 import { machine } from "./machine.ts";
 import type { ScoredFilms, StoredHistory } from "./stored_history.ts";
 
@@ -85,8 +85,8 @@ async function history(loaded: LoadedPool<DataSet>, run: number): Promise<Stored
   const { train, val, others } = deal(pool, run);
   const scored = Uint32Array.from([...val, ...others]);
   const models: number[][] = [];
-  await play(loaded, train, { recipe, init, seed: run, passes: rounds, batch }, {
-    ...{ size, threads: Number(options.threads) },
+  await playWay(loaded, train, { recipe, init, seed: run, passes: rounds, batch }, {
+    threads: Number(options.threads),
     onModel: async (_, logits) => {
       models.push(Array.from(await logits(scored), (logit) => Number(logit.toPrecision(7))));
     },

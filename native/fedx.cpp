@@ -121,7 +121,8 @@ TrainPlan read_plan(const Config& config, const uint8_t* bytes, uint32_t len) {
   if (batch != config.recipe.batch) refuse(expected("the plan: batch", config.recipe.batch, batch));
   const uint64_t want = sizeof head + uint64_t(steps) * (8 + uint64_t(batch) * 4);
   if (len != want) refuse(expected("the plan: bytes", want, len));
-  TrainPlan plan{head[2], std::vector<float>(steps), std::vector<float>(steps), std::vector<uint32_t>(size_t(steps) * batch)};
+  if (head[3] > 1) refuse(expected("the plan: fixed, 0 or", 1, head[3]));
+  TrainPlan plan{head[2], std::vector<float>(steps), std::vector<float>(steps), std::vector<uint32_t>(size_t(steps) * batch), head[3] == 1};
   std::memcpy(plan.lr.data(), bytes + 16, steps * 4);
   std::memcpy(plan.clip.data(), bytes + 16 + steps * 4, steps * 4);
   std::memcpy(plan.rows.data(), bytes + 16 + steps * 8, plan.rows.size() * 4);

@@ -19,7 +19,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default) /* everything else in the library is hidden */
 
-#define FEDX_ABI_VERSION 3 /* raised when an existing function or the config changes */
+#define FEDX_ABI_VERSION 4 /* raised when an existing function or the config changes */
 
 #define FEDX_OK 0
 #define FEDX_E_ARGUMENT 1  /* an argument is out of range or a buffer has the wrong length */
@@ -78,8 +78,8 @@ int32_t fedx_data_put(uint32_t data, uint32_t first, const uint8_t *pixels, uint
 /* Copies len labels in, each 0 or 1, the first of them at row `first`. */
 int32_t fedx_data_labels(uint32_t data, uint32_t first, const uint8_t *labels, uint32_t len, char *err, uint32_t errlen);
 
-/* Queues one chunk of training steps; returns at once. plan, packed: u32 K (1..4096), u32 B, u32 first_step, u32 0,
- * f32 lr_factor[K], f32 clip_norm[K], u32 rows[K * B]. Collect with fedx_wait. */
+/* Queues one chunk of training steps; returns at once. plan, packed: u32 K (1..4096), u32 B, u32 first_step, u32 fixed
+ * (1: BatchNorm uses its running statistics and leaves them alone, else 0), f32 lr_factor[K], f32 clip_norm[K], u32 rows[K * B]. Collect with fedx_wait. */
 int32_t fedx_train_submit(uint32_t engine, uint32_t data, const uint8_t *plan, uint32_t len, uint32_t *ticket, char *err, uint32_t errlen);
 
 /* Queues the scoring of `count` rows with the parameters as they are then; returns at once. Collect with fedx_wait. */

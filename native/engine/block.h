@@ -63,6 +63,7 @@ struct Pass {
   bool train;                     // false: BatchNorm folded, no dropout, nothing kept
   uint32_t step;                  // since the run's start
   const Masks* masks = nullptr;   // null: blocks draw theirs
+  bool fixed = false;             // in training: BatchNorm uses its running statistics and leaves them alone
 };
 
 class Block {

@@ -154,7 +154,6 @@ void read_recipe(Fields& in, Recipe& r) {
   in.number("rotation", r.rotation, 0, 180);
   in.number("brightness", r.brightness, 0, 1);
   in.number("contrast", r.contrast, 0, 1);
-  in.flag("freeze_statistics", r.freeze_statistics);
 }
 
 }  // namespace

@@ -22,7 +22,6 @@ struct Recipe {
   double dropout = .2, stochastic_depth = .2;
   bool flip = false;
   double rotation = 0, brightness = 0, contrast = 0;  // ± degrees, ± fraction, ± fraction
-  bool freeze_statistics = false;                     // BatchNorm uses its running statistics and leaves them alone
 };
 
 struct Config {

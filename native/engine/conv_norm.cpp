@@ -33,8 +33,7 @@ Norm::Norm(Parameters& p, const std::string& name, int64_t channels)
       mean(p.statistic(name + ".running_mean", channels, 0)), variance(p.statistic(name + ".running_var", channels, 1)) {}
 
 at::Tensor Norm::train(const at::Tensor& x, const Pass& pass) const {
-  const bool update = !pass.config.recipe.freeze_statistics;
-  return at::batch_norm(x, gamma->value, beta->value, mean->value, variance->value, update, momentum, eps, false);
+  return at::batch_norm(x, gamma->value, beta->value, mean->value, variance->value, !pass.fixed, momentum, eps, false);
 }
 
 at::Tensor Norm::scale() const { return gamma->value.detach() * at::rsqrt(variance->value + eps); }

@@ -29,6 +29,7 @@ struct TrainPlan {
   uint32_t first_step;
   std::vector<float> lr, clip;  // per step: factor of the recipe's lr; largest gradient norm, may be infinite
   std::vector<uint32_t> rows;   // (steps, batch)
+  bool fixed = false;           // BatchNorm's statistics stay
 };
 
 }  // namespace fedx

@@ -117,7 +117,7 @@ void DeviceSteps::step() {
   const at::Tensor rows = current(plan_.rows);
   const at::Tensor images = images_.index_select(0, rows).view({-1, config.size, config.size});
   const Masks masks{current(draws_.depth), current(draws_.dropout)};
-  const Pass pass{config, true, 0, &masks};
+  const Pass pass{config, true, 0, &masks, fixed_};
   at::Tensor x = network_input(config, images, current(draws_.augment), work_.type);
   {
     Autocast on(device_.where().type(), lower_);
@@ -144,6 +144,11 @@ void DeviceSteps::run_step() {
 
 std::vector<uint8_t> DeviceSteps::train(const std::shared_ptr<const Data>& data, const TrainPlan& plan) {
   hold(data);
+  if (plan.fixed != fixed_) {
+    fixed_ = plan.fixed;
+    replay_ = nullptr;  // the other kind of step was captured
+    eager_ = 0;
+  }
   const auto steps = int64_t(plan.lr.size());
   std::vector<at::Tensor> parts;
   skipped_.zero_();

@@ -47,8 +47,9 @@ class DeviceSteps final : public Steps {
   at::Tensor columns_;        // (1, room) i64: 0, 1, 2, …
   at::Tensor done_;           // (2, room) f32: losses, gradient norms
   at::Tensor skipped_;        // (1) f32: steps of this chunk
+  bool fixed_ = false;            // BatchNorm's statistics stay
   std::function<void()> replay_;  // of a captured step
-  int eager_ = 0;                 // steps since `images_` came, as many as are done before a capture at most
+  int eager_ = 0;                 // steps since `images_` came or `fixed_` changed, as many as are done before a capture at most
 };
 
 }  // namespace fedx

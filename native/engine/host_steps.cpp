@@ -28,10 +28,10 @@ at::Tensor HostSteps::input(const Data& data, const uint32_t* rows, uint32_t cou
   return x;
 }
 
-double HostSteps::differentiate(const Data& data, const uint32_t* rows, uint32_t step) {
+double HostSteps::differentiate(const Data& data, const uint32_t* rows, uint32_t step, bool fixed) {
   const Config& config = work_.config;
   const uint32_t batch = config.recipe.batch;
-  const Pass pass{config, true, step};
+  const Pass pass{config, true, step, nullptr, fixed};
   auto& blocks = work_.net->blocks;
   at::Tensor x = input(data, rows, batch, true, step);
   kept_.copy_(work_.statistics);
@@ -68,7 +68,7 @@ std::vector<uint8_t> HostSteps::train(const std::shared_ptr<const Data>& data, c
   uint32_t skipped = 0;
   for (size_t k = 0; k < steps; ++k) {
     work_.check_stop();
-    const double value = differentiate(*data, &plan.rows[k * work_.config.recipe.batch], plan.first_step + uint32_t(k));
+    const double value = differentiate(*data, &plan.rows[k * work_.config.recipe.batch], plan.first_step + uint32_t(k), plan.fixed);
     const double size = single ? gradient_norm<float>() : gradient_norm<double>();
     losses[k] = float(value);
     norms[k] = float(size);

@@ -15,9 +15,9 @@ class HostSteps final : public Steps {
  private:
   // Pixels of `count` rows as the network's input, (count, channels, size, size) channels last.
   at::Tensor input(const Data& data, const uint32_t* rows, uint32_t count, bool augment, uint32_t step) const;
-  // Forward, loss, backward: fills the gradient buffer, returns the loss. Running statistics move with the batch, also
+  // Forward, loss, backward: fills the gradient buffer, returns the loss. Running statistics move with the batch unless they are fixed, also
   // where the step is then skipped (as under PyTorch's GradScaler), unless they would not be finite: that would be for good.
-  double differentiate(const Data& data, const uint32_t* rows, uint32_t step);
+  double differentiate(const Data& data, const uint32_t* rows, uint32_t step, bool fixed);
   template <class T>
   double gradient_norm() const;
   template <class T>

@@ -38,7 +38,7 @@ inline std::string config_json(const std::map<std::string, std::string>& changes
       {"batch", "4"}, {"lr", "0.001"}, {"beta1", "0.9"}, {"beta2", "0.999"}, {"eps", "1e-8"}, {"weight_decay", "0.0001"},
       {"amsgrad", "true"}, {"lr_classifier", "12"}, {"lr_stem", "2.5"}, {"lr_backbone", "0.12"}, {"gamma", "2"}, {"alpha", "1"},
       {"dropout", "0.2"}, {"stochastic_depth", "0.2"}, {"flip", "false"}, {"rotation", "0"}, {"brightness", "0"}, {"contrast", "0"},
-      {"freeze_statistics", "false"}, {"graph", "false"}, {"deterministic", "false"}, {"portable", "false"}};
+      {"graph", "false"}, {"deterministic", "false"}, {"portable", "false"}};
   for (const auto& [name, value] : changes) fields[name] = value;
   std::string json;
   for (const auto& [name, value] : fields) {

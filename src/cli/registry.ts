@@ -24,6 +24,7 @@ const CODE: {
   evaluate: () => import("./commands/evaluate.ts"),
   predict: () => import("./commands/predict.ts"),
   networks: () => import("./commands/networks.ts"),
+  compare: () => import("./commands/compare.ts"),
   doctor: () => import("./commands/doctor.ts"),
   status: () => import("./commands/status.ts"),
   version: () => import("./commands/version.ts"),

@@ -40,6 +40,8 @@ export interface Chunk {
   lr: Float32Array;
   /** (K) largest gradient norms; Infinity = none. */
   clip: Float32Array;
+  /** Whether BatchNorm uses its running statistics and leaves them alone. @default false */
+  fixed?: boolean;
   /** (K · batch) rows of the data set. */
   indices: Uint32Array;
 }
@@ -77,7 +79,6 @@ export function nativeConfig(config: EngineConfig): string {
     rotation: recipe.augment.rotation,
     brightness: recipe.augment.brightness,
     contrast: recipe.augment.contrast,
-    freeze_statistics: recipe.bn === "frozen",
     graph: config.graph ?? false,
     deterministic: config.deterministic ?? false,
     portable: config.portable ?? false,
@@ -95,7 +96,7 @@ export function packPlan(chunk: Chunk, batch: number): Uint8Array<ArrayBuffer> {
     );
   }
   const buffer = new ArrayBuffer(16 + steps * (8 + 4 * batch));
-  new Uint32Array(buffer, 0, 4).set([steps, batch, chunk.firstStep, 0]);
+  new Uint32Array(buffer, 0, 4).set([steps, batch, chunk.firstStep, chunk.fixed ? 1 : 0]);
   new Float32Array(buffer, 16, steps).set(chunk.lr);
   new Float32Array(buffer, 16 + 4 * steps, steps).set(chunk.clip);
   new Uint32Array(buffer, 16 + 8 * steps).set(chunk.indices);

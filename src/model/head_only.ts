@@ -10,7 +10,7 @@ export function headOnly(recipe: Recipe): Recipe {
   return {
     ...recipe,
     groups: { ...recipe.groups, stem: 0, backbone: 0 },
-    bn: "frozen",
+    bn: 0,
     stochasticDepth: 0,
   };
 }

@@ -58,8 +58,11 @@ export const RecipeSchema = v.strictObject({
     /** Uniform factor 1 ± fraction; 0 = off. */
     contrast: number(0, 1),
   }),
-  /** Whether BatchNorm statistics are averaged over silos or kept as they started. */
-  bn: v.picklist(["average", "frozen"], "average or frozen"),
+  /**
+   * Share of the run in which BatchNorm's statistics follow the films and are averaged over silos. In rounds that begin
+   * later they stay as they are, and films are normalised by them in training too: 0 keeps those of the start.
+   */
+  bn: number(0, 1),
 });
 
 export type Recipe = v.InferOutput<typeof RecipeSchema>;
@@ -84,7 +87,7 @@ const DEFAULT: Recipe = {
   dropout: 0.2,
   stochasticDepth: 0.2,
   augment: { flip: false, rotation: 0, brightness: 0, contrast: 0 },
-  bn: "average",
+  bn: 1,
 };
 
 /**
@@ -107,10 +110,12 @@ const PRESETS = { deck: DECK, default: DEFAULT };
 
 /**
  * What differs where several silos train: at as many passes each takes a part of the steps that all films in one place
- * would give, and the mean of their updates is steadier than one of them, so `default` takes longer steps.
- * docs/results.md has what other rates, batches and ways of federating came to.
+ * would give, and the mean of their updates is steadier than one of them, so `default` takes longer steps. And while each
+ * normalises by its own films' statistics, the mean of their models is at home with nobody's: in the second half of the
+ * run all normalise by the same ones (FixBN: Zhong et al., “Making Batch Normalization Great in Federated Deep
+ * Learning”, 2023). docs/results.md has what other rates, batches and ways of federating came to.
  */
-const FEDERATED: Record<keyof typeof PRESETS, Partial<Recipe>> = { deck: {}, default: { lr: 2e-3 } };
+const FEDERATED: Record<keyof typeof PRESETS, Partial<Recipe>> = { deck: {}, default: { lr: 2e-3, bn: 0.5 } };
 
 /**
  * A preset with some numbers replaced (nested objects whole).
@@ -133,6 +138,9 @@ export function preset(
   throw refuse(`${v.getDotPath(issues[0])} ${issues[0].message}`, issues[0].received);
 }
 
+/** Progress is a quotient of doubles. */
+const ROUNDING = 1e-9;
+
 /** Learning-rate factor in [0, 1] at `progress` in [0, 1]: linear warm-up, then a cosine down to `floor`. */
 export function lrFactor(recipe: Recipe, progress: number): number {
   const p = Math.min(1, Math.max(0, progress));
@@ -149,12 +157,13 @@ export function clipNorm(recipe: Recipe, progress: number): number {
 /**
  * Per-step schedule of one row: step i stands at progress p0 + (p1 − p0)(i + ½)/steps.
  *
- * @returns `lr`: (steps) factors of the peak, round warm-up applied; `clip`: (steps) gradient norms.
+ * @returns `lr`: (steps) factors of the peak, round warm-up applied; `clip`: (steps) gradient norms; `fixed`: whether
+ * BatchNorm's statistics stay, in the whole row, so that all silos then have the same
  */
 export function scheduleOf(
   recipe: Recipe,
   row: { p0: number; p1: number; steps: number },
-): { lr: Float32Array; clip: Float32Array } {
+): { lr: Float32Array; clip: Float32Array; fixed: boolean } {
   const lr = new Float32Array(row.steps);
   const clip = new Float32Array(row.steps);
   for (let i = 0; i < row.steps; i++) {
@@ -163,7 +172,7 @@ export function scheduleOf(
     lr[i] = lrFactor(recipe, progress) * kick;
     clip[i] = clipNorm(recipe, progress);
   }
-  return { lr, clip };
+  return { lr, clip, fixed: row.p0 >= recipe.bn - ROUNDING };
 }
 
 function refuse(expected: string, got: unknown): RangeError {

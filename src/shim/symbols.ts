@@ -16,7 +16,7 @@ interface Signature {
 const ERR = [["err", "buffer"], ["errlen", "u32"]] as const;
 
 /** ABI version this table describes; equals FEDX_ABI_VERSION. */
-export const ABI_VERSION = 3;
+export const ABI_VERSION = 4;
 
 /** All functions of native/fedx.h. */
 export const FUNCTIONS = {

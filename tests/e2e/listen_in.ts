@@ -77,7 +77,7 @@ export async function listenIn(
     const doors = Object.fromEntries(HEARD.map((silo) => [silo, taps[silo].port]));
     const faults = { c: ["delay:400"] };
     // With statistics that stay, and this rate, the start's logits stay too.
-    const flags = ["--batch", "8", "--lr", "1e-6", "--bn", "frozen", "--init", "init.safetensors"];
+    const flags = ["--batch", "8", "--lr", "1e-6", "--bn", "0", "--init", "init.safetensors"];
     const federation = new Federation({ dir, name: "run", rounds, port, doors, faults, flags });
     await federation.run();
     const heard: Record<string, Heard> = {};

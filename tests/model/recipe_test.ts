@@ -41,7 +41,7 @@ Deno.test("preset hands out a copy and refuses numbers out of range, naming the 
   assertThrows(() => preset("deck", { batch: 0 }), RangeError, "batch");
   assertThrows(() => preset("deck", { batch: 2.5 }), RangeError, "whole number");
   assertThrows(() => preset("deck", { lr: NaN }), RangeError, "lr");
-  assertThrows(() => preset("deck", { bn: "other" as "frozen" }), RangeError, "bn");
+  assertThrows(() => preset("deck", { bn: 1.5 }), RangeError, "bn");
 });
 
 Deno.test("lrFactor rises linearly, peaks at the end of warm-up and follows the cosine to the floor", () => {

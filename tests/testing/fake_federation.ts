@@ -24,8 +24,8 @@ import { FakeTrainer, FULL, startVector, TINY } from "./fake_trainer.ts";
 
 export function proposalOf(start: Float32Array, changes: Partial<Proposal> = {}): Proposal {
   return {
-    version: 2,
-    wire: 4,
+    version: 3,
+    wire: 5,
     network: "efficientnet_b0",
     size: 32,
     channels: 1,

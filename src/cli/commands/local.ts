@@ -56,9 +56,9 @@ function checkPart({ train, init, bn }: Pick<Values<typeof local>, "train" | "in
         "name one of those, or leave out --train head.",
     );
   }
-  if (bn === "average") {
+  if (bn !== undefined && bn > 0) {
     throw new UsageError(
-      "Cannot use --bn average with --train head: expected statistics that stay as the start has them; leave out --bn.",
+      `Cannot use --bn ${bn} with --train head: expected statistics that stay as the start has them; leave out --bn.`,
     );
   }
 }

@@ -81,7 +81,7 @@ export function describe(proposal: Proposal, { maxPasses }: Limits = {}): string
     ["silos", proposal.silos.join(", ")],
     ["network", `${proposal.network}, ${proposal.size} px, ${plural(proposal.channels, "channel")}`],
     ["start", proposal.init.source],
-    ["recipe", `${recipe.name}: batch ${recipe.batch}, lr ${recipe.lr}, BatchNorm ${recipe.bn}`],
+    ["recipe", `${recipe.name}: batch ${recipe.batch}, lr ${recipe.lr}, bn ${recipe.bn}`],
     ["augmentation", augmentation(recipe.augment)],
     ["length", `${limit}, ${plural(proposal.localEpochs, "local pass", "local passes")} a round`],
     ...proposal.budget === null || maxPasses === undefined ? [] : [[

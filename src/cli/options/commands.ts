@@ -3,6 +3,7 @@
 import type { Options, Table } from "./option.ts";
 import { aggregate } from "./table/aggregate.ts";
 import { caInit, caIssue, caRequest, caRevoke, caSign } from "./table/ca.ts";
+import { compare } from "./table/compare.ts";
 import { demo } from "./table/demo.ts";
 import { doctor } from "./table/doctor.ts";
 import { evaluate } from "./table/evaluate.ts";
@@ -33,6 +34,7 @@ export const COMMANDS = {
   evaluate,
   predict,
   networks,
+  compare,
   doctor,
   status,
   version,

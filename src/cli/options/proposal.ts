@@ -34,7 +34,7 @@ export function settingsOf(
 ): RunSettings {
   const recipe = recipeOf(values, hospitals);
   return {
-    version: 2,
+    version: 3,
     wire: WIRE_VERSION,
     network: values.network,
     size: values.size,

@@ -20,7 +20,7 @@ const PreprocessingSchema: v.GenericSchema<unknown, Preprocessing> = v.strictObj
 
 /** Everything the aggregator's operator decides; silos fill in no defaults. */
 export const ProposalSchema = v.strictObject({
-  version: v.literal(2),
+  version: v.literal(3),
   wire: v.literal(WIRE_VERSION),
   network: v.picklist(NETWORK_NAMES),
   /** Edge of the square input, pixels. */

@@ -159,7 +159,7 @@ export class EngineTrainer implements Trainer {
     options: { onStep?: (done: number, loss: number) => void; signal?: AbortSignal } = {},
   ): Promise<boolean[]> {
     const { recipe } = this.#settings;
-    const { lr, clip } = scheduleOf(recipe, turn);
+    const { lr, clip, fixed } = scheduleOf(recipe, turn);
     const skipped: boolean[] = [];
     for (let done = 0; done < turn.steps;) {
       options.signal?.throwIfAborted();
@@ -170,6 +170,7 @@ export class EngineTrainer implements Trainer {
         firstStep,
         lr: lr.subarray(done, done + steps),
         clip: clip.subarray(done, done + steps),
+        fixed,
         indices: this.#order.take(firstStep * recipe.batch, steps * recipe.batch),
       });
       done += steps;

@@ -24,8 +24,8 @@ const RUN = "0f".repeat(16);
 
 function proposal(): Proposal {
   return {
-    version: 2,
-    wire: 4,
+    version: 3,
+    wire: 5,
     network: "efficientnet_b0",
     size: 128,
     channels: 1,
@@ -155,7 +155,7 @@ const MESSAGES = {
     kernel: "lanczos3",
     fit: "fill",
     labelRule: "any-finding",
-    wire: 4,
+    wire: 5,
   },
   UpdateStartSchema: {
     run: RUN,
@@ -166,7 +166,7 @@ const MESSAGES = {
     examples: 9,
     sha256: DIGEST,
     encoding: 1,
-    wire: 4,
+    wire: 5,
   },
   ScoresSchema: {
     run: RUN,

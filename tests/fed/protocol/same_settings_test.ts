@@ -24,10 +24,10 @@ Deno.test("other settings are named as they are typed: options, times, names", (
     "--rounds 4 no --budget no --round-timeout --join-timeout 5m",
     "no --rounds --budget 20m --round-timeout 1h30m --join-timeout 1h",
   ]);
-  const recipe = { ...stored.recipe, lr: 0.01, batch: 16, bn: "frozen" as const };
+  const recipe = { ...stored.recipe, lr: 0.01, batch: 16, bn: 0 };
   assertEquals(refused({ recipe }), [
-    "--batch 32 --lr 0.001 --bn average",
-    "--batch 16 --lr 0.01 --bn frozen",
+    "--batch 32 --lr 0.001 --bn 1",
+    "--batch 16 --lr 0.01 --bn 0",
   ]);
   assertEquals(refused({ localEpochs: 2, recipe: { ...stored.recipe, localEpochs: 2 } }), [
     "--local-epochs 1",

@@ -35,12 +35,15 @@ export const TRAINING = {
     sample: false,
   },
   bn: {
-    kind: "text",
-    value: "MODE",
-    help: "BatchNorm statistics across silos",
-    more: "`average`: the silos' statistics are averaged; `frozen`: they stay as the start has them.",
-    choices: ["average", "frozen"],
-    sample: "average",
+    kind: "number",
+    value: "X",
+    help: "share of the run in which BatchNorm's statistics follow the films",
+    more:
+      "They are averaged over silos; in rounds that begin later they stay, the same for all. 1: they follow to the " +
+      "end; 0: they stay as the start has them. `default` has .5 in a run of several hospitals, else 1.",
+    range: [0, 1],
+    such: ".5",
+    sample: 0.5,
   },
   network: {
     kind: "text",

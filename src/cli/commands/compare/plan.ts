@@ -1,0 +1,195 @@
+// Why: what is trained follows from the lists alone, so that a comparison that was stopped knows what is left of it.
+import { isNetwork, NETWORK_NAMES, type NetworkName } from "../../../model/networks/networks.ts";
+import { preset, type Recipe } from "../../../model/recipe.ts";
+import type { Values } from "../../options/option.ts";
+import type { compare } from "../../options/table/compare.ts";
+import { UsageError } from "../../options/usage_error.ts";
+
+/** Three ways to use the films of several hospitals. */
+export const METHODS = ["federated", "pooled", "alone"] as const;
+export type Method = typeof METHODS[number];
+type PresetName = "default" | "deck";
+
+/** What is compared: everything in a training but who trains, on which patients, and its seed. */
+export interface Way {
+  network: NetworkName;
+  recipe: PresetName;
+  init: string;
+  /** Pixels a side. */
+  size: number;
+  /** Absent: the preset's. */
+  batch?: number;
+  lr?: number;
+  /** Passes a round of the federation. */
+  localEpochs: number;
+  /** Passes over the films that train; absent where a budget decides. */
+  passes?: number;
+}
+
+/** One training of a way. */
+export interface Training extends Way {
+  method: Method;
+  /** The hospital of `alone`, by its place among the shards. */
+  hospital?: number;
+  seed: number;
+  fold?: number;
+}
+
+/** The settings that a plan follows from. */
+export type Lists = Pick<
+  Values<typeof compare>,
+  | "deck"
+  | "method"
+  | "network"
+  | "recipe"
+  | "init"
+  | "batch"
+  | "lr"
+  | "local-epochs"
+  | "passes"
+  | "budget"
+  | "seeds"
+  | "folds"
+>;
+
+/** Every training, the first seed and fold of all ways before the second. */
+export function planOf(
+  lists: Lists,
+  { sizes, hospitals }: { sizes: readonly number[]; hospitals: number },
+): Training[] {
+  const ways = lists.deck ? sizes.flatMap(deckWays) : waysOf(lists, sizes);
+  const methods = methodsOf(lists);
+  const parts = lists.folds === undefined
+    ? [undefined]
+    : Array.from({ length: lists.folds }, (_, fold) => fold);
+  const trainings: Training[] = [];
+  for (let seed = 0; seed < (lists.seeds ?? (lists.deck ? 2 : 1)); seed++) {
+    for (const fold of parts) {
+      for (const way of ways) {
+        for (const method of methods) {
+          const places = method === "alone"
+            ? Array.from({ length: hospitals }, (_, place) => place)
+            : [undefined];
+          for (const hospital of places) {
+            trainings.push({
+              ...way,
+              method,
+              ...hospital !== undefined && { hospital },
+              seed,
+              ...fold !== undefined && { fold },
+            });
+          }
+        }
+      }
+    }
+  }
+  return trainings.filter((one, at) => trainings.findIndex((other) => same(one, other)) === at);
+}
+
+/** Two trainings that only a setting of the federation tells apart are one where nothing is federated. */
+function same(one: Training, other: Training): boolean {
+  return keyOf(one) === keyOf(other);
+}
+
+/** What tells trainings apart: the settings in the order of their names. */
+export function keyOf(training: Training): string {
+  const { localEpochs, ...rest } = training;
+  const told = Object.entries(training.method === "federated" ? training : rest);
+  return told.filter(([, value]) => value !== undefined).toSorted(([a], [b]) => a < b ? -1 : 1)
+    .map(([name, value]) => `${name}=${value}`).join(" ");
+}
+
+/** The numbers that a training is made with. */
+export function recipeOf({ recipe, method, batch, lr, localEpochs }: Training, hospitals: number): Recipe {
+  const changes = { ...batch !== undefined && { batch }, ...lr !== undefined && { lr } };
+  const silos = method === "federated" ? hospitals : 1;
+  return preset(recipe, { ...changes, localEpochs: method === "federated" ? localEpochs : 1 }, { silos });
+}
+
+function waysOf(lists: Lists, sizes: readonly number[]): Way[] {
+  const networks = (lists.network ?? ["efficientnet_b0"]).map((name) => {
+    if (isNetwork(name)) return name;
+    throw refuse("network", NETWORK_NAMES.join(", "), name);
+  });
+  const recipes = (lists.recipe ?? ["default"]).map((name) => {
+    if (name === "default" || name === "deck") return name;
+    throw refuse("recipe", "default, deck", name);
+  });
+  const batches = numbers("batch", lists.batch, { whole: true, range: [1, 4096] });
+  const rates = numbers("lr", lists.lr, { range: [1e-8, 10] });
+  const rounds = numbers("local-epochs", lists["local-epochs"] ?? ["1"], { range: [1e-6, 1000] });
+  const passes = lists.budget === undefined ? { passes: lists.passes ?? 6 } : {};
+  return sizes.flatMap((size) =>
+    networks.flatMap((network) =>
+      recipes.flatMap((recipe) =>
+        (lists.init ?? ["imagenet"]).flatMap((init) =>
+          batches.flatMap((batch) =>
+            rates.flatMap((lr) =>
+              rounds.map((localEpochs) => ({
+                ...{ network, recipe, init, size, localEpochs: localEpochs!, ...passes },
+                ...batch !== undefined && { batch },
+                ...lr !== undefined && { lr },
+              }))
+            )
+          )
+        )
+      )
+    )
+  );
+}
+
+/** The methods asked for. */
+function methodsOf({ deck, method = deck ? ["federated"] : [...METHODS] }: Lists): Method[] {
+  const known: readonly string[] = METHODS;
+  const other = method.find((name) => !known.includes(name));
+  if (other !== undefined) throw refuse("method", METHODS.join(", "), other);
+  return METHODS.filter((name) => method.includes(name));
+}
+
+function numbers(
+  name: string,
+  texts: readonly string[] | undefined,
+  { whole = false, range: [low, high] }: { whole?: boolean; range: [number, number] },
+): (number | undefined)[] {
+  return texts?.map((text) => {
+    const value = text.trim() === "" ? NaN : Number(text);
+    const fits = (whole ? Number.isInteger(value) : Number.isFinite(value)) && value >= low && value <= high;
+    if (fits) return value;
+    throw refuse(
+      name,
+      `${whole ? "whole numbers" : "numbers"} from ${low} to ${high} with commas between`,
+      text,
+    );
+  }) ?? [undefined];
+}
+
+const refuse = (name: string, expected: string, got: string) =>
+  new UsageError(`Cannot read --${name}: expected ${expected}, got ${JSON.stringify(got)}.`);
+
+/** Passes of the deck's experiments: five in one round, a job that ends before its fourth, and ten. */
+const SPENT = {
+  once: { passes: 5, localEpochs: 5 },
+  job: { passes: 3, localEpochs: 0.75 },
+  often: { passes: 10, localEpochs: 1 },
+};
+const EQUAL = { passes: 5, localEpochs: 1 };
+
+/** The experiments of the hackathon's deck at one size; `deckFindings` in findings.ts reads them. */
+export function deckWays(size: number): Way[] {
+  const base = { network: "efficientnet_b0", recipe: "deck", init: "imagenet", size } as const;
+  return [
+    { ...base, ...SPENT.often },
+    { ...base, ...SPENT.job },
+    { ...base, ...SPENT.once },
+    { ...base, ...EQUAL },
+    { ...base, ...EQUAL, batch: 16 },
+    ...[3e-4, 3e-3].map((lr) => ({ ...base, ...EQUAL, lr })),
+    ...(["resnet18", "densenet121"] as const).map((network) => ({
+      ...base,
+      ...EQUAL,
+      network,
+      init: "random",
+    })),
+    { ...base, ...EQUAL, init: "random" },
+  ];
+}

@@ -1,0 +1,67 @@
+// Why: a finished training is one line that is written at once, so a comparison may be stopped at any time.
+import { syncFile } from "../../../files/durable.ts";
+import { refusal } from "../../../refusal.ts";
+import type { Training } from "./plan.ts";
+
+/** How far a training had come when a model was scored. */
+export interface Point {
+  round: number;
+  passes: number;
+  /** Of training, as if all hospitals had trained at once. */
+  seconds: number;
+  /** Stratified, on `val`, in a fold on its own patients; null where there are no pairs. */
+  auroc: number | null;
+}
+
+/** A finished training. */
+export interface Row {
+  key: string;
+  training: Training;
+  /** Digest of the shards that it was made from. */
+  films: string;
+  machine: string;
+  passes: number;
+  /** Films trained on. */
+  trained: number;
+  /** That it took here. */
+  seconds: number;
+  curve: Point[];
+  /** Of the last model, of the films that it is tested on, in their order. */
+  logits: number[];
+}
+
+/** The rows of a comparison's folder. */
+export class Rows {
+  private constructor(readonly path: string, readonly found: Map<string, Row>) {}
+
+  /**
+   * Reads what is there. A line that a kill left half written is dropped.
+   * @throws {Error} where the rows are of other shards
+   */
+  static async open(dir: string, films: string): Promise<Rows> {
+    await Deno.mkdir(dir, { recursive: true });
+    const path = `${dir}/trainings.jsonl`;
+    const text = await Deno.readTextFile(path).catch((error) => {
+      if (error instanceof Deno.errors.NotFound) return "";
+      throw error;
+    });
+    const whole = text.slice(0, text.lastIndexOf("\n") + 1);
+    if (whole.length < text.length) await Deno.truncate(path, new TextEncoder().encode(whole).length);
+    const rows = whole.split("\n").filter((line) => line !== "").map((line): Row => JSON.parse(line));
+    if (rows.some((row) => row.films !== films)) {
+      throw refusal(Error, {
+        what: `Cannot go on in ${dir}`,
+        expected: "trainings on the same shards in the same order",
+        got: "trainings on others",
+        remedy: "choose another --out, or name the shards as before",
+      });
+    }
+    return new Rows(path, new Map(rows.map((row) => [row.key, row])));
+  }
+
+  async add(row: Row): Promise<void> {
+    await Deno.writeTextFile(this.path, `${JSON.stringify(row)}\n`, { append: true, mode: 0o600 });
+    await syncFile(this.path);
+    this.found.set(row.key, row);
+  }
+}
