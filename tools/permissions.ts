@@ -36,7 +36,7 @@ const BY_WORD = {
   evaluate: [...FILES, PYTHON, ENGINE],
   predict: [...FILES, PYTHON, ENGINE],
   networks: [...FILES, PYTHON, ENGINE],
-  compare: [...FILES, PYTHON, ENGINE],
+  compare: [...FILES, PYTHON, ENGINE, "--allow-sys=cpus"],
   doctor: [...FILES, NETWORK, PYTHON, ENGINE, "--allow-sys=systemMemoryInfo,osRelease,statfs"],
   status: FILES,
   version: FILES,

@@ -25,10 +25,10 @@ Deno.test("preset default is one LR and plain BCE without augmentation", () => {
   assertEquals([batch, lr, warmup, floor, clip.warmup, clip.after], [11, 1e-3, 0.1, 0, 3, 3]);
 });
 
-Deno.test("among several silos default takes twice the learning rate, unless one is given, and deck stays the deck's", () => {
+Deno.test("among several silos default takes twice the learning rate and fixes statistics half way, unless others are given; deck stays the deck's", () => {
   for (const silos of [2, 3, 30]) {
-    assertEquals(preset("default", {}, { silos }), { ...preset("default"), lr: 2e-3 });
-    assertEquals(preset("default", { lr: 5e-4 }, { silos }).lr, 5e-4);
+    assertEquals(preset("default", {}, { silos }), { ...preset("default"), lr: 2e-3, bn: 0.5 });
+    assertEquals(preset("default", { lr: 5e-4, bn: 1 }, { silos }), { ...preset("default"), lr: 5e-4 });
     assertEquals(preset("deck", {}, { silos }), preset("deck"));
   }
   assertEquals(preset("default", {}, { silos: 1 }), preset("default"));
@@ -42,6 +42,22 @@ Deno.test("preset hands out a copy and refuses numbers out of range, naming the 
   assertThrows(() => preset("deck", { batch: 2.5 }), RangeError, "whole number");
   assertThrows(() => preset("deck", { lr: NaN }), RangeError, "lr");
   assertThrows(() => preset("deck", { bn: 1.5 }), RangeError, "bn");
+});
+
+Deno.test("scheduleOf fixes BatchNorm's statistics in whole rows, from the one on that begins where bn says", () => {
+  const fixedRows = (bn: number, rounds: number) =>
+    Array.from(
+      { length: rounds },
+      (_, row) =>
+        scheduleOf(preset("default", { bn }), { p0: row / rounds, p1: (row + 1) / rounds, steps: 3 }).fixed,
+    );
+  assertEquals(fixedRows(1, 3), [false, false, false]);
+  assertEquals(fixedRows(0, 2), [true, true]);
+  assertEquals(fixedRows(0.5, 6), [false, false, false, true, true, true]);
+  assertEquals(fixedRows(0.5, 3), [false, false, true]);
+  assertEquals(fixedRows(0.5, 1), [false]);
+  // Progress is rounded: a row that begins less than that before it counts.
+  assertEquals(scheduleOf(preset("default", { bn: 0.3 }), { p0: 0.3 - 1e-12, p1: 1, steps: 1 }).fixed, true);
 });
 
 Deno.test("lrFactor rises linearly, peaks at the end of warm-up and follows the cosine to the floor", () => {

@@ -1,6 +1,7 @@
 // Why: which network, recipe and way of federating to use is decided on the hospitals' own kind of films, with intervals.
+import { cpus } from "node:os";
 import { basename } from "node:path";
-import { openShards, poolOf } from "../../data/pool.ts";
+import { openShards, type Pool, poolOf } from "../../data/pool.ts";
 import type { Shard } from "../../data/shard.ts";
 import { digest } from "../../files/digest.ts";
 import { writeDurably } from "../../files/durable.ts";
@@ -8,15 +9,15 @@ import { findLibraries } from "../../model/libraries.ts";
 import { plural } from "../../plural.ts";
 import type { Context } from "../context.ts";
 import { formatDuration } from "../options/duration.ts";
+import type { Values } from "../options/option.ts";
 import type { compare } from "../options/table/compare.ts";
 import { UsageError } from "../options/usage_error.ts";
 import type { Output } from "../output/output.ts";
-import { thisMachine } from "../output/machine.ts";
-import { comparisonTable, reportHtml, trainingText } from "../output/report/comparison.ts";
+import { comparisonTable, type Facts, reportHtml, trainingText } from "../output/report/comparison.ts";
 import { score } from "../output/table.ts";
 import { figuresOf } from "./compare/figures.ts";
 import { deckFindings } from "./compare/findings.ts";
-import { keyOf, planOf } from "./compare/plan.ts";
+import { keyOf, planOf, type Training } from "./compare/plan.ts";
 import { Rows } from "./compare/rows.ts";
 import { type Costed, costsOf, Films, sideBySide, train, type Work } from "./compare/work.ts";
 import { measure } from "./networks/speed.ts";
@@ -31,51 +32,41 @@ export async function run({ values, output, signal }: Context<typeof compare>): 
   const names = hospitalsOf(bySize);
   const plan = planOf(values, { sizes: [...bySize.keys()], hospitals: names.length });
   const pools = new Map([...bySize].map(([size, own]) => [size, poolOf(own)]));
-  const films = digest(
-    JSON.stringify([shards.map(({ manifest }) => manifest.digest), values.folds ?? null]),
-  );
+  const digests = shards.map(({ manifest }) => manifest.digest);
+  const films = digest(JSON.stringify([digests, values.folds ?? null]));
   const rows = await Rows.open(values.out, films);
-  const libraries = await findLibraries();
-  const { folds, budget, threads } = values;
   const left = plan.filter((training) => !rows.found.has(keyOf(training)));
   output.line(`${plural(plan.length, "training")}, ${plan.length - left.length} of them made before`);
   if (left.length > 0) {
-    const device = await deviceOf(values, libraries);
-    const work: Work = {
-      pools,
-      films,
-      hospitals: names.length,
-      folds,
-      budget,
-      device,
-      threads,
-      libraries,
-      signal,
-    };
-    await makeRows(await costsOf(left, work, rows.found.values()), { work, rows, names, output });
+    const work = await workOf(values, { pools, films, hospitals: names.length, signal });
+    await makeRows(left, { work, rows, names, output });
   }
-  const judged = { pools, names, folds };
-  const ways = figuresOf(plan, rows.found, judged);
-  const findings = values.deck ? deckFindings(plan, rows.found, judged) : [];
+  const { folds, deck } = values, judged = { pools, names, folds };
+  const facts: Facts = {
+    ways: figuresOf(plan, rows.found, judged),
+    findings: deck ? deckFindings(plan, rows.found, judged) : [],
+    machine: [...new Set([...rows.found.values()].map(({ machine }) => machine))].join("; "),
+    ...{ names, folds },
+  };
   const report = `${values.out}/report.html`;
-  const facts = { ways, findings, machine: thisMachine(), names, folds };
   await writeDurably(report, reportHtml(facts));
   output.result(
-    {
-      machine: facts.machine,
-      ways: ways.map(({ way, methods }) => ({
-        ...json(way),
-        methods: Object.fromEntries(methods.map(({ name, curve: _curve, ...one }) => [name, one])),
-      })),
-      findings,
-      rows: rows.path,
-      report,
-    },
+    { ...jsonOf(facts), rows: rows.path, report },
     `${comparisonTable(facts)}\nreport: ${report}`,
   );
 }
 
-const json = ({ localEpochs, ...way }: { localEpochs: number }) => ({ ...way, local_epochs: localEpochs });
+function jsonOf({ machine, ways, findings }: Facts): Record<string, unknown> {
+  return {
+    machine,
+    ways: ways.map(({ way: { localEpochs, ...way }, methods }) => ({
+      ...way,
+      local_epochs: localEpochs,
+      methods: Object.fromEntries(methods.map(({ name, curve: _curve, ...one }) => [name, one])),
+    })),
+    findings,
+  };
+}
 
 /** Names of the hospitals, by their shards of the first size. @throws {UsageError} where a size has other hospitals */
 function hospitalsOf(bySize: ReadonlyMap<number, Shard[]>): string[] {
@@ -91,53 +82,56 @@ function hospitalsOf(bySize: ReadonlyMap<number, Shard[]>): string[] {
   return names.map((name, at) => names.indexOf(name) === at ? name : `${name} (${at + 1})`);
 }
 
-/** What `auto` stands for here: a GPU does one training at a time. */
-async function deviceOf(
-  { device, threads }: Pick<Work, "device" | "threads">,
-  libraries: Work["libraries"],
-): Promise<Work["device"]> {
-  if (device !== "auto") return device;
+/** What `auto` stands for here, and how trainings are made. */
+async function workOf(
+  { folds, budget, threads, device }: Values<typeof compare>,
+  shared: { pools: ReadonlyMap<number, Pool>; films: string; hospitals: number; signal: AbortSignal },
+): Promise<Work> {
+  const libraries = await findLibraries();
   const found = await measure("efficientnet_b0", { libraries, device, threads, size: 32, batch: 2 });
-  return found.device.startsWith("cpu") ? "cpu" : "cuda";
+  const onCpu = found.device.startsWith("cpu");
+  const all = cpus();
+  const machine = onCpu ? `${all[0]?.model.trim()}, ${plural(all.length, "logical CPU")}` : found.device;
+  return { ...shared, folds, budget, threads, libraries, machine, device: onCpu ? "cpu" : "cuda" };
 }
 
-/** Makes trainings, as many at once as there is room for. */
+/** Makes trainings, as many at once as there is room for; says first how long that takes. */
 async function makeRows(
-  costed: readonly Costed[],
+  trainings: readonly Training[],
   { work, rows, names, output }: { work: Work; rows: Rows; names: readonly string[]; output: Output },
 ): Promise<void> {
-  const at = sideBySide(work);
-  const whole = costed.reduce((sum, { seconds }) => sum + seconds, 0) / at;
+  const costed = await costsOf(trainings, work, rows.found.values());
+  const together = sideBySide(work);
+  const sum = (pick: (one: Costed) => number) => costed.reduce((all, one) => all + pick(one), 0);
   output.line(
-    `about ${formatDuration(whole)} on this machine, ${
-      plural(at, "training")
-    } at once; it may be stopped and started again`,
+    `about ${formatDuration(sum(({ seconds }) => seconds) / together)} on this machine, ` +
+      `${together} at once; it may be stopped, and goes on where it is started again`,
   );
   using films = new Films(work);
-  const waiting = [...costed], doing = new Map<Costed, number>();
-  const passes = costed.reduce((sum, one) => sum + one.passes, 0);
+  const waiting = [...costed], doing = new Map<Costed, number>(), passes = sum((one) => one.passes);
   let made = 0;
-  const show = () => {
-    const done = [...doing.values()].reduce((sum, one) => sum + one, made);
-    output.progress("passes", Math.floor(done), Math.ceil(passes));
-  };
   const side = async () => {
-    for (let one; (one = waiting.shift()) !== undefined;) {
-      const { training } = one, each = one;
-      const row = await train(one, films, (passes) => {
-        doing.set(each, passes);
-        show();
+    for (let one: Costed | undefined; (one = waiting.shift()) !== undefined;) {
+      const each = one;
+      const row = await train(each, films, (done) => {
+        doing.set(each, done);
+        const all = [...doing.values()].reduce((a, b) => a + b, made);
+        output.progress("passes", Math.floor(all), Math.ceil(passes));
       });
-      doing.delete(one);
-      made += one.passes;
       await rows.add(row);
-      const last = row.curve.at(-1)?.auroc;
-      output.line(
-        `${trainingText(training, names)}: val AUROC ${score(last)}, ${formatDuration(row.seconds)}`,
-      );
+      doing.delete(each);
+      made += each.passes;
+      const reached = `val AUROC ${score(row.curve.at(-1)?.auroc)}`;
+      output.line(`${trainingText(each.training, names)}: ${reached}, ${formatDuration(row.seconds)}`);
     }
   };
-  const ended = await Promise.allSettled(Array.from({ length: at }, side));
+  // The others stop too: what they had begun is made again.
+  const ended = await Promise.allSettled(
+    Array.from(
+      { length: together },
+      () => side().catch((error) => (waiting.length = 0, Promise.reject(error))),
+    ),
+  );
   const failed = ended.find((one) => one.status === "rejected");
   if (failed !== undefined) throw failed.reason;
 }

@@ -53,12 +53,16 @@ export interface PlayOptions {
   signal?: AbortSignal;
 }
 
-/** Trains. `loaded`: all films, with their labels. @throws {DOMException} once `signal` is aborted */
+/**
+ * Trains, and gives the last model's vector. `loaded`: all films, with their labels.
+ *
+ * @throws {DOMException} once `signal` is aborted
+ */
 export async function play(
   loaded: LoadedPool<DataSet>,
   played: Played,
   options: PlayOptions,
-): Promise<void> {
+): Promise<Float32Array> {
   const { recipe: { localEpochs }, passes } = played;
   using training = await Training.begin(loaded, played, options);
   const logits = (rows: Uint32Array) => training.score(rows);
@@ -71,6 +75,7 @@ export async function play(
     heard = Math.floor(done + ROUNDING);
     await options.onModel({ round, passes: done, seconds: training.seconds }, logits);
   }
+  return training.vector;
 }
 
 /** One who trains. */
@@ -84,7 +89,7 @@ interface Party {
 class Training implements Disposable {
   /** Of each round those of the party that took longest. */
   seconds = 0;
-  #vector: Float32Array;
+  vector: Float32Array;
 
   private constructor(
     readonly loaded: LoadedPool<DataSet>,
@@ -92,7 +97,7 @@ class Training implements Disposable {
     readonly parties: Party[],
     readonly signal: AbortSignal | undefined,
   ) {
-    this.#vector = played.start;
+    this.vector = played.start;
   }
 
   static async begin(
@@ -131,18 +136,18 @@ class Training implements Disposable {
       const steps = stepsOf(stretch, { train: rows.length, batch: recipe.batch });
       if (steps.steps === 0) continue;
       const started = performance.now();
-      await engine.writeVector(this.#vector);
+      await engine.writeVector(this.vector);
       if (!keep) await engine.resetOptimizer();
       await this.#train({ engine, order }, { ...steps, p0: stretch.from / passes, p1: stretch.to / passes });
       updates.push({
-        values: delta(await engine.readVector(), this.#vector, layout),
+        values: delta(await engine.readVector(), this.vector, layout),
         examples: rows.length,
       });
       longest = Math.max(longest, performance.now() - started);
     }
     this.seconds += longest / 1000;
     const all = updates.reduce((sum, { examples }) => sum + examples, 0);
-    this.#vector = fold(this.#vector, updates, { layout, scale: scaleFor(all) });
+    this.vector = fold(this.vector, updates, { layout, scale: scaleFor(all) });
   }
 
   async #train(
@@ -167,7 +172,7 @@ class Training implements Disposable {
   /** Logits of some films. */
   async score(rows: Uint32Array): Promise<Float32Array> {
     const [{ engine }] = this.parties;
-    await engine.writeVector(this.#vector);
+    await engine.writeVector(this.vector);
     return (await this.loaded.predict(engine, rows, { signal: this.signal })).logits;
   }
 

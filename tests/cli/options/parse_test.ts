@@ -15,7 +15,7 @@ Deno.test("a bare number is no duration, on the command line and in the file, an
   const durations = Object.entries(COMMANDS).flatMap(([name, { options }]) =>
     Object.entries(options as Options).flatMap(([key, { kind }]) => kind === "duration" ? [[name, key]] : [])
   );
-  assertEquals(durations.length, 5);
+  assertEquals(durations.length, 6);
   const text = "expected a duration such as 20s, 20m or 20h, got 20.";
   for (const [name, key] of durations) {
     const word = `Cannot read --${key}: ${text}`;

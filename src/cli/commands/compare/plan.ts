@@ -83,12 +83,8 @@ export function planOf(
       }
     }
   }
-  return trainings.filter((one, at) => trainings.findIndex((other) => same(one, other)) === at);
-}
-
-/** Two trainings that only a setting of the federation tells apart are one where nothing is federated. */
-function same(one: Training, other: Training): boolean {
-  return keyOf(one) === keyOf(other);
+  // Two trainings that only a setting of the federation tells apart are one where nothing is federated.
+  return [...new Map(trainings.map((one) => [keyOf(one), one])).values()];
 }
 
 /** What tells trainings apart: the settings in the order of their names. */

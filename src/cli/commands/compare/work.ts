@@ -11,7 +11,6 @@ import { preprocessingOf } from "../../../model/weights/model_file.ts";
 import type { Pool } from "../../../data/pool.ts";
 import { play } from "../../../fed/training/in_process.ts";
 import { measure, type Speed } from "../networks/speed.ts";
-import { thisMachine } from "../../output/machine.ts";
 import { dealOf } from "./deal.ts";
 import { keyOf, recipeOf, type Training } from "./plan.ts";
 import type { Point, Row } from "./rows.ts";
@@ -29,6 +28,8 @@ export interface Work {
   device: "auto" | "cpu" | "cuda";
   threads: number;
   libraries: Libraries;
+  /** In words. */
+  machine: string;
   signal?: AbortSignal;
 }
 
@@ -154,7 +155,7 @@ export async function train(
     key: keyOf(training),
     training,
     films: work.films,
-    machine: thisMachine(),
+    machine: work.machine,
     passes,
     trained: parties.reduce((sum, { length }) => sum + length, 0),
     seconds: (performance.now() - started) / 1000,

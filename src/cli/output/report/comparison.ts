@@ -18,7 +18,7 @@ export interface Facts {
   folds?: number;
 }
 
-const HEAD = ["way", "method", "trainings", "AUROC", "federated is better by", "than the first way"];
+const HEAD = ["method", "trainings", "AUROC", "federated is better by", "than the first way"];
 const HOLDS = { yes: "holds", no: "does not hold", open: "cannot be told" };
 
 /** A way in words. */
@@ -47,25 +47,19 @@ export function trainingText(
 const withInterval = (one: MethodFigures["better"]) =>
   one === null ? "" : `${signed(one.difference)} ${interval(one.ci95)}`;
 
-function rowsOf({ ways }: Facts): string[][] {
-  return ways.flatMap(({ way, methods }) =>
-    methods.map((one, at) => [
-      at === 0 ? wayText(way) : "",
-      one.name,
-      String(one.trainings),
-      score(one.auroc),
-      withInterval(one.better),
-      withInterval(one.first),
-    ])
-  );
-}
+/** A way's figures, method by method. */
+const cellsOf = ({ methods }: WayFigures) =>
+  methods.map((one) => [
+    ...[one.name, String(one.trainings), score(one.auroc)],
+    ...[withInterval(one.better), withInterval(one.first)],
+  ]);
 
 /** The comparison's tables as text. */
 export function comparisonTable(facts: Facts): string {
   return [
-    table(HEAD, rowsOf(facts)),
+    ...facts.ways.map((one) => `${wayText(one.way)}\n${table(HEAD, cellsOf(one))}\n`),
     ...facts.findings.map((one) => `${HOLDS[one.holds]}: ${one.finding}, ${withInterval(one)}`),
-    `machine: ${facts.machine}`,
+    `made on: ${facts.machine}`,
   ].join("\n");
 }
 
@@ -108,7 +102,12 @@ export function reportHtml(facts: Facts): string {
         "95 %, and resample patients and trainings; differences are paired, on the same films, seeds and parts. " +
         `${tested} Research use only.`,
     ),
-    htmlTable(HEAD, rowsOf(facts)),
+    htmlTable(
+      ["way", ...HEAD],
+      facts.ways.flatMap((one) =>
+        cellsOf(one).map((cells, at) => [at === 0 ? wayText(one.way) : "", ...cells])
+      ),
+    ),
     ...facts.findings.length === 0 ? [] : [
       section("What the deck found, and whether it holds here"),
       htmlTable(
