@@ -89,9 +89,11 @@ export function planOf(
 
 /** What tells trainings apart: the settings in the order of their names. */
 export function keyOf(training: Training): string {
-  const { localEpochs, ...rest } = training;
-  const told = Object.entries(training.method === "federated" ? training : rest);
-  return told.filter(([, value]) => value !== undefined).toSorted(([a], [b]) => a < b ? -1 : 1)
+  const { localEpochs: _localEpochs, ...rest } = training;
+  const told = training.method === "federated" ? training : rest;
+  return Object.entries(told).filter(([, value]) => value !== undefined).toSorted(([a], [b]) =>
+    a < b ? -1 : 1
+  )
     .map(([name, value]) => `${name}=${value}`).join(" ");
 }
 
