@@ -17,7 +17,7 @@ import { comparisonTable, type Facts, reportHtml, trainingText } from "../output
 import { score } from "../output/table.ts";
 import { figuresOf } from "./compare/figures.ts";
 import { deckFindings } from "./compare/findings.ts";
-import { keyOf, planOf, type Training } from "./compare/plan.ts";
+import { distinct, planOf, type Training } from "./compare/plan.ts";
 import { Rows } from "./compare/rows.ts";
 import { type Costed, costsOf, Films, sideBySide, train, type Work } from "./compare/work.ts";
 import { measure } from "./networks/speed.ts";
@@ -35,8 +35,9 @@ export async function run({ values, output, signal }: Context<typeof compare>): 
   const digests = shards.map(({ manifest }) => manifest.digest);
   const films = digest(JSON.stringify([digests, values.folds ?? null]));
   const rows = await Rows.open(values.out, films);
-  const left = plan.filter((training) => !rows.found.has(keyOf(training)));
-  output.line(`${plural(plan.length, "training")}, ${plan.length - left.length} of them made before`);
+  const all = distinct(plan);
+  const left = [...all].flatMap(([key, training]) => rows.found.has(key) ? [] : [training]);
+  output.line(`${plural(all.size, "training")}, ${all.size - left.length} of them made before`);
   if (left.length > 0) {
     const work = await workOf(values, { pools, films, hospitals: names.length, signal });
     await makeRows(left, { work, rows, names, output });

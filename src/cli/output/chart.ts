@@ -36,6 +36,8 @@ const STROKES = ["", "4 2", "1.5 2.5"];
 const MARGIN = { top: 34, right: 14, bottom: 42, left: 60 };
 /** A legend has as many columns as its longest name allows; a name longer than the one column loses its middle. */
 const COLUMNS = [{ columns: 4, longest: 9 }, { columns: 2, longest: 22 }, { columns: 1, longest: 46 }];
+/** Letters of the longest title. */
+const TITLE = 48;
 /** Room below the last name. */
 const BELOW = 4;
 
@@ -63,7 +65,9 @@ export function lineChart(series: readonly Series[], options: ChartOptions): str
     }" font-family="system-ui, sans-serif" font-size="12">`,
     STYLE,
     `<rect class="paper" width="${size.width}" height="${size.height}"/>`,
-    `<text class="ink" x="${MARGIN.left}" y="18" font-weight="600">${escape(options.title)}</text>`,
+    `<text class="ink" x="${MARGIN.left}" y="18" font-weight="600">${
+      escape(shortened(options.title, TITLE))
+    }</text>`,
     ...axes({ x, y }, { ...options, width, bottom }),
     ...series.map((one, at) => curve(one, { x, y, ...lookOf(one, at), dotted: options.x === "round" })),
     ...names.parts,

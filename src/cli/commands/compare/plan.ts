@@ -52,7 +52,7 @@ export type Lists = Pick<
   | "folds"
 >;
 
-/** Every training, the first seed and fold of all ways before the second. */
+/** Every training of every way, the first seed and fold of all ways before the second. */
 export function planOf(
   lists: Lists,
   { sizes, hospitals }: { sizes: readonly number[]; hospitals: number },
@@ -83,8 +83,12 @@ export function planOf(
       }
     }
   }
-  // Two trainings that only a setting of the federation tells apart are one where nothing is federated.
-  return [...new Map(trainings.map((one) => [keyOf(one), one])).values()];
+  return trainings;
+}
+
+/** Trainings by their keys: two that only a setting of the federation tells apart are one where nothing is federated. */
+export function distinct(plan: readonly Training[]): Map<string, Training> {
+  return new Map(plan.map((one) => [keyOf(one), one]));
 }
 
 /** What tells trainings apart: the settings in the order of their names. */

@@ -3,6 +3,7 @@ import type { MethodFigures, WayFigures } from "../../commands/compare/figures.t
 import type { Finding } from "../../commands/compare/findings.ts";
 import type { Training, Way } from "../../commands/compare/plan.ts";
 import { NETWORKS } from "../../../model/networks/networks.ts";
+import { plural } from "../../../plural.ts";
 import { formatDuration } from "../../options/duration.ts";
 import { lineChart, type Series } from "../chart.ts";
 import { interval, score, signed, table } from "../table.ts";
@@ -18,22 +19,22 @@ export interface Facts {
   folds?: number;
 }
 
-const HEAD = ["method", "trainings", "AUROC", "federated is better by", "than the first way"];
+const HEAD = ["method", "runs", "AUROC", "federated better by", "better than in the first way"];
 const HOLDS = { yes: "holds", no: "does not hold", open: "cannot be told" };
 
+/** A way's settings in words; one that is the preset's has none. */
+const wordsOf = ({ network, recipe, init, size, batch, lr, localEpochs, passes }: Way): string[] => [
+  ...[NETWORKS[network].title, recipe, `${init} start`],
+  batch === undefined ? "" : `batch ${batch}`,
+  lr === undefined ? "" : `LR ${lr}`,
+  localEpochs === 1 ? "" : `rounds of ${localEpochs} passes`,
+  passes === undefined ? "" : plural(passes, "pass", "passes"),
+  `${size} px`,
+];
+const joined = (words: readonly string[]) => words.filter((word) => word !== "").join(", ");
+
 /** A way in words. */
-export function wayText({ network, recipe, init, size, batch, lr, localEpochs, passes }: Way): string {
-  return [
-    NETWORKS[network].title,
-    recipe,
-    `${init} start`,
-    ...batch === undefined ? [] : [`batch ${batch}`],
-    ...lr === undefined ? [] : [`LR ${lr}`],
-    ...localEpochs === 1 ? [] : [`rounds of ${localEpochs} passes`],
-    ...passes === undefined ? [] : [`${passes} passes`],
-    `${size} px`,
-  ].join(", ");
-}
+const wayText = (way: Way) => joined(wordsOf(way));
 
 /** A training in words. */
 export function trainingText(
@@ -42,6 +43,18 @@ export function trainingText(
 ): string {
   const who = hospital === undefined ? method : `${method} ${names[hospital]}`;
   return `${who}, ${wayText(way)}, seed ${seed}${fold === undefined ? "" : `, part ${fold + 1}`}`;
+}
+
+/** What tells each way from the others, in words, and what all have in common. */
+function named(ways: readonly WayFigures[]): { names: string[]; all: string } {
+  const words = ways.map(({ way }) => wordsOf(way));
+  const alike = (at: number) => words.every((one) => one[at] === words[0][at]);
+  const part = (one: readonly string[], common: boolean) =>
+    joined(one.filter((_, at) => alike(at) === common));
+  return {
+    names: words.map((one) => part(one, ways.length === 1) || "the presets' numbers"),
+    all: ways.length < 2 ? "" : part(words[0], true),
+  };
 }
 
 const withInterval = (one: MethodFigures["better"]) =>
@@ -56,47 +69,55 @@ const cellsOf = ({ methods }: WayFigures) =>
 
 /** The comparison's tables as text. */
 export function comparisonTable(facts: Facts): string {
+  const { names, all } = named(facts.ways);
   return [
-    ...facts.ways.map((one) => `${wayText(one.way)}\n${table(HEAD, cellsOf(one))}\n`),
+    ...all === "" ? [] : [`all: ${all}\n`],
+    ...facts.ways.map((one, at) => `${names[at]}\n${table(HEAD, cellsOf(one))}\n`),
     ...facts.findings.map((one) => `${HOLDS[one.holds]}: ${one.finding}, ${withInterval(one)}`),
     `made on: ${facts.machine}`,
   ].join("\n");
 }
 
-/** One curve for each way of the method that has most of them, by one measure of how far a training had come. */
+/** One curve for each way, the federation's where there is one, by one measure of how far a training had come. */
 function curves({ ways }: Facts, x: "round" | "passes" | "seconds"): Series[] {
-  return ways.flatMap(({ way, methods }) => {
+  const { names } = named(ways);
+  return ways.flatMap(({ methods }, at) => {
     const one = methods.find(({ name }) => name === "federated") ?? methods[0];
     const points = one.curve.map((point) => [point[x], point.auroc!] as const);
-    return points.length === 0 ? [] : [{ name: wayText(way), points }];
+    return points.length === 0 ? [] : [{ name: names[at], points }];
   });
 }
 
-/** The same of every method of one way. */
-function methodCurves({ methods }: WayFigures): Series[] {
-  return methods.filter(({ curve }) => curve.length > 0).map(({ name, curve }) => ({
-    name,
-    points: curve.map(({ passes, auroc }) => [passes, auroc!] as const),
-  }));
+/** A chart of every method, for each way that has several. */
+function methodCharts({ ways }: Facts): string[] {
+  const { names } = named(ways);
+  return ways.flatMap(({ methods }, at) => {
+    const series = methods.filter(({ curve }) => curve.length > 0).map(({ name, curve }) => ({
+      name,
+      points: curve.map(({ passes, auroc }) => [passes, auroc!] as const),
+    }));
+    return series.length < 2 ? [] : [lineChart(series, { title: names[at], x: AXES.passes, y: "AUROC" })];
+  });
 }
 
 const AXES = { round: "round", passes: "passes over the films", seconds: "seconds of training" } as const;
 
 /** The comparison's report as one HTML file. */
 export function reportHtml(facts: Facts): string {
-  const best = facts.ways.flatMap(({ way, methods }) => methods.map((one) => ({ way, one })))
+  const { names, all } = named(facts.ways);
+  const best = facts.ways.flatMap(({ methods }, at) => methods.map((one) => ({ name: names[at], one })))
     .reduce((a, b) => a.one.auroc >= b.one.auroc ? a : b);
   const tested = facts.folds === undefined
     ? "The test films are the shards' own; curves are on val."
     : `Each film is tested once by a model of other patients, in ${facts.folds} parts; curves are on the same films.`;
-  const drawn = (Object.keys(AXES) as (keyof typeof AXES)[]).map((x) => ({ x, series: curves(facts, x) }))
-    .filter(({ series }) => series.length > 0);
+  const courses = (Object.keys(AXES) as (keyof typeof AXES)[]).map((x) => ({ x, series: curves(facts, x) }))
+    .filter(({ series }) => series.length > 0)
+    .map(({ x, series }) => lineChart(series, { title: `AUROC by ${x}`, x: AXES[x], y: "AUROC" }));
+  const methods = methodCharts(facts);
   return page("fedx compare", [
     heading("Ways of training, compared"),
-    headline(
-      `Highest: ${score(best.one.auroc)}, ${best.one.name}, ${wayText(best.way)}`,
-      score(best.one.auroc),
-    ),
+    headline(`Highest: ${score(best.one.auroc)}, ${best.one.name}, ${best.name}`, score(best.one.auroc)),
+    ...all === "" ? [] : [paragraph(`All: ${all}.`)],
     paragraph(
       "AUROC of each training's last model, over pairs of films within a hospital, mean over trainings. Intervals are " +
         "95 %, and resample patients and trainings; differences are paired, on the same films, seeds and parts. " +
@@ -104,8 +125,8 @@ export function reportHtml(facts: Facts): string {
     ),
     htmlTable(
       ["way", ...HEAD],
-      facts.ways.flatMap((one) =>
-        cellsOf(one).map((cells, at) => [at === 0 ? wayText(one.way) : "", ...cells])
+      facts.ways.flatMap((one, way) =>
+        cellsOf(one).map((cells, at) => [at === 0 ? names[way] : "", ...cells])
       ),
     ),
     ...facts.findings.length === 0 ? [] : [
@@ -115,27 +136,14 @@ export function reportHtml(facts: Facts): string {
         facts.findings.map((one) => [one.finding, withInterval(one), HOLDS[one.holds]]),
       ),
     ],
-    section("On the way"),
-    charts(
-      drawn.map(({ x, series }) =>
-        lineChart(series, { title: `AUROC by ${AXES[x]}`, x: AXES[x], y: "AUROC" })
-      ),
-    ),
-    ...facts.ways.filter(({ methods }) => methods.length > 1).flatMap((way) => {
-      const series = methodCurves(way);
-      return series.length === 0 ? [] : [
-        section(wayText(way.way)),
-        charts([lineChart(series, { title: "AUROC by method", x: AXES.passes, y: "AUROC" })]),
-      ];
-    }),
+    ...courses.length === 0 ? [] : [section("Way by way"), charts(courses)],
+    ...methods.length === 0 ? [] : [section("Method by method"), charts(methods)],
     figures([
-      ["machine", facts.machine],
+      ["made on", facts.machine],
       ["hospitals", facts.names.join(", ")],
       [
-        "time of a training",
-        facts.ways.map(({ way, methods }) => `${wayText(way)}: ${formatDuration(methods[0].seconds)}`).join(
-          "; ",
-        ),
+        "seconds of training",
+        facts.ways.map(({ methods: [one] }, at) => `${names[at]}: ${formatDuration(one.seconds)}`).join("; "),
       ],
     ]),
   ]);

@@ -134,6 +134,7 @@ Deno.test("deckFindings: what holds, what does not, and what cannot be told", ()
   );
   assert(text.split("\n").every((line) => line.length <= 160));
   const html = reportHtml(facts);
-  assert(html.includes("does not hold") && html.includes("ResNet-18, deck, random start"));
+  assert(html.includes("does not hold") && html.includes("ResNet-18, random start"));
   assertEquals(html.match(/<svg/g)?.length, 3);
+  assert(text.startsWith("all: deck, 64 px\n"), text);
 });
