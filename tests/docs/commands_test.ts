@@ -36,6 +36,10 @@ const TESTED: Record<string, string> = {
     "tests/e2e/identity_test.ts › processes: request, sign and revoke",
   "./fedx ca revoke b --ca ca --tls tls-hub":
     "tests/e2e/identity_test.ts › processes: request, sign and revoke",
+  "./fedx compare --shard A --shard B --shard C --recipe deck --init imagenet,random --seeds 3 --out DIR":
+    "tests/cli/commands/compare_test.ts › compare: killed in the middle it goes on",
+  "./fedx compare --shard A --shard B --shard C --deck --out DIR":
+    "tests/cli/commands/compare_test.ts › compare: killed in the middle it goes on",
   "./fedx --version": "tests/e2e/onefile_test.ts › one file: two first starts at once",
   "sh rebuild.sh":
     "tests/long/bundle_test.ts › bundle: at most 60 MB; unpacked elsewhere, rebuild.sh builds the shim",
@@ -67,7 +71,6 @@ for (
 for (
   const bench of [
     "radiographs.ts --data DIR",
-    "methods.ts --data DIR",
     "recipes.ts --data DIR --runs FILE --grid NAME",
     "selection.ts --histories FILE",
     "score_histories.ts --data DIR --histories FILE",

@@ -40,12 +40,6 @@ Deno.test("bench/radiographs.ts measures a whole run on three folders of films",
     assertMatch(text, /^stratified \S+$/m);
   }));
 
-Deno.test("bench/methods.ts measures every method from every recipe and start", () =>
-  inFolder(async (dir) => {
-    const text = await bench("methods.ts", [...await drawData(dir), "--passes", "1", "--seeds", "1"]);
-    assertEquals(text.match(/^\| deck \| random \| /gm)?.length, 5);
-  }));
-
 Deno.test("bench/selection.ts measures rules of selection on simulated runs", async () => {
   assertMatch(await bench("selection.ts", ["--runs", "9"]), /^\| all simulated \| 324 \| /m);
 });
