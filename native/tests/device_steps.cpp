@@ -30,8 +30,8 @@ void start(Engine& engine) {
   engine.write(FEDX_STATE_PARAMS, values.data(), values.size() * 4);
 }
 
-TrainPlan plan_of(uint32_t steps, uint32_t batch, uint32_t images, uint32_t first) {
-  TrainPlan plan{first, std::vector<float>(steps, .5f), std::vector<float>(steps, 3), {}};
+TrainPlan plan_of(uint32_t steps, uint32_t batch, uint32_t images, uint32_t first, bool fixed = false) {
+  TrainPlan plan{first, std::vector<float>(steps, .5f), std::vector<float>(steps, 3), {}, fixed};
   for (uint32_t i = 0; i < steps * batch; ++i) plan.rows.push_back(i % images);
   return plan;
 }
@@ -40,8 +40,8 @@ struct Trained {
   uint32_t skipped;
   std::vector<float> losses, norms;
 };
-Trained train(Engine& engine, const std::shared_ptr<const Data>& data, uint32_t steps, uint32_t first = 0) {
-  const auto bytes = engine.train(data, plan_of(steps, engine.config().recipe.batch, data->n, first))->wait();
+Trained train(Engine& engine, const std::shared_ptr<const Data>& data, uint32_t steps, uint32_t first = 0, bool fixed = false) {
+  const auto bytes = engine.train(data, plan_of(steps, engine.config().recipe.batch, data->n, first, fixed))->wait();
   Trained out{0, std::vector<float>(steps), std::vector<float>(steps)};
   CHECK(bytes.size() == 4 + 8 * steps);
   std::memcpy(&out.skipped, bytes.data(), 4);
@@ -96,6 +96,11 @@ TEST(recorded_steps_equal_queued_ones) {
   losses.insert(losses.end(), rest.begin(), rest.end());
   CHECK(losses == results[0].losses);
   CHECK(queued.read(FEDX_STATE_PARAMS) == recorded.read(FEDX_STATE_PARAMS));
+  // A recorded step has BatchNorm's statistics fixed or not: with the other kind it is recorded again.
+  for (bool fixed : {true, false}) {
+    CHECK(train(queued, data, 5, 7, fixed).losses == train(recorded, data, 5, 7, fixed).losses);
+    CHECK(queued.read(FEDX_STATE_PARAMS) == recorded.read(FEDX_STATE_PARAMS));
+  }
 }
 
 TEST(inf_skips_the_step_and_halves_the_scale) {

@@ -1,7 +1,8 @@
 """Golden training runs: torchvision's networks in float64, 32 px, batch 4, 5 steps of the `deck` recipe without augmentation.
 
 Writes train_NETWORK.f64 (little endian): lr factor, clip norm, loss, gradient norm (5 each), then per tensor in layout order its norm and P probes,
-element j·length/P; P is 64, of DenseNet's many tensors 32. Start weights, pixels, dropout and stochastic-depth masks are Philox numbers, so native/tests/golden.h makes the same.
+element j·length/P; P is 64, of DenseNet's many tensors 32. train_NETWORK_fixed.f64, with P = 8, is the same with BatchNorm's running statistics in
+place of the batch's, which stay as they are. Start weights, pixels, dropout and stochastic-depth masks are Philox numbers, so native/tests/golden.h makes the same.
 """
 import math, os
 import numpy as np, torch
@@ -61,8 +62,11 @@ def mask(model):
         for block in stage:
             if hasattr(block, "stochastic_depth"): block.stochastic_depth = Depth(layer); layer += 1
 
-def train(name):
+def train(name, fixed=False):
     model = network(name).double().train()
+    if fixed:
+        for part in model.modules():
+            if isinstance(part, torch.nn.BatchNorm2d): part.eval()
     if name == "efficientnet_b0": mask(model)
     fill(model)
     images = torch.from_numpy(((pixels(IMAGES, SIZE) / 255 - 0.449) / 0.226)[:, None])
@@ -85,12 +89,12 @@ def train(name):
         optimizer.step()
         head.append((factor, clip, loss.item(), norm.item()))
     out = [np.array(head).T.reshape(-1)]
-    probes = 32 if name == "densenet121" else 64
+    probes = 8 if fixed else 32 if name == "densenet121" else 64
     for _, tensor in ordered(model):
         flat = tensor.detach().reshape(-1).numpy()
         out.append(np.concatenate([[np.linalg.norm(flat)], flat[[j * len(flat) // probes for j in range(probes)]]]))
-    np.concatenate(out).astype("<f8").tofile(os.path.join(os.path.dirname(os.path.abspath(__file__)), f"train_{name}.f64"))
+    np.concatenate(out).astype("<f8").tofile(os.path.join(os.path.dirname(os.path.abspath(__file__)), f"train_{name}{'_fixed' if fixed else ''}.f64"))
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for name in STEM: train(name)
+    for name in STEM: train(name), train(name, fixed=True)

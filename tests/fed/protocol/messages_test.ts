@@ -120,6 +120,17 @@ Deno.test("parseMessage: refusals name the field by its dot path", () => {
   }
 });
 
+Deno.test("parseMessage: a network that this build does not know is named with those it knows, and the remedy", () => {
+  const text = JSON.stringify({ ...proposal(), network: "vit_b_16" });
+  const read = () =>
+    messages.parseMessage(messages.ProposalSchema, text, { what: "a proposal", code: "bad_answer" });
+  const { message } = assertThrows(read, ProtocolError);
+  assertMatch(
+    message,
+    /^Cannot read the aggregator's answer: expected .*"resnet18".* at network, got "vit_b_16" \(remedy: run the same/,
+  );
+});
+
 Deno.test("parseMessage: infinities, broken JSON and broken UTF-8 are refused", () => {
   const text = JSON.stringify(view()).replace('"p1":0.5', '"p1":1e999');
   assertStringIncludes(assertThrows(() => parse(text), ProtocolError).message, "row.p1");
