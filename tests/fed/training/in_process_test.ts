@@ -25,7 +25,7 @@ const libs = await libraries();
 const layout = layoutOf("efficientnet_b0", { channels: 1 });
 const start = randomWeights(layout, 1);
 /** Batches of 4, so that a round of .75 passes has 2, 3 or 4 steps: and statistics that are fixed half way. */
-const recipe = preset("default", { batch: 4, localEpochs: 0.75 }, { silos: 3 });
+const recipe = preset("default", { batch: 4, localEpochs: 0.75, bn: 0.5 }, { silos: 3 });
 const machine = { device: "cpu" as const, threads: 1, libraries: libs };
 
 /** Plays a training on shards: what was heard, and the digest of the last model. */
