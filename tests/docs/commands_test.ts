@@ -36,9 +36,9 @@ const TESTED: Record<string, string> = {
     "tests/e2e/identity_test.ts › processes: request, sign and revoke",
   "./fedx ca revoke b --ca ca --tls tls-hub":
     "tests/e2e/identity_test.ts › processes: request, sign and revoke",
-  "./fedx compare --shard A --shard B --shard C --recipe deck --init imagenet,random --seeds 3 --out DIR":
+  "./fedx compare --shard A --shard B --shard C --recipe deck --init imagenet,random --seeds 3 --out fedx-compare":
     "tests/cli/commands/compare_test.ts › compare: killed in the middle it goes on",
-  "./fedx compare --shard A --shard B --shard C --deck --out DIR":
+  "./fedx compare --shard A --shard B --shard C --deck --out fedx-compare":
     "tests/cli/commands/compare_test.ts › compare: killed in the middle it goes on",
   "./fedx --version": "tests/e2e/onefile_test.ts › one file: two first starts at once",
   "sh rebuild.sh":
