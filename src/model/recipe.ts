@@ -60,7 +60,8 @@ export const RecipeSchema = v.strictObject({
   }),
   /**
    * Share of the run in which BatchNorm's statistics follow the films and are averaged over silos. In rounds that begin
-   * later they stay as they are, and films are normalised by them in training too: 0 keeps those of the start.
+   * later they stay as they are, and films are normalised by them in training too: 0 keeps those of the start. Between 0
+   * and 1 it counts where rounds have enough steps (src/fed/maths/settled_statistics.ts).
    */
   bn: number(0, 1),
 });
@@ -111,11 +112,11 @@ const PRESETS = { deck: DECK, default: DEFAULT };
 /**
  * What differs where several silos train: at as many passes each takes a part of the steps that all films in one place
  * would give, and the mean of their updates is steadier than one of them, so `default` takes longer steps. And while each
- * normalises by its own films' statistics, the mean of their models is at home with nobody's: in the last fifth of the
- * run all normalise by the same ones (FixBN: Zhong et al., “Making Batch Normalization Great in Federated Deep
+ * normalises by its own films' statistics, the mean of their models is at home with nobody's: in the second half
+ * of the run all normalise by the same ones (FixBN: Zhong et al., “Making Batch Normalization Great in Federated Deep
  * Learning”, 2023). docs/results.md has what other rates, batches and ways of federating came to.
  */
-const FEDERATED: Record<keyof typeof PRESETS, Partial<Recipe>> = { deck: {}, default: { lr: 2e-3, bn: 0.8 } };
+const FEDERATED: Record<keyof typeof PRESETS, Partial<Recipe>> = { deck: {}, default: { lr: 2e-3, bn: 0.5 } };
 
 /**
  * A preset with some numbers replaced (nested objects whole).

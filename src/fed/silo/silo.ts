@@ -7,6 +7,7 @@
 import { plausibleSpeed } from "../maths/row_share.ts";
 import { Credentials } from "../pki/renewal.ts";
 import { ascii } from "../protocol/ascii.ts";
+import { withSettledStatistics } from "../maths/settled_statistics.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { type OnEvent, safely } from "../protocol/event.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
@@ -137,7 +138,8 @@ async function trainerAgain({ joined, plan }: SiloState, options: SiloOptions): 
 }
 
 async function configure(trainer: Trainer, plan: Plan, number: number): Promise<void> {
-  const { recipe, classWeights, seed } = plan;
+  const { classWeights, seed, pooled: { images }, localEpochs } = plan;
+  const recipe = withSettledStatistics(plan.recipe, { images, silos: plan.roster.length, localEpochs });
   await trainer.configure({ recipe, classWeights, seed, silo: number });
 }
 

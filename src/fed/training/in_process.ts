@@ -13,6 +13,7 @@ import { type Recipe, scheduleOf } from "../../model/recipe.ts";
 import { preprocessingOf } from "../../model/weights/model_file.ts";
 import { classWeightsOf } from "../maths/class_weights.ts";
 import { delta, fold, scaleFor } from "../maths/exact_sum.ts";
+import { withSettledStatistics } from "../maths/settled_statistics.ts";
 import { stepsOf } from "../maths/stretch.ts";
 
 /** Steps of a native call: a signal acts between. */
@@ -105,9 +106,12 @@ class Training implements Disposable {
     played: Played,
     { device, threads, libraries, signal }: PlayOptions,
   ): Promise<Training> {
-    const { network, recipe, seed } = played;
+    const { network, seed } = played;
     const { labels, size } = loaded.pool;
     const rows = played.parties.flatMap((party) => [...party]);
+    const recipe = withSettledStatistics(played.recipe, {
+      ...{ images: rows.length, silos: played.parties.length, localEpochs: played.recipe.localEpochs },
+    });
     const positives = rows.filter((row) => labels[row]).length;
     const classWeights = classWeightsOf({ recipe }, { images: rows.length, positives });
     using engines = new DisposableStack();
@@ -123,7 +127,7 @@ class Training implements Disposable {
       parties.push({ engine, rows, order: new ImageOrder(rows, { seed, silo }) });
     }
     engines.move();
-    return new Training(loaded, played, parties, signal);
+    return new Training(loaded, { ...played, recipe }, parties, signal);
   }
 
   /** One round; whoever has no whole step in it is outside its sum. */

@@ -12,6 +12,7 @@ import { planRow } from "../maths/budget.ts";
 import { classWeightsOf } from "../maths/class_weights.ts";
 import { sentence } from "../../refusal.ts";
 import { ProtocolError } from "../protocol/errors.ts";
+import { withSettledStatistics } from "../maths/settled_statistics.ts";
 import { type OnEvent, safely } from "../protocol/event.ts";
 import { closingTime, likeNext, plausibleSpeed, recentMedian, type RowTiming } from "../maths/row_share.ts";
 import { fewSteps } from "../maths/few_steps.ts";
@@ -94,7 +95,8 @@ class Local {
 
   async configure(): Promise<void> {
     const { trainer, proposal, silo = 0 } = this.#options;
-    const { recipe, seed } = proposal;
+    const { localEpochs, seed } = proposal, { images } = trainer.shard.splits.train;
+    const recipe = withSettledStatistics(proposal.recipe, { images, silos: 1, localEpochs });
     await trainer.configure({ recipe, classWeights: this.#weights, seed, silo });
     if (proposal.budget !== null) this.#speed = plausibleSpeed(await trainer.stepsPerSecond());
   }

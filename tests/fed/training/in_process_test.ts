@@ -3,6 +3,7 @@ import { poolOf } from "../../../src/data/pool.ts";
 import type { Shard } from "../../../src/data/shard.ts";
 import { runAggregator } from "../../../src/fed/aggregator/aggregator.ts";
 import type { Proposal } from "../../../src/fed/protocol/messages.ts";
+import { withSettledStatistics } from "../../../src/fed/maths/settled_statistics.ts";
 import { runSilo } from "../../../src/fed/silo/silo.ts";
 import { EngineTrainer } from "../../../src/fed/training/engine_trainer.ts";
 import { type Made, play, type Played, type PlayOptions } from "../../../src/fed/training/in_process.ts";
@@ -24,8 +25,10 @@ const SIZE = 32, SILOS = ["a", "b", "c"];
 const libs = await libraries();
 const layout = layoutOf("efficientnet_b0", { channels: 1 });
 const start = randomWeights(layout, 1);
-/** Batches of 4, so that a round of .75 passes has 2, 3 or 4 steps: and statistics that are fixed half way. */
-const recipe = preset("default", { batch: 4, localEpochs: 0.75, bn: 0.5 }, { silos: 3 });
+/** Batches of 4, so that a round of .75 passes has 2, 3 or 4 steps. */
+const short = preset("default", { batch: 4, localEpochs: 0.75 }, { silos: 3 });
+/** 53 steps a round in the mean, so that statistics are fixed in the second. */
+const long = preset("default", { batch: 2, localEpochs: 7 }, { silos: 3 });
 const machine = { device: "cpu" as const, threads: 1, libraries: libs };
 
 /** Plays a training on shards: what was heard, and the digest of the last model. */
@@ -41,7 +44,7 @@ async function played(
     ...machine,
     seed: 0,
     silo: 0,
-    recipe,
+    recipe: short,
     classWeights: [1, 1] as [number, number],
   };
   using any = await Engine.create({ ...engine, preprocessing }, libs);
@@ -52,7 +55,7 @@ async function played(
   );
   const made: Made[] = [];
   const vector = await play(loaded, {
-    ...{ network: "efficientnet_b0", recipe, start, seed: 7, passes: 3, parties },
+    ...{ network: "efficientnet_b0", recipe: short, start, seed: 7, passes: 3, parties },
     ...changes,
   }, {
     ...{ ...machine, signal },
@@ -65,41 +68,46 @@ async function played(
 }
 
 const proposal = (changes: Partial<Proposal>) =>
-  proposalOf(start, { recipe, localEpochs: 0.75, rounds: 4, ...changes });
+  proposalOf(start, { recipe: short, localEpochs: 0.75, rounds: 4, ...changes });
 
-Deno.test("play: three hospitals end with the weights of a real federation, bit for bit", () =>
-  withFederation(async (dir) => {
-    const shards = await noiseShards(dir, SILOS);
-    const port = freePort();
-    const [federated] = await Promise.all([
-      runAggregator({
-        ...{ proposal: proposal({}), start, layout, listen: { host: "127.0.0.1", port } },
-        ...{ tls: `${dir}/tls-aggregator`, state: `${dir}/state` },
-      }),
-      ...SILOS.map((silo, index) =>
-        runSilo({
-          ...{
-            silo,
-            server: `https://127.0.0.1:${port}`,
-            tls: `${dir}/tls-${silo}`,
+for (const [what, recipe] of Object.entries({ "parts of a pass": short, "fixed statistics": long })) {
+  Deno.test(`play: three hospitals end with the weights of a real federation, bit for bit: ${what}`, () =>
+    withFederation(async (dir) => {
+      const shards = await noiseShards(dir, SILOS);
+      const port = freePort(), { localEpochs } = recipe, rounds = recipe === long ? 2 : 4;
+      const settings = proposalOf(start, { recipe, localEpochs, rounds });
+      const [federated] = await Promise.all([
+        runAggregator({
+          ...{ proposal: settings, start, layout, listen: { host: "127.0.0.1", port } },
+          ...{ tls: `${dir}/tls-aggregator`, state: `${dir}/state` },
+        }),
+        ...SILOS.map((silo, index) =>
+          runSilo({
+            ...{ silo, server: `https://127.0.0.1:${port}`, tls: `${dir}/tls-${silo}` },
             state: `${dir}/state-${silo}`,
-          },
-          accept: { minTrainPatients: 2 },
-          trainer: (proposal) =>
-            EngineTrainer.create(proposal, { ...machine, shards: [shards[index]], silo: index + 1 }),
-        })
-      ),
-    ]);
-    const { made, sha256 } = await played(shards, {});
-    assertEquals(sha256, federated.last_sha256);
-    // A model a pass, and the last.
-    assertEquals(made.map(({ round, passes, seconds }) => [round, passes, seconds]), [
-      [0, 0, 0],
-      [2, 1.5, 1],
-      [3, 2.25, 1],
-      [4, 3, 1],
-    ]);
-  }));
+            accept: { minTrainPatients: 2 },
+            trainer: (proposal) =>
+              EngineTrainer.create(proposal, { ...machine, shards: [shards[index]], silo: index + 1 }),
+          })
+        ),
+      ]);
+      const passes = rounds * localEpochs;
+      const { made, sha256 } = await played(shards, { recipe, passes });
+      assertEquals(sha256, federated.last_sha256);
+      // A model a pass, and the last.
+      assertEquals(
+        made.map(({ round, passes, seconds }) => [round, passes, seconds]),
+        recipe === long
+          ? [[0, 0, 0], [1, 7, 1], [2, 14, 1]]
+          : [[0, 0, 0], [2, 1.5, 1], [3, 2.25, 1], [4, 3, 1]],
+      );
+      const images = poolOf(shards).rows.train.length;
+      assertEquals(
+        withSettledStatistics(recipe, { images, silos: 3, localEpochs }).bn,
+        recipe === long ? 0.5 : 1,
+      );
+    }));
+}
 
 Deno.test("play: one hospital ends with the weights of `fedx local`, bit for bit; with kept moments with others", () =>
   withFederation(async (dir) => {

@@ -40,10 +40,11 @@ export const TRAINING = {
     help: "share of the run in which BatchNorm's statistics follow the films",
     more:
       "They are averaged over silos; in rounds that begin later they stay, the same for all. 1: they follow to the " +
-      "end; 0: they stay as the start has them. `default` has .8 in a run of several hospitals, else 1.",
+      "end, as they do anyway where a round has fewer than 50 steps in the mean over hospitals; 0: they stay as the " +
+      "start has them. `default` has .5 in a run of several hospitals, else 1.",
     range: [0, 1],
-    such: ".8",
-    sample: 0.8,
+    such: ".5",
+    sample: 0.5,
   },
   network: {
     kind: "text",
