@@ -62,7 +62,7 @@ Deno.test(".gitignore: what the pages' commands write into the clone, keys above
   const text = (await pages()).map((page) => page.text).join("");
   const made = [...text.matchAll(/--(?:out|plot|state) ([a-z][\w.-]*)/g)].map(([, name]) => name);
   const names = [
-    ...new Set([...made, "films-a", "fedx-radiographs", "fedx-methods", "shard-a.partial", "m.safetensors"]),
+    ...new Set([...made, "films-a", "fedx-radiographs", "shard-a.partial", "m.safetensors"]),
   ];
   const paths = names.map((name) => name.includes(".") ? name : `${name}/key.pem`);
   const git = new Deno.Command("git", {

@@ -8,7 +8,7 @@ const list = (value: string, help: string, more?: string) =>
 
 export const compare = {
   summary: "networks, recipes, starts and ways of federating, beside pooled and alone",
-  example: "fedx compare --shard shard-a --shard shard-b --shard shard-c --out comparison",
+  example: "fedx compare --shard shard-a --shard shard-b --shard shard-c --out fedx-compare",
   long: true,
   resumable: true,
   options: {
