@@ -6,11 +6,11 @@ standard library alone: without PyTorch, libtorch comes from FEDX_LIBTORCH and t
 import ctypes, importlib.util, json, math, os, random, re, struct
 from array import array
 
-ABI = 3
+ABI = 4
 MEAN, DEVIATION = .449, .226
 RECIPE = dict(
     lr=1e-4, beta1=.9, beta2=.999, eps=1e-8, weight_decay=1e-4, amsgrad=True, lr_classifier=12, lr_stem=2.5, lr_backbone=.12, gamma=2, alpha=1,
-    dropout=.2, stochastic_depth=.2, flip=False, rotation=0, brightness=0, contrast=0, freeze_statistics=False)
+    dropout=.2, stochastic_depth=.2, flip=False, rotation=0, brightness=0, contrast=0)
 CLIP = 3.0
 
 

@@ -18,11 +18,14 @@ Deno.test("PERMISSIONS: no network but for a run's two roles and the doctor, no 
   const having = (flag: string) =>
     Object.keys(PERMISSIONS).filter((word) => PERMISSIONS[word].some((one) => one.startsWith(flag))).sort();
   assertEquals(having("--allow-net").join(" "), "aggregate doctor train");
-  assertEquals(having("--allow-ffi").join(" "), "demo doctor evaluate local networks predict prepare train");
+  assertEquals(
+    having("--allow-ffi").join(" "),
+    "compare demo doctor evaluate local networks predict prepare train",
+  );
   assertEquals(having("--v8-flags").join(" "), "aggregate train");
   assertEquals(
     having("--allow-run").join(" "),
-    "aggregate demo doctor evaluate local networks predict train",
+    "aggregate compare demo doctor evaluate local networks predict train",
   );
   const whole = /^(-A|--allow-(all|ffi|run|import))$/;
   assertEquals(Object.values(PERMISSIONS).flat().filter((flag) => whole.test(flag)), []);

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { createHash } from "node:crypto";
-import type { Scores, UpdateStart } from "../../../src/fed/protocol/messages.ts";
+import { type Scores, type UpdateStart, WIRE_VERSION } from "../../../src/fed/protocol/messages.ts";
 import { closeRound } from "../../../src/fed/aggregator/close_round.ts";
 import { AggregatorState } from "../../../src/fed/aggregator/state.ts";
 import { resultOf } from "../../../src/fed/aggregator/summary.ts";
@@ -234,9 +234,12 @@ Deno.test("handlerOf tells no silo another's shard, counts or machine: of them a
 Deno.test("handlerOf answers another wire version with 409 and both values, whatever else the message holds", () =>
   withRound(async ({ send }) => {
     for (const path of ["/v1/join", "/v1/rounds/1/update"]) {
-      const { status, json } = await send("a", "POST", path, { wire: 5, field_of_the_future: true });
+      const { status, json } = await send("a", "POST", path, {
+        wire: WIRE_VERSION + 1,
+        field_of_the_future: true,
+      });
       assertEquals([status, json.code], [409, "other_wire"]);
-      assertEquals([json.expected, json.got], ["wire version 4", "5"]);
+      assertEquals([json.expected, json.got], [`wire version ${WIRE_VERSION}`, `${WIRE_VERSION + 1}`]);
     }
   }));
 
