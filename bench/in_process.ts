@@ -1,17 +1,15 @@
 /** Ways of training as the benches name them, played in this process by src/fed/training/in_process.ts. */
 import { play } from "../src/fed/training/in_process.ts";
 import type { DataSet } from "../src/model/data_set.ts";
-import { Engine } from "../src/model/engine.ts";
 import { layoutOf } from "../src/model/layout.ts";
 import { findLibraries } from "../src/model/libraries.ts";
 import type { LoadedPool } from "../src/model/predictor.ts";
-import { preset, type Recipe } from "../src/model/recipe.ts";
+import { preset, type PresetName, type Recipe } from "../src/model/recipe.ts";
 import { initialWeights } from "../src/model/weights/initial.ts";
-import { preprocessingOf } from "../src/model/weights/model_file.ts";
 
 /** How one training goes. */
 export interface Way {
-  recipe: "default" | "deck";
+  recipe: PresetName;
   init: "imagenet" | "random";
   seed: number;
   /** Passes over the films of all that train together, until the learning rate is at its end. */
@@ -33,17 +31,6 @@ export type OnModel = (
   logits: (rows: Uint32Array) => Promise<Float32Array>,
 ) => Promise<void>;
 
-/** Makes an engine for films of `size` pixels. */
-export async function makeEngine(
-  recipe: Recipe,
-  options: { size: number; threads: number },
-): Promise<Engine> {
-  return await Engine.create({
-    ...{ network: "efficientnet_b0", channels: 1, device: "cpu", precision: "fp32", ...options },
-    ...{ seed: 0, silo: 0, recipe, classWeights: [1, 1], preprocessing: preprocessingOf(1) },
-  }, await findLibraries());
-}
-
 /** Trains in one way; `onModel` hears of the start and of the model after each whole pass. */
 export async function playWay(
   loaded: LoadedPool<DataSet>,
@@ -64,7 +51,8 @@ export async function playWay(
     { network: "efficientnet_b0", recipe, start: start.vector, seed, passes, parties, keep },
     {
       ...{ device: "cpu", threads: options.threads, libraries: await findLibraries() },
-      onModel: ({ passes }, logits) => options.onModel(Math.round(passes), logits),
+      onModel: ({ passes }, score) =>
+        options.onModel(Math.round(passes), async (rows) => (await score(rows)).logits),
     },
   );
 }

@@ -10,8 +10,9 @@
  *     npx -y deno@2.9.3 task bench bench/recipe_table.ts --runs FILE --grid NAME
  */
 import { parseArgs } from "node:util";
-import { type Clustered, stratifiedAuroc } from "../src/model/metrics/bootstrap.ts";
-import { differenceOfRuns } from "../src/model/metrics/runs.ts";
+import type { Clustered } from "../src/model/metrics/bootstrap.ts";
+import { mean } from "../src/model/metrics/mean.ts";
+import { areaOf, differenceOfRuns } from "../src/model/metrics/runs.ts";
 import { describeWay, grid, type Planned } from "./recipe_grid.ts";
 import { keyOf, type ScoredSet, type StoredRun, storedRuns } from "./recipe_runs.ts";
 
@@ -30,10 +31,8 @@ function filmsOf(run: StoredRun, names: string[]): Clustered {
   };
 }
 
-const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
 const show = (value: number) => value.toFixed(4).replace(/^(-?)0\./, "$1.");
-const meanArea = (runs: StoredRun[], names: string[]) =>
-  mean(runs.map((run) => filmsOf(run, names)).map((films) => stratifiedAuroc(films.scores, films)(() => 1)));
+const meanArea = (runs: StoredRun[], names: string[]) => mean(runs.map((run) => areaOf(filmsOf(run, names))));
 
 /** What a run is beside its seed, cut and way: which films, and from which start. */
 function settingOf({ cut, init, passes, recipe }: Planned): string {

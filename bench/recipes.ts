@@ -16,10 +16,11 @@ import { parseArgs } from "node:util";
 import { type Pool, poolOf } from "../src/data/pool.ts";
 import type { DataSet } from "../src/model/data_set.ts";
 import { permutation } from "../src/model/image_order.ts";
-import { LoadedPool } from "../src/model/predictor.ts";
-import { preset } from "../src/model/recipe.ts";
+import { findLibraries } from "../src/model/libraries.ts";
+import type { LoadedPool } from "../src/model/predictor.ts";
+import { loadTrainingFilms } from "../src/model/training_films.ts";
 import { Hospitals, requireData, SILOS } from "./hospitals.ts";
-import { makeEngine, playWay } from "./in_process.ts";
+import { playWay } from "./in_process.ts";
 import { machine } from "./machine.ts";
 import { type Cut, grid, type Method, type Planned } from "./recipe_grid.ts";
 import { keyOf, type ScoredSet, type StoredRun, storedRuns } from "./recipe_runs.ts";
@@ -120,9 +121,7 @@ async function run(loaded: LoadedPool<DataSet>, planned: Planned): Promise<Store
 console.log(machine());
 const hospitals = new Hospitals({ data: requireData(options.data), out: options.out, size: options.size });
 const pool = poolOf(await hospitals.openShards());
-using first = await makeEngine(preset("default"), { size: pool.size, threads: Number(options.threads) });
-using loaded = await LoadedPool.load(first, pool);
-loaded.films.labels(0, pool.labels);
+using loaded = await loadTrainingFilms(await findLibraries(), pool);
 let made = 0;
 for (const [index, planned] of grid(options.grid).entries()) {
   if (made >= Number(options.most)) break;

@@ -17,10 +17,11 @@ import { type Pool, poolOf } from "../src/data/pool.ts";
 import { assignSplits } from "../src/data/split.ts";
 import type { DataSet } from "../src/model/data_set.ts";
 import { permutation } from "../src/model/image_order.ts";
-import { LoadedPool } from "../src/model/predictor.ts";
-import { preset } from "../src/model/recipe.ts";
+import { findLibraries } from "../src/model/libraries.ts";
+import type { LoadedPool } from "../src/model/predictor.ts";
+import { loadTrainingFilms } from "../src/model/training_films.ts";
 import { Hospitals, requireData, SILOS } from "./hospitals.ts";
-import { makeEngine, playWay } from "./in_process.ts";
+import { playWay } from "./in_process.ts";
 import { machine } from "./machine.ts";
 import type { ScoredFilms, StoredHistory } from "./stored_history.ts";
 
@@ -43,7 +44,7 @@ const PARTS = 5;
 const WAYS = [["default", "imagenet"], ["default", "random"], ["deck", "imagenet"]] as const;
 
 const data = requireData(options.data);
-const size = Number(options.size), rounds = Number(options.rounds), batch = Number(options.batch);
+const rounds = Number(options.rounds), batch = Number(options.batch);
 const hospitals = new Hospitals({ data, out: options.out, size: options.size });
 
 /** The rows of one run: by hospital those trained on, and the two sets that are scored. */
@@ -106,9 +107,7 @@ async function history(loaded: LoadedPool<DataSet>, run: number): Promise<Stored
 
 console.log(machine());
 const pool = poolOf(await hospitals.openShards());
-using first = await makeEngine(preset("default"), { size, threads: Number(options.threads) });
-using loaded = await LoadedPool.load(first, pool);
-loaded.films.labels(0, pool.labels);
+using loaded = await loadTrainingFilms(await findLibraries(), pool);
 const text = await Deno.readTextFile(options.histories).catch(() => "");
 const done = new Set(text.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line).run));
 for (let run = 0; run < Number(options.runs); run++) {

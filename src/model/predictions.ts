@@ -1,3 +1,5 @@
+import type { Pool } from "../data/pool.ts";
+
 /** What a network says of some films, with what is needed to judge it. It never leaves the hospital. */
 export interface Predictions {
   /** (n) f32. */
@@ -8,6 +10,18 @@ export interface Predictions {
   patients: Uint32Array;
   /** (n) u32: which of several shards a film is from; absent for one shard. */
   strata?: Uint32Array;
+}
+
+/** What is known of some films but their pixels. rows: (n); each column (n) */
+export function columnsAt(
+  { labels, patients, strata }: Pick<Pool, "labels" | "patients" | "strata">,
+  rows: Uint32Array,
+): Omit<Predictions, "logits"> {
+  return {
+    labels: Uint8Array.from(rows, (row) => labels[row]),
+    patients: Uint32Array.from(rows, (row) => patients[row]),
+    ...strata && { strata: Uint32Array.from(rows, (row) => strata[row]) },
+  };
 }
 
 /** The predictions of several shards as one set, each shard a stratum of its own. */

@@ -6,7 +6,7 @@
  */
 import type { Pool } from "../data/pool.ts";
 import type { Layout } from "./layout.ts";
-import type { Predictions } from "./predictions.ts";
+import { columnsAt, type Predictions } from "./predictions.ts";
 import type { ModelMetadata } from "./weights/model_file.ts";
 
 /** Films scored at a time; a signal acts between. */
@@ -49,7 +49,7 @@ export class LoadedPool<F extends Films = Films> implements Disposable {
 
   /** Copies the films in. @throws {Error} when they are not of the predictor's size */
   static async load<F extends Films>(
-    predictor: Omit<Predictor<F>, "predict">,
+    predictor: Pick<Predictor<F>, "size" | "films">,
     pool: Pool,
   ): Promise<LoadedPool<F>> {
     const { size } = predictor;
@@ -80,18 +80,12 @@ export class LoadedPool<F extends Films = Films> implements Disposable {
     rows: Uint32Array,
     options: { signal?: AbortSignal } = {},
   ): Promise<Predictions> {
-    const { labels, patients, strata } = this.pool;
     const logits = new Float32Array(rows.length);
     for (let first = 0; first < rows.length; first += CHUNK) {
       options.signal?.throwIfAborted();
       logits.set(await predictor.predict(this.films, rows.subarray(first, first + CHUNK)), first);
     }
-    return {
-      logits,
-      labels: Uint8Array.from(rows, (row) => labels[row]),
-      patients: Uint32Array.from(rows, (row) => patients[row]),
-      ...strata && { strata: Uint32Array.from(rows, (row) => strata[row]) },
-    };
+    return { logits, ...columnsAt(this.pool, rows) };
   }
 
   [Symbol.dispose](): void {

@@ -108,6 +108,7 @@ const DECK: Recipe = {
 };
 
 const PRESETS = { deck: DECK, default: DEFAULT };
+export type PresetName = keyof typeof PRESETS;
 
 /**
  * What differs where several silos train: at as many passes each takes a part of the steps that all films in one place
@@ -116,7 +117,7 @@ const PRESETS = { deck: DECK, default: DEFAULT };
  * of the run all normalise by the same ones (FixBN: Zhong et al., “Making Batch Normalization Great in Federated Deep
  * Learning”, 2023). docs/results.md has what other rates, batches and ways of federating came to.
  */
-const FEDERATED: Record<keyof typeof PRESETS, Partial<Recipe>> = { deck: {}, default: { lr: 2e-3, bn: 0.5 } };
+const FEDERATED: Record<PresetName, Partial<Recipe>> = { deck: {}, default: { lr: 2e-3, bn: 0.5 } };
 
 /**
  * A preset with some numbers replaced (nested objects whole).
@@ -125,7 +126,7 @@ const FEDERATED: Record<keyof typeof PRESETS, Partial<Recipe>> = { deck: {}, def
  * @throws {RangeError} for an unknown preset or a number out of range, naming the field.
  */
 export function preset(
-  name: "deck" | "default",
+  name: PresetName,
   overrides: Partial<Recipe> = {},
   { silos = 1 }: { silos?: number } = {},
 ): Recipe {

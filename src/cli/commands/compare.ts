@@ -1,6 +1,5 @@
 // Why: which network, recipe and way of federating to use is decided on the hospitals' own kind of films, with intervals.
 import { cpus } from "node:os";
-import { basename } from "node:path";
 import { openShards, type Pool, poolOf } from "../../data/pool.ts";
 import type { Shard } from "../../data/shard.ts";
 import { digest } from "../../files/digest.ts";
@@ -14,6 +13,7 @@ import type { compare } from "../options/table/compare.ts";
 import { UsageError } from "../options/usage_error.ts";
 import type { Output } from "../output/output.ts";
 import { comparisonTable, type Facts, reportHtml, trainingText } from "../output/report/comparison.ts";
+import { shardNames } from "../output/shard_names.ts";
 import { score } from "../output/table.ts";
 import { figuresOf } from "./compare/figures.ts";
 import { deckFindings } from "./compare/findings.ts";
@@ -79,8 +79,7 @@ function hospitalsOf(bySize: ReadonlyMap<number, Shard[]>): string[] {
         `${odd[1].length} of ${odd[0]} px; name each hospital's shard of every size.`,
     );
   }
-  const names = first.map(({ dir }) => basename(dir.replace(/\/+$/, "")));
-  return names.map((name, at) => names.indexOf(name) === at ? name : `${name} (${at + 1})`);
+  return shardNames(first.map(({ dir }) => dir));
 }
 
 /** What `auto` stands for here, and how trainings are made. */
@@ -126,13 +125,12 @@ async function makeRows(
       output.line(`${trainingText(each.training, names)}: ${reached}, ${formatDuration(row.seconds)}`);
     }
   };
-  // The others stop too: what they had begun is made again.
-  const ended = await Promise.allSettled(
-    Array.from(
-      { length: together },
-      () => side().catch((error) => (waiting.length = 0, Promise.reject(error))),
-    ),
-  );
+  // Where one fails no other is begun; those that run come to their end.
+  const last = (error: unknown) => {
+    waiting.length = 0;
+    throw error;
+  };
+  const ended = await Promise.allSettled(Array.from({ length: together }, () => side().catch(last)));
   const failed = ended.find((one) => one.status === "rejected");
   if (failed !== undefined) throw failed.reason;
 }

@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import { openShards } from "../../data/pool.ts";
 import { EngineTrainer } from "../../fed/training/engine_trainer.ts";
 import type { FedEvent } from "../../fed/protocol/event.ts";
@@ -19,6 +18,7 @@ import { proposalOf, settingsOf } from "../options/proposal.ts";
 import { UsageError } from "../options/usage_error.ts";
 import { localEnd } from "../output/local_end.ts";
 import type { Output } from "../output/output.ts";
+import { shardNames } from "../output/shard_names.ts";
 
 /** Trains on one shard, or on several pooled, without federation. */
 export async function run({ values, output, signal }: Context<typeof local>): Promise<void> {
@@ -33,7 +33,7 @@ export async function run({ values, output, signal }: Context<typeof local>): Pr
   const rounds = values.epochs === undefined
     ? values.rounds
     : roundsOf(values.epochs, values["local-epochs"] ?? 1);
-  const silos = namesOf(values.shard);
+  const silos = shardNames(values.shard);
   const settings = settingsOf({ ...values, rounds, size, silos }, { hospitals: 1 });
   const recipe = values.train === "head" ? headOnly(settings.recipe) : settings.recipe;
   const proposal = proposalOf({ ...settings, recipe }, start);
@@ -110,10 +110,4 @@ function keptText({ scored, stored }: Course, error: unknown): string {
   return scored
     ? "no model is kept: none that was trained has been selected and written yet"
     : "no model is kept: none was trained and scored yet";
-}
-
-/** A name for each shard: its folder's, made distinct. */
-function namesOf(dirs: readonly string[]): string[] {
-  const names = dirs.map((dir) => basename(dir.replace(/\/+$/, "")));
-  return names.map((name, index) => names.indexOf(name) === index ? name : `${name} (${index + 1})`);
 }

@@ -10,10 +10,11 @@ import { ImageOrder } from "../../model/image_order.ts";
 import type { Layout } from "../../model/layout.ts";
 import { cores, findLibraries, type Libraries } from "../../model/libraries.ts";
 import type { Predictions } from "../../model/predictions.ts";
-import { LoadedPool } from "../../model/predictor.ts";
-import { scheduleOf } from "../../model/recipe.ts";
+import type { LoadedPool } from "../../model/predictor.ts";
+import { loadTrainingFilms } from "../../model/training_films.ts";
 import { randomWeights } from "../../model/weights/random.ts";
 import { median } from "../maths/median.ts";
+import { chunksOf } from "./chunks.ts";
 import type { Proposal } from "../protocol/messages.ts";
 import { factsOf, type ShardFacts } from "./shard_facts.ts";
 import type { Trainer, TrainerSettings, Turn } from "./trainer.ts";
@@ -90,8 +91,7 @@ export class EngineTrainer implements Trainer {
     const settings: TrainerSettings = { recipe, classWeights: [1, 1], seed, silo };
     const engine = await make(settings);
     try {
-      const loaded = await LoadedPool.load(engine, pool);
-      loaded.films.labels(0, pool.labels);
+      const loaded = await loadTrainingFilms(libraries, pool);
       return new EngineTrainer({ make, engine, settings, loaded, options });
     } catch (error) {
       engine[Symbol.dispose]();
@@ -159,23 +159,14 @@ export class EngineTrainer implements Trainer {
     options: { onStep?: (done: number, loss: number) => void; signal?: AbortSignal } = {},
   ): Promise<boolean[]> {
     const { recipe } = this.#settings;
-    const { lr, clip, fixed } = scheduleOf(recipe, turn);
     const skipped: boolean[] = [];
-    for (let done = 0; done < turn.steps;) {
+    for (const chunk of chunksOf(turn, { recipe, order: this.#order, most: () => this.#chunk })) {
       options.signal?.throwIfAborted();
       const started = this.#clock();
-      const steps = Math.min(this.#chunk, turn.steps - done);
-      const firstStep = turn.firstStep + done;
-      const { losses, norms } = await this.#engine.train(this.#loaded.films, {
-        firstStep,
-        lr: lr.subarray(done, done + steps),
-        clip: clip.subarray(done, done + steps),
-        fixed,
-        indices: this.#order.take(firstStep * recipe.batch, steps * recipe.batch),
-      });
-      done += steps;
+      const { losses, norms } = await this.#engine.train(this.#loaded.films, chunk);
+      const steps = losses.length;
       losses.forEach((loss, k) => skipped.push(!Number.isFinite(loss) || !Number.isFinite(norms[k])));
-      options.onStep?.(done, losses.reduce((a, b) => a + b, 0) / steps);
+      options.onStep?.(skipped.length, losses.reduce((a, b) => a + b, 0) / steps);
       this.#chunk = chunkOf(steps * 1000 / (this.#clock() - started));
     }
     return skipped;

@@ -8,13 +8,15 @@ import type { EngineConfig } from "../../model/engine_config.ts";
 import { ImageOrder } from "../../model/image_order.ts";
 import type { Libraries } from "../../model/libraries.ts";
 import type { NetworkName } from "../../model/networks/networks.ts";
+import type { Predictions } from "../../model/predictions.ts";
 import type { LoadedPool } from "../../model/predictor.ts";
-import { type Recipe, scheduleOf } from "../../model/recipe.ts";
+import type { Recipe } from "../../model/recipe.ts";
 import { preprocessingOf } from "../../model/weights/model_file.ts";
 import { classWeightsOf } from "../maths/class_weights.ts";
 import { delta, fold, scaleFor } from "../maths/exact_sum.ts";
 import { withSettledStatistics } from "../maths/settled_statistics.ts";
 import { stepsOf } from "../maths/stretch.ts";
+import { chunksOf } from "./chunks.ts";
 
 /** Steps of a native call: a signal acts between. */
 const CHUNK = 16;
@@ -49,8 +51,8 @@ export interface PlayOptions {
   device: EngineConfig["device"];
   threads: number;
   libraries: Libraries;
-  /** `logits` gives the model's of some rows. */
-  onModel(made: Made, logits: (rows: Uint32Array) => Promise<Float32Array>): Promise<void>;
+  /** `score` gives what the model says of some rows. */
+  onModel(made: Made, score: (rows: Uint32Array) => Promise<Predictions>): Promise<void>;
   signal?: AbortSignal;
 }
 
@@ -66,15 +68,15 @@ export async function play(
 ): Promise<Float32Array> {
   const { recipe: { localEpochs }, passes } = played;
   using training = await Training.begin(loaded, played, options);
-  const logits = (rows: Uint32Array) => training.score(rows);
+  const score = (rows: Uint32Array) => training.score(rows);
   const rounds = Math.ceil(passes / localEpochs - ROUNDING);
-  await options.onModel({ round: 0, passes: 0, seconds: 0 }, logits);
+  await options.onModel({ round: 0, passes: 0, seconds: 0 }, score);
   for (let round = 1, heard = 0; round <= rounds; round++) {
     const done = Math.min(passes, round * localEpochs);
     await training.round({ from: (round - 1) * localEpochs, to: done });
     if (round < rounds && Math.floor(done + ROUNDING) === heard) continue;
     heard = Math.floor(done + ROUNDING);
-    await options.onModel({ round, passes: done, seconds: training.seconds }, logits);
+    await options.onModel({ round, passes: done, seconds: training.seconds }, score);
   }
   return training.vector;
 }
@@ -142,7 +144,11 @@ class Training implements Disposable {
       const started = performance.now();
       await engine.writeVector(this.vector);
       if (!keep) await engine.resetOptimizer();
-      await this.#train({ engine, order }, { ...steps, p0: stretch.from / passes, p1: stretch.to / passes });
+      const turn = { ...steps, p0: stretch.from / passes, p1: stretch.to / passes };
+      for (const chunk of chunksOf(turn, { recipe, order, most: () => CHUNK })) {
+        this.signal?.throwIfAborted();
+        await engine.train(this.loaded.films, chunk);
+      }
       updates.push({
         values: delta(await engine.readVector(), this.vector, layout),
         examples: rows.length,
@@ -154,30 +160,11 @@ class Training implements Disposable {
     this.vector = fold(this.vector, updates, { layout, scale: scaleFor(all) });
   }
 
-  async #train(
-    { engine, order }: Pick<Party, "engine" | "order">,
-    turn: { firstStep: number; steps: number; p0: number; p1: number },
-  ): Promise<void> {
-    const { recipe } = this.played;
-    const { lr, clip, fixed } = scheduleOf(recipe, turn);
-    for (let done = 0; done < turn.steps; done += CHUNK) {
-      this.signal?.throwIfAborted();
-      const end = Math.min(done + CHUNK, turn.steps);
-      await engine.train(this.loaded.films, {
-        firstStep: turn.firstStep + done,
-        lr: lr.subarray(done, end),
-        clip: clip.subarray(done, end),
-        fixed,
-        indices: order.take((turn.firstStep + done) * recipe.batch, (end - done) * recipe.batch),
-      });
-    }
-  }
-
-  /** Logits of some films. */
-  async score(rows: Uint32Array): Promise<Float32Array> {
+  /** What the model says of some films. */
+  async score(rows: Uint32Array): Promise<Predictions> {
     const [{ engine }] = this.parties;
     await engine.writeVector(this.vector);
-    return (await this.loaded.predict(engine, rows, { signal: this.signal })).logits;
+    return await this.loaded.predict(engine, rows, { signal: this.signal });
   }
 
   [Symbol.dispose](): void {

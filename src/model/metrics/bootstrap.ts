@@ -5,6 +5,7 @@
  * understates the error.
  */
 import { mulHigh, PURPOSE, words } from "../philox.ts";
+import { mean } from "./mean.ts";
 import { rankOrder, type Scored, weightedAuroc, weightedPairs } from "./roc.ts";
 
 /** Films with the patient and, for pooled sets, the stratum (silo) of each. */
@@ -113,7 +114,7 @@ export function stratifiedAuroc(
  * bootstrap; null where the films give none, or where every resample agrees and so says nothing of the error.
  */
 export function clusteredInterval(
-  films: Omit<Clustered, "scores">,
+  films: Pick<Clustered, "patients" | "strata">,
   figure: (weight: (film: number) => number) => number,
   options: {
     /** @default {0} */
@@ -143,7 +144,7 @@ interface Clusters {
   strata: [first: number, count: number][];
 }
 
-function clustersOf({ patients, strata }: Omit<Clustered, "scores">): Clusters {
+function clustersOf({ patients, strata }: Pick<Clustered, "patients" | "strata">): Clusters {
   const groups = new Map<number, Map<number, number[]>>();
   for (let film = 0; film < patients.length; film++) {
     const stratum = strata ? strata[film] : 0;
@@ -167,7 +168,7 @@ function clustersOf({ patients, strata }: Omit<Clustered, "scores">): Clusters {
 
 /** A figure of each resample, ascending; one that lacks a class has none. `weight(film)`: how often it was drawn. */
 function resampled(
-  films: Omit<Clustered, "scores">,
+  films: Pick<Clustered, "patients" | "strata">,
   figure: (weight: (film: number) => number) => number,
   { seed = 0, replicates = 1000 }: { seed?: number; replicates?: number },
 ): number[] {
@@ -193,8 +194,8 @@ function resample(clusters: Clusters, key: { seed: number; replicate: number }):
 }
 
 function deviation(values: number[]): number {
-  const mean = values.reduce((a, b) => a + b, 0) / values.length;
-  const squares = values.reduce((sum, v) => sum + (v - mean) ** 2, 0);
+  const middle = mean(values);
+  const squares = values.reduce((sum, v) => sum + (v - middle) ** 2, 0);
   return Math.sqrt(squares / (values.length - 1));
 }
 

@@ -9,19 +9,17 @@ import { EngineTrainer } from "../../../src/fed/training/engine_trainer.ts";
 import { type Made, play, type Played, type PlayOptions } from "../../../src/fed/training/in_process.ts";
 import { runLocal } from "../../../src/fed/training/local.ts";
 import { digest } from "../../../src/files/digest.ts";
-import { Engine } from "../../../src/model/engine.ts";
 import { layoutOf } from "../../../src/model/layout.ts";
-import { LoadedPool } from "../../../src/model/predictor.ts";
 import { preset } from "../../../src/model/recipe.ts";
 import { liveHandles } from "../../../src/model/shutdown.ts";
-import { preprocessingOf } from "../../../src/model/weights/model_file.ts";
+import { loadTrainingFilms } from "../../../src/model/training_films.ts";
 import { randomWeights } from "../../../src/model/weights/random.ts";
 import { proposalOf, withFederation } from "../../testing/fake_federation.ts";
 import { freePort } from "../../testing/free_port.ts";
 import { libraries } from "../../testing/libraries.ts";
 import { noiseShards } from "../../testing/noise_shards.ts";
 
-const SIZE = 32, SILOS = ["a", "b", "c"];
+const SILOS = ["a", "b", "c"];
 const libs = await libraries();
 const layout = layoutOf("efficientnet_b0", { channels: 1 });
 const start = randomWeights(layout, 1);
@@ -37,19 +35,7 @@ async function played(
   { signal, ...changes }: Partial<Played> & Pick<PlayOptions, "signal">,
 ): Promise<{ made: Made[]; sha256: string }> {
   const pool = poolOf(shards);
-  const settings = { network: "efficientnet_b0", channels: 1, size: SIZE, precision: "auto" } as const;
-  const preprocessing = preprocessingOf(1);
-  const engine = {
-    ...settings,
-    ...machine,
-    seed: 0,
-    silo: 0,
-    recipe: short,
-    classWeights: [1, 1] as [number, number],
-  };
-  using any = await Engine.create({ ...engine, preprocessing }, libs);
-  using loaded = await LoadedPool.load(any, pool);
-  loaded.films.labels(0, pool.labels);
+  using loaded = await loadTrainingFilms(libs, pool);
   const parties = SILOS.map((_, index) =>
     pool.rows.train.filter((row) => (pool.strata?.[row] ?? 0) === index)
   );
@@ -59,9 +45,9 @@ async function played(
     ...changes,
   }, {
     ...{ ...machine, signal },
-    onModel: async (one, logits) => {
+    onModel: async (one, score) => {
       made.push({ ...one, seconds: Math.sign(one.seconds) });
-      assertEquals((await logits(pool.rows.test)).length, pool.rows.test.length);
+      assertEquals((await score(pool.rows.test)).logits.length, pool.rows.test.length);
     },
   });
   return { made, sha256: digest(vector) };

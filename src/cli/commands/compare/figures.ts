@@ -1,10 +1,11 @@
 // Why: every figure of a comparison follows from its rows, so the report can be made again from them.
 import type { Pool } from "../../../data/pool.ts";
 import type { Clustered } from "../../../model/metrics/bootstrap.ts";
-import { stratifiedAuroc } from "../../../model/metrics/bootstrap.ts";
-import { differenceOfRuns } from "../../../model/metrics/runs.ts";
+import { mean } from "../../../model/metrics/mean.ts";
+import { areaOf, differenceOfRuns } from "../../../model/metrics/runs.ts";
+import { columnsAt } from "../../../model/predictions.ts";
 import { dealOf } from "./deal.ts";
-import { keyOf, type Training, type Way } from "./plan.ts";
+import { byWay, keyOf, type Training, type Way, wayOf } from "./plan.ts";
 import type { Point, Row } from "./rows.ts";
 
 /** How much better one is, with a 95 % interval over patients and trainings. */
@@ -45,38 +46,37 @@ export interface Judged {
   folds?: number;
 }
 
-const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+/** A row with its last model's scores of the films that it is tested on. */
+interface Run {
+  row: Row;
+  films: Clustered;
+}
+/** By their seeds and parts, so that those of two methods can be paired. */
+type Runs = Map<string, Run>;
 
-/** A row's films with the scores of its last model. */
-export function scoredOf({ training, logits }: Row, { pools, names, folds }: Judged): Clustered {
-  const pool = pools.get(training.size)!;
-  const { test } = dealOf(pool, training, { hospitals: names.length, folds });
-  return {
-    scores: logits,
-    labels: Uint8Array.from(test, (row) => pool.labels[row]),
-    patients: Uint32Array.from(test, (row) => pool.patients[row]),
-    ...pool.strata && { strata: Uint32Array.from(test, (row) => pool.strata![row]) },
-  };
+/** The rows of one way and method. */
+export function runsOf(
+  rows: ReadonlyMap<string, Row>,
+  trainings: readonly Training[],
+  { pools, names, folds }: Judged,
+): Runs {
+  const runs: Runs = new Map();
+  for (const training of trainings) {
+    const row = rows.get(keyOf(training)), pool = pools.get(training.size)!;
+    if (row === undefined) continue;
+    const { test } = dealOf(pool, training, { hospitals: names.length, folds });
+    const films = { scores: row.logits, ...columnsAt(pool, test) };
+    runs.set(`${training.seed} ${training.fold ?? ""}`, { row, films });
+  }
+  return runs;
 }
 
-/** Rows in the order of their seeds and parts, so that those of two methods can be paired. */
-type Runs = Map<string, Row>;
-const placeOf = ({ seed, fold }: Training) => `${seed} ${fold ?? ""}`;
-
-/** How much better the first rows' models are, on the seeds and parts that all have. */
-export function between(first: Runs, others: readonly Runs[], judged: Judged): Difference | null {
+/** How much better the first runs' models are, on the seeds and parts that all have. */
+export function between(first: Runs, others: readonly Runs[]): Difference | null {
   const places = [...first.keys()].filter((place) => others.every((runs) => runs.has(place)));
   if (places.length === 0 || others.length === 0) return null;
-  const [own, ...rest] = [first, ...others].map((runs) =>
-    places.map((place) => scoredOf(runs.get(place)!, judged))
-  );
+  const [own, ...rest] = [first, ...others].map((runs) => places.map((place) => runs.get(place)!.films));
   return differenceOfRuns(own, rest);
-}
-
-/** The rows of one way and method, by seed and part. */
-export function runsOf(rows: ReadonlyMap<string, Row>, trainings: readonly Training[]): Runs {
-  const found = trainings.flatMap((training) => rows.get(keyOf(training)) ?? []);
-  return new Map(found.map((row) => [placeOf(row.training), row]));
 }
 
 /** Every way of a plan that has a row, in the plan's order. */
@@ -85,60 +85,46 @@ export function figuresOf(
   rows: ReadonlyMap<string, Row>,
   judged: Judged,
 ): WayFigures[] {
-  const ways = new Map<string, Training[]>();
-  for (const training of plan) {
-    const name = JSON.stringify(wayOf(training));
-    ways.set(name, [...ways.get(name) ?? [], training]);
-  }
   const firsts = new Map<string, Runs>();
-  return [...ways.values()].flatMap((trainings) => {
-    const sides = sidesOf(trainings, rows, judged.names);
-    const methods = sides.map(({ name, runs }): MethodFigures => {
-      const key = `${name} ${trainings[0].size}`;
-      const first = firsts.get(key);
+  return [...byWay(plan).values()].flatMap((trainings) => {
+    const way = wayOf(trainings[0]);
+    const sides = sidesOf(trainings, rows, judged);
+    const federated = sides.get("federated");
+    const methods = [...sides].map(([name, runs]): MethodFigures => {
+      const key = `${name} ${way.size}`, first = firsts.get(key);
       if (first === undefined) firsts.set(key, runs);
-      const federated = sides.find((side) => side.name === "federated");
       return {
-        ...meansOf(name, [...runs.values()], judged),
-        better: federated && name !== "federated" ? between(federated.runs, [runs], judged) : null,
-        first: first === undefined ? null : between(runs, [first], judged),
+        ...meansOf(name, [...runs.values()]),
+        better: federated && name !== "federated" ? between(federated, [runs]) : null,
+        first: first === undefined ? null : between(runs, [first]),
       };
     });
-    const alone = sides.filter(({ name }) => name.startsWith("alone"));
-    const federated = sides.find(({ name }) => name === "federated");
-    if (alone.length > 1) {
-      methods.push(
-        meanOfAlone(methods, federated && between(federated.runs, alone.map(({ runs }) => runs), judged)),
-      );
-    }
-    return methods.length === 0 ? [] : [{ way: wayOf(trainings[0]), methods }];
+    const alone = [...sides].flatMap(([name, runs]) => name.startsWith("alone") ? [runs] : []);
+    if (alone.length > 1) methods.push(meanOfAlone(methods, federated ? between(federated, alone) : null));
+    return methods.length === 0 ? [] : [{ way, methods }];
   });
 }
 
-function wayOf({ method: _method, hospital: _hospital, seed: _seed, fold: _fold, ...way }: Training): Way {
-  return way;
-}
-
 /** A way's methods that have rows. */
-function sidesOf(trainings: readonly Training[], rows: ReadonlyMap<string, Row>, names: readonly string[]) {
+function sidesOf(
+  trainings: readonly Training[],
+  rows: ReadonlyMap<string, Row>,
+  judged: Judged,
+): Map<string, Runs> {
   const sides = Map.groupBy(
     trainings,
-    ({ method, hospital }) => method === "alone" ? `alone ${names[hospital!]}` : method,
+    ({ method, hospital }) => method === "alone" ? `alone ${judged.names[hospital!]}` : method,
   );
-  return [...sides].map(([name, own]) => ({ name, runs: runsOf(rows, own) })).filter(({ runs }) =>
-    runs.size > 0
-  );
+  const all = [...sides].map(([name, own]) => [name, runsOf(rows, own, judged)] as const);
+  return new Map(all.filter(([, runs]) => runs.size > 0));
 }
 
-function meansOf(name: string, rows: readonly Row[], judged: Judged) {
-  const area = (row: Row) => {
-    const scored = scoredOf(row, judged);
-    return stratifiedAuroc(scored.scores, scored)(() => 1);
-  };
+function meansOf(name: string, runs: readonly Run[]) {
+  const rows = runs.map(({ row }) => row);
   return {
     name,
-    trainings: rows.length,
-    auroc: mean(rows.map(area)),
+    trainings: runs.length,
+    auroc: mean(runs.map(({ films }) => areaOf(films))),
     passes: mean(rows.map((row) => row.passes)),
     seconds: mean(rows.map((row) => row.curve.at(-1)!.seconds)),
     curve: meanCurve(rows),
@@ -161,10 +147,7 @@ function meanCurve(rows: readonly Row[]): Point[] {
   });
 }
 
-function meanOfAlone(
-  methods: readonly MethodFigures[],
-  better: Difference | null | undefined,
-): MethodFigures {
+function meanOfAlone(methods: readonly MethodFigures[], better: Difference | null): MethodFigures {
   const alone = methods.filter(({ name }) => name.startsWith("alone"));
   return {
     name: "alone (mean)",
@@ -172,7 +155,7 @@ function meanOfAlone(
     auroc: mean(alone.map(({ auroc }) => auroc)),
     passes: mean(alone.map(({ passes }) => passes)),
     seconds: mean(alone.map(({ seconds }) => seconds)),
-    better: better ?? null,
+    better,
     first: null,
     curve: [],
   };

@@ -1,6 +1,6 @@
 // Why: what is trained follows from the lists alone, so that a comparison that was stopped knows what is left of it.
 import { isNetwork, NETWORK_NAMES, type NetworkName } from "../../../model/networks/networks.ts";
-import { preset, type Recipe } from "../../../model/recipe.ts";
+import { preset, type PresetName, type Recipe } from "../../../model/recipe.ts";
 import type { Values } from "../../options/option.ts";
 import type { compare } from "../../options/table/compare.ts";
 import { UsageError } from "../../options/usage_error.ts";
@@ -8,7 +8,6 @@ import { UsageError } from "../../options/usage_error.ts";
 /** Three ways to use the films of several hospitals. */
 export const METHODS = ["federated", "pooled", "alone"] as const;
 export type Method = typeof METHODS[number];
-type PresetName = "default" | "deck";
 
 /** What is compared: everything in a training but who trains, on which patients, and its seed. */
 export interface Way {
@@ -58,32 +57,46 @@ export function planOf(
   { sizes, hospitals }: { sizes: readonly number[]; hospitals: number },
 ): Training[] {
   const ways = lists.deck ? sizes.flatMap(deckWays) : waysOf(lists, sizes);
-  const methods = methodsOf(lists);
   const parts = lists.folds === undefined
     ? [undefined]
     : Array.from({ length: lists.folds }, (_, fold) => fold);
-  const trainings: Training[] = [];
-  for (let seed = 0; seed < (lists.seeds ?? (lists.deck ? 2 : 1)); seed++) {
-    for (const fold of parts) {
-      for (const way of ways) {
-        for (const method of methods) {
-          const places = method === "alone"
-            ? Array.from({ length: hospitals }, (_, place) => place)
-            : [undefined];
-          for (const hospital of places) {
-            trainings.push({
-              ...way,
-              method,
-              ...hospital !== undefined && { hospital },
-              seed,
-              ...fold !== undefined && { fold },
-            });
-          }
-        }
-      }
-    }
-  }
-  return trainings;
+  const places = Array.from({ length: hospitals }, (_, hospital) => hospital);
+  const sides = methodsOf(lists).flatMap((method): Pick<Training, "method" | "hospital">[] =>
+    method === "alone" ? places.map((hospital) => ({ method, hospital })) : [{ method }]
+  );
+  const seeds = Array.from({ length: lists.seeds ?? (lists.deck ? 2 : 1) }, (_, seed) => seed);
+  return product({ seed: seeds, fold: parts, way: ways, side: sides }).map(({ seed, fold, way, side }) => ({
+    ...way,
+    ...side,
+    seed,
+    ...fold !== undefined && { fold },
+  }));
+}
+
+/** Every combination of the lists' members, the last list's first; a member that is undefined leaves its name out. */
+function product<T extends Record<string, readonly unknown[]>>(
+  lists: T,
+): { [K in keyof T]: T[K][number] }[] {
+  return Object.entries(lists).reduce<Record<string, unknown>[]>(
+    (made, [name, members]) =>
+      made.flatMap((one) => members.map((member) => member === undefined ? one : { ...one, [name]: member })),
+    [{}],
+  ) as { [K in keyof T]: T[K][number] }[];
+}
+
+/** The way of a training. */
+export function wayOf(
+  { method: _method, hospital: _hospital, seed: _seed, fold: _fold, ...way }: Training,
+): Way {
+  return way;
+}
+
+/** What tells ways apart. */
+export const wayKey = (way: Way): string => JSON.stringify(way);
+
+/** A plan's trainings by the key of their way, in the plan's order. */
+export function byWay(plan: readonly Training[]): Map<string, Training[]> {
+  return Map.groupBy(plan, (training) => wayKey(wayOf(training)));
 }
 
 /** Trainings by their keys: two that only a setting of the federation tells apart are one where nothing is federated. */
@@ -121,23 +134,11 @@ function waysOf(lists: Lists, sizes: readonly number[]): Way[] {
   const rates = numbers("lr", lists.lr, { range: [1e-8, 10] });
   const rounds = numbers("local-epochs", lists["local-epochs"] ?? ["1"], { range: [1e-6, 1000] });
   const passes = lists.budget === undefined ? { passes: lists.passes ?? 6 } : {};
-  return sizes.flatMap((size) =>
-    networks.flatMap((network) =>
-      recipes.flatMap((recipe) =>
-        (lists.init ?? ["imagenet"]).flatMap((init) =>
-          batches.flatMap((batch) =>
-            rates.flatMap((lr) =>
-              rounds.map((localEpochs) => ({
-                ...{ network, recipe, init, size, localEpochs: localEpochs!, ...passes },
-                ...batch !== undefined && { batch },
-                ...lr !== undefined && { lr },
-              }))
-            )
-          )
-        )
-      )
-    )
-  );
+  const inits = lists.init ?? ["imagenet"];
+  return product({
+    ...{ size: sizes, network: networks, recipe: recipes, init: inits, batch: batches, lr: rates },
+    ...{ localEpochs: rounds },
+  }).map((way) => ({ ...way, localEpochs: way.localEpochs!, ...passes }));
 }
 
 /** The methods asked for. */
@@ -168,30 +169,28 @@ function numbers(
 const refuse = (name: string, expected: string, got: string) =>
   new UsageError(`Cannot read --${name}: expected ${expected}, got ${JSON.stringify(got)}.`);
 
-/** Passes of the deck's experiments: five in one round, a job that ends before its fourth, and ten. */
-const SPENT = {
-  once: { passes: 5, localEpochs: 5 },
-  job: { passes: 3, localEpochs: 0.75 },
+/** The experiments of the hackathon's deck: five passes in one round, a job that ends before its fourth, ten rounds, … */
+const DECK = {
   often: { passes: 10, localEpochs: 1 },
-};
-const EQUAL = { passes: 5, localEpochs: 1 };
+  job: { passes: 3, localEpochs: 0.75 },
+  once: { passes: 5, localEpochs: 5 },
+  equal: {},
+  "batch 16": { batch: 16 },
+  "LR .0003": { lr: 3e-4 },
+  "LR .003": { lr: 3e-3 },
+  "ResNet-18": { network: "resnet18", init: "random" },
+  "DenseNet-121": { network: "densenet121", init: "random" },
+  "EfficientNet-B0": { init: "random" },
+} as const satisfies Record<string, Partial<Way>>;
+export type DeckName = keyof typeof DECK;
 
-/** The experiments of the hackathon's deck at one size; `deckFindings` in findings.ts reads them. */
-export function deckWays(size: number): Way[] {
+/** One of the deck's experiments at one size. */
+export function deckWay(name: DeckName, size: number): Way {
   const base = { network: "efficientnet_b0", recipe: "deck", init: "imagenet", size } as const;
-  return [
-    { ...base, ...SPENT.often },
-    { ...base, ...SPENT.job },
-    { ...base, ...SPENT.once },
-    { ...base, ...EQUAL },
-    { ...base, ...EQUAL, batch: 16 },
-    ...[3e-4, 3e-3].map((lr) => ({ ...base, ...EQUAL, lr })),
-    ...(["resnet18", "densenet121"] as const).map((network) => ({
-      ...base,
-      ...EQUAL,
-      network,
-      init: "random",
-    })),
-    { ...base, ...EQUAL, init: "random" },
-  ];
+  return { ...base, passes: 5, localEpochs: 1, ...DECK[name] };
+}
+
+/** All of them. */
+export function deckWays(size: number): Way[] {
+  return (Object.keys(DECK) as DeckName[]).map((name) => deckWay(name, size));
 }

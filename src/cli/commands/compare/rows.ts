@@ -1,5 +1,6 @@
 // Why: a finished training is one line that is written at once, so a comparison may be stopped at any time.
 import { syncFile } from "../../../files/durable.ts";
+import { PRIVATE_FILE } from "../../../files/private.ts";
 import { refusal } from "../../../refusal.ts";
 import type { Training } from "./plan.ts";
 
@@ -60,7 +61,7 @@ export class Rows {
   }
 
   async add(row: Row): Promise<void> {
-    await Deno.writeTextFile(this.path, `${JSON.stringify(row)}\n`, { append: true, mode: 0o600 });
+    await Deno.writeTextFile(this.path, `${JSON.stringify(row)}\n`, { append: true, mode: PRIVATE_FILE });
     await syncFile(this.path);
     this.found.set(row.key, row);
   }

@@ -1,13 +1,12 @@
 // Why: trainings do not wait for each other, so as many run at once as the cores have room for.
 import type { DataSet } from "../../../model/data_set.ts";
-import { Engine } from "../../../model/engine.ts";
 import { layoutOf } from "../../../model/layout.ts";
 import { cores, type Libraries } from "../../../model/libraries.ts";
-import { stratifiedAuroc } from "../../../model/metrics/bootstrap.ts";
-import { LoadedPool } from "../../../model/predictor.ts";
-import { preset } from "../../../model/recipe.ts";
+import { areaOf } from "../../../model/metrics/runs.ts";
+import type { Predictions } from "../../../model/predictions.ts";
+import type { LoadedPool } from "../../../model/predictor.ts";
+import { loadTrainingFilms } from "../../../model/training_films.ts";
 import { initialWeights } from "../../../model/weights/initial.ts";
-import { preprocessingOf } from "../../../model/weights/model_file.ts";
 import type { Pool } from "../../../data/pool.ts";
 import { play } from "../../../fed/training/in_process.ts";
 import { measure, type Speed } from "../networks/speed.ts";
@@ -97,22 +96,8 @@ export class Films implements Disposable {
   }
 
   async #load(size: number): Promise<LoadedPool<DataSet>> {
-    const { libraries, device, threads, pools } = this.work;
-    const engine = this.#held.use(
-      await Engine.create({
-        ...{ network: "efficientnet_b0", size, channels: 1, device, threads, precision: "auto" },
-        ...{
-          seed: 0,
-          silo: 0,
-          recipe: preset("default"),
-          classWeights: [1, 1],
-          preprocessing: preprocessingOf(1),
-        },
-      }, libraries),
-    );
-    const pool = this.#held.use(await LoadedPool.load(engine, pools.get(size)!));
-    pool.films.labels(0, pool.pool.labels);
-    return pool;
+    const { libraries, pools } = this.work;
+    return this.#held.use(await loadTrainingFilms(libraries, pools.get(size)!));
   }
 
   [Symbol.dispose](): void {
@@ -144,10 +129,10 @@ export async function train(
   }, {
     ...work,
     onModel: async (made, score) => {
-      curve.push({ ...made, auroc: auroc(loaded.pool, val, await score(val)) });
+      curve.push({ ...made, auroc: auroc(await score(val)) });
       onPasses(made.passes);
       if (made.passes >= passes) {
-        logits = Array.from(await score(test), (logit) => Number(logit.toPrecision(6)));
+        logits = Array.from((await score(test)).logits, (logit) => Number(logit.toPrecision(6)));
       }
     },
   });
@@ -165,11 +150,7 @@ export async function train(
 }
 
 /** Stratified, over pairs within a hospital; null without a pair. */
-function auroc({ labels, patients, strata }: Pool, rows: Uint32Array, scores: Float32Array): number | null {
-  const area = stratifiedAuroc(scores, {
-    labels: Uint8Array.from(rows, (row) => labels[row]),
-    patients: Uint32Array.from(rows, (row) => patients[row]),
-    ...strata && { strata: Uint32Array.from(rows, (row) => strata[row]) },
-  })(() => 1);
+function auroc({ logits, ...films }: Predictions): number | null {
+  const area = areaOf({ scores: logits, ...films });
   return Number.isNaN(area) ? null : area;
 }

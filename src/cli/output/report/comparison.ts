@@ -79,8 +79,7 @@ export function comparisonTable(facts: Facts): string {
 }
 
 /** One curve for each way, the federation's where there is one, by one measure of how far a training had come. */
-function curves({ ways }: Facts, x: "round" | "passes" | "seconds"): Series[] {
-  const { names } = named(ways);
+function curves({ ways }: Facts, names: readonly string[], x: keyof typeof AXES): Series[] {
   return ways.flatMap(({ methods }, at) => {
     const one = methods.find(({ name }) => name === "federated") ?? methods[0];
     const points = one.curve.map((point) => [point[x], point.auroc!] as const);
@@ -89,8 +88,7 @@ function curves({ ways }: Facts, x: "round" | "passes" | "seconds"): Series[] {
 }
 
 /** A chart of every method, for each way that has several. */
-function methodCharts({ ways }: Facts): string[] {
-  const { names } = named(ways);
+function methodCharts({ ways }: Facts, names: readonly string[]): string[] {
   return ways.flatMap(({ methods }, at) => {
     const series = methods.filter(({ curve }) => curve.length > 0).map(({ name, curve }) => ({
       name,
@@ -110,10 +108,13 @@ export function reportHtml(facts: Facts): string {
   const tested = facts.folds === undefined
     ? "The test films are the shards' own; curves are on val."
     : `Each film is tested once by a model of other patients, in ${facts.folds} parts; curves are on the same films.`;
-  const courses = (Object.keys(AXES) as (keyof typeof AXES)[]).map((x) => ({ x, series: curves(facts, x) }))
+  const courses = (Object.keys(AXES) as (keyof typeof AXES)[]).map((x) => ({
+    x,
+    series: curves(facts, names, x),
+  }))
     .filter(({ series }) => series.length > 0)
     .map(({ x, series }) => lineChart(series, { title: `AUROC by ${x}`, x: AXES[x], y: "AUROC" }));
-  const methods = methodCharts(facts);
+  const methods = methodCharts(facts, names);
   return page("fedx compare", [
     heading("Ways of training, compared"),
     headline(`Highest: ${score(best.one.auroc)}, ${best.one.name}, ${best.name}`, score(best.one.auroc)),
