@@ -1,0 +1,64 @@
+/** The Fleet API: typed calls over whichever transport the link speaks. */
+import { type Call, FLEET, type Reply, type Request } from "./codec/messages.ts";
+import { decode, encode, type Message, type Table } from "./codec/protobuf.ts";
+import { GrpcLink } from "./link/grpc.ts";
+import { HttpLink } from "./link/http.ts";
+import { type Link, LinkError, type LinkOptions } from "./link/link.ts";
+
+export type Transport = "auto" | "http" | "grpc";
+
+/** A link's calls. Disposing of it closes the connections. */
+export class Fleet implements Disposable {
+  readonly #link: Link;
+
+  constructor(link: Link) {
+    this.#link = link;
+  }
+
+  get transport(): "http" | "grpc" {
+    return this.#link.name;
+  }
+
+  /**
+   * Finds out what the link speaks: HTTP as since Flower 1.40, or gRPC as before.
+   *
+   * @throws {LinkError} of kind `away` when neither is answered.
+   */
+  static async open(
+    server: URL,
+    { transport, ...options }: LinkOptions & { transport: Transport },
+  ): Promise<Fleet> {
+    if (transport === "http") return new Fleet(new HttpLink(server, options));
+    if (transport === "grpc") return new Fleet(new GrpcLink(server, options));
+    let failed: unknown;
+    for (const Way of [HttpLink, GrpcLink]) {
+      using held = new DisposableStack();
+      const fleet = new Fleet(
+        held.use(new Way(server, { ...options, timeout: Math.min(15, options.timeout ?? 15) })),
+      );
+      try {
+        await fleet.call("SendNodeHeartbeat", { node: { id: 0n }, interval: 30 });
+      } catch (error) {
+        failed = error;
+        if (!(error instanceof LinkError && (error.kind === "unknown" || error.kind === "early"))) continue;
+      }
+      return new Fleet(new Way(server, options));
+    }
+    throw new LinkError("away", {
+      call: "SendNodeHeartbeat",
+      detail: `neither over HTTP nor over gRPC one (${(failed as Error).message})`,
+      cause: failed,
+    });
+  }
+
+  /** @throws {LinkError} · {SyntaxError} for an answer that is none. */
+  async call<C extends Call>(name: C, request: Request<C>, signal?: AbortSignal): Promise<Reply<C>> {
+    const [asked, answered]: readonly [Table, Table] = FLEET[name];
+    const body = encode(asked, request as Message<Table>);
+    return decode(answered, await this.#link.send(name, body, signal)) as Reply<C>;
+  }
+
+  [Symbol.dispose](): void {
+    this.#link[Symbol.dispose]();
+  }
+}

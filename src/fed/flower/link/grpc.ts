@@ -1,0 +1,97 @@
+/**
+ * Flower 1.20 to 1.39: gRPC, each call one message out and one back.
+ *
+ * Why not a package: `fetch` speaks HTTP/2, and what gRPC adds to it for such calls are five bytes and a status. The status
+ * of a call that went well comes in trailers, which `fetch` does not show: a whole message is the answer.
+ */
+import type { Call } from "../codec/messages.ts";
+import { Buffer } from "node:buffer";
+import { wordsOf } from "./http.ts";
+import { bodyOf, type FailureKind, limited, type Link, LinkError, type LinkOptions } from "./link.ts";
+
+/** By gRPC's status. */
+const KINDS: Record<string, FailureKind> = {
+  ...{ 16: "unknown", 9: "early", 7: "over", 14: "away", 4: "away", 8: "away" },
+};
+/** Whether it is compressed, and its length. */
+const PREFIX = 5;
+
+/** A link that is spoken to over gRPC. */
+export class GrpcLink implements Link {
+  readonly name = "grpc";
+  readonly #server: URL;
+  readonly #options: LinkOptions;
+  readonly #client: Deno.HttpClient;
+
+  constructor(server: URL, options: LinkOptions) {
+    this.#server = server;
+    this.#options = options;
+    this.#client = Deno.createHttpClient({
+      ...{ http1: false, http2: true },
+      ...options.ca !== undefined && { caCerts: [options.ca] },
+    });
+  }
+
+  async send(call: Call, body: Uint8Array<ArrayBuffer>, signal?: AbortSignal): Promise<Uint8Array> {
+    const away = (cause: unknown) => {
+      signal?.throwIfAborted();
+      return new LinkError("away", { call, detail: wordsOf(cause), cause });
+    };
+    const response = await this.#post(call, framed(body), signal).catch((cause) => {
+      throw away(cause);
+    });
+    const bytes = await bodyOf(response).catch((cause) => {
+      throw away(cause);
+    });
+    const status = response.headers.get("grpc-status");
+    if (status !== null && status !== "0") {
+      const words = decodeURIComponent(response.headers.get("grpc-message") ?? "");
+      throw new LinkError(KINDS[status] ?? "bad", {
+        call,
+        detail: `status ${status} ${words}`.slice(0, 200),
+      });
+    }
+    const type = response.headers.get("content-type") ?? "";
+    if (response.status !== 200 || !type.startsWith("application/grpc")) {
+      throw new LinkError(response.status >= 500 ? "away" : "bad", {
+        call,
+        detail: `HTTP ${response.status}`,
+      });
+    }
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (bytes.length < PREFIX || view.getUint8(0) !== 0 || view.getUint32(1) !== bytes.length - PREFIX) {
+      throw new LinkError("away", { call, detail: "no whole message" });
+    }
+    return bytes.subarray(PREFIX);
+  }
+
+  #post(call: Call, body: Uint8Array<ArrayBuffer>, signal?: AbortSignal): Promise<Response> {
+    const { publicKey, timestamp, signature } = this.#options.identity.sign();
+    return fetch(new URL(`/flwr.proto.Fleet/${call}`, this.#server), {
+      method: "POST",
+      headers: {
+        "content-type": "application/grpc",
+        te: "trailers",
+        "flwr-public-key-bin": Buffer.from(publicKey).toString("base64"),
+        "flwr-timestamp": timestamp,
+        "flwr-signature-bin": Buffer.from(signature).toString("base64"),
+      },
+      body,
+      redirect: "error",
+      client: this.#client,
+      signal: limited(this.#options.timeout ?? 60, signal),
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#client.close();
+  }
+}
+
+/** A message as gRPC puts it on the wire, uncompressed. */
+function framed(message: Uint8Array): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(PREFIX + message.length);
+  new DataView(bytes.buffer).setUint32(1, message.length);
+  bytes.set(message, PREFIX);
+  return bytes;
+}

@@ -1,0 +1,64 @@
+/** A way to a Flower link: bytes of a request out, bytes of the answer back. */
+import type { Call } from "../codec/messages.ts";
+import type { FlowerIdentity } from "../identity.ts";
+
+/**
+ * Why a call failed. `unknown`: the link does not know this node, or does not take its signature. `early`: not in this state,
+ * as where a node is still online from its last life. `over`: the run is. `bad`: the link refuses what was sent.
+ * `away`: it did not answer, and may later.
+ */
+export type FailureKind = "unknown" | "early" | "over" | "bad" | "away";
+
+/** A call that failed. */
+export class LinkError extends Error {
+  override readonly name = "LinkError";
+  readonly kind: FailureKind;
+
+  constructor(kind: FailureKind, { call, detail, cause }: { call: Call; detail: string; cause?: unknown }) {
+    super(`Cannot ${call} at the Flower link: expected an answer, got ${detail}`, { cause });
+    this.kind = kind;
+  }
+}
+
+/** What a link is reached with. */
+export interface LinkOptions {
+  identity: FlowerIdentity;
+  /** PEM of the authority that the link's certificate comes from. @default those that Deno trusts */
+  ca?: string;
+  /** Seconds for an answer. @default 60 */
+  timeout?: number;
+}
+
+/** One transport. Disposing of it closes its connections. */
+export interface Link extends Disposable {
+  readonly name: "http" | "grpc";
+  /** @throws {LinkError} */
+  send(call: Call, body: Uint8Array<ArrayBuffer>, signal?: AbortSignal): Promise<Uint8Array>;
+}
+
+/** Bytes of the longest answer: an object of 5 MiB and what is said beside it. */
+export const LONGEST = 64 << 20;
+
+/** The whole body, no longer than an answer may be. @throws {RangeError} */
+export async function bodyOf(response: Response): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of response.body ?? []) {
+    length += chunk.length;
+    if (length > LONGEST) throw new RangeError(`more than ${LONGEST} bytes`);
+    chunks.push(chunk);
+  }
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}
+
+/** The signal of a call: the caller's, and the end of its time. */
+export function limited(seconds: number, signal?: AbortSignal): AbortSignal {
+  const timeout = AbortSignal.timeout(seconds * 1000);
+  return signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+}

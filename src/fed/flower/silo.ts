@@ -1,0 +1,59 @@
+/**
+ * A hospital in a run of Flower's: it answers what a link's apps ask for, with our training on its own films.
+ *
+ * Against our own wire this lacks the exact sum, masks, a plan that is agreed before, a time budget and an aggregator that
+ * may be killed: what a link's server does with an update is its own affair.
+ */
+import { safely } from "../protocol/event.ts";
+import { Fleet, type Transport } from "./fleet.ts";
+import { Hospital, type HospitalOptions } from "./hospital.ts";
+import { FlowerIdentity } from "./identity.ts";
+import { Journal } from "./journal.ts";
+import { FlowerNode } from "./node.ts";
+
+/** Where the link is, and how it is reached. */
+export interface LinkAddress {
+  /** Address of its Fleet API. */
+  server: URL;
+  /** @default found out */
+  transport?: Transport;
+  /** PEM of the authority of the link's certificate. */
+  ca?: string;
+  /** PEM of a key that the link's operator has registered. @default one of its own */
+  key?: string;
+  /** State folder, locked while it runs. */
+  state: string;
+}
+
+/**
+ * Answers a link's instructions until the signal ends it.
+ *
+ * @throws {ProtocolError} as Journal.open · {LinkError} where the link takes no node with this key · the signal's reason
+ */
+export async function runFlowerSilo(
+  options: HospitalOptions & LinkAddress,
+): Promise<never> {
+  const { silo, server, transport = "auto", ca, key, onEvent } = options;
+  using journal = await Journal.open(options.state, { silo });
+  journal.key = key ?? journal.key ?? FlowerIdentity.generate();
+  const identity = new FlowerIdentity(journal.key!);
+  using fleet = await Fleet.open(server, { identity, ca, transport });
+  safely(onEvent)({ type: "connected", server: `${server.href}, a Flower link (${fleet.transport})` });
+  return await answerLink(fleet, { ...options, identity, journal });
+}
+
+/** The same over calls that are open. */
+export async function answerLink(
+  fleet: Fleet,
+  options: HospitalOptions & { identity: FlowerIdentity; journal: Journal },
+): Promise<never> {
+  const { identity, journal, signal } = options;
+  const onEvent = safely(options.onEvent);
+  using node = await FlowerNode.join(fleet, { identity, journal, onEvent, signal });
+  using hospital = new Hospital({ ...options, onEvent, node });
+  try {
+    for (;;) await hospital.serve(journal.instruction ?? await node.next());
+  } finally {
+    await node.leave();
+  }
+}

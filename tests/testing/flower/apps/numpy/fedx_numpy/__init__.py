@@ -1,0 +1,1 @@
+"""A Flower app that the tests of fedx run."""
