@@ -11,6 +11,7 @@ import { formatDuration } from "../options/duration.ts";
 import { findLibraries } from "../../model/libraries.ts";
 import { EventLog } from "../output/event_log.ts";
 import type { Context } from "../context.ts";
+import type { Values } from "../options/option.ts";
 import type { train } from "../options/table/train.ts";
 import { checkOutputFolder } from "../output/check_output.ts";
 import { computingLine } from "../output/computing.ts";
@@ -19,10 +20,13 @@ import { writeReport } from "../output/report/write.ts";
 import { setAside } from "../output/set_aside.ts";
 import { table } from "../output/table.ts";
 import { plural } from "../../plural.ts";
+import { trainInFlower } from "./train/flower.ts";
 
 /** Runs one silo to the end of the run. */
 export async function run(context: Context<typeof train>): Promise<void> {
-  const { values, accept, output, signal, faultPoint } = context;
+  if (context.values.flower !== undefined) return await trainInFlower(context);
+  const { accept, output, signal, faultPoint } = context;
+  const { server, tls, ...values } = context.values as Values<typeof train> & { server: URL; tls: string };
   const state = values.state ?? `fedx-state/${values.silo}`;
   await checkOutputFolder(state, { flag: "--state" });
   let opened: { shard: Shard; libraries: Libraries };
@@ -31,8 +35,8 @@ export async function run(context: Context<typeof train>): Promise<void> {
   const result = await log.ending(
     runSilo({
       silo: values.silo,
-      server: values.server,
-      tls: values.tls,
+      server,
+      tls,
       state,
       wait: values.wait,
       accept,

@@ -113,11 +113,13 @@ function rowsOf({ positional, options }: Command): [string, Option][] {
   ];
 }
 
-/** Which options exclude each other, a sentence for each group. */
-export function eitherOf(command: Command): string[] {
-  return (command.either ?? []).map((group) =>
-    `Exactly one of ${group.map((key) => `--${key}`).join(", ")} is needed.`
-  );
+/** Which options exclude each other and which need each other, a sentence for each. */
+export function eitherOf({ either = [], needs = {} }: Command): string[] {
+  const names = (keys: readonly string[]) => keys.map((key) => `--${key}`).join(", ");
+  return [
+    ...either.map((group) => `Exactly one of ${names(group)} is needed.`),
+    ...Object.entries(needs).map(([key, wanted]) => `With --${key}, ${names(wanted)} is needed.`),
+  ];
 }
 
 /** What an option means, whether it must be given, and what it may be. */

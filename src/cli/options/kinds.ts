@@ -39,6 +39,10 @@ const READERS: { [K in keyof Kinds]: Reader<Kinds[K]> } = {
     const url = URL.parse(String(raw));
     return url?.protocol === "https:" ? url : refuse("https://HOST:PORT");
   },
+  link(raw, _option, refuse) {
+    const url = URL.parse(String(raw));
+    return /^https?:$/.test(url?.protocol ?? "") ? url! : refuse("https://HOST:PORT or http://HOST:PORT");
+  },
 };
 
 /**

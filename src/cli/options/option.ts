@@ -28,6 +28,8 @@ export interface Kinds {
   address: Address;
   /** `https://HOST:PORT`. */
   url: URL;
+  /** `https://HOST:PORT`, or `http://HOST:PORT` where a link of another make speaks no TLS. */
+  link: URL;
 }
 
 /** One `--option`, or one key of fedx.toml under the same name with `_` for `-`. */
@@ -72,6 +74,8 @@ export interface Command {
   positional?: Options;
   /** Groups of options of which exactly one must be given. */
   either?: readonly (readonly string[])[];
+  /** By an option, those that must be given with it. */
+  needs?: Readonly<Record<string, readonly string[]>>;
   /** The section of fedx.toml that holds this command's options. */
   section?: "run" | "silo";
   /** The same command goes on where a signal stopped it. */

@@ -50,10 +50,17 @@ function require(name: string, command: Command, values: Record<string, unknown>
   const missing = Object.entries(command.options).filter(([key, option]) =>
     option.required && values[key] === undefined
   ).map(([key]) => `--${key}`);
+  const lacking = (key: string) =>
+    (command.needs?.[key] ?? []).filter((one) => values[one] === undefined).map((one) => `--${one}`);
+  missing.push(
+    ...Object.keys(command.needs ?? {}).filter((key) => values[key] !== undefined).flatMap(lacking),
+  );
   for (const group of command.either ?? []) {
     const present = group.filter((key) => values[key] !== undefined);
     const names = group.map((key) => `--${key}`).join(" or ");
-    if (present.length === 0) missing.push(names);
+    if (present.length === 0) {
+      missing.push(group.map((key) => [`--${key}`, ...lacking(key)].join(" with ")).join(" or "));
+    }
     if (present.length > 1) {
       throw new UsageError(
         `Cannot run \`fedx ${name}\`: expected one of ${names}, got ${

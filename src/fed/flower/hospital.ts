@@ -34,10 +34,10 @@ export interface HospitalOptions {
   names?: Names;
   /** Seed of augmentation, dropout and the order of films. @default 0 */
   seed?: number;
-  /** This silo's number among those of the run, from 1: it tells their random streams apart. @default 1 */
+  /** It tells the random streams of a run's silos apart, from 1. @default made of the node's key */
   number?: number;
   /** Makes the trainer once the app's model is known; disposed of at the end. */
-  trainer: (settings: { layout: Layout; recipe: Recipe }) => Promise<Trainer>;
+  trainer: (settings: { layout: Layout; recipe: Recipe; seed: number; number: number }) => Promise<Trainer>;
   onEvent?: OnEvent;
   /** Awaited at named moments. @default none */
   faultPoint?: FaultPoint;
@@ -52,7 +52,7 @@ const LIFE = 43_200;
 /** Flower's codes of failures: the app failed, and it was not to be had. */
 const CODES = { failed: 2n, refused: 6n } as const;
 
-type Parts = HospitalOptions & { onEvent: OnEvent; journal: Journal; node: FlowerNode };
+type Parts = HospitalOptions & { number: number; onEvent: OnEvent; journal: Journal; node: FlowerNode };
 
 /** One hospital's answers. */
 export class Hospital implements Disposable {
@@ -177,12 +177,12 @@ export class Hospital implements Disposable {
   }
 
   async #trainerOf(layout: Layout, recipe: Recipe): Promise<Trainer> {
-    const { seed = 0, number = 1 } = this.#parts;
+    const { seed = 0, number } = this.#parts;
     const made = JSON.stringify(layout.channels);
     if (this.#trainer?.made !== made) {
       this.#trainer?.trainer[Symbol.dispose]();
       this.#trainer = null;
-      this.#trainer = { trainer: await this.#parts.trainer({ layout, recipe }), made };
+      this.#trainer = { trainer: await this.#parts.trainer({ layout, recipe, seed, number }), made };
     }
     const { trainer } = this.#trainer;
     await trainer.configure({ recipe, classWeights: [1, 1], seed, silo: number });

@@ -5,6 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { digest } from "../../files/digest.ts";
 import { refusal } from "../../refusal.ts";
 
 /** Milliseconds for which one signature is used again; links take five minutes. */
@@ -40,6 +41,11 @@ export class FlowerIdentity {
   static generate(): string {
     const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-384" });
     return String(privateKey.export({ type: "pkcs8", format: "pem" }));
+  }
+
+  /** A number from 1 to 2³¹ that other nodes hardly have too. */
+  get number(): number {
+    return 1 + parseInt(digest(this.publicKey).slice(0, 8), 16) % 2 ** 31;
   }
 
   /** Signs the time of now, or gives the signature of a moment ago. */

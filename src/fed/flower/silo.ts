@@ -50,7 +50,8 @@ export async function answerLink(
   const { identity, journal, signal } = options;
   const onEvent = safely(options.onEvent);
   using node = await FlowerNode.join(fleet, { identity, journal, onEvent, signal });
-  using hospital = new Hospital({ ...options, onEvent, node });
+  const number = options.number ?? identity.number;
+  using hospital = new Hospital({ ...options, number, onEvent, node });
   try {
     for (;;) await hospital.serve(journal.instruction ?? await node.next());
   } finally {

@@ -122,7 +122,10 @@ Deno.test("settle names everything that is missing and the command that writes a
   const error = await assertRejects(() => settle("aggregate", { silos: ["a"] }), UsageError);
   assertMatch(error.message, /missing --tls, --rounds or --budget or --replay; .*`fedx init`/);
   const train = await assertRejects(() => settle("train", { silo: "b" }), UsageError);
-  assertMatch(train.message, /missing --server, --tls, --shard; .*`fedx init --silo b`/);
+  assertMatch(
+    train.message,
+    /missing --shard, --server with --tls or --flower with --app; .*`fedx init --silo b`/,
+  );
   const predict = { model: "m", images: "i", shard: "s", out: "o" };
   const both = await assertRejects(() => settle("predict", predict), UsageError);
   assertMatch(both.message, /expected one of --images or --shard, got --images and --shard/);

@@ -1,5 +1,6 @@
 import type { Command } from "../option.ts";
 import { TRAINER } from "./engine.ts";
+import { FLOWER } from "./flower.ts";
 import { CONFIG, NEW } from "./role.ts";
 
 export const train = {
@@ -8,6 +9,8 @@ export const train = {
   section: "silo",
   resumable: true,
   long: true,
+  either: [["server", "flower"]],
+  needs: { server: ["tls"], flower: ["app"] },
   options: {
     config: CONFIG,
     silo: {
@@ -23,7 +26,6 @@ export const train = {
       kind: "url",
       value: "URL",
       help: "https address of the aggregator",
-      required: true,
       sample: "https://127.0.0.1:8443",
       fill: true,
     },
@@ -32,7 +34,6 @@ export const train = {
       value: "DIR",
       help: "this silo's certificate folder, made by fedx ca",
       more: "It comes from `fedx ca issue NAME --role silo`, or from `fedx ca request` and `fedx ca sign`.",
-      required: true,
       sample: "tls-NAME",
       fill: true,
     },
@@ -60,6 +61,7 @@ export const train = {
       more: "Only a minute where no name server knows its host.",
       default: "1h",
     },
+    ...FLOWER,
   },
   json: "`degraded`, `missing` (both as the hub says), `rounds`, `examples`, `seconds`, `test`, " +
     "`own` {`threshold`, `sensitivity`, `specificity`, `start`} (sent to nobody), `history`, `splits`, `model`, " +

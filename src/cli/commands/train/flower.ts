@@ -1,0 +1,90 @@
+// Why: a silo of a Flower run shares the films, the engine and the log with a silo of our own, and nothing else.
+import { Shard } from "../../../data/shard.ts";
+import { type Figures, type Names, TEMPLATE } from "../../../fed/flower/app.ts";
+import { runFlowerSilo } from "../../../fed/flower/silo.ts";
+import { EngineTrainer } from "../../../fed/training/engine_trainer.ts";
+import { findLibraries } from "../../../model/libraries.ts";
+import { preprocessingOf } from "../../../model/weights/model_file.ts";
+import type { Context } from "../../context.ts";
+import type { Values } from "../../options/option.ts";
+import type { train } from "../../options/table/train.ts";
+import { UsageError } from "../../options/usage_error.ts";
+import { checkOutputFolder } from "../../output/check_output.ts";
+import { computingLine } from "../../output/computing.ts";
+import { EventLog } from "../../output/event_log.ts";
+
+/** What a Flower run does not have of ours. */
+const LOST =
+  "a Flower run has no exact sum, no plan agreed before, no time budget, and no aggregator that may be " +
+  "killed; its server sees each update";
+
+/** Answers a Flower link until it is stopped. */
+export async function trainInFlower(
+  { values, output, signal, faultPoint }: Context<typeof train>,
+): Promise<void> {
+  const state = values.state ?? `fedx-state/${values.silo}-flower`;
+  await checkOutputFolder(state, { flag: "--state" });
+  const names = namesOf(values);
+  const { silo, flower, transport, app, seed, rounds, batch, lr, device, threads, deterministic } = values;
+  const [ca, key] = await Promise.all([values.ca, values.key].map((file) => file && Deno.readTextFile(file)));
+  const shard = await Shard.open(values.shard, { verify: true, signal });
+  const libraries = await findLibraries();
+  output.line(LOST);
+  if (flower!.protocol === "http:") output.line("warning: http:// is not encrypted");
+  using log = await EventLog.open(state, output);
+  await log.ending(
+    runFlowerSilo({
+      ...{ silo, server: flower!, transport, state, apps: app!, seed, rounds, names, signal, faultPoint },
+      ...ca !== undefined && { ca },
+      ...key !== undefined && { key },
+      ...{ network: values.network ?? "efficientnet_b0", recipe: values.recipe ?? "default" },
+      overrides: {
+        ...batch !== undefined && { batch },
+        ...lr !== undefined && { lr },
+        ...values["local-epochs"] !== undefined && { localEpochs: values["local-epochs"] },
+      },
+      ignored: values.ignore ?? [],
+      async trainer({ layout: { network, channels }, recipe, seed, number }) {
+        const settings = { network, channels, preprocessing: preprocessingOf(channels), recipe, seed };
+        const all = { shards: [shard], silo: number, device, threads, deterministic, libraries };
+        const trainer = await EngineTrainer.create(settings, all);
+        output.line(computingLine(trainer.info, { asked: device, libraries }));
+        return trainer;
+      },
+      onEvent: log.onEvent,
+    }),
+    signal,
+  );
+}
+
+/** The names of records and figures, as the options have them. @throws {UsageError} */
+function namesOf(values: Values<typeof train>): Names {
+  const records = pairs(values.records, "records", ["arrays", "config", "metrics"], { reversed: true });
+  const told = (key: "train-metrics" | "evaluate-metrics", figures: readonly (keyof Figures)[]) =>
+    pairs(values[key], key, figures);
+  return {
+    ...TEMPLATE,
+    ...records,
+    train: told("train-metrics", ["loss", "examples"]) as Names["train"] ?? TEMPLATE.train,
+    evaluate: told("evaluate-metrics", ["loss", "accuracy", "auroc", "examples"]) as Names["evaluate"] ??
+      TEMPLATE.evaluate,
+  };
+}
+
+/** `name=value` pairs whose value, or reversed whose name, is one of some words; undefined for no option. */
+function pairs(
+  texts: readonly string[] | undefined,
+  key: string,
+  words: readonly string[],
+  { reversed = false } = {},
+): Record<string, string> | undefined {
+  return texts && Object.fromEntries(texts.map((text) => {
+    const [name, value] = text.split("=");
+    const word = reversed ? name : value;
+    if (value && words.includes(word) && text.split("=").length === 2) return [name, value];
+    const expected = reversed ? `${words.join("|")}=NAME` : `NAME=${words.join("|")}`;
+    throw new UsageError(
+      `Cannot read --${key}: expected ${expected} with commas between, got ${JSON.stringify(text)}.`,
+    );
+  }));
+}

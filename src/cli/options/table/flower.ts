@@ -1,0 +1,94 @@
+import type { Options } from "../option.ts";
+import { TRAINING } from "./training.ts";
+
+const { recipe, network, batch, lr, seed } = TRAINING;
+const IN_FLOWER = { flagOnly: true, default: undefined } as const;
+
+/** A silo in a run of Flower's. All of them stand on the command line alone: such a silo has no plan to agree to. */
+export const FLOWER = {
+  flower: {
+    kind: "link",
+    value: "URL",
+    help: "in place of --server: a Flower SuperLink's Fleet API, to be one of its nodes",
+    more:
+      "http:// is not encrypted: for a link on this machine, or behind a tunnel. The options below are for " +
+      "such a run alone.",
+    ...IN_FLOWER,
+  },
+  app: {
+    kind: "list",
+    value: "APPS",
+    help: "Flower apps that may ask: PUBLISHER/NAME, or the SHA-256 of an app's file",
+    more:
+      "Every run on a link reaches every node, so there is no default. Name and hash are what the link says.",
+    ...IN_FLOWER,
+  },
+  transport: {
+    kind: "text",
+    value: "NAME",
+    help: "how the link is spoken to: http since Flower 1.40, grpc before",
+    choices: ["auto", "http", "grpc"],
+    flagOnly: true,
+    default: "auto",
+  },
+  ca: {
+    kind: "path",
+    value: "FILE",
+    help: "certificate of the authority of the link's certificate, PEM",
+    ...IN_FLOWER,
+  },
+  key: {
+    kind: "path",
+    value: "FILE",
+    help: "private key that the link's operator has registered (EC P-384, PEM; default: one of its own)",
+    ...IN_FLOWER,
+  },
+  network: { ...network, ...IN_FLOWER, help: "network of the app (default: efficientnet_b0)" },
+  recipe: { ...recipe, ...IN_FLOWER, help: "preset of the training numbers (default: default)" },
+  batch: { ...batch, ...IN_FLOWER, help: "images per step, where the app says none" },
+  lr: { ...lr, ...IN_FLOWER, help: "peak learning rate, where the app says none" },
+  "local-epochs": {
+    kind: "number",
+    value: "X",
+    help: "passes over the training images per round, where the app says none (default: 1)",
+    range: [1e-6, 1000],
+    ...IN_FLOWER,
+  },
+  rounds: {
+    kind: "integer",
+    value: "N",
+    help: "rounds that the learning rate's schedule spans, where the app says none",
+    more: "Without it the rate stays at its peak.",
+    range: [1, 100_000],
+    ...IN_FLOWER,
+  },
+  seed: { ...seed, flagOnly: true, help: "seed of everything random; hospitals differ by their keys" },
+  ignore: {
+    kind: "list",
+    value: "NAMES",
+    help: "settings of the app to let pass unheeded",
+    more: "Others that fedx does not have are refused by name.",
+    ...IN_FLOWER,
+  },
+  records: {
+    kind: "list",
+    value: "NAME=RECORD,…",
+    help: "names of the app's records (default: arrays=arrays,config=config,metrics=metrics)",
+    ...IN_FLOWER,
+  },
+  "train-metrics": {
+    kind: "list",
+    value: "NAME=FIGURE,…",
+    help: "what a reply to train tells: loss, examples (default: train_loss=loss,num-examples=examples)",
+    more: "An app adds sites' metrics up by name: all sites must tell the same.",
+    ...IN_FLOWER,
+  },
+  "evaluate-metrics": {
+    kind: "list",
+    value: "NAME=FIGURE,…",
+    help: "what a reply to evaluate tells, of val: loss, accuracy, auroc, examples",
+    more:
+      "By default eval_loss=loss,eval_acc=accuracy,num-examples=examples, as Flower's template for PyTorch.",
+    ...IN_FLOWER,
+  },
+} as const satisfies Options;
