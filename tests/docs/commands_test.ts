@@ -40,6 +40,8 @@ const TESTED: Record<string, string> = {
     "tests/cli/commands/compare_test.ts › compare: killed in the middle it goes on",
   "./fedx compare --shard A --shard B --shard C --deck --out fedx-compare":
     "tests/cli/commands/compare_test.ts › compare: killed in the middle it goes on",
+  "./fedx train --flower https://link.example:8000 --ca link-ca.pem --app hospitals/chest --silo b --shard shard-b":
+    "tests/long/flower_test.ts › two hospitals beside a stock SuperNode, over TLS",
   "./fedx --version": "tests/e2e/onefile_test.ts › one file: two first starts at once",
   "sh rebuild.sh":
     "tests/long/bundle_test.ts › bundle: at most 60 MB; unpacked elsewhere, rebuild.sh builds the shim",

@@ -1,6 +1,6 @@
 /** One hospital's answers to what a Flower link asks: each is journalled, made once, and sent until it is there. */
 import type { Trainer } from "../training/trainer.ts";
-import { enough } from "../training/score_split.ts";
+import { diverged, enough } from "../training/score_split.ts";
 import { stepsOf } from "../maths/stretch.ts";
 import type { OnEvent } from "../protocol/event.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
@@ -117,7 +117,14 @@ export class Hospital implements Disposable {
     const round = roundOf(instruction);
     if (ask.kind === "parameters") return ask.reply({ arrays: await this.#start() });
     if (ask.kind === "query") return ask.reply({ figures: await this.#counts() });
+    if (ask.kind === "evaluate") this.#once(instruction);
     return await this.#onModel(ask, round);
+  }
+
+  /** One model a round is scored: each more would tell more of few films. @throws {RangeError} */
+  #once({ metadata: { run, group, message } }: Instruction): void {
+    if (this.#parts.journal.scores(message, `${run} ${group}`)) return;
+    throw refuse("one evaluate a round", "another one");
   }
 
   /** @throws {RangeError} unless the run's app is one of those that the hospital lets ask. */
@@ -189,9 +196,10 @@ export class Hospital implements Disposable {
     return trainer;
   }
 
-  /** Figures of the loaded model on `val`. @throws {RangeError} below 10 patients of either class there */
+  /** Figures of the loaded model on `val`. @throws {RangeError} below 10 patients of either class there, or for NaN */
   async #figures(trainer: Trainer, recipe: Recipe): Promise<Figures> {
     const predictions = await trainer.predict("val");
+    if (diverged(predictions)) throw refuse("a model whose outputs are numbers", "NaN");
     if (!enough(predictions)) throw refuse("10 patients of either class in val", "fewer");
     const { logits, labels } = predictions;
     const right = logits.filter((logit, film) => (logit > 0) === (labels[film] === 1)).length;

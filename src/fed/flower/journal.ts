@@ -30,6 +30,9 @@ export const flowerRole = (silo: string) => `silo ${silo} in Flower`;
 
 type Kind = "instruction" | "reply";
 
+/** Rounds whose scoring is remembered. */
+const REMEMBERED = 1000;
+
 /** A state folder of one silo in Flower runs. Disposing of it frees the lock. */
 export class Journal implements Disposable {
   readonly #folder: StateFolder;
@@ -64,6 +67,18 @@ export class Journal implements Disposable {
 
   set node(id: bigint) {
     this.#folder.set("flower_node", String(id));
+  }
+
+  /**
+   * Notes that a message had the model of a round scored.
+   * @returns whether it may: no other message of that round did before.
+   */
+  scores(message: string, round: string): boolean {
+    const scored = this.#folder.get<[round: string, message: string][]>("flower_scored") ?? [];
+    const before = scored.find(([one]) => one === round);
+    if (before !== undefined) return before[1] === message;
+    this.#folder.set("flower_scored", [...scored, [round, message]].slice(-REMEMBERED));
+    return true;
   }
 
   get instruction(): Instruction | null {

@@ -4,6 +4,7 @@
  * Against our own wire this lacks the exact sum, masks, a plan that is agreed before, a time budget and an aggregator that
  * may be killed: what a link's server does with an update is its own affair.
  */
+import { writeDurably } from "../../files/durable.ts";
 import { safely } from "../protocol/event.ts";
 import { Fleet, type Transport } from "./fleet.ts";
 import { Hospital, type HospitalOptions } from "./hospital.ts";
@@ -26,7 +27,8 @@ export interface LinkAddress {
 }
 
 /**
- * Answers a link's instructions until the signal ends it.
+ * Answers a link's instructions until the signal ends it. `node.pub` in the state is the public key as one line of OpenSSH,
+ * which a link whose nodes are enrolled takes.
  *
  * @throws {ProtocolError} as Journal.open · {LinkError} where the link takes no node with this key · the signal's reason
  */
@@ -37,6 +39,7 @@ export async function runFlowerSilo(
   using journal = await Journal.open(options.state, { silo });
   journal.key = key ?? journal.key ?? FlowerIdentity.generate();
   const identity = new FlowerIdentity(journal.key!);
+  await writeDurably(`${journal.dir}/node.pub`, `${identity.sshLine}\n`);
   using fleet = await Fleet.open(server, { identity, ca, transport });
   safely(onEvent)({ type: "connected", server: `${server.href}, a Flower link (${fleet.transport})` });
   return await answerLink(fleet, { ...options, identity, journal });

@@ -188,6 +188,16 @@ Deno.test("what cannot be done is refused by name with an error reply, and the n
   }
 });
 
+Deno.test("one model a round is scored: another evaluate of the same round is refused, the next round's is not", async () => {
+  const link = new FlowerLink();
+  const content: RecordDict = new Map([["arrays", ARRAYS]]);
+  for (const group of ["1", "1", "2"]) link.ask("evaluate", content, { group });
+  await live(link, {}, { replies: 3 });
+  assertEquals(link.replies.map(({ error }) => error?.reason.includes("expected one evaluate a round")), [
+    ...[undefined, true, undefined],
+  ]);
+});
+
 Deno.test("what fails within the hospital is told to nobody: the reply says no more than that it failed", async () => {
   const link = new FlowerLink();
   link.ask("train", trainOn());

@@ -2,7 +2,9 @@
 import { Shard } from "../../../data/shard.ts";
 import { type Figures, type Names, TEMPLATE } from "../../../fed/flower/app.ts";
 import { runFlowerSilo } from "../../../fed/flower/silo.ts";
+import { checkPatients } from "../../../fed/silo/limits.ts";
 import { EngineTrainer } from "../../../fed/training/engine_trainer.ts";
+import { factsOf } from "../../../fed/training/shard_facts.ts";
 import { findLibraries } from "../../../model/libraries.ts";
 import { preprocessingOf } from "../../../model/weights/model_file.ts";
 import type { Context } from "../../context.ts";
@@ -28,6 +30,7 @@ export async function trainInFlower(
   const { silo, flower, transport, app, seed, rounds, batch, lr, device, threads, deterministic } = values;
   const [ca, key] = await Promise.all([values.ca, values.key].map((file) => file && Deno.readTextFile(file)));
   const shard = await Shard.open(values.shard, { verify: true, signal });
+  checkPatients(factsOf([shard]).splits.train, accept);
   const libraries = await findLibraries();
   output.line(LOST);
   if (flower!.protocol === "http:") output.line("warning: http:// is not encrypted");
