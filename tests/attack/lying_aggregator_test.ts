@@ -33,6 +33,16 @@ const DEVIATIONS: Record<string, Deviation> = {
     refusal: /not agreed.*recipe\.batch 32, got recipe\.batch 2/,
     scores: 0,
   },
+  "a network that this build does not know": {
+    lie: (view) => ({ ...view, proposal: { ...view.proposal, network: "vit_b_16" as "resnet18" } }),
+    refusal: /expected .*"resnet18".* at .*network, got "vit_b_16" \(remedy: run the same/,
+    scores: 0,
+  },
+  "another network than agreed": {
+    lie: (view) => ({ ...view, proposal: { ...view.proposal, network: "resnet18" } }),
+    refusal: /not agreed.*network/,
+    scores: 0,
+  },
   "another seed": {
     lie: (view) => withPlan(view, () => ({ seed: 8 })),
     refusal: /not agreed.*seed 7, got seed 8/,
