@@ -41,6 +41,7 @@ async function answering<T>(link: SuperLink, hospitals: Hospitals, body: () => P
   const { silos = ["a", "b", "c"], faults = {}, flags = [] } = hospitals;
   const running = new Set<Running>();
   const ended: number[] = [];
+  const refusals: string[] = [];
   let over = false;
   const name = `flower-${states++}`;
   const lives = silos.map(async (silo) => {
@@ -61,6 +62,7 @@ async function answering<T>(link: SuperLink, hospitals: Hospitals, body: () => P
       running.add(process);
       const { code, signal, stderr } = await process.finished;
       running.delete(process);
+      refusals.push(...stderr.match(/is not answered: .*/g) ?? []);
       if (signal === "SIGKILL") continue;
       assert(over, `silo ${silo} ended with ${code}: ${stderr}`);
       ended.push(code);
@@ -73,6 +75,7 @@ async function answering<T>(link: SuperLink, hospitals: Hospitals, body: () => P
     over = true;
     for (const { child } of running) child.kill("SIGTERM");
     await all;
+    assertEquals(refusals, []);
     assertEquals(ended, silos.map(() => 143));
   }
 }

@@ -114,17 +114,17 @@ export class Hospital implements Disposable {
     const { content } = unpack(message, objects, { most: LARGEST });
     if (content === undefined) throw refuse("a message with content", "none");
     const ask = readAsk({ type, content }, { names });
-    const round = roundOf(instruction);
     if (ask.kind === "parameters") return ask.reply({ arrays: await this.#start() });
     if (ask.kind === "query") return ask.reply({ figures: await this.#counts() });
-    if (ask.kind === "evaluate") this.#once(instruction);
-    return await this.#onModel(ask, round);
+    return await this.#onModel(ask, instruction);
   }
 
   /** One model a round is scored: each more would tell more of few films. @throws {RangeError} */
-  #once({ metadata: { run, group, message } }: Instruction): void {
-    if (this.#parts.journal.scores(message, `${run} ${group}`)) return;
-    throw refuse("one evaluate a round", "another one");
+  #once({ metadata: { run, message } }: Instruction, round: number | null): void {
+    if (round === null) throw refuse("the number of the round as server-round", "none");
+    if (!this.#parts.journal.scores(message, `${run} ${round}`)) {
+      throw refuse("one evaluate a round", "another");
+    }
   }
 
   /** @throws {RangeError} unless the run's app is one of those that the hospital lets ask. */
@@ -134,10 +134,11 @@ export class Hospital implements Disposable {
     throw refuse(`an app of ${this.#parts.apps.join(", ")}`, `${app} (${hash})`);
   }
 
-  async #onModel(ask: Ask, group: number | null): Promise<RecordDict> {
+  async #onModel(ask: Ask, instruction: Instruction): Promise<RecordDict> {
     const { network, ignored = [], onEvent, faultPoint = () => {} } = this.#parts;
     const told = readSettings(ask.config, { ignored });
-    const asked = { ...told, round: told.round ?? group };
+    const asked = { ...told, round: told.round ?? roundOf(instruction) };
+    if (ask.kind === "evaluate") this.#once(instruction, asked.round);
     const model = readModel(ask.arrays!, { network });
     const recipe = this.#recipe(asked);
     const trainer = await this.#trainerOf(model.layout, recipe);

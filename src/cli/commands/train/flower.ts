@@ -21,9 +21,8 @@ const LOST =
   "killed; its server sees each update";
 
 /** Answers a Flower link until it is stopped. */
-export async function trainInFlower(
-  { values, output, signal, faultPoint }: Context<typeof train>,
-): Promise<void> {
+export async function trainInFlower(context: Context<typeof train>): Promise<void> {
+  const { values, accept, output, signal, faultPoint } = context;
   const state = values.state ?? `fedx-state/${values.silo}-flower`;
   await checkOutputFolder(state, { flag: "--state" });
   const names = namesOf(values);
