@@ -22,16 +22,15 @@ export class Fleet implements Disposable {
   /**
    * Finds out what the link speaks: HTTP as since Flower 1.40, or gRPC as before.
    *
-   * @throws {LinkError} of kind `away` when neither is answered.
+   * @throws {LinkError} of kind `bad` where what answers is no link or not trusted, `away` where nothing answers.
    */
   static async open(
     server: URL,
     { transport, ...options }: LinkOptions & { transport: Transport },
   ): Promise<Fleet> {
-    if (transport === "http") return new Fleet(new HttpLink(server, options));
-    if (transport === "grpc") return new Fleet(new GrpcLink(server, options));
-    let failed: unknown;
-    for (const Way of [HttpLink, GrpcLink]) {
+    const ways = { auto: [HttpLink, GrpcLink], http: [HttpLink], grpc: [GrpcLink] }[transport];
+    const failed: LinkError[] = [];
+    for (const Way of ways) {
       using held = new DisposableStack();
       const fleet = new Fleet(
         held.use(new Way(server, { ...options, timeout: Math.min(15, options.timeout ?? 15) })),
@@ -39,14 +38,17 @@ export class Fleet implements Disposable {
       try {
         await fleet.call("SendNodeHeartbeat", { node: { id: 0n }, interval: 30 });
       } catch (error) {
-        failed = error;
-        if (!(error instanceof LinkError && (error.kind === "unknown" || error.kind === "early"))) continue;
+        if (!(error instanceof LinkError)) throw error;
+        if (error.kind === "away" || error.kind === "bad") {
+          failed.push(error);
+          continue;
+        }
       }
       return new Fleet(new Way(server, options));
     }
-    throw new LinkError("away", {
+    throw new LinkError(failed.every(({ kind }) => kind === "bad") ? "bad" : "away", {
       call: "SendNodeHeartbeat",
-      detail: `neither over HTTP nor over gRPC one (${(failed as Error).message})`,
+      detail: ways.map(({ title }, i) => `over ${title} ${failed[i].detail}`).join(", "),
       cause: failed,
     });
   }

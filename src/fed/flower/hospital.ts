@@ -2,6 +2,7 @@
 import type { Trainer } from "../training/trainer.ts";
 import { diverged, enough } from "../training/score_split.ts";
 import { stepsOf } from "../maths/stretch.ts";
+import { ascii } from "../protocol/ascii.ts";
 import type { OnEvent } from "../protocol/event.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
 import type { NetworkName } from "../../model/networks/networks.ts";
@@ -67,8 +68,13 @@ export class Hospital implements Disposable {
 
   /** Does one instruction to its end. */
   async serve(instruction: Instruction): Promise<void> {
-    const { journal, node, faultPoint = () => {} } = this.#parts;
+    const { journal, node, onEvent, faultPoint = () => {} } = this.#parts;
     await faultPoint("pulled");
+    const { created, ttl, type } = instruction.metadata;
+    if (created + ttl <= Date.now() / 1000) {
+      onEvent({ type: "warning", text: `the Flower app's ${ascii(type)} is too old to be answered` });
+      return await journal.done();
+    }
     if (journal.reply === null) {
       const started = performance.now();
       const said = await this.#answer(instruction);
@@ -98,7 +104,7 @@ export class Hospital implements Disposable {
       const reason = error instanceof Error ? error.message : String(error);
       this.#parts.onEvent({
         type: "warning",
-        text: `the Flower app's ${metadata.type} is not answered: ${reason}`,
+        text: ascii(`the Flower app's ${metadata.type} is not answered: ${reason}`),
       });
       // The server learns why only where the reason is the app's own: another may name a folder of this machine.
       const told = refused ? reason : "the hospital's training failed";
@@ -110,7 +116,7 @@ export class Hospital implements Disposable {
     const { journal, node, names = TEMPLATE } = this.#parts;
     const { metadata: { run, type, message } } = instruction;
     await this.#admit(run);
-    const objects = await journal.kept("instruction") ?? await node.pull(instruction);
+    const objects = await journal.kept("instruction") ?? await node.pull(instruction, { most: LARGEST });
     const { content } = unpack(message, objects, { most: LARGEST });
     if (content === undefined) throw refuse("a message with content", "none");
     const ask = readAsk({ type, content }, { names });

@@ -5,6 +5,7 @@
  */
 import { sleep } from "../wire/retry.ts";
 import type { OnEvent } from "../protocol/event.ts";
+import { damaged } from "./codec/damaged.ts";
 import type { Objects, Packed } from "./codec/content.ts";
 import type { Call, Reply as Answer, Request } from "./codec/messages.ts";
 import { decodeTree, encodeTree, idsOf, objectId } from "./codec/object.ts";
@@ -34,6 +35,7 @@ export class FlowerNode implements Disposable {
   readonly #fleet: Fleet;
   readonly #options: NodeOptions;
   #id = 0n;
+  #joining: Promise<void> | null = null;
   #beat: ReturnType<typeof setInterval> | undefined;
 
   private constructor(fleet: Fleet, options: NodeOptions) {
@@ -60,7 +62,12 @@ export class FlowerNode implements Disposable {
     return node;
   }
 
-  async #join(): Promise<void> {
+  /** Joins; calls that find at once that the link does not know the node join it once. */
+  #join(): Promise<void> {
+    return this.#joining ??= this.#joinNow().finally(() => this.#joining = null);
+  }
+
+  async #joinNow(): Promise<void> {
     const { journal, identity } = this.#options;
     const key = identity.publicKey;
     if (journal.node !== null) {
@@ -87,12 +94,15 @@ export class FlowerNode implements Disposable {
   /** Goes online; a node that is online from its last life has to wait until the link gives that up. */
   async #activate(key: Uint8Array): Promise<bigint> {
     const until = Date.now() + 2000 * this.#interval;
-    for (;;) {
+    for (let told = false;; told = true) {
       try {
         return (await this.#try("ActivateNode", { key, interval: this.#interval })).node;
       } catch (error) {
         if (!(error instanceof LinkError && error.kind === "early") || Date.now() > until) throw error;
-        this.#options.onEvent({ type: "warning", text: `${error.message}; asking again` });
+        const text =
+          `${error.message}: the link still holds this node's last life, or its operator must enrol the key in ` +
+          "node.pub (flwr supernode register); asking again";
+        if (!told) this.#options.onEvent({ type: "warning", text });
         await sleep(5, this.#options.signal);
       }
     }
@@ -130,7 +140,10 @@ export class FlowerNode implements Disposable {
     for (;;) {
       const { messages, trees } = await this.#call("PullMessages", (node) => ({ node }));
       if (messages.length > 0) {
-        const instruction = { metadata: messages[0].metadata, tree: decodeTree(trees[0]) };
+        const instruction = {
+          metadata: messages[0].metadata,
+          tree: decodeTree(trees[0] ?? new Uint8Array(0)),
+        };
         this.#options.journal.begin(instruction);
         return instruction;
       }
@@ -143,11 +156,21 @@ export class FlowerNode implements Disposable {
     return (await this.#call("GetRun", (node) => ({ node, run }))).run;
   }
 
-  /** Every object of an instruction, each checked to have its id. @throws {Error} for one that the link has not. */
-  async pull({ metadata: { run, message }, tree }: Instruction): Promise<Objects> {
+  /**
+   * Every object of an instruction, each checked to have its id, of `most` bytes together.
+   * @throws {SyntaxError} for one that the link has not or that is another, and for too many
+   */
+  async pull(
+    { metadata: { run, message }, tree }: Instruction,
+    { most }: { most: number },
+  ): Promise<Objects> {
     const objects: Objects = new Map();
+    let left = most;
     await atOnce([...idsOf(tree)], async (object) => {
-      objects.set(object, await this.#pullObject(run, object));
+      const bytes = await this.#pullObject(run, object);
+      left -= bytes.length;
+      if (left < 0) throw damaged("a message", { expected: `at most ${most} bytes`, got: "more" });
+      objects.set(object, bytes);
     });
     await this.#options.journal.keep("instruction", objects);
     await this.#call("ConfirmMessageReceived", (node) => ({ node, run, message }));
@@ -157,10 +180,10 @@ export class FlowerNode implements Disposable {
   async #pullObject(run: bigint, object: string): Promise<Uint8Array> {
     for (;;) {
       const { found, available, content } = await this.#call("PullObject", (node) => ({ node, run, object }));
-      if (!found) throw new Error(`Cannot pull an object of the message: expected it at the link, got none`);
+      if (!found) throw damaged("an object of the message", { expected: "it at the link", got: "none" });
       if (available) {
         if (objectId(content) === object) return content;
-        throw new Error(`Cannot pull an object of the message: expected its SHA-256, got another`);
+        throw damaged("an object of the message", { expected: "bytes of its SHA-256" });
       }
       await sleep(PAUSE.look, this.#options.signal);
     }

@@ -6,10 +6,12 @@
  */
 import { writeDurably } from "../../files/durable.ts";
 import { safely } from "../protocol/event.ts";
+import { sleep } from "../wire/retry.ts";
 import { Fleet, type Transport } from "./fleet.ts";
 import { Hospital, type HospitalOptions } from "./hospital.ts";
 import { FlowerIdentity } from "./identity.ts";
 import { Journal } from "./journal.ts";
+import { LinkError } from "./link/link.ts";
 import { FlowerNode } from "./node.ts";
 
 /** Where the link is, and how it is reached. */
@@ -24,6 +26,8 @@ export interface LinkAddress {
   key?: string;
   /** State folder, locked while it runs. */
   state: string;
+  /** Seconds to wait for a link that does not answer at the start; one that was there is waited for without end. @default 3600 */
+  wait?: number;
 }
 
 /**
@@ -40,10 +44,34 @@ export async function runFlowerSilo(
   journal.key = key ?? journal.key ?? FlowerIdentity.generate();
   const identity = new FlowerIdentity(journal.key!);
   await writeDurably(`${journal.dir}/node.pub`, `${identity.sshLine}\n`);
-  using fleet = await Fleet.open(server, { identity, ca, transport });
+  using fleet = await opened(server, { ...options, identity, ca, transport });
   safely(onEvent)({ type: "connected", server: `${server.href}, a Flower link (${fleet.transport})` });
   return await answerLink(fleet, { ...options, identity, journal });
 }
+
+/** The link, as soon as it answers. */
+async function opened(
+  server: URL,
+  { wait = 3600, signal, onEvent, ...options }:
+    & Parameters<typeof Fleet.open>[1]
+    & Pick<LinkAddress, "wait">
+    & Pick<HospitalOptions, "signal" | "onEvent">,
+): Promise<Fleet> {
+  const until = Date.now() + wait * 1000;
+  for (let told = false;; told = true) {
+    try {
+      return await Fleet.open(server, options);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!(error instanceof LinkError && error.kind === "away") || Date.now() > until) throw error;
+      if (!told) safely(onEvent)({ type: "warning", text: `${error.message}; trying on` });
+      await sleep(AGAIN, signal);
+    }
+  }
+}
+
+/** Seconds between attempts at a link that was never there. */
+const AGAIN = 5;
 
 /** The same over calls that are open. */
 export async function answerLink(

@@ -26,7 +26,8 @@ export async function trainInFlower(context: Context<typeof train>): Promise<voi
   const state = values.state ?? `fedx-state/${values.silo}-flower`;
   await checkOutputFolder(state, { flag: "--state" });
   const names = namesOf(values);
-  const { silo, flower, transport, app, seed, rounds, batch, lr, device, threads, deterministic } = values;
+  const { silo, flower, transport, app, seed, wait, rounds, batch, lr, device, threads, deterministic } =
+    values;
   const [ca, key] = await Promise.all([values.ca, values.key].map((file) => file && Deno.readTextFile(file)));
   const shard = await Shard.open(values.shard, { verify: true, signal });
   checkPatients(factsOf([shard]).splits.train, accept);
@@ -36,7 +37,19 @@ export async function trainInFlower(context: Context<typeof train>): Promise<voi
   using log = await EventLog.open(state, output);
   await log.ending(
     runFlowerSilo({
-      ...{ silo, server: flower!, transport, state, apps: app!, seed, rounds, names, signal, faultPoint },
+      ...{
+        silo,
+        server: flower!,
+        transport,
+        state,
+        apps: app!,
+        seed,
+        rounds,
+        wait,
+        names,
+        signal,
+        faultPoint,
+      },
       ...ca !== undefined && { ca },
       ...key !== undefined && { key },
       ...{ network: values.network ?? "efficientnet_b0", recipe: values.recipe ?? "default" },

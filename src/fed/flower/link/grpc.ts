@@ -6,7 +6,6 @@
  */
 import type { Call } from "../codec/messages.ts";
 import { Buffer } from "node:buffer";
-import { wordsOf } from "./http.ts";
 import { bodyOf, type FailureKind, limited, type Link, LinkError, type LinkOptions } from "./link.ts";
 
 /** By gRPC's status. */
@@ -18,6 +17,7 @@ const PREFIX = 5;
 
 /** A link that is spoken to over gRPC. */
 export class GrpcLink implements Link {
+  static readonly title = "gRPC";
   readonly name = "grpc";
   readonly #server: URL;
   readonly #options: LinkOptions;
@@ -33,16 +33,12 @@ export class GrpcLink implements Link {
   }
 
   async send(call: Call, body: Uint8Array<ArrayBuffer>, signal?: AbortSignal): Promise<Uint8Array> {
-    const away = (cause: unknown) => {
+    const unanswered = (cause: unknown): never => {
       signal?.throwIfAborted();
-      return new LinkError("away", { call, detail: wordsOf(cause), cause });
+      throw LinkError.unanswered(call, cause);
     };
-    const response = await this.#post(call, framed(body), signal).catch((cause) => {
-      throw away(cause);
-    });
-    const bytes = await bodyOf(response).catch((cause) => {
-      throw away(cause);
-    });
+    const response = await this.#post(call, framed(body), signal).catch(unanswered);
+    const bytes = await bodyOf(response).catch(unanswered);
     const status = response.headers.get("grpc-status");
     if (status !== null && status !== "0") {
       const words = decodeURIComponent(response.headers.get("grpc-message") ?? "");

@@ -10,6 +10,7 @@ const KINDS: Record<number, FailureKind> = {
 
 /** A link that is spoken to over HTTP. */
 export class HttpLink implements Link {
+  static readonly title = "HTTP";
   readonly name = "http";
   readonly #server: URL;
   readonly #options: LinkOptions;
@@ -23,6 +24,10 @@ export class HttpLink implements Link {
 
   async send(call: Call, body: Uint8Array<ArrayBuffer>, signal?: AbortSignal): Promise<Uint8Array> {
     const { publicKey, timestamp, signature } = this.#options.identity.sign();
+    const unanswered = (cause: unknown): never => {
+      signal?.throwIfAborted();
+      throw LinkError.unanswered(call, cause);
+    };
     const response = await fetch(new URL(`/v1/fleet/${pathOf(call)}`, this.#server), {
       method: "POST",
       headers: {
@@ -35,14 +40,8 @@ export class HttpLink implements Link {
       redirect: "error",
       client: this.#client,
       signal: limited(this.#options.timeout ?? 60, signal),
-    }).catch((cause) => {
-      signal?.throwIfAborted();
-      throw new LinkError("away", { call, detail: wordsOf(cause), cause });
-    });
-    const bytes = await bodyOf(response).catch((cause) => {
-      signal?.throwIfAborted();
-      throw new LinkError("away", { call, detail: wordsOf(cause), cause });
-    });
+    }).catch(unanswered);
+    const bytes = await bodyOf(response).catch(unanswered);
     const type = response.headers.get("content-type") ?? "";
     if (response.status === 200 && (type.startsWith(TYPE) || bytes.length === 0)) return bytes;
     const detail = `${response.status} ${detailOf(bytes)}`.trim();
@@ -65,10 +64,4 @@ function detailOf(bytes: Uint8Array): string {
   } catch {
     return "";
   }
-}
-
-/** An error's message with that of its cause, which says more where fetch fails. */
-export function wordsOf(error: unknown): string {
-  const { message, cause } = error as Error;
-  return cause instanceof Error ? `${message}: ${cause.message}` : message;
 }

@@ -1,4 +1,5 @@
 /** A way to a Flower link: bytes of a request out, bytes of the answer back. */
+import { ascii } from "../../protocol/ascii.ts";
 import type { Call } from "../codec/messages.ts";
 import type { FlowerIdentity } from "../identity.ts";
 
@@ -9,14 +10,23 @@ import type { FlowerIdentity } from "../identity.ts";
  */
 export type FailureKind = "unknown" | "early" | "over" | "bad" | "away";
 
-/** A call that failed. */
+/** A call that failed. What the link says of it is made printable. */
 export class LinkError extends Error {
   override readonly name = "LinkError";
   readonly kind: FailureKind;
+  readonly detail: string;
 
   constructor(kind: FailureKind, { call, detail, cause }: { call: Call; detail: string; cause?: unknown }) {
-    super(`Cannot ${call} at the Flower link: expected an answer, got ${detail}`, { cause });
+    super(`Cannot ${call} at the Flower link: expected an answer, got ${ascii(detail)}`, { cause });
     this.kind = kind;
+    this.detail = ascii(detail);
+  }
+
+  /** The failure of a request that came to no answer: a certificate that is not trusted will not be trusted later. */
+  static unanswered(call: Call, cause: unknown): LinkError {
+    const { message, cause: deeper } = cause as Error;
+    const detail = deeper instanceof Error ? `${message}: ${deeper.message}` : message;
+    return new LinkError(/certificate/i.test(detail) ? "bad" : "away", { call, detail, cause });
   }
 }
 
