@@ -125,7 +125,7 @@ for (const version of FLOWER_VERSIONS) {
       await body(environment as Exclude<typeof environment, { missing: string }>);
     });
 
-  test("three hospitals in a Message API run, one of them killed in training: no failure", async (stock) => {
+  test("three hospitals in a Message API run, killed after the pull, in training and mid-push: no failure", async (stock) => {
     await using link = await startSuperLink(stock);
     const came = await answering(
       link,

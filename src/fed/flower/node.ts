@@ -5,6 +5,7 @@
  */
 import { sleep } from "../wire/retry.ts";
 import type { OnEvent } from "../protocol/event.ts";
+import type { FaultPoint } from "../protocol/fault_point.ts";
 import { damaged } from "./codec/damaged.ts";
 import type { Objects, Packed } from "./codec/content.ts";
 import type { Call, Reply as Answer, Request } from "./codec/messages.ts";
@@ -25,6 +26,8 @@ export interface NodeOptions {
   identity: FlowerIdentity;
   journal: Journal;
   onEvent: OnEvent;
+  /** Awaited at named moments. @default none */
+  faultPoint?: FaultPoint;
   signal?: AbortSignal;
   /** Seconds that the link is told to wait for a heartbeat, from 10 to 1800. @default 300 */
   interval?: number;
@@ -209,6 +212,7 @@ export class FlowerNode implements Disposable {
     await atOnce(wanted, async (object) => {
       const content = objects.get(object);
       if (content === undefined) return;
+      await this.#options.faultPoint?.("pushing");
       await this.#call("PushObject", (node) => ({ node, run, object, content, session }));
     });
   }

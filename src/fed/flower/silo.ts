@@ -78,9 +78,9 @@ export async function answerLink(
   fleet: Fleet,
   options: HospitalOptions & { identity: FlowerIdentity; journal: Journal },
 ): Promise<never> {
-  const { identity, journal, signal } = options;
+  const { identity, journal, faultPoint, signal } = options;
   const onEvent = safely(options.onEvent);
-  using node = await FlowerNode.join(fleet, { identity, journal, onEvent, signal });
+  using node = await FlowerNode.join(fleet, { identity, journal, onEvent, faultPoint, signal });
   const number = options.number ?? identity.number;
   using hospital = new Hospital({ ...options, number, onEvent, node });
   try {

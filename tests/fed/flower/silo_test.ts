@@ -220,7 +220,7 @@ Deno.test("clipping_norm bounds the update over all arrays", async () => {
   assert(Math.abs(Math.sqrt(squares) - 0.5) < 1e-3, String(Math.sqrt(squares)));
 });
 
-for (const kill of ["pulled", "training", "answered", "pushed"]) {
+for (const kill of ["pulled", "training", "answered", "pushing", "pushed"]) {
   Deno.test(`a silo killed when ${kill} and started again answers the same instruction once, as if nothing had been`, async () => {
     const plain = new FlowerLink();
     plain.ask("train", trainOn());
