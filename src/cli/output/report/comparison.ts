@@ -67,12 +67,24 @@ const cellsOf = ({ methods }: WayFigures) =>
     ...[withInterval(one.better), withInterval(one.first)],
   ]);
 
+/** Head and rows of a table without the columns that have no cell. */
+function filled(head: readonly string[], rows: readonly (readonly string[])[]): [string[], string[][]] {
+  const kept = head.map((_, at) => rows.some((row) => row[at] !== ""));
+  const pick = (row: readonly string[]) => row.filter((_, at) => kept[at]);
+  return [pick(head), rows.map(pick)];
+}
+
 /** The comparison's tables as text. */
 export function comparisonTable(facts: Facts): string {
   const { names, all } = named(facts.ways);
+  // Where each way has one method, the ways are what is compared.
+  const single = facts.ways.every(({ methods }) => methods.length === 1);
+  const rows = facts.ways.flatMap((one, at) => cellsOf(one).map((cells) => [names[at], ...cells]));
   return [
     ...all === "" ? [] : [`all: ${all}\n`],
-    ...facts.ways.map((one, at) => `${names[at]}\n${table(HEAD, cellsOf(one))}\n`),
+    ...single
+      ? [`${table(...filled(["way", ...HEAD], rows))}\n`]
+      : facts.ways.map((one, at) => `${names[at]}\n${table(...filled(HEAD, cellsOf(one)))}\n`),
     ...facts.findings.map((one) => `${HOLDS[one.holds]}: ${one.finding}, ${withInterval(one)}`),
     `made on: ${facts.machine}`,
   ].join("\n");
@@ -125,9 +137,11 @@ export function reportHtml(facts: Facts): string {
         `${tested} Research use only.`,
     ),
     htmlTable(
-      ["way", ...HEAD],
-      facts.ways.flatMap((one, way) =>
-        cellsOf(one).map((cells, at) => [at === 0 ? names[way] : "", ...cells])
+      ...filled(
+        ["way", ...HEAD],
+        facts.ways.flatMap((one, way) =>
+          cellsOf(one).map((cells, at) => [at === 0 ? names[way] : "", ...cells])
+        ),
       ),
     ),
     ...facts.findings.length === 0 ? [] : [

@@ -137,4 +137,7 @@ Deno.test("deckFindings: what holds, what does not, and what cannot be told", ()
   assert(html.includes("does not hold") && html.includes("ResNet-18, random start"));
   assertEquals(html.match(/<svg/g)?.length, 3);
   assert(text.startsWith("all: deck, 64 px\n"), text);
+  // Each way has one method, and nothing to be better than: one table, without that column.
+  assertEquals(text.match(/method +runs/g)?.length, 1);
+  assert(!`${text}${html}`.includes("federated better by"));
 });
