@@ -24,3 +24,11 @@ export async function readTextIfThere(path: string): Promise<string | null> {
     throw error;
   });
 }
+
+/** The bytes of a file, or null when there is no such file. */
+export async function readIfThere(path: string): Promise<Uint8Array<ArrayBuffer> | null> {
+  return await Deno.readFile(path).catch((error) => {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  });
+}

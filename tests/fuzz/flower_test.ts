@@ -33,7 +33,7 @@ const values = new Map<string, RecordValue>([
 ]);
 const float = (shape: number[]) => {
   const length = shape.reduce((product, side) => product * side, 1);
-  return encodeNpy({ kind: "f4", shape, values: Float32Array.from({ length }, (_, i) => i) });
+  return encodeNpy({ shape, values: Float32Array.from({ length }, (_, i) => i) });
 };
 const packed = pack({
   metadata: {

@@ -35,6 +35,8 @@ export class FlowerLink implements Link {
   readonly replies: Replied[] = [];
   /** Answers with a failure in place of a call's answer; null lets it through. */
   fail: (call: Call) => FailureKind | null = () => null;
+  /** Objects to push that it takes and forgets, as where a session was dropped. */
+  forgets = 0;
   readonly #nodes = new Map<string, bigint>();
   readonly #online = new Set<bigint>();
   readonly #waiting: ReturnType<typeof pack>[] = [];
@@ -119,6 +121,7 @@ export class FlowerLink implements Link {
   }
 
   PushObject({ object, content }: Request<"PushObject">): Reply<"PushObject"> {
+    if (this.forgets-- > 0) return { stored: false };
     this.#objects.set(object, content.slice());
     for (const [message, ids] of this.#pushed) {
       if (![...ids].every((id) => this.#objects.has(id))) continue;

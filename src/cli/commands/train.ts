@@ -12,7 +12,9 @@ import { findLibraries } from "../../model/libraries.ts";
 import { EventLog } from "../output/event_log.ts";
 import type { Context } from "../context.ts";
 import type { Values } from "../options/option.ts";
+import { FLOWER } from "../options/table/flower.ts";
 import type { train } from "../options/table/train.ts";
+import { UsageError } from "../options/usage_error.ts";
 import { checkOutputFolder } from "../output/check_output.ts";
 import { computingLine } from "../output/computing.ts";
 import { siloEnd, siloPage } from "../output/report/silo.ts";
@@ -25,6 +27,7 @@ import { trainInFlower } from "./train/flower.ts";
 /** Runs one silo to the end of the run. */
 export async function run(context: Context<typeof train>): Promise<void> {
   if (context.values.flower !== undefined) return await trainInFlower(context);
+  checkNoneOf(context.values);
   const { accept, output, signal, faultPoint } = context;
   const { server, tls, ...values } = context.values as Values<typeof train> & { server: URL; tls: string };
   const state = values.state ?? `fedx-state/${values.silo}`;
@@ -67,6 +70,15 @@ export async function run(context: Context<typeof train>): Promise<void> {
   // A finished run is told again without its shard too: then the next command names whichever there is.
   const shard = await digestOf(values.shard) === null ? "SHARD" : values.shard;
   output.result({ ...rest, own, report }, siloEnd(result, { ...values, shard, report }));
+}
+
+/** @throws {UsageError} for an option that is for Flower's runs alone */
+function checkNoneOf(values: Values<typeof train>): void {
+  const given = Object.keys(FLOWER).find((key) => values[key as keyof typeof FLOWER] !== undefined);
+  if (given === undefined) return;
+  throw new UsageError(
+    `Cannot use --${given} with --server: expected it beside --flower; the aggregator's proposal says how is trained.`,
+  );
 }
 
 /** The digest that a shard's manifest tells, null where there is no shard. */

@@ -53,11 +53,16 @@ export class Fleet implements Disposable {
     });
   }
 
-  /** @throws {LinkError} · {SyntaxError} for an answer that is none. */
+  /** @throws {LinkError} of kind `bad` for an answer that is none, too. */
   async call<C extends Call>(name: C, request: Request<C>, signal?: AbortSignal): Promise<Reply<C>> {
     const [asked, answered]: readonly [Table, Table] = FLEET[name];
     const body = encode(asked, request as Message<Table>);
-    return decode(answered, await this.#link.send(name, body, signal)) as Reply<C>;
+    const answer = await this.#link.send(name, body, signal);
+    try {
+      return decode(answered, answer) as Reply<C>;
+    } catch (cause) {
+      throw new LinkError("bad", { call: name, detail: (cause as Error).message, cause });
+    }
   }
 
   [Symbol.dispose](): void {

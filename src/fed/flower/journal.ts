@@ -5,13 +5,12 @@
  * Why: the link hands out an instruction once. A silo that is killed with it and comes back within the lease of the link
  * still answers, and the round has no failure.
  */
-import { exists } from "../../files/exists.ts";
 import { writeDurably } from "../../files/durable.ts";
+import { readIfThere, removeIfThere } from "../../files/exists.ts";
 import { StateFolder } from "../state/folder.ts";
 import type { Objects } from "./codec/content.ts";
 import type { Metadata } from "./codec/messages.ts";
-import { damaged } from "./codec/damaged.ts";
-import type { ObjectTree } from "./codec/object.ts";
+import { idsOf, objectId, type ObjectTree } from "./codec/object.ts";
 
 /** An instruction as it was pulled. */
 export interface Instruction {
@@ -25,13 +24,18 @@ export interface Reply extends Instruction {
   seconds: number;
 }
 
+/** The latest round that a run had trained, or had a model of scored, and the message that asked for it. */
+interface Taken {
+  run: bigint;
+  round: number;
+  message: string;
+}
+
 /** Whose state folder it is. */
 export const flowerRole = (silo: string) => `silo ${silo} in Flower`;
 
 type Kind = "instruction" | "reply";
-
-/** Rounds whose scoring is remembered. */
-const REMEMBERED = 1000;
+const KINDS: readonly Kind[] = ["instruction", "reply"];
 
 /** A state folder of one silo in Flower runs. Disposing of it frees the lock. */
 export class Journal implements Disposable {
@@ -41,16 +45,33 @@ export class Journal implements Disposable {
     this.#folder = folder;
   }
 
-  /** @throws {ProtocolError} as StateFolder.open */
-  static async open(dir: string, { silo }: { silo: string }): Promise<Journal> {
-    return new Journal(await StateFolder.open(dir, { role: flowerRole(silo) }));
+  /**
+   * Opens the folder for one link: what it holds of another is dropped, but for the key.
+   * @throws {ProtocolError} as StateFolder.open
+   */
+  static async open(dir: string, { silo, link }: { silo: string; link: string }): Promise<Journal> {
+    const folder = await StateFolder.open(dir, { role: flowerRole(silo) });
+    const journal = new Journal(folder);
+    try {
+      await folder.sweep({ staged: (name) => name.endsWith(".tmp") });
+      const before = folder.get<string>("flower_link");
+      if (before !== null && before !== link) {
+        await journal.done();
+        folder.set("flower_node", null);
+      }
+      folder.set("flower_link", link);
+      return journal;
+    } catch (error) {
+      folder[Symbol.dispose]();
+      throw error;
+    }
   }
 
   get dir(): string {
     return this.#folder.dir;
   }
 
-  /** The node's private key, PEM; null before it has one. */
+  /** The node's own private key, PEM; null before it has one. */
   get key(): string | null {
     return this.#folder.get("flower_key");
   }
@@ -70,15 +91,16 @@ export class Journal implements Disposable {
   }
 
   /**
-   * Notes that a message had the model of a round scored.
-   * @returns whether it may: no other message of that round did before.
+   * Notes that a message takes a round of a run, which nobody may take again.
+   * @returns null where it may, else the latest round that was taken: this one, or a later one.
    */
-  scores(message: string, round: string): boolean {
-    const scored = this.#folder.get<[round: string, message: string][]>("flower_scored") ?? [];
-    const before = scored.find(([one]) => one === round);
-    if (before !== undefined) return before[1] === message;
-    this.#folder.set("flower_scored", [...scored, [round, message]].slice(-REMEMBERED));
-    return true;
+  take(kind: "train" | "evaluate", asked: Taken): number | null {
+    const key = `flower_${kind} ${asked.run}`;
+    const before = this.#folder.get<Pick<Taken, "round" | "message">>(key);
+    const again = before?.round === asked.round && before.message === asked.message;
+    if (before !== null && !again && before.round >= asked.round) return before.round;
+    this.#folder.set(key, { round: asked.round, message: asked.message });
+    return null;
   }
 
   get instruction(): Instruction | null {
@@ -86,7 +108,9 @@ export class Journal implements Disposable {
   }
 
   /** Notes an instruction, whose objects are still at the link. */
-  begin(instruction: Instruction): void {
+  async begin(instruction: Instruction): Promise<void> {
+    // A silo that was killed right after it was done may have left those of the one before.
+    await this.#removeObjects();
     this.#write("instruction", instruction);
   }
 
@@ -103,11 +127,9 @@ export class Journal implements Disposable {
   /** Nothing is left to do of the instruction. */
   async done(): Promise<void> {
     this.#folder.transaction(() => {
-      for (const kind of ["instruction", "reply"] as const) this.#write(kind, null);
+      for (const kind of KINDS) this.#write(kind, null);
     });
-    for (const kind of ["instruction", "reply"] as const) {
-      if (await exists(this.#path(kind))) await Deno.remove(this.#path(kind));
-    }
+    await this.#removeObjects();
   }
 
   /** Writes the objects of an instruction or of a reply, as one file. */
@@ -117,18 +139,25 @@ export class Journal implements Disposable {
     await writeDurably(this.#path(kind), [head, ...objects.values()]);
   }
 
-  /** The objects that were kept, null for none. What they are made of is checked where they are read. */
-  async kept(kind: Kind): Promise<Objects | null> {
-    if (!await exists(this.#path(kind))) return null;
-    const bytes = await Deno.readFile(this.#path(kind));
-    const end = bytes.indexOf(10);
-    const index: [string, number][] = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end)));
-    let at = end + 1;
-    const objects: Objects = new Map(
-      index.map(([id, length]) => [id, bytes.subarray(at, at += length)]),
-    );
-    if (at === bytes.length) return objects;
-    throw damaged(`${this.#path(kind)}`, { expected: `${at} bytes`, got: `${bytes.length}` });
+  /** The objects of the instruction; null where they are still at the link, or what was kept is damaged. */
+  instructionObjects(): Promise<Objects | null> {
+    return this.#kept("instruction", this.instruction);
+  }
+
+  /** The objects of the reply that is ready; null where there is none, or what was kept is damaged. */
+  replyObjects(): Promise<Objects | null> {
+    return this.#kept("reply", this.reply);
+  }
+
+  async #kept(kind: Kind, of: Instruction | null): Promise<Objects | null> {
+    const bytes = of === null ? null : await readIfThere(this.#path(kind));
+    if (bytes === null) return null;
+    const objects = objectsIn(bytes);
+    return [...idsOf(of!.tree)].every((id) => objects.has(id)) ? objects : null;
+  }
+
+  async #removeObjects(): Promise<void> {
+    for (const kind of KINDS) await removeIfThere(this.#path(kind));
   }
 
   #path(kind: Kind): string {
@@ -154,3 +183,24 @@ export class Journal implements Disposable {
 
 /** Fields that are bigint. */
 const BIGINTS = new Set(["run", "source", "destination", "sourceTask", "destinationTask", "code"]);
+
+/** The objects of a kept file whose bytes have their ids; none of those that are damaged. */
+function objectsIn(bytes: Uint8Array): Objects {
+  const end = bytes.indexOf(10);
+  const objects: Objects = new Map();
+  let at = end + 1;
+  for (const [id, length] of indexIn(bytes.subarray(0, Math.max(0, end)))) {
+    const object = bytes.subarray(at, at += length);
+    if (objectId(object) === id) objects.set(id, object);
+  }
+  return objects;
+}
+
+function indexIn(bytes: Uint8Array): [id: string, length: number][] {
+  try {
+    const index: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    return Array.isArray(index) ? index.filter((one) => Array.isArray(one) && one[1] >= 0) : [];
+  } catch {
+    return [];
+  }
+}

@@ -5,11 +5,8 @@
  */
 import { sleep } from "../wire/retry.ts";
 import type { OnEvent } from "../protocol/event.ts";
-import type { FaultPoint } from "../protocol/fault_point.ts";
-import { damaged } from "./codec/damaged.ts";
-import type { Objects, Packed } from "./codec/content.ts";
 import type { Call, Reply as Answer, Request } from "./codec/messages.ts";
-import { decodeTree, encodeTree, idsOf, objectId } from "./codec/object.ts";
+import { decodeTree, idsOf } from "./codec/object.ts";
 import type { Fleet } from "./fleet.ts";
 import type { FlowerIdentity } from "./identity.ts";
 import type { Instruction, Journal } from "./journal.ts";
@@ -18,19 +15,19 @@ import { LinkError } from "./link/link.ts";
 /** Seconds between heartbeats, and those that the link is told: it waits twice as long before it gives the node up. */
 const HEARTBEAT = { every: 20, told: 300 };
 /** Seconds between two looks for an instruction, and between attempts at a link that is away. */
-const PAUSE = { look: 1, away: [1, 2, 5, 10, 20] };
-/** Objects under way at once. */
-const AT_ONCE = 8;
+const PAUSE = { look: 1, nonsense: 20, away: [1, 2, 5, 10, 20] };
+/** Signs of a message's type or group, and objects of a message: several times what the largest network has. */
+const LONGEST_TEXT = 100, MOST_OBJECTS = 20_000;
 
 export interface NodeOptions {
   identity: FlowerIdentity;
   journal: Journal;
   onEvent: OnEvent;
-  /** Awaited at named moments. @default none */
-  faultPoint?: FaultPoint;
   signal?: AbortSignal;
   /** Seconds that the link is told to wait for a heartbeat, from 10 to 1800. @default 300 */
   interval?: number;
+  /** Seconds to wait for a link that does not let the node go online yet. @default 3600 */
+  wait?: number;
 }
 
 /** A node that a link knows. Disposing of it stops its heartbeats; `leave` says goodbye. */
@@ -96,7 +93,7 @@ export class FlowerNode implements Disposable {
 
   /** Goes online; a node that is online from its last life has to wait until the link gives that up. */
   async #activate(key: Uint8Array): Promise<bigint> {
-    const until = Date.now() + 2000 * this.#interval;
+    const until = Date.now() + 1000 * (this.#options.wait ?? 3600);
     for (let told = false;; told = true) {
       try {
         return (await this.#try("ActivateNode", { key, interval: this.#interval })).node;
@@ -112,125 +109,86 @@ export class FlowerNode implements Disposable {
   }
 
   /** One call, again while the link is away. */
-  async #try<C extends Call>(name: C, request: Request<C>): Promise<Answer<C>> {
+  async #try<C extends Call>(
+    name: C,
+    request: Request<C>,
+    signal: AbortSignal | undefined = this.#options.signal,
+  ): Promise<Answer<C>> {
     for (let attempt = 0;; attempt++) {
-      this.#options.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       try {
-        return await this.#fleet.call(name, request, this.#options.signal);
+        return await this.#fleet.call(name, request, signal);
       } catch (error) {
-        this.#options.signal?.throwIfAborted();
+        signal?.throwIfAborted();
         if (!(error instanceof LinkError && error.kind === "away")) throw error;
         const pause = PAUSE.away[Math.min(attempt, PAUSE.away.length - 1)];
         if (attempt === 1) this.#options.onEvent({ type: "warning", text: `${error.message}; trying on` });
-        await sleep(pause, this.#options.signal);
+        await sleep(pause, signal);
       }
     }
   }
 
-  /** One call as the node; a link that does not know it is joined anew, once. */
-  async #call<C extends Call>(name: C, make: (node: { id: bigint }) => Request<C>): Promise<Answer<C>> {
+  /** One call as the node, which the link that does not know it is joined for anew, once. @throws {LinkError} */
+  async call<C extends Call>(
+    name: C,
+    make: (node: { id: bigint }) => Request<C>,
+    signal?: AbortSignal,
+  ): Promise<Answer<C>> {
     try {
-      return await this.#try(name, make({ id: this.#id }));
+      return await this.#try(name, make({ id: this.#id }), signal);
     } catch (error) {
       if (!(error instanceof LinkError && error.kind === "unknown")) throw error;
       await this.#join();
-      return await this.#try(name, make({ id: this.#id }));
+      return await this.#try(name, make({ id: this.#id }), signal);
     }
   }
 
-  /** The next instruction, as soon as there is one. @throws the signal's reason */
+  /** The next instruction, as soon as there is one. @throws {LinkError} of kind `unknown` · the signal's reason */
   async next(): Promise<Instruction> {
     for (;;) {
-      const { messages, trees } = await this.#call("PullMessages", (node) => ({ node }));
-      if (messages.length > 0) {
-        const instruction = {
-          metadata: messages[0].metadata,
-          tree: decodeTree(trees[0] ?? new Uint8Array(0)),
-        };
-        this.#options.journal.begin(instruction);
+      const instruction = await this.#look().catch((error) => {
+        // A link that answers nonsense may answer better later.
+        if (!(error instanceof LinkError) || error.kind === "unknown") throw error;
+        this.#options.onEvent({ type: "warning", text: `${error.message}; looking again` });
+        return undefined;
+      });
+      if (instruction) {
+        await this.#options.journal.begin(instruction);
         return instruction;
       }
-      await sleep(PAUSE.look, this.#options.signal);
+      await sleep(instruction === null ? PAUSE.look : PAUSE.nonsense, this.#options.signal);
     }
+  }
+
+  /** Looks for an instruction; null for none. */
+  async #look(): Promise<Instruction | null> {
+    const call = "PullMessages";
+    const { messages: [message], trees: [bytes] } = await this.call(call, (node) => ({ node }));
+    if (message === undefined) return null;
+    const { metadata } = message;
+    try {
+      const tree = decodeTree(bytes ?? new Uint8Array(0));
+      const whole = Number.isFinite(metadata.created) && Number.isFinite(metadata.ttl) &&
+        tree.id === metadata.message;
+      const short = [metadata.type, metadata.group].every((text) => text.length <= LONGEST_TEXT);
+      if (whole && short && idsOf(tree).size <= MOST_OBJECTS) return { metadata, tree };
+    } catch (cause) {
+      throw new LinkError("bad", { call, detail: (cause as Error).message, cause });
+    }
+    throw new LinkError("bad", { call, detail: "an instruction with impossible times, texts or objects" });
   }
 
   /** What the link says of a run's app. */
   async appOf(run: bigint): Promise<Answer<"GetRun">["run"]> {
-    return (await this.#call("GetRun", (node) => ({ node, run }))).run;
+    return (await this.call("GetRun", (node) => ({ node, run }))).run;
   }
 
-  /**
-   * Every object of an instruction, each checked to have its id, of `most` bytes together.
-   * @throws {SyntaxError} for one that the link has not or that is another, and for too many
-   */
-  async pull(
-    { metadata: { run, message }, tree }: Instruction,
-    { most }: { most: number },
-  ): Promise<Objects> {
-    const objects: Objects = new Map();
-    let left = most;
-    await atOnce([...idsOf(tree)], async (object) => {
-      const bytes = await this.#pullObject(run, object);
-      left -= bytes.length;
-      if (left < 0) throw damaged("a message", { expected: `at most ${most} bytes`, got: "more" });
-      objects.set(object, bytes);
-    });
-    await this.#options.journal.keep("instruction", objects);
-    await this.#call("ConfirmMessageReceived", (node) => ({ node, run, message }));
-    return objects;
-  }
-
-  async #pullObject(run: bigint, object: string): Promise<Uint8Array> {
-    for (;;) {
-      const { found, available, content } = await this.#call("PullObject", (node) => ({ node, run, object }));
-      if (!found) throw damaged("an object of the message", { expected: "it at the link", got: "none" });
-      if (available) {
-        if (objectId(content) === object) return content;
-        throw damaged("an object of the message", { expected: "bytes of its SHA-256" });
-      }
-      await sleep(PAUSE.look, this.#options.signal);
-    }
-  }
-
-  /** Sends a reply: again after a kill, with the same bytes, it completes what was begun. */
-  async push(
-    { message, tree, objects }: Packed,
-    { seconds }: { seconds: number },
-  ): Promise<void> {
-    const { run } = message.metadata;
-    const { wanted, session } = await this.#call("PushMessages", (node) => ({
-      node,
-      messages: [message],
-      trees: [encodeTree(tree)],
-      runtimes: [seconds],
-    }));
-    // Links tell nobody that they refuse a reply: they want nothing of it.
-    if (wanted.length === 0) {
-      const text = "the Flower link asks for nothing of the reply: it has it already, or refuses it";
-      this.#options.onEvent({ type: "warning", text });
-    }
-    await atOnce(wanted, async (object) => {
-      const content = objects.get(object);
-      if (content === undefined) return;
-      await this.#options.faultPoint?.("pushing");
-      await this.#call("PushObject", (node) => ({ node, run, object, content, session }));
-    });
-  }
-
-  /** Says goodbye: the link expects nothing of the node until it is back. */
+  /** Says goodbye: the link expects nothing of the node until it is back. A link that is silent is not waited for. */
   async leave(): Promise<void> {
-    await this.#fleet.call("DeactivateNode", { node: this.#id }).catch(() => {});
+    await this.#fleet.call("DeactivateNode", { node: this.#id }, AbortSignal.timeout(5000)).catch(() => {});
   }
 
   [Symbol.dispose](): void {
     clearInterval(this.#beat);
   }
-}
-
-/** Runs `body` for every item, some at once. */
-async function atOnce<T>(items: readonly T[], body: (item: T) => Promise<void>): Promise<void> {
-  const left = items.values();
-  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
-    for (const item of left) await body(item);
-  }));
 }

@@ -39,23 +39,33 @@ export function readSettings(
   { ignored }: { ignored: readonly string[] },
 ): Asked {
   const asked: Asked = { round: null, rounds: null, recipe: {}, clip: null };
+  const passed = new Set(ignored.map(plain)), said = new Set<Meaning>();
   for (const [name, value] of config) {
-    if (ignored.includes(name)) continue;
-    const known = name.replaceAll("-", "_");
+    const known = plain(name);
+    if (passed.has(known)) continue;
     const meaning = Object.hasOwn(MEANINGS, known) ? MEANINGS[known] : undefined;
     if (meaning === undefined) throw refuse("only settings that fedx has", name);
     const number = typeof value === "bigint" ? Number(value) : value;
     if (typeof number !== "number" || !Number.isFinite(number)) {
       throw refuse(`a number in ${name}`, typeof value);
     }
+    if (said.has(meaning)) throw refuse(`one setting of its meaning`, name);
+    said.add(meaning);
     take(asked, meaning, number);
   }
   return asked;
 }
 
+/** Names with `-` and with `_` are one. */
+const plain = (name: string) => name.replaceAll("-", "_");
+
 function take(asked: Asked, meaning: Meaning, value: number): void {
-  if (meaning === "round" || meaning === "rounds") asked[meaning] = value;
-  else if (meaning === "proximal") {
+  if (meaning === "round" || meaning === "rounds") {
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw refuse(`a whole number from 1 in ${meaning}`, String(value));
+    }
+    asked[meaning] = value;
+  } else if (meaning === "proximal") {
     if (value !== 0) throw refuse("no proximal term", `proximal-mu ${value}`);
   } else if (meaning === "clip") {
     if (value <= 0) throw refuse("a clipping_norm above 0", String(value));
@@ -66,7 +76,7 @@ function take(asked: Asked, meaning: Meaning, value: number): void {
 const refuse = (expected: string, got: string) =>
   refusal(RangeError, {
     ...{ what: "Cannot do what the Flower app asks", expected, got },
-    remedy: "let the app's author leave it out, or name it in --flower-ignore",
+    remedy: "let the app's author leave it out, or the hospital name it in --ignore",
   });
 
 /** The update within an L2 norm of `clip` over all arrays, as Flower's fixed clipping has it; changed in place. */
@@ -74,6 +84,6 @@ export function clipUpdate(vector: Float32Array, before: Float32Array, clip: num
   let squares = 0;
   for (let i = 0; i < vector.length; i++) squares += (vector[i] - before[i]) ** 2;
   const factor = Math.min(1, clip / Math.sqrt(squares));
-  if (factor === 1 || squares === 0) return;
+  if (factor === 1) return;
   for (let i = 0; i < vector.length; i++) vector[i] = before[i] + factor * (vector[i] - before[i]);
 }

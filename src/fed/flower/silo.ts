@@ -26,7 +26,10 @@ export interface LinkAddress {
   key?: string;
   /** State folder, locked while it runs. */
   state: string;
-  /** Seconds to wait for a link that does not answer at the start; one that was there is waited for without end. @default 3600 */
+  /**
+   * Seconds to wait for a link that does not answer at the start or does not let the node go online; one that was there is
+   * waited for without end. @default 3600
+   */
   wait?: number;
 }
 
@@ -40,9 +43,9 @@ export async function runFlowerSilo(
   options: HospitalOptions & LinkAddress,
 ): Promise<never> {
   const { silo, server, transport = "auto", ca, key, onEvent } = options;
-  using journal = await Journal.open(options.state, { silo });
-  journal.key = key ?? journal.key ?? FlowerIdentity.generate();
-  const identity = new FlowerIdentity(journal.key!);
+  using journal = await Journal.open(options.state, { silo, link: server.href });
+  if (key === undefined) journal.key ??= FlowerIdentity.generate();
+  const identity = new FlowerIdentity(key ?? journal.key!);
   await writeDurably(`${journal.dir}/node.pub`, `${identity.sshLine}\n`);
   using fleet = await opened(server, { ...options, identity, ca, transport });
   safely(onEvent)({ type: "connected", server: `${server.href}, a Flower link (${fleet.transport})` });
@@ -76,16 +79,17 @@ const AGAIN = 5;
 /** The same over calls that are open. */
 export async function answerLink(
   fleet: Fleet,
-  options: HospitalOptions & { identity: FlowerIdentity; journal: Journal },
+  options: HospitalOptions & { identity: FlowerIdentity; journal: Journal; wait?: number },
 ): Promise<never> {
-  const { identity, journal, faultPoint, signal } = options;
+  const { identity, journal, signal, wait } = options;
   const onEvent = safely(options.onEvent);
-  using node = await FlowerNode.join(fleet, { identity, journal, onEvent, faultPoint, signal });
+  using node = await FlowerNode.join(fleet, { identity, journal, onEvent, signal, wait });
   const number = options.number ?? identity.number;
   using hospital = new Hospital({ ...options, number, onEvent, node });
   try {
     for (;;) await hospital.serve(journal.instruction ?? await node.next());
   } finally {
-    await node.leave();
+    // A node that has said goodbye is no longer waited for: who is to come back with an answer says none.
+    if (journal.instruction === null) await node.leave();
   }
 }

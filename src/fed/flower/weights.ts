@@ -8,7 +8,7 @@ import { type Layout, layoutOf } from "../../model/layout.ts";
 import { NETWORK_NAMES, type NetworkName } from "../../model/networks/networks.ts";
 import { stateDict } from "../../model/weights/model_file.ts";
 import { refusal } from "../../refusal.ts";
-import { decodeNpy, dtypeOf, encodeNpy } from "./codec/npy.ts";
+import { decodeNpy, dtypeOf, encodeNpy, kindOf } from "./codec/npy.ts";
 import type { NamedArray } from "./codec/records.ts";
 
 /** A model that came, and how to send one back in the same form. */
@@ -16,7 +16,7 @@ export interface SentModel {
   layout: Layout;
   vector: Float32Array<ArrayBuffer>;
   /** Of BatchNorm's counters, by name; empty where the app sends none. */
-  counters: Map<string, number>;
+  counters: Map<string, bigint>;
   /** Whether the arrays are a list whose names are numbers. */
   list: boolean;
 }
@@ -26,22 +26,23 @@ const MOST = Math.max(...NETWORK_NAMES.map((name) => layoutOf(name, { channels: 
 
 /**
  * Reads a model of the network, with one channel or three as its first layer has them.
- * *
+ *
  * @throws {RangeError} naming the first array that is missing, of another shape, or not finite, or that is too many
  */
 export function readModel(
   arrays: readonly NamedArray[],
   { network }: { network: NetworkName },
 ): SentModel {
-  // The first array is the first layer's, in every network's state_dict.
-  const wide = arrays.length > 0 && decodeNpy(arrays[0].npy, { most: MOST }).shape[1] === 3;
-  const layout = layoutOf(network, { channels: wide ? 3 : 1 });
-  const names = [...stateDict(new Float32Array(layout.length), layout).keys()];
+  const names = namesOf(layoutOf(network, { channels: 1 }));
   const list = arrays.every(({ name }, place) => name === String(place));
   const given = list ? named(arrays, names) : new Map(arrays.map((array) => [array.name, array]));
+  // The first name is the first layer's, in every network's state_dict.
+  const first = given.get(names[0]);
+  const wide = first !== undefined && decodeNpy(first.npy, { most: MOST }).shape[1] === 3;
+  const layout = layoutOf(network, { channels: wide ? 3 : 1 });
   const tensors = new Map(layout.tensors.map((tensor) => [tensor.name, tensor]));
   const vector = new Float32Array(layout.length);
-  const counters = new Map<string, number>();
+  const counters = new Map<string, bigint>();
   for (const [name, { npy }] of given) {
     const { shape, values } = decodeNpy(npy, { most: MOST });
     const tensor = tensors.get(name);
@@ -52,13 +53,25 @@ export function readModel(
     if (String(shape) !== String(wanted)) {
       throw refuse(network, `${name} of shape [${wanted}]`, `[${shape}]`);
     }
-    if (!values.every(Number.isFinite)) throw refuse(network, `finite values in ${name}`, "NaN or Inf");
-    if (tensor === undefined) counters.set(name, Math.round(values[0]));
+    // As f32: a double may be beyond its range.
+    const finite = Float32Array.from(values).every(Number.isFinite);
+    const counts = tensor !== undefined || Number.isSafeInteger(Math.round(values[0]));
+    if (!finite || !counts) throw refuse(network, `finite values in ${name}`, "NaN, Inf or too large a one");
+    if (tensor === undefined) counters.set(name, BigInt(Math.round(values[0])));
     else vector.set(values, tensor.offset);
   }
   const missing = layout.tensors.find(({ name }) => !given.has(name));
   if (missing !== undefined) throw refuse(network, `an array ${missing.name}`, "none");
   return { layout, vector, counters, list };
+}
+
+/** torchvision's names of a network's arrays, counters included, in the order of its state_dict. */
+const namesOf = (layout: Layout) => [...stateDict(new Float32Array(layout.length), layout).keys()];
+
+/** The form of a start that a hospital sends of itself: the whole state_dict as a list. */
+export function startModel(layout: Layout): Omit<SentModel, "vector"> {
+  const counters = namesOf(layout).filter((name) => name.endsWith(COUNTER));
+  return { layout, counters: new Map(counters.map((name) => [name, 0n])), list: true };
 }
 
 /** The arrays by the names that their places in a list stand for, with counters or without. */
@@ -79,21 +92,14 @@ export function writeModel(
   const arrays: NamedArray[] = [];
   for (const [name, { shape, data }] of stateDict(vector, layout)) {
     const count = counters.get(name);
-    if (!(data instanceof Float32Array)) {
-      if (count === undefined) continue;
-      arrays.push(array(name, { kind: "i8", shape: [], values: Float32Array.of(count + steps), list }));
-    } else arrays.push(array(name, { kind: "f4", shape, values: data, list }));
+    const values = data instanceof Float32Array ? data : BigInt64Array.of((count ?? 0n) + BigInt(steps));
+    if (!(values instanceof Float32Array) && count === undefined) continue;
+    const npy = encodeNpy({ shape, values });
+    // NumPyClient's own arrays tell neither kind nor shape beside the .npy file.
+    const told = list ? { dtype: "", shape: [] } : { dtype: dtypeOf(kindOf(values)), shape };
+    arrays.push({ name: list ? String(arrays.length) : name, npy, ...told });
   }
-  return arrays.map((one, place) => list ? { ...one, name: String(place) } : one);
-}
-
-/** NumPyClient's own arrays tell neither kind nor shape beside the .npy file. */
-function array(
-  name: string,
-  { list, ...values }: { kind: "f4" | "i8"; shape: number[]; values: Float32Array; list: boolean },
-): NamedArray {
-  const told = list ? { dtype: "", shape: [] } : { dtype: dtypeOf(values.kind), shape: values.shape };
-  return { name, npy: encodeNpy(values), ...told };
+  return arrays;
 }
 
 const refuse = (network: string, expected: string, got: string) =>

@@ -42,17 +42,21 @@ function refuse(field: keyof typeof CODES, expected: string, got: string): never
 
 /** Compares a proposal with the limits. @throws {ProtocolError} `…_not_accepted`, naming the field and both values. */
 export function checkLimits(proposal: Proposal, limits: Limits = {}): void {
-  const { recipes, networks, maxRounds, maxPasses = Infinity } = limits;
+  const { recipes, maxRounds, maxPasses = Infinity } = limits;
   if (recipes !== undefined) checkRecipe(proposal, recipes);
-  if (networks && !networks.includes(proposal.network)) {
-    refuse("networks", networks.join(" or "), proposal.network);
-  }
+  checkNetwork(proposal.network, limits);
   if (maxRounds !== undefined && (proposal.rounds ?? Infinity) > maxRounds) {
     const got = String(proposal.rounds ?? "a budget without a limit");
     refuse("max_rounds", `at most ${plural(maxRounds, "round")}`, got);
   }
   const { rounds, localEpochs, budget } = proposal;
   if (budget === null) checkPasses(rounds! * localEpochs, maxPasses);
+}
+
+/** Compares a network with those accepted. @throws {ProtocolError} `network_not_accepted` */
+export function checkNetwork(network: string, { networks }: Limits = {}): void {
+  if (networks === undefined || networks.includes(network)) return;
+  refuse("networks", networks.join(" or "), network);
 }
 
 /**

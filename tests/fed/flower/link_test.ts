@@ -98,7 +98,8 @@ Deno.test("refusals are told apart, and what a link says of them is printable", 
     403: "over",
     503: "away",
     415: "bad",
-    500: "bad",
+    500: "away",
+    429: "away",
   } as const;
   for (const [status, kind] of Object.entries(statuses)) {
     await overHttp({ status: Number(status), body: json, type: "application/json" }, async (url) => {
@@ -109,7 +110,10 @@ Deno.test("refusals are told apart, and what a link says of them is printable", 
     });
   }
   for (
-    const [status, kind] of [[16, "unknown"], [9, "early"], [7, "over"], [14, "away"], [3, "bad"]] as const
+    const [status, kind] of [[16, "unknown"], [9, "early"], [7, "over"], [14, "away"], [13, "away"], [
+      8,
+      "bad",
+    ], [3, "bad"]] as const
   ) {
     await overGrpc({ status, words: "so it is" }, async (url) => {
       const found = await beat(url, "grpc").catch((error) => error);
@@ -129,6 +133,6 @@ Deno.test("answers that are none are refused: another type, a cut frame, a compr
     });
   }
   await overHttp({ status: 200, body: Uint8Array.of(8) }, async (url) => {
-    await assertRejects(() => beat(url, "http"), SyntaxError, "a message of protobuf");
+    await assertRejects(() => beat(url, "http"), LinkError, "a message of protobuf");
   });
 });

@@ -1,88 +1,21 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { decodeNpy, encodeNpy } from "../../../src/fed/flower/codec/npy.ts";
-import type {
-  FlowerRecord,
-  NamedArray,
-  RecordDict,
-  RecordValue,
-} from "../../../src/fed/flower/codec/records.ts";
-import { Fleet } from "../../../src/fed/flower/fleet.ts";
-import { FlowerIdentity } from "../../../src/fed/flower/identity.ts";
-import { Journal } from "../../../src/fed/flower/journal.ts";
-import type { HospitalOptions } from "../../../src/fed/flower/hospital.ts";
-import { answerLink } from "../../../src/fed/flower/silo.ts";
-import { stateDict } from "../../../src/model/weights/model_file.ts";
-import { digest } from "../../../src/files/digest.ts";
-import type { FedEvent } from "../../../src/fed/protocol/event.ts";
+import { decodeNpy } from "../../../src/fed/flower/codec/npy.ts";
+import type { FlowerRecord, RecordDict } from "../../../src/fed/flower/codec/records.ts";
+import { refusal } from "../../../src/refusal.ts";
 import { FakeTrainer, FULL } from "../../testing/fake_trainer.ts";
-import { APP, FlowerLink } from "../../testing/flower_link.ts";
-import { fileFolder } from "../../testing/folder.ts";
-import { vectorWith } from "../../testing/measured_roles.ts";
-
-const dir = await fileFolder();
-const START = vectorWith(FULL.length, 0.1);
-let folders = 0;
-
-/** EfficientNet-B0 as Flower's template sends it, counters included; as float64 from the second round on. */
-function modelArrays(vector: Float32Array, count = 0): NamedArray[] {
-  return [...stateDict(vector, FULL)].map(([name, { shape, data }]) => ({
-    ...{ name, shape, dtype: data instanceof Float32Array ? "float32" : "int64" },
-    npy: data instanceof Float32Array
-      ? encodeNpy({ kind: "f4", shape, values: data })
-      : encodeNpy({ kind: "i8", shape, values: Float32Array.of(count) }),
-  }));
-}
-
-const ARRAYS: FlowerRecord = { type: "ArrayRecord", arrays: modelArrays(START) };
-const config = (values: Record<string, RecordValue>): FlowerRecord => ({
-  type: "ConfigRecord",
-  values: new Map(Object.entries(values)),
-});
-const trainOn = (values: Record<string, RecordValue> = {}): RecordDict =>
-  new Map([["arrays", ARRAYS], ["config", config({ "server-round": 1n, ...values })]]);
-
-interface Life extends Partial<HospitalOptions> {
-  state?: string;
-  /** Ends the life at a moment that it names. */
-  kill?: string;
-}
-
-/** Lets a silo answer until so many replies are with the link, or until it is killed. */
-async function live(
-  link: FlowerLink,
-  { state, kill, ...more }: Life,
-  { replies = 1 } = {},
-): Promise<FedEvent[]> {
-  const events: FedEvent[] = [];
-  const stop = new AbortController();
-  using journal = await Journal.open(state ?? `${dir}/state-${folders++}`, { silo: "a" });
-  journal.key ??= FlowerIdentity.generate();
-  const enough = setInterval(() => {
-    if (link.replies.length >= replies && journal.instruction === null) stop.abort();
-  }, 5);
-  const died = new Error("killed");
-  const life = answerLink(new Fleet(link), {
-    // The key would choose another one in each test.
-    number: 1,
-    ...{ silo: "a", apps: [APP.app], network: "efficientnet_b0", recipe: "default" },
-    ...{ identity: new FlowerIdentity(journal.key!), journal, signal: stop.signal },
-    trainer: () => Promise.resolve(new FakeTrainer({ layout: FULL, silo: "a" })),
-    onEvent: (event) => events.push(event),
-    faultPoint: (name) => {
-      if (name === kill) stop.abort(died);
-      stop.signal.throwIfAborted();
-    },
-    ...more,
-  });
-  const ended = await life.catch((error) => error);
-  clearInterval(enough);
-  assert(ended === stop.signal.reason, String(ended?.stack));
-  return events;
-}
-
-const arraysOf = (record?: FlowerRecord) => record?.type === "ArrayRecord" ? record.arrays : [];
-const valuesOf = (record?: FlowerRecord) =>
-  record?.type === "MetricRecord" || record?.type === "ConfigRecord" ? Object.fromEntries(record.values) : {};
+import {
+  ARRAYS,
+  arraysOf,
+  config,
+  FEW,
+  type Life,
+  live,
+  modelArrays,
+  START,
+  trainOn,
+  valuesOf,
+} from "../../testing/flower_life.ts";
+import { FlowerLink } from "../../testing/flower_link.ts";
 
 Deno.test("train: the reply has the model's own arrays, counters as whole numbers, and the template's metrics", async () => {
   const link = new FlowerLink();
@@ -152,12 +85,42 @@ Deno.test("NumPyClient's app: parameters, fit and evaluate in its own records", 
 
 Deno.test("what cannot be done is refused by name with an error reply, and the next message is answered", async () => {
   const cases: [string, RecordDict, Life, string][] = [
-    ["train", trainOn(), { apps: ["other/app"] }, "expected an app of other/app, got fedx/test"],
-    ["train", trainOn({ "proximal-mu": 0.1 }), {}, "no proximal term"],
-    ["train", trainOn({ momentum: 0.9 }), {}, "got momentum"],
-    ["train", trainOn({ lr: "x" }), {}, "a number in lr"],
-    ["train", trainOn({ lr: 99 }), {}, "expected lr in [0, 10], got 99"],
-    ["train", trainOn({ clipping_norm: 0 }), {}, "above 0"],
+    [
+      "train",
+      trainOn({}, FEW),
+      { apps: ["other/app"] },
+      "expected an app that this hospital lets ask, got fedx/test",
+    ],
+    ["train", trainOn({ "proximal-mu": 0.1 }, FEW), {}, "no proximal term"],
+    ["train", trainOn({ momentum: 0.9 }, FEW), {}, "got momentum"],
+    ["train", trainOn({ lr: "x" }, FEW), {}, "a number in lr"],
+    ["train", trainOn({ lr: 99 }, FEW), {}, "expected lr in [0, 10], got 99"],
+    ["train", trainOn({ clipping_norm: 0 }, FEW), {}, "above 0"],
+    [
+      "train",
+      trainOn({ "batch-size": 1n, "local-epochs": 1 / 96 }, FEW),
+      {},
+      "at least 50 films, or of all, got 1 steps of 1",
+    ],
+    ["train", trainOn({ "server-round": 1.5 }, FEW), {}, "a whole number from 1 in round, got 1.5"],
+    [
+      "train",
+      trainOn({ "server-round": 3n }, FEW),
+      { limits: { rounds: 2 } },
+      "at most 2 rounds by accept.max_rounds",
+    ],
+    [
+      "train",
+      trainOn({ "server-round": 3n }, FEW),
+      { limits: { passes: 2 } },
+      "at most 2 passes by accept.max_passes, got 3",
+    ],
+    ["train", trainOn({ "server-round": 3n, "num-rounds": 2n }, FEW), {}, "a round up to 2"],
+    ["train", trainOn({ "server-round": 2n, round: 2n }, FEW), {}, "one setting of its meaning, got round"],
+    ["train", trainOn({ ["x".repeat(9999)]: 1n }, FEW), {}, "xxx..."],
+    ["train", trainOn(), {
+      trainer: () => Promise.resolve(new FakeTrainer({ layout: FULL, silo: "a", broken: true })),
+    }, "a training that stays finite"],
     ["train", new Map([["config", config({})]]), {}, "an array record arrays, got config"],
     ["train", trainOn(), { network: "resnet18" }, "as resnet18"],
     [
@@ -172,7 +135,7 @@ Deno.test("what cannot be done is refused by name with an error reply, and the n
       {},
       "finite",
     ],
-    ["solve", trainOn(), {}, "expected a message train, evaluate or query, got solve"],
+    ["solve", trainOn({}, FEW), {}, "expected a message train, evaluate or query, got solve"],
   ];
   for (const [type, content, life, words] of cases) {
     const link = new FlowerLink();
@@ -188,23 +151,35 @@ Deno.test("what cannot be done is refused by name with an error reply, and the n
   }
 });
 
-Deno.test("one model a round is scored: another evaluate of the same round is refused, the next round's is not", async () => {
-  const link = new FlowerLink();
-  const content: RecordDict = new Map([["arrays", ARRAYS]]);
-  for (const group of ["1", "1", "2"]) link.ask("evaluate", content, { group });
-  await live(link, {}, { replies: 3 });
-  assertEquals(link.replies.map(({ error }) => error?.reason.includes("expected one evaluate a round")), [
-    ...[undefined, true, undefined],
-  ]);
+Deno.test("each round of a run trains once and scores one model once, in their order", async () => {
+  for (const type of ["train", "evaluate"]) {
+    const link = new FlowerLink();
+    const content: RecordDict = new Map([["arrays", ARRAYS]]);
+    for (const group of ["1", "1", "3", "2", "4"]) link.ask(type, content, { group });
+    await live(link, {}, { replies: 5 });
+    const refused = link.replies.map(({ error }) => error?.reason.replace(/.*expected /, ""));
+    assertEquals(refused, [
+      ...[undefined, `one ${type} a round, after round 1, got round 1`],
+      ...[undefined, `one ${type} a round, after round 3, got round 2`, undefined],
+    ]);
+  }
 });
 
 Deno.test("what fails within the hospital is told to nobody: the reply says no more than that it failed", async () => {
-  const link = new FlowerLink();
-  link.ask("train", trainOn());
-  const trainer = () => Promise.reject(new Error("/somewhere/films is not there"));
-  const events = await live(link, { trainer });
-  assertEquals(link.replies[0].error, { code: 2n, reason: "the hospital's training failed" });
-  assert(events.some((event) => event.type === "warning" && event.text.includes("/somewhere")));
+  const parts = { what: "Cannot open shard", expected: "/somewhere/films", got: "none" };
+  for (
+    const failure of [
+      new Error("no /somewhere/films"),
+      refusal(RangeError, parts),
+      new SyntaxError("/somewhere"),
+    ]
+  ) {
+    const link = new FlowerLink();
+    link.ask("train", trainOn());
+    const events = await live(link, { trainer: () => Promise.reject(failure) });
+    assertEquals(link.replies[0].error, { code: 2n, reason: "the hospital's training failed" });
+    assert(events.some((event) => event.type === "warning" && event.text.includes("/somewhere")));
+  }
 });
 
 Deno.test("clipping_norm bounds the update over all arrays", async () => {
@@ -218,39 +193,4 @@ Deno.test("clipping_norm bounds the update over all arrays", async () => {
     for (let i = 0; i < length; i++) squares += (values[i] - START[offset + i]) ** 2;
   }
   assert(Math.abs(Math.sqrt(squares) - 0.5) < 1e-3, String(Math.sqrt(squares)));
-});
-
-for (const kill of ["pulled", "training", "answered", "pushing", "pushed"]) {
-  Deno.test(`a silo killed when ${kill} and started again answers the same instruction once, as if nothing had been`, async () => {
-    const plain = new FlowerLink();
-    plain.ask("train", trainOn());
-    await live(plain, {});
-    const link = new FlowerLink();
-    link.ask("train", trainOn());
-    const state = `${dir}/state-${folders++}`;
-    await live(link, { state, kill });
-    await live(link, { state });
-    assertEquals(link.replies.length, 1);
-    const bytes = (one: FlowerLink) =>
-      arraysOf(one.replies[0].content?.get("arrays")).map(({ npy }) => digest(npy));
-    assertEquals(bytes(link), bytes(plain));
-    using journal = await Journal.open(state, { silo: "a" });
-    assertEquals([journal.instruction, journal.reply, journal.node], [null, null, 11n]);
-  });
-}
-
-Deno.test("a link that is away is asked again, and one that no longer knows the node is joined anew", async () => {
-  const link = new FlowerLink();
-  link.ask("query", new Map([["config", config({})]]));
-  let failures: ("away" | "unknown")[] = ["away", "unknown"];
-  link.fail = (call) => {
-    if (call !== "PullMessages") return null;
-    const [first, ...rest] = failures;
-    failures = rest;
-    return first ?? null;
-  };
-  await live(link, {});
-  assertEquals(link.calls.filter((call) => call === "ActivateNode").length, 1);
-  assertEquals(link.calls.filter((call) => call === "SendNodeHeartbeat").length, 1);
-  assertEquals(link.replies.length, 1);
 });

@@ -1,8 +1,9 @@
 // Why: a silo of a Flower run shares the films, the engine and the log with a silo of our own, and nothing else.
 import { Shard } from "../../../data/shard.ts";
 import { type Figures, type Names, TEMPLATE } from "../../../fed/flower/app.ts";
+import { flowerRole } from "../../../fed/flower/journal.ts";
 import { runFlowerSilo } from "../../../fed/flower/silo.ts";
-import { checkPatients } from "../../../fed/silo/limits.ts";
+import { checkNetwork, checkPatients } from "../../../fed/silo/limits.ts";
 import { EngineTrainer } from "../../../fed/training/engine_trainer.ts";
 import { factsOf } from "../../../fed/training/shard_facts.ts";
 import { findLibraries } from "../../../model/libraries.ts";
@@ -14,6 +15,7 @@ import { UsageError } from "../../options/usage_error.ts";
 import { checkOutputFolder } from "../../output/check_output.ts";
 import { computingLine } from "../../output/computing.ts";
 import { EventLog } from "../../output/event_log.ts";
+import { setAside } from "../../output/set_aside.ts";
 
 /** What a Flower run does not have of ours. */
 const LOST =
@@ -30,9 +32,14 @@ export async function trainInFlower(context: Context<typeof train>): Promise<voi
     values;
   const [ca, key] = await Promise.all([values.ca, values.key].map((file) => file && Deno.readTextFile(file)));
   const shard = await Shard.open(values.shard, { verify: true, signal });
-  checkPatients(factsOf([shard]).splits.train, accept);
+  const { splits: { train } } = factsOf([shard]);
+  checkPatients(train, accept);
+  const network = values.network ?? "efficientnet_b0";
+  checkNetwork(network, accept);
   const libraries = await findLibraries();
   output.line(LOST);
+  if (accept?.recipes !== undefined) output.line("warning: accept.recipes says nothing of an app's settings");
+  if (values.new) await setAside(state, { role: flowerRole(silo), output });
   if (flower!.protocol === "http:") output.line("warning: http:// is not encrypted");
   using log = await EventLog.open(state, output);
   await log.ending(
@@ -52,7 +59,8 @@ export async function trainInFlower(context: Context<typeof train>): Promise<voi
       },
       ...ca !== undefined && { ca },
       ...key !== undefined && { key },
-      ...{ network: values.network ?? "efficientnet_b0", recipe: values.recipe ?? "default" },
+      ...{ network, recipe: values.recipe ?? "default", films: train.images },
+      limits: { rounds: accept?.maxRounds, passes: accept?.maxPasses },
       overrides: {
         ...batch !== undefined && { batch },
         ...lr !== undefined && { lr },

@@ -1,7 +1,7 @@
 /**
  * Every message of Flower's Fleet API that a node and a link exchange, by number of field.
  *
- * Source: what stock Flower 1.20 to 1.42 sends and takes. Later versions have only added fields, which readers skip.
+ * Source: what stock Flower 1.23 to 1.42 sends and takes. Later versions have only added fields, which readers skip.
  */
 import type { Message, Table } from "./protobuf.ts";
 
@@ -42,7 +42,7 @@ export const MESSAGE = {
 const RECONNECT = { seconds: { no: 1, holds: "u64" } } as const satisfies Table;
 const TOLD = { name: { no: 1, holds: "str" }, value: { no: 2, holds: "u32" } } as const satisfies Table;
 
-/** Trees of objects are bytes here, since a tree holds trees: object_tree.ts reads them. */
+/** Trees of objects are bytes here, since a tree holds trees: object.ts reads them. */
 const CALLS = {
   RegisterNode: [{ key: { no: 1, holds: "bytes" } }, { node: { no: 1, holds: "u64" } }],
   ActivateNode: [

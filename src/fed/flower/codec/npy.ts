@@ -33,21 +33,24 @@ const DIMENSIONS = 8;
 export const dtypeOf = (kind: NumpyKind): string =>
   `${kind[0] === "f" ? "float" : "int"}${8 * KINDS[kind].bytes}`;
 
-/** The bytes of an array: `float32`, or `int64` whose values are whole. */
+/** The bytes of an array of float32 or int64. */
 export function encodeNpy(
-  { kind, shape, values }: { kind: "f4" | "i8"; shape: readonly number[]; values: Float32Array },
+  { shape, values }: { shape: readonly number[]; values: Float32Array | BigInt64Array },
 ): Uint8Array<ArrayBuffer> {
+  const kind = kindOf(values);
   const text = `{'descr': '<${kind}', 'fortran_order': False, 'shape': (${shapeText(shape)}), }`;
   const length = Math.ceil((MAGIC.length + 4 + text.length + 1) / ALIGNMENT) * ALIGNMENT;
-  const bytes = new Uint8Array(length + values.length * KINDS[kind].bytes);
-  const view = new DataView(bytes.buffer);
+  const bytes = new Uint8Array(length + values.byteLength);
   bytes.set([...MAGIC, 1, 0]);
-  view.setUint16(8, length - 10, true);
+  new DataView(bytes.buffer).setUint16(8, length - 10, true);
   bytes.set(new TextEncoder().encode(text.padEnd(length - 11, " ") + "\n"), 10);
-  if (kind === "i8") values.forEach((value, i) => view.setBigInt64(length + 8 * i, BigInt(value), true));
-  else bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), length);
+  bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), length);
   return bytes;
 }
+
+/** numpy's name of what such an array holds. */
+export const kindOf = (values: Float32Array | BigInt64Array): "f4" | "i8" =>
+  values instanceof Float32Array ? "f4" : "i8";
 
 const shapeText = (shape: readonly number[]) => shape.length === 1 ? `${shape[0]},` : shape.join(", ");
 

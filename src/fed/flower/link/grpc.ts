@@ -1,5 +1,5 @@
 /**
- * Flower 1.20 to 1.39: gRPC, each call one message out and one back.
+ * Flower 1.23 to 1.39: gRPC, each call one message out and one back.
  *
  * Why not a package: `fetch` speaks HTTP/2, and what gRPC adds to it for such calls are five bytes and a status. The status
  * of a call that went well comes in trailers, which `fetch` does not show: a whole message is the answer.
@@ -10,7 +10,7 @@ import { bodyOf, type FailureKind, limited, type Link, LinkError, type LinkOptio
 
 /** By gRPC's status. */
 const KINDS: Record<string, FailureKind> = {
-  ...{ 16: "unknown", 9: "early", 7: "over", 14: "away", 4: "away", 8: "away" },
+  ...{ 16: "unknown", 9: "early", 7: "over", 14: "away", 4: "away", 2: "away", 13: "away" },
 };
 /** Whether it is compressed, and its length. */
 const PREFIX = 5;
@@ -41,11 +41,8 @@ export class GrpcLink implements Link {
     const bytes = await bodyOf(response).catch(unanswered);
     const status = response.headers.get("grpc-status");
     if (status !== null && status !== "0") {
-      const words = decodeURIComponent(response.headers.get("grpc-message") ?? "");
-      throw new LinkError(KINDS[status] ?? "bad", {
-        call,
-        detail: `status ${status} ${words}`.slice(0, 200),
-      });
+      const words = unescaped(response.headers.get("grpc-message") ?? "");
+      throw new LinkError(KINDS[status] ?? "bad", { call, detail: `status ${status} ${words}` });
     }
     const type = response.headers.get("content-type") ?? "";
     if (response.status !== 200 || !type.startsWith("application/grpc")) {
@@ -75,12 +72,21 @@ export class GrpcLink implements Link {
       body,
       redirect: "error",
       client: this.#client,
-      signal: limited(this.#options.timeout ?? 60, signal),
+      signal: limited(call, this.#options, signal),
     });
   }
 
   [Symbol.dispose](): void {
     this.#client.close();
+  }
+}
+
+/** gRPC's texts are escaped with percent signs, or should be. */
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
   }
 }
 

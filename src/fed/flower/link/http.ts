@@ -5,7 +5,7 @@ import { bodyOf, type FailureKind, limited, type Link, LinkError, type LinkOptio
 
 const TYPE = "application/protobuf";
 const KINDS: Record<number, FailureKind> = {
-  ...{ 401: "unknown", 403: "over", 409: "early", 412: "early", 502: "away", 503: "away", 504: "away" },
+  ...{ 401: "unknown", 403: "over", 409: "early", 412: "early", 408: "away", 429: "away" },
 };
 
 /** A link that is spoken to over HTTP. */
@@ -39,13 +39,14 @@ export class HttpLink implements Link {
       body,
       redirect: "error",
       client: this.#client,
-      signal: limited(this.#options.timeout ?? 60, signal),
+      signal: limited(call, this.#options, signal),
     }).catch(unanswered);
     const bytes = await bodyOf(response).catch(unanswered);
     const type = response.headers.get("content-type") ?? "";
     if (response.status === 200 && (type.startsWith(TYPE) || bytes.length === 0)) return bytes;
     const detail = `${response.status} ${detailOf(bytes)}`.trim();
-    throw new LinkError(KINDS[response.status] ?? "bad", { call, detail });
+    const kind = KINDS[response.status] ?? (response.status >= 500 ? "away" : "bad");
+    throw new LinkError(kind, { call, detail });
   }
 
   [Symbol.dispose](): void {
@@ -60,7 +61,7 @@ const pathOf = (call: Call) => call.replaceAll(/(?!^)[A-Z]/g, "-$&").toLowerCase
 function detailOf(bytes: Uint8Array): string {
   try {
     const { code, detail } = JSON.parse(new TextDecoder().decode(bytes));
-    return [code, detail].filter((part) => part !== undefined).map(String).join(" ").slice(0, 200);
+    return [code, detail].filter((part) => part !== undefined).map(String).join(" ");
   } catch {
     return "";
   }

@@ -1,5 +1,5 @@
 /** A way to a Flower link: bytes of a request out, bytes of the answer back. */
-import { ascii } from "../../protocol/ascii.ts";
+import { cut } from "../refused.ts";
 import type { Call } from "../codec/messages.ts";
 import type { FlowerIdentity } from "../identity.ts";
 
@@ -10,6 +10,11 @@ import type { FlowerIdentity } from "../identity.ts";
  */
 export type FailureKind = "unknown" | "early" | "over" | "bad" | "away";
 
+const REMEDIES: Partial<Record<FailureKind, string>> = {
+  unknown:
+    "look at this machine's clock, and let the link's operator register node.pub if it enrols its nodes",
+};
+
 /** A call that failed. What the link says of it is made printable. */
 export class LinkError extends Error {
   override readonly name = "LinkError";
@@ -17,16 +22,18 @@ export class LinkError extends Error {
   readonly detail: string;
 
   constructor(kind: FailureKind, { call, detail, cause }: { call: Call; detail: string; cause?: unknown }) {
-    super(`Cannot ${call} at the Flower link: expected an answer, got ${ascii(detail)}`, { cause });
+    const remedy = REMEDIES[kind] === undefined ? "" : ` (remedy: ${REMEDIES[kind]})`;
+    super(`Cannot ${call} at the Flower link: expected an answer, got ${cut(detail)}${remedy}`, { cause });
     this.kind = kind;
-    this.detail = ascii(detail);
+    this.detail = cut(detail);
   }
 
   /** The failure of a request that came to no answer: a certificate that is not trusted will not be trusted later. */
   static unanswered(call: Call, cause: unknown): LinkError {
     const { message, cause: deeper } = cause as Error;
     const detail = deeper instanceof Error ? `${message}: ${deeper.message}` : message;
-    return new LinkError(/certificate/i.test(detail) ? "bad" : "away", { call, detail, cause });
+    const final = cause instanceof RangeError || /certificate/i.test(detail);
+    return new LinkError(final ? "bad" : "away", { call, detail, cause });
   }
 }
 
@@ -35,7 +42,7 @@ export interface LinkOptions {
   identity: FlowerIdentity;
   /** PEM of the authority that the link's certificate comes from. @default those that Deno trusts */
   ca?: string;
-  /** Seconds for an answer. @default 60 */
+  /** Seconds for an answer; that of an object is waited for ten times as long: a line may be slow. @default 60 */
   timeout?: number;
 }
 
@@ -68,7 +75,11 @@ export async function bodyOf(response: Response): Promise<Uint8Array> {
 }
 
 /** The signal of a call: the caller's, and the end of its time. */
-export function limited(seconds: number, signal?: AbortSignal): AbortSignal {
-  const timeout = AbortSignal.timeout(seconds * 1000);
+export function limited(
+  call: Call,
+  { timeout: seconds = 60 }: LinkOptions,
+  signal?: AbortSignal,
+): AbortSignal {
+  const timeout = AbortSignal.timeout(seconds * (call.endsWith("Object") ? 10 : 1) * 1000);
   return signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
 }

@@ -29,7 +29,7 @@ const said: Said = {
       type: "ArrayRecord",
       arrays: [{
         name: "w",
-        npy: encodeNpy({ kind: "f4", shape: [3], values: Float32Array.of(1, 2, 3) }),
+        npy: encodeNpy({ shape: [3], values: Float32Array.of(1, 2, 3) }),
         ...{ dtype: "float32", shape: [3] },
       }],
     }],
@@ -93,7 +93,7 @@ Deno.test("every kind of value keeps its type", () => {
 
 Deno.test("a large array comes in chunks of 5 MiB, equal ones once", () => {
   const values = new Float32Array(3_000_000);
-  const npy = encodeNpy({ kind: "f4", shape: [values.length], values });
+  const npy = encodeNpy({ shape: [values.length], values });
   const array = { name: "zeros", npy, dtype: "float32", shape: [values.length] };
   const { tree, objects } = pack({
     metadata: said.metadata,

@@ -17,11 +17,11 @@ const header = (descr: string, shape: string, fortran = "False") =>
 Deno.test("arrays read back, a single number and whole numbers too", () => {
   for (const shape of [[], [3], [2, 3], [1, 1, 3, 2]]) {
     const values = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => i - 1.5);
-    const file = encodeNpy({ kind: "f4", shape, values });
+    const file = encodeNpy({ shape, values });
     assertEquals((file.length - 4 * values.length) % 64, 0);
     assertEquals(decodeNpy(file, { most: 100 }), { kind: "f4", shape, values });
   }
-  const count = encodeNpy({ kind: "i8", shape: [], values: Float32Array.of(12) });
+  const count = encodeNpy({ shape: [], values: BigInt64Array.of(12n) });
   assertEquals(decodeNpy(count, { most: 1 }), { kind: "i8", shape: [], values: Float64Array.of(12) });
 });
 
