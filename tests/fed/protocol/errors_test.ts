@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { STATUS_CODE } from "@std/http";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
 import { FAILURES, isFailureCode } from "../../../src/fed/protocol/failures.ts";
+import { sources } from "../../architecture/sources.ts";
 import { ErrorBodySchema, parseMessage } from "../../../src/fed/protocol/messages.ts";
 
 Deno.test("FAILURES: every entry is complete and retryable ones are never a plain refusal", () => {
@@ -16,17 +17,12 @@ Deno.test("FAILURES: every entry is complete and retryable ones are never a plai
 });
 
 Deno.test("FAILURES: total, src/fed raises every code of the table and no other", async () => {
-  const raised = new Set<string>(), named = new Set<string>(), texts: string[] = [];
-  const folder = new URL("../../../src/fed/", import.meta.url);
-  for await (const { isDirectory, name } of Deno.readDir(folder)) {
-    assert(isDirectory, `${name} lies in no room`);
-    for await (const file of Deno.readDir(new URL(`${name}/`, folder))) {
-      if (file.name !== "failures.ts") {
-        texts.push(await Deno.readTextFile(new URL(`${name}/${file.name}`, folder)));
-      }
-    }
-  }
-  for (const text of texts) {
+  const raised = new Set<string>(), named = new Set<string>();
+  const files = (await sources(["src/fed"])).filter(({ path }) =>
+    path.startsWith("src/fed/") && !path.endsWith("/failures.ts")
+  );
+  for (const { path } of files) assert(path.split("/").length > 3, `${path} lies in no room`);
+  for (const { text } of files) {
     for (const [, code] of text.matchAll(/new ProtocolError\(\s*"([a-z_]+)"/g)) raised.add(code);
     for (const [, code] of text.matchAll(/"([a-z]+(?:_[a-z]+)+|internal|unreachable)"/g)) named.add(code);
   }
