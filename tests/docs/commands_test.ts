@@ -36,7 +36,7 @@ const TESTED: Record<string, string> = {
     "tests/e2e/identity_test.ts › processes: request, sign and revoke",
   "./fedx ca revoke b --ca ca --tls tls-hub":
     "tests/e2e/identity_test.ts › processes: request, sign and revoke",
-  "./fedx compare --shard A --shard B --shard C --recipe deck --init imagenet,random --seeds 3 --out fedx-compare":
+  "./fedx compare --shard A --shard B --shard C --recipe default,deck --init imagenet,random --seeds 3 --out fedx-compare":
     "tests/cli/commands/compare_test.ts › compare: killed in the middle it goes on",
   "./fedx compare --shard A --shard B --shard C --deck --out fedx-compare":
     "tests/cli/commands/compare_test.ts › compare: killed in the middle it goes on",
