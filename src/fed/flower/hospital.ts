@@ -167,7 +167,13 @@ export class Hospital implements Disposable {
     const round = asked.round ?? roundOf(instruction);
     const recipe = recipeOf(asked, this.#parts);
     this.#once(ask.kind as "train" | "evaluate", { instruction, round, recipe });
-    const turn = ask.kind === "train" ? turnOf({ ...asked, round }, recipe, { films, ...this.#own }) : null;
+    const turn = ask.kind === "train"
+      ? turnOf(
+        { round, rounds: asked.rounds ?? this.#parts.rounds ?? null },
+        recipe,
+        films,
+      )
+      : null;
     const model = reading(() => readModel(ask.arrays!, { network }));
     const trainer = await this.#trainerOf(model.layout, recipe);
     await trainer.load(model.vector);
@@ -176,10 +182,6 @@ export class Hospital implements Disposable {
     await faultPoint("training");
     const { vector, figures } = await train(model, turn, { ...parts, clip: asked.clip });
     return ask.reply({ figures, arrays: writeModel(vector, model, turn) });
-  }
-
-  get #own(): Pick<OwnSettings, "rounds"> {
-    return { rounds: this.#parts.rounds };
   }
 
   /**

@@ -32,7 +32,7 @@ export function recipeOf({ recipe: asked }: Asked, { recipe, overrides }: OwnSet
 export function turnOf(
   { round, rounds }: Pick<Asked, "rounds"> & { round: number },
   { localEpochs, batch, warmup }: Recipe,
-  { films, ...own }: { films: number } & Pick<OwnSettings, "rounds">,
+  films: number,
 ) {
   const [from, to] = [(round - 1) * localEpochs, round * localEpochs];
   const steps = stepsOf({ from, to }, { train: films, batch });
@@ -41,12 +41,11 @@ export function turnOf(
     const got = `${steps.steps} steps of ${batch}`;
     throw AppRefused.of({ expected: `a round of at least ${FEWEST_FILMS} films, or of all`, got });
   }
-  const all = rounds ?? own.rounds;
-  if (all !== undefined && all !== null && round > all) {
-    throw AppRefused.of({ expected: `a round up to ${all}, where the schedule ends`, got: String(round) });
+  if (rounds !== null && round > rounds) {
+    throw AppRefused.of({ expected: `a round up to ${rounds}, where the schedule ends`, got: String(round) });
   }
   // Right after the warm-up the rate is at its peak.
-  const part = (passes: number) => all === undefined || all === null ? warmup : passes / (all * localEpochs);
+  const part = (passes: number) => rounds === null ? warmup : passes / (rounds * localEpochs);
   return { ...steps, p0: part(from), p1: part(to) };
 }
 
@@ -96,11 +95,10 @@ export async function evaluate({ trainer, recipe, silo, round, onEvent }: TurnPa
   const told = valScores(predictions, { recipe, classWeights: [1, 1], seed: 0 });
   onEvent({ type: "scored", silo, round, scores: { run: "", round, ...told } });
   const right = logits.filter((logit, film) => (logit > 0) === (labels[film] === 1)).length;
-  const figures = {
+  return {
     examples: labels.length,
     loss: told.loss!,
     accuracy: right / labels.length,
     auroc: auroc(logits, labels),
   };
-  return figures;
 }

@@ -44,19 +44,8 @@ export async function trainInFlower(context: Context<typeof train>): Promise<voi
   using log = await EventLog.open(state, output);
   await log.ending(
     runFlowerSilo({
-      ...{
-        silo,
-        server: flower!,
-        transport,
-        state,
-        apps: app!,
-        seed,
-        rounds,
-        wait,
-        names,
-        signal,
-        faultPoint,
-      },
+      ...{ silo, transport, state, seed, rounds, wait, names, signal, faultPoint },
+      ...{ server: flower!, apps: app! },
       ...ca !== undefined && { ca },
       ...key !== undefined && { key },
       ...{ network, recipe: values.recipe ?? "default", films: train.images },

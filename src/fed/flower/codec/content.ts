@@ -1,4 +1,5 @@
 /** Messages as objects: what is pushed, and what becomes of what was pulled. */
+import { joinChunks } from "../../wire/exchange.ts";
 import { damaged } from "./damaged.ts";
 import { MESSAGE, type Metadata } from "./messages.ts";
 import {
@@ -183,20 +184,8 @@ function unpackArray(name: string, id: string, { take }: Reading): NamedArray {
   const chunks = places.map((place) => take(array.children[place], "ArrayChunk").body);
   return {
     name,
-    npy: joined(chunks),
+    npy: chunks.length === 1 ? chunks[0] : joinChunks(chunks),
     dtype: typeof dtype === "string" ? dtype : "",
     shape: Array.isArray(shape) ? shape.map(Number) : [],
   };
-}
-
-/** The chunks one after another; a single one as it is. */
-function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  if (chunks.length === 1) return chunks[0];
-  const bytes = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
 }

@@ -5,8 +5,8 @@
  * of a call that went well comes in trailers, which `fetch` does not show: a whole message is the answer.
  */
 import type { Call } from "../codec/messages.ts";
-import { Buffer } from "node:buffer";
-import { bodyOf, type FailureKind, limited, type Link, LinkError, type LinkOptions } from "./link.ts";
+import { type FailureKind, type Link, LinkError, type LinkOptions } from "./link.ts";
+import { Poster } from "./poster.ts";
 
 /** By gRPC's status. */
 const KINDS: Record<string, FailureKind> = {
@@ -19,26 +19,20 @@ const PREFIX = 5;
 export class GrpcLink implements Link {
   static readonly title = "gRPC";
   readonly name = "grpc";
-  readonly #server: URL;
-  readonly #options: LinkOptions;
-  readonly #client: Deno.HttpClient;
+  readonly #poster: Poster;
 
   constructor(server: URL, options: LinkOptions) {
-    this.#server = server;
-    this.#options = options;
-    this.#client = Deno.createHttpClient({
-      ...{ http1: false, http2: true },
-      ...options.ca !== undefined && { caCerts: [options.ca] },
-    });
+    this.#poster = new Poster(server, { ...options, protocols: { http1: false, http2: true } });
   }
 
   async send(call: Call, body: Uint8Array<ArrayBuffer>, signal?: AbortSignal): Promise<Uint8Array> {
-    const unanswered = (cause: unknown): never => {
-      signal?.throwIfAborted();
-      throw LinkError.unanswered(call, cause);
-    };
-    const response = await this.#post(call, framed(body), signal).catch(unanswered);
-    const bytes = await bodyOf(response).catch(unanswered);
+    const { response, bytes } = await this.#poster.post(call, {
+      path: `/flwr.proto.Fleet/${call}`,
+      headers: { "content-type": "application/grpc", te: "trailers" },
+      body: framed(body),
+      bytesEnd: "-bin",
+      signal,
+    });
     const status = response.headers.get("grpc-status");
     if (status !== null && status !== "0") {
       const words = unescaped(response.headers.get("grpc-message") ?? "");
@@ -58,26 +52,8 @@ export class GrpcLink implements Link {
     return bytes.subarray(PREFIX);
   }
 
-  #post(call: Call, body: Uint8Array<ArrayBuffer>, signal?: AbortSignal): Promise<Response> {
-    const { publicKey, timestamp, signature } = this.#options.identity.sign();
-    return fetch(new URL(`/flwr.proto.Fleet/${call}`, this.#server), {
-      method: "POST",
-      headers: {
-        "content-type": "application/grpc",
-        te: "trailers",
-        "flwr-public-key-bin": Buffer.from(publicKey).toString("base64"),
-        "flwr-timestamp": timestamp,
-        "flwr-signature-bin": Buffer.from(signature).toString("base64"),
-      },
-      body,
-      redirect: "error",
-      client: this.#client,
-      signal: limited(call, this.#options, signal),
-    });
-  }
-
   [Symbol.dispose](): void {
-    this.#client.close();
+    this.#poster[Symbol.dispose]();
   }
 }
 

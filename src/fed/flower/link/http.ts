@@ -1,7 +1,7 @@
 /** Flower 1.40 and later: bare protobuf over HTTP. */
-import { Buffer } from "node:buffer";
 import type { Call } from "../codec/messages.ts";
-import { bodyOf, type FailureKind, limited, type Link, LinkError, type LinkOptions } from "./link.ts";
+import { type FailureKind, type Link, LinkError, type LinkOptions } from "./link.ts";
+import { Poster } from "./poster.ts";
 
 const TYPE = "application/protobuf";
 const KINDS: Record<number, FailureKind> = {
@@ -12,36 +12,15 @@ const KINDS: Record<number, FailureKind> = {
 export class HttpLink implements Link {
   static readonly title = "HTTP";
   readonly name = "http";
-  readonly #server: URL;
-  readonly #options: LinkOptions;
-  readonly #client: Deno.HttpClient;
+  readonly #poster: Poster;
 
   constructor(server: URL, options: LinkOptions) {
-    this.#server = server;
-    this.#options = options;
-    this.#client = Deno.createHttpClient({ ...options.ca !== undefined && { caCerts: [options.ca] } });
+    this.#poster = new Poster(server, options);
   }
 
   async send(call: Call, body: Uint8Array<ArrayBuffer>, signal?: AbortSignal): Promise<Uint8Array> {
-    const { publicKey, timestamp, signature } = this.#options.identity.sign();
-    const unanswered = (cause: unknown): never => {
-      signal?.throwIfAborted();
-      throw LinkError.unanswered(call, cause);
-    };
-    const response = await fetch(new URL(`/v1/fleet/${pathOf(call)}`, this.#server), {
-      method: "POST",
-      headers: {
-        "content-type": TYPE,
-        "flwr-public-key": Buffer.from(publicKey).toString("base64"),
-        "flwr-timestamp": timestamp,
-        "flwr-signature": Buffer.from(signature).toString("base64"),
-      },
-      body,
-      redirect: "error",
-      client: this.#client,
-      signal: limited(call, this.#options, signal),
-    }).catch(unanswered);
-    const bytes = await bodyOf(response).catch(unanswered);
+    const path = `/v1/fleet/${pathOf(call)}`, headers = { "content-type": TYPE };
+    const { response, bytes } = await this.#poster.post(call, { path, headers, body, bytesEnd: "", signal });
     const type = response.headers.get("content-type") ?? "";
     if (response.status === 200 && (type.startsWith(TYPE) || bytes.length === 0)) return bytes;
     const detail = `${response.status} ${detailOf(bytes)}`.trim();
@@ -50,7 +29,7 @@ export class HttpLink implements Link {
   }
 
   [Symbol.dispose](): void {
-    this.#client.close();
+    this.#poster[Symbol.dispose]();
   }
 }
 

@@ -52,34 +52,3 @@ export interface Link extends Disposable {
   /** @throws {LinkError} */
   send(call: Call, body: Uint8Array<ArrayBuffer>, signal?: AbortSignal): Promise<Uint8Array>;
 }
-
-/** Bytes of the longest answer: an object of 5 MiB and what is said beside it. */
-export const LONGEST = 64 << 20;
-
-/** The whole body, no longer than an answer may be. @throws {RangeError} */
-export async function bodyOf(response: Response): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of response.body ?? []) {
-    length += chunk.length;
-    if (length > LONGEST) throw new RangeError(`more than ${LONGEST} bytes`);
-    chunks.push(chunk);
-  }
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
-}
-
-/** The signal of a call: the caller's, and the end of its time. */
-export function limited(
-  call: Call,
-  { timeout: seconds = 60 }: LinkOptions,
-  signal?: AbortSignal,
-): AbortSignal {
-  const timeout = AbortSignal.timeout(seconds * (call.endsWith("Object") ? 10 : 1) * 1000);
-  return signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
-}
