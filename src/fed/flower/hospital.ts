@@ -171,7 +171,7 @@ export class Hospital implements Disposable {
       ? turnOf(
         { round, rounds: asked.rounds ?? this.#parts.rounds ?? null },
         recipe,
-        films,
+        { films },
       )
       : null;
     const model = reading(() => readModel(ask.arrays!, { network }));

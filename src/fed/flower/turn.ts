@@ -32,7 +32,7 @@ export function recipeOf({ recipe: asked }: Asked, { recipe, overrides }: OwnSet
 export function turnOf(
   { round, rounds }: Pick<Asked, "rounds"> & { round: number },
   { localEpochs, batch, warmup }: Recipe,
-  films: number,
+  { films }: { films: number },
 ) {
   const [from, to] = [(round - 1) * localEpochs, round * localEpochs];
   const steps = stepsOf({ from, to }, { train: films, batch });
