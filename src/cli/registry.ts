@@ -18,6 +18,7 @@ const CODE: {
   "ca sign": () => import("./commands/ca/sign.ts"),
   "ca revoke": () => import("./commands/ca/revoke.ts"),
   "kit make": () => import("./commands/kit/make.ts"),
+  "flower enrol": () => import("./commands/flower/enrol.ts"),
   aggregate: () => import("./commands/aggregate.ts"),
   train: () => import("./commands/train.ts"),
   local: () => import("./commands/local.ts"),

@@ -24,8 +24,8 @@ import { FakeTrainer, FULL, startVector, TINY } from "./fake_trainer.ts";
 
 export function proposalOf(start: Float32Array, changes: Partial<Proposal> = {}): Proposal {
   return {
-    version: 3,
-    wire: 5,
+    version: 4,
+    wire: 6,
     network: "efficientnet_b0",
     size: 32,
     channels: 1,
@@ -37,6 +37,7 @@ export function proposalOf(start: Float32Array, changes: Partial<Proposal> = {})
     budget: null,
     localEpochs: 1,
     silos: ["a", "b", "c"],
+    flower: [],
     quorum: 3,
     roundTimeout: 60,
     joinTimeout: 60,

@@ -7,6 +7,9 @@ import { startOf } from "../../fed/aggregator/start.ts";
 import { ascii } from "../../fed/protocol/ascii.ts";
 import { checkProposal } from "../../fed/protocol/proposal.ts";
 import { readRecording, type Recorded } from "../../fed/aggregator/replay.ts";
+import { enrolled } from "../../fed/flower/hub/enrolment.ts";
+import { flowerHub } from "../../fed/flower/hub/hub.ts";
+import type { Proposal } from "../../fed/protocol/messages.ts";
 import { AGGREGATOR, REVOCATIONS } from "../../fed/state/folder.ts";
 import { layoutOf } from "../../model/layout.ts";
 import { initialWeights } from "../../model/weights/initial.ts";
@@ -16,6 +19,8 @@ import { writeReport } from "../output/report/write.ts";
 import type { Context } from "../context.ts";
 import type { Values } from "../options/option.ts";
 import type { aggregate } from "../options/table/aggregate.ts";
+import { UsageError } from "../options/usage_error.ts";
+import { sentence } from "../../refusal.ts";
 import { proposalOf, settingsOf } from "../options/proposal.ts";
 import { checkOutputFolder } from "../output/check_output.ts";
 import type { Output } from "../output/output.ts";
@@ -28,6 +33,7 @@ export async function run({ values, output, signal, faultPoint }: Context<typeof
   const origin = values.replay === undefined
     ? await fresh(values, output)
     : await readRecording(values.replay, { into: values.state });
+  const guests = guestsOf(values, origin.proposal);
   output.line(`start: ${origin.proposal.init.source}`);
   if (values.new && values.without !== undefined) throw notBegun();
   if (values.new) await setAside(values.state, { role: AGGREGATOR, keep: [REVOCATIONS], output });
@@ -42,6 +48,7 @@ export async function run({ values, output, signal, faultPoint }: Context<typeof
       without: values.replay === undefined ? values.without : undefined,
       allowSameShard: values["allow-same-shard"],
       maxShare: values["max-share"],
+      guests,
       onEvent: log.onEvent,
       faultPoint,
       signal,
@@ -54,13 +61,44 @@ export async function run({ values, output, signal, faultPoint }: Context<typeof
 
 /** What a new run begins with: the settings are this operator's, and looked at before any weights are fetched. */
 async function fresh(values: Values<typeof aggregate>, output: Output): Promise<Omit<Recorded, "recording">> {
-  const settings = settingsOf({ ...values, silos: values.silos! });
+  const silos = values.silos!;
+  const settings = settingsOf({ ...values, silos, flower: await flowerAmong(silos, values) });
   checkProposal(settings);
   await checkCertificate(values.tls, { role: "aggregator" });
   const own = await ownStart(values);
   const start = own ?? await initialWeights(layoutOf(values.network, values), values);
   if ("warning" in start && start.warning !== undefined) output.line(`warning: ${start.warning}`);
   return { proposal: proposalOf(settings, start), start: start.vector };
+}
+
+/** Those of the silos that are enrolled with Flower, where SuperNodes may call. */
+async function flowerAmong(silos: readonly string[], values: Values<typeof aggregate>): Promise<string[]> {
+  if (!listens(values)) return [];
+  const sites = await enrolled(values.tls);
+  const found = silos.filter((silo) => sites.has(silo));
+  if (found.length > 0) return found;
+  throw new UsageError(sentence({
+    what: "Cannot take part with Flower",
+    expected: "--silos with one that is enrolled",
+    got: silos.join(", "),
+    remedy: `fedx flower enrol NAME K.pub --train N --positives P --tls ${values.tls}`,
+  }));
+}
+
+const listens = (values: Values<typeof aggregate>) =>
+  values["flower-listen"] !== undefined || values["flower-grpc"] !== undefined;
+
+/** What serves the SuperNodes of a run's sites with Flower; a run has them or not for good. */
+function guestsOf(values: Values<typeof aggregate>, { flower }: Proposal) {
+  if (flower.length === 0) return undefined;
+  if (!listens(values)) {
+    throw new UsageError(sentence({
+      what: "Cannot run with sites of Flower",
+      expected: `--flower-listen or --flower-grpc for the SuperNodes of ${flower.join(", ")}`,
+      got: "neither",
+    }));
+  }
+  return flowerHub({ tls: values.tls, http: values["flower-listen"], grpc: values["flower-grpc"] });
 }
 
 /**

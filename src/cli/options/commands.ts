@@ -7,6 +7,7 @@ import { compare } from "./table/compare.ts";
 import { demo } from "./table/demo.ts";
 import { doctor } from "./table/doctor.ts";
 import { evaluate } from "./table/evaluate.ts";
+import { flowerEnrol } from "./table/flower.ts";
 import { init } from "./table/init.ts";
 import { kitMake } from "./table/kit.ts";
 import { local } from "./table/local.ts";
@@ -28,6 +29,7 @@ export const COMMANDS = {
   "ca sign": caSign,
   "ca revoke": caRevoke,
   "kit make": kitMake,
+  "flower enrol": flowerEnrol,
   aggregate,
   train,
   local,

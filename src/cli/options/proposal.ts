@@ -15,6 +15,8 @@ type TrainingValues = OptionValues<typeof TRAINING>;
 export interface RunValues extends Omit<TrainingValues, "init" | "weights"> {
   size: number;
   silos: string[];
+  /** Those of them that run Flower. @default none */
+  flower?: string[];
   rounds?: number;
   /** Seconds, as all times here. */
   budget?: number;
@@ -34,7 +36,7 @@ export function settingsOf(
 ): RunSettings {
   const recipe = recipeOf(values, hospitals);
   return {
-    version: 3,
+    version: 4,
     wire: WIRE_VERSION,
     network: values.network,
     size: values.size,
@@ -47,6 +49,7 @@ export function settingsOf(
     budget: values.budget ?? null,
     localEpochs: recipe.localEpochs,
     silos: values.silos,
+    flower: values.flower ?? [],
     quorum: values.quorum ?? values.silos.length,
     roundTimeout: values["round-timeout"] ?? null,
     joinTimeout: values["join-timeout"] ?? parseDuration(aggregate.options["join-timeout"].default),

@@ -122,6 +122,8 @@ export function describe(event: FedEvent): string | undefined {
   switch (event.type) {
     case "listening":
       return `listening on ${event.host}:${event.port} (run ${event.run})`;
+    case "flower_listening":
+      return `listening on ${event.host}:${event.port} for SuperNodes, ${event.transport} over TLS`;
     case "resumed":
       return `going on with run ${event.run}: ${event.state}, round ${event.round}`;
     case "joined":

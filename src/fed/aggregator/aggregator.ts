@@ -24,10 +24,12 @@ import { newRunId, type Proposal } from "../protocol/messages.ts";
 import type { AggregatorResult } from "../training/result.ts";
 import { runRounds } from "./rounds.ts";
 import { Run } from "./run.ts";
+import type { Identity } from "../pki/own_certificate.ts";
 import { Credentials, watchRenewal } from "../pki/renewal.ts";
 import { limitRefusals } from "./limit_refusals.ts";
 import type { Recording } from "./recording.ts";
 import { type Clock, MACHINE } from "../state/run_clock.ts";
+import { answerOf, type Handler } from "../wire/exchange.ts";
 import { serve, type Server } from "../wire/server.ts";
 import { maxShareOf } from "./max_share.ts";
 import { REVOCATIONS } from "../state/folder.ts";
@@ -60,6 +62,8 @@ export interface AggregatorOptions {
   allowSameShard?: boolean;
   /** Largest part of all training images that one silo may have. @default 0.8 for three silos or more, else 1 */
   maxShare?: number;
+  /** Serves silos in another way than over fedx's own wire; disposed of before the aggregator stops. @default none */
+  guests?: (inside: Inside) => Promise<AsyncDisposable>;
   onEvent?: OnEvent;
   /** Seconds without a word after which a silo counts as lost. @default SILENCE */
   silence?: number;
@@ -69,6 +73,20 @@ export interface AggregatorOptions {
   clock?: Clock;
   /** Stops the aggregator after the write under way; the promise rejects with its reason, the run can be resumed. */
   signal?: AbortSignal;
+}
+
+/** What `AggregatorOptions.guests` takes part with: the aggregator's own endpoints, for silos of the proposal's `flower`. */
+export interface Inside {
+  run: string;
+  proposal: Proposal;
+  handler: Handler;
+  /** Tells that such a silo is gone, whose requests had this session. */
+  gone(silo: string, session: object): void;
+  /** JSON values that outlive this process, under keys of the guests' own. */
+  memory: { get<T>(key: string): T | null; set(key: string, value: unknown): void };
+  /** The certificate that is shown. */
+  identity: Identity;
+  onEvent: OnEvent;
 }
 
 /**
@@ -103,7 +121,16 @@ export async function runAggregator(options: AggregatorOptions): Promise<Aggrega
   const { allowSameShard, silence = SILENCE, faultPoint = () => {}, clock } = options;
   const run = new Run(state, { layout, onEvent, faultPoint, silence, allowSameShard, maxShare, clock });
   run.storeTime();
-  await using server = await listen(run, credentials, options);
+  const handler = handlerOf(run);
+  await using server = await listen(run, credentials, { ...options, handler });
+  await using _guests = await options.guests?.({
+    ...{ run: run.id, proposal: run.proposal, handler, identity: credentials.identity, onEvent },
+    gone: (silo, session) => run.attendance.disconnect(silo, session),
+    memory: {
+      get: (key) => state.folder.get(`guest ${key}`),
+      set: (key, value) => state.folder.set(`guest ${key}`, value),
+    },
+  });
   using _renewal = watchRenewal(credentials, { onRenewed: server.renew });
   onEvent({ type: "listening", host: options.listen.host, port: server.port, run: run.id });
   onEvent({ type: "proposal", proposal: run.proposal });
@@ -176,7 +203,11 @@ function ofFinished(error: unknown, { folder }: AggregatorState): unknown {
   return new ProtocolError("finished_run", { expected, got, remedy });
 }
 
-async function listen(run: Run, { identity }: Credentials, options: AggregatorOptions): Promise<Server> {
+async function listen(
+  run: Run,
+  { identity }: Credentials,
+  options: AggregatorOptions & { handler: Handler },
+): Promise<Server> {
   const { folder } = run.state;
   const memory: ListMemory = {
     get: () => folder.get<SeenLists>(REVOCATIONS),
@@ -186,12 +217,27 @@ async function listen(run: Run, { identity }: Credentials, options: AggregatorOp
     ...options.listen,
     identity,
     admission: await Admission.open(options.tls, { ca: identity.ca, onEvent: run.onEvent, memory }),
-    handler: handlerOf(run),
+    handler: withoutGuests(run, options.handler),
     onEvent: run.onEvent,
     onSession(silo, session, open) {
       if (!open) run.attendance.disconnect(silo, session);
     },
   });
+}
+
+/** Refuses whoever comes over fedx's own wire under the name of a silo that the plan takes from elsewhere. */
+function withoutGuests(run: Run, handler: Handler): Handler {
+  return async (request) => {
+    const { silo } = request;
+    if (!run.proposal.flower.includes(silo)) return await handler(request);
+    const error = new ProtocolError("flower_site", {
+      expected: `${silo} over Flower's Fleet API, as proposed`,
+      got: "a silo of fedx",
+    });
+    const { code, expected, got } = error;
+    run.onEvent({ type: "refused", peer: silo, code, expected, got });
+    return answerOf(error);
+  };
 }
 
 /** Failures whose values are one hospital's counts or speed: the others are told without them. */

@@ -26,7 +26,7 @@ export function join(run: Run, silo: string, registration: Registration): void {
       got: registration.silo,
     });
   }
-  checkRegistration(run.proposal, registration);
+  checkRegistration(run.proposal, registration, { flower: run.proposal.flower.includes(silo) });
   const { joined, plan } = run.state;
   // Whom the plan is without: those in it were weighed when it froze.
   const late = plan !== null && !plan.roster.includes(silo);

@@ -26,7 +26,8 @@ export function takeScores(run: Run, silo: string, scores: Scores): void {
   const known = test === undefined ? run.state.turns.get(round)?.[silo] : run.state.tests[silo];
   if (JSON.stringify(known) === JSON.stringify(scores)) return;
   checkTime(run, silo, scores);
-  const { val, test: tested } = run.state.joined.get(silo)!.splits;
+  const flower = run.proposal.flower.includes(silo);
+  const { val, test: tested } = flower ? splitsOf(scores) : run.state.joined.get(silo)!.splits;
   if (test === undefined) {
     checkVal(run, scores, val);
     checkError(scores);
@@ -45,6 +46,15 @@ export function takeScores(run: Run, silo: string, scores: Scores): void {
   const { skipped = 0 } = scores;
   if (scoresVal(scores) || skipped === 0) return; // else the line of the scores says it
   run.onEvent({ type: "warning", text: `${silo} skipped ${plural(skipped, "step")} of round ${round}` });
+}
+
+/** What figures of a Flower site are about: it registers no films of `val` and `test`, and says of how many they are. */
+function splitsOf({ positives, negatives, test }: Scores): Record<"val" | "test", SplitCounts> {
+  const counts = (of: { positives: number; negatives: number }) => {
+    const images = of.positives + of.negatives;
+    return { images, patients: images, positives: of.positives };
+  };
+  return { val: counts({ positives, negatives }), test: counts(test ?? { positives, negatives }) };
 }
 
 /**

@@ -144,6 +144,22 @@ export const FAILURES = {
       "once the aggregator keeps to the plan",
   ),
   join_timeout: fatal(0, "Cannot start the run", "start the missing silos, or raise --join-timeout"),
+  // Flower sites
+  flower_caller: fatal(
+    0,
+    "Cannot serve this SuperNode",
+    "enrol the public key of its --auth-supernode-private-key: fedx flower enrol NAME K.pub --train N --positives P",
+  ),
+  flower_reply: fatal(
+    0,
+    "Cannot take what a Flower site sent",
+    "have the site's functions corrected; it is asked again",
+  ),
+  flower_site: fatal(
+    403,
+    "Cannot join over fedx's own wire",
+    "start a SuperNode there, or have the aggregator's operator begin a run in which this silo is none of Flower's",
+  ),
   // Rounds
   other_run: fatal(
     409,

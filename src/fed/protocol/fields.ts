@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { MOST_IMAGES, MOST_SILOS } from "./claims.ts";
 
 /** Version of the frames, paths and messages; peers with another one refuse each other. */
-export const WIRE_VERSION = 5;
+export const WIRE_VERSION = 6;
 
 /** A text that is shown on the other side's terminal: printable ASCII alone. */
 export const text = (max: number) =>

@@ -20,7 +20,7 @@ const PreprocessingSchema: v.GenericSchema<unknown, Preprocessing> = v.strictObj
 
 /** Everything the aggregator's operator decides; silos fill in no defaults. */
 export const ProposalSchema = v.strictObject({
-  version: v.literal(3),
+  version: v.literal(4),
   wire: v.literal(WIRE_VERSION),
   network: v.picklist(NETWORK_NAMES),
   /** Edge of the square input, pixels. */
@@ -43,6 +43,8 @@ export const ProposalSchema = v.strictObject({
     v.maxLength(MOST_SILOS),
     v.check((names) => new Set(names).size === names.length, "distinct names"),
   ),
+  /** Those of them that run Flower: the aggregator takes their updates from a Fleet API, not from fedx. */
+  flower: v.array(SiloName),
   quorum: integer(1, MOST_SILOS),
   /** Seconds from the opening of a round, or null for 3 × the median round, at least 10 min. */
   roundTimeout: v.nullable(number(0.1, 1e9)),
@@ -63,13 +65,23 @@ export type RunSettings = v.InferOutput<typeof SettingsSchema>;
  * @throws {ProtocolError} `bad_proposal`, naming the field.
  */
 export function checkProposal(proposal: Proposal | RunSettings): void {
-  const { quorum, silos } = proposal;
+  const { quorum, silos, flower } = proposal;
   const schema = "init" in proposal ? ProposalSchema : SettingsSchema;
   parseMessage<unknown>(schema, JSON.stringify(proposal), { what: "the settings", code: "bad_proposal" });
   if (quorum > silos.length) {
     throw new ProtocolError("bad_proposal", {
       expected: `a --quorum of 1 to ${silos.length}, the silos invited`,
       got: String(quorum),
+    });
+  }
+  const stranger = flower.find((name) => !silos.includes(name));
+  if (stranger !== undefined) {
+    throw new ProtocolError("bad_proposal", { expected: "Flower sites among the --silos", got: stranger });
+  }
+  if (flower.length > 0 && proposal.budget !== null) {
+    throw new ProtocolError("bad_proposal", {
+      expected: "--rounds in a run with Flower sites, whose speed nobody measures",
+      got: `a --budget of ${proposal.budget} s`,
     });
   }
 }

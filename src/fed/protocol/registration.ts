@@ -35,12 +35,14 @@ export type Registration = v.InferOutput<typeof RegistrationSchema>;
 
 /**
  * Whether a shard suits a proposal; both sides ask, the silo before it connects its engine.
+ * @param options.flower whether it is a Flower site's, whose `val` nobody has counted @default false
  * @throws {ProtocolError} `impossible_counts`, `other_size`, `other_preprocessing`, `other_labels`, `empty_class`,
  * `too_few_images`.
  */
 export function checkRegistration(
   proposal: Proposal,
   shard: Pick<Registration, "size" | "kernel" | "fit" | "labelRule" | "splits">,
+  { flower = false }: { flower?: boolean } = {},
 ): void {
   for (const [split, counts] of Object.entries(shard.splits)) checkCounts(split, counts);
   const { preprocessing: { kernel, fit }, size, labelRule } = proposal;
@@ -58,7 +60,7 @@ export function checkRegistration(
       remedy: `fedx prepare --images DIR --labels CSV --size ${proposal.size} --out SHARD`,
     });
   }
-  for (const split of ["train", "val"] as const) {
+  for (const split of flower ? ["train"] as const : ["train", "val"] as const) {
     const { images, positives } = shard.splits[split];
     if (positives > 0 && positives < images) continue;
     throw new ProtocolError("empty_class", {

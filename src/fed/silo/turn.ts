@@ -9,6 +9,7 @@ import { digest } from "../../files/digest.ts";
 import { writeDurably } from "../../files/durable.ts";
 import { exists } from "../../files/exists.ts";
 import { freeMemory } from "../../files/free_memory.ts";
+import { readAt } from "../../files/whole.ts";
 import { fingerprint } from "../../model/layout.ts";
 import { delta } from "../maths/exact_sum.ts";
 import type { Client } from "../wire/client.ts";
@@ -241,7 +242,7 @@ async function send(context: TurnContext, row: RoundSettings, part: StoredPart):
       encoding: F32_DELTA,
       wire: WIRE_VERSION,
     },
-    file,
+    (offset, part) => readAt(file, offset, part),
     () => faultPoint("uploading"),
   );
   return size;

@@ -10,7 +10,6 @@ import { ConnectionKeeper, type KeeperOptions } from "./connection_keeper.ts";
 import { Damage } from "./damage.ts";
 import { RANGE_LIMIT } from "./exchange.ts";
 import { ProtocolError } from "../protocol/errors.ts";
-import { readAt } from "../../files/whole.ts";
 import { encodeFrames } from "../protocol/frame.ts";
 import {
   type Decline,
@@ -28,10 +27,18 @@ import {
   UpdateProgressSchema,
   type UpdateStart,
 } from "../protocol/messages.ts";
-import { Retry } from "./retry.ts";
+import { Retry, type RetryOptions } from "./retry.ts";
 
 /** Bytes of an update in one request: seven frames and their headers stay below 8 MiB. */
 const PART = 7 << 20;
+
+/** What carries requests to one aggregator. */
+export interface Connections extends Disposable {
+  /** An open connection. @throws {ConnectionLost} one attempt failed · {ProtocolError} no attempt will do */
+  connect(): Promise<{ send(call: Call): Promise<Answer> }>;
+  /** Ends the connection whose certificate has expired. */
+  showRenewed(): Promise<void>;
+}
 
 export interface ClientOptions extends KeeperOptions {
   signal?: AbortSignal;
@@ -39,14 +46,15 @@ export interface ClientOptions extends KeeperOptions {
 
 /** Requests to one aggregator, over one connection at a time. */
 export class Client implements Disposable {
-  readonly #options: ClientOptions;
-  readonly #keeper: ConnectionKeeper;
+  readonly #options: RetryOptions;
+  readonly #connections: Connections;
   readonly #retry: Retry;
   #ahead: number | null | undefined;
 
-  constructor(options: ClientOptions) {
+  /** @param connections what carries them @default a ConnectionKeeper */
+  constructor(options: ClientOptions | (RetryOptions & { connections: Connections })) {
     this.#options = options;
-    this.#keeper = new ConnectionKeeper(options);
+    this.#connections = "connections" in options ? options.connections : new ConnectionKeeper(options);
     this.#retry = new Retry(options);
   }
 
@@ -135,13 +143,13 @@ export class Client implements Disposable {
   }
 
   /**
-   * Announces an update and sends what the aggregator does not hold yet, a part of its file at a time; resolves with
-   * the receipt.
+   * Announces an update and sends what the aggregator does not hold yet, a part at a time; resolves with the receipt.
+   * @param read fills a part with the update's bytes from an offset on
    * @throws {ProtocolError} `damaged_upload` when it arrives damaged again and again.
    */
   upload(
     start: UpdateStart,
-    file: Deno.FsFile,
+    read: (offset: number, part: Uint8Array) => void | Promise<void>,
     onPart: (offset: number) => void | Promise<void> = () => {},
   ): Promise<Receipt> {
     const path = `/v1/rounds/${start.round}/update`;
@@ -155,7 +163,7 @@ export class Client implements Disposable {
           throw new ProtocolError("bad_answer", { expected: "a receipt", got: "none" });
         }
         const part = buffer.subarray(0, Math.min(PART, start.bytes - offset));
-        await readAt(file, offset, part);
+        await read(offset, part);
         const body = [...encodeFrames(part, { offset })];
         const call: Call = { method: "PUT", path: `${path}?offset=${offset}`, body };
         ({ offset, receipt } = await this.#json(UpdateProgressSchema, call).catch((error) => {
@@ -169,7 +177,7 @@ export class Client implements Disposable {
 
   [Symbol.dispose](): void {
     this.#retry.stop();
-    this.#keeper[Symbol.dispose]();
+    this.#connections[Symbol.dispose]();
   }
 
   #post<T>(
@@ -195,7 +203,7 @@ export class Client implements Disposable {
 
   /** One attempt. @throws {ProtocolError} the peer's, or `ConnectionLost`. */
   async #send(call: Call): Promise<Answer> {
-    const connection = await this.#keeper.connect();
+    const connection = await this.#connections.connect();
     const sent = Date.now();
     const answer = await connection.send(call);
     this.#compareClocks(answer, sent);
@@ -206,7 +214,7 @@ export class Client implements Disposable {
     const refusal = ProtocolError.fromBody(
       parseMessage(ErrorBodySchema, answer.body, { what: "the refusal", code: "bad_answer" }),
     );
-    if (refusal.code === "certificate_expired") await this.#keeper.showRenewed();
+    if (refusal.code === "certificate_expired") await this.#connections.showRenewed();
     throw refusal;
   }
 

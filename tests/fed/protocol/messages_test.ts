@@ -25,7 +25,7 @@ const RUN = "0f".repeat(16);
 function proposal(): Proposal {
   return {
     version: 3,
-    wire: 5,
+    wire: 6,
     network: "efficientnet_b0",
     size: 128,
     channels: 1,
@@ -166,7 +166,7 @@ const MESSAGES = {
     kernel: "lanczos3",
     fit: "fill",
     labelRule: "any-finding",
-    wire: 5,
+    wire: 6,
   },
   UpdateStartSchema: {
     run: RUN,
@@ -177,7 +177,7 @@ const MESSAGES = {
     examples: 9,
     sha256: DIGEST,
     encoding: 1,
-    wire: 5,
+    wire: 6,
   },
   ScoresSchema: {
     run: RUN,

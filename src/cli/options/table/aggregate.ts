@@ -1,5 +1,6 @@
 import { MOST_SILOS } from "../../../fed/protocol/claims.ts";
 import type { Command } from "../option.ts";
+import { FLOWER_SITES } from "./flower.ts";
 import { prepare } from "./prepare.ts";
 import { CONFIG, NEW } from "./role.ts";
 import { LENGTH, TRAINING } from "./training.ts";
@@ -96,6 +97,7 @@ export const aggregate = {
       range: [0.001, 1],
       sample: 0.8,
     },
+    ...FLOWER_SITES,
     "allow-same-shard": {
       kind: "flag",
       help: "let two silos join with one shard, for experiments",

@@ -1,4 +1,4 @@
-import type { Options } from "../option.ts";
+import type { Command, Options } from "../option.ts";
 import { TRAINING } from "./training.ts";
 
 const { recipe, network, batch, lr, seed } = TRAINING;
@@ -96,3 +96,51 @@ export const FLOWER = {
     ...IN_FLOWER,
   },
 } as const satisfies Options;
+
+/** An aggregator's part in it: sites with Flower in a run of ours. */
+export const FLOWER_SITES = {
+  "flower-listen": {
+    kind: "address",
+    value: "HOST:PORT",
+    help: "let the --silos that are enrolled with Flower take part: where their SuperNodes call, over TLS",
+    more:
+      "For Flower 1.40 and later. Enrolled is who is in DIR/flower.json: fedx flower enrol. With --rounds alone.",
+    sample: "0.0.0.0:8000",
+  },
+  "flower-grpc": {
+    kind: "address",
+    value: "HOST:PORT",
+    help: "the same for SuperNodes of Flower 1.23 to 1.39, which speak gRPC",
+    sample: "0.0.0.0:9092",
+  },
+} as const satisfies Options;
+
+export const flowerEnrol = {
+  summary: "let a site with Flower take part under a silo's name: writes flower.json into DIR",
+  example: "fedx flower enrol d K.pub --train 1200 --positives 700 --tls tls-hub",
+  positional: {
+    NAME: { kind: "name", help: "the silo's name" },
+    KEY: {
+      kind: "path",
+      help: "public key of the site's SuperNode, PEM or OpenSSH: of its --auth-supernode-private-key",
+    },
+  },
+  options: {
+    train: {
+      kind: "integer",
+      value: "N",
+      help: "films that the site trains on: its updates weigh so much, others are refused",
+      range: [2, 1e9],
+      required: true,
+    },
+    positives: {
+      kind: "integer",
+      value: "P",
+      help: "how many of them have a finding",
+      range: [1, 1e9],
+      required: true,
+    },
+    tls: { kind: "path", value: "DIR", help: "the aggregator's certificate folder", required: true },
+  },
+  json: "`name`, `train`, `positives`, `list`, `changed`, `signer`",
+} as const satisfies Command;

@@ -103,6 +103,27 @@ const CALLS = {
         version: { no: 3, holds: "str" },
         /** SHA-256 hex of the app's zip. */
         hash: { no: 5, holds: "str" },
+        status: { no: 10, holds: { status: { no: 1, holds: "str" } } },
+        federation: { no: 12, holds: "str" },
+      },
+    },
+  }],
+  GetFab: [{
+    node: { no: 1, holds: NODE },
+    hash: { no: 2, holds: "str" },
+    run: { no: 3, holds: "u64" },
+  }, {
+    fab: {
+      no: 1,
+      holds: {
+        hash: { no: 1, holds: "str" },
+        content: { no: 2, holds: "bytes" },
+        /** Who says what of the app, as texts. */
+        verifications: {
+          no: 3,
+          holds: { name: { no: 1, holds: "str" }, text: { no: 2, holds: "str" } },
+          many: true,
+        },
       },
     },
   }],

@@ -1,0 +1,98 @@
+/**
+ * Sites with Flower in a run of fedx: the Fleet API that their stock SuperNodes call, over TLS with the aggregator's own
+ * certificate, for those whose keys its operator has enrolled.
+ */
+import { layoutOf } from "../../../model/layout.ts";
+import type { Inside } from "../../aggregator/aggregator.ts";
+import { bodyOf } from "./body.ts";
+import { signedApp } from "./app.ts";
+import { answering, type Caller } from "./calls.ts";
+import { Callers } from "./callers.ts";
+import { enrolled, type FlowerSite, nodeOf, signingKey } from "./enrolment.ts";
+import { listenGrpc } from "./grpc.ts";
+import { listenHttp } from "./http.ts";
+import { Mailbox } from "./mailbox.ts";
+import { Presence } from "./presence.ts";
+import { FleetRefusal } from "./refusal.ts";
+import type { Service } from "./service.ts";
+
+/** A host and a port; 0 is a free one. */
+export interface Address {
+  host: string;
+  port: number;
+}
+
+/** Bytes of a reply beside the model's numbers, and by how much those may be more: names, shapes, and doubles for floats. */
+const BESIDE = 16 << 20, TIMES = 2;
+
+export interface FlowerHubOptions {
+  /** The aggregator's certificate folder, which holds the enrolments. */
+  tls: string;
+  /** For Flower 1.40 and later. */
+  http?: Address;
+  /** For Flower 1.23 to 1.39. */
+  grpc?: Address;
+}
+
+/** What `AggregatorOptions.guests` is to be for sites with Flower. @throws as the listeners and `enrolled` */
+export function flowerHub(options: FlowerHubOptions): (inside: Inside) => Promise<AsyncDisposable> {
+  return async (inside) => {
+    const { tls, http, grpc } = options;
+    const { identity, onEvent, proposal: { flower } } = inside;
+    const known = await enrolled(tls);
+    const sites = flower.map((name) => known.get(name)).filter((site) => site !== undefined);
+    await using held = new AsyncDisposableStack();
+    const service = serviceOf(inside, { sites, held, app: await signedApp(await signingKey(tls)) });
+    for (const [listen, start, name] of [[http, listenHttp, "HTTP"], [grpc, listenGrpc, "gRPC"]] as const) {
+      if (listen === undefined) continue;
+      const { port } = held.use(await start({ listen, identity, service }));
+      onEvent({ type: "flower_listening", host: listen.host, port, transport: name });
+    }
+    return held.move();
+  };
+}
+
+/** What answers every call, from whichever transport. */
+function serviceOf(
+  inside: Inside,
+  { sites, held, app }: {
+    sites: readonly FlowerSite[];
+    held: AsyncDisposableStack;
+    app: Awaited<ReturnType<typeof signedApp>>;
+  },
+): Service {
+  const { proposal: { network, channels }, onEvent, memory } = inside;
+  const run = BigInt.asUintN(62, BigInt(`0x${inside.run.slice(0, 16)}`)) + 1n;
+  const layout = layoutOf(network, { channels });
+  const most = TIMES * 4 * layout.length + BESIDE;
+  const callers = new Map(sites.map((site): [string, Caller] => {
+    const node = nodeOf(site);
+    const mailbox = new Mailbox({ site: site.name, run, node, most, memory });
+    const presence = held.use(new Presence({ site, mailbox, inside, layout }));
+    const refused = (got: string) =>
+      onEvent({
+        type: "refused",
+        peer: site.name,
+        code: "flower_reply",
+        expected: "a reply to what is asked",
+        got,
+      });
+    return [site.name, { site, node, mailbox, heard: (options) => presence.heard(options), refused }];
+  }));
+  const known = new Callers(sites);
+  const answer = answering({ run, app });
+  return async ({ name, signed, body, from, signal }) => {
+    try {
+      const caller = callers.get(known.whose(signed).site.name)!;
+      return await answer(name, await bodyOf(body), { caller, signal });
+    } catch (error) {
+      if (error instanceof FleetRefusal) {
+        if (error.kind === "unknown") {
+          const expected = "a SuperNode that is enrolled";
+          onEvent({ type: "refused", peer: from, code: "flower_caller", expected, got: error.message });
+        }
+      } else onEvent({ type: "warning", text: `a SuperNode's call ${name.slice(0, 40)} failed: ${error}` });
+      throw error;
+    }
+  };
+}
