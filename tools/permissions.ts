@@ -30,6 +30,7 @@ const BY_WORD = {
   prepare: [...FILES, IMAGES],
   ca: FILES,
   kit: FILES,
+  flower: FILES,
   aggregate: [...FILES, NETWORK, PYTHON, HEAP],
   train: [...FILES, NETWORK, PYTHON, ENGINE, HEAP],
   local: [...FILES, PYTHON, ENGINE],

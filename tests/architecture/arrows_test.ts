@@ -30,7 +30,7 @@ const ROOMS: Record<string, string[]> = {
   training: ["protocol", "maths"],
   aggregator: ["protocol", "maths", "pki", "state", "wire", "training"],
   silo: ["protocol", "maths", "pki", "state", "wire", "training"],
-  flower: ["protocol", "maths", "state", "wire", "training"],
+  flower: ["protocol", "maths", "pki", "state", "wire", "training"],
 };
 
 /** What messages say of the model; of a shard the protocol knows types alone. */

@@ -6,7 +6,7 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import { initCa, issue } from "../../src/fed/pki/ca.ts";
-import { runAggregator } from "../../src/fed/aggregator/aggregator.ts";
+import { type AggregatorOptions, runAggregator } from "../../src/fed/aggregator/aggregator.ts";
 import type { FedEvent } from "../../src/fed/protocol/event.ts";
 import type { FaultPoint } from "../../src/fed/protocol/fault_point.ts";
 import type { Clock } from "../../src/fed/state/run_clock.ts";
@@ -125,6 +125,8 @@ export interface RoleOptions {
   /** Awaited at every fault point; what it throws ends the role there. */
   onFault?: FaultPoint;
   skips?: (step: number) => boolean;
+  /** Serves silos of the aggregator's in another way. */
+  guests?: AggregatorOptions["guests"];
   /** What the silo lets the proposal ask for. */
   accept?: Limits;
   /** Why the silo's trainer cannot be made. */
@@ -164,11 +166,21 @@ export async function runRole(spec: RoleSpec, options: RoleOptions = {}) {
     const changes = { seed: spec.seed ?? 7, rounds: spec.rounds ?? 4, ...spec.proposal };
     const listen = { host: "127.0.0.1", port: spec.port };
     const { silence, maxShare, without } = spec;
-    const { clock } = options;
+    const { clock, guests } = options;
     const origin = spec.replay === undefined
       ? { proposal: proposalOf(start, changes), start }
       : await readRecording(spec.replay, { into: common.state });
-    return await runAggregator({ ...common, ...origin, listen, layout, silence, maxShare, without, clock });
+    return await runAggregator({
+      ...common,
+      ...origin,
+      listen,
+      layout,
+      silence,
+      maxShare,
+      without,
+      clock,
+      guests,
+    });
   }
   return await runSilo({
     ...common,

@@ -101,7 +101,8 @@ export class FlowerLink implements Link {
   }
 
   GetRun({ run }: Request<"GetRun">): Reply<"GetRun"> {
-    return { run: { id: run, version: "1.0.0", ...APP } };
+    const status = { status: "running" };
+    return { run: { id: run, version: "1.0.0", ...APP, status, federation: "@none/default" } };
   }
 
   PullObject({ object }: Request<"PullObject">): Reply<"PullObject"> {

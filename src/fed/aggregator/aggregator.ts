@@ -24,12 +24,12 @@ import { newRunId, type Proposal } from "../protocol/messages.ts";
 import type { AggregatorResult } from "../training/result.ts";
 import { runRounds } from "./rounds.ts";
 import { Run } from "./run.ts";
-import type { Identity } from "../pki/own_certificate.ts";
 import { Credentials, watchRenewal } from "../pki/renewal.ts";
 import { limitRefusals } from "./limit_refusals.ts";
 import type { Recording } from "./recording.ts";
 import { type Clock, MACHINE } from "../state/run_clock.ts";
 import { answerOf, type Handler } from "../wire/exchange.ts";
+import type { Guests } from "../wire/guests.ts";
 import { serve, type Server } from "../wire/server.ts";
 import { maxShareOf } from "./max_share.ts";
 import { REVOCATIONS } from "../state/folder.ts";
@@ -63,7 +63,7 @@ export interface AggregatorOptions {
   /** Largest part of all training images that one silo may have. @default 0.8 for three silos or more, else 1 */
   maxShare?: number;
   /** Serves silos in another way than over fedx's own wire; disposed of before the aggregator stops. @default none */
-  guests?: (inside: Inside) => Promise<AsyncDisposable>;
+  guests?: Guests;
   onEvent?: OnEvent;
   /** Seconds without a word after which a silo counts as lost. @default SILENCE */
   silence?: number;
@@ -73,20 +73,6 @@ export interface AggregatorOptions {
   clock?: Clock;
   /** Stops the aggregator after the write under way; the promise rejects with its reason, the run can be resumed. */
   signal?: AbortSignal;
-}
-
-/** What `AggregatorOptions.guests` takes part with: the aggregator's own endpoints, for silos of the proposal's `flower`. */
-export interface Inside {
-  run: string;
-  proposal: Proposal;
-  handler: Handler;
-  /** Tells that such a silo is gone, whose requests had this session. */
-  gone(silo: string, session: object): void;
-  /** JSON values that outlive this process, under keys of the guests' own. */
-  memory: { get<T>(key: string): T | null; set(key: string, value: unknown): void };
-  /** The certificate that is shown. */
-  identity: Identity;
-  onEvent: OnEvent;
 }
 
 /**

@@ -4,27 +4,8 @@
  */
 
 import { RUN_DENO } from "../../version.ts";
-
-interface Failure {
-  readonly status: number;
-  readonly retryable: boolean;
-  /** How the refusal begins: “Cannot …”, without its colon. */
-  readonly what: string;
-  readonly remedy: string;
-}
-
-const fatal = (status: number, what: string, remedy: string): Failure => ({
-  status,
-  retryable: false,
-  what,
-  remedy,
-});
-const passing = (status: number, what: string, remedy: string): Failure => ({
-  status,
-  retryable: true,
-  what,
-  remedy,
-});
+import { type Failure, fatal, passing } from "./failure.ts";
+import { FLOWER_FAILURES } from "./flower_failures.ts";
 
 const PREPARE = "prepare the shard again with the aggregator's version of fedx: `fedx prepare`";
 const ACCEPT = "change it in this silo's settings, or ask the aggregator's operator for another proposal";
@@ -144,22 +125,7 @@ export const FAILURES = {
       "once the aggregator keeps to the plan",
   ),
   join_timeout: fatal(0, "Cannot start the run", "start the missing silos, or raise --join-timeout"),
-  // Flower sites
-  flower_caller: fatal(
-    0,
-    "Cannot serve this SuperNode",
-    "enrol the public key of its --auth-supernode-private-key: fedx flower enrol NAME K.pub --train N --positives P",
-  ),
-  flower_reply: fatal(
-    0,
-    "Cannot take what a Flower site sent",
-    "have the site's functions corrected; it is asked again",
-  ),
-  flower_site: fatal(
-    403,
-    "Cannot join over fedx's own wire",
-    "start a SuperNode there, or have the aggregator's operator begin a run in which this silo is none of Flower's",
-  ),
+  ...FLOWER_FAILURES,
   // Rounds
   other_run: fatal(
     409,

@@ -24,7 +24,7 @@ const RUN = "0f".repeat(16);
 
 function proposal(): Proposal {
   return {
-    version: 3,
+    version: 4,
     wire: 6,
     network: "efficientnet_b0",
     size: 128,
@@ -37,6 +37,7 @@ function proposal(): Proposal {
     budget: 1200,
     localEpochs: 1,
     silos: ["a", "b"],
+    flower: [],
     quorum: 2,
     roundTimeout: null,
     joinTimeout: 600,

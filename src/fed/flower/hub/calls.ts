@@ -50,6 +50,8 @@ export function answering(options: CallsOptions) {
 function checkNode(request: object, { node }: Caller): void {
   if (!("node" in request)) return;
   const said = typeof request.node === "bigint" ? request.node : (request.node as { id: bigint }).id;
+  // Before a node knows its own name it may ask whether anybody is there.
+  if (said === 0n) throw new FleetRefusal("early", "no node, activate it first");
   if (said !== node) throw new FleetRefusal("unknown", "the name of another node");
 }
 

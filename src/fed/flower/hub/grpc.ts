@@ -6,6 +6,7 @@
  */
 import * as http2 from "node:http2";
 import { keepListening, listen } from "../../wire/listener.ts";
+import { SESSION_WINDOW, SETTINGS } from "../../wire/tls.ts";
 import { freeSockets } from "./sockets.ts";
 import { FleetRefusal, refusalOf, STATUS } from "./refusal.ts";
 import type { Transport, TransportOptions } from "./service.ts";
@@ -16,7 +17,8 @@ const PREFIX = 5;
 /** Listens. @throws {ProtocolError} `port_in_use`, `cannot_listen` */
 export async function listenGrpc({ listen: at, identity, service }: TransportOptions): Promise<Transport> {
   const { cert, key } = identity;
-  const server = http2.createSecureServer({ cert, key, minVersion: "TLSv1.2" });
+  const server = http2.createSecureServer({ cert, key, minVersion: "TLSv1.2", settings: SETTINGS });
+  server.on("session", (session) => session.setLocalWindowSize?.(SESSION_WINDOW));
   const close = freeSockets(server);
   server.on("stream", (stream, headers) => {
     stream.on("error", () => {});

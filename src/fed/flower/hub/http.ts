@@ -14,8 +14,13 @@ const TYPE = "application/protobuf";
 /** Listens. @throws {ProtocolError} `port_in_use`, `cannot_listen` */
 export function listenHttp({ listen, identity, service }: TransportOptions): Transport {
   const { cert, key } = identity;
-  const answer = async (request: Request, { remoteAddr }: Deno.ServeHandlerInfo<Deno.NetAddr>) => {
-    const { headers, signal } = request;
+  const answer = async (
+    request: Request,
+    { remoteAddr, completed }: Deno.ServeHandlerInfo<Deno.NetAddr>,
+  ) => {
+    const { headers } = request;
+    const gone = new AbortController();
+    completed.catch(() => gone.abort());
     const header = (name: string) => headers.get(`flwr-${name}`) ?? "";
     try {
       const bytes = await service({
@@ -23,7 +28,7 @@ export function listenHttp({ listen, identity, service }: TransportOptions): Tra
         signed: { key: header("public-key"), timestamp: header("timestamp"), signature: header("signature") },
         body: request.body ?? ReadableStream.from([]),
         from: remoteAddr.hostname,
-        signal,
+        signal: gone.signal,
       });
       return new Response(bytes, { headers: { "content-type": TYPE } });
     } catch (error) {
@@ -37,8 +42,9 @@ export function listenHttp({ listen, identity, service }: TransportOptions): Tra
   };
   try {
     const { host: hostname, port } = listen;
-    const server = Deno.serve({ hostname, port, cert, key, onListen() {} }, answer);
-    return { port: server.addr.port, [Symbol.asyncDispose]: () => ended(server) };
+    const stop = new AbortController();
+    const server = Deno.serve({ hostname, port, cert, key, signal: stop.signal, onListen() {} }, answer);
+    return { port: server.addr.port, [Symbol.asyncDispose]: () => ended(server, stop) };
   } catch (cause) {
     const taken = cause instanceof Deno.errors.AddrInUse;
     throw new ProtocolError(taken ? "port_in_use" : "cannot_listen", {
@@ -49,10 +55,10 @@ export function listenHttp({ listen, identity, service }: TransportOptions): Tra
   }
 }
 
-/** Questions that are kept open are not waited for. */
-async function ended(server: Deno.HttpServer): Promise<void> {
-  const late = Promise.withResolvers<void>();
-  const timer = setTimeout(late.resolve, 1000);
-  await Promise.race([server.shutdown(), late.promise]);
+/** Lets answers under way out, for a second. */
+async function ended(server: Deno.HttpServer, stop: AbortController): Promise<void> {
+  const timer = setTimeout(() => stop.abort(), 1000);
+  await server.shutdown();
+  await server.finished;
   clearTimeout(timer);
 }

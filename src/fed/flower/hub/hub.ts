@@ -3,7 +3,7 @@
  * certificate, for those whose keys its operator has enrolled.
  */
 import { layoutOf } from "../../../model/layout.ts";
-import type { Inside } from "../../aggregator/aggregator.ts";
+import type { Guests, Inside } from "../../wire/guests.ts";
 import { bodyOf } from "./body.ts";
 import { signedApp } from "./app.ts";
 import { answering, type Caller } from "./calls.ts";
@@ -14,13 +14,7 @@ import { listenHttp } from "./http.ts";
 import { Mailbox } from "./mailbox.ts";
 import { Presence } from "./presence.ts";
 import { FleetRefusal } from "./refusal.ts";
-import type { Service } from "./service.ts";
-
-/** A host and a port; 0 is a free one. */
-export interface Address {
-  host: string;
-  port: number;
-}
+import type { Address, Service } from "./service.ts";
 
 /** Bytes of a reply beside the model's numbers, and by how much those may be more: names, shapes, and doubles for floats. */
 const BESIDE = 16 << 20, TIMES = 2;
@@ -32,22 +26,33 @@ export interface FlowerHubOptions {
   http?: Address;
   /** For Flower 1.23 to 1.39. */
   grpc?: Address;
+  /** Seconds until a site is asked again whose reply was not taken, doubled each time. @default 5 */
+  again?: number;
+  /** Seconds without a call after which a SuperNode is gone. @default 45 */
+  silence?: number;
 }
 
 /** What `AggregatorOptions.guests` is to be for sites with Flower. @throws as the listeners and `enrolled` */
-export function flowerHub(options: FlowerHubOptions): (inside: Inside) => Promise<AsyncDisposable> {
+export function flowerHub(options: FlowerHubOptions): Guests {
   return async (inside) => {
     const { tls, http, grpc } = options;
     const { identity, onEvent, proposal: { flower } } = inside;
     const known = await enrolled(tls);
     const sites = flower.map((name) => known.get(name)).filter((site) => site !== undefined);
     await using held = new AsyncDisposableStack();
-    const service = serviceOf(inside, { sites, held, app: await signedApp(await signingKey(tls)) });
+    const { service, mailboxes } = serviceOf(inside, {
+      ...options,
+      sites,
+      held,
+      app: await signedApp(await signingKey(tls)),
+    });
     for (const [listen, start, name] of [[http, listenHttp, "HTTP"], [grpc, listenGrpc, "gRPC"]] as const) {
       if (listen === undefined) continue;
       const { port } = held.use(await start({ listen, identity, service }));
       onEvent({ type: "flower_listening", host: listen.host, port, transport: name });
     }
+    // First whoever waits for an instruction is answered, then nobody is heard any more.
+    for (const mailbox of mailboxes) held.use(mailbox);
     return held.move();
   };
 }
@@ -55,12 +60,12 @@ export function flowerHub(options: FlowerHubOptions): (inside: Inside) => Promis
 /** What answers every call, from whichever transport. */
 function serviceOf(
   inside: Inside,
-  { sites, held, app }: {
+  { sites, held, app, again, silence }: Pick<FlowerHubOptions, "again" | "silence"> & {
     sites: readonly FlowerSite[];
     held: AsyncDisposableStack;
     app: Awaited<ReturnType<typeof signedApp>>;
   },
-): Service {
+): { service: Service; mailboxes: readonly Mailbox[] } {
   const { proposal: { network, channels }, onEvent, memory } = inside;
   const run = BigInt.asUintN(62, BigInt(`0x${inside.run.slice(0, 16)}`)) + 1n;
   const layout = layoutOf(network, { channels });
@@ -68,7 +73,7 @@ function serviceOf(
   const callers = new Map(sites.map((site): [string, Caller] => {
     const node = nodeOf(site);
     const mailbox = new Mailbox({ site: site.name, run, node, most, memory });
-    const presence = held.use(new Presence({ site, mailbox, inside, layout }));
+    const presence = held.use(new Presence({ site, mailbox, inside, layout, again, silence }));
     const refused = (got: string) =>
       onEvent({
         type: "refused",
@@ -81,7 +86,7 @@ function serviceOf(
   }));
   const known = new Callers(sites);
   const answer = answering({ run, app });
-  return async ({ name, signed, body, from, signal }) => {
+  const service: Service = async ({ name, signed, body, from, signal }) => {
     try {
       const caller = callers.get(known.whose(signed).site.name)!;
       return await answer(name, await bodyOf(body), { caller, signal });
@@ -91,8 +96,11 @@ function serviceOf(
           const expected = "a SuperNode that is enrolled";
           onEvent({ type: "refused", peer: from, code: "flower_caller", expected, got: error.message });
         }
-      } else onEvent({ type: "warning", text: `a SuperNode's call ${name.slice(0, 40)} failed: ${error}` });
+      } else if (!signal.aborted) {
+        onEvent({ type: "warning", text: `a SuperNode's call ${name.slice(0, 40)} failed: ${error}` });
+      }
       throw error;
     }
   };
+  return { service, mailboxes: [...callers.values()].map(({ mailbox }) => mailbox) };
 }

@@ -3,7 +3,7 @@
  * same checks hold for its updates.
  */
 import { readAt } from "../../../files/whole.ts";
-import type { Inside } from "../../aggregator/aggregator.ts";
+import type { Inside } from "../../wire/guests.ts";
 import type { Connections } from "../../wire/client.ts";
 import { type Answer, type Call, ConnectionLost } from "../../wire/connection.ts";
 import { splitPath } from "../../wire/exchange.ts";
@@ -59,7 +59,6 @@ export class InsideConnections implements Connections {
 }
 
 /** Chunks whose memory is the reader's. */
-// deno-lint-ignore require-await -- a body is read as it comes
 async function* copies(chunks: readonly Uint8Array[]): AsyncIterable<Uint8Array> {
   for (const chunk of chunks) yield chunk.slice();
 }

@@ -12,7 +12,7 @@ import type { MESSAGE, Metadata } from "../codec/messages.ts";
 import { decodeTree, idsOf, objectId } from "../codec/object.ts";
 import type { Message } from "../codec/protobuf.ts";
 import type { RecordDict } from "../codec/records.ts";
-import type { Inside } from "../../aggregator/aggregator.ts";
+import type { Inside } from "../../wire/guests.ts";
 import { cut } from "../refused.ts";
 import { FleetRefusal } from "./refusal.ts";
 
@@ -62,10 +62,11 @@ interface Kept {
   answered: boolean;
 }
 
-/** One site's mailbox. */
-export class Mailbox {
+/** One site's mailbox. Disposing of it ends whoever waits. */
+export class Mailbox implements Disposable {
   readonly #options: MailboxOptions;
   #open: Open | null = null;
+  #closed = false;
   #changed = Promise.withResolvers<void>();
 
   constructor(options: MailboxOptions) {
@@ -124,7 +125,7 @@ export class Mailbox {
   /** The instruction that is open, as soon as there is one; null after a while without. */
   async next(signal: AbortSignal): Promise<Packed | null> {
     if (this.#open !== null) this.#open.upload = null;
-    if (this.#open === null && !signal.aborted) {
+    if (this.#open === null && !this.#closed && !signal.aborted) {
       const late = Promise.withResolvers<void>();
       const timer = setTimeout(late.resolve, PATIENCE * 1000);
       signal.addEventListener("abort", () => late.resolve(), { once: true });
@@ -132,6 +133,11 @@ export class Mailbox {
       clearTimeout(timer);
     }
     return this.#open?.packed ?? null;
+  }
+
+  [Symbol.dispose](): void {
+    this.#closed = true;
+    this.#set(null);
   }
 
   /** An object of the open instruction, null where it has no such. */
@@ -190,7 +196,7 @@ export class Mailbox {
       ? null
       : damaged("a reply", { expected: "objects of their SHA-256" });
     if (error !== null) {
-      this.#done(open, () => open.answer.reject(error));
+      this.#done(() => open.answer.reject(error));
       throw error;
     }
     open.objects.set(id, content.slice());
@@ -199,7 +205,7 @@ export class Mailbox {
   }
 
   #finish(open: Open): void {
-    this.#done(open, () => {
+    this.#done(() => {
       try {
         const said = unpack(open.upload!.message, open.objects, { most: this.#options.most });
         // The message itself came as an object as well; what it says there is what it is known by.
@@ -213,7 +219,7 @@ export class Mailbox {
   }
 
   /** Ends an instruction: what comes for it from now on is a replay. */
-  #done(open: Open, settle: () => void): void {
+  #done(settle: () => void): void {
     settle();
     this.#kept = { ...this.#kept!, answered: true };
     this.#set(null);

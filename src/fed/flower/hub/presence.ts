@@ -1,6 +1,6 @@
 /** Whether a site's SuperNode is there: it takes part from its first call on, and is gone when it says so or is silent. */
 import type { Layout } from "../../../model/layout.ts";
-import type { Inside } from "../../aggregator/aggregator.ts";
+import type { Inside } from "../../wire/guests.ts";
 import { ProtocolError } from "../../protocol/errors.ts";
 import type { Heartbeat } from "../../protocol/messages.ts";
 import { Client } from "../../wire/client.ts";
@@ -11,8 +11,10 @@ import { takePart } from "./site.ts";
 
 /** Seconds without a call after which a SuperNode is gone; stock ones send a heartbeat every 30. */
 const SILENCE = 45;
-/** Seconds between two looks, and between two heartbeats to the aggregator. */
-const LOOK = 5, BEAT = 10;
+/** Times in a silence that somebody looks whether it is one. */
+const LOOKS = 10;
+/** Heartbeats in a silence that the aggregator gets of a SuperNode that calls. */
+const BEATS = 5;
 /** Seconds that a site's requests are tried again within this process. */
 const WAIT = 3600;
 
@@ -21,6 +23,10 @@ export interface PresenceOptions {
   mailbox: Mailbox;
   inside: Inside;
   layout: Layout;
+  /** Seconds until a site is asked again whose reply was not taken. @default 5 */
+  again?: number;
+  /** Seconds without a call after which the SuperNode is gone. @default 45 */
+  silence?: number;
 }
 
 /** One site's presence. Disposing of it ends its part. */
@@ -36,9 +42,10 @@ export class Presence implements AsyncDisposable {
 
   constructor(options: PresenceOptions) {
     this.#options = options;
+    const { silence = SILENCE } = options;
     this.#timer = setInterval(() => {
-      if (performance.now() - this.#heard > SILENCE * 1000) this.#stop();
-    }, LOOK * 1000);
+      if (performance.now() - this.#heard > silence * 1000) this.#stop();
+    }, silence / LOOKS * 1000);
   }
 
   /** Notes a call of the SuperNode. */
@@ -71,7 +78,9 @@ export class Presence implements AsyncDisposable {
   /** Tells the aggregator what the site is doing, now and then. */
   #beat(): void {
     const { beat } = this.#doing, { client } = this.#part ?? {};
-    if (beat === null || client === undefined || performance.now() - this.#told < BEAT * 1000) return;
+    const { silence = SILENCE } = this.#options;
+    const early = performance.now() - this.#told < silence / BEATS * 1000;
+    if (beat === null || client === undefined || early) return;
     this.#told = performance.now();
     client.heartbeat(beat).catch(() => {});
   }

@@ -1,7 +1,12 @@
 /** What carries calls to their answers: both transports do no more than to find the parts of a call. */
-import type { Address } from "./hub.ts";
 import type { Identity } from "../../pki/own_certificate.ts";
 import type { Signed } from "./callers.ts";
+
+/** A host and a port; 0 is a free one. */
+export interface Address {
+  host: string;
+  port: number;
+}
 
 /** One call, whoever carried it. */
 export interface FleetCall {

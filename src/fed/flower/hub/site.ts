@@ -8,7 +8,7 @@
 import { digest } from "../../../files/digest.ts";
 import { fingerprint, type Layout } from "../../../model/layout.ts";
 import { lrFactor } from "../../../model/recipe.ts";
-import type { Inside } from "../../aggregator/aggregator.ts";
+import type { Inside } from "../../wire/guests.ts";
 import { stepsOf } from "../../maths/stretch.ts";
 import { F32_DELTA } from "../../protocol/encoding.ts";
 import { ProtocolError } from "../../protocol/errors.ts";
@@ -33,7 +33,7 @@ import type { FlowerSite } from "./enrolment.ts";
 import type { Asked, Mailbox } from "./mailbox.ts";
 import { type Figures, readFigures, readTraining, ReplyRefused } from "./replies.ts";
 
-/** Seconds until a site is asked again whose reply was not taken: doubled each time. */
+/** Seconds until a site is asked again whose reply was not taken, and the most that they are doubled to. */
 const AGAIN = { first: 5, last: 120 };
 /** Refusals after which a site looks at the run again. */
 const GO_ON = new Set(["round_closed", "no_round", "model_missing", "other_base", "different_update"]);
@@ -46,6 +46,8 @@ export interface SiteContext {
   layout: Layout;
   /** What the aggregator is told that the site is doing. */
   doing: { beat: Heartbeat | null };
+  /** Seconds until it is asked again whose reply was not taken, doubled each time. @default 5 */
+  again?: number;
   /** Aborted when its SuperNode is gone. */
   signal: AbortSignal;
 }
@@ -200,8 +202,8 @@ async function evaluate(
 
 /** A reply that can be taken; others are named, and the site is asked again. */
 async function answer<T>(context: SiteContext, asked: Asked, read: (said: Said) => T): Promise<T> {
-  const { mailbox, signal, site: { name }, inside: { onEvent } } = context;
-  for (let pause = AGAIN.first;; pause = Math.min(2 * pause, AGAIN.last)) {
+  const { mailbox, signal, again = AGAIN.first, site: { name }, inside: { onEvent } } = context;
+  for (let pause = again;; pause = Math.min(2 * pause, AGAIN.last)) {
     try {
       return read(await mailbox.ask(asked, signal));
     } catch (error) {
