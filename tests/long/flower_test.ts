@@ -129,7 +129,7 @@ for (const version of FLOWER_VERSIONS) {
     await using link = await startSuperLink(stock);
     const came = await answering(
       link,
-      { faults: { b: "kill:training:1" } },
+      { faults: { a: "kill:pulled:1", b: "kill:training:1", c: "kill:pushing:100" } },
       () => twoRounds(link, "message", stock),
     );
     assertTrained(came);

@@ -21,9 +21,9 @@ export interface FlowerProcess {
 /** Starts a program of the environment; `folder` is its FLWR_HOME and holds its log. */
 export async function startFlower(
   [program, ...args]: readonly string[],
-  options: { environment: FlowerEnvironment; folder: string },
+  options: { environment: FlowerEnvironment; folder: string; modules?: string },
 ): Promise<FlowerProcess> {
-  const { environment, folder } = options;
+  const { environment, folder, modules } = options;
   const path = `${folder}/${program}.log`;
   await Deno.writeTextFile(path, "");
   const child = new Deno.Command("sh", {
@@ -36,7 +36,10 @@ export async function startFlower(
       ...args,
     ],
     cwd: folder,
-    env: flowerVariables(environment, folder),
+    env: {
+      ...flowerVariables(environment, folder),
+      ...modules !== undefined && { PYTHONPATH: modules },
+    },
     stdin: "null",
     stdout: "null",
     stderr: "null",

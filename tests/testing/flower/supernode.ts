@@ -22,6 +22,8 @@ export interface SuperNodeOptions {
   ca?: string;
   /** What the node tells its apps. */
   config?: Readonly<Record<string, string | number | boolean>>;
+  /** The folder of the modules that its apps may import. */
+  modules?: string;
   /** More flags, such as --auth-supernode-private-key or --trusted-entities. */
   flags?: readonly string[];
 }
@@ -31,7 +33,7 @@ export async function startSuperNode(
   environment: FlowerEnvironment,
   options: SuperNodeOptions,
 ): Promise<SuperNode> {
-  const { address, ca, config = {}, flags = [] } = options;
+  const { address, ca, config = {}, modules, flags = [] } = options;
   const folder = await Deno.makeTempDir({ prefix: "fedx-supernode-" });
   const trust = ca === undefined ? ["--insecure"] : ["--root-certificates", ca];
   const apps = atLeast(environment.version, "1.37")
@@ -40,7 +42,7 @@ export async function startSuperNode(
   const pairs = Object.entries(config).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
   const own = pairs.length === 0 ? [] : ["--node-config", pairs.join(" ")];
   const command = ["flower-supernode", "--superlink", address, ...trust, ...apps, ...own, ...flags];
-  const process = await startFlower(command, { environment, folder });
+  const process = await startFlower(command, { environment, folder, modules });
   const stop = async () => {
     await process.stop();
     await removeFolder(folder);

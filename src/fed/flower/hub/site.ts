@@ -218,13 +218,15 @@ async function answer<T>(context: SiteContext, asked: Asked, read: (said: Said) 
   }
 }
 
-/** A message's content: the model as a state_dict, and what is asked. */
+/** A message's content: the model as a state_dict, and what is asked, with what the model takes films as. */
 function contentOf(
-  { layout }: SiteContext,
+  { layout, inside: { proposal: { size, channels, preprocessing: { mean, deviation } } } }: SiteContext,
   vector: Float32Array,
-  config: readonly (readonly [string, RecordValue])[],
+  asked: readonly (readonly [string, RecordValue])[],
 ): RecordDict {
   const form = { ...startModel(layout), list: false };
+  const films = { size: BigInt(size), channels: BigInt(channels), mean, deviation };
+  const config = [...asked, ...Object.entries(films)];
   return new Map([
     ["arrays", { type: "ArrayRecord", arrays: writeModel(vector, form, { steps: 0 }) }],
     ["config", { type: "ConfigRecord", values: new Map(config) }],

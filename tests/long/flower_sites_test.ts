@@ -1,0 +1,164 @@
+/**
+ * Stock SuperNodes of each version that tests speak with, all in one run of the aggregator beside two silos of fedx, as
+ * processes; and the same with a kill of each.
+ */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { fileURLToPath } from "node:url";
+import { receiptsOf } from "../testing/fake_federation.ts";
+import { fileFolder } from "../testing/folder.ts";
+import {
+  FLOWER_VERSIONS,
+  type FlowerEnvironment,
+  flowerEnvironment,
+  speaksHttp,
+} from "../testing/flower/environment.ts";
+import { startSuperNode, type SuperNode } from "../testing/flower/supernode.ts";
+import { freePort } from "../testing/free_port.ts";
+import { makeHospitals } from "../testing/hospitals.ts";
+import { run, type Running, start } from "../testing/program.ts";
+
+const environments = await Promise.all(FLOWER_VERSIONS.map((version) => flowerEnvironment(version)));
+const missing = environments.flatMap((one) => "missing" in one ? [one.missing] : []);
+for (const reason of missing) console.log(`skipped: ${reason}`);
+const stock = environments as FlowerEnvironment[];
+/** The sites' names, in the order of their versions. */
+const SITES = ["d", "e", "f"];
+const SILOS = ["a", "b"];
+const dir = await fileFolder();
+let made: Promise<void> | undefined;
+let runs = 0;
+
+/** As ssh-keygen makes one: stock SuperNodes read no other. */
+const KEY = `
+import sys
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import serialization as s
+key = ec.generate_private_key(ec.SECP384R1())
+open(sys.argv[1] + ".pem", "wb").write(
+    key.private_bytes(s.Encoding.PEM, s.PrivateFormat.OpenSSH, s.NoEncryption()))
+open(sys.argv[1] + ".pub", "wb").write(key.public_key().public_bytes(s.Encoding.OpenSSH, s.PublicFormat.OpenSSH))
+`;
+
+/** Hospitals, and a key and an enrolment for each site; the app's signer is pinned. */
+async function makeAll(): Promise<void> {
+  await makeHospitals(dir, { val: 60 });
+  for (const name of SITES) {
+    const command = new Deno.Command(stock[0].python, { args: ["-c", KEY, `${dir}/${name}`] });
+    assert((await command.output()).success);
+    const counts = ["--train", "32", "--positives", "16", "--tls", "tls-hub", "--json"];
+    const { stdout } = await run(["flower", "enrol", name, `${name}.pub`, ...counts], { cwd: dir });
+    await Deno.writeTextFile(`${dir}/trusted.yaml`, `fedx: '${JSON.parse(stdout).signer}'\n`);
+  }
+}
+
+interface Rig {
+  ports: { hub: number; http: number; grpc: number };
+  state: string;
+}
+
+const hubArgs = ({ ports, state }: Rig) => [
+  ...["aggregate", "--silos", [...SILOS, ...SITES].join(","), "--listen", `127.0.0.1:${ports.hub}`],
+  ...["--tls", "tls-hub", "--state", `${state}/hub`, "--rounds", "2", "--size", "32", "--init", "random"],
+  ...[
+    "--batch",
+    "8",
+    "--flower-listen",
+    `127.0.0.1:${ports.http}`,
+    "--flower-grpc",
+    `127.0.0.1:${ports.grpc}`,
+  ],
+  "--json",
+];
+
+const siloArgs = ({ ports, state }: Rig, silo: string) => [
+  ...["train", "--silo", silo, "--server", `https://127.0.0.1:${ports.hub}`, "--tls", `tls-${silo}`],
+  ...["--shard", `shard-${silo}`, "--state", `${state}/${silo}`, "--threads", "1", "--json"],
+];
+
+/** A role's lives: one that its fault kills is started again. */
+async function lives(args: string[], fault?: string): Promise<string> {
+  for (let life = 0;; life++) {
+    const process: Running = await start(args, { cwd: dir, fault: life === 0 ? fault : undefined });
+    const { code, signal, stdout, stderr } = await process.finished;
+    if (signal === "SIGKILL" && life === 0 && fault !== undefined) continue;
+    assertEquals(code, 0, stderr);
+    assert(fault === undefined || life > 0, "nothing was killed");
+    return stdout;
+  }
+}
+
+const node = ({ ports }: Rig, at: number): Promise<SuperNode> =>
+  startSuperNode(stock[at], {
+    address: `127.0.0.1:${speaksHttp(stock[at]) ? ports.http : ports.grpc}`,
+    ca: `${dir}/ca/ca.pem`,
+    config: { train: "site_functions:train", evaluate: "site_functions:evaluate" },
+    modules: fileURLToPath(new URL("../testing/flower/site", import.meta.url)),
+    flags: [
+      "--auth-supernode-private-key",
+      `${dir}/${SITES[at]}.pem`,
+      "--trusted-entities",
+      `${dir}/trusted.yaml`,
+    ],
+  });
+
+/** One whole run; `faults` by role, `kill`: a SuperNode that is killed while it trains and started again. */
+async function runAll(faults: Record<string, string> = {}, { kill }: { kill?: number } = {}) {
+  await (made ??= makeAll());
+  const rig = {
+    ports: { hub: freePort(), http: freePort(), grpc: freePort() },
+    state: `run-${runs++}`,
+  };
+  await using nodes = new AsyncDisposableStack();
+  const hub = lives(hubArgs(rig), faults.hub);
+  const silos = SILOS.map((silo) => lives(siloArgs(rig, silo), faults[silo]));
+  const started = await Promise.all(SITES.map(async (_, at) => nodes.use(await node(rig, at))));
+  const killing = (async () => {
+    if (kill === undefined) return;
+    const first = started[kill];
+    while (!/Receiving: train/.test(await first.log())) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await first.kill();
+    nodes.use(await node(rig, kill));
+  })();
+  const [stdout] = await Promise.all([hub, killing, ...silos]);
+  const logs = await Promise.all(started.map((one, at) => at === kill ? "" : one.log()));
+  return { result: JSON.parse(stdout), receipts: receiptsOf(`${dir}/${rig.state}/hub`), logs };
+}
+
+const ignore = missing.length > 0;
+const EXPECTED = [1, 2].flatMap((round) => [...SILOS, ...SITES].map((silo) => `${round} ${silo}`)).toSorted();
+const whose = (receipts: string[]) =>
+  receipts.map((line) => line.split(" ").slice(0, 2).join(" ")).toSorted();
+
+Deno.test(
+  "stock SuperNodes of three versions beside two silos: a run that completes, each update counted once",
+  { ignore },
+  async () => {
+    const { result, receipts, logs } = await runAll();
+    assertEquals([result.degraded, result.rounds], [false, 2]);
+    assertEquals(whose(receipts), EXPECTED);
+    for (const site of SITES) assertEquals(result.test.silos[site].auroc, .75);
+    for (const log of logs) assertMatch(log, /Sent successfully/);
+  },
+);
+
+Deno.test(
+  "the same with SIGKILL of the aggregator mid-round, of a SuperNode in training and of a silo: it goes on",
+  { ignore },
+  async () => {
+    const { result, receipts } = await runAll({ hub: "kill:before_fold:1", a: "kill:training:1" }, {
+      kill: 2,
+    });
+    assertEquals([result.degraded, result.rounds], [false, 2]);
+    assertEquals(whose(receipts), EXPECTED);
+  },
+);
+
+Deno.test("the same with SIGKILL of the aggregator as the second round opens, while SuperNodes work", {
+  ignore,
+}, async () => {
+  const { result, receipts } = await runAll({ hub: "kill:committed:1" }, { kill: 0 });
+  assertEquals([result.degraded, result.rounds], [false, 2]);
+  assertEquals(whose(receipts), EXPECTED);
+});
