@@ -12,6 +12,7 @@ import {
   flowerEnvironment,
   speaksHttp,
 } from "../testing/flower/environment.ts";
+import { makeSshKey } from "../testing/flower/ssh_key.ts";
 import { startSuperNode, type SuperNode } from "../testing/flower/supernode.ts";
 import { freePort } from "../testing/free_port.ts";
 import { makeHospitals } from "../testing/hospitals.ts";
@@ -28,23 +29,11 @@ const dir = await fileFolder();
 let made: Promise<void> | undefined;
 let runs = 0;
 
-/** As ssh-keygen makes one: stock SuperNodes read no other. */
-const KEY = `
-import sys
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives import serialization as s
-key = ec.generate_private_key(ec.SECP384R1())
-open(sys.argv[1] + ".pem", "wb").write(
-    key.private_bytes(s.Encoding.PEM, s.PrivateFormat.OpenSSH, s.NoEncryption()))
-open(sys.argv[1] + ".pub", "wb").write(key.public_key().public_bytes(s.Encoding.OpenSSH, s.PublicFormat.OpenSSH))
-`;
-
 /** Hospitals, and a key and an enrolment for each site; the app's signer is pinned. */
 async function makeAll(): Promise<void> {
   await makeHospitals(dir, { val: 60 });
   for (const name of SITES) {
-    const command = new Deno.Command(stock[0].python, { args: ["-c", KEY, `${dir}/${name}`] });
-    assert((await command.output()).success);
+    await makeSshKey(`${dir}/${name}`, stock[0]);
     const counts = ["--train", "32", "--positives", "16", "--tls", "tls-hub", "--json"];
     const { stdout } = await run(["flower", "enrol", name, `${name}.pub`, ...counts], { cwd: dir });
     await Deno.writeTextFile(`${dir}/trusted.yaml`, `fedx: '${JSON.parse(stdout).signer}'\n`);

@@ -16,6 +16,8 @@ export interface FlowerProcess {
   stop(seconds?: number): Promise<void>;
   /** SIGKILL for it and all its children, as when the power fails. */
   kill(): Promise<void>;
+  /** CPU-seconds that it and its children have taken, those included that have ended. */
+  cpu(): Promise<number>;
 }
 
 /** Starts a program of the environment; `folder` is its FLWR_HOME and holds its log. */
@@ -64,7 +66,20 @@ export async function startFlower(
     log: async () => stripVTControlCharacters(await Deno.readTextFile(path)),
     stop,
     kill,
+    cpu: async () => {
+      const taken = await Promise.all((await marked(folder)).map((pid) => cpuOf(pid, { children: true })));
+      return taken.reduce((sum, one) => sum + one, 0);
+    },
   };
+}
+
+/** CPU-seconds of a process; 0 for one that is gone. @param options `children`: those of its children that have ended too */
+export async function cpuOf(pid: number, { children = false }: { children?: boolean } = {}): Promise<number> {
+  const text = await Deno.readTextFile(`/proc/${pid}/stat`).catch(() => "");
+  // After the name in brackets come state, parent and so on: user and system time are the 12th and 13th of these.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ").map(Number);
+  const ticks = fields.slice(11, children ? 15 : 13).reduce((sum, one) => sum + one, 0);
+  return text === "" ? 0 : ticks / 100;
 }
 
 /** Runs a program of the environment to its end; `output` is stdout and stderr as they came. */

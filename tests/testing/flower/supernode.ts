@@ -12,6 +12,8 @@ export interface SuperNode extends AsyncDisposable {
   stop(): Promise<void>;
   /** SIGKILL: no goodbye. */
   kill(): Promise<void>;
+  /** CPU-seconds that it and its apps have taken. */
+  cpu(): Promise<number>;
 }
 
 /** How a SuperNode is started. */
@@ -52,6 +54,7 @@ export async function startSuperNode(
     log: process.log,
     stop,
     kill: process.kill,
+    cpu: process.cpu,
     [Symbol.asyncDispose]: stop,
   };
 }
