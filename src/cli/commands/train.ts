@@ -95,6 +95,9 @@ export function describe(proposal: Proposal, { maxPasses }: Limits = {}): string
     : formatDuration(proposal.budget ?? NaN);
   return table(["the aggregator proposes", ""], [
     ["silos", proposal.silos.join(", ")],
+    ...proposal.flower.length === 0
+      ? []
+      : [["of them with Flower", `${proposal.flower.join(", ")}, whose training no plan binds`]],
     ["network", `${proposal.network}, ${proposal.size} px, ${plural(proposal.channels, "channel")}`],
     ["start", proposal.init.source],
     ["recipe", `${recipe.name}: batch ${recipe.batch}, lr ${recipe.lr}, bn ${recipe.bn}`],

@@ -109,7 +109,7 @@ export async function runAggregator(options: AggregatorOptions): Promise<Aggrega
   run.storeTime();
   const handler = handlerOf(run);
   await using server = await listen(run, credentials, { ...options, handler });
-  await using _guests = await options.guests?.({
+  await using guests = await options.guests?.({
     ...{ run: run.id, proposal: run.proposal, handler, identity: credentials.identity, onEvent },
     gone: (silo, session) => run.attendance.disconnect(silo, session),
     memory: {
@@ -117,7 +117,12 @@ export async function runAggregator(options: AggregatorOptions): Promise<Aggrega
       set: (key, value) => state.folder.set(`guest ${key}`, value),
     },
   });
-  using _renewal = watchRenewal(credentials, { onRenewed: server.renew });
+  using _renewal = watchRenewal(credentials, {
+    onRenewed(identity) {
+      server.renew(identity);
+      guests?.renew(identity);
+    },
+  });
   onEvent({ type: "listening", host: options.listen.host, port: server.port, run: run.id });
   onEvent({ type: "proposal", proposal: run.proposal });
   if (resumed) onEvent({ type: "resumed", run: run.id, state: run.phase, round: run.view().round });

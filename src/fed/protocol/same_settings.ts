@@ -26,6 +26,8 @@ const OPTIONS: Record<string, (proposal: Proposal) => string> = {
   rounds: ({ rounds }) => orNone("--rounds", rounds),
   budget: ({ budget }) => orNone("--budget", budget, writtenDuration),
   silos: ({ silos }) => `--silos ${silos.join(",")}`,
+  flower: ({ flower }) =>
+    flower.length === 0 ? "no site with Flower" : `sites with Flower ${flower.join(",")}`,
   quorum: ({ quorum }) => `--quorum ${quorum}`,
   roundTimeout: ({ roundTimeout }) => orNone("--round-timeout", roundTimeout, writtenDuration),
   joinTimeout: ({ joinTimeout }) => `--join-timeout ${writtenDuration(joinTimeout)}`,

@@ -13,10 +13,16 @@ export interface Inside {
   gone(silo: string, session: object): void;
   /** JSON values that outlive this process, under keys of the guests' own. */
   memory: { get<T>(key: string): T | null; set(key: string, value: unknown): void };
-  /** The certificate that is shown. */
+  /** The certificate that is shown at first. */
   identity: Identity;
   onEvent: OnEvent;
 }
 
-/** Begins to serve them; disposed of before the aggregator stops. */
-export type Guests = (inside: Inside) => Promise<AsyncDisposable>;
+/** What serves them; disposed of before the aggregator stops. */
+export interface Served extends AsyncDisposable {
+  /** Shows another certificate from now on. */
+  renew(identity: Identity): void;
+}
+
+/** Begins to serve them. */
+export type Guests = (inside: Inside) => Promise<Served>;

@@ -16,8 +16,7 @@ const PREFIX = 5;
 
 /** Listens. @throws {ProtocolError} `port_in_use`, `cannot_listen` */
 export async function listenGrpc({ listen: at, identity, service }: TransportOptions): Promise<Transport> {
-  const { cert, key } = identity;
-  const server = http2.createSecureServer({ cert, key, minVersion: "TLSv1.2", settings: SETTINGS });
+  const server = http2.createSecureServer({ ...contextOf(identity), settings: SETTINGS });
   server.on("session", (session) => session.setLocalWindowSize?.(SESSION_WINDOW));
   const close = freeSockets(server);
   server.on("stream", (stream, headers) => {
@@ -27,8 +26,16 @@ export async function listenGrpc({ listen: at, identity, service }: TransportOpt
   const port = await listen(server, at);
   keepListening(server);
   server.on("error", () => {});
-  return { port, [Symbol.asyncDispose]: close };
+  return {
+    port,
+    renew: (identity) => server.setSecureContext(contextOf(identity)),
+    [Symbol.asyncDispose]: close,
+  };
 }
+
+/** The part of the server's options that a renewal replaces. */
+const contextOf = ({ cert, key }: TransportOptions["identity"]) =>
+  ({ cert, key, minVersion: "TLSv1.2" }) as const;
 
 async function answer(
   stream: http2.ServerHttp2Stream,

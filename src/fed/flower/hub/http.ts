@@ -3,7 +3,8 @@ import { Buffer } from "node:buffer";
 import { FLEET } from "../codec/messages.ts";
 import { ProtocolError } from "../../protocol/errors.ts";
 import { refusalOf, STATUS } from "./refusal.ts";
-import type { Transport, TransportOptions } from "./service.ts";
+import type { Identity } from "../../pki/own_certificate.ts";
+import type { Address, Service, Transport, TransportOptions } from "./service.ts";
 
 /** The names of calls by their paths. */
 const NAMES = new Map(
@@ -11,10 +12,54 @@ const NAMES = new Map(
 );
 const TYPE = "application/protobuf";
 
-/** Listens. @throws {ProtocolError} `port_in_use`, `cannot_listen` */
-export function listenHttp({ listen, identity, service }: TransportOptions): Transport {
-  const { cert, key } = identity;
-  const answer = async (
+/**
+ * Listens. @throws {ProtocolError} `port_in_use`, `cannot_listen`
+ *
+ * Why it listens anew with another certificate: Deno's server takes none while it runs, and SuperNodes try again.
+ */
+export function listenHttp({ listen, identity, service, onEvent }: TransportOptions): Transport {
+  let { server, stop } = started(listen, { identity, service });
+  const { port } = server.addr;
+  let renewed = Promise.resolve();
+  const again = async (identity: Identity) => {
+    await ended(server, stop);
+    ({ server, stop } = started({ ...listen, port }, { identity, service }));
+  };
+  return {
+    port,
+    renew(identity) {
+      renewed = renewed.then(() => again(identity)).catch((error) => {
+        onEvent({ type: "warning", text: `SuperNodes are not served any more: ${error.message}` });
+      });
+    },
+    async [Symbol.asyncDispose]() {
+      await renewed;
+      await ended(server, stop);
+    },
+  };
+}
+
+function started(
+  listen: Address,
+  { identity: { cert, key }, service }: Pick<TransportOptions, "identity" | "service">,
+): { server: Deno.HttpServer<Deno.NetAddr>; stop: AbortController } {
+  const stop = new AbortController();
+  try {
+    const { host: hostname, port } = listen;
+    const options = { hostname, port, cert, key, signal: stop.signal, onListen() {} };
+    return { server: Deno.serve(options, answering(service)), stop };
+  } catch (cause) {
+    const taken = cause instanceof Deno.errors.AddrInUse;
+    throw new ProtocolError(taken ? "port_in_use" : "cannot_listen", {
+      expected: `to listen on ${listen.host}:${listen.port} for SuperNodes`,
+      got: taken ? "another process on it" : (cause as Error).message,
+      cause,
+    });
+  }
+}
+
+function answering(service: Service) {
+  return async (
     request: Request,
     { remoteAddr, completed }: Deno.ServeHandlerInfo<Deno.NetAddr>,
   ) => {
@@ -40,19 +85,6 @@ export function listenHttp({ listen, identity, service }: TransportOptions): Tra
       });
     }
   };
-  try {
-    const { host: hostname, port } = listen;
-    const stop = new AbortController();
-    const server = Deno.serve({ hostname, port, cert, key, signal: stop.signal, onListen() {} }, answer);
-    return { port: server.addr.port, [Symbol.asyncDispose]: () => ended(server, stop) };
-  } catch (cause) {
-    const taken = cause instanceof Deno.errors.AddrInUse;
-    throw new ProtocolError(taken ? "port_in_use" : "cannot_listen", {
-      expected: `to listen on ${listen.host}:${listen.port} for SuperNodes`,
-      got: taken ? "another process on it" : (cause as Error).message,
-      cause,
-    });
-  }
 }
 
 /** Lets answers under way out, for a second. */

@@ -14,7 +14,8 @@ import { listenHttp } from "./http.ts";
 import { Mailbox } from "./mailbox.ts";
 import { Presence } from "./presence.ts";
 import { FleetRefusal } from "./refusal.ts";
-import type { Address, Service } from "./service.ts";
+import { ProtocolError } from "../../protocol/errors.ts";
+import type { Address, Service, Transport } from "./service.ts";
 
 /** Bytes of a reply beside the model's numbers, and by how much those may be more: names, shapes, and doubles for floats. */
 const BESIDE = 16 << 20, TIMES = 2;
@@ -38,7 +39,7 @@ export function flowerHub(options: FlowerHubOptions): Guests {
     const { tls, http, grpc } = options;
     const { identity, onEvent, proposal: { flower } } = inside;
     const known = await enrolled(tls);
-    const sites = flower.map((name) => known.get(name)).filter((site) => site !== undefined);
+    const sites = flower.map((name) => known.get(name) ?? notEnrolled(name, tls));
     await using held = new AsyncDisposableStack();
     const { service, mailboxes } = serviceOf(inside, {
       ...options,
@@ -46,15 +47,30 @@ export function flowerHub(options: FlowerHubOptions): Guests {
       held,
       app: await signedApp(await signingKey(tls)),
     });
+    const transports: Transport[] = [];
     for (const [listen, start, name] of [[http, listenHttp, "HTTP"], [grpc, listenGrpc, "gRPC"]] as const) {
       if (listen === undefined) continue;
-      const { port } = held.use(await start({ listen, identity, service }));
-      onEvent({ type: "flower_listening", host: listen.host, port, transport: name });
+      const transport = held.use(await start({ listen, identity, service, onEvent }));
+      transports.push(transport);
+      onEvent({ type: "flower_listening", host: listen.host, port: transport.port, transport: name });
     }
     // First whoever waits for an instruction is answered, then nobody is heard any more.
     for (const mailbox of mailboxes) held.use(mailbox);
-    return held.move();
+    const all = held.move();
+    return {
+      renew: (identity) => transports.forEach((transport) => transport.renew(identity)),
+      [Symbol.asyncDispose]: () => all.disposeAsync(),
+    };
   };
+}
+
+function notEnrolled(name: string, tls: string): never {
+  const remedy = `fedx flower enrol ${name} K.pub --train N --positives P --tls ${tls}`;
+  throw new ProtocolError("bad_proposal", {
+    expected: `${name} in ${tls}/flower.json`,
+    got: "no such site",
+    remedy,
+  });
 }
 
 /** What answers every call, from whichever transport. */

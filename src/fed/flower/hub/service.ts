@@ -1,5 +1,6 @@
 /** What carries calls to their answers: both transports do no more than to find the parts of a call. */
 import type { Identity } from "../../pki/own_certificate.ts";
+import type { OnEvent } from "../../protocol/event.ts";
 import type { Signed } from "./callers.ts";
 
 /** A host and a port; 0 is a free one. */
@@ -27,9 +28,12 @@ export interface TransportOptions {
   listen: Address;
   identity: Identity;
   service: Service;
+  onEvent: OnEvent;
 }
 
 /** A transport that listens. */
 export interface Transport extends AsyncDisposable {
   port: number;
+  /** Shows another certificate from now on. */
+  renew(identity: Identity): void;
 }

@@ -273,12 +273,12 @@ const counted = ({ inside: { memory }, site: { name } }: SiteContext, round: num
 
 /** What the aggregator's operator has said of the site, as a registration: `val` and `test` nobody has counted. */
 function registrationOf(
-  { name, key, train, positives }: FlowerSite,
+  { name, train, positives }: FlowerSite,
   { size, preprocessing: { kernel, fit }, labelRule }: Proposal,
 ): Registration {
   const none = { images: 0, patients: 0, positives: 0 };
   return {
-    ...{ silo: name, shard: digest(new TextEncoder().encode(key)), size, kernel, fit, labelRule },
+    ...{ silo: name, shard: digest(`a site with Flower: ${name}`), size, kernel, fit, labelRule },
     splits: { train: { images: train, patients: train, positives }, val: none, test: none },
     ...{ device: "Flower SuperNode", threads: 1, build: "flower", stepsPerSecond: 1, wire: WIRE_VERSION },
   };
