@@ -14,6 +14,8 @@ export interface Figures {
   /** Share of films on the right side of ½. */
   accuracy: number;
   auroc: number;
+  /** Whether the update was longer than a `clipping_norm` of the app's and was shortened; of a reply to `train`. */
+  clipped: 0 | 1;
 }
 
 /** Names of records, and of a reply's values by the figure that each has. */
@@ -22,9 +24,9 @@ export interface Names {
   config: string;
   metrics: string;
   /** Of a reply to `train`, whose model is scored nowhere. */
-  train: Record<string, "examples" | "loss">;
+  train: Record<string, "examples" | "loss" | "clipped">;
   /** Of a reply to `evaluate`. */
-  evaluate: Record<string, keyof Figures>;
+  evaluate: Record<string, Exclude<keyof Figures, "clipped">>;
 }
 
 /** Those of Flower's template for PyTorch. */
@@ -51,7 +53,7 @@ export function readAsk(
 ): Ask {
   // The part before a dot is the kind; what follows names an action of the app.
   const kind = type.split(".")[0];
-  if ([...content.keys()].some((name) => NUMPY.test(name))) return numpyAsk(kind, content);
+  if ([...content.keys()].some((name) => NUMPY.test(name))) return numpyAsk(kind, content, names);
   if (kind !== "train" && kind !== "evaluate" && kind !== "query") {
     throw refuse("a message train, evaluate or query", kind);
   }
@@ -74,7 +76,7 @@ const EXAMPLES: Names["train"] = { "num-examples": "examples" };
 const NUMPY = /^(fitins|evaluateins|getparametersins|getpropertiesins)\./;
 
 /** NumPyClient's: `fitins.parameters` and `fitins.config` ask, `fitres.…` answers. */
-function numpyAsk(kind: string, content: RecordDict): Ask {
+function numpyAsk(kind: string, content: RecordDict, names: Names): Ask {
   if (content.has("getparametersins.config")) {
     return {
       ...{ kind: "parameters", config: new Map() },
@@ -90,10 +92,11 @@ function numpyAsk(kind: string, content: RecordDict): Ask {
     config: record === undefined ? new Map() : valuesOf(record, `${asked}.config`),
     arrays: arraysOf(content, `${asked}.parameters`),
     reply: ({ figures, arrays }) => {
-      const { examples, auroc, accuracy, loss } = figures as Figures;
+      const { examples, auroc, accuracy, loss, clipped } = figures as Figures;
       const count = recordOf("MetricRecord", `${answer}.num_examples`, [["num_examples", BigInt(examples)]]);
+      const bits = Object.entries(names.train).filter(([, figure]) => figure === "clipped");
       const told: [string, RecordValue][] = kind === "train"
-        ? []
+        ? bits.map(([name]) => [name, clipped === 1])
         : [["accuracy", accuracy], ["auroc", auroc]];
       return new Map([
         ...kind === "train"
@@ -119,13 +122,20 @@ const recordOf = (
 const status = (answer: string) =>
   recordOf("ConfigRecord", `${answer}.status`, [["code", 0n], ["message", "Success"]]);
 
-function metrics(name: string, figures: Partial<Figures>, wanted: Names["evaluate"]): [string, FlowerRecord] {
+/** Figures that are whole numbers, which Flower's apps tell from others. */
+const WHOLE: ReadonlySet<keyof Figures> = new Set(["examples", "clipped"]);
+
+function metrics(
+  name: string,
+  figures: Partial<Figures>,
+  wanted: Record<string, keyof Figures>,
+): [string, FlowerRecord] {
   return recordOf(
     "MetricRecord",
     name,
     Object.entries(wanted).map(([key, figure]) => [
       key,
-      figure === "examples" ? BigInt(figures.examples!) : figures[figure]!,
+      WHOLE.has(figure) ? BigInt(figures[figure]!) : figures[figure]!,
     ]),
   );
 }

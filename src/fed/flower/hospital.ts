@@ -48,6 +48,8 @@ export interface HospitalOptions extends OwnSettings {
 const LARGEST = 256 << 20;
 /** Seconds that a reply is kept at the link, and worked on, where the message says nothing shorter. */
 const LIFE = 43_200;
+/** Passes are multiplied in doubles. */
+const ROUNDING = 1e-6;
 /** Flower's codes of failures: the app failed, and it was not to be had. */
 const CODES = { failed: 2n, refused: 6n } as const;
 
@@ -200,7 +202,7 @@ export class Hospital implements Disposable {
     if (round > rounds) {
       throw AppRefused.of({ expected: `at most ${rounds} rounds by accept.max_rounds`, got: String(round) });
     }
-    if (round * recipe.localEpochs > passes) {
+    if (round * recipe.localEpochs > passes * (1 + ROUNDING)) {
       const got = String(round * recipe.localEpochs);
       throw AppRefused.of({ expected: `at most ${passes} passes by accept.max_passes`, got });
     }

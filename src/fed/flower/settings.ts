@@ -79,11 +79,15 @@ const refuse = (expected: string, got: string) =>
     remedy: "let the app's author leave it out, or the hospital name it in --ignore",
   });
 
-/** The update within an L2 norm of `clip` over all arrays, as Flower's fixed clipping has it; changed in place. */
-export function clipUpdate(vector: Float32Array, before: Float32Array, clip: number): void {
+/**
+ * The update within an L2 norm of `clip` over all arrays, as Flower's clipping has it; changed in place.
+ * @returns whether it was longer
+ */
+export function clipUpdate(vector: Float32Array, before: Float32Array, clip: number): boolean {
   let squares = 0;
   for (let i = 0; i < vector.length; i++) squares += (vector[i] - before[i]) ** 2;
   const factor = Math.min(1, clip / Math.sqrt(squares));
-  if (factor === 1) return;
+  if (factor === 1) return false;
   for (let i = 0; i < vector.length; i++) vector[i] = before[i] + factor * (vector[i] - before[i]);
+  return true;
 }

@@ -63,7 +63,7 @@ export async function train(
   model: SentModel,
   turn: ReturnType<typeof turnOf>,
   { trainer, round, clip, onEvent, signal }: Omit<TurnParts, "recipe" | "silo"> & { clip: number | null },
-): Promise<{ vector: Float32Array; figures: Pick<Figures, "examples" | "loss"> }> {
+): Promise<{ vector: Float32Array; figures: Pick<Figures, "examples" | "loss" | "clipped"> }> {
   onEvent({ type: "training", round, ...turn });
   const losses = { sum: 0, steps: 0 };
   const { vector, skipped } = await trainer.train(turn, {
@@ -78,12 +78,17 @@ export async function train(
   if (!Number.isFinite(loss) || !vector.every(Number.isFinite) || skipped.every((one) => one)) {
     throw AppRefused.of({ expected: "a training that stays finite", got: "NaN or Inf" });
   }
-  if (clip !== null) clipUpdate(vector, model.vector, clip);
-  return { vector, figures: { examples: trainer.shard.splits.train.images, loss } };
+  const clipped = clip !== null && clipUpdate(vector, model.vector, clip);
+  return {
+    vector,
+    figures: { examples: trainer.shard.splits.train.images, loss, clipped: clipped ? 1 : 0 },
+  };
 }
 
 /** Figures of the loaded model on `val`. @throws {AppRefused} below 10 patients of either class there, or for NaN */
-export async function evaluate({ trainer, recipe, silo, round, onEvent }: TurnParts): Promise<Figures> {
+export async function evaluate(
+  { trainer, recipe, silo, round, onEvent }: TurnParts,
+): Promise<Omit<Figures, "clipped">> {
   const predictions = await trainer.predict("val");
   if (diverged(predictions)) {
     throw AppRefused.of({ expected: "a model whose outputs are numbers", got: "NaN" });

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { TEMPLATE } from "../../../src/fed/flower/app.ts";
 import { decodeNpy } from "../../../src/fed/flower/codec/npy.ts";
 import type { FlowerRecord, RecordDict } from "../../../src/fed/flower/codec/records.ts";
 import { refusal } from "../../../src/refusal.ts";
@@ -182,10 +183,16 @@ Deno.test("what fails within the hospital is told to nobody: the reply says no m
   }
 });
 
-Deno.test("clipping_norm bounds the update over all arrays", async () => {
+Deno.test("clipping_norm bounds the update over all arrays, and whether it did is told where the app asks for it", async () => {
   const link = new FlowerLink();
   link.ask("train", trainOn({ clipping_norm: 0.5 }));
-  await live(link, {});
+  link.ask("train", trainOn({ clipping_norm: 1e6, "server-round": 2n }));
+  const train = { "num-examples": "examples", norm_bit: "clipped" } as const;
+  await live(link, { names: { ...TEMPLATE, train } }, { replies: 2 });
+  assertEquals(link.replies.map(({ content }) => valuesOf(content?.get("metrics"))), [
+    { "num-examples": 96n, norm_bit: 1n },
+    { "num-examples": 96n, norm_bit: 0n },
+  ]);
   const sent = arraysOf(link.replies[0].content?.get("arrays"));
   let squares = 0;
   for (const { name, offset, length } of FULL.tensors) {

@@ -77,7 +77,7 @@ function namesOf(values: Values<typeof train>): Names {
   return {
     ...TEMPLATE,
     ...records,
-    train: told("train-metrics", ["loss", "examples"]) as Names["train"] ?? TEMPLATE.train,
+    train: told("train-metrics", ["loss", "examples", "clipped"]) as Names["train"] ?? TEMPLATE.train,
     evaluate: told("evaluate-metrics", ["loss", "accuracy", "auroc", "examples"]) as Names["evaluate"] ??
       TEMPLATE.evaluate,
   };

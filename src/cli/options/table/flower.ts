@@ -83,8 +83,10 @@ export const FLOWER = {
   "train-metrics": {
     kind: "list",
     value: "NAME=FIGURE,…",
-    help: "what a reply to train tells: loss, examples (default: train_loss=loss,num-examples=examples)",
-    more: "An app adds sites' metrics up by name: all sites must tell the same.",
+    help:
+      "what a reply to train tells: loss, examples, clipped (default: train_loss=loss,num-examples=examples)",
+    more:
+      "An app adds sites' metrics up by name: all sites must tell the same. Adaptive clipping wants norm_bit=clipped.",
     ...IN_FLOWER,
   },
   "evaluate-metrics": {
