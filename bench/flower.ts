@@ -21,11 +21,7 @@ import { proposalOf } from "../tests/testing/fake_federation.ts";
 import { FakeTrainer, FULL, startVector } from "../tests/testing/fake_trainer.ts";
 import { childFlags } from "../tests/testing/child.ts";
 import { FLOWER_APPS, writeArrays } from "../tests/testing/flower/apps.ts";
-import {
-  type FlowerEnvironment,
-  flowerEnvironment,
-  speaksHttp,
-} from "../tests/testing/flower/environment.ts";
+import { type FlowerEnvironment, flowerEnvironment } from "../tests/testing/flower/environment.ts";
 import { makeSshKey } from "../tests/testing/flower/ssh_key.ts";
 import { cpuOf } from "../tests/testing/flower/process.ts";
 import { startSuperLink } from "../tests/testing/flower/superlink.ts";
@@ -128,7 +124,7 @@ async function onFedx(stock: FlowerEnvironment, rounds: number): Promise<Cost> {
   const running = runAggregator({
     proposal: proposalOf(start, { silos: NODES, flower: NODES, rounds }),
     ...{ start, listen: { host: "127.0.0.1", port }, tls: `${dir}/tls`, state: `${dir}/state` },
-    guests: flowerHub({ tls: `${dir}/tls`, ...speaksHttp(stock) ? { http: at } : { grpc: at } }),
+    guests: flowerHub({ tls: `${dir}/tls`, listen: at }),
   });
   const started = await Promise.all(NODES.map(async (name) =>
     nodes.use(

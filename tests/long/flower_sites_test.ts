@@ -6,12 +6,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import { receiptsOf } from "../testing/fake_federation.ts";
 import { fileFolder } from "../testing/folder.ts";
-import {
-  FLOWER_VERSIONS,
-  type FlowerEnvironment,
-  flowerEnvironment,
-  speaksHttp,
-} from "../testing/flower/environment.ts";
+import { FLOWER_VERSIONS, type FlowerEnvironment, flowerEnvironment } from "../testing/flower/environment.ts";
 import { makeSshKey } from "../testing/flower/ssh_key.ts";
 import { startSuperNode, type SuperNode } from "../testing/flower/supernode.ts";
 import { freePort } from "../testing/free_port.ts";
@@ -41,7 +36,7 @@ async function makeAll(): Promise<void> {
 }
 
 interface Rig {
-  ports: { hub: number; http: number; grpc: number };
+  ports: { hub: number; fleet: number };
   state: string;
 }
 
@@ -52,9 +47,7 @@ const hubArgs = ({ ports, state }: Rig) => [
     "--batch",
     "8",
     "--flower-listen",
-    `127.0.0.1:${ports.http}`,
-    "--flower-grpc",
-    `127.0.0.1:${ports.grpc}`,
+    `127.0.0.1:${ports.fleet}`,
   ],
   "--json",
 ];
@@ -78,7 +71,7 @@ async function lives(args: string[], fault?: string): Promise<string> {
 
 const node = ({ ports }: Rig, at: number): Promise<SuperNode> =>
   startSuperNode(stock[at], {
-    address: `127.0.0.1:${speaksHttp(stock[at]) ? ports.http : ports.grpc}`,
+    address: `127.0.0.1:${ports.fleet}`,
     ca: `${dir}/ca/ca.pem`,
     config: { train: "site_functions:train", evaluate: "site_functions:evaluate" },
     modules: fileURLToPath(new URL("../testing/flower/site", import.meta.url)),
@@ -94,7 +87,7 @@ const node = ({ ports }: Rig, at: number): Promise<SuperNode> =>
 async function runAll(faults: Record<string, string> = {}, { kill }: { kill?: number } = {}) {
   await (made ??= makeAll());
   const rig = {
-    ports: { hub: freePort(), http: freePort(), grpc: freePort() },
+    ports: { hub: freePort(), fleet: freePort() },
     state: `run-${runs++}`,
   };
   await using nodes = new AsyncDisposableStack();

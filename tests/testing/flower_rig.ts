@@ -28,7 +28,7 @@ export async function withSite(
     await body({
       ...{ dir, spec: { ...SPEC, dir, port } },
       site: { name: "c", port: fleet, transport, ca: await Deno.readTextFile(`${dir}/ca/ca.pem`), identity },
-      hub: { tls, again: .05, [transport]: { host: "127.0.0.1", port: fleet }, ...hub },
+      hub: { tls, again: .05, listen: { host: "127.0.0.1", port: fleet }, ...hub },
     });
   });
 }

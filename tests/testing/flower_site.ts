@@ -91,10 +91,14 @@ export class FlowerSite implements Disposable {
       const { run, message: id } = metadata;
       if (metadata.type === "evaluate") return { metadata, id };
       const objects: Objects = new Map();
+      let lost = false;
       await someAtOnce([...idsOf(decodeTree(bytes))], async (object) => {
-        const { content } = await this.call("PullObject", { node: this.#node, run, object });
+        const { found, content } = await this.call("PullObject", { node: this.#node, run, object });
         objects.set(object, content);
+        lost ||= !found;
       });
+      // As where the aggregator was killed meanwhile: stock nodes give such a message up and ask again.
+      if (lost) continue;
       await this.call("ConfirmMessageReceived", { node: this.#node, run, message: id });
       return { ...unpack(id, objects, { most: 1 << 28 }), id };
     }

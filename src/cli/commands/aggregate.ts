@@ -3,7 +3,7 @@ import { runAggregator } from "../../fed/aggregator/aggregator.ts";
 import { notBegun } from "../../fed/aggregator/away.ts";
 import { checkCertificate } from "../../fed/pki/own_certificate.ts";
 import { requireOpenFiles } from "../../fed/aggregator/open_files.ts";
-import { startOf } from "../../fed/aggregator/start.ts";
+import { proposalIn, startOf } from "../../fed/aggregator/start.ts";
 import { ascii } from "../../fed/protocol/ascii.ts";
 import { checkProposal } from "../../fed/protocol/proposal.ts";
 import { readRecording, type Recorded } from "../../fed/aggregator/replay.ts";
@@ -71,9 +71,11 @@ async function fresh(values: Values<typeof aggregate>, output: Output): Promise<
   return { proposal: proposalOf(settings, start), start: start.vector };
 }
 
-/** Those of the silos that are enrolled with Flower, where SuperNodes may call. */
+/** Those of the silos that run Flower: of a run that goes on those that it began with, else who is enrolled. */
 async function flowerAmong(silos: readonly string[], values: Values<typeof aggregate>): Promise<string[]> {
-  if (!listens(values)) return [];
+  const before = values.new ? null : await proposalIn(values.state);
+  if (before !== null) return before.flower ?? [];
+  if (values["flower-listen"] === undefined) return [];
   const sites = await enrolled(values.tls);
   const found = silos.filter((silo) => sites.has(silo));
   if (found.length > 0) return found;
@@ -85,20 +87,16 @@ async function flowerAmong(silos: readonly string[], values: Values<typeof aggre
   }));
 }
 
-const listens = (values: Values<typeof aggregate>) =>
-  values["flower-listen"] !== undefined || values["flower-grpc"] !== undefined;
-
 /** What serves the SuperNodes of a run's sites with Flower; a run has them or not for good. */
 function guestsOf(values: Values<typeof aggregate>, { flower }: Proposal) {
   if (flower.length === 0) return undefined;
-  if (!listens(values)) {
-    throw new UsageError(sentence({
-      what: "Cannot run with sites of Flower",
-      expected: `--flower-listen or --flower-grpc for the SuperNodes of ${flower.join(", ")}`,
-      got: "neither",
-    }));
-  }
-  return flowerHub({ tls: values.tls, http: values["flower-listen"], grpc: values["flower-grpc"] });
+  const { tls, "flower-listen": listen } = values;
+  if (listen !== undefined) return flowerHub({ tls, listen });
+  throw new UsageError(sentence({
+    what: "Cannot run with sites of Flower",
+    expected: `--flower-listen for the SuperNodes of ${flower.join(", ")}`,
+    got: "none",
+  }));
 }
 
 /**

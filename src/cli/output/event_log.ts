@@ -123,7 +123,7 @@ export function describe(event: FedEvent): string | undefined {
     case "listening":
       return `listening on ${event.host}:${event.port} (run ${event.run})`;
     case "flower_listening":
-      return `listening on ${event.host}:${event.port} for SuperNodes, ${event.transport} over TLS`;
+      return `listening on ${event.host}:${event.port} for SuperNodes`;
     case "resumed":
       return `going on with run ${event.run}: ${event.state}, round ${event.round}`;
     case "joined":

@@ -8,10 +8,15 @@ export interface Start {
   vector: Float32Array<ArrayBuffer>;
 }
 
+/** What was proposed in the run of the state folder `dir`, by whichever fedx; null where there is no run. */
+export async function proposalIn(dir: string): Promise<Proposal | null> {
+  return (await lookInto(dir, ["proposal"]))?.values.proposal as Proposal | null | undefined ?? null;
+}
+
 /** The start of the run in the state folder `dir`; null where there is no run. */
 export async function startOf(dir: string): Promise<Start | null> {
-  const proposal = (await lookInto(dir, ["proposal"]))?.values.proposal as Proposal | null | undefined;
-  if (proposal == null) return null;
+  const proposal = await proposalIn(dir);
+  if (proposal === null) return null;
   const bytes = await Deno.readFile(`${dir}/models/0.f32`);
   return { init: proposal.init, vector: new Float32Array(bytes.buffer) };
 }

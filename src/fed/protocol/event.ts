@@ -36,7 +36,7 @@ export type FedEvent =
   // The aggregator's life.
   | { type: "listening"; host: string; port: number; run: string }
   /** SuperNodes of sites with Flower may call there. */
-  | { type: "flower_listening"; host: string; port: number; transport: "HTTP" | "gRPC" }
+  | { type: "flower_listening"; host: string; port: number }
   | { type: "resumed"; run: string; state: string; round: number }
   | { type: "proposal"; proposal: Proposal }
   /** The aggregator waits for silos to join, `seconds` at most; who joined, and who declined before, is there too. */

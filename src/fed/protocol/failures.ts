@@ -100,7 +100,7 @@ export const FAILURES = {
   shard_changed: fatal(
     409,
     "Cannot change the shard in a run",
-    "start the silo with the shard it joined with",
+    "start the silo with the shard it joined with; a site with Flower: enrol it with the counts it joined with",
   ),
   same_shard: fatal(
     409,

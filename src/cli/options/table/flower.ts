@@ -106,14 +106,9 @@ export const FLOWER_SITES = {
     value: "HOST:PORT",
     help: "let the --silos that are enrolled with Flower take part: where their SuperNodes call, over TLS",
     more:
-      "For Flower 1.40 and later. Enrolled is who is in DIR/flower.json: fedx flower enrol. With --rounds alone.",
+      "HTTP and gRPC on one port, for Flower 1.23 and later. Enrolled is who is in DIR/flower.json: fedx flower enrol. " +
+      "With --rounds alone.",
     sample: "0.0.0.0:8000",
-  },
-  "flower-grpc": {
-    kind: "address",
-    value: "HOST:PORT",
-    help: "the same for SuperNodes of Flower 1.23 to 1.39, which speak gRPC",
-    sample: "0.0.0.0:9092",
   },
 } as const satisfies Options;
 

@@ -177,8 +177,13 @@ function unpackArray(name: string, id: string, { take }: Reading): NamedArray {
   const array = take(id, "Array");
   const { dtype, shape, stype, arraychunk_ids } = parsed(array.body, "Array");
   const places = Array.isArray(arraychunk_ids) ? arraychunk_ids : [-1];
+  const sides = Array.isArray(shape) ? shape : [];
+  const whole = [...places, ...sides].every(Number.isSafeInteger);
   const fits = places.length === array.children.length || new Set(places).size === array.children.length;
-  if (stype !== "numpy.ndarray" || !fits || !places.every((place) => array.children[place] !== undefined)) {
+  if (
+    stype !== "numpy.ndarray" || !whole || !fits ||
+    !places.every((place) => array.children[place] !== undefined)
+  ) {
     throw damaged("an array", { expected: "chunks of a numpy.ndarray" });
   }
   const chunks = places.map((place) => take(array.children[place], "ArrayChunk").body);
@@ -186,6 +191,6 @@ function unpackArray(name: string, id: string, { take }: Reading): NamedArray {
     name,
     npy: chunks.length === 1 ? chunks[0] : joinChunks(chunks),
     dtype: typeof dtype === "string" ? dtype : "",
-    shape: Array.isArray(shape) ? shape.map(Number) : [],
+    shape: sides,
   };
 }

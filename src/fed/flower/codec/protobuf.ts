@@ -47,6 +47,8 @@ export type Message<T extends Table> =
 
 /** Levels of messages within messages, as many as protobuf's own readers take. */
 const DEEPEST = 100;
+/** Most fields of one message and those within: several times what one of the largest network's has. */
+const MOST = 50_000;
 
 const WIRE: Record<Scalar, WireType> = {
   ...{ u32: WireType.Varint, u64: WireType.Varint, s64: WireType.Varint, bool: WireType.Varint },
@@ -90,7 +92,7 @@ export function encode<T extends Table>(table: T, message: Message<T>): Uint8Arr
  */
 export function decode<T extends Table>(table: T, bytes: Uint8Array): Message<T> {
   try {
-    return read(bytes, table, 0) as Message<T>;
+    return read(bytes, table, { depth: 0, left: { fields: MOST } }) as Message<T>;
   } catch (cause) {
     throw damaged("a message of protobuf", { cause });
   }
@@ -134,26 +136,43 @@ function isPacked(holds: Field["holds"]): holds is Scalar {
   return typeof holds === "string" && holds !== "str" && holds !== "bytes";
 }
 
-function read(bytes: Uint8Array, table: Table, depth: number): Unknown {
+/** A table's fields by their numbers, made once. */
+const BY_NUMBER = new WeakMap<Table, Map<number, [string, Field]>>();
+
+function byNumberOf(table: Table): Map<number, [string, Field]> {
+  const known = BY_NUMBER.get(table) ??
+    new Map(Object.entries(table).map(([name, field]) => [field.no, [name, field]]));
+  BY_NUMBER.set(table, known);
+  return known;
+}
+
+/** How deep a message lies, and how many fields there may be yet. */
+interface Place {
+  depth: number;
+  left: { fields: number };
+}
+
+function read(bytes: Uint8Array, table: Table, { depth, left }: Place): Unknown {
   if (depth > DEEPEST) throw new RangeError(`more than ${DEEPEST} levels`);
   const message: Unknown = {};
-  const byNumber = new Map<number, [string, Field]>();
+  const byNumber = byNumberOf(table);
+  const place = { depth: depth + 1, left };
   for (const [name, field] of Object.entries(table)) {
-    byNumber.set(field.no, [name, field]);
     if (field.many) message[name] = [];
     else if (!field.may) message[name] = typeof field.holds === "object" ? undefined : EMPTY[field.holds];
   }
   const reader = new BinaryReader(bytes);
   while (reader.pos < reader.len) {
     const [no, wire] = reader.tag();
+    count(left);
     const known = byNumber.get(no);
     if (known === undefined) reader.skip(wire, no);
-    else take(reader, { name: known[0], field: known[1], wire, message, depth });
+    else take(reader, { name: known[0], field: known[1], wire, message, place });
   }
   for (const [name, { many, may, holds }] of Object.entries(table)) {
     // A message that is not there is an empty one.
     if (!many && !may && message[name] === undefined) {
-      message[name] = read(new Uint8Array(0), holds as Table, depth + 1);
+      message[name] = read(new Uint8Array(0), holds as Table, place);
     }
   }
   return message;
@@ -164,10 +183,15 @@ interface Taken {
   field: Field;
   wire: WireType;
   message: Unknown;
-  depth: number;
+  place: Place;
 }
 
-function take(reader: BinaryReader, { name, field, wire, message, depth }: Taken): void {
+/** @throws {RangeError} for a field too many */
+function count(left: Place["left"]): void {
+  if (left.fields-- === 0) throw new RangeError(`more than ${MOST} fields`);
+}
+
+function take(reader: BinaryReader, { name, field, wire, message, place }: Taken): void {
   const { holds, many } = field;
   const keep = (value: unknown) => {
     if (many) (message[name] as unknown[]).push(value);
@@ -175,11 +199,14 @@ function take(reader: BinaryReader, { name, field, wire, message, depth }: Taken
   };
   if (typeof holds === "object") {
     expect(wire, WireType.LengthDelimited);
-    return keep(read(reader.bytes(), holds, depth + 1));
+    return keep(read(reader.bytes(), holds, place));
   }
   if (many && isPacked(holds) && wire === WireType.LengthDelimited) {
     const packed = new BinaryReader(reader.bytes());
-    while (packed.pos < packed.len) keep(READ[holds](packed));
+    while (packed.pos < packed.len) {
+      count(place.left);
+      keep(READ[holds](packed));
+    }
     return;
   }
   expect(wire, WIRE[holds]);

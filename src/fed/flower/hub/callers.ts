@@ -1,7 +1,7 @@
 /** Who calls: a SuperNode signs the moment of each call with its key, and only enrolled keys are heard. */
 import { Buffer } from "node:buffer";
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
-import { type FlowerSite, nodeOf } from "./enrolment.ts";
+import { type FlowerSite, keyOf, nodeOf } from "./enrolment.ts";
 import { derOf } from "./public_key.ts";
 import { FleetRefusal } from "./refusal.ts";
 
@@ -34,7 +34,7 @@ export class Callers {
   constructor(sites: Iterable<FlowerSite>, { now = Date.now }: { now?: () => number } = {}) {
     this.#now = now;
     for (const site of sites) {
-      const key = createPublicKey({ key: Buffer.from(site.key, "base64"), format: "der", type: "spki" });
+      const key = keyOf(site);
       this.#sites.set(site.key, { site, node: nodeOf(site), key, good: "" });
     }
   }
@@ -44,12 +44,17 @@ export class Callers {
     if ([key, timestamp, signature].some((text) => text.length > LONGEST)) throw unknown("headers too long");
     const found = this.#sites.get(spki(Buffer.from(key, "base64")));
     if (found === undefined) throw unknown("a key that is not enrolled");
-    const ahead = (Date.parse(timestamp) - this.#now()) / 1000;
-    if (!(ahead <= WINDOW.ahead && ahead >= -WINDOW.behind)) throw unknown("a moment far from this clock's");
+    const { site: { name: site } } = found;
     const good = `${timestamp} ${signature}`;
-    if (found.good === good) return found;
-    if (!verify("sha256", Buffer.from(timestamp), found.key, Buffer.from(signature, "base64"))) {
-      throw unknown("a signature that is not the key's");
+    if (found.good !== good) {
+      const own = verify("sha256", Buffer.from(timestamp), found.key, Buffer.from(signature, "base64"));
+      if (!own) throw unknown("a signature that is not the key's");
+    }
+    const ahead = (Date.parse(timestamp) - this.#now()) / 1000;
+    if (!(ahead <= WINDOW.ahead && ahead >= -WINDOW.behind)) {
+      const far = Number.isFinite(ahead) ? `${Math.round(Math.abs(ahead))} s` : "no moment";
+      const text = `a moment far from this clock's, ${far} ${ahead > 0 ? "ahead" : "behind"}`;
+      throw new FleetRefusal("unknown", text, { site });
     }
     found.good = good;
     return found;

@@ -52,7 +52,25 @@ export async function enrolled(tls: string): Promise<Map<string, FlowerSite>> {
   const bytes = await readIfThere(`${tls}/${FILE}`);
   if (bytes === null) return new Map();
   const { sites } = parseMessage(EnrolledSchema, bytes, { what: `${tls}/${FILE}`, code: "bad_proposal" });
-  return new Map(Object.entries(sites).map(([name, site]) => [name, { name, ...site }]));
+  return new Map(
+    Object.entries(sites).map(([name, site]) => {
+      attempt(() => keyOf(site), `the key of ${name} in ${tls}/${FILE}`);
+      return [name, { name, ...site }];
+    }),
+  );
+}
+
+/** A site's public key. */
+export const keyOf = ({ key }: Pick<FlowerSite, "key">): KeyObject =>
+  createPublicKey({ key: Buffer.from(key, "base64"), format: "der", type: "spki" });
+
+function attempt(read: () => unknown, what: string): void {
+  try {
+    read();
+  } catch (cause) {
+    const expected = "a public key, as fedx flower enrol writes it";
+    throw refusal(SyntaxError, { what: `Cannot read ${what}`, expected, got: "another text" }, { cause });
+  }
 }
 
 /**
@@ -72,6 +90,9 @@ export async function enrol(
       got: `${positives} of ${train}`,
     });
   }
+  // Two at once would each write what the other has not read.
+  using folder = await Deno.open(tls);
+  await folder.lock(true);
   const sites = await enrolled(tls);
   const key = Buffer.from(derOf(readPublicKey(publicKey))).toString("base64");
   const other = [...sites.values()].find((site) => site.key === key && site.name !== name);

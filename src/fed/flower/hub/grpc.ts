@@ -1,51 +1,27 @@
 /**
- * The Fleet API of Flower before 1.40: gRPC over TLS, each call one message in and one out.
+ * A call of Flower before 1.40: gRPC, one message in and one out.
  *
  * Why not a package: a call is five bytes before a message and a status in the trailers; the servers of the two packages that
  * there are corrupt what they send over TLS under Deno 2.9.3, or bring a framework.
  */
 import * as http2 from "node:http2";
-import { keepListening, listen } from "../../wire/listener.ts";
-import { SESSION_WINDOW, SETTINGS } from "../../wire/tls.ts";
-import { freeSockets } from "./sockets.ts";
 import { FleetRefusal, refusalOf, STATUS } from "./refusal.ts";
-import type { Transport, TransportOptions } from "./service.ts";
+import { type Service, whereFrom } from "./service.ts";
 
 /** Whether it is compressed, and its length. */
 const PREFIX = 5;
+/** Milliseconds in which a caller that was refused may end its body by itself. */
+const REST = 1000;
 
-/** Listens. @throws {ProtocolError} `port_in_use`, `cannot_listen` */
-export async function listenGrpc({ listen: at, identity, service }: TransportOptions): Promise<Transport> {
-  const server = http2.createSecureServer({ ...contextOf(identity), settings: SETTINGS });
-  server.on("session", (session) => session.setLocalWindowSize?.(SESSION_WINDOW));
-  const close = freeSockets(server);
-  server.on("stream", (stream, headers) => {
-    stream.on("error", () => {});
-    answer(stream, headers, service).catch(() => stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR));
-  });
-  const port = await listen(server, at);
-  keepListening(server);
-  server.on("error", () => {});
-  return {
-    port,
-    renew: (identity) => server.setSecureContext(contextOf(identity)),
-    [Symbol.asyncDispose]: close,
-  };
-}
-
-/** The part of the server's options that a renewal replaces. */
-const contextOf = ({ cert, key }: TransportOptions["identity"]) =>
-  ({ cert, key, minVersion: "TLSv1.2" }) as const;
-
-async function answer(
+/** Answers one call. */
+export async function answerGrpc(
   stream: http2.ServerHttp2Stream,
   headers: http2.IncomingHttpHeaders,
-  service: TransportOptions["service"],
+  service: Service,
 ): Promise<void> {
   const gone = new AbortController();
   for (const end of ["aborted", "error", "close"]) stream.once(end, () => gone.abort());
   const header = (name: string) => String(headers[`flwr-${name}`] ?? "");
-  const { remoteAddress } = stream.session!.socket;
   try {
     const bytes = await service({
       name: /^\/flwr\.proto\.Fleet\/(\w{1,40})$/.exec(headers[":path"] ?? "")?.[1] ?? "",
@@ -55,8 +31,7 @@ async function answer(
         signature: header("signature-bin"),
       },
       body: unframed(stream.iterator({ destroyOnReturn: false })),
-      from: remoteAddress ?? "a SuperNode",
-      signal: gone.signal,
+      ...{ from: whereFrom(stream.session!.socket), signal: gone.signal, known() {} },
     });
     respond(stream, { bytes, status: 0, message: "" });
   } catch (error) {
@@ -70,8 +45,10 @@ function respond(
   { bytes, status, message }: { bytes: Uint8Array | null; status: number; message: string },
 ): void {
   if (stream.destroyed) return;
-  // What is left of the body must be read away, or the stream never closes.
+  // What is left of the body must be read away, or the stream never closes; whose body has no end is cut off.
   stream.resume();
+  const rest = setTimeout(() => stream.destroyed || stream.close(http2.constants.NGHTTP2_NO_ERROR), REST);
+  stream.once("close", () => clearTimeout(rest));
   const trailers = { "grpc-status": String(status), "grpc-message": encodeURIComponent(message) };
   const head = { ":status": 200, "content-type": "application/grpc" };
   if (bytes === null) return void stream.respond({ ...head, ...trailers }, { endStream: true });

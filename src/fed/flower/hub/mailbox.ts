@@ -212,7 +212,9 @@ export class Mailbox implements Disposable {
         this.#expected(said.metadata);
         open.answer.resolve(said);
       } catch (error) {
-        const cause = error instanceof FleetRefusal ? damaged("a reply", { got: error.message }) : error;
+        const cause = error instanceof SyntaxError
+          ? error
+          : damaged("a reply", { got: cut((error as Error).message), cause: error });
         open.answer.reject(cause);
       }
     });

@@ -15,6 +15,8 @@ const SILENCE = 45;
 const LOOKS = 10;
 /** Heartbeats in a silence that the aggregator gets of a SuperNode that calls. */
 const BEATS = 5;
+/** Seconds between two beginnings of a site's part, and after one that failed within the aggregator. */
+const PAUSE = { again: 1, failed: 30 };
 /** Seconds that a site's requests are tried again within this process. */
 const WAIT = 3600;
 
@@ -35,6 +37,8 @@ export class Presence implements AsyncDisposable {
   readonly #timer: ReturnType<typeof setInterval>;
   #heard = 0;
   #told = 0;
+  /** When its part may begin: not at once after one that has just ended, or failed. */
+  #next = 0;
   #doing: { beat: Heartbeat | null } = { beat: null };
   #part: { ended: Promise<void>; stop: AbortController; client: Client } | null = null;
   /** The run is over for it, or the aggregator refuses it. */
@@ -52,12 +56,13 @@ export class Presence implements AsyncDisposable {
   heard({ leaving = false }: { leaving?: boolean } = {}): void {
     if (leaving) return this.#stop();
     this.#heard = performance.now();
-    if (this.#part === null && !this.#over) this.#begin();
+    if (this.#part === null && !this.#over && performance.now() >= this.#next) this.#begin();
     this.#beat();
   }
 
   #begin(): void {
     const { inside, site: { name } } = this.#options;
+    this.#next = performance.now() + PAUSE.again * 1000;
     const stop = new AbortController();
     const connections = new InsideConnections(inside, name);
     const client = new Client({ connections, wait: WAIT, onEvent: inside.onEvent, signal: stop.signal });
@@ -67,7 +72,10 @@ export class Presence implements AsyncDisposable {
         if (stop.signal.aborted) return;
         // What the aggregator refuses it has told; anything else is ours.
         if (error instanceof ProtocolError) this.#over = true;
-        else inside.onEvent({ type: "warning", text: `the part of ${name}: ${error}` });
+        else {
+          this.#next = performance.now() + PAUSE.failed * 1000;
+          inside.onEvent({ type: "warning", text: `the part of ${name}, which begins again: ${error}` });
+        }
       }).finally(() => {
         client[Symbol.dispose]();
         this.#part = null;

@@ -18,8 +18,16 @@ export const STATUS = {
 export class FleetRefusal extends Error {
   override readonly name = "FleetRefusal";
 
-  constructor(readonly kind: keyof typeof STATUS, message: string, options?: ErrorOptions) {
+  /** The site whose key it was, where that is certain. */
+  readonly site: string | null;
+
+  constructor(
+    readonly kind: keyof typeof STATUS,
+    message: string,
+    options: ErrorOptions & { site?: string } = {},
+  ) {
     super(message, options);
+    this.site = options.site ?? null;
   }
 }
 

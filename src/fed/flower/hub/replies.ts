@@ -69,16 +69,16 @@ export function readFigures(said: Said): Figures {
   if (!Number.isSafeInteger(positives) || positives < 0 || positives > images) {
     throw new ReplyRefused(`positives from 0 to ${images}`, String(positives));
   }
-  const [auroc, loss] = [numberOf(metrics, "auroc"), numberOf(metrics, "loss")];
-  if (auroc !== null && !(auroc >= 0 && auroc <= 1)) {
+  const counts = { positives, negatives: images - positives };
+  const few = Math.min(counts.positives, counts.negatives) < MIN_PER_CLASS;
+  // Of too few films whatever is said, NaN too, is no figure.
+  if (few || !metrics.has("auroc")) return { auroc: null, se: null, loss: null, ...counts };
+  const [auroc, loss] = [numberOf(metrics, "auroc")!, numberOf(metrics, "loss")];
+  if (!(auroc >= 0 && auroc <= 1)) {
     throw new ReplyRefused("an auroc from 0 to 1", String(auroc));
   }
   if (loss !== null && !(loss >= 0 && loss < 1e12)) {
     throw new ReplyRefused("a finite loss from 0", String(loss));
-  }
-  const counts = { positives, negatives: images - positives };
-  if (auroc === null || Math.min(counts.positives, counts.negatives) < MIN_PER_CLASS) {
-    return { auroc: null, se: null, loss: null, ...counts };
   }
   // At an AUROC of 0 or 1 half a pair from the end, as our own bootstrap has it.
   const half = .5 / (counts.positives * counts.negatives);

@@ -1,6 +1,5 @@
 /** What carries calls to their answers: both transports do no more than to find the parts of a call. */
-import type { Identity } from "../../pki/own_certificate.ts";
-import type { OnEvent } from "../../protocol/event.ts";
+import type { Socket } from "node:net";
 import type { Signed } from "./callers.ts";
 
 /** A host and a port; 0 is a free one. */
@@ -15,25 +14,17 @@ export interface FleetCall {
   name: string;
   signed: Signed;
   body: AsyncIterable<Uint8Array>;
-  /** Where it came from, for whoever is refused. */
+  /** Address and port that it came from. */
   from: string;
   /** Aborted when the caller goes away. */
   signal: AbortSignal;
+  /** Told whose it is, as soon as that is known. */
+  known(site: string): void;
 }
 
 /** The bytes of the answer. @throws whatever `refusalOf` takes */
 export type Service = (call: FleetCall) => Promise<Uint8Array<ArrayBuffer>>;
 
-export interface TransportOptions {
-  listen: Address;
-  identity: Identity;
-  service: Service;
-  onEvent: OnEvent;
-}
-
-/** A transport that listens. */
-export interface Transport extends AsyncDisposable {
-  port: number;
-  /** Shows another certificate from now on. */
-  renew(identity: Identity): void;
-}
+/** Address and port of a connection's other side. */
+export const whereFrom = ({ remoteAddress, remotePort }: Pick<Socket, "remoteAddress" | "remotePort">) =>
+  `${remoteAddress} ${remotePort}`;

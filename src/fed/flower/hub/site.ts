@@ -102,8 +102,8 @@ async function step(context: SiteContext, view: RunView): Promise<void> {
   const { site: { name } } = context;
   const { state, row, selected } = view;
   if (state === "round" && row?.roster.includes(name)) return await turn(context, row);
-  // Who has trained nothing of this run is asked nothing about its films.
-  if (state !== "closing" || countedOf(context) === null) return;
+  // Who has taken no turn in this run is asked nothing about its films, nor waited for.
+  if (state !== "closing" || !begunBy(context)) return;
   await (selected === null ? scoreLast(context, view) : testSelected(context, view, selected));
 }
 
@@ -115,6 +115,7 @@ async function turn(context: SiteContext, row: RoundSettings): Promise<void> {
   const { vector } = await client.pull(round - 1, { length: layout.length, sha256 });
   const val = row.score ? await scoreVal(context, { vector, sha256, round }) : UNSCORED;
   const steps = stepsIn(context, row);
+  begun(context);
   if (steps === 0) return await client.scores({ run, round, ...val, seconds: { train: 0 } });
   const began = performance.now();
   note(context, { round }, "training", steps);
@@ -197,7 +198,25 @@ async function evaluate(
     ...{ type: "evaluate", round, key: `${split} ${round} ${sha256}` },
     content: contentOf(context, vector, [["server-round", BigInt(round)], ["split", split]]),
   };
-  return await answer(context, asked, readFigures);
+  return await answer(context, asked, (said) => ofSameFilms(context, split, readFigures(said)));
+}
+
+/** A split's figures are about the same films all along, those of the first reply. @throws {ReplyRefused} */
+function ofSameFilms(
+  { inside: { memory }, site: { name } }: SiteContext,
+  split: "val" | "test",
+  figures: Figures,
+): Figures {
+  const key = `flower ${name} films of ${split}`;
+  const { positives, negatives } = figures;
+  const first = memory.get<{ positives: number; negatives: number }>(key);
+  if (first === null) memory.set(key, { positives, negatives });
+  else if (first.positives !== positives || first.negatives !== negatives) {
+    const expected =
+      `${first.positives} positive and ${first.negatives} negative films of ${split}, as before`;
+    throw new ReplyRefused(expected, `${positives} and ${negatives}`);
+  }
+  return figures;
 }
 
 /** A reply that can be taken; others are named, and the site is asked again. */
@@ -270,6 +289,13 @@ const countedOf = ({ inside: { memory }, site: { name } }: SiteContext) =>
 
 const counted = ({ inside: { memory }, site: { name } }: SiteContext, round: number) =>
   memory.set(`flower ${name} counted`, round);
+
+/** Whether the site has ever sent anything of a turn: noted before it does. */
+const begunBy = ({ inside: { memory }, site: { name } }: SiteContext) =>
+  memory.get<boolean>(`flower ${name} begun`) === true;
+
+const begun = ({ inside: { memory }, site: { name } }: SiteContext) =>
+  memory.set(`flower ${name} begun`, true);
 
 /** What the aggregator's operator has said of the site, as a registration: `val` and `test` nobody has counted. */
 function registrationOf(

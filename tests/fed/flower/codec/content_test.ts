@@ -3,7 +3,8 @@ import { type Objects, pack, type Said, unpack } from "../../../../src/fed/flowe
 import { FLEET } from "../../../../src/fed/flower/codec/messages.ts";
 import { decodeNpy, encodeNpy } from "../../../../src/fed/flower/codec/npy.ts";
 import { decodeTree, encodeTree, idsOf } from "../../../../src/fed/flower/codec/object.ts";
-import { encode } from "../../../../src/fed/flower/codec/protobuf.ts";
+import { decode, encode } from "../../../../src/fed/flower/codec/protobuf.ts";
+import { decodeValues } from "../../../../src/fed/flower/codec/records.ts";
 import { digest } from "../../../../src/files/digest.ts";
 
 const MOST = 1 << 20;
@@ -118,4 +119,30 @@ Deno.test("a message whose objects are damaged, lacking, foreign or too large is
   }
   assertThrows(() => unpack(GOLDEN.dict, objects, { most: MOST }), SyntaxError, "expected an object Message");
   assertThrows(() => unpack(tree.id, objects, { most: 500 }), SyntaxError, "at most 500 bytes");
+});
+
+Deno.test("an array whose shape is no numbers is refused, not run", () => {
+  for (const side of [{ valueOf: 1, toString: 1 }, "3", 1.5, null, [[[]]]]) {
+    const arrays = [{ name: "w", npy: new Uint8Array(4), dtype: "float32", shape: [side as number] }];
+    const { tree, objects } = pack({
+      ...said,
+      content: new Map([["arrays", { type: "ArrayRecord", arrays }]]),
+    });
+    assertThrows(() => unpack(tree.id, objects, { most: MOST }), SyntaxError, "an array");
+  }
+});
+
+Deno.test("a message of more fields than any app's has is refused before they are kept", () => {
+  const empty = new Uint8Array(4 << 20).map((_, i) => i % 2 === 0 ? 0x12 : 0);
+  for (
+    const read of [
+      () => decode(FLEET.PushMessages[0], empty),
+      () => decodeTree(empty),
+      () => decodeValues(empty),
+    ]
+  ) {
+    const before = Deno.memoryUsage().heapUsed;
+    assertThrows(read, SyntaxError, "more than 50000 fields");
+    assert(Deno.memoryUsage().heapUsed - before < 64 << 20);
+  }
 });

@@ -95,13 +95,15 @@ Deno.test("Callers: only an enrolled key that has signed a moment near this one 
         ],
         ["a moment far", own, 310],
         ["a moment far", own, -70],
-        ["a moment far", { ...own, timestamp: "now" }, 0],
+        ["a signature that is not the key's", { ...own, timestamp: "now" }, 0],
         ["headers without a public key", { key: "", timestamp: "", signature: "" }, 0],
         ["headers too long", { ...own, signature: "A".repeat(5000) }, 0],
       ] as const
     ) {
       const error = assertThrows(() => at(seconds).whose(signed), FleetRefusal, why);
       assertEquals(error.kind, "unknown");
+      // Who has signed is known, though too late.
+      assertEquals(error.site, why === "a moment far" ? "d" : null);
     }
     assertThrows(() => callers.whose({ ...own, signature: foreign.signature }), FleetRefusal);
   }));

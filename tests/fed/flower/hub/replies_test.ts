@@ -90,6 +90,10 @@ Deno.test("readFigures: an AUROC weighs with its films of both classes, and noth
     positives: 9,
     negatives: 31,
   });
+  // As a site without a class computes it.
+  assertEquals(figures({ "num-examples": 40n, positives: 0n, auroc: NaN, loss: NaN }), {
+    ...{ ...none, positives: 0, negatives: 40 },
+  });
   assertEquals(figures({ "num-examples": 40n, positives: 20n }), { ...none, positives: 20, negatives: 20 });
   for (
     const [values, words] of [
@@ -98,9 +102,9 @@ Deno.test("readFigures: an AUROC weighs with its films of both classes, and noth
       [{ "num-examples": 1.5 }, /num-examples/],
       [{ "num-examples": 2n ** 60n }, /num-examples/],
       [{ "num-examples": 40n, positives: 41n }, /positives from 0 to 40/],
-      [{ "num-examples": 40n, auroc: 1.1 }, /an auroc from 0 to 1/],
-      [{ "num-examples": 40n, auroc: NaN }, /a finite number in auroc/],
-      [{ "num-examples": 40n, loss: -1 }, /a finite loss/],
+      [{ "num-examples": 40n, positives: 20n, auroc: 1.1 }, /an auroc from 0 to 1/],
+      [{ "num-examples": 40n, positives: 20n, auroc: NaN }, /a finite number in auroc/],
+      [{ "num-examples": 40n, positives: 20n, auroc: .5, loss: -1 }, /a finite loss/],
     ] as [Record<string, RecordValue>, RegExp][]
   ) assertMatch(refusal(() => figures(values)), words);
 });
