@@ -6,7 +6,7 @@
  */
 import * as http2 from "node:http2";
 import { FleetRefusal, refusalOf, STATUS } from "./refusal.ts";
-import { type Service, whereFrom } from "./service.ts";
+import { type Answering, whereFrom } from "./service.ts";
 
 /** Whether it is compressed, and its length. */
 const PREFIX = 5;
@@ -17,7 +17,7 @@ const REST = 1000;
 export async function answerGrpc(
   stream: http2.ServerHttp2Stream,
   headers: http2.IncomingHttpHeaders,
-  service: Service,
+  service: Answering,
 ): Promise<void> {
   const gone = new AbortController();
   for (const end of ["aborted", "error", "close"]) stream.once(end, () => gone.abort());
@@ -31,7 +31,7 @@ export async function answerGrpc(
         signature: header("signature-bin"),
       },
       body: unframed(stream.iterator({ destroyOnReturn: false })),
-      ...{ from: whereFrom(stream.session!.socket), signal: gone.signal, known() {} },
+      ...{ from: whereFrom(stream.session!.socket), signal: gone.signal },
     });
     respond(stream, { bytes, status: 0, message: "" });
   } catch (error) {

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { FLEET } from "../codec/messages.ts";
 import { refusalOf, STATUS } from "./refusal.ts";
-import { type Service, whereFrom } from "./service.ts";
+import { type Answering, whereFrom } from "./service.ts";
 
 /** The names of calls by their paths. */
 const NAMES = new Map(
@@ -13,7 +13,7 @@ const NAMES = new Map(
 export async function answerHttp(
   request: IncomingMessage,
   response: ServerResponse,
-  service: Service,
+  service: Answering,
 ): Promise<void> {
   const gone = new AbortController();
   response.on("error", () => {});
@@ -24,7 +24,7 @@ export async function answerHttp(
     const body = await service({
       name: request.method === "POST" ? NAMES.get(request.url ?? "") ?? "" : "",
       signed: { key: header("public-key"), timestamp: header("timestamp"), signature: header("signature") },
-      ...{ body: request, from: whereFrom(request.socket), signal: gone.signal, known() {} },
+      ...{ body: request, from: whereFrom(request.socket), signal: gone.signal },
     });
     answer = { status: 200, type: "application/protobuf", body };
   } catch (error) {

@@ -86,10 +86,10 @@ function serviceOf(
   }));
   const known = new Callers(sites);
   const answer = answering({ run, app });
-  const service: Service = async (call) => {
+  const service: Service = async (call, notice) => {
     const { name, body, signal } = call;
     const caller = callers.get(whose(call, known, onEvent))!;
-    call.known(caller.site.name);
+    notice(caller.site.name);
     return await caller.bodies.read(name, body, (bytes) => answer(name, bytes, { caller, signal }))
       .catch((error) => {
         if (!(error instanceof FleetRefusal)) {

@@ -14,7 +14,7 @@ import { keepListening, listen } from "../../wire/listener.ts";
 import { SESSION_WINDOW, SETTINGS } from "../../wire/tls.ts";
 import { answerGrpc } from "./grpc.ts";
 import { answerHttp } from "./http.ts";
-import { type Address, type Service, whereFrom } from "./service.ts";
+import { type Address, type Answering, type Service, whereFrom } from "./service.ts";
 
 /** Most connections of one site at a time; its oldest go first. A stock SuperNode has a handful. */
 const CONNECTIONS = 32;
@@ -44,10 +44,10 @@ export async function listenFleet(
   });
   const doors = new Doors(server);
   let calls = 0;
-  const counted: Service = async (call) => {
+  const answering: Answering = async (call) => {
     calls++;
     try {
-      return await service({ ...call, known: (site) => doors.know(call.from, site) });
+      return await service(call, (site) => doors.know(call.from, site));
     } finally {
       calls--;
     }
@@ -56,11 +56,11 @@ export async function listenFleet(
   server.on("stream", (stream, headers) => {
     stream.on("error", () => {});
     if (!isGrpc(headers)) return;
-    answerGrpc(stream, headers, counted).catch(() => stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR));
+    answerGrpc(stream, headers, answering).catch(() => stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR));
   });
   server.on("request", (request: IncomingMessage, response: ServerResponse) => {
     if (isGrpc(request.headers)) return;
-    answerHttp(request, response, counted).catch(() => response.destroy());
+    answerHttp(request, response, answering).catch(() => response.destroy());
   });
   const port = await listen(server, address);
   keepListening(server);

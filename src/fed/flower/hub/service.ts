@@ -18,12 +18,13 @@ export interface FleetCall {
   from: string;
   /** Aborted when the caller goes away. */
   signal: AbortSignal;
-  /** Told whose it is, as soon as that is known. */
-  known(site: string): void;
 }
 
-/** The bytes of the answer. @throws whatever `refusalOf` takes */
-export type Service = (call: FleetCall) => Promise<Uint8Array<ArrayBuffer>>;
+/** Gives the bytes of the answer. @throws whatever `refusalOf` takes */
+export type Answering = (call: FleetCall) => Promise<Uint8Array<ArrayBuffer>>;
+
+/** The same; `known` is told whose call it is as soon as that is certain. */
+export type Service = (call: FleetCall, known: (site: string) => void) => ReturnType<Answering>;
 
 /** Address and port of a connection's other side. */
 export const whereFrom = ({ remoteAddress, remotePort }: Pick<Socket, "remoteAddress" | "remotePort">) =>

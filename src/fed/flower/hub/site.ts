@@ -7,9 +7,7 @@
  */
 import { digest } from "../../../files/digest.ts";
 import { fingerprint, type Layout } from "../../../model/layout.ts";
-import { lrFactor } from "../../../model/recipe.ts";
 import type { Inside } from "../../wire/guests.ts";
-import { stepsOf } from "../../maths/stretch.ts";
 import { F32_DELTA } from "../../protocol/encoding.ts";
 import { ProtocolError } from "../../protocol/errors.ts";
 import {
@@ -26,11 +24,10 @@ import { stageOf } from "../../protocol/stage.ts";
 import type { Client } from "../../wire/client.ts";
 import { sleep } from "../../wire/retry.ts";
 import type { Said } from "../codec/content.ts";
-import type { RecordDict, RecordValue } from "../codec/records.ts";
 import { cut } from "../refused.ts";
-import { startModel, writeModel } from "../weights.ts";
 import type { FlowerSite } from "./enrolment.ts";
 import type { Asked, Mailbox } from "./mailbox.ts";
+import { contentOf, stepsIn, trainingOf } from "./told.ts";
 import { type Figures, readFigures, readTraining, ReplyRefused } from "./replies.ts";
 
 /** Seconds until a site is asked again whose reply was not taken, and the most that they are doubled to. */
@@ -235,43 +232,6 @@ async function answer<T>(context: SiteContext, asked: Asked, read: (said: Said) 
       await sleep(pause, signal);
     }
   }
-}
-
-/** A message's content: the model as a state_dict, and what is asked, with what the model takes films as. */
-function contentOf(
-  { layout, inside: { proposal: { size, channels, preprocessing: { mean, deviation } } } }: SiteContext,
-  vector: Float32Array,
-  asked: readonly (readonly [string, RecordValue])[],
-): RecordDict {
-  const form = { ...startModel(layout), list: false };
-  const films = { size: BigInt(size), channels: BigInt(channels), mean, deviation };
-  const config = [...asked, ...Object.entries(films)];
-  return new Map([
-    ["arrays", { type: "ArrayRecord", arrays: writeModel(vector, form, { steps: 0 }) }],
-    ["config", { type: "ConfigRecord", values: new Map(config) }],
-  ]);
-}
-
-/** What the site's function is told of a turn. Floats stay floats to Python whatever their value. */
-function trainingOf(context: SiteContext, row: RoundSettings): [string, RecordValue][] {
-  const { site: { name }, inside: { proposal } } = context;
-  const { recipe, seed, rounds } = proposal;
-  const { from, to } = row.silos[name];
-  return [
-    ["server-round", BigInt(row.round)],
-    ["num-server-rounds", BigInt(rounds!)],
-    ["local-epochs", to - from],
-    ["steps", BigInt(stepsIn(context, row))],
-    ["batch-size", BigInt(recipe.batch)],
-    // The rate that our own schedule has in the middle of the row.
-    ["lr", recipe.lr * lrFactor(recipe, (row.p0 + row.p1) / 2)],
-    ["seed", BigInt(seed)],
-    ["recipe", JSON.stringify(recipe)],
-  ];
-}
-
-function stepsIn({ site, inside: { proposal } }: SiteContext, row: RoundSettings): number {
-  return stepsOf(row.silos[site.name], { train: site.train, batch: proposal.recipe.batch }).steps;
 }
 
 function note(
