@@ -42,6 +42,14 @@ const TESTED: Record<string, string> = {
     "tests/cli/commands/compare_test.ts › compare: killed in the middle it goes on",
   "./fedx train --flower https://link.example:8000 --ca link-ca.pem --app hospitals/chest --silo b --shard shard-b":
     "tests/long/flower_test.ts › two hospitals beside a stock SuperNode, over TLS",
+  'ssh-keygen -t ecdsa -b 384 -N "" -f K':
+    "tests/long/flower_sites_test.ts › stock SuperNodes of three versions beside two silos",
+  "./fedx flower enrol d K.pub --train 1200 --positives 700 --tls tls-hub":
+    "tests/cli/commands/flower/enrol_test.ts › flower enrol: says what to run on both sides",
+  "./fedx aggregate --silos a,b,d --rounds 12 --tls tls-hub --listen 0.0.0.0:8443 --flower-listen 0.0.0.0:8000":
+    "tests/long/flower_sites_test.ts › stock SuperNodes of three versions beside two silos",
+  'PYTHONPATH=. flower-supernode --superlink hub.example:8000 --root-certificates ca.pem --auth-supernode-private-key K --trusted-entities trusted.yaml --node-config \'train="my_site:train" evaluate="my_site:evaluate"\'':
+    "tests/long/flower_sites_test.ts › stock SuperNodes of three versions beside two silos",
   "./fedx --version": "tests/e2e/onefile_test.ts › one file: two first starts at once",
   "sh rebuild.sh":
     "tests/long/bundle_test.ts › bundle: at most 60 MB; unpacked elsewhere, rebuild.sh builds the shim",
@@ -115,7 +123,8 @@ async function walked(): Promise<Set<string>> {
 function untested(page: Page, walked: ReadonlySet<string>): string[] {
   const runs = (command: string) => walked.has(command) || Object.hasOwn(TESTED, command);
   const strange = blocks(page).filter(({ language, name }) =>
-    !["sh", "text", "toml"].includes(language) ||
+    // What is Python there runs in tests/long/flower_sites_test.ts.
+    !["sh", "text", "toml", ...page.path === "docs/flower.md" ? ["python"] : []].includes(language) ||
     (language === "sh" && name !== "" && page.path !== WALKTHROUGH)
   );
   return [

@@ -4,6 +4,11 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fileURLToPath } from "node:url";
+import { layoutOf } from "../../src/model/layout.ts";
+import { preset } from "../../src/model/recipe.ts";
+import { initialWeights } from "../../src/model/weights/initial.ts";
+import { stateDict } from "../../src/model/weights/model_file.ts";
+import { type NamedArray, writeArrays } from "../testing/flower/apps.ts";
 import { receiptsOf } from "../testing/fake_federation.ts";
 import { fileFolder } from "../testing/folder.ts";
 import { FLOWER_VERSIONS, type FlowerEnvironment, flowerEnvironment } from "../testing/flower/environment.ts";
@@ -11,6 +16,7 @@ import { makeSshKey } from "../testing/flower/ssh_key.ts";
 import { startSuperNode, type SuperNode } from "../testing/flower/supernode.ts";
 import { freePort } from "../testing/free_port.ts";
 import { makeHospitals } from "../testing/hospitals.ts";
+import { blocks, page } from "../testing/pages.ts";
 import { run, type Running, start } from "../testing/program.ts";
 
 const environments = await Promise.all(FLOWER_VERSIONS.map((version) => flowerEnvironment(version)));
@@ -143,4 +149,54 @@ Deno.test("the same with SIGKILL of the aggregator as the second round opens, wh
   const { result, receipts } = await runAll({ hub: "kill:committed:1" }, { kill: 0 });
   assertEquals([result.degraded, result.rounds], [false, 2]);
   assertEquals(whose(receipts), EXPECTED);
+});
+
+/** What runs the page's functions as the app does, beside the program that saves arrays. */
+const CALL = `
+import json, sys, numpy as np
+sys.path.insert(0, ".")
+import my_site
+arrays = {name: np.asarray(array) for name, array in np.load("start.npz").items()}
+config = json.loads(sys.argv[1])
+trained, metrics = my_site.train(arrays, config)
+assert all(trained[name].dtype == array.dtype and trained[name].shape == array.shape for name, array in arrays.items())
+changed = sum(bool((trained[name] != array).any()) for name, array in arrays.items())
+print(json.dumps([len(trained), changed, metrics, my_site.evaluate(trained, {**config, "split": "val"})]))
+`;
+
+const python = Deno.env.get("FEDX_PYTHON");
+const noTorch = python === undefined;
+if (noTorch) console.log("skipped: FEDX_PYTHON names no python with torch, torchvision and PIL");
+
+Deno.test("docs/flower.md's functions train and score a site's films", { ignore: noTorch }, async () => {
+  await (made ??= makeAll());
+  const code = blocks(await page("docs/flower.md")).find(({ language }) => language === "python")!.text;
+  await Deno.writeTextFile(`${dir}/my_site.py`, code);
+  const films = [...Deno.readDirSync(`${dir}/films-a/images`)].map(({ name }) => name).toSorted();
+  const rows = films.map((name, at) =>
+    `films-a/images/${name},${at % 2},${["train", "train", "val", "val"][at % 4]}`
+  );
+  await Deno.writeTextFile(`${dir}/films.csv`, `path,label,split\n${rows.join("\n")}\n`);
+  const layout = layoutOf("efficientnet_b0", { channels: 1 });
+  const { vector } = await initialWeights(layout, { init: "random", seed: 0 });
+  const arrays = [...stateDict(vector, layout)].map(([name, { shape, data }]): NamedArray => ({
+    ...{ name, shape, dtype: data instanceof Float32Array ? "float32" : "int64" },
+    values: data.slice() as Float32Array<ArrayBuffer>,
+  }));
+  await writeArrays(`${dir}/start.npz`, { python: python!, arrays });
+  const config = {
+    ...{ "server-round": 1, size: 32, mean: [.449], deviation: [.226], seed: 0, lr: .001 },
+    ...{ "batch-size": 8, steps: 2, recipe: JSON.stringify(preset("default")) },
+  };
+  const args = ["-c", CALL, JSON.stringify(config)];
+  const { success, stdout, stderr } = await new Deno.Command(python!, { args, cwd: dir }).output();
+  assert(success, new TextDecoder().decode(stderr));
+  const [count, changed, trained, scored] = JSON.parse(new TextDecoder().decode(stdout));
+  assertEquals([count, trained["num-examples"]], [
+    arrays.length,
+    rows.filter((row) => row.endsWith("train")).length,
+  ]);
+  assert(changed > 300, String(changed));
+  assertEquals(scored["num-examples"], rows.filter((row) => row.endsWith("val")).length);
+  assert(scored.auroc >= 0 && scored.auroc <= 1 && scored.loss > 0);
 });

@@ -51,12 +51,21 @@ Deno.test("what an aggregator proposes fits 80 columns, the names of a hundred h
     rounds: 3,
     localEpochs: 1,
     seed: 0,
-    quorum: 100,
+    ...{ quorum: 100, flower: ["hospital-7", "hospital-9"] },
   };
   const text = describe(proposal as unknown as Parameters<typeof describe>[0]);
   assert(widest(text) <= TABLE_WIDTH, text);
   assertEquals(text.split("\n")[0].trim(), "the aggregator proposes"); // the head keeps its line, the values break
-  const short = { ...proposal, silos: ["a"], quorum: 1, rounds: 12, localEpochs: 0.25, budget: null };
+  assert(/of them with Flower +hospital-7, hospital-9/.test(text), text);
+  const short = {
+    ...proposal,
+    silos: ["a"],
+    flower: [],
+    quorum: 1,
+    rounds: 12,
+    localEpochs: 0.25,
+    budget: null,
+  };
   const lines = (changes: object, limits = {}) =>
     describe({ ...short, ...changes } as unknown as Parameters<typeof describe>[0], limits).split("\n")
       .map((line) => line.trim().replaceAll(/  +/g, ": "));

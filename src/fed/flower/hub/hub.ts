@@ -80,7 +80,12 @@ function serviceOf(
     const mailbox = new Mailbox({ site: site.name, run, node, most, memory });
     const presence = held.use(new Presence({ site, mailbox, inside, layout, again, silence }));
     const refused = (got: string) =>
-      refuse(onEvent, { peer: site.name, code: "flower_reply", expected: "a reply to what is asked", got });
+      refuse(onEvent, {
+        peer: site.name,
+        code: "flower_reply",
+        expected: "a reply to what is asked",
+        got: cut(got),
+      });
     const heard: Caller["heard"] = (options) => presence.heard(options);
     return [site.name, { site, node, mailbox, heard, refused, bodies: new Bodies() }];
   }));
