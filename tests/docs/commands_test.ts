@@ -88,6 +88,7 @@ for (
     "round.ts",
     "rounds.ts",
     "memory.ts",
+    "flower.ts",
   ]
 ) {
   TESTED[`${TASK}bench bench/${bench}`] = `tests/long/bench_test.ts › bench/${bench.split(" ")[0]} measures`;

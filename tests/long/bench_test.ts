@@ -5,6 +5,7 @@ import { HOSPITALS } from "../../src/data/phantom/phantom.ts";
 import { writePhantoms } from "../../src/data/phantom/files.ts";
 import { generator } from "../../src/cli/commands/demo/hospitals.ts";
 import { childFlags } from "../testing/child.ts";
+import { flowerEnvironment } from "../testing/flower/environment.ts";
 import { inFolder } from "../testing/folder.ts";
 import { pythonWithTorchvision } from "../testing/python.ts";
 
@@ -70,6 +71,20 @@ Deno.test("bench/round.ts measures a round's time beside the disk's", async () =
 Deno.test("bench/rounds.ts measures late rounds beside early ones", async () => {
   assertMatch(await bench("rounds.ts", ["20", "2"]), /^last \/ first: /m);
 });
+
+const flower = await flowerEnvironment("newest");
+if ("missing" in flower) console.log(`skipped: ${flower.missing}`);
+
+Deno.test(
+  "bench/flower.ts measures a round over Flower on either side",
+  { ignore: "missing" in flower },
+  async () => {
+    assertMatch(
+      await bench("flower.ts", ["--rounds", "1"]),
+      /^Python nodes on fedx aggregate: [\d.]+ s a round/m,
+    );
+  },
+);
 
 Deno.test("bench/memory.ts measures the aggregator's peak with 4 and with 30 silos", async () => {
   assertMatch(await bench("memory.ts", ["1", "small"]), /^growth: /m);

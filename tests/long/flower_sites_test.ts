@@ -17,6 +17,7 @@ import { startSuperNode, type SuperNode } from "../testing/flower/supernode.ts";
 import { freePort } from "../testing/free_port.ts";
 import { makeHospitals } from "../testing/hospitals.ts";
 import { blocks, page } from "../testing/pages.ts";
+import { pythonWithTorchvision } from "../testing/python.ts";
 import { run, type Running, start } from "../testing/program.ts";
 
 const environments = await Promise.all(FLOWER_VERSIONS.map((version) => flowerEnvironment(version)));
@@ -164,9 +165,9 @@ changed = sum(bool((trained[name] != array).any()) for name, array in arrays.ite
 print(json.dumps([len(trained), changed, metrics, my_site.evaluate(trained, {**config, "split": "val"})]))
 `;
 
-const python = Deno.env.get("FEDX_PYTHON");
-const noTorch = python === undefined;
-if (noTorch) console.log("skipped: FEDX_PYTHON names no python with torch, torchvision and PIL");
+const python = await pythonWithTorchvision();
+const noTorch = python === null;
+if (noTorch) console.log("skipped: FEDX_PYTHON names no python with torch and torchvision");
 
 Deno.test("docs/flower.md's functions train and score a site's films", { ignore: noTorch }, async () => {
   await (made ??= makeAll());
