@@ -4,23 +4,19 @@
  * Why not a package: a call is five bytes before a message and a status in the trailers; the servers of the two packages that
  * there are corrupt what they send over TLS under Deno 2.9.3, or bring a framework.
  */
-import * as http2 from "node:http2";
+import type * as http2 from "node:http2";
 import { FleetRefusal, refusalOf, STATUS } from "./refusal.ts";
 import { type Answering, whereFrom } from "./service.ts";
+import { bodyIn, cutOff, goneWith } from "./stream.ts";
 
 /** Whether it is compressed, and its length. */
 const PREFIX = 5;
-/** Milliseconds in which a caller that was refused may end its body by itself. */
-const REST = 1000;
-
 /** Answers one call. */
 export async function answerGrpc(
   stream: http2.ServerHttp2Stream,
   headers: http2.IncomingHttpHeaders,
   service: Answering,
 ): Promise<void> {
-  const gone = new AbortController();
-  for (const end of ["aborted", "error", "close"]) stream.once(end, () => gone.abort());
   const header = (name: string) => String(headers[`flwr-${name}`] ?? "");
   try {
     const bytes = await service({
@@ -30,8 +26,8 @@ export async function answerGrpc(
         timestamp: header("timestamp"),
         signature: header("signature-bin"),
       },
-      body: unframed(stream.iterator({ destroyOnReturn: false })),
-      ...{ from: whereFrom(stream.session!.socket), signal: gone.signal },
+      body: unframed(bodyIn(stream)),
+      ...{ from: whereFrom(stream.session!.socket), signal: goneWith(stream) },
     });
     respond(stream, { bytes, status: 0, message: "" });
   } catch (error) {
@@ -45,10 +41,7 @@ function respond(
   { bytes, status, message }: { bytes: Uint8Array | null; status: number; message: string },
 ): void {
   if (stream.destroyed) return;
-  // What is left of the body must be read away, or the stream never closes; whose body has no end is cut off.
-  stream.resume();
-  const rest = setTimeout(() => stream.destroyed || stream.close(http2.constants.NGHTTP2_NO_ERROR), REST);
-  stream.once("close", () => clearTimeout(rest));
+  cutOff(stream);
   const trailers = { "grpc-status": String(status), "grpc-message": encodeURIComponent(message) };
   const head = { ":status": 200, "content-type": "application/grpc" };
   if (bytes === null) return void stream.respond({ ...head, ...trailers }, { endStream: true });

@@ -13,7 +13,7 @@ import { Handshakes } from "../../wire/handshakes.ts";
 import { keepListening, listen } from "../../wire/listener.ts";
 import { SESSION_WINDOW, SETTINGS } from "../../wire/tls.ts";
 import { answerGrpc } from "./grpc.ts";
-import { answerHttp } from "./http.ts";
+import { answerHttp, answerStream } from "./http.ts";
 import { type Address, type Answering, type Service, whereFrom } from "./service.ts";
 
 /** Most connections of one site at a time; its oldest go first. A stock SuperNode has a handful. */
@@ -52,15 +52,15 @@ export async function listenFleet(
       calls--;
     }
   };
-  // Each request of HTTP/2 comes both ways: gRPC needs the stream, for its trailers.
+  server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+    answerHttp(request, response, answering).catch(() => response.destroy());
+  });
+  // For who listens to requests, node answers streams of HTTP/2 as such, and sends trailers of its own: gRPC needs the stream.
+  server.removeAllListeners("stream");
   server.on("stream", (stream, headers) => {
     stream.on("error", () => {});
-    if (!isGrpc(headers)) return;
-    answerGrpc(stream, headers, answering).catch(() => stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR));
-  });
-  server.on("request", (request: IncomingMessage, response: ServerResponse) => {
-    if (isGrpc(request.headers)) return;
-    answerHttp(request, response, answering).catch(() => response.destroy());
+    const answer = isGrpc(headers) ? answerGrpc : answerStream;
+    answer(stream, headers, answering).catch(() => stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR));
   });
   const port = await listen(server, address);
   keepListening(server);

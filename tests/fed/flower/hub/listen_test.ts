@@ -1,5 +1,8 @@
 /** The two listeners, without a run: who is heard, which certificate they show, and what they make of calls that are none. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { Buffer } from "node:buffer";
+import * as http2 from "node:http2";
+import { joinChunks } from "../../../../src/fed/wire/exchange.ts";
 import { Fleet } from "../../../../src/fed/flower/fleet.ts";
 import { flowerHub } from "../../../../src/fed/flower/hub/hub.ts";
 import type { FlowerIdentity } from "../../../../src/fed/flower/identity.ts";
@@ -94,6 +97,26 @@ for (const transport of ["http", "grpc"] as const) {
       assertEquals(rig.events.filter(({ type }) => type === "refused" || type === "warning"), []);
     }));
 }
+
+Deno.test("flowerHub over grpc: an answer ends with its status in the trailers, which stock nodes wait for", () =>
+  withHub(async ({ dir, port, identity }) => {
+    const ca = await Deno.readTextFile(`${dir}/ca/ca.pem`);
+    const session = http2.connect(`https://127.0.0.1:${port}`, { ca });
+    const { publicKey, timestamp, signature } = identity.sign();
+    const header = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64");
+    const stream = session.request({
+      ...{ ":method": "POST", ":path": "/flwr.proto.Fleet/ActivateNode", "content-type": "application/grpc" },
+      ...{ "flwr-public-key-bin": header(publicKey), "flwr-timestamp": timestamp, te: "trailers" },
+      "flwr-signature-bin": header(signature),
+    });
+    const trailers = new Promise<Record<string, unknown>>((resolve) => stream.on("trailers", resolve));
+    stream.end(new Uint8Array(5));
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of stream) chunks.push(chunk);
+    assertEquals((await trailers)["grpc-status"], "0");
+    assert(joinChunks(chunks).length > 5);
+    await new Promise<void>((resolve) => session.close(resolve));
+  }));
 
 Deno.test("flowerHub over http: who has no key is told so whatever it asks", () =>
   withHub(async ({ dir, port, events }) => {
