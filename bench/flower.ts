@@ -20,14 +20,13 @@ import { initCa, issue } from "../src/fed/pki/ca.ts";
 import { proposalOf } from "../tests/testing/fake_federation.ts";
 import { FakeTrainer, FULL, startVector } from "../tests/testing/fake_trainer.ts";
 import { childFlags } from "../tests/testing/child.ts";
-import { FLOWER_APPS, writeArrays } from "../tests/testing/flower/apps.ts";
+import { FLOWER_APPS, stateArrays, writeArrays } from "../tests/testing/flower/apps.ts";
 import { type FlowerEnvironment, flowerEnvironment } from "../tests/testing/flower/environment.ts";
 import { makeSshKey } from "../tests/testing/flower/ssh_key.ts";
 import { cpuOf } from "../tests/testing/flower/process.ts";
 import { startSuperLink } from "../tests/testing/flower/superlink.ts";
 import { startSuperNode } from "../tests/testing/flower/supernode.ts";
 import { freePort } from "../tests/testing/free_port.ts";
-import { stateDict } from "../src/model/weights/model_file.ts";
 import { machine } from "./machine.ts";
 
 const NODES = ["d", "e", "f"];
@@ -89,10 +88,7 @@ async function onSuperLink(
   rounds: number,
 ): Promise<Cost> {
   const dir = await Deno.makeTempDir();
-  const arrays = [...stateDict(startVector(FULL), FULL)].map(([name, { shape, data }]) => ({
-    ...{ name, shape, dtype: data instanceof Float32Array ? "float32" as const : "int64" as const },
-    values: data.slice() as Float32Array<ArrayBuffer>,
-  }));
+  const arrays = stateArrays(startVector(FULL), FULL);
   await writeArrays(`${dir}/start.npz`, { python: stock.python, arrays });
   await using link = await startSuperLink(stock);
   await using nodes = whose === "python"

@@ -7,8 +7,7 @@ import { fileURLToPath } from "node:url";
 import { layoutOf } from "../../src/model/layout.ts";
 import { preset } from "../../src/model/recipe.ts";
 import { initialWeights } from "../../src/model/weights/initial.ts";
-import { stateDict } from "../../src/model/weights/model_file.ts";
-import { type NamedArray, writeArrays } from "../testing/flower/apps.ts";
+import { stateArrays, writeArrays } from "../testing/flower/apps.ts";
 import { receiptsOf } from "../testing/fake_federation.ts";
 import { fileFolder } from "../testing/folder.ts";
 import { FLOWER_VERSIONS, type FlowerEnvironment, flowerEnvironment } from "../testing/flower/environment.ts";
@@ -180,10 +179,7 @@ Deno.test("docs/flower.md's functions train and score a site's films", { ignore:
   await Deno.writeTextFile(`${dir}/films.csv`, `path,label,split\n${rows.join("\n")}\n`);
   const layout = layoutOf("efficientnet_b0", { channels: 1 });
   const { vector } = await initialWeights(layout, { init: "random", seed: 0 });
-  const arrays = [...stateDict(vector, layout)].map(([name, { shape, data }]): NamedArray => ({
-    ...{ name, shape, dtype: data instanceof Float32Array ? "float32" : "int64" },
-    values: data.slice() as Float32Array<ArrayBuffer>,
-  }));
+  const arrays = stateArrays(vector, layout);
   await writeArrays(`${dir}/start.npz`, { python: python!, arrays });
   const config = {
     ...{ "server-round": 1, size: 32, mean: [.449], deviation: [.226], seed: 0, lr: .001 },

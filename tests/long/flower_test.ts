@@ -4,10 +4,15 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { layoutOf } from "../../src/model/layout.ts";
-import { stateDict } from "../../src/model/weights/model_file.ts";
 import { initialWeights } from "../../src/model/weights/initial.ts";
 import { fileFolder } from "../testing/folder.ts";
-import { FLOWER_APPS, type NamedArray, readArrays, writeArrays } from "../testing/flower/apps.ts";
+import {
+  FLOWER_APPS,
+  type NamedArray,
+  readArrays,
+  stateArrays,
+  writeArrays,
+} from "../testing/flower/apps.ts";
 import { FLOWER_VERSIONS, flowerEnvironment } from "../testing/flower/environment.ts";
 import { startSuperLink, type SuperLink } from "../testing/flower/superlink.ts";
 import { startSuperNode } from "../testing/flower/supernode.ts";
@@ -22,10 +27,7 @@ let states = 0;
 /** EfficientNet-B0 as PyTorch saves it. */
 async function startArrays(): Promise<NamedArray[]> {
   const { vector } = await initialWeights(LAYOUT, { init: "random", seed: 0 });
-  return [...stateDict(vector, LAYOUT)].map(([name, { shape, data }]) => ({
-    ...{ name, shape, dtype: data instanceof Float32Array ? "float32" : "int64" },
-    values: data.slice() as Float32Array<ArrayBuffer>,
-  }));
+  return stateArrays(vector, LAYOUT);
 }
 
 interface Hospitals {

@@ -7,10 +7,10 @@ import { Buffer } from "node:buffer";
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { digest } from "../../files/digest.ts";
 import { refusal } from "../../refusal.ts";
+import { CURVES, writeLine } from "./open_ssh.ts";
 
 /** Milliseconds for which one signature is used again; links take five minutes. */
 const FRESH = 60_000;
-const CURVES = { "P-384": "nistp384", "P-256": "nistp256" } as const;
 
 /** What goes with every call. */
 export interface Signature {
@@ -63,16 +63,10 @@ export class FlowerIdentity {
   /** The public key as one line of OpenSSH, for `flower-supernode`'s operators: `flwr supernode register`. */
   get sshLine(): string {
     const { crv, x, y } = createPublicKey(this.#key).export({ format: "jwk" });
-    const curve = CURVES[crv as keyof typeof CURVES];
-    const name = `ecdsa-sha2-${curve}`;
+    const { name } = CURVES[crv!];
     const [left, right] = [x!, y!].map((side) => Buffer.from(side, "base64url"));
     const point = Buffer.concat([Uint8Array.of(4), left, right]);
-    const parts = [Buffer.from(name), Buffer.from(curve), point].flatMap((part) => {
-      const length = Buffer.alloc(4);
-      length.writeUInt32BE(part.length);
-      return [length, part];
-    });
-    return `${name} ${Buffer.concat(parts).toString("base64")}`;
+    return writeLine(`ecdsa-sha2-${name}`, [Buffer.from(name), point]);
   }
 }
 

@@ -6,7 +6,7 @@
 import { sleep } from "../wire/retry.ts";
 import type { OnEvent } from "../protocol/event.ts";
 import type { Call, Reply as Answer, Request } from "./codec/messages.ts";
-import { decodeTree, idsOf } from "./codec/object.ts";
+import { decodeTree, idsOf, MOST_OBJECTS } from "./codec/object.ts";
 import type { Fleet } from "./fleet.ts";
 import type { FlowerIdentity } from "./identity.ts";
 import type { Instruction, Journal } from "./journal.ts";
@@ -16,8 +16,8 @@ import { LinkError } from "./link/link.ts";
 const HEARTBEAT = { every: 20, told: 300 };
 /** Seconds between two looks for an instruction, and between attempts at a link that is away. */
 const PAUSE = { look: 1, nonsense: 20, away: [1, 2, 5, 10, 20] };
-/** Signs of a message's type or group, and objects of a message: several times what the largest network has. */
-const LONGEST_TEXT = 100, MOST_OBJECTS = 20_000;
+/** Signs of a message's type or group. */
+const LONGEST_TEXT = 100;
 
 export interface NodeOptions {
   identity: FlowerIdentity;

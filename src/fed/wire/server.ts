@@ -11,6 +11,7 @@ import type { Admission } from "../pki/admission.ts";
 import type { Identity } from "../pki/own_certificate.ts";
 import { addressOf, denialOf, judgeFirst, reasonOf, type Refused } from "./entrance.ts";
 import { ProtocolError } from "../protocol/errors.ts";
+import { goneWith } from "./gone.ts";
 import { Handshakes } from "./handshakes.ts";
 import { keepListening, listen } from "./listener.ts";
 import type { OnEvent } from "../protocol/event.ts";
@@ -184,10 +185,7 @@ async function serveStream(
   headers: http2.IncomingHttpHeaders,
   options: Service & { onAnswer: () => void },
 ): Promise<void> {
-  const gone = new AbortController();
-  // Whichever comes first: what a broken body does to a handler is then no failure of the handler.
-  for (const end of ["aborted", "error", "close"]) stream.once(end, () => gone.abort());
-  const answer = await ask(stream, headers, { ...options, signal: gone.signal });
+  const answer = await ask(stream, headers, { ...options, signal: goneWith(stream) });
   if (stream.destroyed || endIfUnread(stream.session)) return;
   options.onAnswer();
   // Answered before the whole body came: the rest must be read away, or the stream never closes.

@@ -1,5 +1,7 @@
 /** The Flower apps of the tests, and the .npz files that they read and write, by way of numpy itself. */
 import { fileURLToPath } from "node:url";
+import type { Layout } from "../../../src/model/layout.ts";
+import { stateDict } from "../../../src/model/weights/model_file.ts";
 
 /** Folders of the apps: `message` speaks Flower's Message API, `numpy` the older one of NumPyClients. */
 export const FLOWER_APPS = {
@@ -20,6 +22,14 @@ export interface NamedArray {
   dtype: keyof typeof VIEWS;
   shape: number[];
   values: Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer> | BigInt64Array<ArrayBuffer>;
+}
+
+/** A model's vector as PyTorch saves it, counters of batches included. */
+export function stateArrays(vector: Float32Array, layout: Layout): NamedArray[] {
+  return [...stateDict(vector, layout)].map(([name, { shape, data }]) => ({
+    ...{ name, shape, dtype: data instanceof Float32Array ? "float32" : "int64" },
+    values: data.slice() as Float32Array<ArrayBuffer>,
+  }));
 }
 
 /** Both programs speak one form: a line of JSON that lists name, dtype and shape, then all values. */

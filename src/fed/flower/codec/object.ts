@@ -36,6 +36,8 @@ export interface ObjectTree {
 const HEAD = 1 << 19;
 /** Levels of the deepest tree: message, dict, record, array, chunk. */
 const LEVELS = 5;
+/** Objects of a message: several times what the largest network has. */
+export const MOST_OBJECTS = 20_000;
 const ID = /^[0-9a-f]{64}$/;
 
 /** The bytes of an object. */

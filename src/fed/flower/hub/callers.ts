@@ -1,7 +1,7 @@
 /** Who calls: a SuperNode signs the moment of each call with its key, and only enrolled keys are heard. */
 import { Buffer } from "node:buffer";
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
-import { type FlowerSite, keyOf, nodeOf } from "./enrolment.ts";
+import { type FlowerSite, keyOf } from "./enrolment.ts";
 import { derOf } from "./public_key.ts";
 import { FleetRefusal } from "./refusal.ts";
 
@@ -19,7 +19,6 @@ export interface Signed {
 
 interface Known {
   site: FlowerSite;
-  node: bigint;
   key: KeyObject;
   /** The moment and signature that were last found good: some nodes use them for a while. */
   good: string;
@@ -34,17 +33,16 @@ export class Callers {
   constructor(sites: Iterable<FlowerSite>, { now = Date.now }: { now?: () => number } = {}) {
     this.#now = now;
     for (const site of sites) {
-      const key = keyOf(site);
-      this.#sites.set(site.key, { site, node: nodeOf(site), key, good: "" });
+      this.#sites.set(site.key, { site, key: keyOf(site), good: "" });
     }
   }
 
   /** Whose call it is. @throws {FleetRefusal} `unknown` for a key that is not enrolled, or a signature that is not its own */
-  whose({ key, timestamp, signature }: Signed): { site: FlowerSite; node: bigint } {
+  whose({ key, timestamp, signature }: Signed): FlowerSite {
     if ([key, timestamp, signature].some((text) => text.length > LONGEST)) throw unknown("headers too long");
     const found = this.#sites.get(spki(Buffer.from(key, "base64")));
     if (found === undefined) throw unknown("a key that is not enrolled");
-    const { site: { name: site } } = found;
+    const { site } = found;
     const good = `${timestamp} ${signature}`;
     if (found.good !== good) {
       const own = verify("sha256", Buffer.from(timestamp), found.key, Buffer.from(signature, "base64"));
@@ -54,10 +52,10 @@ export class Callers {
     if (!(ahead <= WINDOW.ahead && ahead >= -WINDOW.behind)) {
       const far = Number.isFinite(ahead) ? `${Math.round(Math.abs(ahead))} s` : "no moment";
       const text = `a moment far from this clock's, ${far} ${ahead > 0 ? "ahead" : "behind"}`;
-      throw new FleetRefusal("unknown", text, { site });
+      throw new FleetRefusal("unknown", text, { site: site.name });
     }
     found.good = good;
-    return found;
+    return site;
   }
 }
 

@@ -12,6 +12,8 @@ import { refusal } from "../../../refusal.ts";
 import { refuseReadableKey } from "../../pki/key_files.ts";
 import { parseMessage } from "../../protocol/parse_message.ts";
 import { examples, SiloName } from "../../protocol/fields.ts";
+import { idOf } from "./ids.ts";
+import { writeLine } from "../open_ssh.ts";
 import { derOf, readPublicKey } from "./public_key.ts";
 
 const FILE = "flower.json", SIGNING = "flower-signing.pem";
@@ -44,7 +46,7 @@ export interface FlowerSite {
 
 /** What a site's node is called by; the same after every restart. */
 export function nodeOf({ key }: Pick<FlowerSite, "key">): bigint {
-  return BigInt.asUintN(62, BigInt(`0x${digest(Buffer.from(key, "base64")).slice(0, 16)}`)) + 1n;
+  return idOf(digest(Buffer.from(key, "base64")));
 }
 
 /** The sites of a certificate folder by name; none without the file. @throws {Error} for a damaged file */
@@ -127,10 +129,5 @@ export async function signingKey(tls: string): Promise<KeyObject> {
 /** The public half as one line of OpenSSH. */
 function sshLineOf(key: KeyObject): string {
   const { x } = createPublicKey(key).export({ format: "jwk" });
-  const parts = [Buffer.from("ssh-ed25519"), Buffer.from(x!, "base64url")].flatMap((part) => {
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(part.length);
-    return [length, part];
-  });
-  return `ssh-ed25519 ${Buffer.concat(parts).toString("base64")}`;
+  return writeLine("ssh-ed25519", [Buffer.from(x!, "base64url")]);
 }

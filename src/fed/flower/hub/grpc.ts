@@ -7,7 +7,8 @@
 import type * as http2 from "node:http2";
 import { FleetRefusal, refusalOf, STATUS } from "./refusal.ts";
 import { type Answering, whereFrom } from "./service.ts";
-import { bodyIn, cutOff, goneWith } from "./stream.ts";
+import { goneWith } from "../../wire/gone.ts";
+import { bodyIn, cutOff } from "./stream.ts";
 
 /** Whether it is compressed, and its length. */
 const PREFIX = 5;

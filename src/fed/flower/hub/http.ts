@@ -4,7 +4,8 @@ import type * as http2 from "node:http2";
 import { FLEET } from "../codec/messages.ts";
 import { refusalOf, STATUS } from "./refusal.ts";
 import { type Answering, type FleetCall, whereFrom } from "./service.ts";
-import { bodyIn, cutOff, goneWith } from "./stream.ts";
+import { goneWith } from "../../wire/gone.ts";
+import { bodyIn, cutOff } from "./stream.ts";
 
 /** The names of calls by their paths. */
 const NAMES = new Map(

@@ -10,6 +10,7 @@ import { Bodies } from "./body.ts";
 import { answering, type Caller } from "./calls.ts";
 import { Callers } from "./callers.ts";
 import { enrolled, type FlowerSite, nodeOf, signingKey } from "./enrolment.ts";
+import { idOf } from "./ids.ts";
 import { listenFleet } from "./listen.ts";
 import { Mailbox } from "./mailbox.ts";
 import { Presence } from "./presence.ts";
@@ -72,7 +73,7 @@ function serviceOf(
   },
 ): { service: Service; mailboxes: readonly Mailbox[] } {
   const { proposal: { network, channels }, onEvent, memory } = inside;
-  const run = BigInt.asUintN(62, BigInt(`0x${inside.run.slice(0, 16)}`)) + 1n;
+  const run = idOf(inside.run);
   const layout = layoutOf(network, { channels });
   const most = TIMES * 4 * layout.length + BESIDE;
   const callers = new Map(sites.map((site): [string, Served] => {
@@ -114,7 +115,7 @@ function serviceOf(
 /** The site that signed a call; whoever is refused is told of, by name where the key is a site's. @throws {FleetRefusal} */
 function whose({ signed, from }: FleetCall, known: Callers, onEvent: OnEvent): string {
   try {
-    return known.whose(signed).site.name;
+    return known.whose(signed).name;
   } catch (error) {
     const { message, site } = error as FleetRefusal;
     const expected = "a call that an enrolled key has signed just now";

@@ -9,7 +9,7 @@
 import { type Objects, pack, type Packed, type Said, unpack } from "../codec/content.ts";
 import { damaged } from "../codec/damaged.ts";
 import type { MESSAGE, Metadata } from "../codec/messages.ts";
-import { decodeTree, idsOf, objectId } from "../codec/object.ts";
+import { decodeTree, idsOf, MOST_OBJECTS, objectId } from "../codec/object.ts";
 import type { Message } from "../codec/protobuf.ts";
 import type { RecordDict } from "../codec/records.ts";
 import type { Inside } from "../../wire/guests.ts";
@@ -22,8 +22,6 @@ const PATIENCE = 15;
 const TTL = 30 * 86_400;
 /** The link's own id among nodes. */
 const LINK = 1n;
-/** Objects of a reply: several times what the largest network has. */
-const MOST_OBJECTS = 20_000;
 
 /** What a site is asked. */
 export interface Asked {

@@ -1,13 +1,7 @@
 /** Public keys of SuperNodes as their operators hand them over: PEM, or the one line of OpenSSH that Flower's tools take. */
-import { Buffer } from "node:buffer";
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { refusal } from "../../../refusal.ts";
-
-/** OpenSSH's names of the curves, and bytes of a coordinate. */
-const CURVES: Record<string, { crv: string; side: number }> = {
-  nistp384: { crv: "P-384", side: 48 },
-  nistp256: { crv: "P-256", side: 32 },
-};
+import { CURVES, readLine } from "../open_ssh.ts";
 
 /** @throws {SyntaxError} unless the text is one public key on P-384 or P-256. */
 export function readPublicKey(text: string): KeyObject {
@@ -26,20 +20,15 @@ export function readPublicKey(text: string): KeyObject {
     throw refuse("another text", cause);
   }
   const { crv } = key.export({ format: "jwk" });
-  if (Object.values(CURVES).some((curve) => curve.crv === crv)) return key;
+  if (Object.hasOwn(CURVES, crv ?? "")) return key;
   throw refuse(crv ?? String(key.asymmetricKeyType));
 }
 
-/** The key of a line `<type> <base64 of type, curve and point, each with its length> [comment]`. */
+/** The key of a line whose parts are type, curve and point. */
 function ofLine(line: string): KeyObject {
-  const bytes = Buffer.from(line.trim().split(/\s+/)[1] ?? "", "base64");
-  const parts: Buffer[] = [];
-  for (let at = 0; at < bytes.length;) {
-    const length = bytes.readUInt32BE(at);
-    parts.push(bytes.subarray(at + 4, at += 4 + length));
-  }
+  const parts = readLine(line);
   const [, curve, point] = parts;
-  const { crv, side } = CURVES[String(curve)];
+  const [crv, { side }] = Object.entries(CURVES).find(([, { name }]) => name === String(curve))!;
   if (parts.length !== 3 || point.length !== 1 + 2 * side || point[0] !== 4) throw new RangeError("a point");
   const [x, y] = [point.subarray(1, 1 + side), point.subarray(1 + side)].map((one) =>
     one.toString("base64url")

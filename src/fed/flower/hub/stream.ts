@@ -8,13 +8,6 @@ const REST = 1000;
 export const bodyIn = (stream: http2.ServerHttp2Stream): AsyncIterable<Uint8Array> =>
   stream.iterator({ destroyOnReturn: false });
 
-/** Aborted when the caller goes away. */
-export function goneWith(stream: http2.ServerHttp2Stream): AbortSignal {
-  const gone = new AbortController();
-  for (const end of ["aborted", "error", "close"]) stream.once(end, () => gone.abort());
-  return gone.signal;
-}
-
 /** Reads away what is left of a body, or the stream would never close; whose body has no end is cut off. */
 export function cutOff(stream: http2.ServerHttp2Stream): void {
   stream.resume();

@@ -82,8 +82,8 @@ Deno.test("Callers: only an enrolled key that has signed a moment near this one 
     const own = headers(identity.sign()), foreign = headers(other.sign());
     const at = (seconds: number) => new Callers([site], { now: () => NOW + 1000 * seconds });
     const callers = at(0);
-    for (let times = 0; times < 2; times++) assertEquals(callers.whose(own).node, nodeOf(site));
-    assertEquals(at(300).whose(own).site, site);
+    for (let times = 0; times < 2; times++) assertEquals(nodeOf(callers.whose(own)), nodeOf(site));
+    assertEquals(at(300).whose(own), site);
     for (
       const [why, signed, seconds] of [
         ["a key that is not enrolled", foreign, 0],
