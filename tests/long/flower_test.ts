@@ -14,15 +14,14 @@ import {
   writeArrays,
 } from "../testing/flower/apps.ts";
 import { FLOWER_VERSIONS, flowerEnvironment } from "../testing/flower/environment.ts";
+import { answering, assertAllAnswered } from "../testing/flower/answering.ts";
 import { startSuperLink, type SuperLink } from "../testing/flower/superlink.ts";
 import { startSuperNode } from "../testing/flower/supernode.ts";
 import { makeHospitals } from "../testing/hospitals.ts";
-import { type Running, start } from "../testing/program.ts";
 
 const LAYOUT = layoutOf("efficientnet_b0", { channels: 1 });
 const dir = await fileFolder();
 let made: Promise<void> | undefined;
-let states = 0;
 
 /** EfficientNet-B0 as PyTorch saves it. */
 async function startArrays(): Promise<NamedArray[]> {
@@ -30,59 +29,8 @@ async function startArrays(): Promise<NamedArray[]> {
   return stateArrays(vector, LAYOUT);
 }
 
-interface Hospitals {
-  /** @default a, b, c */
-  silos?: readonly string[];
-  /** Faults by silo, one for each start. */
-  faults?: Record<string, string>;
-  flags?: readonly string[];
-}
-
-/** Hospitals that answer the link until they are told to stop; one that its fault ends is started again. */
-async function answering<T>(link: SuperLink, hospitals: Hospitals, body: () => Promise<T>): Promise<T> {
-  const { silos = ["a", "b", "c"], faults = {}, flags = [] } = hospitals;
-  const running = new Set<Running>();
-  const ended: number[] = [];
-  const refusals: string[] = [];
-  let over = false;
-  const name = `flower-${states++}`;
-  const lives = silos.map(async (silo) => {
-    for (let life = 0; !over; life++) {
-      const process = await start([
-        ...[
-          "train",
-          "--flower",
-          link.fleet.url,
-          "--app",
-          "fedx/fedx-message,fedx/fedx-numpy",
-          "--silo",
-          silo,
-        ],
-        ...["--shard", `shard-${silo}`, "--state", `${name}/${silo}`, "--threads", "1", "--batch", "8"],
-        ...["--local-epochs", "1", "--evaluate-metrics", METRICS, ...flags],
-      ], { cwd: dir, fault: life === 0 ? faults[silo] : undefined });
-      running.add(process);
-      const { code, signal, stderr } = await process.finished;
-      running.delete(process);
-      refusals.push(...stderr.match(/is not answered: .*/g) ?? []);
-      if (signal === "SIGKILL") continue;
-      assert(over, `silo ${silo} ended with ${code}: ${stderr}`);
-      ended.push(code);
-    }
-  });
-  const all = Promise.all(lives);
-  try {
-    return await Promise.race([body(), all.then(() => Promise.reject(new Error("every silo has ended")))]);
-  } finally {
-    over = true;
-    for (const { child } of running) child.kill("SIGTERM");
-    await all;
-    assertEquals(refusals, []);
-    assertEquals(ended, silos.map(() => 143));
-  }
-}
-
-const METRICS = "eval_loss=loss,eval_acc=accuracy,num-examples=examples";
+/** Three hospitals with batches of 8. */
+const HOSPITALS = { cwd: dir, args: ["--batch", "8"] };
 
 /** Two rounds of an app from a start that both sides know; returns what they came to. */
 async function twoRounds(link: SuperLink, app: keyof typeof FLOWER_APPS, { python }: { python: string }) {
@@ -96,8 +44,7 @@ async function twoRounds(link: SuperLink, app: keyof typeof FLOWER_APPS, { pytho
     seconds: 900,
   });
   assertEquals(run.code, 0, run.output);
-  const received = [...run.output.matchAll(/[Rr]eceived (\d+) results and (\d+) failures/g)];
-  assertEquals(received.map(([, results, failures]) => [results, failures]), Array(4).fill(["3", "0"]));
+  assertAllAnswered(run.output, 2);
   const { evaluate } = JSON.parse(await Deno.readTextFile(`${dir}/metrics.json`));
   const final = await readArrays(`${dir}/final.npz`, { python });
   assertEquals(
@@ -131,7 +78,7 @@ for (const version of FLOWER_VERSIONS) {
     await using link = await startSuperLink(stock);
     const came = await answering(
       link,
-      { faults: { a: "kill:pulled:1", b: "kill:training:1", c: "kill:pushing:100" } },
+      { ...HOSPITALS, faults: { a: "kill:pulled:1", b: "kill:training:1", c: "kill:pushing:100" } },
       () => twoRounds(link, "message", stock),
     );
     assertTrained(came);
@@ -140,7 +87,7 @@ for (const version of FLOWER_VERSIONS) {
 
   test("three hospitals in a run of NumPyClient's", async (stock) => {
     await using link = await startSuperLink(stock);
-    const came = await answering(link, {}, () => twoRounds(link, "numpy", stock));
+    const came = await answering(link, HOSPITALS, () => twoRounds(link, "numpy", stock));
     assertTrained(came);
     assert(came.evaluate["2"].accuracy > 0);
   });
@@ -154,10 +101,9 @@ for (const version of FLOWER_VERSIONS) {
       ca,
       config: { added: 0.0001 },
     });
-    const silos = ["a", "b"];
     const { final } = await answering(
       link,
-      { silos, flags: ["--ca", ca] },
+      { ...HOSPITALS, silos: ["a", "b"], args: [...HOSPITALS.args, "--ca", ca] },
       () => twoRounds(link, "message", stock),
     );
     // Counters of batches tell who counted for how much. The stock client has 10 films and adds nothing to them; a hospital

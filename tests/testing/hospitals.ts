@@ -28,6 +28,11 @@ export async function makeHospitals(dir: string, films: Films = {}): Promise<voi
   }
   const accept = SILOS.map((silo) => `[silo.${silo}]\naccept = { min_train_patients = 8 }\n`);
   await Deno.writeTextFile(`${dir}/fedx.toml`, accept.join(""));
+  await makeCertificates(dir);
+}
+
+/** `ca`, and the certificates `tls-hub`, `tls-a` and so on in `dir`. */
+export async function makeCertificates(dir: string): Promise<void> {
   await initCa(`${dir}/ca`);
   await issue({ name: "hub", role: "aggregator", ca: `${dir}/ca`, out: `${dir}/tls-hub` });
   for (const silo of SILOS) {
