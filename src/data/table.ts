@@ -1,6 +1,7 @@
 /** Reads a labels file with NIH ChestX-ray14's column names (CSV, UTF-8; BOM, CRLF and quotes are fine). */
 
 import { parse } from "csv-parse/sync";
+import type { FilmFacts } from "./film_facts.ts";
 import { type Split, SPLITS } from "./manifest.ts";
 import { Vocabulary } from "./vocabulary.ts";
 
@@ -15,6 +16,8 @@ export interface LabelRow {
   /** Those of them that count as a finding; empty = nothing found. */
   findings: string[];
   patient: string;
+  /** What the file tells of the film beside its findings. */
+  facts?: FilmFacts;
   /** As the column `split` or NIH's lists say; `null` = they name two. */
   split?: Split | null;
   /** What is wrong with the row, if anything: it cannot be used. Names no patient and no file. */
