@@ -11,20 +11,15 @@ import type { Sharp as Image } from "sharp";
 import { FILM_SIZE, isFilmSize } from "./manifest.ts";
 import { DataError, unreadable } from "./quarantine.ts";
 import { loadSharp } from "./sharp.ts";
+import { checkSides, PIXEL_LIMIT } from "./sides.ts";
 
 export { DataError, type QuarantineReason } from "./quarantine.ts";
 
 /** The resize filter, recorded in the manifest and in a model's preprocessing. */
 export const KERNEL = "lanczos3";
 
-/** The most pixels of an input file: four times the largest radiograph in use (about 4,300 × 3,500). */
-const PIXEL_LIMIT = 64_000_000;
-
 /** The most bytes of an input file: {@linkcode PIXEL_LIMIT} pixels of four 16-bit channels, uncompressed. */
 const FILE_LIMIT = 8 * PIXEL_LIMIT;
-
-/** The shortest side of an input file, pixels, and the longest as a multiple of it. */
-const SIDE_LIMIT = 16, ASPECT_LIMIT = 8;
 
 /** How a film is made. */
 export interface DecodeOptions {
@@ -53,17 +48,6 @@ async function readFile(path: string): Promise<Uint8Array> {
     if (cause instanceof DataError) throw cause;
     throw unreadable(cause);
   }
-}
-
-/** @throws {DataError} `too_small` for what is no film but a strip or a dot */
-function checkSides({ width, height }: { width: number; height: number }): void {
-  const [short, long] = [Math.min(width, height), Math.max(width, height)];
-  if (short >= SIDE_LIMIT && long <= ASPECT_LIMIT * short) return;
-  throw new DataError(
-    "too_small",
-    `Cannot decode the image: expected sides from ${SIDE_LIMIT} px and at most ${ASPECT_LIMIT} to 1, ` +
-      `got ${width} × ${height}`,
-  );
 }
 
 function checkMagic(bytes: Uint8Array): void {

@@ -1,0 +1,128 @@
+/** A DICOM file becomes a grey image as it is shown, of the file's own size. */
+
+import { DataError } from "../quarantine.ts";
+import { checkFrame } from "./codestream.ts";
+import { Dataset } from "./dataset.ts";
+import { greyLevels, type Windowing } from "./grey.ts";
+import { checkFilm, type FilmHeader, filmHeader } from "./header.ts";
+import { JpegLs } from "./jpeg_ls.ts";
+import { NativeCodecs } from "./native_codecs.ts";
+import { type PixelShape, pixelShape } from "./pixel_shape.ts";
+import { syntaxOf, type TransferSyntax } from "./syntax.ts";
+
+/** A film as it is shown. */
+export interface GreyFilm {
+  width: number;
+  height: number;
+  /** (height, width) u8, 0 black to 255 white. */
+  pixels: Uint8Array<ArrayBuffer>;
+  header: FilmHeader;
+  /** The transfer syntax's name. */
+  syntax: string;
+  windowing: Windowing;
+}
+
+/** What a file's pixels are before they are shown. */
+export interface StoredValues {
+  syntax: TransferSyntax;
+  shape: PixelShape;
+  codes: Uint8Array | Uint16Array;
+}
+
+/** Decodes films one after the other; the decoders are loaded when they are needed first. */
+export class FilmDecoder {
+  #native: Promise<NativeCodecs> | undefined;
+  #jpegLs: Promise<JpegLs> | undefined;
+
+  /** @throws {DataError} why the file is no film, or cannot be read */
+  async decode(file: Uint8Array): Promise<GreyFilm> {
+    const set = Dataset.parse(file);
+    checkFilm(set);
+    const { syntax, shape, codes } = await this.stored(set);
+    const counts = new Uint32Array(2 ** shape.bitsStored);
+    for (const code of codes) counts[code]++;
+    const { levels, windowing } = greyLevels(set, shape, counts);
+    return {
+      ...{ width: shape.columns, height: shape.rows, header: filmHeader(set) },
+      ...{ syntax: syntax.name, windowing, pixels: Uint8Array.from(codes, (code) => levels[code]) },
+    };
+  }
+
+  /**
+   * The values as they are stored, row by row: of each its `bitsStored` bits, 0 to 2^`bitsStored` - 1.
+   *
+   * @throws {DataError} when they cannot be read
+   */
+  async stored(set: Dataset): Promise<StoredValues> {
+    const syntax = syntaxOf(set.syntax);
+    if (syntax === undefined) {
+      const uid = set.syntax.replaceAll(/[^0-9.]/g, "?").slice(0, 64);
+      throw new DataError(
+        "unknown_syntax",
+        `Cannot decode the image: transfer syntax ${uid || "none"} is unknown`,
+      );
+    }
+    const shape = pixelShape(set);
+    const bytes = shape.rows * shape.columns * shape.bitsAllocated / 8;
+    const values = whole(await this.#values(set, { syntax, shape }), bytes);
+    return { syntax, shape, codes: codesOf(values, { shape, littleEndian: set.littleEndian }) };
+  }
+
+  /** The bytes of the values; more of them than are needed may be there. */
+  async #values(
+    set: Dataset,
+    { syntax: { coding }, shape }: { syntax: TransferSyntax; shape: PixelShape },
+  ): Promise<Uint8Array | undefined> {
+    if (coding === "native") return set.bytes("x7fe00010");
+    const frame = joined(set.fragments("x7fe00010") ?? []);
+    checkFrame(frame, coding, shape);
+    try {
+      if (coding !== "jpeg-ls") {
+        return (await (this.#native ??= NativeCodecs.load())).decode(frame, coding, shape);
+      }
+      return await (await (this.#jpegLs ??= JpegLs.load())).decode(frame, shape);
+    } catch (cause) {
+      throw new DataError("truncated", "Cannot decode the image: its frame is damaged", { cause });
+    }
+  }
+}
+
+/** The first `bytes` of what is there. @throws {DataError} `truncated` where there are fewer */
+function whole(values: Uint8Array | undefined, bytes: number): Uint8Array {
+  if (values !== undefined && values.length >= bytes) return values.subarray(0, bytes);
+  const got = `${values?.length ?? 0}`;
+  throw new DataError("truncated", `Cannot decode the image: expected ${bytes} bytes of pixels, got ${got}`);
+}
+
+/** One frame may be in several fragments. */
+function joined(fragments: readonly Uint8Array[]): Uint8Array {
+  if (fragments.length === 1) return fragments[0];
+  const frame = new Uint8Array(fragments.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const fragment of fragments) {
+    frame.set(fragment, at);
+    at += fragment.length;
+  }
+  return frame;
+}
+
+/** The bits of each value, without what else lies in its word, such as an overlay: 0 to 2^`bitsStored` - 1. */
+function codesOf(
+  values: Uint8Array,
+  { shape, littleEndian }: { shape: PixelShape; littleEndian: boolean },
+): Uint8Array | Uint16Array {
+  const { bitsAllocated, bitsStored, highBit } = shape;
+  const shift = highBit + 1 - bitsStored, mask = 2 ** bitsStored - 1;
+  if (bitsAllocated === 8) return values.map((value) => value >> shift & mask);
+  const codes = new Uint16Array(values.length / 2);
+  if (littleEndian) {
+    for (let i = 0; i < codes.length; i++) {
+      codes[i] = (values[2 * i] | values[2 * i + 1] << 8) >> shift & mask;
+    }
+  } else {
+    for (let i = 0; i < codes.length; i++) {
+      codes[i] = (values[2 * i] << 8 | values[2 * i + 1]) >> shift & mask;
+    }
+  }
+  return codes;
+}
