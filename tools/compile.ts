@@ -77,7 +77,8 @@ async function denoCompile({ out, flags, shims }: CompileOptions): Promise<strin
   try {
     const file = `${work}/fedx`;
     const options = ["--self-extracting", "--quiet", "--no-prompt", ...COMPILED, ...flags];
-    const included = shimParts(shims).map(({ source }) => `--include=${source}`);
+    const sources = [...shimParts(shims).map(({ source }) => source), `${ROOT}src/data/dicom/worker.ts`];
+    const included = sources.map((source) => `--include=${source}`);
     const args = ["compile", ...options, ...included, `--output=${file}`, `${ROOT}src/cli/main.ts`];
     const compiled = await ended(Deno.execPath(), args, COMPILE_MS);
     if (!compiled.success) return reasonOf(compiled.stderr);

@@ -1,6 +1,6 @@
 /**
  * What the one file carries: the runtime, the program as a bundle, the shim, sharp's native folders, and the wasm
- * file of tfjs where that package is used. Each lies where the clone has it, so that modules find it alike.
+ * files of packages. Each lies where the clone has it, so that modules find it alike.
  */
 import { fileURLToPath } from "node:url";
 import { aboutShim } from "../src/shim/libtorch/flavour.ts";
@@ -13,7 +13,14 @@ const ENTRY = `${ROOT}src/cli/main.ts`;
 
 /** sharp for glibc; `deno install` would bring the musl twins as well. */
 const SHARP = ["@img/sharp-linux-x64", "@img/sharp-libvips-linux-x64"];
-const TFJS = { name: "@tensorflow/tfjs-backend-wasm", file: "dist/tfjs-backend-wasm-simd.wasm" };
+/** The worker that decodes DICOM: a program of its own, in one piece, under the name that its pool looks for. */
+const WORKER = { entry: `${ROOT}src/data/dicom/worker.ts`, name: "dicom_worker.js" };
+/** Files that packages read at run time. */
+const WASM = [
+  { name: "@tensorflow/tfjs-backend-wasm", file: "dist/tfjs-backend-wasm-simd.wasm" },
+  { name: "dcmjs-codecs", file: "build/dcmjs-native-codecs.wasm" },
+  { name: "@cornerstonejs/codec-charls", file: "dist/charlswasm_decode.wasm" },
+];
 
 /** Where the one file's parts come from. */
 export interface PartsOptions {
@@ -38,6 +45,8 @@ export async function gatherParts({ flags, shims, work }: PartsOptions): Promise
 async function bundleParts(flags: string[], folder: string): Promise<Part[]> {
   const shape = ["--platform=deno", "--code-splitting", `--outdir=${folder}`];
   await deno(["bundle", "--quiet", ...flags, ...shape, ENTRY]);
+  const worker = ["--platform=deno", `--output=${folder}/${WORKER.name}`, WORKER.entry];
+  await deno(["bundle", "--quiet", ...flags, ...worker]);
   const paths = await filesBelow(folder);
   return paths.map((path) => ({ path: `src/cli/${path}`, mode: 0o644, source: `${folder}/${path}` }));
 }
@@ -73,9 +82,11 @@ async function packageParts(flags: string[]): Promise<Part[]> {
       parts.push({ path: `node_modules/${name}/${path}`, mode: 0o644, source: `${found.localPath}/${path}` });
     }
   }
-  const tfjs = all.find(({ name }) => name === TFJS.name);
-  const wasm = tfjs && `${tfjs.localPath}/${TFJS.file}`;
-  if (wasm) parts.push({ path: `src/cli/${TFJS.file.split("/")[1]}`, mode: 0o644, source: wasm });
+  for (const { name, file } of WASM) {
+    const found = all.find((one) => one.name === name);
+    if (found === undefined) continue;
+    parts.push({ path: `src/cli/${file.split("/")[1]}`, mode: 0o644, source: `${found.localPath}/${file}` });
+  }
   return parts;
 }
 

@@ -4,6 +4,9 @@ import { digest } from "../files/digest.ts";
 import { checkClasses } from "./classes.ts";
 import { copiesAcrossSplits, type Film } from "./copies.ts";
 import { KERNEL } from "./decode.ts";
+import { countDicom, type DicomCount } from "./dicom_count.ts";
+import { DICOM_DECODERS } from "./dicom/versions.ts";
+import { FilmReader } from "./film_reader.ts";
 import { stageFilms } from "./films.ts";
 import { labelBits } from "./findings.ts";
 import type { ImageFolder } from "./image_folder.ts";
@@ -54,6 +57,8 @@ export interface Built {
   manifest: ShardManifest;
   /** The label names of its films. */
   labels: LabelCount[];
+  /** How its DICOM files were read; null = there is none. */
+  dicom: DicomCount | null;
 }
 
 /**
@@ -77,7 +82,8 @@ export async function buildShard(target: Target, options: BuildOptions): Promise
     const stay = films.filter((film) => !copies.has(film));
     checkClasses(stay.map(({ job }) => job));
     const labels = vocabulary.count(stay.map(({ job }) => job));
-    return { manifest: await assemble(target.dir, stay, { ...options, staging, labels }), labels };
+    const manifest = await assemble(target.dir, stay, { ...options, staging, labels });
+    return { manifest, labels, dicom: countDicom(stay.flatMap(({ dicom }) => dicom ?? [])) };
   } catch (error) {
     if (staging.films === 0) target.discard();
     else onEvent?.({ type: "kept", films: staging.films, dir: target.folder });
@@ -88,7 +94,7 @@ export async function buildShard(target: Target, options: BuildOptions): Promise
 async function openStaging(target: Target, options: BuildOptions): Promise<Staging> {
   const { size, rows, folder, onEvent } = options;
   const order = digest(rows.map(({ image }) => image).join("\0"));
-  const decoder = await decoderVersion();
+  const decoder = `${await decoderVersion()}, ${DICOM_DECODERS}`;
   const { staging, because } = await Staging.open(
     { pixels: `${target.dir}/images.u8`, journal: target.journal },
     { size, kernel: KERNEL, decoder, images: folder.path, order },
@@ -105,17 +111,22 @@ async function stage(
 ): Promise<Film[]> {
   const { rows, quarantine, signal, onProgress, onEvent } = options;
   const films: Film[] = [];
+  using reader = new FilmReader();
   let done = rows.length - jobs.length, told = false;
   const tell = () => {
     if (told || !quarantine.exceeded) return;
     told = true;
     onEvent?.({ type: "exceeded", out: quarantine.size, rows: rows.length });
   };
-  for await (const { job, digest } of stageFilms(jobs, options)) {
+  for await (const { job, digest, dicom } of stageFilms(jobs, { ...options, reader })) {
     signal?.throwIfAborted();
     onProgress?.(++done, rows.length);
     if (digest instanceof DataError) quarantine.add(job, digest);
-    else films.push({ job, digest });
+    else {films.push({
+        job: dicom ? { ...job, facts: { ...dicom.facts, ...job.facts } } : job,
+        digest,
+        dicom,
+      });}
     tell();
   }
   return films;

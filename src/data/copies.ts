@@ -5,6 +5,7 @@
  * pixels. Only digests are held, never pixels.
  */
 
+import type { DicomFilm } from "./film_reader.ts";
 import type { Job } from "./jobs.ts";
 import { SPLITS } from "./manifest.ts";
 import { DataError } from "./quarantine.ts";
@@ -13,6 +14,8 @@ import { DataError } from "./quarantine.ts";
 export interface Film {
   job: Job;
   digest: string;
+  /** Of a DICOM file. */
+  dicom?: DicomFilm;
 }
 
 /**

@@ -36,7 +36,8 @@ function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
   return magic.every((byte, i) => bytes[i] === byte);
 }
 
-async function readFile(path: string): Promise<Uint8Array> {
+/** An image file's bytes. @throws {DataError} `missing_file`, `unreadable_file` or `too_large` */
+export async function readImageFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
   try {
     const { isFile, size } = await Deno.stat(path);
     if (!isFile) throw new TypeError("expected a regular file");
@@ -55,7 +56,7 @@ function checkMagic(bytes: Uint8Array): void {
   if (startsWith(bytes, PNG) || startsWith(bytes, JPEG)) return;
   throw new DataError(
     "not_an_image",
-    "Cannot decode the image: expected a PNG or JPEG file, got something else",
+    "Cannot decode the image: expected a PNG, JPEG or DICOM file, got something else",
   );
 }
 
@@ -74,7 +75,7 @@ export async function decodeImage(source: string | Uint8Array, options: DecodeOp
     const { least, most } = FILM_SIZE;
     throw new RangeError(`Cannot decode an image: expected a size from ${least} to ${most}, got ${size}`);
   }
-  const bytes = typeof source === "string" ? await readFile(source) : source;
+  const bytes = typeof source === "string" ? await readImageFile(source) : source;
   checkMagic(bytes);
   const sharp = await loadSharp();
   try {
@@ -89,6 +90,16 @@ export async function decodeImage(source: string | Uint8Array, options: DecodeOp
   } catch (cause) {
     throw decodeError(cause);
   }
+}
+
+/** Stretches a grey image to size × size by the same filter. @returns (size, size) u8, row by row */
+export async function resizeGrey(
+  { pixels, width, height }: { pixels: Uint8Array; width: number; height: number },
+  { size, kernel = KERNEL }: DecodeOptions,
+): Promise<Uint8Array> {
+  const sharp = await loadSharp();
+  const image = sharp(pixels, { raw: { width, height, channels: 1 } });
+  return await grey8(image.resize(size, size, { fit: "fill", kernel }));
 }
 
 async function grey8(image: Image): Promise<Uint8Array> {

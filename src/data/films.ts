@@ -1,6 +1,6 @@
 /** Jobs become films on disk: found, decoded a few at a time beside the main thread, and staged in the jobs' order. */
 
-import { decodeImage } from "./decode.ts";
+import type { DicomFilm, FilmReader, ReadFilm } from "./film_reader.ts";
 import type { ImageFolder, ImageSource } from "./image_folder.ts";
 import type { Job } from "./jobs.ts";
 import { DataError } from "./quarantine.ts";
@@ -13,19 +13,21 @@ const IN_FLIGHT = navigator.hardwareConcurrency + 2;
 export interface Outcome {
   job: Job;
   digest: string | DataError;
+  /** Of a DICOM file. */
+  dicom?: DicomFilm;
 }
 
 /** Decodes every job that is not staged yet, and yields what came of each in the jobs' order. */
 export async function* stageFilms(
   jobs: Iterable<Job>,
-  options: { folder: ImageFolder; staging: Staging; size: number },
+  options: { folder: ImageFolder; staging: Staging; reader: FilmReader; size: number },
 ): AsyncIterable<Outcome> {
-  const { folder, staging, size } = options;
+  const { folder, staging, reader, size } = options;
   const find = async (job: Job): Promise<Outcome | Decoded> => {
     try {
       const source = await folder.locate(job.image);
-      const digest = staging.held(job.index, source);
-      return digest ? { job, digest } : { job, source, pixels: await decodeImage(source.path, { size }) };
+      const held = staging.held(job.index, source);
+      return held ? { job, ...held } : { job, source, film: await reader.read(source.path, { size }) };
     } catch (error) {
       if (error instanceof DataError) return { job, digest: error };
       throw error;
@@ -33,15 +35,18 @@ export async function* stageFilms(
   };
   for await (const found of inOrder(jobs, find)) {
     if ("digest" in found) yield found;
-    else yield { job: found.job, digest: staging.put(found.job.index, found.source, found.pixels) };
+    else {
+      const { job, source, film } = found;
+      yield { job, digest: staging.put(job.index, source, film), dicom: film.dicom };
+    }
   }
 }
 
-/** Pixels on their way to the staging: (size, size) u8. */
+/** A film on its way to the staging. */
 interface Decoded {
   job: Job;
   source: ImageSource;
-  pixels: Uint8Array;
+  film: ReadFilm;
 }
 
 /** Runs `work` on a few items at once and yields the results in the items' order. */

@@ -9,6 +9,7 @@
 
 import { writeAllSync } from "../files/whole.ts";
 import { digest } from "../files/digest.ts";
+import type { DicomFilm, ReadFilm } from "./film_reader.ts";
 import type { ImageSource } from "./image_folder.ts";
 
 /** What the films depend on beside their files; any other value starts anew. */
@@ -27,10 +28,16 @@ export interface StagingKey {
 interface Entry {
   bytes: number;
   modified: number;
-  digest: string;
+  film: StagedFilm;
 }
 
-const VERSION = 1;
+/** A film that is here: the SHA-256 of its pixels, and what its file told beside them. */
+export interface StagedFilm {
+  digest: string;
+  dicom?: DicomFilm;
+}
+
+const VERSION = 2;
 
 /** Films of one shard in the making. Close it (`using`); its files stay. */
 export class Staging implements Disposable {
@@ -75,22 +82,22 @@ export class Staging implements Disposable {
     return { staging, because: other && old.entries.size > 0 ? other : undefined };
   }
 
-  /** The digest of a row's film when it is here and whole, decoded from this very file. */
-  held(index: number, { bytes, modified }: ImageSource): string | undefined {
+  /** A row's film when it is here and whole, decoded from this very file. */
+  held(index: number, { bytes, modified }: ImageSource): StagedFilm | undefined {
     const entry = this.#entries.get(index);
     if (entry?.bytes !== bytes || entry.modified !== modified) return undefined;
     const pixels = this.read(index);
-    return pixels && digest(pixels) === entry.digest ? entry.digest : undefined;
+    return pixels && digest(pixels) === entry.film.digest ? entry.film : undefined;
   }
 
   /** Keeps a row's film, (size, size) u8. @returns its SHA-256 */
-  put(index: number, { bytes, modified }: ImageSource, pixels: Uint8Array): string {
+  put(index: number, { bytes, modified }: ImageSource, { pixels, dicom }: ReadFilm): string {
     this.#pixels.seekSync(index * this.#stride, Deno.SeekMode.Start);
     writeAllSync(this.#pixels, pixels);
-    const sha256 = digest(pixels);
-    this.#note(`${index} ${bytes} ${modified} ${sha256}`);
-    this.#entries.set(index, { bytes, modified, digest: sha256 });
-    return sha256;
+    const film: StagedFilm = { digest: digest(pixels), ...dicom !== undefined && { dicom } };
+    this.#note(`${index} ${bytes} ${modified} ${JSON.stringify(film)}`);
+    this.#entries.set(index, { bytes, modified, film });
+    return film.digest;
   }
 
   /** A row's film, or undefined where the file ends before it does. */
@@ -129,12 +136,23 @@ async function readJournal(
     const [first, ...lines] = (await Deno.readTextFile(path)).split("\n");
     const entries = new Map<number, Entry>();
     for (const line of lines) {
-      const found = /^(\d+) (\d+) (\d+) ([0-9a-f]{64})$/.exec(line);
-      if (!found) continue;
+      const found = /^(\d+) (\d+) (\d+) (.*)$/.exec(line);
+      const film = found && filmOf(found[4]);
+      if (!film) continue;
       const [index, bytes, modified] = found.slice(1, 4).map(Number);
-      entries.set(index, { bytes, modified, digest: found[4] });
+      entries.set(index, { bytes, modified, film });
     }
     return { key: Object(JSON.parse(first)), entries };
+  } catch {
+    return null;
+  }
+}
+
+/** The film that a line's JSON describes; null where the line was cut short. */
+function filmOf(json: string): StagedFilm | null {
+  try {
+    const film = JSON.parse(json);
+    return typeof film.digest === "string" ? film : null;
   } catch {
     return null;
   }

@@ -44,6 +44,13 @@ Deno.test("prepareShard: each unusable row is left out under its own reason", ()
       missing_file: 1,
       unreadable_file: 0,
       not_an_image: 1,
+      other_modality: 0,
+      for_processing: 0,
+      lateral_view: 0,
+      unknown_syntax: 0,
+      no_pixels: 0,
+      multi_frame: 0,
+      unsupported_pixels: 0,
       too_large: 0,
       too_small: 1,
       truncated: 1,
@@ -54,7 +61,7 @@ Deno.test("prepareShard: each unusable row is left out under its own reason", ()
     assertEquals(listed.slice(0, 3), [
       "line,Image Index,reason,detail",
       "2,f0.png,missing_file,Cannot read the image file: it is missing",
-      '3,f1.png,not_an_image,"Cannot decode the image: expected a PNG or JPEG file, got something else"',
+      '3,f1.png,not_an_image,"Cannot decode the image: expected a PNG, JPEG or DICOM file, got something else"',
     ]);
     assertEquals(listed.length, 12);
     assertEquals(listed.at(-1), "66,./f7.png,duplicate_row,an Image Index that occurs before (line 9 stays)");

@@ -12,7 +12,7 @@ import { answering, assertAllAnswered } from "../testing/flower/answering.ts";
 import { FLOWER_APPS, readArrays, stateArrays, writeArrays } from "../testing/flower/apps.ts";
 import { FLOWER_VERSIONS, type FlowerEnvironment, flowerEnvironment } from "../testing/flower/environment.ts";
 import { startSuperLink } from "../testing/flower/superlink.ts";
-import { startSuperNode } from "../testing/flower/supernode.ts";
+import { startSuperNode, type SuperNode } from "../testing/flower/supernode.ts";
 import { fileFolder } from "../testing/folder.ts";
 import { freePort } from "../testing/free_port.ts";
 import { makeCertificates, SILOS } from "../testing/hospitals.ts";
@@ -109,10 +109,11 @@ async function onSuperLink(
   await writeArrays(initial, { python: stock.python, arrays: stateArrays(vector, LAYOUT) });
   await using link = await startSuperLink(stock);
   await using stack = new AsyncDisposableStack();
+  let node: SuperNode | undefined;
   if (torch) {
     const config = { site: "torch_site", folder: dir, packages: await packagesOf(python!) };
     const { address } = link.fleet;
-    stack.use(await startSuperNode(stock, { address, modules: MODULES, config }));
+    node = stack.use(await startSuperNode(stock, { address, modules: MODULES, config }));
   }
   await answering(link, {
     ...{ cwd: dir, silos: torch ? ["a", "b"] : SILOS },
@@ -125,8 +126,9 @@ async function onSuperLink(
       },
       seconds: 1800,
     });
-    assert(run.code === 0, run.output);
-    assertAllAnswered(run.output, ROUNDS);
+    const told = [run.output, await node?.log()].join("\n");
+    assert(run.code === 0, told);
+    assertAllAnswered(run.output, { rounds: ROUNDS, told });
   });
   const arrays = new Map((await readArrays(final, stock)).map(({ name, values }) => [name, values]));
   for (const { name, offset } of LAYOUT.tensors) vector.set(arrays.get(name) as Float32Array, offset);

@@ -44,7 +44,7 @@ async function twoRounds(link: SuperLink, app: keyof typeof FLOWER_APPS, { pytho
     seconds: 900,
   });
   assertEquals(run.code, 0, run.output);
-  assertAllAnswered(run.output, 2);
+  assertAllAnswered(run.output, { rounds: 2 });
   const { evaluate } = JSON.parse(await Deno.readTextFile(`${dir}/metrics.json`));
   const final = await readArrays(`${dir}/final.npz`, { python });
   assertEquals(

@@ -10,9 +10,6 @@ export const CHARLS = {
   specifier: "@cornerstonejs/codec-charls/decodewasm",
 } as const;
 
-/** Its version, as deno.json pins it. */
-export const CHARLS_VERSION = "codec-charls 1.2.7";
-
 /** Bytes of memory above which an instance is not used again. */
 const MEMORY = 64 * 2 ** 20;
 

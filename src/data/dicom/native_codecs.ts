@@ -6,7 +6,6 @@
  * leave an instance in any state, so it is dropped then, and its memory with it.
  */
 
-import about from "dcmjs-codecs/package.json" with { type: "json" };
 import { packageFile } from "./package_file.ts";
 import type { PixelShape } from "./pixel_shape.ts";
 import type { Coding } from "./syntax.ts";
@@ -16,9 +15,6 @@ export const CODECS = {
   file: "dcmjs-native-codecs.wasm",
   specifier: "dcmjs-codecs/build/dcmjs-native-codecs.wasm",
 } as const;
-
-/** Its version. */
-export const CODECS_VERSION = `dcmjs-codecs ${about.version}`;
 
 /** Bytes of memory that an instance may have beside those for each pixel; one that has more is not used again. */
 const MEMORY = 64 * 2 ** 20;

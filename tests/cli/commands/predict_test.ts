@@ -72,7 +72,7 @@ Deno.test("fedx predict decides at the model's threshold or --threshold, keeps a
     assertStringIncludes(stdout, "1 failed: the column error says why");
     assertEquals(rows.map((row) => [row["Image Index"], row.decision, row.error]), [
       ["a.png", "finding", ""],
-      ["b.png", "", "Cannot decode the image: expected a PNG or JPEG file, got something else"],
+      ["b.png", "", "Cannot decode the image: expected a PNG, JPEG or DICOM file, got something else"],
       ["c.png", "finding", ""],
     ]);
     await Deno.remove(`${dir}/films/b.png`);

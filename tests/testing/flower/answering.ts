@@ -58,11 +58,15 @@ export async function answering<T>(link: SuperLink, options: Answering, body: ()
   }
 }
 
-/** Fails unless every phase of every round had three results and no failure. */
-export function assertAllAnswered(output: string, rounds: number): void {
+/** Fails, and shows what was `told`, unless every phase of every round had three results and no failure. */
+export function assertAllAnswered(
+  output: string,
+  { rounds, told = output }: { rounds: number; told?: string },
+): void {
   const received = [...output.matchAll(/[Rr]eceived (\d+) results and (\d+) failures/g)];
   assertEquals(
     received.map(([, results, failures]) => [results, failures]),
     Array(2 * rounds).fill(["3", "0"]),
+    told,
   );
 }

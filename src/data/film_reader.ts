@@ -1,0 +1,48 @@
+/** Image files of all kinds become square grey films. */
+
+import { decodeImage, readImageFile, resizeGrey } from "./decode.ts";
+import { isDicom } from "./dicom/dataset.ts";
+import type { Windowing } from "./dicom/grey.ts";
+import { DicomWorkers } from "./dicom/workers.ts";
+import type { FilmFacts } from "./film_facts.ts";
+
+/** A film, and what its file tells beside it. */
+export interface ReadFilm {
+  /** (size, size) u8, row by row. */
+  pixels: Uint8Array;
+  /** Of a DICOM file. */
+  dicom?: DicomFilm;
+}
+
+/** What is kept of a DICOM file beside its pixels: no identifier. */
+export interface DicomFilm {
+  facts: FilmFacts;
+  /** The transfer syntax's name. */
+  syntax: string;
+  windowing: Windowing;
+  /** Whether the view is told by a description alone, which is free text. */
+  describedView: boolean;
+}
+
+/** Reads films; close it (`using`), which ends the threads that decode DICOM. */
+export class FilmReader implements Disposable {
+  readonly #workers = new DicomWorkers();
+
+  /**
+   * Reads a PNG, JPEG or DICOM file and stretches it to `size` × `size`, pixels.
+   *
+   * @throws {DataError} why it is no film, or cannot be read
+   */
+  async read(path: string, { size }: { size: number }): Promise<ReadFilm> {
+    const bytes = await readImageFile(path);
+    if (!isDicom(bytes)) return { pixels: await decodeImage(bytes, { size }) };
+    const { header: { facts, describedView }, syntax, windowing, ...image } = await this.#workers.decode(
+      bytes,
+    );
+    return { pixels: await resizeGrey(image, { size }), dicom: { facts, syntax, windowing, describedView } };
+  }
+
+  [Symbol.dispose](): void {
+    this.#workers[Symbol.dispose]();
+  }
+}
