@@ -116,7 +116,7 @@ async function stage(
   const tell = () => {
     if (told || !quarantine.exceeded) return;
     told = true;
-    onEvent?.({ type: "exceeded", out: quarantine.size, rows: rows.length });
+    onEvent?.({ type: "exceeded", out: quarantine.unusable, rows: rows.length });
   };
   for await (const { job, digest, dicom } of stageFilms(jobs, { ...options, reader })) {
     signal?.throwIfAborted();

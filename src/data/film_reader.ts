@@ -2,6 +2,7 @@
 
 import { decodeImage, readImageFile, resizeGrey } from "./decode.ts";
 import { isDicom } from "./dicom/dataset.ts";
+import type { FilmHeader } from "./dicom/header.ts";
 import type { Windowing } from "./dicom/grey.ts";
 import { DicomWorkers } from "./dicom/workers.ts";
 import type { FilmFacts } from "./film_facts.ts";
@@ -12,6 +13,8 @@ export interface ReadFilm {
   pixels: Uint8Array;
   /** Of a DICOM file. */
   dicom?: DicomFilm;
+  /** Who and what it is, of a DICOM file: kept nowhere. */
+  header?: FilmHeader;
 }
 
 /** What is kept of a DICOM file beside its pixels: no identifier. */

@@ -28,6 +28,9 @@ const REASONS = [
   "duplicate_pixels_across_splits",
 ] as const;
 
+/** Those that are no fault of the film: it is none that is wanted, however many such an archive has. */
+const RULES: ReadonlySet<QuarantineReason> = new Set(["other_modality", "for_processing", "lateral_view"]);
+
 /** Why a row of the labels file cannot become a film. */
 export type QuarantineReason = typeof REASONS[number];
 
@@ -97,9 +100,14 @@ export class Quarantine {
     return this.#out.length;
   }
 
-  /** Whether more rows are out than may be. */
+  /** Those of them that are unusable, not left out by a rule. */
+  get unusable(): number {
+    return REASONS.reduce((sum, reason) => RULES.has(reason) ? sum : sum + this.counts[reason], 0);
+  }
+
+  /** Whether more rows are unusable than may be. */
   get exceeded(): boolean {
-    return this.size > this.#options.limit * this.#options.rows;
+    return this.unusable > this.#options.limit * this.#options.rows;
   }
 
   /** Leaves a row out. */
@@ -127,13 +135,13 @@ export class Quarantine {
     throw refusal(Error, {
       what: "Cannot make the shard",
       expected: `at most ${limit} of the rows unusable`,
-      got: `${this.size} of ${rows}: ${this.#list()}`,
+      got: `${this.unusable} of ${rows}: ${this.#list()}`,
       remedy: `mend those listed in ${file} or raise --max-quarantine`,
     });
   }
 
   #list(): string {
-    const found = REASONS.filter((reason) => this.counts[reason] > 0);
+    const found = REASONS.filter((reason) => this.counts[reason] > 0 && !RULES.has(reason));
     return found.map((reason) => `${reason} ${this.counts[reason]}${this.#more(reason)}`).join(", ");
   }
 

@@ -6,6 +6,7 @@
 import { assert, assertLess } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import { prepareShard } from "../../src/data/prepare.ts";
+import { Shard, SPLITS } from "../../src/data/shard.ts";
 import { layoutOf } from "../../src/model/layout.ts";
 import { loadModel, saveModel } from "../../src/model/weights/model_file.ts";
 import { answering, assertAllAnswered } from "../testing/flower/answering.ts";
@@ -42,9 +43,10 @@ async function makeAll(): Promise<void> {
     await prepareShard({ images, labels, size: 64, out: `${dir}/shard-${silo}` });
   }
   await makeCertificates(dir);
-  const rows = (await Deno.readTextFile(`${FILMS}silo-c/labels.csv`)).trim().split(/\r?\n/).slice(1);
-  const films = rows.map((row) => row.split(",")).map(([image, findings, , , split]) =>
-    `${FILMS}silo-c/images/${image},${findings === "No Finding" ? 0 : 1},${split}`
+  const shard = await Shard.open(`${dir}/shard-c`);
+  const names = await shard.names(), labels = shard.binary();
+  const films = names.map((name, row) =>
+    `${FILMS}silo-c/images/${name},${labels[row]},${SPLITS[shard.splits[row]]}`
   );
   await Deno.writeTextFile(`${dir}/films.csv`, `path,label,split\n${films.join("\n")}\n`);
   const code = blocks(await page("docs/flower.md")).find(({ language }) => language === "python")!.text;

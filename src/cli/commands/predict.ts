@@ -1,7 +1,7 @@
 import { csvCell } from "../../data/csv.ts";
-import { DataError, decodeImage } from "../../data/decode.ts";
-import { obstacleTo } from "../../files/obstacle.ts";
-import { refusal } from "../../refusal.ts";
+import { FilmReader, type ReadFilm } from "../../data/film_reader.ts";
+import { imageFiles } from "../../data/image_files.ts";
+import { DataError } from "../../data/quarantine.ts";
 import { poolOf } from "../../data/pool.ts";
 import { Shard, type Split, SPLITS } from "../../data/shard.ts";
 import { LoadedPool, predict, type Predictor } from "../../model/predictor.ts";
@@ -29,7 +29,8 @@ export async function run(context: Context<typeof options>): Promise<number> {
   using predictor = await openPredictor(model, values);
   const written = values.shard ? await fromShard(predictor, context) : await fromFolder(predictor, context);
   const rows = written.films.map((film) => rowOf(film, threshold));
-  const header = written.splits ? `${SCORES_HEADER},split` : SCORES_HEADER;
+  const header = [SCORES_HEADER, ...written.splits ? ["split"] : [], ...values.accession ? ["accession"] : []]
+    .join(",");
   await writeOutput(values.out, [header, ...rows].join("\n") + "\n");
   const failed = written.films.flatMap(({ score }) => score instanceof DataError ? [score] : []);
   const images = rows.length - failed.length;
@@ -65,6 +66,8 @@ interface Film {
   name: string;
   score: number | DataError;
   split?: Split;
+  /** Set where accession numbers are listed; "" where there is none. */
+  accession?: string;
 }
 
 /** The rows, in their order, and whether they say a split. */
@@ -89,57 +92,45 @@ async function fromShard(
 async function fromFolder(predictor: Predictor, context: Context<typeof options>): Promise<Written> {
   const { values, output, signal } = context;
   const folder = values.images!;
-  const files = await listImages(folder);
+  const files = await imageFiles(folder);
   const { size } = predictor;
+  using reader = new FilmReader();
   const films: Film[] = [];
   for (let first = 0; first < files.length; first += CHUNK) {
     signal.throwIfAborted();
     const names = files.slice(first, first + CHUNK);
-    const decoded = await decodeAll(names.map((name) => `${folder}/${name}`), size);
-    const good = decoded.filter((film) => film instanceof Uint8Array);
+    const decoded = await decodeAll(names.map((name) => `${folder}/${name}`), { reader, size });
+    const good = decoded.filter((film): film is ReadFilm => !(film instanceof DataError));
     const pixels = new Uint8Array(good.length * size * size);
-    good.forEach((film, at) => pixels.set(film, size * size * at));
+    good.forEach((film, at) => pixels.set(film.pixels, size * size * at));
     const logits = good.length > 0 ? await predict(predictor, pixels) : new Float32Array();
     let at = 0;
     for (const [index, film] of decoded.entries()) {
       const failed = film instanceof DataError;
       if (failed) output.line(`failed: ${names[index]}: ${film.message}`);
-      films.push({ name: names[index], score: failed ? film : logits[at++] });
+      const accession = failed ? "" : film.header?.accessionNumber ?? "";
+      films.push({
+        name: names[index],
+        score: failed ? film : logits[at++],
+        ...values.accession && { accession },
+      });
     }
     output.progress("predict", Math.min(files.length, first + CHUNK), files.length);
   }
   return { films, splits: false };
 }
 
-/** Images of a folder by name, in order; links count as what they lead to. */
-export async function listImages(folder: string): Promise<string[]> {
-  const names: string[] = [];
-  try {
-    for await (const entry of Deno.readDir(folder)) {
-      if (!entry.isDirectory && /\.(png|jpe?g)$/i.test(entry.name)) names.push(entry.name);
-    }
-  } catch (cause) {
-    const none = { got: "nothing", remedy: "give another --images" };
-    const found = obstacleTo(folder, cause) ?? none;
-    const parts = { what: `Cannot read ${folder}`, expected: "a folder of PNG and JPEG files", ...found };
-    throw refusal(Error, parts, { cause });
-  }
-  if (names.length === 0) {
-    throw new Error(
-      `Cannot predict: expected PNG or JPEG files in ${folder}, got none; give another --images.`,
-    );
-  }
-  return names.sort();
-}
-
 /** Decodes files, a few at a time; a film that cannot be used becomes its error. */
-async function decodeAll(paths: string[], size: number): Promise<(Uint8Array | DataError)[]> {
-  const films: (Uint8Array | DataError)[] = Array(paths.length);
+async function decodeAll(
+  paths: string[],
+  { reader, size }: { reader: FilmReader; size: number },
+): Promise<(ReadFilm | DataError)[]> {
+  const films: (ReadFilm | DataError)[] = Array(paths.length);
   let next = 0;
   const work = async () => {
     while (next < paths.length) {
       const index = next++;
-      films[index] = await decodeImage(paths[index], { size }).catch((error) => {
+      films[index] = await reader.read(paths[index], { size }).catch((error) => {
         if (error instanceof DataError) return error;
         throw error;
       });
@@ -156,11 +147,15 @@ function reasons(failed: DataError[]): Record<string, number> {
 }
 
 /** One row; nine significant digits give back the same f32. */
-export function rowOf({ name, score, split }: Film, threshold: number | null): string {
+export function rowOf({ name, score, split, accession }: Film, threshold: number | null): string {
   const cells = score instanceof DataError
     ? ["", "", "", csvCell(score.message)]
     : [digits(score), digits(probabilityOf(score)), decisionOf(score, threshold), ""];
-  return [csvCell(name), ...cells, ...split === undefined ? [] : [split]].join(",");
+  const more = [
+    ...split === undefined ? [] : [split],
+    ...accession === undefined ? [] : [csvCell(accession)],
+  ];
+  return [csvCell(name), ...cells, ...more].join(",");
 }
 
 function decisionOf(logit: number, threshold: number | null): string {

@@ -141,7 +141,8 @@ const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
 function isScores(head: string): boolean {
   const [first] = head.split("\n", 1);
-  return [SCORES_HEADER, OLD_SCORES_HEADER].some((header) => first === header || first === `${header},split`);
+  const more = ["", ",split", ",accession"];
+  return [SCORES_HEADER, OLD_SCORES_HEADER].some((header) => more.some((one) => first === header + one));
 }
 
 /** Safetensors (header's length as u64 LE, header in JSON) with fedx's own metadata. */

@@ -6,8 +6,12 @@ import { DataError } from "../quarantine.ts";
 import { decoderOf } from "./charset.ts";
 import { BIG_ENDIAN } from "./syntax.ts";
 
-/** Where the file's mark "DICM" stands. */
+/** The pixels' tag. */
+export const PIXELS = "x7fe00010";
+
+/** Where the file's mark "DICM" stands, and the bytes that hold it. */
 const MARK = 128;
+export const MARKED = 132;
 
 /** How much longer than its file a deflated data set may be. */
 const INFLATION = 64;
@@ -33,15 +37,17 @@ export class Dataset {
   /**
    * Reads a file's header; pixels are found, not decoded.
    *
+   * @param options.header only what comes before the pixels @default false
    * @throws {DataError} `not_an_image` where it is no DICOM file, `truncated` where it is damaged or cut short
    */
-  static parse(bytes: Uint8Array): Dataset {
+  static parse(bytes: Uint8Array, options: { header?: boolean } = {}): Dataset {
     if (!isDicom(bytes)) {
       throw new DataError("not_an_image", "Cannot read the file: expected DICOM, got something else");
     }
     let set: DataSet;
     try {
-      set = dicomParser.parseDicom(bytes, { inflater } as Parameters<typeof dicomParser.parseDicom>[1]);
+      const until = options.header ? { untilTag: PIXELS } : {};
+      set = dicomParser.parseDicom(bytes, { inflater, ...until } as dicomParser.ParseDicomOptions);
     } catch (cause) {
       if (cause instanceof DataError) throw cause;
       throw damaged(cause);

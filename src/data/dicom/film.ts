@@ -2,7 +2,7 @@
 
 import { DataError } from "../quarantine.ts";
 import { checkFrame } from "./codestream.ts";
-import { Dataset } from "./dataset.ts";
+import { Dataset, PIXELS } from "./dataset.ts";
 import { greyLevels, type Windowing } from "./grey.ts";
 import { checkFilm, type FilmHeader, filmHeader } from "./header.ts";
 import { JpegLs } from "./jpeg_ls.ts";
@@ -40,11 +40,13 @@ export class FilmDecoder {
     checkFilm(set);
     const { syntax, shape, codes } = await this.stored(set);
     const counts = new Uint32Array(2 ** shape.bitsStored);
-    for (const code of codes) counts[code]++;
+    for (let i = 0; i < codes.length; i++) counts[codes[i]]++;
     const { levels, windowing } = greyLevels(set, shape, counts);
+    const pixels = new Uint8Array(codes.length);
+    for (let i = 0; i < codes.length; i++) pixels[i] = levels[codes[i]];
     return {
       ...{ width: shape.columns, height: shape.rows, header: filmHeader(set) },
-      ...{ syntax: syntax.name, windowing, pixels: Uint8Array.from(codes, (code) => levels[code]) },
+      ...{ syntax: syntax.name, windowing, pixels },
     };
   }
 
@@ -73,8 +75,8 @@ export class FilmDecoder {
     set: Dataset,
     { syntax: { coding }, shape }: { syntax: TransferSyntax; shape: PixelShape },
   ): Promise<Uint8Array | undefined> {
-    if (coding === "native") return set.bytes("x7fe00010");
-    const frame = joined(set.fragments("x7fe00010") ?? []);
+    if (coding === "native") return set.bytes(PIXELS);
+    const frame = joined(set.fragments(PIXELS) ?? []);
     checkFrame(frame, coding, shape);
     try {
       if (coding !== "jpeg-ls") {

@@ -6,6 +6,8 @@
  * leave an instance in any state, so it is dropped then, and its memory with it.
  */
 
+// Its version, and the import that makes Deno fetch the package, whose other file is found by name.
+import about from "dcmjs-codecs/package.json" with { type: "json" };
 import { packageFile } from "./package_file.ts";
 import type { PixelShape } from "./pixel_shape.ts";
 import type { Coding } from "./syntax.ts";
@@ -15,6 +17,9 @@ export const CODECS = {
   file: "dcmjs-native-codecs.wasm",
   specifier: "dcmjs-codecs/build/dcmjs-native-codecs.wasm",
 } as const;
+
+/** What decodes. */
+export const CODECS_VERSION = `dcmjs-codecs ${about.version}`;
 
 /** Bytes of memory that an instance may have beside those for each pixel; one that has more is not used again. */
 const MEMORY = 64 * 2 ** 20;
@@ -30,12 +35,13 @@ const DECODERS = {
 } as const;
 export type NativeCoding = keyof typeof DECODERS & Coding;
 
-type Exports = Record<string, (...values: number[]) => number> & { memory: WebAssembly.Memory };
+/** The functions of an instance, and its memory. */
+export type Codecs = Record<string, (...values: number[]) => number> & { memory: WebAssembly.Memory };
 
 /** Decodes frames one after the other. */
 export class NativeCodecs {
   readonly #module: WebAssembly.Module;
-  #codecs: Exports | null = null;
+  #codecs: Codecs | null = null;
   #limit = 0;
 
   private constructor(module: WebAssembly.Module) {
@@ -44,51 +50,62 @@ export class NativeCodecs {
 
   /** @throws {Error} when the file is missing or damaged */
   static async load(): Promise<NativeCodecs> {
-    return new NativeCodecs(await WebAssembly.compile(await Deno.readFile(await packageFile(CODECS))));
+    return new NativeCodecs(await compileCodecs());
   }
 
   /** @returns `rows` × `columns` values of `bitsAllocated` bits, little endian @throws {Error} for a frame that is damaged */
   decode(frame: Uint8Array, coding: NativeCoding, shape: PixelShape): Uint8Array {
     this.#limit = MEMORY + MEMORY_A_PIXEL * shape.rows * shape.columns;
-    const codecs = this.#codecs ?? this.#start();
+    const codecs = this.#codecs ?? startCodecs(this.#module, () => this.#limit);
     this.#codecs = null;
-    const pixels = decodeWith(codecs, frame, { decoder: DECODERS[coding], shape });
+    const context = codecs.CreateCodecsContext();
+    describe(codecs, context, shape);
+    codecs.SetEncodedBufferSize(context, frame.length);
+    new Uint8Array(codecs.memory.buffer).set(frame, codecs.GetEncodedBuffer(context));
+    const parameters = codecs.CreateDecoderParameters();
+    codecs[DECODERS[coding]](context, parameters);
+    const [at, bytes] = [codecs.GetDecodedBuffer(context), codecs.GetDecodedBufferSize(context)];
+    const pixels = new Uint8Array(codecs.memory.buffer, at, bytes).slice();
+    codecs.ReleaseDecoderParameters(parameters);
+    codecs.ReleaseCodecsContext(context);
     if (codecs.memory.buffer.byteLength <= MEMORY) this.#codecs = codecs;
     return pixels;
   }
-
-  #start(): Exports {
-    const text = (at: number, bytes: number) =>
-      new TextDecoder().decode(new Uint8Array(memory.buffer, at, bytes));
-    const fail = (message: string): never => {
-      throw new Error(message);
-    };
-    const grown = () => {
-      if (memory.buffer.byteLength > this.#limit) fail(`expected at most ${this.#limit} bytes of memory`);
-    };
-    const { exports } = new WebAssembly.Instance(this.#module, {
-      env: {
-        onCodecsException: (at: number, bytes: number) => fail(text(at, bytes)),
-        onCodecsInfo: () => {},
-        onCodecsTrace: () => {},
-        emscripten_notify_memory_growth: grown,
-      },
-      wasi_snapshot_preview1: system(() => new DataView(memory.buffer), fail),
-    });
-    const { memory, ...functions } = exports as unknown as Exports;
-    functions._initialize();
-    return { memory, ...functions } as Exports;
-  }
 }
 
-/** One frame through one instance. */
-function decodeWith(
-  codecs: Exports,
-  frame: Uint8Array,
-  { decoder, shape }: { decoder: typeof DECODERS[NativeCoding]; shape: PixelShape },
-): Uint8Array {
+/** The module, compiled. @throws {Error} when its file is missing or damaged */
+export async function compileCodecs(): Promise<WebAssembly.Module> {
+  return await WebAssembly.compile(await Deno.readFile(await packageFile(CODECS)));
+}
+
+/** A new instance; `limit`: bytes of memory that it may have, asked whenever it grows. Its functions throw what goes wrong. */
+export function startCodecs(module: WebAssembly.Module, limit: () => number): Codecs {
+  const text = (at: number, bytes: number) =>
+    new TextDecoder().decode(new Uint8Array(memory.buffer, at, bytes));
+  const fail = (message: string): never => {
+    throw new Error(message);
+  };
+  const grown = () => {
+    if (memory.buffer.byteLength > limit()) fail(`expected at most ${limit()} bytes of memory`);
+  };
+  const { exports } = new WebAssembly.Instance(module, {
+    env: {
+      onCodecsException: (at: number, bytes: number) => fail(text(at, bytes)),
+      onCodecsInfo: () => {},
+      onCodecsTrace: () => {},
+      emscripten_notify_memory_growth: grown,
+    },
+    wasi_snapshot_preview1: system(() => new DataView(memory.buffer), fail),
+  });
+  const codecs = exports as unknown as Codecs;
+  const { memory } = codecs;
+  codecs._initialize();
+  return codecs;
+}
+
+/** Tells a context of the module what a frame's pixels are. */
+export function describe(codecs: Codecs, context: number, shape: PixelShape): void {
   const { rows, columns, bitsAllocated, bitsStored, signed } = shape;
-  const context = codecs.CreateCodecsContext();
   codecs.SetColumns(context, columns);
   codecs.SetRows(context, rows);
   codecs.SetBitsAllocated(context, bitsAllocated);
@@ -97,15 +114,6 @@ function decodeWith(
   codecs.SetPixelRepresentation(context, Number(signed));
   codecs.SetPlanarConfiguration(context, 0);
   codecs.SetPhotometricInterpretation(context, GREY);
-  codecs.SetEncodedBufferSize(context, frame.length);
-  new Uint8Array(codecs.memory.buffer).set(frame, codecs.GetEncodedBuffer(context));
-  const parameters = codecs.CreateDecoderParameters();
-  codecs[decoder](context, parameters);
-  const [at, bytes] = [codecs.GetDecodedBuffer(context), codecs.GetDecodedBufferSize(context)];
-  const pixels = new Uint8Array(codecs.memory.buffer, at, bytes).slice();
-  codecs.ReleaseDecoderParameters(parameters);
-  codecs.ReleaseCodecsContext(context);
-  return pixels;
 }
 
 /** MONOCHROME2 among the module's photometric interpretations. */

@@ -2,7 +2,7 @@
 
 import { DataError } from "../quarantine.ts";
 import { checkSides, PIXEL_LIMIT } from "../sides.ts";
-import type { Dataset } from "./dataset.ts";
+import { type Dataset, PIXELS } from "./dataset.ts";
 
 /** Grey pixels, one sample each. */
 export interface PixelShape {
@@ -24,7 +24,7 @@ export interface PixelShape {
  * that size is allocated
  */
 export function pixelShape(set: Dataset): PixelShape {
-  if (!set.has("x7fe00010")) {
+  if (!set.has(PIXELS)) {
     throw new DataError("no_pixels", "Cannot decode the image: the file has no pixels");
   }
   const frames = set.first("x00280008");

@@ -1,6 +1,6 @@
 /** What decodes DICOM: other versions may give other pixels. */
 
-import about from "dcmjs-codecs/package.json" with { type: "json" };
+import { CODECS_VERSION } from "./native_codecs.ts";
 
 /** As deno.json pins them. */
-export const DICOM_DECODERS = `dicom-parser 1.8.21, dcmjs-codecs ${about.version}, codec-charls 1.2.7`;
+export const DICOM_DECODERS = `dicom-parser 1.8.21, ${CODECS_VERSION}, codec-charls 1.2.7`;

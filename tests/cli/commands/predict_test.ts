@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { parse } from "csv-parse/sync";
-import { listImages, rowOf } from "../../../src/cli/commands/predict.ts";
+import { rowOf } from "../../../src/cli/commands/predict.ts";
 import { DataError } from "../../../src/data/decode.ts";
 import { layoutOf } from "../../../src/model/layout.ts";
 import { preprocessingOf, saveModel } from "../../../src/model/weights/model_file.ts";
@@ -9,15 +9,6 @@ import { blackPng } from "../../testing/png.ts";
 import { inFolder } from "../../testing/folder.ts";
 import { runCommand } from "../../testing/run_command.ts";
 import { withHospital } from "../../testing/small_hospital.ts";
-
-Deno.test("listImages follows links to films and leaves folders out", () =>
-  inFolder(async (dir) => {
-    await Deno.writeTextFile(`${dir}/b.png`, "");
-    await Deno.symlink(`${dir}/b.png`, `${dir}/a.JPEG`);
-    await Deno.mkdir(`${dir}/folder.png`);
-    await Deno.writeTextFile(`${dir}/notes.txt`, "");
-    assertEquals(await listImages(dir), ["a.JPEG", "b.png"]);
-  }));
 
 Deno.test("rowOf: a decision from the threshold on, none without one, and a reason in place of a score", () => {
   assertEquals(rowOf({ name: "a.png", score: 0 }, 0), "a.png,0,0.5,finding,");

@@ -26,5 +26,5 @@ export const SHARDS = {
 export const IMAGES = {
   kind: "path",
   value: "DIR",
-  help: "folder of PNG and JPEG files",
+  help: "folder of PNG, JPEG and DICOM files",
 } as const satisfies Option;

@@ -26,6 +26,10 @@ export const predict = {
       more: "A hospital's own copy of a model has a threshold fixed on its val films; the hub's has none.",
       between: [0, 1],
     },
+    accession: {
+      kind: "flag",
+      help: "a column `accession` with the accession number of each DICOM file",
+    },
     force: FORCE,
     ...SCORING,
   },

@@ -1,0 +1,67 @@
+/**
+ * Question: how many DICOM films does `prepare` take in a second on one core, from the file to the shard?
+ *
+ * Films of 1,024 × 1,024 pixels of 12 bits in every lossless syntax, noise over a ramp, prepared at 224 px on one
+ * thread; each syntax in turn, several times. The time is that of decoding, grey levels and resize, CPU-seconds beside
+ * it.
+ *
+ *     npx -y deno@2.9.3 task bench bench/dicom.ts [--films 20] [--side 1024] [--size 224] [--times 5]
+ */
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { FilmDecoder } from "../src/data/dicom/film.ts";
+import { resizeGrey } from "../src/data/decode.ts";
+import { dicomFile } from "../tests/testing/dicom.ts";
+import { ENCODED, encodedDicom } from "../tests/testing/encoded_dicom.ts";
+import { filmOf, noiseOf } from "../tests/testing/dicom_archive.ts";
+import { machine } from "./machine.ts";
+
+const { values: options } = parseArgs({
+  options: {
+    films: { type: "string", default: "20" },
+    side: { type: "string", default: "1024" },
+    size: { type: "string", default: "224" },
+    times: { type: "string", default: "5" },
+  },
+});
+const [films, side, size, times] = [options.films, options.side, options.size, options.times].map(Number);
+
+/** CPU-seconds of this process. */
+const cpu = () => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+};
+
+console.log(machine());
+const noise = noiseOf(side);
+const decoder = new FilmDecoder();
+const median = (all: number[]) => all.toSorted((a, b) => a - b)[all.length >> 1];
+const took = new Map<string, { wall: number[]; cpu: number[] }>();
+for (let time = 0; time <= times; time++) {
+  for (const syntax of [null, ...ENCODED]) {
+    const all = Array.from({ length: films }, (_, i) => {
+      const film = filmOf(i, { side, noise, ill: i % 2 === 1 });
+      return syntax === null ? dicomFile(film) : encodedDicom({ ...film, syntax });
+    });
+    const [started, before] = [performance.now(), cpu()];
+    let name = "";
+    for (const file of all) {
+      const film = await decoder.decode(file);
+      await resizeGrey(film, { size });
+      name = film.syntax;
+    }
+    if (time === 0) continue; // the first of each warms up
+    const entry = took.get(name) ?? { wall: [], cpu: [] };
+    entry.wall.push((performance.now() - started) / films);
+    entry.cpu.push((cpu() - before) / films * 1000);
+    took.set(name, entry);
+  }
+}
+for (const [name, { wall, cpu }] of took) {
+  const ms = median(cpu);
+  console.log(
+    `${name}: ${median(wall).toFixed(1)} ms, ${ms.toFixed(1)} CPU-ms a film, ${
+      (1000 / ms).toFixed(0)
+    } films/s a core`,
+  );
+}
