@@ -15,13 +15,11 @@ import { FLOWER_VERSIONS, type FlowerEnvironment, flowerEnvironment } from "../t
 import { startSuperLink } from "../testing/flower/superlink.ts";
 import { startSuperNode, type SuperNode } from "../testing/flower/supernode.ts";
 import { fileFolder } from "../testing/folder.ts";
-import { freePort } from "../testing/free_port.ts";
 import { makeCertificates, SILOS } from "../testing/hospitals.ts";
+import { federate, KERMANY, kermanyIsHere, meanAuroc } from "../testing/kermany.ts";
 import { blocks, page } from "../testing/pages.ts";
 import { pythonWithTorchvision } from "../testing/python.ts";
-import { objectOf, runJson, start } from "../testing/program.ts";
 
-const FILMS = fileURLToPath(new URL("../../../shared/data/kermany/", import.meta.url));
 const MODULES = fileURLToPath(new URL("../testing/flower/site", import.meta.url));
 const LAYOUT = layoutOf("efficientnet_b0", { channels: 1 });
 /** Rounds of one pass, in films' order and augmentation by a seed; `LR` is what both servers tell. */
@@ -29,8 +27,7 @@ const ROUNDS = 3, BATCH = 11, LR = .002;
 /** How far from our own run's a mean AUROC may be. */
 const NEAR = .01;
 
-const here = await Deno.stat(`${FILMS}silo-c/labels.csv`).then(() => true, () => false);
-if (!here) console.log("skipped: ../shared/data is not here");
+const here = await kermanyIsHere();
 const python = await pythonWithTorchvision();
 const dir = await fileFolder();
 let made: Promise<void> | undefined;
@@ -39,14 +36,14 @@ const ownRuns = new Map<number, Promise<Own>>();
 /** Shards at 64 px, certificates, and what the site with PyTorch holds: the page's functions and a table of its films. */
 async function makeAll(): Promise<void> {
   for (const silo of SILOS) {
-    const [images, labels] = [`${FILMS}silo-${silo}/images`, `${FILMS}silo-${silo}/labels.csv`];
+    const [images, labels] = [`${KERMANY}silo-${silo}/images`, `${KERMANY}silo-${silo}/labels.csv`];
     await prepareShard({ images, labels, size: 64, out: `${dir}/shard-${silo}` });
   }
   await makeCertificates(dir);
   const shard = await Shard.open(`${dir}/shard-c`);
   const names = await shard.names(), labels = shard.binary();
   const films = names.map((name, row) =>
-    `${FILMS}silo-c/images/${name},${labels[row]},${SPLITS[shard.splits[row]]}`
+    `${KERMANY}silo-c/images/${name},${labels[row]},${SPLITS[shard.splits[row]]}`
   );
   await Deno.writeTextFile(`${dir}/films.csv`, `path,label,split\n${films.join("\n")}\n`);
   const code = blocks(await page("docs/flower.md")).find(({ language }) => language === "python")!.text;
@@ -62,42 +59,18 @@ interface Own {
 /** Our own run of a seed, made once. */
 async function ownRun(seed: number): Promise<Own> {
   await (made ??= makeAll());
-  const state = `own-${seed}`, address = `127.0.0.1:${freePort()}`;
-  const hub = await start([
-    ...["aggregate", "--silos", SILOS.join(","), "--listen", address, "--tls", "tls-hub"],
-    ...["--state", `${state}/hub`, "--rounds", `${ROUNDS}`, "--size", "64", "--init", "imagenet"],
-    ...["--batch", `${BATCH}`, "--lr", `${LR}`, "--seed", `${seed}`, "--json"],
-  ], { cwd: dir });
-  const silos = await Promise.all(SILOS.map((silo) =>
-    start([
-      ...["train", "--silo", silo, "--server", `https://${address}`, "--tls", `tls-${silo}`],
-      ...[
-        "--shard",
-        `shard-${silo}`,
-        "--state",
-        `${state}/${silo}`,
-        "--threads",
-        "1",
-        "--device",
-        "cpu",
-        "--json",
-      ],
-    ], { cwd: dir })
-  ));
-  for (const { finished } of [hub, ...silos]) objectOf(await finished, "aggregate or train");
-  const auroc = await meanAuroc(`${state}/hub/last.safetensors`);
+  const options = ["--batch", `${BATCH}`, "--lr", `${LR}`];
+  const folder = await federate({
+    dir,
+    shards: "shard",
+    state: `own-${seed}`,
+    rounds: ROUNDS,
+    seed,
+    options,
+  });
+  const auroc = await meanAuroc(`${folder}/last.safetensors`, { dir, shards: "shard" });
   console.log(`own run, seed ${seed}: ${auroc.toFixed(4)}`);
-  return { start: `${dir}/${state}/hub/init.safetensors`, auroc };
-}
-
-/** The mean of the hospitals' AUROC values over their own test films. */
-async function meanAuroc(model: string): Promise<number> {
-  const scored = await Promise.all(
-    SILOS.map((silo) =>
-      runJson(["evaluate", "--model", model, "--shard", `shard-${silo}`, "--device", "cpu"], { cwd: dir })
-    ),
-  );
-  return scored.reduce((sum, { auroc }) => sum + (auroc as number), 0) / scored.length;
+  return { start: `${dir}/${folder}/init.safetensors`, auroc };
 }
 
 /** Three rounds on a stock SuperLink from the start of our own run; with `torch`, hospital c is a stock SuperNode. */
@@ -135,7 +108,7 @@ async function onSuperLink(
   const arrays = new Map((await readArrays(final, stock)).map(({ name, values }) => [name, values]));
   for (const { name, offset } of LAYOUT.tensors) vector.set(arrays.get(name) as Float32Array, offset);
   await saveModel(`${dir}/final.safetensors`, vector, LAYOUT, metadata);
-  const auroc = await meanAuroc("final.safetensors");
+  const auroc = await meanAuroc("final.safetensors", { dir, shards: "shard" });
   console.log(
     `Flower ${stock.version}, ${app}, ${torch ? "two silos and PyTorch" : "three silos"}, seed ${seed}: ` +
       `${auroc.toFixed(4)}; own ${own.auroc.toFixed(4)}`,
