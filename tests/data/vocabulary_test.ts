@@ -59,7 +59,7 @@ Deno.test("Vocabulary.checkUsed: a word that no row has is refused with the name
   assertThrows(
     () => check(["Normal", "Norml"]),
     RangeError,
-    'Cannot read labels l.csv: expected every name of --negative in "Finding Labels", got no Norml; ' +
+    'Cannot read labels l.csv: expected every name of --negative among the labels, got no Norml; ' +
       "what is there and not NIH's is x (remedy: correct the name or leave it out)",
   );
   assertThrows(

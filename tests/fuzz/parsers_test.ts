@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { parseManifest, shardDigest, type ShardManifest } from "../../src/data/manifest.ts";
-import { parseLabels } from "../../src/data/table.ts";
+import { recognise } from "../../src/data/tables/published.ts";
 import { ProtocolError } from "../../src/fed/protocol/errors.ts";
 import { encodeFrames, FRAME_PAYLOAD, FrameReader } from "../../src/fed/protocol/frame.ts";
 import { planOf } from "../../src/fed/aggregator/join.ts";
