@@ -33,7 +33,10 @@ const NAMES = { image: "dicom_id", labels: "the label columns", patient: "subjec
 function read(csv: CsvTable, { vocabulary, uncertain, beside }: Reading): Films {
   const leftOut = noneLeftOut(), rows: LabelRow[] = [];
   const filmsOf = Map.groupBy(beside.get(METADATA)!.rows, ({ cell }) => cell("study_id")!);
-  const list = beside.get(SPLIT)?.rows.map(({ cell }) => [cell("dicom_id")!, cell("split")!] as const);
+  // A column `split` of the hospital's own comes before the published one.
+  const list = csv.header.includes("split")
+    ? undefined
+    : beside.get(SPLIT)?.rows.map(({ cell }) => [cell("dicom_id")!, cell("split")!] as const);
   const splits = list && new Map(list);
   for (const study of csv.rows) {
     const { leftOut: rule, ...said } = readChexpertLabels(study, uncertain);
@@ -79,6 +82,6 @@ function partsOf(
     ...{ line, patient, problems, labels: said.labels },
     image: id && `files/p${patient.slice(0, 2)}/p${patient}/s${cell("study_id")}/${id}.jpg`,
     facts: factsOf({ view: film.cell("ViewPosition") }),
-    split: split === "validate" ? "val" : split,
+    split: split === "validate" ? "val" : split ?? cell("split"),
   };
 }

@@ -14,8 +14,8 @@ export const prepare = {
       value: "CSV",
       help: "table of films and labels (default: that of an NIH download in --images)",
       more:
-        "Recognised by their columns: NIH ChestX-ray14 (Image Index, Finding Labels, Patient ID), CheXpert, " +
-        "MIMIC-CXR-JPG, PadChest, VinDr-CXR and RSNA Pneumonia. Gzipped ones are read as they are.",
+        "Recognised by its columns: NIH ChestX-ray14 (Image Index, Finding Labels, Patient ID), CheXpert, " +
+        "MIMIC-CXR-JPG, PadChest, VinDr-CXR and RSNA Pneumonia. A gzipped one is read as it is.",
     },
     columns: {
       kind: "list",
@@ -28,8 +28,8 @@ export const prepare = {
     uncertain: {
       kind: "text",
       value: "HOW",
-      help: "read -1 of CheXpert and MIMIC-CXR-JPG as zero or one, or leave-out such films",
-      more: "Without it they are left out, and counted.",
+      help: "how -1, uncertain, of CheXpert and MIMIC-CXR-JPG is read",
+      more: "As 0, as 1, or such films are left out and counted, as without it.",
       choices: UNCERTAIN,
     },
     negative: {
