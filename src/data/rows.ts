@@ -59,6 +59,7 @@ export async function readRows(
     uncertain: options.uncertain ?? "leave-out",
     beside: beside.tables,
   });
+  if (rows.length === 0) throw noFilms(labels, leftOut);
   vocabulary.checkUsed(rows, labels);
   const source: TableSource = { table: form.name, rows: csv.rows.length, films: rows.length, leftOut };
   const sources: ShardSources = { labels: digest(bytes), table: form.name, rows: source.rows, leftOut };
@@ -93,6 +94,17 @@ function checkUncertain(form: TableForm, labels: string, uncertain: Uncertain | 
     expected: "a table with -1, as CheXpert and MIMIC-CXR-JPG, for --uncertain",
     got: `one read as ${form.name}`,
     remedy: "leave --uncertain out",
+  });
+}
+
+/** The refusal of a table whose rules leave no film. */
+function noFilms(labels: string, leftOut: Films["leftOut"]): Error {
+  const rules = Object.entries(leftOut).filter(([, count]) => count > 0);
+  return refusal(Error, {
+    what: `Cannot read labels ${labels}`,
+    expected: "films that may be taken",
+    got: `none: left out by rule are ${rules.map(([rule, count]) => `${count} ${rule}`).join(", ")}`,
+    remedy: `${leftOut.uncertain > 0 ? "say with --uncertain how -1 is read, or " : ""}name other labels`,
   });
 }
 

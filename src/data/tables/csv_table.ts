@@ -71,7 +71,7 @@ export function requireColumns({ path, header, rows }: CsvTable, columns: readon
   if (missing !== undefined) {
     throw new SyntaxError(
       `Cannot read labels ${path}: expected a column "${missing}"; ${
-        found(header)
+        headerFound(header)
       }; rename or add the column`,
     );
   }
@@ -81,7 +81,7 @@ export function requireColumns({ path, header, rows }: CsvTable, columns: readon
 }
 
 /** The header for a text of an error. */
-export function found(header: readonly string[]): string {
+export function headerFound(header: readonly string[]): string {
   return `the header found is: ${header.join(", ") || "(none)"}`;
 }
 
@@ -146,7 +146,7 @@ function columnsOf(header: readonly string[], path: string): Map<string, number>
     if (name && columns.has(name)) {
       throw new SyntaxError(
         `Cannot read labels ${path}: column "${name}" occurs twice; ${
-          found(header)
+          headerFound(header)
         }; rename or remove one of them`,
       );
     }

@@ -25,12 +25,11 @@ const KEYS: readonly string[] = [...REQUIRED, "split", "age", "sex", "view"];
 export function parseColumns(items: readonly string[]): NamedColumns {
   const columns = new Map<string, string>();
   for (const item of items) {
-    const at = item.indexOf("="),
-      key = item.slice(0, Math.max(at, 0)).trim(),
-      column = item.slice(at + 1).trim();
-    const what = at < 0 || column === "" ? "no column" : KEYS.includes(key) ? "it twice" : "another key";
-    if (what !== "it twice" || columns.has(key)) throw refused(`${what} in ${item}`);
-    columns.set(key, column);
+    const [key, ...rest] = item.split("="), name = key.trim(), column = rest.join("=").trim();
+    if (column === "") throw refused(`no column in ${item}`);
+    if (!KEYS.includes(name)) throw refused(`another key in ${item}`);
+    if (columns.has(name)) throw refused(`${name} twice`);
+    columns.set(name, column);
   }
   const missing = REQUIRED.find((key) => !columns.has(key));
   if (missing !== undefined) throw refused(`none for ${missing}`);
@@ -49,7 +48,7 @@ function refused(got: string): RangeError {
 /** The form of a table of the hospital's own. */
 export function ownTable(columns: NamedColumns): TableForm {
   return {
-    name: "--columns says",
+    name: "a table by --columns",
     known: [],
     columns: Object.values(columns),
     images: { anyEnding: true },

@@ -3,7 +3,7 @@
 import { refusal } from "../../refusal.ts";
 import type { TableForm } from "../table.ts";
 import { CHEXPERT } from "./chexpert.ts";
-import { type CsvTable, found, readCsv, requireColumns } from "./csv_table.ts";
+import { type CsvTable, headerFound, readCsv, requireColumns } from "./csv_table.ts";
 import { MIMIC } from "./mimic.ts";
 import { type NamedColumns, ownTable } from "./named_columns.ts";
 import { NIH } from "./nih.ts";
@@ -53,7 +53,7 @@ function formOf({ header, path }: CsvTable): TableForm {
   throw refusal(SyntaxError, {
     what: `Cannot read labels ${path}`,
     expected: several ? "the columns of one published table" : `the columns of one of ${named.join(", ")}`,
-    got: several ? `those of ${named.join(" and ")}` : `others; ${found(header)}`,
+    got: several ? `those of ${named.join(" and ")}` : `others; ${headerFound(header)}`,
     remedy: `${several ? "take those of one away" : "rename them"}, or say with --columns which to read`,
   });
 }

@@ -99,7 +99,7 @@ Deno.test("prepare reads a table of other columns by --columns, and refuses a li
     assertEquals(read.code, 0, read.stderr);
     assertStringIncludes(
       read.stderr,
-      "read as --columns says: 60 rows, 60 films; test films by its column split",
+      "read as a table by --columns: 60 rows, 60 films; test films by its column split",
     );
     assertStringIncludes(read.stdout, "60 images of 30 patients, 20 with a finding");
     const bad = await runCommand(...args, "--out", `${dir}/t`, "--columns", "image=a,labels=b");

@@ -209,6 +209,15 @@ Deno.test("what a table's rows have against them is in the quarantine, by line",
     ]);
   }));
 
+Deno.test("a table whose rules leave no film is refused with their counts", () =>
+  inSet(chexpert(), async ({ dir, set, prepare }) => {
+    const lines = set.tables[set.labels].split("\n").slice(0, 5);
+    await Deno.writeTextFile(`${dir}/${set.labels}`, lines.join("\n"));
+    const text = "expected films that may be taken, got none: left out by rule are 2 lateral, 2 uncertain " +
+      "(remedy: say with --uncertain how -1 is read, or name other labels)";
+    await assertRejects(() => prepare(), Error, text);
+  }));
+
 Deno.test("--uncertain for a table without -1 is refused", () =>
   inSet(rsna(), async ({ prepare }) => {
     await assertRejects(() => prepare({ uncertain: "zero" }), RangeError, "got one read as RSNA Pneumonia");
