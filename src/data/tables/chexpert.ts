@@ -47,6 +47,6 @@ function read(csv: CsvTable, { vocabulary, uncertain }: Reading): Films {
 
 /** The table of one folder alone says nothing of splits: they are drawn then. */
 function bySplitFolder(rows: LabelRow[]): Pick<Films, "rows" | "split"> {
-  if (new Set(rows.map(({ split }) => split)).size > 1) return { rows, split: "path" };
+  if (new Set(rows.flatMap(({ split }) => split ?? [])).size > 1) return { rows, split: "path" };
   return { rows: rows.map((row) => ({ ...row, split: undefined })) };
 }

@@ -33,6 +33,12 @@ function sexOf(text: string): FilmFacts["sex"] {
   return /^m(ale)?$/i.test(text) ? "male" : undefined;
 }
 
+/** The rule that leaves a film out where the table names every view; undefined for a frontal one. */
+export function viewRule(text: string): "lateral" | "other_view" | undefined {
+  const view = viewOf(text);
+  return view === "lateral" ? view : view === undefined ? "other_view" : undefined;
+}
+
 /** The view that a cell names; undefined for another one, or none. */
 export function viewOf(text: string): "PA" | "AP" | "lateral" | undefined {
   if (/^pa$/i.test(text)) return "PA";

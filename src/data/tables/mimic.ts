@@ -6,7 +6,7 @@
 import { type Films, type LabelRow, noneLeftOut, type Reading, type TableForm } from "../table.ts";
 import { CHEXPERT_COLUMNS, readChexpertLabels } from "./chexpert_labels.ts";
 import type { CsvRow, CsvTable } from "./csv_table.ts";
-import { factsOf, viewOf } from "./facts.ts";
+import { factsOf, viewRule } from "./facts.ts";
 import { type FilmParts, labelRow } from "./label_row.ts";
 
 const METADATA = "mimic-cxr-2.0.0-metadata.csv", SPLIT = "mimic-cxr-2.0.0-split.csv";
@@ -42,18 +42,12 @@ function read(csv: CsvTable, { vocabulary, uncertain, beside }: Reading): Films 
     const { leftOut: rule, ...said } = readChexpertLabels(study, uncertain);
     const films = filmsOf.get(study.cell("study_id")!);
     for (const film of films ?? [undefined]) {
-      const out = (film && viewRule(film)) ?? rule;
+      const out = (film && viewRule(film.cell("ViewPosition")!)) ?? rule;
       if (out !== undefined) leftOut[out]++;
       else rows.push(labelRow(partsOf(study, { film, splits, said }), { names: NAMES, vocabulary }));
     }
   }
   return { rows, leftOut, ...splits !== undefined && { split: "mimic" } };
-}
-
-/** Frontal views alone: neither laterals nor views that nobody named. */
-function viewRule(film: CsvRow): "lateral" | "other_view" | undefined {
-  const view = viewOf(film.cell("ViewPosition")!);
-  return view === "lateral" ? view : view === undefined ? "other_view" : undefined;
 }
 
 /** A study's film; undefined = the metadata have none of it. */

@@ -9,7 +9,7 @@ import {
   type TableForm,
 } from "../table.ts";
 import type { CsvRow, CsvTable } from "./csv_table.ts";
-import { factsOf, viewOf } from "./facts.ts";
+import { factsOf, viewRule } from "./facts.ts";
 import { labelRow, shown } from "./label_row.ts";
 
 export const PADCHEST: TableForm = {
@@ -30,39 +30,32 @@ function read(csv: CsvTable, { vocabulary }: Reading): Films {
   const leftOut = noneLeftOut(), rows: LabelRow[] = [];
   for (const row of csv.rows) {
     const { line, cell } = row;
-    const listed = namesOf(cell("Labels")!);
-    const labels = listed?.filter((name) => name !== NOTHING) ?? [];
-    const rule = viewRule(cell("Projection")!) ??
-      (listed === null
-        ? undefined
-        : labels.length === 0
-        ? "unlabelled"
-        : labels.some((name) => EXCLUDED.includes(name))
-        ? "excluded"
-        : undefined);
+    const labels = namesOf(cell("Labels")!);
+    const rule = ruleOf(cell("Projection")!, labels);
     if (rule !== undefined) {
       leftOut[rule]++;
       continue;
     }
     rows.push(labelRow({
-      ...{ line, labels, image: imageOf(row), patient: cell("PatientID")!, split: cell("split") },
+      ...{ line, image: imageOf(row), patient: cell("PatientID")!, split: cell("split") },
+      labels: labels ?? [],
       facts: factsOf({
         age: ageOf(row),
         sex: cell("PatientSex_DICOM"),
         view: viewName(cell("Projection")!),
       }),
-      problems: listed === null ? [`Labels ${shown(cell("Labels")!)}, not a list such as ['normal']`] : [],
+      problems: labels === null ? [`Labels ${shown(cell("Labels")!)}, not a list such as ['normal']`] : [],
     }, { names: NAMES, vocabulary }));
   }
   return { rows, leftOut };
 }
 
-/** The names of a list such as `['cardiomegaly', 'normal']`; none of an empty cell, null for any other text. */
+/** What a list such as `['cardiomegaly', 'unchanged']` tells; none of an empty cell, null for any other text. */
 function namesOf(cell: string): string[] | null {
   if (cell === "" || cell === "nan") return [];
   if (!/^\[(\s*('[^']*'|"[^"]*")\s*(,|(?=\])))*\s*\]$/.test(cell)) return null;
   return [...cell.matchAll(/'([^']*)'|"([^"]*)"/g)].map(([, one, two]) => (one ?? two).trim())
-    .filter((name) => name !== "");
+    .filter((name) => name !== "" && name !== NOTHING);
 }
 
 /** Lying patients are taken AP. */
@@ -70,10 +63,13 @@ function viewName(projection: string): string {
   return projection === "AP_horizontal" ? "AP" : projection;
 }
 
-function viewRule(projection: string): keyof LeftOut | undefined {
+/** The rule that leaves a film out, if one does; `labels` is null where they cannot be read. */
+function ruleOf(projection: string, labels: readonly string[] | null): keyof LeftOut | undefined {
   if (projection === "EXCLUDE") return "excluded";
-  const view = viewOf(viewName(projection));
-  return view === "lateral" ? view : view === undefined ? "other_view" : undefined;
+  const view = viewRule(viewName(projection));
+  if (view !== undefined || labels === null) return view;
+  if (labels.length === 0) return "unlabelled";
+  return labels.some((name) => EXCLUDED.includes(name)) ? "excluded" : undefined;
 }
 
 /** Its films lie in numbered folders, or, unpacked by hand, in one. */

@@ -81,6 +81,10 @@ Deno.test("CheXpert: the folders of train and valid are a split where the table 
   const one = read(chexpert(), (line) => line, { lines: 28 });
   assertEquals([one.split, new Set(one.rows.map(({ split }) => split))], [undefined, new Set([undefined])]);
   assertEquals(both.rows[0].patient, "patient00003");
+  const astray = read(chexpert(), (line, number) => number % 3 ? line : line.replace("/train/", "/"), {
+    lines: 28,
+  });
+  assertEquals(new Set(astray.rows.map(({ split }) => split)), new Set([undefined]));
 });
 
 Deno.test("MIMIC-CXR-JPG: studies and images that the files beside it lack, and other patients, are told", () => {
