@@ -27,14 +27,25 @@ const OTHER_BIT = 14;
 /** Every legal label is below this. */
 export const LABEL_LIMIT = 1 << (OTHER_BIT + 1);
 
-const BITS = new Map<string, number>(FINDINGS.map((name, bit) => [spelling(name), bit]));
+/** What other published tables call the same finding. */
+const SYNONYMS: Record<string, typeof FINDINGS[number]> = {
+  "Pleural Effusion": "Effusion",
+  "Infiltrates": "Infiltration",
+  "Pulmonary Edema": "Edema",
+  "Pulmonary Fibrosis": "Fibrosis",
+};
+
+const BITS = new Map<string, number>([
+  ...FINDINGS.map((name, bit) => [spelling(name), bit] as const),
+  ...Object.entries(SYNONYMS).map(([word, name]) => [spelling(word), FINDINGS.indexOf(name)] as const),
+]);
 
 /** What is equal in spellings of one name: case, blanks and underscores do not matter, as in "Pleural Thickening". */
 export function spelling(name: string): string {
   return name.normalize("NFKC").trim().toLowerCase().replaceAll(/[\s_]+/g, "_");
 }
 
-/** The name in NIH's own spelling; undefined for any other name. */
+/** NIH's name for it in NIH's spelling; undefined for what NIH has no name for. */
 export function nihName(name: string): string | undefined {
   return isNoFinding(name) ? NO_FINDING : FINDINGS[BITS.get(spelling(name)) ?? FINDINGS.length];
 }

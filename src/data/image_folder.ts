@@ -5,6 +5,7 @@ import { obstacleTo } from "../files/obstacle.ts";
 import { refusal } from "../refusal.ts";
 import { type NihDownload, nihFilms } from "./nih.ts";
 import { DataError, unreadable } from "./quarantine.ts";
+import type { ImageNames } from "./table.ts";
 
 /** An image file as it was found: what must be the same for its pixels to be the same. */
 export interface ImageSource {
@@ -20,22 +21,30 @@ export class ImageFolder {
   /** Without symbolic links. */
   readonly path: string;
   #films: Map<string, string>;
+  #names: ImageNames;
   #stems = new Map<string, Promise<Map<string, string[]>>>();
 
-  private constructor(path: string, films: Map<string, string>) {
+  private constructor(path: string, films: Map<string, string>, names: ImageNames) {
     this.path = path;
     this.#films = films;
+    this.#names = names;
   }
 
-  /** @throws {Error} when `path` is no folder */
-  static async open(path: string, download: NihDownload): Promise<ImageFolder> {
-    return new ImageFolder(await Deno.realPath(path), await nihFilms(path, download.folders));
+  /**
+   * @param names how the names of images lead to files @default as they stand
+   * @throws {Error} when `path` is no folder
+   */
+  static async open(path: string, download: NihDownload, names: ImageNames = {}): Promise<ImageFolder> {
+    return new ImageFolder(await Deno.realPath(path), await nihFilms(path, download.folders), names);
   }
 
-  /** @throws {DataError} `missing_file`, `unreadable_file`, or `outside_folder` when a symbolic link leads out */
+  /**
+   * @throws {DataError} `missing_file` (also: several files may be meant), `unreadable_file`, or `outside_folder` when
+   * a symbolic link leads out
+   */
   async locate(image: string): Promise<ImageSource> {
     try {
-      const path = await Deno.realPath(`${this.path}/${this.#films.get(image) ?? image}`);
+      const path = await this.#find(this.#films.get(image) ?? image);
       if (!this.#holds(path)) {
         throw new DataError("outside_folder", "a symbolic link that leads out of the image folder");
       }
@@ -45,6 +54,27 @@ export class ImageFolder {
       if (cause instanceof DataError) throw cause;
       throw unreadable(cause, { near: await this.#near(image) });
     }
+  }
+
+  /** The path of a film's file, without symbolic links. */
+  async #find(image: string): Promise<string> {
+    return await Deno.realPath(`${this.path}/${image}`).catch(async (cause) => {
+      if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+      const inner = image.slice(image.indexOf("/") + 1);
+      if (this.#names.outerFolder && inner !== image) return await Deno.realPath(`${this.path}/${inner}`);
+      if (this.#names.anyEnding) return await this.#findById(image);
+      throw cause;
+    });
+  }
+
+  /** The one film whose name is this one and an ending. */
+  async #findById(image: string): Promise<string> {
+    const id = posix.normalize(image);
+    const films = (await this.#near(id)).filter((name) => name.replace(FILM, "") === id);
+    if (films.length === 1) return await Deno.realPath(`${this.path}/${films[0]}`);
+    if (films.length === 0) throw new Deno.errors.NotFound();
+    const message = "Cannot find the image file: several have its name, with different endings";
+    throw new DataError("missing_file", message, { near: films });
   }
 
   #holds(path: string): boolean {
@@ -74,8 +104,8 @@ export class ImageFolder {
   }
 }
 
-/** How the name of a film that can be decoded ends. */
-const FILM = /[.](png|jpe?g)$/i;
+/** How the name of a film's file ends. */
+const FILM = /[.](png|jpe?g|dcm|dicom)$/i;
 
 /** A name without the ending of an image file, in lower case. */
 function stem(name: string): string {

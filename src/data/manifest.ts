@@ -33,8 +33,14 @@ const shardSources = v.object({
   labels: v.optional(sha256),
   /** SHA-256 of NIH's two lists, where they gave the splits. */
   lists: v.optional(sha256),
+  /** The form of the labels file, e.g. "CheXpert". */
+  table: v.optional(v.string()),
+  /** SHA-256 of the files beside it that were read too, by their published names. */
+  beside: v.optional(v.record(v.string(), sha256)),
   /** Rows of the labels file. */
   rows: v.optional(count),
+  /** Films left out by rule. */
+  leftOut: v.optional(v.record(v.string(), count)),
   /** Rows left out, by reason. */
   quarantined: v.optional(v.record(v.string(), count)),
   /** Set when the films were drawn, not taken. */

@@ -8,7 +8,8 @@ import { createHash } from "node:crypto";
 import { obstacleTo } from "../files/obstacle.ts";
 import { refusal } from "../refusal.ts";
 import type { Split } from "./manifest.ts";
-import { decodeText, type LabelRow } from "./table.ts";
+import type { LabelRow } from "./table.ts";
+import { decodeText } from "./tables/csv_table.ts";
 
 /** The names of the two lists; together they hold every film. */
 const TRAIN_VAL = "train_val_list.txt", TEST = "test_list.txt";

@@ -11,18 +11,17 @@ import { checkFolder, ImageFolder } from "./image_folder.ts";
 import { FILM_SIZE, isFilmSize, type Split, type SplitCount, SPLITS } from "./manifest.ts";
 import { findNih } from "./nih.ts";
 import { MAX_QUARANTINE, Quarantine, type QuarantineReason } from "./quarantine.ts";
-import { readRows, type Rows } from "./rows.ts";
+import { readRows, type Rows, type TableOptions, type TableSource } from "./rows.ts";
 import { Target } from "./target.ts";
-import { type LabelCount, Vocabulary } from "./vocabulary.ts";
+import type { LabelCount } from "./vocabulary.ts";
 
 /** What `prepareShard` works on. */
-export interface PrepareOptions extends Pick<BuildOptions, "size" | "salt" | "onProgress" | "signal"> {
+export interface PrepareOptions
+  extends TableOptions, Pick<BuildOptions, "size" | "salt" | "onProgress" | "signal"> {
   /** Folder of the images, or of the NIH download. */
   images: string;
   /** Path of the labels file. */
   labels: string;
-  /** The hospital's own words for nothing found, beside "No Finding". @default none */
-  negative?: readonly string[];
   /** The folder to make. */
   out: string;
   /** The largest share of rows that may be left out. @default MAX_QUARANTINE */
@@ -34,8 +33,8 @@ export interface PrepareOptions extends Pick<BuildOptions, "size" | "salt" | "on
 
 /** What happens beside the progress. */
 export type PrepareEvent =
-  /** Where labels and splits come from. */
-  | { type: "sources"; labels: string; split: Rows["split"] }
+  /** Where labels and splits come from, and what the labels file tells. */
+  | { type: "sources"; labels: string; split: Rows["split"]; source: TableSource }
   | BuildEvent;
 
 /** What came of it. */
@@ -46,6 +45,7 @@ export interface PrepareResult {
   splits: Record<Split, SplitCount>;
   /** Every label name of its films, and how it was read. */
   labels: LabelCount[];
+  source: TableSource;
   /** Rows left out, by reason; every reason is present. */
   quarantined: Record<QuarantineReason, number>;
   /** The file that lists them, beside the shard; null = none was left out. */
@@ -62,16 +62,16 @@ export interface PrepareResult {
  */
 export async function prepareShard(options: PrepareOptions): Promise<PrepareResult> {
   checkOptions(options);
-  const vocabulary = new Vocabulary(options.negative);
   await checkFolder(options.images);
   const download = await findNih(options.images);
-  const { rows, sources, split } = await readRows(options.labels, { download, vocabulary });
-  options.onEvent?.({ type: "sources", labels: options.labels, split });
+  const table = await readRows(options.labels, { ...options, download });
+  const { rows, sources, source, vocabulary } = table;
+  options.onEvent?.({ type: "sources", labels: options.labels, split: table.split, source });
   await using target = await Target.claim(options.out, {
     force: options.force ?? false,
     sources: { "--images": options.images, "--labels": options.labels },
   });
-  const folder = await ImageFolder.open(options.images, download);
+  const folder = await ImageFolder.open(options.images, download, table.images);
   const limit = options.maxQuarantine ?? MAX_QUARANTINE;
   const quarantine = new Quarantine({ rows: rows.length, limit, file: target.quarantine });
   sources.quarantined = quarantine.counts;
@@ -81,6 +81,7 @@ export async function prepareShard(options: PrepareOptions): Promise<PrepareResu
     await target.place();
     await list();
     return summary(built, {
+      source,
       quarantined: quarantine.counts,
       quarantine: quarantine.size > 0 ? target.quarantine : null,
     });
@@ -105,7 +106,7 @@ function checkOptions({ size, maxQuarantine = MAX_QUARANTINE }: PrepareOptions):
 
 function summary(
   { manifest, labels }: Built,
-  left: Pick<PrepareResult, "quarantined" | "quarantine">,
+  left: Pick<PrepareResult, "source" | "quarantined" | "quarantine">,
 ): PrepareResult {
   const sum = (key: keyof SplitCount) =>
     SPLITS.reduce((total, split) => total + manifest.counts[split][key], 0);

@@ -1,5 +1,5 @@
 /**
- * How the names in "Finding Labels" are read.
+ * How label names are read.
  *
  * Why names that are not NIH's count as a finding, and are told: a hospital's own finding is one, but its own word for
  * nothing found would turn healthy films into ill ones, and only the hospital knows which is which.
@@ -31,8 +31,12 @@ export class Vocabulary {
   readonly negative: readonly string[];
   readonly #negative: ReadonlySet<string>;
 
-  /** @throws {RangeError} when one of the words is an NIH finding */
-  constructor(negative: readonly string[] = []) {
+  /**
+   * @param negative the hospital's words for nothing found
+   * @param options.table those of the table itself, as its publisher uses them @default none
+   * @throws {RangeError} when one of the hospital's words is an NIH finding
+   */
+  constructor(negative: readonly string[] = [], options: { table?: readonly string[] } = {}) {
     const words = new Map<string, string>();
     for (const word of negative.map((word) => word.trim())) {
       if (isNoFinding(word)) continue;
@@ -48,7 +52,7 @@ export class Vocabulary {
       }
     }
     this.negative = [...words.values()];
-    this.#negative = new Set(words.keys());
+    this.#negative = new Set([...words.keys(), ...(options.table ?? []).map(spelling)]);
   }
 
   /** What a label name says. */
@@ -90,7 +94,7 @@ export class Vocabulary {
     const some = typed(others.slice(0, 8)) + (others.length > 8 ? ", …" : "");
     throw refusal(RangeError, {
       what: `Cannot read labels ${path}`,
-      expected: `every name of --negative in "Finding Labels"`,
+      expected: "every name of --negative among the labels",
       got: `no ${typed(unused)}${others.length > 0 ? `; what is there and not NIH's is ${some}` : ""}`,
       remedy: "correct the name or leave it out" +
         (others.some((name) => name.includes(","))

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { ImageFolder } from "../../src/data/image_folder.ts";
 import { DataError, unreadable } from "../../src/data/quarantine.ts";
+import type { ImageNames } from "../../src/data/table.ts";
 import { inFolder } from "../testing/folder.ts";
 
 Deno.test("ImageFolder.locate: links within the folder are followed, those that leave it are outside_folder", () =>
@@ -62,6 +63,43 @@ Deno.test("ImageFolder.locate: for a film that is not there, those whose names d
     }
     const download = await ImageFolder.open(dir, { folders: ["images_001"] });
     assertEquals(await near("n", download), ["n.png"]);
+  }));
+
+Deno.test("ImageFolder.locate: an id with any one ending, and names whose first folder is the image folder, where asked", () =>
+  inFolder(async (dir) => {
+    await Deno.mkdir(`${dir}/films/1.2.840`, { recursive: true });
+    const names = [
+      "a.png",
+      "b.JPG",
+      "c.jpeg",
+      "1.2.840.7.dcm",
+      "e.dicom",
+      "f.png",
+      "f.jpg",
+      "G.png",
+      "1.2.840/h.png",
+    ];
+    for (const name of [...names, "i.txt"]) await Deno.writeTextFile(`${dir}/films/${name}`, "");
+    const open = (names: ImageNames) => ImageFolder.open(`${dir}/films`, { folders: [] }, names);
+    const byId = await open({ anyEnding: true }),
+      outer = await open({ outerFolder: true }),
+      plain = await open({});
+    const found = async (folder: ImageFolder, image: string) => {
+      const { path } = await folder.locate(image).catch((error: DataError) => ({ path: error.reason }));
+      return path.replace(`${folder.path}/`, "");
+    };
+    const ids = ["a", "b", "c", "1.2.840.7", "e", "./a", "1.2.840/h", "a.png"];
+    const files = ["a.png", "b.JPG", "c.jpeg", "1.2.840.7.dcm", "e.dicom", "a.png", "1.2.840/h.png", "a.png"];
+    for (const [i, id] of ids.entries()) assertEquals([id, await found(byId, id)], [id, files[i]]);
+    for (const id of ["f", "g", "i", "a.jpg", "1.2", "x/a"]) {
+      assertEquals([id, await found(byId, id)], [id, "missing_file"]);
+    }
+    for (const id of ["a", "1.2.840.7"]) assertEquals(await found(plain, id), "missing_file");
+    assertEquals(await found(outer, "set-v1.0/a.png"), "a.png");
+    assertEquals(await found(outer, "set-v1.0/1.2.840/h.png"), "1.2.840/h.png");
+    assertEquals(await found(outer, "1.2.840/h.png"), "1.2.840/h.png");
+    assertEquals(await found(outer, "set-v1.0/x/a.png"), "missing_file");
+    assertEquals(await found(plain, "set-v1.0/a.png"), "missing_file");
   }));
 
 Deno.test("a film's file that this user may not read is said to be that, and not to be missing", () => {

@@ -2,11 +2,12 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { copiesAcrossSplits } from "../../src/data/copies.ts";
 import { jobsOf } from "../../src/data/jobs.ts";
 import { Quarantine } from "../../src/data/quarantine.ts";
-import { type LabelRow, parseLabels } from "../../src/data/table.ts";
+import type { LabelRow } from "../../src/data/table.ts";
+import { readTable } from "../testing/read_table.ts";
 
 function rowsOf(lines: string[]): LabelRow[] {
   const text = ["Image Index,Finding Labels,Patient ID,split", ...lines].join("\n");
-  return parseLabels(new TextEncoder().encode(text), "labels.csv");
+  return readTable(text).rows;
 }
 
 function quarantineOf(rows: LabelRow[], limit = 1): Quarantine {

@@ -20,6 +20,13 @@ Deno.test("Vocabulary.read: NIH's names in any spelling, the hospital's own word
   assertEquals(new Vocabulary().read("Normal"), "other");
 });
 
+Deno.test("Vocabulary: the table's own words for nothing found are read so, need not occur and are not the hospital's", () => {
+  const vocabulary = new Vocabulary(["clear"], { table: ["normal"] });
+  assertEquals([vocabulary.read("Normal"), vocabulary.read("Clear")], ["no finding", "no finding"]);
+  assertEquals(vocabulary.negative, ["clear"]);
+  vocabulary.checkUsed(films("clear", "Mass"), "l.csv");
+});
+
 Deno.test("Vocabulary.count: every name with its films once a film, its reading and its other spellings", () => {
   const counts = new Vocabulary(["Normal"]).count(
     films(
@@ -59,7 +66,7 @@ Deno.test("Vocabulary.checkUsed: a word that no row has is refused with the name
   assertThrows(
     () => check(["Normal", "Norml"]),
     RangeError,
-    'Cannot read labels l.csv: expected every name of --negative in "Finding Labels", got no Norml; ' +
+    "Cannot read labels l.csv: expected every name of --negative among the labels, got no Norml; " +
       "what is there and not NIH's is x (remedy: correct the name or leave it out)",
   );
   assertThrows(

@@ -220,6 +220,9 @@ Deno.test("prepare finds labels and lists in the NIH download; elsewhere it asks
     await Deno.writeTextFile(`${dir}/nih/train_val_list.txt`, of(false).join("\n"));
     await Deno.writeTextFile(`${dir}/nih/test_list.txt`, of(true).join("\n"));
     const found = await run([...command, "--json"], { cwd: dir });
-    assertMatch(found.stderr, /labels: nih\/Data_Entry_2017\.csv; test films by NIH's train_val_list\.txt/);
+    assertMatch(
+      found.stderr,
+      /labels: nih\/Data_Entry_2017\.csv, read as NIH .*; test films by NIH's train_val_list\.txt/,
+    );
     assertEquals(JSON.parse(found.stdout).splits.test.images, of(true).length);
   }));

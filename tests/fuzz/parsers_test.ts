@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { parseManifest, shardDigest, type ShardManifest } from "../../src/data/manifest.ts";
-import { parseLabels } from "../../src/data/table.ts";
+import { type ReadOptions, readTable } from "../testing/read_table.ts";
 import { ProtocolError } from "../../src/fed/protocol/errors.ts";
 import { encodeFrames, FRAME_PAYLOAD, FrameReader } from "../../src/fed/protocol/frame.ts";
 import { planOf } from "../../src/fed/aggregator/join.ts";
@@ -19,6 +19,7 @@ import torch from "../golden/torch_files.json" with { type: "json" };
 import { proposalOf } from "../testing/fake_federation.ts";
 import { startVector, TINY } from "../testing/fake_trainer.ts";
 import { registration } from "../testing/open_round.ts";
+import { chexpert, mimic, padchest, rsna, vindrBoxes, vindrLabels } from "../testing/published_tables.ts";
 import { assertRefusal, campaign, campaignJson, campaignSync, cases } from "./mutate.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
@@ -30,6 +31,7 @@ const COUNTS = {
   start: 200_000,
   plan: 30_000,
   csv: 150_000,
+  tables: 60_000,
   safetensors: 150_000,
   pth: 20_000,
   manifest: 60_000,
@@ -85,18 +87,33 @@ for (
   });
 }
 
-Deno.test(`parseLabels: ${cases(COUNTS.csv)} mutated labels files`, () => {
-  const csv = "Image Index,Finding Labels,Patient ID,Patient Age,split\r\n" +
-    'a.png,No Finding,1,060Y,train\r\n"b,1.png","Mass|Nodule",2,7,val\r\n"c ""x"".png",Effusion,3,,test\r\n';
-  campaignSync([utf8(csv), utf8(`\ufeff${csv}`), utf8(csv.replaceAll("\r", ""))], (bytes) => {
+/** Checks what is read of mutated labels files. */
+function mutateTables(samples: readonly string[], options: { count: number; read?: ReadOptions }): void {
+  campaignSync(samples.map(utf8), (bytes) => {
     try {
-      for (const { image, findings, bad } of parseLabels(bytes, "labels.csv")) {
+      for (const { image, findings, bad } of readTable(bytes, options.read).rows) {
         assert(typeof image === "string" && Array.isArray(findings) && (bad === undefined || bad.length > 3));
       }
     } catch (error) {
       assertRefusal(error, [SyntaxError]);
     }
-  }, { count: COUNTS.csv });
+  }, { count: options.count });
+}
+
+Deno.test(`a table in NIH's columns: ${cases(COUNTS.csv)} mutated labels files`, () => {
+  const csv = "Image Index,Finding Labels,Patient ID,Patient Age,split\r\n" +
+    'a.png,No Finding,1,060Y,train\r\n"b,1.png","Mass|Nodule",2,7,val\r\n"c ""x"".png",Effusion,3,,test\r\n';
+  mutateTables([csv, `\ufeff${csv}`, csv.replaceAll("\r", "")], { count: COUNTS.csv });
+});
+
+Deno.test(`the other published tables: ${cases(COUNTS.tables)} mutated labels files`, () => {
+  for (const set of [chexpert(), mimic(), padchest(), vindrLabels(), vindrBoxes(), rsna()]) {
+    const few = (path: string) => set.tables[path].split("\n").slice(0, 8).join("\n");
+    const beside = Object.fromEntries(
+      Object.keys(set.tables).map((path) => [path.replace(/.*\//, ""), few(path)]),
+    );
+    mutateTables([few(set.labels)], { count: COUNTS.tables / 6, read: { beside } });
+  }
 });
 
 Deno.test(`readSafetensors: ${cases(COUNTS.safetensors)} mutated files, never more values than bytes`, () => {

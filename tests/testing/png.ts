@@ -41,3 +41,12 @@ export function greyPng(pixels: Uint8Array, size: number): Uint8Array {
   for (let y = 0; y < size; y++) rows.set(pixels.subarray(y * size, (y + 1) * size), y * (1 + size) + 1);
   return png(size, size, { bits: 8, rows });
 }
+/** A film of (size, size) u16 pixels, with all their 16 bits. */
+export function deepPng(pixels: Uint16Array, size: number): Uint8Array {
+  const rows = new DataView(new ArrayBuffer(size * (1 + 2 * size)));
+  pixels.forEach((pixel, i) => {
+    const y = Math.floor(i / size), x = i % size;
+    rows.setUint16(y * (1 + 2 * size) + 1 + 2 * x, pixel);
+  });
+  return png(size, size, { bits: 16, rows: new Uint8Array(rows.buffer) });
+}

@@ -2,7 +2,9 @@ import { checkFolder } from "../../data/image_folder.ts";
 import { findNih } from "../../data/nih.ts";
 import { classPatients } from "../../data/class_patients.ts";
 import { type PrepareEvent, type PrepareResult, prepareShard } from "../../data/prepare.ts";
+import type { TableSource } from "../../data/rows.ts";
 import { Shard } from "../../data/shard.ts";
+import { parseColumns } from "../../data/tables/named_columns.ts";
 import { Vocabulary } from "../../data/vocabulary.ts";
 import type { Context } from "../context.ts";
 import type { prepare } from "../options/table/prepare.ts";
@@ -21,10 +23,12 @@ export async function run({ values, output, signal }: Context<typeof prepare>): 
       `Cannot run \`fedx prepare\`: expected --labels, or NIH's Data_Entry_2017*.csv in ${images}.`,
     );
   }
-  checkNegative(values.negative);
+  usable(() => new Vocabulary(values.negative));
   const result = await prepareShard({
     ...{ images, labels, size, out, salt },
     negative: values.negative,
+    columns: values.columns && usable(() => parseColumns(values.columns!)),
+    uncertain: values.uncertain,
     maxQuarantine: values["max-quarantine"],
     force: values.force ?? false,
     onProgress: (done, total) => output.progress("prepare", done, total),
@@ -38,10 +42,10 @@ export async function run({ values, output, signal }: Context<typeof prepare>): 
   output.result({ ...result, warnings, shard: out }, report(result, out));
 }
 
-/** @throws {UsageError} when a name is one of NIH's findings */
-function checkNegative(names: readonly string[] | undefined): void {
+/** What an option's value means. @throws {UsageError} when it means nothing */
+function usable<T>(read: () => T): T {
   try {
-    new Vocabulary(names);
+    return read();
   } catch (cause) {
     throw new UsageError((cause as Error).message, { cause });
   }
@@ -61,13 +65,27 @@ function report(result: PrepareResult, out: string): string {
     `${out}: ${plural(result.images, "image")} of ${
       plural(result.patients, "patient")
     }, ${result.positives} with a finding`,
-    leftOut(result),
+    ...leftOut(result),
   ].join("\n");
+}
+
+/** The form of the labels file, and what it tells. */
+function taken({ table, rows, films, leftOut }: TableSource): string {
+  const out = counted(leftOut);
+  return `${table}: ${plural(rows, "row")}, ${plural(films, "film")}${out && `, left out by rule ${out}`}`;
+}
+
+/** Counts by reason, e.g. `4 lateral, 2 uncertain`; empty when all are 0. */
+function counted(counts: Record<string, number>): string {
+  const some = Object.entries(counts).filter(([, count]) => count > 0);
+  return some.map(([why, count]) => `${count} ${why}`).join(", ");
 }
 
 const SPLIT_FROM = {
   column: "its column split",
   nih: "NIH's train_val_list.txt and test_list.txt",
+  mimic: "mimic-cxr-2.0.0-split.csv",
+  path: "the folders of their paths",
   drawn: "a draw by patient",
 };
 
@@ -75,7 +93,9 @@ const SPLIT_FROM = {
 function describe(event: PrepareEvent): string[] {
   switch (event.type) {
     case "sources":
-      return [`labels: ${event.labels}; test films by ${SPLIT_FROM[event.split]}`];
+      return [
+        `labels: ${event.labels}, read as ${taken(event.source)}; test films by ${SPLIT_FROM[event.split]}`,
+      ];
     case "labels": {
       const found = outsiders(event.labels);
       return found === null ? [] : [`warning: ${found}`];
@@ -99,9 +119,13 @@ function describe(event: PrepareEvent): string[] {
   }
 }
 
-function leftOut({ quarantined, quarantine }: PrepareResult): string {
-  if (quarantine === null) return "nothing left out";
-  const counts = Object.entries(quarantined).filter(([, count]) => count > 0);
-  const list = counts.map(([why, count]) => `${count} ${why}`).join(", ");
-  return `left out: ${list}; ${quarantine} says which (it names files: keep it here)`;
+function leftOut({ source, quarantined, quarantine }: PrepareResult): string[] {
+  const rule = counted(source.leftOut);
+  const lines = rule ? [`left out by rule: ${rule}`] : [];
+  if (quarantine !== null) {
+    lines.push(
+      `left out: ${counted(quarantined)}; ${quarantine} says which (it names files: keep it here)`,
+    );
+  }
+  return lines.length > 0 ? lines : ["nothing left out"];
 }

@@ -1,4 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { inFolder } from "../../testing/folder.ts";
+import { chexpert, writeSet } from "../../testing/published_tables.ts";
 import { runCommand } from "../../testing/run_command.ts";
 import { withHospital } from "../../testing/small_hospital.ts";
 import { onTerminal } from "../../testing/terminal.ts";
@@ -54,6 +56,55 @@ Deno.test("prepare refuses --negative with one of NIH's findings as usage, and w
       unused.stderr,
       "got no Norml; what is there and not NIH's is Normal (remedy: correct",
     );
+  }));
+
+Deno.test("prepare says as which table it reads the labels, what it takes of them, and what it leaves out by rule", () =>
+  inFolder(async (dir) => {
+    const set = chexpert();
+    await writeSet(dir, set);
+    const args = ["prepare", "--images", `${dir}/${set.images}`, "--labels", `${dir}/${set.labels}`];
+    const left = await runCommand(...args, "--out", `${dir}/s`);
+    assertEquals(left.code, 0, left.stderr);
+    assertStringIncludes(
+      left.stderr,
+      `${set.labels}, read as CheXpert: 28 rows, 21 films, left out by rule 4 lateral, 2 uncertain, ` +
+        "1 unlabelled; test films by a draw by patient",
+    );
+    assertEquals(
+      left.stdout.trim().split("\n").at(-1),
+      "left out by rule: 4 lateral, 2 uncertain, 1 unlabelled",
+    );
+    const one = await runCommand(...args, "--out", `${dir}/t`, "--uncertain", "one", "--json");
+    const { source, positives } = JSON.parse(one.stdout);
+    assertEquals([source.table, source.films, source.leftOut.uncertain, positives], ["CheXpert", 23, 0, 13]);
+    const other = await runCommand(...args, "--out", `${dir}/u`, "--uncertain", "two");
+    assertEquals(other.code, 2);
+    assertStringIncludes(other.stderr, "zero, one, leave-out");
+  }));
+
+Deno.test("prepare reads a table of other columns by --columns, and refuses a list that is none as usage", () =>
+  inHospital(async (dir, args) => {
+    const text = await Deno.readTextFile(`${dir}/labels.csv`);
+    const own = text.replace(
+      "Image Index,Finding Labels,Patient ID,split",
+      '"File, name",Befund,Patient,Teil',
+    )
+      .replaceAll(".png,", ",");
+    await Deno.writeTextFile(`${dir}/labels.csv`, own);
+    const none = await runCommand(...args, "--out", `${dir}/s`);
+    assertEquals(none.code, 1);
+    assertStringIncludes(none.stderr, "the header found is: File, name, Befund, Patient, Teil");
+    const columns = ["--columns", "image=File\\, name,labels=Befund,patient=Patient,split=Teil"];
+    const read = await runCommand(...args, "--out", `${dir}/s`, ...columns, "--negative", "normal");
+    assertEquals(read.code, 0, read.stderr);
+    assertStringIncludes(
+      read.stderr,
+      "read as a table by --columns: 60 rows, 60 films; test films by its column split",
+    );
+    assertStringIncludes(read.stdout, "60 images of 30 patients, 20 with a finding");
+    const bad = await runCommand(...args, "--out", `${dir}/t`, "--columns", "image=a,labels=b");
+    assertEquals([bad.code, bad.stdout], [2, ""]);
+    assertStringIncludes(bad.stderr, "Cannot read --columns: expected image=NAME,labels=NAME,patient=NAME");
   }));
 
 Deno.test("prepare on terminals of 80 and 120 columns: the table of labels stands whole on it", () =>

@@ -1,4 +1,5 @@
 import { MAX_QUARANTINE } from "../../../data/quarantine.ts";
+import { UNCERTAIN } from "../../../data/table.ts";
 import { DEFAULT_SALT } from "../../../data/split.ts";
 import type { Command } from "../option.ts";
 import { IMAGES } from "./files.ts";
@@ -11,7 +12,25 @@ export const prepare = {
     labels: {
       kind: "path",
       value: "CSV",
-      help: "Image Index, Finding Labels, Patient ID, … (default: that of an NIH download in --images)",
+      help: "table of films and labels (default: that of an NIH download in --images)",
+      more:
+        "Recognised by its columns: NIH ChestX-ray14 (Image Index, Finding Labels, Patient ID), CheXpert, " +
+        "MIMIC-CXR-JPG, PadChest, VinDr-CXR and RSNA Pneumonia. A gzipped one is read as it is.",
+    },
+    columns: {
+      kind: "list",
+      value: "KEY=NAME,…",
+      help: "columns of any other table: image=…,labels=…,patient=…[,split=…,age=…,sex=…,view=…]",
+      more:
+        "Label names have | between. Names of images may lack their ending. A comma within a name is written " +
+        "`\\,`, in quotes.",
+    },
+    uncertain: {
+      kind: "text",
+      value: "HOW",
+      help: "how -1, uncertain, of CheXpert and MIMIC-CXR-JPG is read",
+      more: "As 0, as 1, or such films are left out and counted, as without it.",
+      choices: UNCERTAIN,
     },
     negative: {
       kind: "list",
@@ -42,5 +61,5 @@ export const prepare = {
   },
   json:
     "`images`, `patients`, `positives`, `splits`, `labels` (`name`, `films`, `reading`, other `spellings`), " +
-    "`warnings`, `quarantined` by reason, `quarantine` (file)",
+    "`source` (`table`, `rows`, `films`, `leftOut` by rule), `warnings`, `quarantined` by reason, `quarantine` (file)",
 } as const satisfies Command;

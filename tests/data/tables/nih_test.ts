@@ -1,11 +1,10 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { parseLabels } from "../../src/data/table.ts";
-import { Vocabulary } from "../../src/data/vocabulary.ts";
+import { readTable } from "../../testing/read_table.ts";
 
 const HEADER = "Image Index,Finding Labels,Patient ID,Patient Age,Patient Gender,View Position,split";
-const read = (text: string) => parseLabels(new TextEncoder().encode(text), "labels.csv");
+const read = (text: string | Uint8Array) => readTable(text).rows;
 
-Deno.test("parseLabels: BOM, CRLF, quotes and blank lines are read as CSV says", () => {
+Deno.test("a table in NIH's columns: BOM, CRLF, quotes and blank lines are read as CSV says", () => {
   const rows = read(
     `\uFEFF${HEADER}\r\n"a,1.png",Effusion|Mass,7,058Y,M,PA,test\r\n\r\nb.png,No Finding,8,,,,train\r\n`,
   );
@@ -16,7 +15,7 @@ Deno.test("parseLabels: BOM, CRLF, quotes and blank lines are read as CSV says",
   assertEquals(rows[1].findings, []);
 });
 
-Deno.test("parseLabels: NIH's own header with its empty last column is read", () => {
+Deno.test("a table in NIH's columns: NIH's own header with its empty last column is read", () => {
   const rows = read(
     "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position," +
       "OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y],\n" +
@@ -25,7 +24,7 @@ Deno.test("parseLabels: NIH's own header with its empty last column is read", ()
   assertEquals([rows[0].split, rows[0].patient, rows[0].bad], [undefined, "1", undefined]);
 });
 
-Deno.test("parseLabels: a missing column is named with the header found", () => {
+Deno.test("a table in NIH's columns: a missing column is named with the header found", () => {
   const error = assertThrows(
     () => read("Image Index,Labels,Patient ID\na,b,c\n"),
     SyntaxError,
@@ -34,7 +33,7 @@ Deno.test("parseLabels: a missing column is named with the header found", () => 
   assertEquals((error as Error).message.includes("Image Index, Labels, Patient ID"), true);
 });
 
-Deno.test("parseLabels: wrong delimiter, encoding, doubled column, ragged row and no rows are each named", () => {
+Deno.test("a table in NIH's columns: wrong delimiter, encoding, doubled column, ragged row and no rows are each named", () => {
   const bad: [string | Uint8Array, string][] = [
     ["Image Index;Finding Labels;Patient ID\na;b;c\n", "got semicolons"],
     ["Image Index\tFinding Labels\tPatient ID\n", "got tabs"],
@@ -47,12 +46,11 @@ Deno.test("parseLabels: wrong delimiter, encoding, doubled column, ragged row an
     [new Uint8Array([0x49, 0xe4, 0x6d]), "expected UTF-8"],
   ];
   for (const [content, message] of bad) {
-    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-    assertThrows(() => parseLabels(bytes, "labels.csv"), SyntaxError, message);
+    assertThrows(() => read(content), SyntaxError, message);
   }
 });
 
-Deno.test("parseLabels: rows that cannot be used say why, the others stay", () => {
+Deno.test("a table in NIH's columns: rows that cannot be used say why, the others stay", () => {
   const rows = read(
     "Image Index,Finding Labels,Patient ID,split\na,,1,train\nb,No Finding|Mass,1,train\nc,Mass,,train\n" +
       "d,Mass,1,valid\ne,Mass,1,TRAIN\nf,Mass|,1,train\n",
@@ -67,7 +65,7 @@ Deno.test("parseLabels: rows that cannot be used say why, the others stay", () =
   ]);
 });
 
-Deno.test("parseLabels: a row says all that is wrong with it, so that one correction is enough", () => {
+Deno.test("a table in NIH's columns: a row says all that is wrong with it, so that one correction is enough", () => {
   const rows = read(
     "Image Index,Finding Labels,Patient ID,split\na,No Finding|Mass|,,valid\nb,Mass|No\u001b[2J,1,train\n",
   );
@@ -78,9 +76,9 @@ Deno.test("parseLabels: a row says all that is wrong with it, so that one correc
   ]);
 });
 
-Deno.test("parseLabels: a hospital's own words for nothing found are no findings, alone, together, and not beside one", () => {
+Deno.test("a table in NIH's columns: a hospital's own words for nothing found are no findings, alone, together, and not beside one", () => {
   const text = "Image Index,Finding Labels,Patient ID\na,normal,1\nb,Normal|No Finding,2\nc,Mass|Normal,3\n";
-  const rows = parseLabels(new TextEncoder().encode(text), "labels.csv", new Vocabulary(["Normal"]));
+  const { rows } = readTable(text, { negative: ["Normal"] });
   assertEquals(rows.map(({ findings }) => findings), [[], [], ["Mass"]]);
   assertEquals(rows.map(({ bad }) => bad), [undefined, undefined, '"Normal" beside a finding']);
   assertEquals(rows[1].labels, ["Normal", "No Finding"]);
