@@ -6,6 +6,7 @@
  */
 
 import { named } from "../files/durable.ts";
+import { rowsOfFiles } from "./dicom/rows.ts";
 import { type BuildEvent, type BuildOptions, buildShard, type Built } from "./build.ts";
 import { checkFolder, ImageFolder } from "./image_folder.ts";
 import { FILM_SIZE, isFilmSize, type Split, type SplitCount, SPLITS } from "./manifest.ts";
@@ -46,6 +47,8 @@ export interface PrepareResult {
   /** Every label name of its films, and how it was read. */
   labels: LabelCount[];
   source: TableSource;
+  /** How its DICOM files were read; null = there is none. */
+  dicom: Built["dicom"];
   /** Rows left out, by reason; every reason is present. */
   quarantined: Record<QuarantineReason, number>;
   /** The file that lists them, beside the shard; null = none was left out. */
@@ -65,12 +68,13 @@ export async function prepareShard(options: PrepareOptions): Promise<PrepareResu
   await checkFolder(options.images);
   const download = await findNih(options.images);
   const table = await readRows(options.labels, { ...options, download });
-  const { rows, sources, source, vocabulary } = table;
+  const { sources, source, vocabulary } = table;
   options.onEvent?.({ type: "sources", labels: options.labels, split: table.split, source });
   await using target = await Target.claim(options.out, {
     force: options.force ?? false,
     sources: { "--images": options.images, "--labels": options.labels },
   });
+  const rows = table.images?.dicom ? await rowsOfFiles(table.rows, options.images, options) : table.rows;
   const folder = await ImageFolder.open(options.images, download, table.images);
   const limit = options.maxQuarantine ?? MAX_QUARANTINE;
   const quarantine = new Quarantine({ rows: rows.length, limit, file: target.quarantine });
@@ -105,7 +109,7 @@ function checkOptions({ size, maxQuarantine = MAX_QUARANTINE }: PrepareOptions):
 }
 
 function summary(
-  { manifest, labels }: Built,
+  { manifest, labels, dicom }: Built,
   left: Pick<PrepareResult, "source" | "quarantined" | "quarantine">,
 ): PrepareResult {
   const sum = (key: keyof SplitCount) =>
@@ -116,6 +120,7 @@ function summary(
     positives: sum("positives"),
     splits: manifest.counts,
     labels,
+    dicom,
     ...left,
     digest: manifest.digest,
   };

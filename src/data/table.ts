@@ -20,6 +20,8 @@ export interface LabelRow {
   facts?: FilmFacts;
   /** As the column `split`, the table's own split or NIH's lists say; `null` = they name two. */
   split?: Split | null;
+  /** What the film's DICOM file says of itself, where the table names films so; `image` is that word until it is found. */
+  dicom?: { instance?: string; accession?: string; patient?: string };
   /** What is wrong with the row, if anything: it cannot be used. Names no patient and no file. */
   bad?: string;
 }
@@ -62,6 +64,8 @@ export interface ImageNames {
   outerFolder?: boolean;
   /** A name may lack its ending, as ids of DICOM files do. @default false */
   anyEnding?: boolean;
+  /** Rows name films by what their DICOM files say of themselves. @default false */
+  dicom?: boolean;
 }
 
 /** What a form is read with. */
@@ -78,6 +82,8 @@ export interface TableForm {
   name: string;
   /** The columns by which it is recognised. */
   known: readonly string[];
+  /** Columns by which it is another form. @default none */
+  without?: readonly string[];
   /** The columns without which it cannot be read, those included. */
   columns: readonly string[];
   /** Its own words for nothing found, beside "No Finding". @default none */

@@ -65,8 +65,20 @@ function report(result: PrepareResult, out: string): string {
     `${out}: ${plural(result.images, "image")} of ${
       plural(result.patients, "patient")
     }, ${result.positives} with a finding`,
+    ...dicomLines(result),
     ...leftOut(result),
   ].join("\n");
+}
+
+/** How DICOM files were read, if there were any. */
+function dicomLines({ dicom }: PrepareResult): string[] {
+  if (dicom === null) return [];
+  const { films, syntaxes, windowing, describedViews } = dicom;
+  const by = `${counted(syntaxes)}; shown by ${counted(windowing)}`;
+  const views = `warning: ${
+    plural(describedViews, "view")
+  } told by SeriesDescription alone, which is free text`;
+  return [`from DICOM: ${plural(films, "film")}, ${by}`, ...describedViews > 0 ? [views] : []];
 }
 
 /** The form of the labels file, and what it tells. */

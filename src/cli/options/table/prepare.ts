@@ -15,7 +15,8 @@ export const prepare = {
       help: "table of films and labels (default: that of an NIH download in --images)",
       more:
         "Recognised by its columns: NIH ChestX-ray14 (Image Index, Finding Labels, Patient ID), CheXpert, " +
-        "MIMIC-CXR-JPG, PadChest, VinDr-CXR and RSNA Pneumonia. A gzipped one is read as it is.",
+        "MIMIC-CXR-JPG, PadChest, VinDr-CXR and RSNA Pneumonia, or an archive's own words (SOPInstanceUID, or " +
+        "AccessionNumber and PatientID, with Finding Labels). A gzipped one is read as it is.",
     },
     columns: {
       kind: "list",
