@@ -6,7 +6,7 @@ import { Dataset, PIXELS } from "./dataset.ts";
 import { greyLevels, type Windowing } from "./grey.ts";
 import { checkFilm, type FilmHeader, filmHeader } from "./header.ts";
 import { JpegLs } from "./jpeg_ls.ts";
-import { NativeCodecs } from "./native_codecs.ts";
+import { NativeCodecs, type NativeCoding } from "./native_codecs.ts";
 import { type PixelShape, pixelShape } from "./pixel_shape.ts";
 import { syntaxOf, type TransferSyntax } from "./syntax.ts";
 
@@ -34,7 +34,7 @@ export class FilmDecoder {
   #native: Promise<NativeCodecs> | undefined;
   #jpegLs: Promise<JpegLs> | undefined;
 
-  /** @throws {DataError} why the file is no film, or cannot be read */
+  /** @throws {DataError} why the file is no film, or cannot be read @throws {Error} when a decoder is not there */
   async decode(file: Uint8Array): Promise<GreyFilm> {
     const set = Dataset.parse(file);
     checkFilm(set);
@@ -78,16 +78,27 @@ export class FilmDecoder {
     if (coding === "native") return set.bytes(PIXELS);
     const frame = joined(set.fragments(PIXELS) ?? []);
     checkFrame(frame, coding, shape);
+    const decode = coding === "jpeg-ls" ? await this.#jpegLsDecoder() : await this.#nativeDecoder(coding);
     try {
-      if (coding !== "jpeg-ls") {
-        return (await (this.#native ??= NativeCodecs.load())).decode(frame, coding, shape);
-      }
-      return await (await (this.#jpegLs ??= JpegLs.load())).decode(frame, shape);
+      return await decode(frame, shape);
     } catch (cause) {
       throw new DataError("truncated", "Cannot decode the image: its frame is damaged", { cause });
     }
   }
+
+  async #jpegLsDecoder(): Promise<Decode> {
+    const decoder = await (this.#jpegLs ??= JpegLs.load());
+    return (frame, shape) => decoder.decode(frame, shape);
+  }
+
+  async #nativeDecoder(coding: NativeCoding): Promise<Decode> {
+    const decoder = await (this.#native ??= NativeCodecs.load());
+    return (frame, shape) => Promise.resolve(decoder.decode(frame, coding, shape));
+  }
 }
+
+/** A frame's values. @throws {Error} for one that is damaged */
+type Decode = (frame: Uint8Array, shape: PixelShape) => Promise<Uint8Array>;
 
 /** The first `bytes` of what is there. @throws {DataError} `truncated` where there are fewer */
 function whole(values: Uint8Array | undefined, bytes: number): Uint8Array {

@@ -34,9 +34,13 @@ export class JpegLs {
     this.#file = file;
   }
 
-  /** @throws {Error} when the file is missing */
+  /** @throws {Error} when the file is missing or damaged */
   static async load(): Promise<JpegLs> {
-    return new JpegLs(await Deno.readFile(await packageFile(CHARLS)));
+    // The package looks at __dirname, which a bundle lacks.
+    (globalThis as { __dirname?: string }).__dirname ??= import.meta.dirname;
+    const decoder = new JpegLs(await Deno.readFile(await packageFile(CHARLS)));
+    decoder.#instance = await decoder.#start();
+    return decoder;
   }
 
   /** @returns `rows` × `columns` values of `bitsAllocated` bits, little endian @throws {Error} for a frame that is damaged */

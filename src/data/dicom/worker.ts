@@ -4,7 +4,11 @@ import { DataError, type QuarantineReason } from "../quarantine.ts";
 import { FilmDecoder, type GreyFilm } from "./film.ts";
 
 /** What a worker answers. */
-export type Answer = { film: GreyFilm } | { refused: { reason: QuarantineReason; message: string } };
+export type Answer =
+  | { film: GreyFilm }
+  | { refused: { reason: QuarantineReason; message: string } }
+  /** No film can be read here, whatever the file. */
+  | { failed: string };
 
 /** The worker's side of its messages. */
 interface Side {
@@ -20,8 +24,10 @@ side.onmessage = async ({ data }) => {
     const film = await decoder.decode(data);
     side.postMessage({ film }, [film.pixels.buffer]);
   } catch (error) {
-    // Anything else is a fault of ours, and ends the worker.
-    if (!(error instanceof DataError)) throw error;
-    side.postMessage({ refused: { reason: error.reason, message: error.message } }, []);
+    const { message } = error as Error;
+    side.postMessage(
+      error instanceof DataError ? { refused: { reason: error.reason, message } } : { failed: message },
+      [],
+    );
   }
 };

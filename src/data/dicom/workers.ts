@@ -39,6 +39,7 @@ export class DicomWorkers implements Disposable {
    * Decodes a file, whose bytes go to the thread.
    *
    * @throws {DataError} why it is no film, or cannot be read
+   * @throws {Error} when a decoder is not there
    */
   decode(file: Uint8Array<ArrayBuffer>): Promise<GreyFilm> {
     const taken = Promise.withResolvers<GreyFilm>();
@@ -75,7 +76,8 @@ export class DicomWorkers implements Disposable {
     worker.onmessage = ({ data }: MessageEvent<Answer>) => {
       clearTimeout(timer);
       if ("film" in data) taken.resolve(data.film);
-      else taken.reject(new DataError(data.refused.reason, data.refused.message));
+      else if ("refused" in data) taken.reject(new DataError(data.refused.reason, data.refused.message));
+      else taken.reject(new Error(data.failed));
       this.#idle.push(worker);
       this.#next();
     };
