@@ -23,6 +23,7 @@
  *     labels: `${films}/labels.csv`,
  *     size: 32,
  *     out: `shard-${name}`,
+ *     site: "site",
  *   });
  *   console.log(`${name}: ${images} films of ${patients} patients`, quarantined);
  * }

@@ -6,17 +6,20 @@
  */
 
 import { named } from "../files/durable.ts";
+import { defaultSite } from "../files/site_folder.ts";
 import { type BuildEvent, type BuildOptions, buildShard, type Built } from "./build.ts";
 import { checkFolder, ImageFolder } from "./image_folder.ts";
 import { FILM_SIZE, isFilmSize, type Split, type SplitCount, SPLITS } from "./manifest.ts";
 import { findNih } from "./nih.ts";
 import { MAX_QUARANTINE, Quarantine, type QuarantineReason } from "./quarantine.ts";
+import { PatientIds } from "./patient_ids.ts";
 import { readRows, type Rows } from "./rows.ts";
 import { Target } from "./target.ts";
 import { type LabelCount, Vocabulary } from "./vocabulary.ts";
 
 /** What `prepareShard` works on. */
-export interface PrepareOptions extends Pick<BuildOptions, "size" | "salt" | "onProgress" | "signal"> {
+export interface PrepareOptions
+  extends Pick<BuildOptions, "size" | "salt" | "evaluation" | "onProgress" | "signal"> {
   /** Folder of the images, or of the NIH download. */
   images: string;
   /** Path of the labels file. */
@@ -25,6 +28,8 @@ export interface PrepareOptions extends Pick<BuildOptions, "size" | "salt" | "on
   negative?: readonly string[];
   /** The folder to make. */
   out: string;
+  /** The site folder, whose secret patients' ids are hashed with. @default defaultSite() */
+  site?: string;
   /** The largest share of rows that may be left out. @default MAX_QUARANTINE */
   maxQuarantine?: number;
   /** Replace an existing shard or an empty folder, once the new shard is whole. @default false */
@@ -57,7 +62,7 @@ export interface PrepareResult {
  * Makes the shard `options.out`. What a run that was stopped had decoded is used again.
  *
  * @throws {Error} when a source is missing, the labels file is unusable or lacks a name of `negative`, more than `maxQuarantine` of the rows are,
- * `train` or `val` lacks a class, or `out` may not be written; of the films nothing is left then but those decoded,
+ * `train` or `val` lacks a class (unless for evaluation only), the site folder cannot be used, or `out` may not be written; of the films nothing is left then but those decoded,
  * in `OUT.partial`, and the list of those left out, in `OUT.quarantine.csv`
  */
 export async function prepareShard(options: PrepareOptions): Promise<PrepareResult> {
@@ -71,13 +76,22 @@ export async function prepareShard(options: PrepareOptions): Promise<PrepareResu
     force: options.force ?? false,
     sources: { "--images": options.images, "--labels": options.labels },
   });
+  const ids = await PatientIds.open(options.site ?? defaultSite());
   const folder = await ImageFolder.open(options.images, download);
   const limit = options.maxQuarantine ?? MAX_QUARANTINE;
   const quarantine = new Quarantine({ rows: rows.length, limit, file: target.quarantine });
   sources.quarantined = quarantine.counts;
   const list = () => target.list(quarantine.size > 0 ? quarantine.toCsv() : null);
   try {
-    const built = await buildShard(target, { ...options, rows, vocabulary, sources, quarantine, folder });
+    const built = await buildShard(target, {
+      ...options,
+      rows,
+      vocabulary,
+      sources,
+      quarantine,
+      folder,
+      ids,
+    });
     await target.place();
     await list();
     return summary(built, {

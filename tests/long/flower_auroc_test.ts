@@ -39,7 +39,7 @@ const ownRuns = new Map<number, Promise<Own>>();
 async function makeAll(): Promise<void> {
   for (const silo of SILOS) {
     const [images, labels] = [`${FILMS}silo-${silo}/images`, `${FILMS}silo-${silo}/labels.csv`];
-    await prepareShard({ images, labels, size: 64, out: `${dir}/shard-${silo}` });
+    await prepareShard({ images, labels, size: 64, out: `${dir}/shard-${silo}`, site: `${dir}/site` });
   }
   await makeCertificates(dir);
   const rows = (await Deno.readTextFile(`${FILMS}silo-c/labels.csv`)).trim().split(/\r?\n/).slice(1);

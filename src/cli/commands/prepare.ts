@@ -27,11 +27,15 @@ export async function run({ values, output, signal }: Context<typeof prepare>): 
     negative: values.negative,
     maxQuarantine: values["max-quarantine"],
     force: values.force ?? false,
+    evaluation: values.evaluation ?? false,
+    site: values.site,
     onProgress: (done, total) => output.progress("prepare", done, total),
     onEvent: (event) => describe(event).forEach((line) => output.line(line)),
     signal,
   });
-  const few = fewPatients(classPatients(await Shard.open(out))).map((text) => `${text}; ${MORE_PATIENTS}`);
+  const few = values.evaluation
+    ? []
+    : fewPatients(classPatients(await Shard.open(out))).map((text) => `${text}; ${MORE_PATIENTS}`);
   output.clear();
   for (const text of few) output.line(`warning: ${text}`);
   const warnings = [outsiders(result.labels) ?? [], few].flat();

@@ -1,7 +1,7 @@
 import { MAX_QUARANTINE } from "../../../data/quarantine.ts";
 import { DEFAULT_SALT } from "../../../data/split.ts";
 import type { Command } from "../option.ts";
-import { IMAGES } from "./files.ts";
+import { IMAGES, SITE } from "./files.ts";
 
 export const prepare = {
   summary: "images and their labels → shard",
@@ -38,6 +38,12 @@ export const prepare = {
       range: [0, 1],
     },
     salt: { kind: "text", value: "TEXT", help: "salt of the split by patient", default: DEFAULT_SALT },
+    evaluation: {
+      kind: "flag",
+      help: "a shard to score only: a split, or a class of one, may be missing",
+      more: "`fedx evaluate` and `fedx predict` take it, nothing trains on it.",
+    },
+    site: SITE,
     force: { kind: "flag", help: "replace an existing shard" },
   },
   json:
