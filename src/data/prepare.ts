@@ -51,6 +51,8 @@ export interface PrepareResult {
   splits: Record<Split, SplitCount>;
   /** Every label name of its films, and how it was read. */
   labels: LabelCount[];
+  /** It is for evaluation only. */
+  evaluation: boolean;
   /** Rows left out, by reason; every reason is present. */
   quarantined: Record<QuarantineReason, number>;
   /** The file that lists them, beside the shard; null = none was left out. */
@@ -129,6 +131,7 @@ function summary(
     positives: sum("positives"),
     splits: manifest.counts,
     labels,
+    evaluation: manifest.evaluation ?? false,
     ...left,
     digest: manifest.digest,
   };

@@ -66,6 +66,7 @@ function report(result: PrepareResult, out: string): string {
       plural(result.patients, "patient")
     }, ${result.positives} with a finding`,
     leftOut(result),
+    ...result.evaluation ? ["for evaluation only: nothing trains on it"] : [],
   ].join("\n");
 }
 
