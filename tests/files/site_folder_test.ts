@@ -6,8 +6,8 @@ import { inFolder } from "../testing/folder.ts";
 Deno.test("defaultSite: below XDG_DATA_HOME, else below the user's home, else --site is asked for", async () => {
   const at = (xdg: string | null, home: string | null, test: () => void) =>
     withEnv({ XDG_DATA_HOME: xdg, HOME: home }, test);
-  await at("/data", "/home/x", () => assertEquals(defaultSite(), "/data/fedx"));
-  await at("", "/home/x", () => assertEquals(defaultSite(), "/home/x/.local/share/fedx"));
+  await at("/data", "/hospital", () => assertEquals(defaultSite(), "/data/fedx"));
+  await at("", "/hospital", () => assertEquals(defaultSite(), "/hospital/.local/share/fedx"));
   await at(
     null,
     null,

@@ -16,7 +16,10 @@ export const forget = {
       required: true,
     },
     shard: { kind: "path", value: "SHARD", help: "folder written by fedx prepare", required: true },
-    site: SITE,
+    site: {
+      ...SITE,
+      more: "The one that the shard was prepared with. `$XDG_DATA_HOME` counts where it is set.",
+    },
     state: {
       kind: "paths",
       value: "DIR",

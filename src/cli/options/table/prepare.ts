@@ -48,5 +48,5 @@ export const prepare = {
   },
   json:
     "`images`, `patients`, `positives`, `splits`, `labels` (`name`, `films`, `reading`, other `spellings`), " +
-    "`warnings`, `quarantined` by reason, `quarantine` (file)",
+    "`evaluation`, `warnings`, `quarantined` by reason, `quarantine` (file)",
 } as const satisfies Command;
