@@ -5,7 +5,7 @@
  * of the forgotten is left in a gap. Which shards this one was before stays known, since runs may have used any of them.
  */
 
-import { syncFolder } from "../files/durable.ts";
+import { named, syncFolder } from "../files/durable.ts";
 import { isTaken } from "../files/exists.ts";
 import { obstacleTo } from "../files/obstacle.ts";
 import { defaultSite } from "../files/site_folder.ts";
@@ -73,7 +73,9 @@ export async function forgetPatients(options: ForgetOptions): Promise<ForgetResu
   const quarantine = await isTaken(target.quarantine) ? target.quarantine : null;
   const unknown = wanted.size - gone.size;
   if (gone.size === 0) return resultOf(shard.manifest, { shard, unknown, lacks: null, quarantine });
-  const made = await writeOthers(target, { ...options, shard, hashes, gone });
+  const made = await writeOthers(target, { ...options, shard, hashes, gone }).catch((error) => {
+    throw named(error, target.folder);
+  });
   await options.faultPoint?.("written");
   await target.place(options.faultPoint);
   await removeOld(target, dir);

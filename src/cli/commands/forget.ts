@@ -13,6 +13,7 @@ const STATES = "fedx-state";
 
 /** Takes patients out of a shard. */
 export async function run({ values, output, signal, faultPoint }: Context<typeof forget>): Promise<void> {
+  if (values.ids === "-" && Deno.stdin.isTerminal()) output.line("patients' ids, one a line, then Ctrl-D:");
   const ids = await readIds(values.ids);
   const states = values.state ?? (await exists(STATES) ? [STATES] : []);
   await shardUses(states, []); // a folder that is not there is told before anything is done
@@ -97,11 +98,11 @@ function used({ states, runs }: { states: readonly string[]; runs: readonly Shar
 
 function useText({ run, silo, state, rounds, latest, running }: ShardUse): string {
   if (run === null) return `silo ${silo} (${state}): it does not say which shard it used`;
-  const which = rounds === 0
-    ? "no round yet"
-    : rounds === latest
+  const who = `run ${run.slice(0, 12)} of silo ${silo}`;
+  const now = running ? "; it runs now, and keeps those films in memory until it ends" : "";
+  if (rounds === 0) return `${who} joined with it, and has no round yet (${state})${now}`;
+  const which = rounds === latest
     ? latest === 1 ? "round 1" : `rounds 1 to ${latest}`
     : `${plural(rounds, "round")}, the last one round ${latest}`;
-  const now = running ? "; it runs now, and keeps those films in memory until it ends" : "";
-  return `run ${run.slice(0, 12)} of silo ${silo} trained with it: ${which} (${state})${now}`;
+  return `${who} trained with it: ${which} (${state})${now}`;
 }
