@@ -76,6 +76,8 @@ export async function forgetPatients(options: ForgetOptions): Promise<ForgetResu
   const made = await writeOthers(target, { ...options, shard, hashes, gone }).catch((error) => {
     throw named(error, target.folder);
   });
+  const { mode } = await Deno.stat(dir);
+  await Deno.chmod(target.dir, mode! & 0o777); // who may read the old one, and nobody else
   await options.faultPoint?.("written");
   await target.place(options.faultPoint);
   await removeOld(target, dir);

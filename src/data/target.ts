@@ -54,7 +54,7 @@ export class Target implements AsyncDisposable {
    * place puts it back.
    */
   static async isThere(out: string): Promise<boolean> {
-    return await isTaken(out) || await isTaken(`${workOf(resolve(out))}/old`);
+    return await isTaken(out) || await isTaken(`${workOf(await placeOf(out))}/old`);
   }
 
   /**
@@ -63,7 +63,7 @@ export class Target implements AsyncDisposable {
    * @throws {Error} when `out` may not be replaced, covers a source, or another run is building it
    */
   static async claim(out: string, options: TargetOptions): Promise<Target> {
-    const path = await Deno.realPath(out).catch(() => resolve(out));
+    const path = await placeOf(out);
     await checkApart(out, path, options.sources);
     await checkReplaceable(out, path, options);
     await Deno.mkdir(parentOf(path), { recursive: true });
@@ -150,6 +150,14 @@ export class Target implements AsyncDisposable {
 
 async function removeAll(path: string): Promise<void> {
   if (await isTaken(path)) await Deno.remove(path, { recursive: true });
+}
+
+/** Where `out` leads; a link whose end a killed run had just moved aside leads there still. */
+async function placeOf(out: string): Promise<string> {
+  const real = await Deno.realPath(out).catch(() => null);
+  if (real !== null) return real;
+  const aim = resolve(out, "..", await Deno.readLink(out).catch(() => resolve(out)));
+  return await isTaken(`${workOf(aim)}/old`) ? aim : resolve(out);
 }
 
 function workOf(path: string): string {

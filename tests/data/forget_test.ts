@@ -217,6 +217,21 @@ Deno.test("forgetPatients: stopped or failing before the swap leaves the old sha
     assertEquals(await list(`${hospital.dir}/out`), ["shard"]);
   }));
 
+Deno.test("forgetPatients: who may read the old shard may read the new one, and a link leads to it, killed or not", () =>
+  withHospital(60, async (hospital) => {
+    const { shard, forget } = await prepared(hospital);
+    await Deno.chmod(shard, 0o700);
+    const link = `${hospital.dir}/link`;
+    await Deno.symlink("out/shard", link);
+    await forget(["7"], { shard: link });
+    assertEquals((await Deno.stat(shard)).mode! & 0o777, 0o700);
+    // As a kill between the two names leaves it.
+    await Deno.mkdir(`${shard}.partial`);
+    await Deno.rename(shard, `${shard}.partial/old`);
+    assertEquals((await forget(["8"], { shard: link })).left.films, 56);
+    assertEquals([(await Shard.open(link)).count, await list(`${hospital.dir}/out`)], [56, ["shard"]]);
+  }));
+
 Deno.test("forgetPatients: the list of rows that were left out is named, since it names files", () =>
   withHospital(60, async (hospital) => {
     hospital.lines.push("gone.png,Mass,7,train");

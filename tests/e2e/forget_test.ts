@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { Shard } from "../../src/data/shard.ts";
 import { SiloState } from "../../src/fed/silo/state.ts";
 import { list, withHospital } from "../testing/small_hospital.ts";
@@ -65,6 +65,34 @@ Deno.test("forget --ids -: reads standard input; no id and no such file are refu
     await refused(["--ids", "none.txt"], /Cannot read ids none\.txt: expected a text file, got none/);
     await refused(["--ids", "ids.txt", "--state", "none"], /Cannot look into the state folder none/);
     assertEquals(await left(), 58);
+  }));
+
+Deno.test("forget: a shard that loses a class is for evaluation only, is said to be, and local refuses it", () =>
+  withShard(async (dir, _old, command) => {
+    await Deno.writeTextFile(`${dir}/ids.txt`, "9\n24\n");
+    await Deno.writeTextFile(`${dir}/out/shard.quarantine.csv`, "line,Image Index,reason,detail\n");
+    const { code, stdout, stderr } = await run(command, { cwd: dir });
+    assertEquals(code, 0, stderr);
+    const lacks = "images with and without a finding in val, got 8 images, none with a finding";
+    assertStringIncludes(stdout, `\nit is for evaluation only now: expected ${lacks}\n`);
+    assertStringIncludes(
+      stdout,
+      "shard.quarantine.csv names files of rows left out, maybe of these patients too",
+    );
+    assertStringIncludes(stdout, "there is no fedx-state here: name state folders with --state");
+    const local = [
+      "local",
+      "--shard",
+      "out/shard",
+      "--init",
+      "random",
+      "--rounds",
+      "1",
+      "--out",
+      "m.safetensors",
+    ];
+    const refused = await run(local, { cwd: dir });
+    assertRefused(refused, new RegExp(`^Cannot train on out/shard: expected ${lacks} \\(remedy: `));
   }));
 
 Deno.test("forget killed at any moment leaves the old shard or the new one; the same command ends it", async (t) => {
