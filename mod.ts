@@ -23,12 +23,14 @@
  *     labels: `${films}/labels.csv`,
  *     size: 32,
  *     out: `shard-${name}`,
+ *     site: "site",
  *   });
  *   console.log(`${name}: ${images} films of ${patients} patients`, quarantined);
  * }
  * ```
  */
 export { type PrepareOptions, type PrepareResult, prepareShard } from "./src/data/prepare.ts";
+export { type ForgetOptions, forgetPatients, type ForgetResult } from "./src/data/forget.ts";
 export type { LabelCount } from "./src/data/vocabulary.ts";
 export { Shard, type Split } from "./src/data/shard.ts";
 export { openShards, type Pool, poolOf } from "./src/data/pool.ts";

@@ -69,7 +69,7 @@ export class Hospitals {
       const table = dealt ? `${from}/labels-${silo}.csv` : `${from}/labels.csv`;
       const made = await this.fedx(`prepare-${silo}`, [
         ...["prepare", "--images", `${from}/images`, "--labels", table],
-        ...["--size", size, "--out", this.shard(silo)],
+        ...["--size", size, "--out", this.shard(silo), "--site", `${out}/site`],
       ]);
       console.log(`prepare ${silo}: ${made.images} images of ${made.patients} patients`);
     }

@@ -28,6 +28,7 @@ const BY_WORD = {
   demo: [...FILES, "--allow-run={self},python3", ENGINE],
   init: FILES,
   prepare: [...FILES, IMAGES],
+  forget: FILES,
   ca: FILES,
   kit: FILES,
   flower: FILES,

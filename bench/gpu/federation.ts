@@ -40,7 +40,7 @@ async function makeShards(programs: Programs, program: string, films: Films): Pr
   await Promise.all(SILOS.map(async (silo) => {
     const from = ["--images", `films-${silo}/images`, "--labels", `films-${silo}/labels.csv`];
     await programs.run(`prepare-${silo}`, [
-      ...["prepare", ...from, "--size", String(films.size), "--out", `shard-${silo}`],
+      ...["prepare", ...from, "--size", String(films.size), "--out", `shard-${silo}`, "--site", "site"],
     ]);
   }));
 }

@@ -12,6 +12,7 @@ const CODE: {
   demo: () => import("./commands/demo.ts"),
   init: () => import("./commands/init.ts"),
   prepare: () => import("./commands/prepare.ts"),
+  forget: () => import("./commands/forget.ts"),
   "ca init": () => import("./commands/ca/init.ts"),
   "ca issue": () => import("./commands/ca/issue.ts"),
   "ca request": () => import("./commands/ca/request.ts"),

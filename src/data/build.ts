@@ -1,7 +1,7 @@
 /** A claimed target is filled: labels decide, films are staged, copies go, and what stays becomes the shard. */
 
 import { digest } from "../files/digest.ts";
-import { checkClasses } from "./classes.ts";
+import { checkClasses, checkFilms } from "./classes.ts";
 import { copiesAcrossSplits, type Film } from "./copies.ts";
 import { KERNEL } from "./decode.ts";
 import { countDicom, type DicomCount } from "./dicom_count.ts";
@@ -12,6 +12,7 @@ import { labelBits } from "./findings.ts";
 import type { ImageFolder } from "./image_folder.ts";
 import { type Job, jobsOf } from "./jobs.ts";
 import type { ShardManifest, ShardSources } from "./manifest.ts";
+import type { PatientHasher } from "./patient_ids.ts";
 import { DataError, type Quarantine } from "./quarantine.ts";
 import { decoderVersion } from "./sharp.ts";
 import { ShardWriter } from "./shard_writer.ts";
@@ -33,6 +34,10 @@ export interface BuildOptions {
   sources: ShardSources;
   quarantine: Quarantine;
   folder: ImageFolder;
+  /** What makes of patients' ids what the shard holds. */
+  ids: PatientHasher;
+  /** A shard for evaluation only: a split, or a class of one, may be missing. @default false */
+  evaluation?: boolean;
   /** Rows done, of all rows. */
   onProgress?: (done: number, total: number) => void;
   onEvent?: (event: BuildEvent) => void;
@@ -65,13 +70,14 @@ export interface Built {
  * Builds the shard in the target's folder, going on from what a run that was stopped left there.
  *
  * @throws {Error} when too many rows are unusable, which is told when all have been checked, so that one correction is
- * enough; or when a class is missing; the films staged by then stay
+ * enough; or when a class is missing (for evaluation only: every film); the films staged by then stay
  */
 export async function buildShard(target: Target, options: BuildOptions): Promise<Built> {
   const { rows, quarantine, salt, vocabulary, onEvent } = options;
   const jobs = jobsOf(rows, { salt, quarantine });
   onEvent?.({ type: "labels", labels: vocabulary.count(jobs) });
-  if (!quarantine.exceeded) checkClasses(jobs);
+  const check = options.evaluation ? checkFilms : checkClasses;
+  if (!quarantine.exceeded) check(jobs);
   using staging = await openStaging(target, options);
   try {
     const films = await stage(jobs, { ...options, staging });
@@ -80,7 +86,7 @@ export async function buildShard(target: Target, options: BuildOptions): Promise
     for (const [{ job }, error] of copies) quarantine.add(job, error);
     quarantine.check();
     const stay = films.filter((film) => !copies.has(film));
-    checkClasses(stay.map(({ job }) => job));
+    check(stay.map(({ job }) => job));
     const labels = vocabulary.count(stay.map(({ job }) => job));
     const manifest = await assemble(target.dir, stay, { ...options, staging, labels });
     return { manifest, labels, dicom: countDicom(stay.flatMap(({ dicom }) => dicom ?? [])) };
@@ -139,16 +145,17 @@ async function assemble(
   options: BuildOptions & { staging: Staging; labels: readonly LabelCount[] },
 ): Promise<ShardManifest> {
   const { size, sources, salt = DEFAULT_SALT, staging, labels, vocabulary: { negative }, signal } = options;
+  const { ids, evaluation } = options;
   const unknownFindings = labels.filter(({ reading }) => reading === "other").map(({ name }) => name);
-  const about = { size, kernel: KERNEL, salt, unknownFindings, negative, sources };
+  const about = { size, kernel: KERNEL, salt, unknownFindings, negative, sources, ids, evaluation };
   using writer = await ShardWriter.create(dir, about);
   for (const [n, { job }] of films.entries()) {
     // Nothing else here lets a signal in where every film lies in its place already.
     if (n % 256 === 0) await new Promise((done) => setTimeout(done));
     signal?.throwIfAborted();
-    const { index: place, patient, image: name, assigned: split, findings } = job;
+    const { index: place, patient, image: name, assigned: split, findings, facts } = job;
     const pixels = staging.read(place)!;
-    await writer.append({ pixels, label: labelBits(findings), patient, split, name }, { place });
+    await writer.append({ pixels, label: labelBits(findings), patient, split, name, facts }, { place });
   }
   return await writer.finish();
 }

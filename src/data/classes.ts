@@ -1,7 +1,7 @@
-/** Train and val need films of both classes. */
+/** Train and val need films of both classes; a shard for evaluation only needs no more than a film. */
 
-import { refusal } from "../refusal.ts";
-import type { Split } from "./manifest.ts";
+import { type Refusal, refusal } from "../refusal.ts";
+import type { ShardManifest, Split, SplitCount } from "./manifest.ts";
 import { plural } from "../plural.ts";
 
 /** What the check needs of a film. */
@@ -10,19 +10,54 @@ export interface ClassRow {
   findings: readonly string[];
 }
 
+const REMEDY = 'add such images, correct "Finding Labels" and "split", ' +
+  "or name other words for nothing found with --negative";
+
 /** @throws {Error} when train or val has no film with, or none without a finding */
 export function checkClasses(rows: readonly ClassRow[]): void {
-  for (const split of ["train", "val"] as const) {
+  const missing = missingClass((split) => {
     const films = rows.filter(({ assigned }) => assigned === split);
-    const positives = films.filter(({ findings }) => findings.length > 0).length;
-    if (positives > 0 && positives < films.length) continue;
-    const all = `${plural(films.length, "image")}, ${positives === 0 ? "none" : "all"} with a finding`;
-    throw refusal(Error, {
-      what: "Cannot make the shard",
+    return { images: films.length, positives: films.filter(({ findings }) => findings.length > 0).length };
+  });
+  if (missing === undefined) return;
+  throw refusal(Error, { what: "Cannot make the shard", ...missing, remedy: REMEDY });
+}
+
+/** @throws {Error} when there is no film at all */
+export function checkFilms(rows: readonly ClassRow[]): void {
+  if (rows.length > 0) return;
+  throw refusal(Error, {
+    what: "Cannot make the shard",
+    expected: "an image that can be used",
+    got: "none",
+    remedy: "look at the list of rows that were left out",
+  });
+}
+
+/** @throws {Error} for a shard that is for evaluation only: in words of the class that it lacks, where it lacks one */
+export function checkTrainable({ dir, manifest }: { dir: string; manifest: ShardManifest }): void {
+  if (!manifest.evaluation) return;
+  throw refusal(Error, {
+    what: `Cannot train on ${dir}`,
+    ...missingClass((split) => manifest.counts[split]) ??
+      { expected: "a shard for training", got: "one for evaluation only" },
+    remedy:
+      `${dir} is for evaluation only: take another shard, or prepare one of more images without --evaluation`,
+  });
+}
+
+/** What train or val lacks, as a refusal says it; undefined = nothing. */
+export function missingClass(
+  count: (split: "train" | "val") => Pick<SplitCount, "images" | "positives">,
+): Pick<Refusal, "expected" | "got"> | undefined {
+  for (const split of ["train", "val"] as const) {
+    const { images, positives } = count(split);
+    if (positives > 0 && positives < images) continue;
+    const all = `${plural(images, "image")}, ${positives === 0 ? "none" : "all"} with a finding`;
+    return {
       expected: `images with and without a finding in ${split}`,
-      got: films.length === 0 ? "no images" : all,
-      remedy: 'add such images, correct "Finding Labels" and "split", ' +
-        "or name other words for nothing found with --negative",
-    });
+      got: images === 0 ? "no images" : all,
+    };
   }
+  return undefined;
 }

@@ -22,7 +22,7 @@ export const FINDINGS = [
 export const NO_FINDING = "No Finding";
 
 /** The bit of any finding that is not one of {@linkcode FINDINGS}; the manifest lists the names behind it. */
-const OTHER_BIT = 14;
+export const OTHER_BIT = 14;
 
 /** Every legal label is below this. */
 export const LABEL_LIMIT = 1 << (OTHER_BIT + 1);

@@ -2,6 +2,8 @@
 
 import * as v from "valibot";
 import { digest } from "../files/digest.ts";
+import { FACTS_BYTES } from "./facts_file.ts";
+import { HASH_BYTES } from "./patient_ids.ts";
 import { refusal } from "../refusal.ts";
 
 /** The three patient-disjoint parts of a shard; in `split.u8` they are 0, 1 and 2. */
@@ -49,7 +51,8 @@ const shardSources = v.object({
 
 /** `manifest.json`. The format may only gain fields. */
 const shardManifest = v.object({
-  version: v.literal(1),
+  /** 1: without `patient.hmac` and `facts.u8`. */
+  version: v.picklist([1, 2]),
   /** Height and width of a film, pixels. */
   size: v.pipe(count, v.minValue(FILM_SIZE.least), v.maxValue(FILM_SIZE.most)),
   /** Resize filter, e.g. "lanczos3". */
@@ -71,6 +74,12 @@ const shardManifest = v.object({
   /** The hospital's own words for nothing found: how its labels were read, no part of the label rule. */
   negative: v.optional(v.array(v.string())),
   sources: shardSources,
+  /** Which secret the patients' ids were hashed with ({@linkcode PatientHasher}); from version 2 on. */
+  site: v.optional(sha256),
+  /** A split, or a class of one, may be missing: nothing is trained on it. */
+  evaluation: v.optional(v.boolean()),
+  /** Digests of the shards that it was before patients were taken out, the first one first. */
+  before: v.optional(v.array(sha256)),
   /** SHA-256 of the shard's content: size, preprocessing and the digests of pixels, labels, patients, splits. */
   digest: sha256,
 });
@@ -82,6 +91,17 @@ export type ShardManifest = v.InferOutput<typeof shardManifest>;
 
 /** Bytes a film, by file; `images.u8` takes size² more than the 0 written here. */
 export const FILE_STRIDE = { "images.u8": 0, "labels.u16": 2, "patient.u32": 4, "split.u8": 1 } as const;
+
+/** What a shard of version 2 has beside: HMACs of patients' ids by ordinal, and what is known of each film. */
+export const ADDED_FILES = ["patient.hmac", "facts.u8"] as const;
+
+/** Every file of a shard. */
+export const SHARD_FILES: readonly string[] = [
+  ...Object.keys(FILE_STRIDE),
+  ...ADDED_FILES,
+  "names.txt",
+  "manifest.json",
+];
 
 /** Checksums of `images.u8` are kept per block of this many bytes. */
 export const BLOCK_BYTES = 64 * 1024 * 1024;
@@ -109,6 +129,22 @@ export function fileBytes(name: keyof typeof FILE_STRIDE, manifest: { count: num
   return manifest.count * (name === "images.u8" ? manifest.size * manifest.size : FILE_STRIDE[name]);
 }
 
+/** Patients of all splits: nobody is in two. */
+export function patientsOf({ counts }: Pick<ShardManifest, "counts">): number {
+  return SPLITS.reduce((sum, split) => sum + counts[split].patients, 0);
+}
+
+/** The first field that a shard of version 2 lacks or that contradicts its counts. */
+function wrongAddition(manifest: ShardManifest): string | undefined {
+  if (manifest.site === undefined) return "site";
+  const bytes = {
+    "patient.hmac": HASH_BYTES * patientsOf(manifest),
+    "facts.u8": FACTS_BYTES * manifest.count,
+  };
+  const wrong = ADDED_FILES.find((name) => manifest.files[name]?.bytes !== bytes[name]);
+  return wrong && `files.${wrong}`;
+}
+
 /** The first field of a well-formed manifest that contradicts the others, or undefined. */
 function contradiction(manifest: ShardManifest): string | undefined {
   const { files } = manifest;
@@ -116,13 +152,15 @@ function contradiction(manifest: ShardManifest): string | undefined {
     if (files[name]?.bytes !== fileBytes(name, manifest)) return `files.${name}`;
   }
   if (files["names.txt"] === undefined) return "files.names.txt";
+  const added = manifest.version > 1 ? wrongAddition(manifest) : undefined;
+  if (added !== undefined) return added;
   return manifest.digest === shardDigest(manifest) ? undefined : "digest";
 }
 
 /**
  * Parses and checks a manifest's text.
  *
- * @throws {SyntaxError} when it is no manifest of version 1 or contradicts itself
+ * @throws {SyntaxError} when it is no manifest of version 1 or 2, or contradicts itself
  */
 export function parseManifest(text: string, dir: string): ShardManifest {
   let value;
@@ -131,9 +169,9 @@ export function parseManifest(text: string, dir: string): ShardManifest {
   } catch (cause) {
     throw damaged(SyntaxError, { dir, expected: "manifest.json in JSON", got: "other text" }, { cause });
   }
-  if (value?.version !== 1) {
+  if (![1, 2].includes(value?.version)) {
     const got = JSON.stringify(value?.version);
-    throw damaged(SyntaxError, { dir, expected: "manifest version 1", got });
+    throw damaged(SyntaxError, { dir, expected: "manifest version 1 or 2", got });
   }
   const { success, output, issues } = v.safeParse(shardManifest, value, { abortEarly: true });
   const field = success ? contradiction(output) : v.getDotPath(issues[0])!;

@@ -7,24 +7,28 @@
 
 import { named } from "../files/durable.ts";
 import { rowsOfFiles } from "./dicom/rows.ts";
+import { defaultSite } from "../files/site_folder.ts";
 import { type BuildEvent, type BuildOptions, buildShard, type Built } from "./build.ts";
 import { checkFolder, ImageFolder } from "./image_folder.ts";
 import { FILM_SIZE, isFilmSize, type Split, type SplitCount, SPLITS } from "./manifest.ts";
 import { findNih } from "./nih.ts";
 import { MAX_QUARANTINE, Quarantine, type QuarantineReason } from "./quarantine.ts";
+import { PatientIds } from "./patient_ids.ts";
 import { readRows, type Rows, type TableOptions, type TableSource } from "./rows.ts";
 import { Target } from "./target.ts";
 import type { LabelCount } from "./vocabulary.ts";
 
 /** What `prepareShard` works on. */
 export interface PrepareOptions
-  extends TableOptions, Pick<BuildOptions, "size" | "salt" | "onProgress" | "signal"> {
+  extends TableOptions, Pick<BuildOptions, "size" | "salt" | "evaluation" | "onProgress" | "signal"> {
   /** Folder of the images, or of the NIH download. */
   images: string;
   /** Path of the labels file. */
   labels: string;
   /** The folder to make. */
   out: string;
+  /** The site folder, whose secret patients' ids are hashed with. @default defaultSite() */
+  site?: string;
   /** The largest share of rows that may be left out. @default MAX_QUARANTINE */
   maxQuarantine?: number;
   /** Replace an existing shard or an empty folder, once the new shard is whole. @default false */
@@ -49,6 +53,8 @@ export interface PrepareResult {
   source: TableSource;
   /** How its DICOM files were read; null = there is none. */
   dicom: Built["dicom"];
+  /** It is for evaluation only. */
+  evaluation: boolean;
   /** Rows left out, by reason; every reason is present. */
   quarantined: Record<QuarantineReason, number>;
   /** The file that lists them, beside the shard; null = none was left out. */
@@ -60,7 +66,7 @@ export interface PrepareResult {
  * Makes the shard `options.out`. What a run that was stopped had decoded is used again.
  *
  * @throws {Error} when a source is missing, the labels file is unusable or lacks a name of `negative`, more than `maxQuarantine` of the rows are,
- * `train` or `val` lacks a class, or `out` may not be written; of the films nothing is left then but those decoded,
+ * `train` or `val` lacks a class (unless for evaluation only), the site folder cannot be used, or `out` may not be written; of the films nothing is left then but those decoded,
  * in `OUT.partial`, and the list of those left out, in `OUT.quarantine.csv`
  */
 export async function prepareShard(options: PrepareOptions): Promise<PrepareResult> {
@@ -74,6 +80,7 @@ export async function prepareShard(options: PrepareOptions): Promise<PrepareResu
     force: options.force ?? false,
     sources: { "--images": options.images, "--labels": options.labels },
   });
+  const ids = await PatientIds.open(options.site ?? defaultSite());
   const rows = table.images?.dicom ? await rowsOfFiles(table.rows, options.images, options) : table.rows;
   const folder = await ImageFolder.open(options.images, download, table.images);
   const limit = options.maxQuarantine ?? MAX_QUARANTINE;
@@ -81,7 +88,15 @@ export async function prepareShard(options: PrepareOptions): Promise<PrepareResu
   sources.quarantined = quarantine.counts;
   const list = () => target.list(quarantine.size > 0 ? quarantine.toCsv() : null);
   try {
-    const built = await buildShard(target, { ...options, rows, vocabulary, sources, quarantine, folder });
+    const built = await buildShard(target, {
+      ...options,
+      rows,
+      vocabulary,
+      sources,
+      quarantine,
+      folder,
+      ids,
+    });
     await target.place();
     await list();
     return summary(built, {
@@ -121,6 +136,7 @@ function summary(
     splits: manifest.counts,
     labels,
     dicom,
+    evaluation: manifest.evaluation ?? false,
     ...left,
     digest: manifest.digest,
   };

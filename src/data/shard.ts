@@ -2,26 +2,28 @@
  * A shard: one hospital's films as fixed-stride files, made once by `prepare` and read in place.
  *
  * Why: decoding a film costs 10 ms, reading it from a shard 5 µs. All labels are kept as bits, not only the binary
- * one. `names.txt` stays in the hospital; nothing else here names a patient or a file.
+ * one. `names.txt` stays in the hospital; nothing else here names a patient or a file. Of patients' ids there are HMACs,
+ * which only the hospital's secret makes (patient_ids.ts): they and the facts of films are no part of the digest that
+ * names a shard, so nothing that leaves the hospital follows from them.
  */
 
-import { createHash } from "node:crypto";
+import { decodeFacts, impossibleFacts } from "./facts_file.ts";
+import type { FilmFacts } from "./film_facts.ts";
 import { LABEL_LIMIT } from "./findings.ts";
-import { type Obstacle, obstacleTo } from "../files/obstacle.ts";
-import { refusal } from "../refusal.ts";
+import { HASH_BYTES } from "./patient_ids.ts";
 import {
-  BLOCK_BYTES,
+  ADDED_FILES,
   type Columns,
   countSplits,
   damaged,
   FILE_STRIDE,
   fileBytes,
-  type FileRecord,
   parseManifest,
   type ShardManifest,
   type Split,
   SPLITS,
 } from "./manifest.ts";
+import { checkBytes, checkDigest, openFile, read, readFull } from "./shard_files.ts";
 
 export type { FileRecord, ShardManifest, ShardSources, Split, SplitCount } from "./manifest.ts";
 export { SPLITS } from "./manifest.ts";
@@ -37,9 +39,12 @@ export class Shard {
   readonly patients: Uint32Array<ArrayBuffer>;
   /** (N) u8: 0 train, 1 val, 2 test. */
   readonly splits: Uint8Array<ArrayBuffer>;
+  /** (N, 3) u8; null in a shard of version 1. */
+  readonly #facts: Uint8Array | null;
 
-  private constructor(dir: string, manifest: ShardManifest, columns: Columns) {
+  private constructor(dir: string, manifest: ShardManifest, columns: Columns & { facts: Uint8Array | null }) {
     this.dir = dir;
+    this.#facts = columns.facts;
     this.manifest = manifest;
     this.labels = columns.labels;
     this.patients = columns.patients;
@@ -68,16 +73,18 @@ export class Shard {
     for (const name of Object.keys(FILE_STRIDE) as (keyof typeof FILE_STRIDE)[]) {
       await checkBytes(dir, name, fileBytes(name, manifest));
     }
-    await checkBytes(dir, "names.txt", manifest.files["names.txt"].bytes);
+    const whole = ["names.txt", ...manifest.version > 1 ? ADDED_FILES : []];
+    for (const name of whole) await checkBytes(dir, name, manifest.files[name].bytes);
     if (options.verify) {
       for (const name of Object.keys(manifest.files)) {
         await checkDigest(name, { dir, record: manifest.files[name], signal: options.signal });
       }
     }
-    const columns: Columns = {
+    const columns = {
       labels: new Uint16Array((await read(dir, "labels.u16")).buffer),
       patients: new Uint32Array((await read(dir, "patient.u32")).buffer),
       splits: await read(dir, "split.u8"),
+      facts: manifest.version > 1 ? await read(dir, "facts.u8") : null,
     };
     checkColumns(dir, manifest, columns);
     return new Shard(dir, manifest, columns);
@@ -107,6 +114,28 @@ export class Shard {
     return names;
   }
 
+  /** What is known of a film beside its pixels and findings; it stays in the hospital. */
+  facts(row: number): FilmFacts {
+    return this.#facts === null ? {} : decodeFacts(this.#facts, row);
+  }
+
+  /**
+   * HMACs of the patients' ids by their numbers, each (32) u8; null in a shard of version 1. They stay in the hospital.
+   *
+   * @throws {SyntaxError} when two patients have the same
+   */
+  async patientHashes(): Promise<Uint8Array[] | null> {
+    if (this.manifest.version === 1) return null;
+    const bytes = await read(this.dir, "patient.hmac");
+    const hashes = Array.from(
+      { length: bytes.length / HASH_BYTES },
+      (_, i) => bytes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES),
+    );
+    if (new Set(hashes.map((hash) => hash.toHex())).size === hashes.length) return hashes;
+    const expected = "each patient once in patient.hmac";
+    throw damaged(SyntaxError, { dir: this.dir, expected, got: "one twice" });
+  }
+
   /**
    * All pixels in row order, in blocks of whole films: `pixels` is (n, H, W) u8 from row `first` on, a buffer of its own.
    *
@@ -130,7 +159,11 @@ export interface PixelBlock {
   pixels: Uint8Array<ArrayBuffer>;
 }
 
-function checkColumns(dir: string, manifest: ShardManifest, columns: Columns): void {
+function checkColumns(
+  dir: string,
+  manifest: ShardManifest,
+  columns: Columns & { facts: Uint8Array | null },
+): void {
   const home = new Map<number, number>();
   for (let i = 0; i < manifest.count; i++) {
     const { [i]: split } = columns.splits, { [i]: patient } = columns.patients;
@@ -142,7 +175,16 @@ function checkColumns(dir: string, manifest: ShardManifest, columns: Columns): v
       const got = `the patient of row ${i} in two splits`;
       throw damaged(RangeError, { dir, expected: "each patient in one split", got });
     }
+    if (manifest.version > 1 && !home.has(patient) && patient !== home.size) {
+      const got = `number ${patient} in row ${i}`;
+      throw damaged(RangeError, { dir, expected: `patient ${home.size} as the next new one`, got });
+    }
     home.set(patient, split);
+  }
+  const odd = columns.facts === null ? undefined : impossibleFacts(columns.facts);
+  if (odd !== undefined) {
+    const got = `something else in row ${odd}`;
+    throw damaged(RangeError, { dir, expected: "possible ages, sexes and views in facts.u8", got });
   }
   const counts = countSplits(columns);
   for (const split of SPLITS) {
@@ -151,106 +193,5 @@ function checkColumns(dir: string, manifest: ShardManifest, columns: Columns): v
       if (got === want) continue;
       throw damaged(RangeError, { dir, expected: `${want} ${key} in ${split}`, got: `${got}` });
     }
-  }
-}
-
-async function checkBytes(dir: string, name: string, want: number): Promise<void> {
-  let got: number;
-  try {
-    got = (await Deno.stat(`${dir}/${name}`)).size;
-  } catch (cause) {
-    const found = obstacleTo(`${dir}/${name}`, cause);
-    if (found === null) throw damaged(Error, { dir, expected: `${name} in it`, got: "none" }, { cause });
-    throw unreadable(`${dir}/${name}`, found, cause);
-  }
-  if (got !== want) {
-    throw damaged(RangeError, { dir, expected: `${want} bytes in ${name}`, got: `${got}` });
-  }
-}
-
-/** Bytes read at a time while hashing: two such buffers take turns. */
-const CHUNK = 4 * 1024 * 1024;
-
-async function checkDigest(
-  name: string,
-  { dir, record, signal }: { dir: string; record: FileRecord; signal?: AbortSignal },
-): Promise<void> {
-  const { bytes, sha256, blocks } = record;
-  const path = `${dir}/${name}`;
-  if (await hashRange(path, { first: 0, bytes, signal }) === sha256) return;
-  const refuse = (part: string) =>
-    damaged(SyntaxError, {
-      dir,
-      expected: `the SHA-256 that manifest.json names for ${part}`,
-      got: "another",
-    });
-  // Only now the blocks: they say where the damage is, but the digest that names a shard is of whole files.
-  for (const [i, block] of (blocks ?? []).entries()) {
-    const first = i * BLOCK_BYTES;
-    const range = { first, bytes: Math.min(BLOCK_BYTES, bytes - first), signal };
-    if (await hashRange(path, range) === block) continue;
-    throw refuse(`block ${i} of ${name}`);
-  }
-  throw refuse(name);
-}
-
-/** SHA-256 (hex) of a part of a file; the next chunk is read while one is hashed. */
-async function hashRange(
-  path: string,
-  { first, bytes, signal }: { first: number; bytes: number; signal?: AbortSignal },
-): Promise<string> {
-  using file = await openFile(path);
-  await file.seek(first, Deno.SeekMode.Start);
-  const hash = createHash("sha256");
-  const buffers = [new Uint8Array(Math.min(CHUNK, bytes)), new Uint8Array(Math.min(CHUNK, bytes))];
-  const next = async (turn: number, left: number) => {
-    const chunk = buffers[turn].subarray(0, Math.min(CHUNK, left));
-    await readFull(file, chunk, path);
-    return chunk;
-  };
-  let pending = next(0, bytes);
-  for (let left = bytes, turn = 1; left > 0; turn = 1 - turn) {
-    const chunk = await pending;
-    signal?.throwIfAborted();
-    left -= chunk.length;
-    if (left > 0) pending = next(turn, left);
-    hash.update(chunk);
-  }
-  await pending;
-  return hash.digest("hex");
-}
-
-async function read(dir: string, name: string): Promise<Uint8Array<ArrayBuffer>> {
-  try {
-    return await Deno.readFile(`${dir}/${name}`);
-  } catch (cause) {
-    const none = { got: "none", remedy: "name a folder made by `fedx prepare`" };
-    throw unreadable(`${dir}/${name}`, obstacleTo(`${dir}/${name}`, cause) ?? none, cause);
-  }
-}
-
-/** Opens a file of a shard. */
-async function openFile(path: string): Promise<Deno.FsFile> {
-  return await Deno.open(path).catch((cause) => {
-    const found = obstacleTo(path, cause);
-    throw found === null ? cause : unreadable(path, found, cause);
-  });
-}
-
-function unreadable(path: string, found: Obstacle, cause: unknown): Error {
-  const dir = path.slice(0, path.lastIndexOf("/")), name = path.slice(dir.length + 1);
-  const parts = { what: `Cannot open shard ${dir}`, expected: `a ${name} that can be read`, ...found };
-  return refusal(Error, parts, { cause });
-}
-
-async function readFull(file: Deno.FsFile, into: Uint8Array, path: string): Promise<void> {
-  for (let at = 0; at < into.length;) {
-    const n = await file.read(into.subarray(at));
-    if (n === null) {
-      const dir = path.slice(0, path.lastIndexOf("/")), name = path.slice(dir.length + 1);
-      const expected = `${into.length - at} bytes more in ${name}`;
-      throw damaged(RangeError, { dir, expected, got: "its end" });
-    }
-    at += n;
   }
 }

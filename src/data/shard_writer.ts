@@ -3,6 +3,8 @@
 import { createHash, type Hash } from "node:crypto";
 import { writeAll } from "../files/whole.ts";
 import { digest } from "../files/digest.ts";
+import { encodeFacts, FACTS_BYTES } from "./facts_file.ts";
+import type { FilmFacts } from "./film_facts.ts";
 import { FINDINGS, LABEL_LIMIT } from "./findings.ts";
 import {
   BLOCK_BYTES,
@@ -14,14 +16,17 @@ import {
   type Split,
   SPLITS,
 } from "./manifest.ts";
+import { HASH_BYTES, type PatientHasher, PatientIds } from "./patient_ids.ts";
 
-/** One film: pixels (H, W) u8, label bits, the hospital's patient id (only its order of appearance is written). */
+/** One film: pixels (H, W) u8, label bits, the hospital's patient id (its order of appearance and HMAC are written). */
 export interface ShardRow {
   pixels: Uint8Array;
   label: number;
   patient: string;
   split: Split;
   name: string;
+  /** @default nothing is known */
+  facts?: FilmFacts;
 }
 
 /** What a shard says about itself beside its rows. */
@@ -29,10 +34,16 @@ export interface ShardOptions {
   size: number;
   kernel: string;
   salt: string;
+  /** What makes of the films' patient ids what is written. */
+  ids: PatientHasher;
   unknownFindings?: readonly string[];
   /** The hospital's words for nothing found. @default none */
   negative?: readonly string[];
   sources?: ShardSources;
+  /** It is for evaluation only. @default false */
+  evaluation?: boolean;
+  /** Digests of the shards that it was before. @default none */
+  before?: readonly string[];
 }
 
 /** An open shard in the making. Close it (`using`) whether or not it was finished. */
@@ -48,6 +59,7 @@ export class ShardWriter implements Disposable {
   #patients: number[] = [];
   #splits: number[] = [];
   #names: string[] = [];
+  #facts: Uint8Array<ArrayBuffer>[] = [];
   #ids = new Map<string, number>();
 
   private constructor(dir: string, images: Deno.FsFile, options: ShardOptions) {
@@ -66,7 +78,7 @@ export class ShardWriter implements Disposable {
    * Appends one film.
    *
    * @param options.place where its pixels lie in `images.u8` already, in films; not before the shard's end so far
-   * @throws {RangeError} when its pixels, label or name do not fit the format
+   * @throws {RangeError} when its pixels, label, name or facts do not fit the format
    */
   async append(row: ShardRow, options: { place?: number } = {}): Promise<void> {
     const stride = this.#options.size ** 2;
@@ -76,6 +88,7 @@ export class ShardWriter implements Disposable {
     if (!(row.label >= 0 && row.label < LABEL_LIMIT) || row.name.includes("\n")) {
       throw new RangeError(`Cannot append a film: label ${row.label} or its name does not fit the format`);
     }
+    const facts = encodeFacts(row.facts ?? {});
     this.#count(row.pixels);
     if (options.place !== this.#labels.length) await this.#put(row.pixels);
     let id = this.#ids.get(row.patient);
@@ -84,6 +97,7 @@ export class ShardWriter implements Disposable {
     this.#patients.push(id);
     this.#splits.push(SPLITS.indexOf(row.split));
     this.#names.push(row.name);
+    this.#facts.push(facts);
   }
 
   async #put(pixels: Uint8Array): Promise<void> {
@@ -111,7 +125,8 @@ export class ShardWriter implements Disposable {
   /** Writes the columns and, last, the manifest; everything is on disk when it returns. */
   async finish(): Promise<ShardManifest> {
     if (this.#inBlock) this.#closeBlock();
-    const { size, kernel, salt, unknownFindings = [], negative = [], sources = {} } = this.#options;
+    const { size, kernel, salt, ids, unknownFindings = [], negative = [], sources = {} } = this.#options;
+    const { evaluation = false, before = [] } = this.#options;
     await this.#images.truncate(this.#labels.length * size * size);
     await this.#images.sync();
     const columns = {
@@ -125,13 +140,18 @@ export class ShardWriter implements Disposable {
       "labels.u16": await this.#write("labels.u16", columns.labels),
       "patient.u32": await this.#write("patient.u32", columns.patients),
       "split.u8": await this.#write("split.u8", columns.splits),
+      "patient.hmac": await this.#write(
+        "patient.hmac",
+        joined([...this.#ids.keys()].map((id) => ids.hash(id)), HASH_BYTES),
+      ),
+      "facts.u8": await this.#write("facts.u8", joined(this.#facts, FACTS_BYTES)),
       "names.txt": await this.#write(
         "names.txt",
         new TextEncoder().encode(this.#names.map((name) => name + "\n").join("")),
       ),
     };
     const body: Omit<ShardManifest, "digest"> = {
-      version: 1,
+      version: 2,
       size,
       kernel,
       fit: "fill",
@@ -144,6 +164,9 @@ export class ShardWriter implements Disposable {
       unknownFindings: [...unknownFindings].sort(),
       ...negative.length > 0 && { negative: [...negative].sort() },
       sources,
+      site: ids.site,
+      ...evaluation && { evaluation },
+      ...before.length > 0 && { before: [...before] },
     };
     const manifest: ShardManifest = { ...body, digest: shardDigest(body) };
     await this.#write("manifest.json", new TextEncoder().encode(JSON.stringify(manifest, null, 2) + "\n"));
@@ -163,13 +186,25 @@ export class ShardWriter implements Disposable {
   }
 }
 
-/** Writes a whole shard into the new folder `dir`: for tests and small sets. */
+/** Parts of `stride` bytes each, one after the other. */
+function joined(parts: readonly Uint8Array[], stride: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(parts.length * stride);
+  parts.forEach((part, i) => bytes.set(part, i * stride));
+  return bytes;
+}
+
+/**
+ * Writes a whole shard into the new folder `dir`: for tests and small sets.
+ *
+ * @param content.ids @default those of a secret that nobody keeps: no patient is ever found again by the id
+ */
 export async function writeShard(
   dir: string,
-  content: ShardOptions & { rows: Iterable<ShardRow> },
+  content: Omit<ShardOptions, "ids"> & { ids?: PatientHasher; rows: Iterable<ShardRow> },
 ): Promise<ShardManifest> {
   await Deno.mkdir(dir);
-  using writer = await ShardWriter.create(dir, content);
+  const { ids = new PatientIds(crypto.getRandomValues(new Uint8Array(HASH_BYTES))) } = content;
+  using writer = await ShardWriter.create(dir, { ...content, ids });
   for (const row of content.rows) await writer.append(row);
   return await writer.finish();
 }

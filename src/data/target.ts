@@ -8,10 +8,7 @@
 import { resolve } from "node:path";
 import { isTaken } from "../files/exists.ts";
 import { syncFolder } from "../files/durable.ts";
-import { FILE_STRIDE, parseManifest } from "./manifest.ts";
-
-/** Every file of a shard. */
-const FILES = new Set([...Object.keys(FILE_STRIDE), "names.txt", "manifest.json"]);
+import { parseManifest, SHARD_FILES } from "./manifest.ts";
 
 /** Where a shard shall be and what must not be lost to it. */
 export interface TargetOptions {
@@ -19,6 +16,8 @@ export interface TargetOptions {
   force: boolean;
   /** Files and folders that the target may neither be nor contain, by the flag that names each. */
   sources: Record<string, string>;
+  /** The option that names the target, for the texts of errors. @default "--out" */
+  flag?: string;
 }
 
 /**
@@ -35,19 +34,27 @@ export class Target implements AsyncDisposable {
   #out: string;
   #path: string;
   #work: string;
-  #force: boolean;
+  #options: TargetOptions;
   #lock: Deno.FsFile;
   #done = false;
 
-  private constructor(out: string, at: { path: string; force: boolean; lock: Deno.FsFile }) {
+  private constructor(out: string, at: { path: string; options: TargetOptions; lock: Deno.FsFile }) {
     this.#out = out;
     this.#path = at.path;
     this.#work = workOf(at.path);
-    this.#force = at.force;
+    this.#options = at.options;
     this.#lock = at.lock;
     this.dir = `${this.#work}/new`;
     this.journal = `${this.#work}/journal`;
     this.quarantine = quarantineOf(at.path);
+  }
+
+  /**
+   * Whether something is in the place `out`, or was until a run was killed that had just moved it: then claiming the
+   * place puts it back.
+   */
+  static async isThere(out: string): Promise<boolean> {
+    return await isTaken(out) || await isTaken(`${workOf(await placeOf(out))}/old`);
   }
 
   /**
@@ -56,14 +63,14 @@ export class Target implements AsyncDisposable {
    * @throws {Error} when `out` may not be replaced, covers a source, or another run is building it
    */
   static async claim(out: string, options: TargetOptions): Promise<Target> {
-    const path = await Deno.realPath(out).catch(() => resolve(out));
+    const path = await placeOf(out);
     await checkApart(out, path, options.sources);
-    await checkReplaceable(out, path, options.force);
+    await checkReplaceable(out, path, options);
     await Deno.mkdir(parentOf(path), { recursive: true });
-    const target = new Target(out, { path, force: options.force, lock: await lockFolder(workOf(path), out) });
+    const target = new Target(out, { path, options, lock: await lockFolder(workOf(path), out, options) });
     try {
       await target.#settleOld();
-      await checkReplaceable(out, path, options.force);
+      await checkReplaceable(out, path, options);
       await Deno.mkdir(target.dir, { recursive: true, mode: 0o750 });
       return target;
     } catch (error) {
@@ -72,12 +79,18 @@ export class Target implements AsyncDisposable {
     }
   }
 
-  /** Moves the finished folder to its target; an old shard goes only when the new one stands in its place. */
-  async place(): Promise<void> {
-    await checkReplaceable(this.#out, this.#path, this.#force);
+  /**
+   * Moves the finished folder to its target; an old shard goes only when the new one stands in its place.
+   *
+   * @param faultPoint awaited at named moments @default none
+   */
+  async place(faultPoint?: (name: string) => void | Promise<void>): Promise<void> {
+    await checkReplaceable(this.#out, this.#path, this.#options);
+    await syncFolder(this.dir);
     const old = `${this.#work}/old`;
     const replaced = await isTaken(this.#path);
     if (replaced) await Deno.rename(this.#path, old);
+    await faultPoint?.("moved");
     try {
       await Deno.rename(this.dir, this.#path);
     } catch (error) {
@@ -85,7 +98,13 @@ export class Target implements AsyncDisposable {
       throw error;
     }
     this.#done = true;
-    await syncFolder(parentOf(this.#path));
+    for (const folder of [this.#work, parentOf(this.#path)]) await syncFolder(folder);
+    await faultPoint?.("placed");
+  }
+
+  /** Removes the shard that was replaced, if one was. @throws {Error} when some of it stays */
+  async removeOld(): Promise<void> {
+    await removeAll(`${this.#work}/old`);
   }
 
   /** Writes the list of rows that were left out, for its owner and group only; `null` = there is none. */
@@ -133,6 +152,14 @@ async function removeAll(path: string): Promise<void> {
   if (await isTaken(path)) await Deno.remove(path, { recursive: true });
 }
 
+/** Where `out` leads; a link whose end a killed run had just moved aside leads there still. */
+async function placeOf(out: string): Promise<string> {
+  const real = await Deno.realPath(out).catch(() => null);
+  if (real !== null) return real;
+  const aim = resolve(out, "..", await Deno.readLink(out).catch(() => resolve(out)));
+  return await isTaken(`${workOf(aim)}/old`) ? aim : resolve(out);
+}
+
 function workOf(path: string): string {
   return `${path}.partial`;
 }
@@ -159,7 +186,11 @@ async function checkApart(out: string, path: string, sources: Record<string, str
 }
 
 /** @throws {Error} unless nothing is there or, with `force`, an empty folder or a shard and nothing else */
-async function checkReplaceable(out: string, path: string, force: boolean): Promise<void> {
+async function checkReplaceable(
+  out: string,
+  path: string,
+  { force, flag = "--out" }: TargetOptions,
+): Promise<void> {
   if (!await isTaken(path)) return;
   if (!force) {
     throw new Error(
@@ -169,7 +200,7 @@ async function checkReplaceable(out: string, path: string, force: boolean): Prom
   if (await isEmptyOrShard(path)) return;
   throw new Error(
     `Cannot replace ${out}: expected an empty folder or a shard, got something else; ` +
-      "name another folder with --out, or remove that one yourself",
+      `name another folder with ${flag}, or remove what is no part of a shard yourself`,
   );
 }
 
@@ -179,14 +210,18 @@ async function isEmptyOrShard(path: string): Promise<boolean> {
     for await (const { name } of Deno.readDir(path)) names.push(name);
     if (names.length === 0) return true;
     parseManifest(await Deno.readTextFile(`${path}/manifest.json`), path);
-    return names.every((name) => FILES.has(name));
+    return names.every((name) => SHARD_FILES.includes(name));
   } catch {
     return false;
   }
 }
 
 /** Makes the folder and locks the file `lock` in it until the handle closes. @throws {Error} when another run has it */
-async function lockFolder(folder: string, out: string): Promise<Deno.FsFile> {
+async function lockFolder(
+  folder: string,
+  out: string,
+  { flag = "--out" }: TargetOptions,
+): Promise<Deno.FsFile> {
   const path = `${folder}/lock`;
   for (;;) {
     await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
@@ -195,7 +230,7 @@ async function lockFolder(folder: string, out: string): Promise<Deno.FsFile> {
     if (!await file.tryLock(true)) {
       file.close();
       throw new Error(
-        `Cannot make shard ${out}: another \`fedx prepare\` is making it; wait for its end or name another --out`,
+        `Cannot make shard ${out}: another \`fedx prepare\` is making it, or \`fedx forget\`; wait for its end or name another ${flag}`,
       );
     }
     // A run that ended just now may have removed the file in between: then this handle locks a file without a name.

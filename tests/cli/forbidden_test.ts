@@ -1,5 +1,6 @@
 /** A file that this user may not read is said to be that, wherever one is opened; it is never called missing. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { PatientIds } from "../../src/data/patient_ids.ts";
 import { writeShard } from "../../src/data/shard.ts";
 import { initCa, issue } from "../../src/fed/pki/ca.ts";
 import { revoke } from "../../src/fed/pki/revoke.ts";
@@ -46,6 +47,13 @@ const CASES: [closed: string, args: string[], begins: string][] = [
   ["labels.csv", ["prepare", ...prepare("new-shard")], "Cannot read labels labels.csv: .* got "],
   ["images", ["prepare", ...prepare("new-shard")], "Cannot use \\S*: "],
   ["full", ["prepare", ...prepare("full/shard")], "Cannot use \\S*: "],
+  [
+    "site/patients.secret",
+    ["prepare", ...prepare("new-shard"), "--site", "site"],
+    "Cannot use the secret of patient ids site/patients.secret: .* got ",
+  ],
+  ["full", ["prepare", ...prepare("new-shard"), "--site", "full/site"], "Cannot use the site folder .* got "],
+  ["ids.txt", ["forget", "--ids", "ids.txt", "--shard", "shard"], "Cannot read ids ids.txt: .* got "],
   [
     "full",
     ["predict", "--model", "m.safetensors", "--images", "images", "--out", "full/x.csv"],
@@ -99,6 +107,8 @@ async function furnish(dir: string): Promise<void> {
   for (const name of ["images", "full", "state"]) await Deno.mkdir(`${dir}/${name}`, { mode: 0o700 });
   await Deno.writeTextFile(`${dir}/labels.csv`, "Image Index,Finding Labels,Patient ID\na.png,Mass,1\n");
   await Deno.writeTextFile(`${dir}/state/run.sqlite`, "");
+  await Deno.writeTextFile(`${dir}/ids.txt`, "1\n");
+  await PatientIds.open(`${dir}/site`);
   await Deno.writeTextFile(`${dir}/fedx.toml`, "[run]\n");
   const row = { pixels: new Uint8Array(64), label: 0, patient: "p", split: "train", name: "a" } as const;
   await writeShard(`${dir}/shard`, { size: 8, kernel: "lanczos3", salt: "", rows: [row] });

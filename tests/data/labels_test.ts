@@ -20,7 +20,7 @@ Deno.test("prepareShard: a hospital's own word for nothing found changes the rea
       ["Mass", 20, "finding"],
     ]);
     const { manifest } = await Shard.open(`${dir}/out/shard`, { verify: true });
-    assertEquals([manifest.negative, manifest.labelRule, manifest.version], [["normal"], "any-finding", 1]);
+    assertEquals([manifest.negative, manifest.labelRule, manifest.version], [["normal"], "any-finding", 2]);
     await assertRejects(() => prepare({ force: true, negative: ["Clear"] }), RangeError, "got no Clear");
     lines.splice(1, 1, lines[1].replace("Mass", "Mass|Normal"));
     const left = await prepare({ force: true, negative: ["Normal"] });

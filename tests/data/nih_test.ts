@@ -49,6 +49,7 @@ async function prepare(dir: string): ReturnType<typeof prepareShard> {
     labels: (await findNih(dir)).labels!,
     size: 32,
     out: `${dir}-shard`,
+    site: `${dir}-site`,
     force: true,
   });
 }
@@ -118,6 +119,7 @@ Deno.test("prepareShard: a labels file with a column split of its own wins over 
       labels: `${dir}/own.csv`,
       size: 32,
       out: `${dir}-shard`,
+      site: `${dir}-site`,
     });
     assertEquals([splits.test.images, splits.train.images + splits.val.images], [60, 180]);
     const names = await (await Shard.open(`${dir}-shard`)).names();

@@ -26,6 +26,7 @@ for (const [name, images] of Object.entries(SETS)) {
           labels: `${dir}/labels.csv`,
           size: 128,
           out,
+          site: `${parent}/site`,
         });
         assertEquals([result.quarantine, new Set(Object.values(result.quarantined))], [null, new Set([0])]);
         assertEquals(result.images, images);

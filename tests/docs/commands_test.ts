@@ -14,6 +14,8 @@ const TASKS = "tests/tools/dn_test.ts › every task of deno.json that dn.ts run
 const TESTED: Record<string, string> = {
   "./fedx prepare --images DIR --out shard-nih":
     "tests/e2e/prepare_test.ts › prepare finds labels and lists in the NIH download",
+  "./fedx forget --ids withdrawn.txt --shard shard-b":
+    "tests/e2e/forget_test.ts › forget: says how many went and which run had trained with them",
   "./fedx doctor": "tests/e2e/doctor_test.ts › doctor: a silo with everything in place passes every check",
   "./fedx doctor --silo a --server https://$HUB --tls tls-a --shard shard-a":
     "tests/e2e/doctor_test.ts › doctor: a silo with everything in place passes every check",

@@ -18,6 +18,7 @@ import {
   readRequests,
 } from "../testing/http2_requests.ts";
 import { listsOf, sortSaid } from "./leaving.ts";
+import { leaked, type Private, privateOf } from "./private_shard.ts";
 import { assertRefused, run, start } from "../testing/program.ts";
 import { SteppedRun } from "../testing/stepped_run.ts";
 import { Wiretap } from "./wiretap.ts";
@@ -109,7 +110,7 @@ async function secretsOf(silo: string): Promise<string[]> {
   assertEquals([lines.length, names.length], [shard.count, shard.count]);
   assert([...names, ...patients].every((secret) => secret.length > 6));
   return [
-    ...new Set([...names, ...names.map((name) => name.replace(/\.png$/, "")), ...patients]),
+    ...new Set([...names, ...names.map((name) => name.replace(/\.dcm$/, "")), ...patients]),
     dir,
     hostname(),
   ];
@@ -127,6 +128,25 @@ Deno.test("train: no patient id, file name or path leaves, and no list but the t
     const { first, positives, negatives } = heard[silo].said.scores.at(-1)!.test!.histogram!;
     assert(first.length <= 64);
     assertEquals(lists, [first, negatives, positives]);
+  }
+});
+
+Deno.test("train: with names, UIDs, ages, sexes, views and hashes of ids in the shard, none of them is in any byte that leaves", async () => {
+  const { heard } = await heardRun();
+  for (const silo of HEARD) {
+    const secrets = await privateOf(dir, silo);
+    const { sent } = heard[silo].transcript;
+    assert(sent.length > 1e7 && secrets.length > 1000 && secrets.every(({ bytes }) => bytes.length > 7));
+    assertEquals(leaked(sent, secrets), []);
+    // The search finds whatever of it is put there, at any place.
+    const kinds = Object.groupBy(secrets, ({ what }) => what) as Record<string, Private[]>;
+    assert(Object.keys(kinds).length > 8, Object.keys(kinds).join());
+    for (const [what, [...all]] of Object.entries(kinds)) {
+      const { bytes } = all[all.length >> 1];
+      const spoilt = sent.slice(0, 1e5);
+      spoilt.set(bytes, 77_777);
+      assert(leaked(spoilt, secrets).includes(what), what);
+    }
   }
 });
 

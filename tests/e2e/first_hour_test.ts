@@ -42,7 +42,8 @@ class Shell {
   private constructor(readonly dir: string, named: [string, string][]) {
     this.#blocks = new Map(named);
     this.left = new Set(this.#blocks.keys());
-    this.#env = { ...SETTINGS, HUB: `127.0.0.1:${freePort()}`, DENO_NO_UPDATE_CHECK: "1" };
+    const own = { DENO_NO_UPDATE_CHECK: "1", XDG_DATA_HOME: `${dir}/share` };
+    this.#env = { ...SETTINGS, HUB: `127.0.0.1:${freePort()}`, ...own };
   }
 
   static async open(dir: string): Promise<Shell> {

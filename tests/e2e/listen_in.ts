@@ -7,6 +7,7 @@ import { Federation } from "./federation.ts";
 import { makeHospitals } from "../testing/hospitals.ts";
 import { type Http2Request, readRequests } from "../testing/http2_requests.ts";
 import { runJson } from "../testing/program.ts";
+import { fillShard } from "./private_shard.ts";
 import { type Said, sortSaid } from "./leaving.ts";
 import { type Transcript, Wiretap } from "./wiretap.ts";
 
@@ -64,12 +65,13 @@ export interface Heard {
   authority: string;
 }
 
-/** One run in `dir` with certificates and shards made for it; c so slow that the pulse of all is heard. */
+/** One run in `dir` with certificates and shards made for it, full of what must stay in a hospital; c so slow that the pulse of all is heard. */
 export async function listenIn(
   dir: string,
   rounds: number,
 ): Promise<{ federation: Federation; heard: Record<string, Heard> }> {
   await makeHospitals(dir, { test: 120 });
+  for (const silo of HEARD) await fillShard(dir, silo);
   await makeStart(dir);
   const port = freePort();
   const taps = await openTaps(dir, port);

@@ -178,17 +178,26 @@ Deno.test(`parseManifest: ${cases(COUNTS.manifest)} mutated manifests`, () => {
     },
     ...{ findings: ["Mass"], unknownFindings: [], quarantined: {}, sources: {} },
   };
-  const sample = utf8(JSON.stringify({ ...unsigned, digest: shardDigest(unsigned) }));
+  const added = { "patient.hmac": file(64), "facts.u8": file(6) };
+  const newer: typeof unsigned = {
+    ...unsigned,
+    version: 2,
+    files: { ...unsigned.files, ...added },
+    ...{ site: "b".repeat(64), evaluation: true, before: ["c".repeat(64)] },
+  };
+  const samples = [unsigned, newer].map((one) => ({ ...one, digest: shardDigest(one) }));
   const check = (bytes: Uint8Array) => {
     try {
-      const { count, size, files } = parseManifest(new TextDecoder().decode(bytes), "shard");
+      const { count, size, files, version } = parseManifest(new TextDecoder().decode(bytes), "shard");
       assertEquals(files["images.u8"].bytes, count * size * size);
+      if (version > 1) assertEquals(files["facts.u8"].bytes, count * 3);
     } catch (error) {
       assertRefusal(error, [SyntaxError]);
     }
   };
-  campaignSync([sample], check, { count: COUNTS.manifest / 2 });
-  campaignJson(JSON.parse(new TextDecoder().decode(sample)), check, { count: COUNTS.manifest / 2 });
+  samples.forEach((sample) => check(utf8(JSON.stringify(sample))));
+  campaignSync(samples.map((sample) => utf8(JSON.stringify(sample))), check, { count: COUNTS.manifest / 2 });
+  for (const sample of samples) campaignJson(sample, check, { count: COUNTS.manifest / 4 });
 });
 
 Deno.test("after all of it no parser holds on to memory", () => {

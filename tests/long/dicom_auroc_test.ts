@@ -39,7 +39,7 @@ Deno.test(`radiographs as DICOM: pixels to one grey level, three federated round
     const labels = `${KERMANY}silo-${silo}/labels.csv`;
     const sources = { jpeg: `${KERMANY}silo-${silo}/images`, dicom: `${dir}/films-${silo}` };
     for (const [kind, images] of Object.entries(sources)) {
-      await prepareShard({ images, labels, size: 64, out: `${dir}/${kind}-${silo}` });
+      await prepareShard({ images, labels, size: 64, out: `${dir}/${kind}-${silo}`, site: `${dir}/site` });
     }
     const [jpeg, dicom] = await Promise.all(
       ["jpeg", "dicom"].map((kind) => Shard.open(`${dir}/${kind}-${silo}`)),

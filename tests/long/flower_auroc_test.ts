@@ -37,7 +37,7 @@ const ownRuns = new Map<number, Promise<Own>>();
 async function makeAll(): Promise<void> {
   for (const silo of SILOS) {
     const [images, labels] = [`${KERMANY}silo-${silo}/images`, `${KERMANY}silo-${silo}/labels.csv`];
-    await prepareShard({ images, labels, size: 64, out: `${dir}/shard-${silo}` });
+    await prepareShard({ images, labels, size: 64, out: `${dir}/shard-${silo}`, site: `${dir}/site` });
   }
   await makeCertificates(dir);
   const shard = await Shard.open(`${dir}/shard-c`);

@@ -42,7 +42,13 @@ Deno.test("runLocal: with labels permuted within each hospital the test AUROC is
       await writePhantoms(films, { hospital, size: SIZE, ...FILMS, random: generator(11, index) });
       const labels = `${films}/labels.csv`;
       await Deno.writeTextFile(labels, permuteLabels(await Deno.readTextFile(labels), seeded(index + 1)));
-      await prepareShard({ images: `${films}/images`, labels, size: SIZE, out: `${films}/shard` });
+      await prepareShard({
+        images: `${films}/images`,
+        labels,
+        size: SIZE,
+        out: `${films}/shard`,
+        site: `${films}/site`,
+      });
       shards.push(await Shard.open(`${films}/shard`));
     }
     const settings = { network: "efficientnet_b0", channels: 1, init: "imagenet", seed: 0 } as const;

@@ -24,7 +24,7 @@ export async function makeHospitals(dir: string, films: Films = {}): Promise<voi
   await drawFilms(dir, films);
   for (const silo of SILOS) {
     const [images, labels] = [`${dir}/films-${silo}/images`, `${dir}/films-${silo}/labels.csv`];
-    await prepareShard({ images, labels, size: 32, out: `${dir}/shard-${silo}` });
+    await prepareShard({ images, labels, size: 32, out: `${dir}/shard-${silo}`, site: `${dir}/site` });
   }
   const accept = SILOS.map((silo) => `[silo.${silo}]\naccept = { min_train_patients = 8 }\n`);
   await Deno.writeTextFile(`${dir}/fedx.toml`, accept.join(""));

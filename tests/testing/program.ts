@@ -3,8 +3,12 @@ import { fileURLToPath } from "node:url";
 import { assertEquals, assertMatch } from "@std/assert";
 import { ownCommand } from "../../src/cli/commands/demo/processes.ts";
 import { childFlags } from "./child.ts";
+import { fileFolder } from "./folder.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** In place of the folder where the user of this machine keeps what outlives runs. */
+let data: Promise<string> | undefined;
 
 /** What a finished process left. */
 export interface Finished {
@@ -52,7 +56,7 @@ export async function start(
   const child = new Deno.Command(base.command, {
     args: [...base.args, ...fault, ...args],
     cwd: options.cwd,
-    env: { DENO_NO_UPDATE_CHECK: "1", ...options.env },
+    env: { DENO_NO_UPDATE_CHECK: "1", XDG_DATA_HOME: await (data ??= fileFolder()), ...options.env },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

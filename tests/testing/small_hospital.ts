@@ -29,7 +29,7 @@ export async function withHospital(
     const prepare: Hospital["prepare"] = async (options = {}) => {
       await Deno.writeTextFile(`${dir}/labels.csv`, lines.join("\n"));
       const [images, labels, out] = [`${dir}/images`, `${dir}/labels.csv`, `${dir}/out/shard`];
-      return await prepareShard({ images, labels, size: 8, out, ...options });
+      return await prepareShard({ images, labels, size: 8, out, site: `${dir}/site`, ...options });
     };
     await work({ dir, lines, prepare });
   });

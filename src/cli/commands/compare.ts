@@ -1,5 +1,6 @@
 // Why: which network, recipe and way of federating to use is decided on the hospitals' own kind of films, with intervals.
 import { cpus } from "node:os";
+import { checkTrainable } from "../../data/classes.ts";
 import { openShards, type Pool, poolOf } from "../../data/pool.ts";
 import type { Shard } from "../../data/shard.ts";
 import { digest } from "../../files/digest.ts";
@@ -28,6 +29,7 @@ export async function run({ values, output, signal }: Context<typeof compare>): 
     throw new UsageError("Cannot use --passes with --budget: expected one of them, got both; leave out one.");
   }
   const shards = await openShards(values.shard, { signal });
+  shards.forEach(checkTrainable);
   const bySize = Map.groupBy(shards, ({ size }) => size);
   const names = hospitalsOf(bySize);
   const plan = planOf(values, { sizes: [...bySize.keys()], hospitals: names.length });

@@ -1,3 +1,4 @@
+import { checkTrainable } from "../../data/classes.ts";
 import { openShards } from "../../data/pool.ts";
 import { EngineTrainer } from "../../fed/training/engine_trainer.ts";
 import type { FedEvent } from "../../fed/protocol/event.ts";
@@ -26,6 +27,7 @@ export async function run({ values, output, signal }: Context<typeof local>): Pr
   await checkApart(values);
   await checkOutput(values.out, { flag: "--out", kind: "model", force: values.force ?? false });
   const shards = await openShards(values.shard, { signal });
+  shards.forEach(checkTrainable);
   const [{ size }] = shards;
   const start = await initialWeights(layoutOf(values.network, values), { ...values, size });
   output.line(`start: ${start.source}${values.train === "head" ? "; its classifier alone is trained" : ""}`);

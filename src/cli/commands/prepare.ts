@@ -31,11 +31,15 @@ export async function run({ values, output, signal }: Context<typeof prepare>): 
     uncertain: values.uncertain,
     maxQuarantine: values["max-quarantine"],
     force: values.force ?? false,
+    evaluation: values.evaluation ?? false,
+    site: values.site,
     onProgress: (done, total) => output.progress("prepare", done, total),
     onEvent: (event) => describe(event).forEach((line) => output.line(line)),
     signal,
   });
-  const few = fewPatients(classPatients(await Shard.open(out))).map((text) => `${text}; ${MORE_PATIENTS}`);
+  const few = values.evaluation
+    ? []
+    : fewPatients(classPatients(await Shard.open(out))).map((text) => `${text}; ${MORE_PATIENTS}`);
   output.clear();
   for (const text of few) output.line(`warning: ${text}`);
   const warnings = [outsiders(result.labels) ?? [], few].flat();
@@ -67,6 +71,7 @@ function report(result: PrepareResult, out: string): string {
     }, ${result.positives} with a finding`,
     ...dicomLines(result),
     ...leftOut(result),
+    ...result.evaluation ? ["for evaluation only: nothing trains on it"] : [],
   ].join("\n");
 }
 

@@ -3,6 +3,7 @@ import type { Limits } from "../../fed/silo/limits.ts";
 import { runSilo } from "../../fed/silo/silo.ts";
 import { siloRole } from "../../fed/state/folder.ts";
 import { EngineTrainer } from "../../fed/training/engine_trainer.ts";
+import { checkTrainable } from "../../data/classes.ts";
 import { parseManifest } from "../../data/manifest.ts";
 import { Shard } from "../../data/shard.ts";
 import { readTextIfThere } from "../../files/exists.ts";
@@ -47,6 +48,7 @@ export async function run(context: Context<typeof train>): Promise<void> {
       async ready() {
         using _ = output.ticking(() => `checking ${values.shard}`, { said: true });
         const shard = await Shard.open(values.shard, { verify: true, signal });
+        checkTrainable(shard);
         opened = { shard, libraries: await findLibraries() };
       },
       async trainer(proposal, { number }) {

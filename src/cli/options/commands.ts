@@ -8,6 +8,7 @@ import { demo } from "./table/demo.ts";
 import { doctor } from "./table/doctor.ts";
 import { evaluate } from "./table/evaluate.ts";
 import { flowerEnrol } from "./table/flower.ts";
+import { forget } from "./table/forget.ts";
 import { init } from "./table/init.ts";
 import { kitMake } from "./table/kit.ts";
 import { local } from "./table/local.ts";
@@ -23,6 +24,7 @@ export const COMMANDS = {
   demo,
   init,
   prepare,
+  forget,
   "ca init": caInit,
   "ca issue": caIssue,
   "ca request": caRequest,

@@ -71,9 +71,10 @@ function readText(raw: unknown, option: Option, refuse: Refuse): string {
   return refuse(choices.join(", ") + (near ? ` (the nearest is ${near})` : ""));
 }
 
-/** `-` is no standard input or output here: results go there as text or under --json, files by name. */
+/** `-` is standard input where the option says so; results go to standard output as text or under --json, files by name. */
 function readPath(raw: unknown, option: Option, refuse: Refuse): string {
   const path = readText(raw, option, refuse);
+  if (option.words?.includes(path)) return path;
   return path === "-" ? refuse("the name of a file or folder (./- for one of that name)") : path;
 }
 

@@ -2,6 +2,7 @@
  * The trainer of real silos: the native engine with the shards' films in its memory. The order of the images and the
  * schedule of the learning rate come from TypeScript, so that a run can be replayed without the engine's help.
  */
+import { checkTrainable } from "../../data/classes.ts";
 import { poolOf } from "../../data/pool.ts";
 import type { Shard, Split } from "../../data/shard.ts";
 import type { DataSet } from "../../model/data_set.ts";
@@ -78,11 +79,13 @@ export class EngineTrainer implements Trainer {
    * Makes an engine and copies the shards' films into it. Class weights come with the plan (`configure`).
    *
    * @throws {RangeError} when the shards' films differ in size
+   * @throws {Error} when one is for evaluation only
    * @throws {NativeError} as `Engine.create`
    */
   static async create(proposal: EngineSettings, options: EngineTrainerOptions): Promise<EngineTrainer> {
     const { shards, silo = 0, device = "auto", threads = cores(), deterministic } = options;
     const { network, channels, preprocessing, recipe, seed } = proposal;
+    shards.forEach(checkTrainable);
     const pool = poolOf(shards);
     const libraries = options.libraries ?? await findLibraries();
     const fixed = { network, channels, preprocessing, device, threads, deterministic, size: pool.size };

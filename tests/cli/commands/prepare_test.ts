@@ -10,7 +10,8 @@ async function inHospital(work: (dir: string, args: string[]) => Promise<void>):
   await withHospital(60, async ({ dir, lines }) => {
     lines.forEach((line, i) => lines[i] = i % 3 ? line : line.replace("No Finding", "Normal"));
     await Deno.writeTextFile(`${dir}/labels.csv`, lines.join("\n"));
-    const args = ["prepare", "--images", `${dir}/images`, "--labels", `${dir}/labels.csv`, "--size", "32"];
+    const from = ["--images", `${dir}/images`, "--labels", `${dir}/labels.csv`, "--site", `${dir}/site`];
+    const args = ["prepare", ...from, "--size", "32"];
     await work(dir, args);
   });
 }

@@ -34,6 +34,7 @@ Deno.test("writePhantoms: makes a hospital's folder that prepareShard takes whol
       labels: `${dir}/labels.csv`,
       size: 32,
       out,
+      site: `${dir}/site`,
     });
     assertEquals([result.quarantine, new Set(Object.values(result.quarantined))], [null, new Set([0])]);
     for (const split of ["train", "val", "test"] as const) {

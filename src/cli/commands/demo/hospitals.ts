@@ -42,6 +42,7 @@ export async function makeHospitals(
       labels: `${films}/labels.csv`,
       size,
       out: shards[silo],
+      site: `${dir}/site`,
       onProgress: (done, total) => output.progress(`hospital ${silo}: prepare`, done, total),
       signal,
     });

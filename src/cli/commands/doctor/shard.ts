@@ -1,5 +1,6 @@
 // Why: a shard that does not suit the proposal is refused at the join; this says so before the day of the run.
 import { classPatients } from "../../../data/class_patients.ts";
+import { checkTrainable } from "../../../data/classes.ts";
 import { Shard, SPLITS } from "../../../data/shard.ts";
 import { factsOf } from "../../../fed/training/shard_facts.ts";
 import type { Proposal } from "../../../fed/protocol/messages.ts";
@@ -17,6 +18,7 @@ export async function openShard(dir: string | undefined): Promise<{ check: Check
   if (dir === undefined) return { check: open(name, "no folder named", "give --shard"), shard: null };
   try {
     const shard = await Shard.open(dir, { verify: true });
+    checkTrainable(shard);
     const { counts, size } = shard.manifest;
     const splits = SPLITS.map((split) => `${counts[split].images} ${split}`).join(", ");
     return { check: good(name, `${plural(shard.count, "film")} of ${size} px: ${splits}`), shard };

@@ -1,4 +1,5 @@
 // Why: a silo of a Flower run shares the films, the engine and the log with a silo of our own, and nothing else.
+import { checkTrainable } from "../../../data/classes.ts";
 import { Shard } from "../../../data/shard.ts";
 import { type Figures, type Names, TEMPLATE } from "../../../fed/flower/app.ts";
 import { flowerRole } from "../../../fed/flower/journal.ts";
@@ -32,6 +33,7 @@ export async function trainInFlower(context: Context<typeof train>): Promise<voi
     values;
   const [ca, key] = await Promise.all([values.ca, values.key].map((file) => file && Deno.readTextFile(file)));
   const shard = await Shard.open(values.shard, { verify: true, signal });
+  checkTrainable(shard);
   const { splits: { train } } = factsOf([shard]);
   checkPatients(train, accept);
   const network = values.network ?? "efficientnet_b0";

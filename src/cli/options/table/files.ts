@@ -22,6 +22,14 @@ export const SHARDS = {
   required: true,
 } as const satisfies Option;
 
+/** What a hospital's machine keeps over all its shards. */
+export const SITE = {
+  kind: "path",
+  value: "DIR",
+  help: "folder of the secret that patients' ids are hashed with (default: ~/.local/share/fedx)",
+  more: "Made at first use, for its user only. `$XDG_DATA_HOME` counts where it is set.",
+} as const satisfies Option;
+
 /** A folder of films. */
 export const IMAGES = {
   kind: "path",

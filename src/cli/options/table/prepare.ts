@@ -2,7 +2,7 @@ import { MAX_QUARANTINE } from "../../../data/quarantine.ts";
 import { UNCERTAIN } from "../../../data/table.ts";
 import { DEFAULT_SALT } from "../../../data/split.ts";
 import type { Command } from "../option.ts";
-import { IMAGES } from "./files.ts";
+import { IMAGES, SITE } from "./files.ts";
 
 export const prepare = {
   summary: "images and their labels → shard",
@@ -58,9 +58,16 @@ export const prepare = {
       range: [0, 1],
     },
     salt: { kind: "text", value: "TEXT", help: "salt of the split by patient", default: DEFAULT_SALT },
+    evaluation: {
+      kind: "flag",
+      help: "a shard to score only: a split, or a class of one, may be missing",
+      more: "`fedx evaluate` and `fedx predict` take it, nothing trains on it.",
+    },
+    site: SITE,
     force: { kind: "flag", help: "replace an existing shard" },
   },
   json:
     "`images`, `patients`, `positives`, `splits`, `labels` (`name`, `films`, `reading`, other `spellings`), " +
-    "`source` (`table`, `rows`, `films`, `leftOut` by rule), `warnings`, `quarantined` by reason, `quarantine` (file)",
+    "`source` (`table`, `rows`, `films`, `leftOut` by rule), `dicom`, `evaluation`, `warnings`, `quarantined` by " +
+    "reason, `quarantine` (file)",
 } as const satisfies Command;
