@@ -5,7 +5,7 @@ import { checkClasses } from "./classes.ts";
 import { copiesAcrossSplits, type Film } from "./copies.ts";
 import { KERNEL } from "./decode.ts";
 import { stageFilms } from "./films.ts";
-import { labelBits } from "./findings.ts";
+import { labelBits, nihName } from "./findings.ts";
 import type { ImageFolder } from "./image_folder.ts";
 import { type Job, jobsOf } from "./jobs.ts";
 import type { ShardManifest, ShardSources } from "./manifest.ts";
@@ -137,7 +137,8 @@ async function assemble(
     signal?.throwIfAborted();
     const { index: place, patient, image: name, assigned: split, findings } = job;
     const pixels = staging.read(place)!;
-    await writer.append({ pixels, label: labelBits(findings), patient, split, name }, { place });
+    const others = findings.filter((finding) => nihName(finding) === undefined);
+    await writer.append({ pixels, label: labelBits(findings), others, patient, split, name }, { place });
   }
   return await writer.finish();
 }

@@ -3,6 +3,8 @@
 import * as v from "valibot";
 import { digest } from "../files/digest.ts";
 import { refusal } from "../refusal.ts";
+import { spelling } from "../spelling.ts";
+import { OTHERS, othersStride } from "./others.ts";
 
 /** The three patient-disjoint parts of a shard; in `split.u8` they are 0, 1 and 2. */
 export type Split = "train" | "val" | "test";
@@ -91,10 +93,12 @@ export function damaged<E extends Error>(
   return refusal(kind, { what: `Cannot open shard ${dir}`, expected, got, remedy }, options);
 }
 
-/** The digest of a shard's content; names and sources do not enter it. */
+/** The digest of a shard's content; names of films and sources do not enter it, those of findings with their bits do. */
 export function shardDigest(manifest: Omit<ShardManifest, "digest">): string {
   const { size, kernel, fit, labelRule, count } = manifest;
   const files = Object.keys(FILE_STRIDE).map((name) => [name, manifest.files[name].sha256]);
+  const { [OTHERS]: others } = manifest.files;
+  if (others !== undefined) files.push([OTHERS, others.sha256, ...manifest.unknownFindings.map(spelling)]);
   return digest(JSON.stringify([1, size, kernel, fit, labelRule, count, files]));
 }
 
@@ -110,6 +114,8 @@ function contradiction(manifest: ShardManifest): string | undefined {
     if (files[name]?.bytes !== fileBytes(name, manifest)) return `files.${name}`;
   }
   if (files["names.txt"] === undefined) return "files.names.txt";
+  const { [OTHERS]: others } = files, bytes = manifest.count * othersStride(manifest.unknownFindings);
+  if (others !== undefined && (bytes === 0 || others.bytes !== bytes)) return `files.${OTHERS}`;
   return manifest.digest === shardDigest(manifest) ? undefined : "digest";
 }
 
@@ -146,8 +152,11 @@ export interface Columns {
   splits: Uint8Array<ArrayBuffer>;
 }
 
+/** Columns with any sign of a film's class in place of its label bits: 0 is negative. */
+export type ClassColumns = Omit<Columns, "labels"> & { labels: ArrayLike<number> };
+
 /** Counts films, patients and positives of each split. */
-export function countSplits(columns: Columns): Record<Split, SplitCount> {
+export function countSplits(columns: ClassColumns): Record<Split, SplitCount> {
   const of = (code: number): SplitCount => {
     const patients = new Set<number>();
     let images = 0, positives = 0;

@@ -3,7 +3,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { writeAll } from "../files/whole.ts";
 import { digest } from "../files/digest.ts";
-import { FINDINGS, LABEL_LIMIT } from "./findings.ts";
+import { FINDINGS, LABEL_LIMIT, OTHER } from "./findings.ts";
 import {
   BLOCK_BYTES,
   countSplits,
@@ -14,11 +14,14 @@ import {
   type Split,
   SPLITS,
 } from "./manifest.ts";
+import { OTHERS, packOthers } from "./others.ts";
 
 /** One film: pixels (H, W) u8, label bits, the hospital's patient id (only its order of appearance is written). */
 export interface ShardRow {
   pixels: Uint8Array;
   label: number;
+  /** Its findings behind bit 14, of `unknownFindings`, in any spelling; needed where there are some. @default none */
+  others?: readonly string[];
   patient: string;
   split: Split;
   name: string;
@@ -45,15 +48,19 @@ export class ShardWriter implements Disposable {
   #blocks: string[] = [];
   #inBlock = 0;
   #labels: number[] = [];
+  #others: Uint8Array[] = [];
   #patients: number[] = [];
   #splits: number[] = [];
   #names: string[] = [];
   #ids = new Map<string, number>();
+  /** Names behind bit 14. */
+  readonly #unknown: readonly string[];
 
   private constructor(dir: string, images: Deno.FsFile, options: ShardOptions) {
     this.#dir = dir;
     this.#images = images;
     this.#options = options;
+    this.#unknown = [...options.unknownFindings ?? []].sort();
   }
 
   /** Begins a shard in `dir`, which must exist; films of a staging that lie in its `images.u8` are kept. */
@@ -66,7 +73,7 @@ export class ShardWriter implements Disposable {
    * Appends one film.
    *
    * @param options.place where its pixels lie in `images.u8` already, in films; not before the shard's end so far
-   * @throws {RangeError} when its pixels, label or name do not fit the format
+   * @throws {RangeError} when its pixels, label, other findings or name do not fit the format
    */
   async append(row: ShardRow, options: { place?: number } = {}): Promise<void> {
     const stride = this.#options.size ** 2;
@@ -76,11 +83,18 @@ export class ShardWriter implements Disposable {
     if (!(row.label >= 0 && row.label < LABEL_LIMIT) || row.name.includes("\n")) {
       throw new RangeError(`Cannot append a film: label ${row.label} or its name does not fit the format`);
     }
+    const others = packOthers(row.others ?? [], this.#unknown);
+    if (this.#unknown.length > 0 && others.some((byte) => byte > 0) !== (row.label & OTHER) > 0) {
+      throw new RangeError(
+        `Cannot append a film: label ${row.label} and its other findings contradict each other`,
+      );
+    }
     this.#count(row.pixels);
     if (options.place !== this.#labels.length) await this.#put(row.pixels);
     let id = this.#ids.get(row.patient);
     if (id === undefined) this.#ids.set(row.patient, id = this.#ids.size);
     this.#labels.push(row.label);
+    this.#others.push(others);
     this.#patients.push(id);
     this.#splits.push(SPLITS.indexOf(row.split));
     this.#names.push(row.name);
@@ -111,7 +125,7 @@ export class ShardWriter implements Disposable {
   /** Writes the columns and, last, the manifest; everything is on disk when it returns. */
   async finish(): Promise<ShardManifest> {
     if (this.#inBlock) this.#closeBlock();
-    const { size, kernel, salt, unknownFindings = [], negative = [], sources = {} } = this.#options;
+    const { size, kernel, salt, negative = [], sources = {} } = this.#options;
     await this.#images.truncate(this.#labels.length * size * size);
     await this.#images.sync();
     const columns = {
@@ -125,6 +139,8 @@ export class ShardWriter implements Disposable {
       "labels.u16": await this.#write("labels.u16", columns.labels),
       "patient.u32": await this.#write("patient.u32", columns.patients),
       "split.u8": await this.#write("split.u8", columns.splits),
+      ...this.#unknown.length > 0 &&
+        { [OTHERS]: await this.#write(OTHERS, Uint8Array.from(this.#others.flatMap((bits) => [...bits]))) },
       "names.txt": await this.#write(
         "names.txt",
         new TextEncoder().encode(this.#names.map((name) => name + "\n").join("")),
@@ -141,7 +157,7 @@ export class ShardWriter implements Disposable {
       counts: countSplits(columns),
       files,
       findings: [...FINDINGS],
-      unknownFindings: [...unknownFindings].sort(),
+      unknownFindings: [...this.#unknown],
       ...negative.length > 0 && { negative: [...negative].sort() },
       sources,
     };

@@ -9,9 +9,10 @@ import { resolve } from "node:path";
 import { isTaken } from "../files/exists.ts";
 import { syncFolder } from "../files/durable.ts";
 import { FILE_STRIDE, parseManifest } from "./manifest.ts";
+import { OTHERS } from "./others.ts";
 
 /** Every file of a shard. */
-const FILES = new Set([...Object.keys(FILE_STRIDE), "names.txt", "manifest.json"]);
+const FILES = new Set([...Object.keys(FILE_STRIDE), OTHERS, "names.txt", "manifest.json"]);
 
 /** Where a shard shall be and what must not be lost to it. */
 export interface TargetOptions {
