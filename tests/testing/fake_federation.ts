@@ -24,8 +24,8 @@ import { FakeTrainer, FULL, startVector, TINY } from "./fake_trainer.ts";
 
 export function proposalOf(start: Float32Array, changes: Partial<Proposal> = {}): Proposal {
   return {
-    version: 4,
-    wire: 6,
+    version: 5,
+    wire: 7,
     network: "efficientnet_b0",
     size: 32,
     channels: 1,

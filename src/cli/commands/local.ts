@@ -30,8 +30,7 @@ export async function run({ values, output, signal }: Context<typeof local>): Pr
   const shards = await openShards(values.shard, { signal });
   const [{ size }] = shards;
   const labelRule = labelRuleOf(values);
-  const absent = shards.map(({ findings }) => new Set(findings.absent(labelRule)));
-  const missing = absentFindings([...absent[0]].filter((name) => absent.every((names) => names.has(name))));
+  const missing = absentFindings(shards, labelRule);
   if (missing !== null) output.line(`warning: ${missing}`);
   const start = await initialWeights(layoutOf(values.network, values), { ...values, size, labelRule });
   output.line(`start: ${start.source}${values.train === "head" ? "; its classifier alone is trained" : ""}`);

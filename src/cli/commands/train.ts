@@ -55,7 +55,7 @@ export async function run(context: Context<typeof train>): Promise<void> {
         output.line(describe(proposal, accept));
         const { device, threads, deterministic } = values;
         const shards = [shard];
-        const missing = absentFindings(shard.findings.absent(proposal.labelRule));
+        const missing = absentFindings(shards, proposal.labelRule);
         if (missing !== null) output.line(`warning: ${missing}`);
         const all = { shards, silo: number, device, threads, deterministic, libraries };
         const trainer = await EngineTrainer.create(proposal, all);

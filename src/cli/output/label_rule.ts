@@ -1,5 +1,6 @@
 // Why: a word in a rule that no film has changes in silence what a model learns; so every rule is said, and doubted, aloud.
 import { FINDINGS, nihName } from "../../data/findings.ts";
+import type { Shard } from "../../data/shard.ts";
 import { ANY_FINDING, readRule } from "../../label_rule.ts";
 import { nearest } from "../options/nearest.ts";
 
@@ -29,8 +30,10 @@ export function outsideNih(rule: string): string | null {
     "say the same word";
 }
 
-/** The warning of names that no film at hand has; null where there are none. */
-export function absentFindings(names: readonly string[]): string | null {
+/** The warning of a rule's names that no film of these shards has; null where there are none. */
+export function absentFindings(shards: readonly Pick<Shard, "findings">[], rule: string): string | null {
+  const absent = shards.map(({ findings }) => findings.absent(rule));
+  const names = absent[0].filter((name) => absent.every((one) => one.includes(name)));
   if (names.length === 0) return null;
   return `no film here has ${listed(names)}, which the label rule names; a misspelt word counts no film`;
 }

@@ -100,6 +100,14 @@ async function make(
   return { vector: fromTorchvision(state, layout, { seed }), source, kind: "imagenet" };
 }
 
+/** The label rule of the model in a file; undefined where it is not a model of fedx. @throws {SyntaxError} · {Error} as above */
+export async function labelRuleIn(path: string): Promise<string | undefined> {
+  const bytes = await readWeights(path, "give imagenet, random or a file");
+  if (!looksLikeSafetensors(bytes)) return undefined;
+  const file = readSafetensors(bytes);
+  return isOurs(file.metadata) ? modelOf(file).metadata.labelRule ?? ANY_FINDING : undefined;
+}
+
 /** What a file of weights holds. */
 interface FileState {
   state: Map<string, NamedTensor>;
@@ -120,10 +128,7 @@ interface Wanted {
 /** Reads a state_dict from safetensors or a torch file, told apart by their first bytes. */
 async function readState(path: string, wanted: Wanted): Promise<FileState> {
   const { remedy } = wanted;
-  const bytes = await Deno.readFile(path).catch((cause) => {
-    const found = obstacleTo(path, cause) ?? { got: "nothing", remedy };
-    throw refusal(Error, { what: "Cannot read weights", expected: `a file at ${path}`, ...found }, { cause });
-  });
+  const bytes = await readWeights(path, remedy);
   try {
     const { warning, ...rest } = await parseState(bytes, wanted);
     return { ...rest, ...warning === undefined ? {} : { warning: `${path} ${warning}` } };
@@ -135,6 +140,13 @@ async function readState(path: string, wanted: Wanted): Promise<FileState> {
     const parts = { what: `Cannot read weights ${path}`, expected, got, remedy: own };
     throw refusal(SyntaxError, parts, { cause });
   }
+}
+
+async function readWeights(path: string, remedy: string): Promise<Uint8Array<ArrayBuffer>> {
+  return await Deno.readFile(path).catch((cause) => {
+    const found = obstacleTo(path, cause) ?? { got: "nothing", remedy };
+    throw refusal(Error, { what: "Cannot read weights", expected: `a file at ${path}`, ...found }, { cause });
+  });
 }
 
 async function parseState(bytes: Uint8Array, wanted: Wanted): Promise<FileState> {

@@ -24,8 +24,8 @@ const RUN = "0f".repeat(16);
 
 function proposal(): Proposal {
   return {
-    version: 4,
-    wire: 6,
+    version: 5,
+    wire: 7,
     network: "efficientnet_b0",
     size: 128,
     channels: 1,
@@ -167,7 +167,7 @@ const MESSAGES = {
     kernel: "lanczos3",
     fit: "fill",
     labelRule: "any-finding",
-    wire: 6,
+    wire: 7,
   },
   UpdateStartSchema: {
     run: RUN,
@@ -178,7 +178,7 @@ const MESSAGES = {
     examples: 9,
     sha256: DIGEST,
     encoding: 1,
-    wire: 6,
+    wire: 7,
   },
   ScoresSchema: {
     run: RUN,

@@ -49,6 +49,7 @@ const settings: EngineSettings = {
   network: "efficientnet_b0",
   channels: 1,
   preprocessing: preprocessingOf(1),
+  labelRule: "any-finding",
   recipe: preset("default", { batch: 4 }),
   seed: 3,
 };

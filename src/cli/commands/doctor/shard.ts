@@ -27,20 +27,19 @@ export async function openShard(dir: string | undefined): Promise<{ check: Check
 
 /** Whether val and test have the patients that an AUROC needs; a run is possible without. */
 export function checkSplits(
-  shard: Pick<Shard, "binary" | "patients" | "splits" | "findings">,
+  { findings, patients, splits }: Pick<Shard, "findings" | "patients" | "splits">,
   labelRule: string,
 ): Check[] {
   const name = "patients";
-  if (shard.findings.unanswered(labelRule).length > 0) {
+  if (findings.unanswered(labelRule).length > 0) {
     return [open(name, "the shard cannot answer the label rule")];
   }
-  const { patients, splits } = shard;
-  const few = fewPatients(classPatients({ labels: shard.binary(labelRule), patients, splits }));
+  const few = fewPatients(classPatients({ labels: findings.positives(labelRule), patients, splits }));
   if (few.length === 0) return [good(name, "val and test have enough of each class for an AUROC")];
   return few.map((text) => good(name, text, MORE_PATIENTS));
 }
 
-/** Whether it suits the proposal (size, preprocessing, label rule, classes, one batch), and the operator's veto. */
+/** Whether it suits the proposal (size, preprocessing, label rule, classes by it, one batch), and the operator's veto. */
 export function checkShard(
   shard: Pick<Shard, "manifest" | "findings" | "counts"> | null,
   options: { proposal: Proposal | null; accept?: Limits },

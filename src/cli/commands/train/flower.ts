@@ -36,7 +36,7 @@ export async function trainInFlower(context: Context<typeof train>): Promise<voi
   const shard = await Shard.open(values.shard, { verify: true, signal });
   const labelRule = labelRuleOf(values);
   const { splits: { train } } = factsOf([shard], { labelRule });
-  const missing = absentFindings(shard.findings.absent(labelRule));
+  const missing = absentFindings([shard], labelRule);
   if (missing !== null) output.line(`warning: ${missing}`);
   checkPatients(train, accept);
   const network = values.network ?? "efficientnet_b0";
