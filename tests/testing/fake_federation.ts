@@ -78,6 +78,8 @@ export interface RoleSpec {
   speed?: number;
   /** Image size of a silo's shard. @default 32 */
   size?: number;
+  /** The label rule by which a silo counts its films. @default the proposal's */
+  labelRule?: string;
   /** Whom the aggregator goes on without. */
   without?: string[];
   /** Largest part of all training images that the aggregator lets one silo have. */
@@ -191,9 +193,10 @@ export async function runRole(spec: RoleSpec, options: RoleOptions = {}) {
     ready: options.ready,
     shard: options.shard,
     accept: options.accept,
-    trainer: () =>
+    trainer: ({ labelRule }) =>
       options.fails ? Promise.reject(options.fails) : Promise.resolve(
         new FakeTrainer({
+          labelRule,
           ...spec,
           layout,
           silo: spec.role,

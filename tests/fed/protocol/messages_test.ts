@@ -239,6 +239,19 @@ Deno.test("schemas: a silo's counts, speed and durations are bounded, and no dev
   for (const [name, change, field] of refused) assertThrows(() => read(name, change), ProtocolError, field);
 });
 
+Deno.test("ProposalSchema and RegistrationSchema: a label rule that is none, or not in its one form, is refused", () => {
+  const read = (labelRule: unknown) => {
+    const asked = JSON.stringify({ ...proposal(), labelRule });
+    messages.parseMessage<unknown>(messages.ProposalSchema, asked, { what: "it" });
+    const told = JSON.stringify({ ...MESSAGES.RegistrationSchema, labelRule });
+    messages.parseMessage<unknown>(messages.RegistrationSchema, told, { what: "it" });
+  };
+  for (const rule of ["any-finding", "positive:edema,rib_plate", "exclude:ödem"]) read(rule);
+  for (const rule of ["any", "positive:", "positive:Edema", "positive:mass,edema", "exclude:a\u202e", null]) {
+    assertThrows(() => read(rule), ProtocolError, "at labelRule");
+  }
+});
+
 Deno.test("ScoresSchema: of losses, one alone leaves a silo", () => {
   const scores = { ...MESSAGES.ScoresSchema, trainLoss: 0.4 };
   const read = () => messages.parseMessage(messages.ScoresSchema, JSON.stringify(scores), { what: "scores" });

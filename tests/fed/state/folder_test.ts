@@ -113,7 +113,7 @@ Deno.test("StateFolder.open refuses another role's folder, a newer version's and
         const finished = await assertRejects(() => AggregatorState.open(dir), ProtocolError);
         assertMatch(
           finished.message,
-          /got 5, of a run that has finished .*read its result with the fedx that ran it/,
+          /got 6, of a run that has finished .*read its result with the fedx that ran it/,
         );
         assertMatch((await StateFolder.setAside(`${dir}`, { role: "aggregator" }))!, /T\d+Z$/);
       }
