@@ -172,7 +172,7 @@ Deno.test("aggregate --positive: two hospitals of different spelling train, coun
     });
     assertRefused(
       none,
-      /Cannot compare on shard-b: expected both classes in train by the label rule positive:mass, got 0/,
+      /Cannot train on shard shard-b: expected both classes in train by the label rule positive:mass, got 0/,
     );
   });
 });

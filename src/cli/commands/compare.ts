@@ -1,5 +1,6 @@
 // Why: which network, recipe and way of federating to use is decided on the hospitals' own kind of films, with intervals.
 import { cpus } from "node:os";
+import { checkRuleClasses } from "../../data/classes.ts";
 import { openShards, type Pool, poolOf } from "../../data/pool.ts";
 import type { Shard } from "../../data/shard.ts";
 import { digest } from "../../files/digest.ts";
@@ -20,7 +21,7 @@ import { score } from "../output/table.ts";
 import { figuresOf } from "./compare/figures.ts";
 import { deckFindings } from "./compare/findings.ts";
 import { distinct, planOf, type Training } from "./compare/plan.ts";
-import { checkBothClasses, ruleOf } from "./compare/rule.ts";
+import { ruleOf } from "./compare/rule.ts";
 import { Rows } from "./compare/rows.ts";
 import { type Costed, costsOf, Films, sideBySide, train, type Work } from "./compare/work.ts";
 import { measure } from "./networks/speed.ts";
@@ -37,7 +38,7 @@ export async function run({ values, output, signal }: Context<typeof compare>): 
   const labelRule = await ruleOf(values);
   const missing = absentFindings(shards, labelRule);
   if (missing !== null) output.line(`warning: ${missing}`);
-  checkBothClasses(shards, labelRule);
+  for (const shard of shards) checkRuleClasses(shard, labelRule); // each hospital trains alone too
   const pools = new Map([...bySize].map(([size, own]) => [size, poolOf(own, { labelRule })]));
   const digests = shards.map(({ manifest }) => manifest.digest);
   const rule = labelRule === ANY_FINDING ? [] : [labelRule];

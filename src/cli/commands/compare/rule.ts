@@ -1,9 +1,6 @@
 // Why: all ways of a comparison are judged on the same positive films, so one rule holds for all of them.
-import type { Shard } from "../../../data/shard.ts";
 import { ANY_FINDING } from "../../../label_rule.ts";
 import { labelRuleIn } from "../../../model/weights/initial.ts";
-import { plural } from "../../../plural.ts";
-import { refusal } from "../../../refusal.ts";
 import { labelRuleOf } from "../../options/label_rule.ts";
 import type { Values } from "../../options/option.ts";
 import type { compare } from "../../options/table/compare.ts";
@@ -24,21 +21,4 @@ export async function ruleOf(
     }; ` +
       "say which with --positive or --exclude.",
   );
-}
-
-/** A hospital trains alone too. @throws {Error} where the rule leaves one without a class in train or val */
-export function checkBothClasses(shards: readonly Pick<Shard, "dir" | "counts">[], rule: string): void {
-  for (const shard of shards) {
-    const counts = shard.counts(rule);
-    for (const split of ["train", "val"] as const) {
-      const { images, positives } = counts[split];
-      if (positives > 0 && positives < images) continue;
-      throw refusal(Error, {
-        what: `Cannot compare on ${shard.dir}`,
-        expected: `both classes in ${split} by the label rule ${rule}`,
-        got: `${positives} positive of ${plural(images, "image")}`,
-        remedy: "name other findings with --positive or --exclude",
-      });
-    }
-  }
 }

@@ -1,4 +1,5 @@
 // Why: a silo of a Flower run shares the films, the engine and the log with a silo of our own, and nothing else.
+import { checkRuleClasses } from "../../../data/classes.ts";
 import { Shard } from "../../../data/shard.ts";
 import { type Figures, type Names, TEMPLATE } from "../../../fed/flower/app.ts";
 import { flowerRole } from "../../../fed/flower/journal.ts";
@@ -36,6 +37,7 @@ export async function trainInFlower(context: Context<typeof train>): Promise<voi
   const shard = await Shard.open(values.shard, { verify: true, signal });
   const labelRule = labelRuleOf(values);
   const { splits: { train } } = factsOf([shard], { labelRule });
+  checkRuleClasses(shard, labelRule);
   const missing = absentFindings([shard], labelRule);
   if (missing !== null) output.line(`warning: ${missing}`);
   checkPatients(train, accept);
