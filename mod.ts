@@ -133,8 +133,8 @@ export { type LocalOptions, runLocal } from "./src/fed/training/local.ts";
  * const model = await loadModel("pooled.safetensors");
  * using engine = await Engine.open(model, { device: "cpu" });
  *
- * // All test films of a shard, and what the model is worth on them.
- * const pool = poolOf(await openShards(["shard-a"]));
+ * // All test films of a shard, positive by the rule that the model was trained by, and what the model is worth on them.
+ * const pool = poolOf(await openShards(["shard-a"]), model.metadata);
  * using loaded = await LoadedPool.load(engine, pool);
  * const predictions = await loaded.predict(engine, pool.rows.test);
  * const { auroc, ci95 } = evaluate(predictions);

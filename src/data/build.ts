@@ -8,7 +8,7 @@ import { countDicom, type DicomCount } from "./dicom_count.ts";
 import { DICOM_DECODERS } from "./dicom/versions.ts";
 import { FilmReader } from "./film_reader.ts";
 import { stageFilms } from "./films.ts";
-import { labelBits } from "./findings.ts";
+import { labelBits, nihName } from "./findings.ts";
 import type { ImageFolder } from "./image_folder.ts";
 import { type Job, jobsOf } from "./jobs.ts";
 import type { ShardManifest, ShardSources } from "./manifest.ts";
@@ -155,7 +155,10 @@ async function assemble(
     signal?.throwIfAborted();
     const { index: place, patient, image: name, assigned: split, findings, facts } = job;
     const pixels = staging.read(place)!;
-    await writer.append({ pixels, label: labelBits(findings), patient, split, name, facts }, { place });
+    const others = findings.filter((finding) => nihName(finding) === undefined);
+    await writer.append({ pixels, label: labelBits(findings), others, patient, split, name, facts }, {
+      place,
+    });
   }
   return await writer.finish();
 }

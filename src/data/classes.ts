@@ -2,6 +2,7 @@
 
 import { type Refusal, refusal } from "../refusal.ts";
 import type { ShardManifest, Split, SplitCount } from "./manifest.ts";
+import type { Shard } from "./shard.ts";
 import { plural } from "../plural.ts";
 
 /** What the check needs of a film. */
@@ -60,4 +61,19 @@ export function missingClass(
     };
   }
   return undefined;
+}
+
+/** @throws {Error} when a label rule leaves train or val of a shard without one of the classes; as `Shard.binary` */
+export function checkRuleClasses(shard: Pick<Shard, "dir" | "counts">, rule: string): void {
+  const counts = shard.counts(rule);
+  for (const split of ["train", "val"] as const) {
+    const { images, positives } = counts[split];
+    if (positives > 0 && positives < images) continue;
+    throw refusal(Error, {
+      what: `Cannot train on shard ${shard.dir}`,
+      expected: `both classes in ${split} by the label rule ${rule}`,
+      got: `${positives} positive of ${plural(images, "image")}`,
+      remedy: "name other findings with --positive or --exclude",
+    });
+  }
 }

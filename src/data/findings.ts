@@ -1,5 +1,9 @@
 /** The finding names of NIH ChestX-ray14 and their bits in a shard's `labels.u16` (Wang et al., CVPR 2017). */
 
+import { spelling } from "../spelling.ts";
+
+export { spelling };
+
 /** The 14 findings in fixed order: entry i is bit i of a label. */
 export const FINDINGS = [
   "Atelectasis",
@@ -22,7 +26,10 @@ export const FINDINGS = [
 export const NO_FINDING = "No Finding";
 
 /** The bit of any finding that is not one of {@linkcode FINDINGS}; the manifest lists the names behind it. */
-export const OTHER_BIT = 14;
+const OTHER_BIT = 14;
+
+/** The label of a film that has other findings alone. */
+export const OTHER = 1 << OTHER_BIT;
 
 /** Every legal label is below this. */
 export const LABEL_LIMIT = 1 << (OTHER_BIT + 1);
@@ -39,11 +46,6 @@ const BITS = new Map<string, number>([
   ...FINDINGS.map((name, bit) => [spelling(name), bit] as const),
   ...Object.entries(SYNONYMS).map(([word, name]) => [spelling(word), FINDINGS.indexOf(name)] as const),
 ]);
-
-/** What is equal in spellings of one name: case, blanks and underscores do not matter, as in "Pleural Thickening". */
-export function spelling(name: string): string {
-  return name.normalize("NFKC").trim().toLowerCase().replaceAll(/[\s_]+/g, "_");
-}
 
 /** NIH's name for it in NIH's spelling; undefined for what NIH has no name for. */
 export function nihName(name: string): string | undefined {

@@ -11,7 +11,6 @@ import { obstacleTo } from "../files/obstacle.ts";
 import { defaultSite } from "../files/site_folder.ts";
 import { refusal } from "../refusal.ts";
 import { missingClass } from "./classes.ts";
-import { OTHER_BIT } from "./findings.ts";
 import { countSplits, patientsOf, type ShardManifest, SPLITS } from "./manifest.ts";
 import { PatientIds } from "./patient_ids.ts";
 import { Shard } from "./shard.ts";
@@ -139,10 +138,11 @@ async function writeOthers(
     splits: Uint8Array.from(stay, (row) => splits[row]),
   });
   const missing = manifest.evaluation ? undefined : missingClass((split) => counts[split]);
-  const other = stay.some((row) => labels[row] >> OTHER_BIT & 1);
+  const others = (row: number) => shard.findings.othersOf(row) ?? [];
+  const named = new Set(stay.flatMap(others));
   using writer = await ShardWriter.create(target.dir, {
     ...manifest,
-    unknownFindings: other ? manifest.unknownFindings : [],
+    unknownFindings: manifest.unknownFindings.filter((name) => named.has(name)),
     ids: { site: manifest.site!, hash: (hex) => Uint8Array.fromHex(hex) },
     evaluation: manifest.evaluation || missing !== undefined,
     before: [...manifest.before ?? [], manifest.digest],
@@ -157,6 +157,7 @@ async function writeOthers(
       await writer.append({
         pixels: pixels.subarray(at, at + size * size),
         label: labels[row],
+        others: others(row),
         patient: hashes[patient],
         split: SPLITS[splits[row]],
         name: names[row],

@@ -5,6 +5,8 @@ import { digest } from "../files/digest.ts";
 import { FACTS_BYTES } from "./facts_file.ts";
 import { HASH_BYTES } from "./patient_ids.ts";
 import { refusal } from "../refusal.ts";
+import { spelling } from "../spelling.ts";
+import { OTHERS, othersStride } from "./others.ts";
 
 /** The three patient-disjoint parts of a shard; in `split.u8` they are 0, 1 and 2. */
 export type Split = "train" | "val" | "test";
@@ -99,6 +101,7 @@ export const ADDED_FILES = ["patient.hmac", "facts.u8"] as const;
 export const SHARD_FILES: readonly string[] = [
   ...Object.keys(FILE_STRIDE),
   ...ADDED_FILES,
+  OTHERS,
   "names.txt",
   "manifest.json",
 ];
@@ -117,10 +120,12 @@ export function damaged<E extends Error>(
   return refusal(kind, { what: `Cannot open shard ${dir}`, expected, got, remedy }, options);
 }
 
-/** The digest of a shard's content; names and sources do not enter it. */
+/** The digest of a shard's content; names of films and sources do not enter it, those of findings with their bits do. */
 export function shardDigest(manifest: Omit<ShardManifest, "digest">): string {
   const { size, kernel, fit, labelRule, count } = manifest;
   const files = Object.keys(FILE_STRIDE).map((name) => [name, manifest.files[name].sha256]);
+  const { [OTHERS]: others } = manifest.files;
+  if (others !== undefined) files.push([OTHERS, others.sha256, ...manifest.unknownFindings.map(spelling)]);
   return digest(JSON.stringify([1, size, kernel, fit, labelRule, count, files]));
 }
 
@@ -154,6 +159,8 @@ function contradiction(manifest: ShardManifest): string | undefined {
   if (files["names.txt"] === undefined) return "files.names.txt";
   const added = manifest.version > 1 ? wrongAddition(manifest) : undefined;
   if (added !== undefined) return added;
+  const { [OTHERS]: others } = files, bytes = manifest.count * othersStride(manifest.unknownFindings);
+  if (others !== undefined && (bytes === 0 || others.bytes !== bytes)) return `files.${OTHERS}`;
   return manifest.digest === shardDigest(manifest) ? undefined : "digest";
 }
 
@@ -190,8 +197,11 @@ export interface Columns {
   splits: Uint8Array<ArrayBuffer>;
 }
 
+/** Columns with any sign of a film's class in place of its label bits: 0 is negative. */
+export type ClassColumns = Omit<Columns, "labels"> & { labels: ArrayLike<number> };
+
 /** Counts films, patients and positives of each split. */
-export function countSplits(columns: Columns): Record<Split, SplitCount> {
+export function countSplits(columns: ClassColumns): Record<Split, SplitCount> {
   const of = (code: number): SplitCount => {
     const patients = new Set<number>();
     let images = 0, positives = 0;

@@ -16,7 +16,7 @@ export interface Pool {
   count: number;
   /** The rows of each split, ascending. */
   rows: Record<Split, Uint32Array<ArrayBuffer>>;
-  /** (N) u8: 1 when any label bit is set. */
+  /** (N) u8: 1 for films that are positive by the label rule. */
   labels: Uint8Array;
   /** (N) u32: no number stands for patients of two shards. */
   patients: Uint32Array;
@@ -45,8 +45,11 @@ export async function openShards(
   return shards;
 }
 
-/** @throws {RangeError} when the shards' films differ in size. */
-export function poolOf(shards: readonly Shard[]): Pool {
+/**
+ * @param options.labelRule which films are positive @default any finding
+ * @throws {RangeError} when the shards' films differ in size, or one cannot answer the label rule
+ */
+export function poolOf(shards: readonly Shard[], options: { labelRule?: string } = {}): Pool {
   const [{ size }] = shards;
   const other = shards.find((shard) => shard.size !== size);
   if (other !== undefined) {
@@ -54,7 +57,7 @@ export function poolOf(shards: readonly Shard[]): Pool {
       `Cannot pool shards: expected all of ${size} px, got one of ${other.size} px; prepare it again`,
     );
   }
-  const { strata, ...columns } = columnsOf(shards);
+  const { strata, ...columns } = columnsOf(shards, options.labelRule);
   return {
     name: shards.map(({ dir }) => dir).join(", "),
     size,
@@ -64,13 +67,13 @@ export function poolOf(shards: readonly Shard[]): Pool {
   };
 }
 
-function columnsOf(shards: readonly Shard[]) {
+function columnsOf(shards: readonly Shard[], labelRule: string | undefined) {
   const count = shards.reduce((sum, shard) => sum + shard.count, 0);
   const labels = new Uint8Array(count), patients = new Uint32Array(count), strata = new Uint32Array(count);
   const rows: Record<Split, number[]> = { train: [], val: [], test: [] };
   let first = 0, patient = 0;
   for (const [index, shard] of shards.entries()) {
-    labels.set(shard.binary(), first);
+    labels.set(shard.binary(labelRule), first);
     strata.fill(index, first, first + shard.count);
     let most = -1;
     for (let i = 0; i < shard.count; i++) {

@@ -10,6 +10,8 @@
 import { decodeFacts, impossibleFacts } from "./facts_file.ts";
 import type { FilmFacts } from "./film_facts.ts";
 import { LABEL_LIMIT } from "./findings.ts";
+import { ANY_FINDING } from "../label_rule.ts";
+import { refusal } from "../refusal.ts";
 import { HASH_BYTES } from "./patient_ids.ts";
 import {
   ADDED_FILES,
@@ -21,9 +23,12 @@ import {
   parseManifest,
   type ShardManifest,
   type Split,
+  type SplitCount,
   SPLITS,
 } from "./manifest.ts";
 import { checkBytes, checkDigest, openFile, read, readFull } from "./shard_files.ts";
+import { OTHERS } from "./others.ts";
+import { StoredFindings } from "./stored_findings.ts";
 
 export type { FileRecord, ShardManifest, ShardSources, Split, SplitCount } from "./manifest.ts";
 export { SPLITS } from "./manifest.ts";
@@ -39,16 +44,22 @@ export class Shard {
   readonly patients: Uint32Array<ArrayBuffer>;
   /** (N) u8: 0 train, 1 val, 2 test. */
   readonly splits: Uint8Array<ArrayBuffer>;
+  readonly findings: StoredFindings;
   /** (N, 3) u8; null in a shard of version 1. */
   readonly #facts: Uint8Array | null;
 
-  private constructor(dir: string, manifest: ShardManifest, columns: Columns & { facts: Uint8Array | null }) {
+  private constructor(
+    dir: string,
+    manifest: ShardManifest,
+    columns: Columns & { facts: Uint8Array | null; findings: StoredFindings },
+  ) {
     this.dir = dir;
     this.#facts = columns.facts;
     this.manifest = manifest;
     this.labels = columns.labels;
     this.patients = columns.patients;
     this.splits = columns.splits;
+    this.findings = columns.findings;
   }
 
   /** Height and width of a film, pixels. */
@@ -87,12 +98,35 @@ export class Shard {
       facts: manifest.version > 1 ? await read(dir, "facts.u8") : null,
     };
     checkColumns(dir, manifest, columns);
-    return new Shard(dir, manifest, columns);
+    const others = await readOthers(dir, manifest);
+    const findings = new StoredFindings({ labels: columns.labels, names: manifest.unknownFindings, others });
+    const row = findings.contradiction();
+    if (row < 0) return new Shard(dir, manifest, { ...columns, findings });
+    const expected = `the same findings in labels.u16 and ${OTHERS}`;
+    throw damaged(RangeError, { dir, expected, got: `others in row ${row}` });
   }
 
-  /** (N) u8 by the rule "any-finding": 1 when any label bit is set. */
-  binary(): Uint8Array<ArrayBuffer> {
-    return Uint8Array.from(this.labels, (bits) => bits ? 1 : 0);
+  /**
+   * (N) u8: 1 for the films that are positive by a label rule.
+   *
+   * @param rule its text @default any finding
+   * @throws {RangeError} when the shard cannot answer it
+   */
+  binary(rule: string = ANY_FINDING): Uint8Array<ArrayBuffer> {
+    const unknown = this.findings.unanswered(rule);
+    if (unknown.length === 0) return this.findings.positives(rule);
+    throw refusal(RangeError, {
+      what: `Cannot tell the positive films of shard ${this.dir}`,
+      expected: `findings by name for ${rule}`,
+      got: `a shard of an older fedx, which knows ${unknown.join(", ")} only as other`,
+      remedy: "make it again with `fedx prepare`",
+    });
+  }
+
+  /** The films, patients and positive films of each split by a label rule. @throws {RangeError} as `binary` */
+  counts(rule: string = ANY_FINDING): Record<Split, SplitCount> {
+    const { patients, splits } = this;
+    return countSplits({ labels: this.binary(rule), patients, splits });
   }
 
   /** The rows of one split, ascending. */
@@ -157,6 +191,13 @@ export class Shard {
 export interface PixelBlock {
   first: number;
   pixels: Uint8Array<ArrayBuffer>;
+}
+
+/** `others.bits`, null where the shard has none. */
+async function readOthers(dir: string, { files }: ShardManifest): Promise<Uint8Array | null> {
+  if (files[OTHERS] === undefined) return null;
+  await checkBytes(dir, OTHERS, files[OTHERS].bytes);
+  return await read(dir, OTHERS);
 }
 
 function checkColumns(

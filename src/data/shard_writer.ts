@@ -5,7 +5,7 @@ import { writeAll } from "../files/whole.ts";
 import { digest } from "../files/digest.ts";
 import { encodeFacts, FACTS_BYTES } from "./facts_file.ts";
 import type { FilmFacts } from "./film_facts.ts";
-import { FINDINGS, LABEL_LIMIT } from "./findings.ts";
+import { FINDINGS, LABEL_LIMIT, OTHER } from "./findings.ts";
 import {
   BLOCK_BYTES,
   countSplits,
@@ -17,11 +17,14 @@ import {
   SPLITS,
 } from "./manifest.ts";
 import { HASH_BYTES, type PatientHasher, PatientIds } from "./patient_ids.ts";
+import { OTHERS, packOthers } from "./others.ts";
 
 /** One film: pixels (H, W) u8, label bits, the hospital's patient id (its order of appearance and HMAC are written). */
 export interface ShardRow {
   pixels: Uint8Array;
   label: number;
+  /** Its findings behind bit 14, of `unknownFindings`, in any spelling; needed where there are some. @default none */
+  others?: readonly string[];
   patient: string;
   split: Split;
   name: string;
@@ -56,16 +59,20 @@ export class ShardWriter implements Disposable {
   #blocks: string[] = [];
   #inBlock = 0;
   #labels: number[] = [];
+  #others: Uint8Array[] = [];
   #patients: number[] = [];
   #splits: number[] = [];
   #names: string[] = [];
   #facts: Uint8Array<ArrayBuffer>[] = [];
   #ids = new Map<string, number>();
+  /** Names behind bit 14. */
+  readonly #unknown: readonly string[];
 
   private constructor(dir: string, images: Deno.FsFile, options: ShardOptions) {
     this.#dir = dir;
     this.#images = images;
     this.#options = options;
+    this.#unknown = [...options.unknownFindings ?? []].sort();
   }
 
   /** Begins a shard in `dir`, which must exist; films of a staging that lie in its `images.u8` are kept. */
@@ -78,7 +85,7 @@ export class ShardWriter implements Disposable {
    * Appends one film.
    *
    * @param options.place where its pixels lie in `images.u8` already, in films; not before the shard's end so far
-   * @throws {RangeError} when its pixels, label, name or facts do not fit the format
+   * @throws {RangeError} when its pixels, label, other findings, name or facts do not fit the format
    */
   async append(row: ShardRow, options: { place?: number } = {}): Promise<void> {
     const stride = this.#options.size ** 2;
@@ -89,11 +96,18 @@ export class ShardWriter implements Disposable {
       throw new RangeError(`Cannot append a film: label ${row.label} or its name does not fit the format`);
     }
     const facts = encodeFacts(row.facts ?? {});
+    const others = packOthers(row.others ?? [], this.#unknown);
+    if (this.#unknown.length > 0 && others.some((byte) => byte > 0) !== (row.label & OTHER) > 0) {
+      throw new RangeError(
+        `Cannot append a film: label ${row.label} and its other findings contradict each other`,
+      );
+    }
     this.#count(row.pixels);
     if (options.place !== this.#labels.length) await this.#put(row.pixels);
     let id = this.#ids.get(row.patient);
     if (id === undefined) this.#ids.set(row.patient, id = this.#ids.size);
     this.#labels.push(row.label);
+    this.#others.push(others);
     this.#patients.push(id);
     this.#splits.push(SPLITS.indexOf(row.split));
     this.#names.push(row.name);
@@ -125,7 +139,7 @@ export class ShardWriter implements Disposable {
   /** Writes the columns and, last, the manifest; everything is on disk when it returns. */
   async finish(): Promise<ShardManifest> {
     if (this.#inBlock) this.#closeBlock();
-    const { size, kernel, salt, ids, unknownFindings = [], negative = [], sources = {} } = this.#options;
+    const { size, kernel, salt, ids, negative = [], sources = {} } = this.#options;
     const { evaluation = false, before = [] } = this.#options;
     await this.#images.truncate(this.#labels.length * size * size);
     await this.#images.sync();
@@ -145,6 +159,8 @@ export class ShardWriter implements Disposable {
         joined([...this.#ids.keys()].map((id) => ids.hash(id)), HASH_BYTES),
       ),
       "facts.u8": await this.#write("facts.u8", joined(this.#facts, FACTS_BYTES)),
+      ...this.#unknown.length > 0 &&
+        { [OTHERS]: await this.#write(OTHERS, Uint8Array.from(this.#others.flatMap((bits) => [...bits]))) },
       "names.txt": await this.#write(
         "names.txt",
         new TextEncoder().encode(this.#names.map((name) => name + "\n").join("")),
@@ -161,7 +177,7 @@ export class ShardWriter implements Disposable {
       counts: countSplits(columns),
       files,
       findings: [...FINDINGS],
-      unknownFindings: [...unknownFindings].sort(),
+      unknownFindings: [...this.#unknown],
       ...negative.length > 0 && { negative: [...negative].sort() },
       sources,
       site: ids.site,

@@ -69,7 +69,7 @@ function updateOf(view: RunView, fill: number): { start: UpdateStart; bytes: Uin
     bytes: bytes.length,
     examples: 96,
     encoding: 1,
-    wire: 6,
+    wire: 7,
   } as const;
   return { start: { run, round, base: row!.base, sha256, ...fixed }, bytes };
 }
@@ -135,7 +135,7 @@ Deno.test("a lying silo is refused by name, lie by lie, and the others' run ends
     await refused("a new line in a build", join({ build: "x\nwarning: all is well" }), "bad_request");
     await refused("another silo's name", join({ silo: "a" }), "wrong_name");
     await refused("another silo's shard", join({ shard: registration("a").shard }), "same_shard");
-    await refused("another label rule", join({ labelRule: "other" }), "other_labels");
+    await refused("another label rule", join({ labelRule: "positive:edema" }), "other_labels");
     assertEquals((await join()).code, undefined);
 
     // The first round.

@@ -23,6 +23,9 @@ const TESTED: Record<string, string> = {
   "./fedx init --silo a": "tests/cli/commands/init_test.ts › init adds the section that a file lacks",
   "./fedx aggregate": "tests/cli/options/toml_test.ts › settle: flags override the file",
   "./fedx train --silo a": "tests/cli/options/toml_test.ts › readSection reads the file that init writes",
+  "./fedx aggregate --positive Edema,Effusion":
+    "tests/e2e/label_rule_test.ts › aggregate --positive: two hospitals",
+  "./fedx aggregate --exclude Hernia": "tests/e2e/label_rule_test.ts › aggregate --positive: two hospitals",
   "./fedx aggregate --replay fedx-state/aggregator --state fedx-again --listen $HUB --tls tls-hub":
     "tests/fed/aggregator/replay_test.ts › runAggregator with a recording runs its rows again",
   "./fedx kit make a,b,c --server https://hub.example:8443 --ca ca/ca.pem":

@@ -24,8 +24,8 @@ import { FakeTrainer, FULL, startVector, TINY } from "./fake_trainer.ts";
 
 export function proposalOf(start: Float32Array, changes: Partial<Proposal> = {}): Proposal {
   return {
-    version: 4,
-    wire: 6,
+    version: 5,
+    wire: 7,
     network: "efficientnet_b0",
     size: 32,
     channels: 1,
@@ -78,6 +78,8 @@ export interface RoleSpec {
   speed?: number;
   /** Image size of a silo's shard. @default 32 */
   size?: number;
+  /** The label rule by which a silo counts its films. @default the proposal's */
+  labelRule?: string;
   /** Whom the aggregator goes on without. */
   without?: string[];
   /** Largest part of all training images that the aggregator lets one silo have. */
@@ -191,9 +193,10 @@ export async function runRole(spec: RoleSpec, options: RoleOptions = {}) {
     ready: options.ready,
     shard: options.shard,
     accept: options.accept,
-    trainer: () =>
+    trainer: ({ labelRule }) =>
       options.fails ? Promise.reject(options.fails) : Promise.resolve(
         new FakeTrainer({
+          labelRule,
           ...spec,
           layout,
           silo: spec.role,

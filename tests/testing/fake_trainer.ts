@@ -48,6 +48,8 @@ export interface FakeOptions {
   /** From this step on it trains until it is aborted. */
   stuckFrom?: number;
   size?: number;
+  /** The rule by which its films are counted. @default any finding */
+  labelRule?: string;
   /** Which of a turn's steps are skipped, counted from 0. @default none */
   skips?: (step: number) => boolean;
   /** Hears of every scoring. */
@@ -79,7 +81,7 @@ export class FakeTrainer implements Trainer {
       size: options.size ?? 32,
       kernel: preprocessingOf(1).kernel,
       fit: "fill",
-      labelRule: "any-finding",
+      labelRule: options.labelRule ?? "any-finding",
     };
   }
 

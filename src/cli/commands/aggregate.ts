@@ -14,6 +14,7 @@ import { AGGREGATOR, REVOCATIONS } from "../../fed/state/folder.ts";
 import { layoutOf } from "../../model/layout.ts";
 import { initialWeights } from "../../model/weights/initial.ts";
 import { EventLog } from "../output/event_log.ts";
+import { outsideNih } from "../output/label_rule.ts";
 import { hubEnd, hubPage } from "../output/report/hub.ts";
 import { writeReport } from "../output/report/write.ts";
 import type { Context } from "../context.ts";
@@ -66,7 +67,10 @@ async function fresh(values: Values<typeof aggregate>, output: Output): Promise<
   checkProposal(settings);
   await checkCertificate(values.tls, { role: "aggregator" });
   const own = await ownStart(values);
-  const start = own ?? await initialWeights(layoutOf(values.network, values), values);
+  const { labelRule } = settings;
+  const start = own ?? await initialWeights(layoutOf(values.network, values), { ...values, labelRule });
+  const doubt = outsideNih(labelRule);
+  if (doubt !== null) output.line(`warning: ${doubt}`);
   if ("warning" in start && start.warning !== undefined) output.line(`warning: ${start.warning}`);
   return { proposal: proposalOf(settings, start), start: start.vector };
 }

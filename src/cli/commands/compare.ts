@@ -1,10 +1,11 @@
 // Why: which network, recipe and way of federating to use is decided on the hospitals' own kind of films, with intervals.
 import { cpus } from "node:os";
-import { checkTrainable } from "../../data/classes.ts";
+import { checkRuleClasses, checkTrainable } from "../../data/classes.ts";
 import { openShards, type Pool, poolOf } from "../../data/pool.ts";
 import type { Shard } from "../../data/shard.ts";
 import { digest } from "../../files/digest.ts";
 import { writeDurably } from "../../files/durable.ts";
+import { ANY_FINDING } from "../../label_rule.ts";
 import { findLibraries } from "../../model/libraries.ts";
 import { plural } from "../../plural.ts";
 import type { Context } from "../context.ts";
@@ -12,6 +13,7 @@ import { formatDuration } from "../options/duration.ts";
 import type { Values } from "../options/option.ts";
 import type { compare } from "../options/table/compare.ts";
 import { UsageError } from "../options/usage_error.ts";
+import { absentFindings } from "../output/label_rule.ts";
 import type { Output } from "../output/output.ts";
 import { comparisonTable, type Facts, reportHtml, trainingText } from "../output/report/comparison.ts";
 import { shardNames } from "../output/shard_names.ts";
@@ -19,6 +21,7 @@ import { score } from "../output/table.ts";
 import { figuresOf } from "./compare/figures.ts";
 import { deckFindings } from "./compare/findings.ts";
 import { distinct, planOf, type Training } from "./compare/plan.ts";
+import { ruleOf } from "./compare/rule.ts";
 import { Rows } from "./compare/rows.ts";
 import { type Costed, costsOf, Films, sideBySide, train, type Work } from "./compare/work.ts";
 import { measure } from "./networks/speed.ts";
@@ -33,9 +36,14 @@ export async function run({ values, output, signal }: Context<typeof compare>): 
   const bySize = Map.groupBy(shards, ({ size }) => size);
   const names = hospitalsOf(bySize);
   const plan = planOf(values, { sizes: [...bySize.keys()], hospitals: names.length });
-  const pools = new Map([...bySize].map(([size, own]) => [size, poolOf(own)]));
+  const labelRule = await ruleOf(values);
+  const missing = absentFindings(shards, labelRule);
+  if (missing !== null) output.line(`warning: ${missing}`);
+  for (const shard of shards) checkRuleClasses(shard, labelRule); // each hospital trains alone too
+  const pools = new Map([...bySize].map(([size, own]) => [size, poolOf(own, { labelRule })]));
   const digests = shards.map(({ manifest }) => manifest.digest);
-  const films = digest(JSON.stringify([digests, values.folds ?? null]));
+  const rule = labelRule === ANY_FINDING ? [] : [labelRule];
+  const films = digest(JSON.stringify([digests, values.folds ?? null, ...rule]));
   const rows = await Rows.open(values.out, films);
   const all = distinct(plan);
   const left = [...all].flatMap(([key, training]) => rows.found.has(key) ? [] : [training]);
@@ -49,7 +57,7 @@ export async function run({ values, output, signal }: Context<typeof compare>): 
     ways: figuresOf(plan, rows.found, judged),
     findings: deck ? deckFindings(plan, rows.found, judged) : [],
     machine: [...new Set([...rows.found.values()].map(({ machine }) => machine))].join("; "),
-    ...{ names, folds },
+    ...{ names, folds, labelRule },
   };
   const report = `${values.out}/report.html`;
   await writeDurably(report, reportHtml(facts));
@@ -59,9 +67,10 @@ export async function run({ values, output, signal }: Context<typeof compare>): 
   );
 }
 
-function jsonOf({ machine, ways, findings }: Facts): Record<string, unknown> {
+function jsonOf({ machine, labelRule, ways, findings }: Facts): Record<string, unknown> {
   return {
     machine,
+    label_rule: labelRule,
     ways: ways.map(({ way: { localEpochs, ...way }, methods }) => ({
       ...way,
       local_epochs: localEpochs,

@@ -3,6 +3,7 @@ import type { Shard } from "../../data/shard.ts";
 import { readIdentity } from "../../fed/pki/own_certificate.ts";
 import { openFiles } from "../../fed/aggregator/open_files.ts";
 import type { Proposal } from "../../fed/protocol/messages.ts";
+import { ANY_FINDING } from "../../label_rule.ts";
 import { type Layout, layoutOf } from "../../model/layout.ts";
 import { preset } from "../../model/recipe.ts";
 import { type Check, failed, open } from "./doctor/check.ts";
@@ -84,7 +85,7 @@ async function silo(
   const { check, shard } = await openShard(values.shard);
   add(
     check,
-    ...shard === null ? [] : checkSplits(shard),
+    ...shard === null ? [] : checkSplits(shard, proposal?.labelRule ?? ANY_FINDING),
     ...checkShard(shard, { proposal, accept: settings.accept }),
   );
   const layout = layoutOf(proposal?.network ?? "efficientnet_b0", { channels: proposal?.channels ?? 1 });

@@ -4,12 +4,14 @@ import { evaluate, type Evaluation, stratifiedEvaluation } from "../../model/met
 import { operatingPoint, ratesAt, rocCurve, siteOnly, thresholdAt } from "../../model/metrics/metrics.ts";
 import { joined, type Predictions } from "../../model/predictions.ts";
 import { LoadedPool } from "../../model/predictor.ts";
+import { ANY_FINDING } from "../../label_rule.ts";
 import { rocChart } from "../output/chart.ts";
 import { ratesText, thresholdText } from "../output/decisions.ts";
 import type { ModelMetadata } from "../../model/weights/model_file.ts";
 import type { Context } from "../context.ts";
 import type { evaluate as options } from "../options/table/evaluate.ts";
 import { loadModelOf, openPredictor } from "../options/predictor.ts";
+import { ruleLines } from "../output/label_rule.ts";
 import { checkPlot, writePlot } from "../output/plot.ts";
 import { interval, score, table } from "../output/table.ts";
 
@@ -20,13 +22,14 @@ type Point = ReturnType<typeof operatingPoint>;
 export async function run({ values, output, signal }: Context<typeof options>): Promise<void> {
   if (values.plot) await checkPlot(values.plot, { flag: "--plot", force: values.force ?? false });
   const model = await loadModelOf(values.model, output);
+  const { labelRule = ANY_FINDING } = model.metadata;
   using predictor = await openPredictor(model, values);
   const parts: Predictions[] = [];
   const validated: Predictions[] = [];
   for (const [index, shard] of (await openShards(values.shard, { signal })).entries()) {
     signal.throwIfAborted();
     output.progress("evaluate", index, values.shard.length);
-    const pool = poolOf([shard]);
+    const pool = poolOf([shard], { labelRule });
     using loaded = await LoadedPool.load(predictor, pool);
     parts.push(await loaded.predict(predictor, rowsOf(pool, values.split), { signal }));
     if (values.split === "test") {
@@ -46,6 +49,7 @@ export async function run({ values, output, signal }: Context<typeof options>): 
   output.result(
     {
       ...pooled,
+      label_rule: labelRule,
       stratified: headline.auroc,
       stratified_ci95: headline.ci95,
       site_only: Number.isNaN(site) ? null : site,
@@ -64,6 +68,7 @@ export async function run({ values, output, signal }: Context<typeof options>): 
           ["site only (floor)", score(site), "", "", ""],
         ],
       ]),
+      ...ruleLines(labelRule),
       ...own ? [`at the model's threshold, ${thresholdText(own.threshold)}:`, `  ${ratesText(own)}`] : [],
       ...points ? describe(points) : [],
     ].join("\n"),

@@ -13,10 +13,12 @@ import { checkOutput } from "../output/check_output.ts";
 import { computingLine } from "../output/computing.ts";
 import { showEvents } from "../output/event_log.ts";
 import type { Context } from "../context.ts";
+import { labelRuleOf } from "../options/label_rule.ts";
 import type { Values } from "../options/option.ts";
 import type { local } from "../options/table/local.ts";
 import { proposalOf, settingsOf } from "../options/proposal.ts";
 import { UsageError } from "../options/usage_error.ts";
+import { absentFindings } from "../output/label_rule.ts";
 import { localEnd } from "../output/local_end.ts";
 import type { Output } from "../output/output.ts";
 import { shardNames } from "../output/shard_names.ts";
@@ -29,7 +31,10 @@ export async function run({ values, output, signal }: Context<typeof local>): Pr
   const shards = await openShards(values.shard, { signal });
   shards.forEach(checkTrainable);
   const [{ size }] = shards;
-  const start = await initialWeights(layoutOf(values.network, values), { ...values, size });
+  const labelRule = labelRuleOf(values);
+  const missing = absentFindings(shards, labelRule);
+  if (missing !== null) output.line(`warning: ${missing}`);
+  const start = await initialWeights(layoutOf(values.network, values), { ...values, size, labelRule });
   output.line(`start: ${start.source}${values.train === "head" ? "; its classifier alone is trained" : ""}`);
   if (start.warning !== undefined) output.line(`warning: ${start.warning}`);
   const rounds = values.epochs === undefined

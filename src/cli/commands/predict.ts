@@ -5,7 +5,9 @@ import { DataError } from "../../data/quarantine.ts";
 import { poolOf } from "../../data/pool.ts";
 import { Shard, type Split, SPLITS } from "../../data/shard.ts";
 import { LoadedPool, predict, type Predictor } from "../../model/predictor.ts";
+import { ANY_FINDING } from "../../label_rule.ts";
 import { thresholdText } from "../output/decisions.ts";
+import { ruleLines } from "../output/label_rule.ts";
 import { checkOutput, SCORES_HEADER, writeOutput } from "../output/check_output.ts";
 import { probabilityOf, thresholdAt } from "../../model/metrics/metrics.ts";
 import type { ModelMetadata } from "../../model/weights/model_file.ts";
@@ -25,6 +27,7 @@ export async function run(context: Context<typeof options>): Promise<number> {
   await checkOutput(values.out, { flag: "--out", kind: "scores", force: values.force ?? false });
   const started = performance.now();
   const model = await loadModelOf(values.model, output);
+  const { labelRule = ANY_FINDING } = model.metadata;
   const threshold = thresholdOf(values.threshold, model.metadata);
   using predictor = await openPredictor(model, values);
   const written = values.shard ? await fromShard(predictor, context) : await fromFolder(predictor, context);
@@ -40,6 +43,7 @@ export async function run(context: Context<typeof options>): Promise<number> {
       images,
       failed: failed.length,
       failures: reasons(failed),
+      label_rule: labelRule,
       threshold: threshold === null ? null : thresholdAt(threshold),
       seconds,
       file: values.out,
@@ -49,6 +53,7 @@ export async function run(context: Context<typeof options>): Promise<number> {
       threshold === null
         ? "no decisions: the model has no threshold (--threshold sets one)"
         : `decisions at ${thresholdText(thresholdAt(threshold))}`,
+      ...ruleLines(labelRule),
       ...failed.length === 0 ? [] : [`${failed.length} failed: the column error says why`],
     ].join("\n"),
   );

@@ -18,6 +18,7 @@ import type { train } from "../options/table/train.ts";
 import { UsageError } from "../options/usage_error.ts";
 import { checkOutputFolder } from "../output/check_output.ts";
 import { computingLine } from "../output/computing.ts";
+import { absentFindings, ruleWords } from "../output/label_rule.ts";
 import { siloEnd, siloPage } from "../output/report/silo.ts";
 import { writeReport } from "../output/report/write.ts";
 import { setAside } from "../output/set_aside.ts";
@@ -56,6 +57,8 @@ export async function run(context: Context<typeof train>): Promise<void> {
         output.line(describe(proposal, accept));
         const { device, threads, deterministic } = values;
         const shards = [shard];
+        const missing = absentFindings(shards, proposal.labelRule);
+        if (missing !== null) output.line(`warning: ${missing}`);
         const all = { shards, silo: number, device, threads, deterministic, libraries };
         const trainer = await EngineTrainer.create(proposal, all);
         output.line(computingLine(trainer.info, { asked: device, libraries }));
@@ -101,6 +104,7 @@ export function describe(proposal: Proposal, { maxPasses }: Limits = {}): string
       ? []
       : [["of them with Flower", `${proposal.flower.join(", ")}, whose training no plan binds`]],
     ["network", `${proposal.network}, ${proposal.size} px, ${plural(proposal.channels, "channel")}`],
+    ["positive films", ruleWords(proposal.labelRule)],
     ["start", proposal.init.source],
     ["recipe", `${recipe.name}: batch ${recipe.batch}, lr ${recipe.lr}, bn ${recipe.bn}`],
     ["augmentation", augmentation(recipe.augment)],

@@ -2,7 +2,9 @@
 import * as v from "valibot";
 import type { AcceptedRecipe, Limits } from "../../fed/silo/limits.ts";
 import { preset } from "../../model/recipe.ts";
+import { ANY_FINDING, readRule, ruleText } from "../../label_rule.ts";
 import { isRefusal, refusal } from "../../refusal.ts";
+import { splitAtCommas } from "./kinds.ts";
 import { UsageError } from "./usage_error.ts";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
@@ -11,6 +13,7 @@ const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 export const AcceptSchema = v.strictObject({
   recipes: v.optional(v.array(v.union([v.string(), v.looseObject({ name: v.string() })]))),
   networks: v.optional(v.array(v.string())),
+  label_rules: v.optional(v.array(v.string())),
   max_rounds: v.optional(count),
   max_passes: v.optional(v.pipe(v.number(), v.minValue(0))),
   min_train_patients: v.optional(count),
@@ -32,16 +35,30 @@ export const ACCEPT_SAMPLE = acceptLine({ recipes: ["default"], maxPasses: 1000,
  * What is accepted, in the program's own form.
  *
  * @param where names the recipes in errors
- * @throws {UsageError} for a recipe that does not exist or has a number out of range.
+ * @throws {UsageError} for a recipe that does not exist or has a number out of range, and for no label rule.
  */
 export function readAccept(table: v.InferOutput<typeof AcceptSchema>, where: string): Limits {
   return {
     recipes: table.recipes?.map((one) => recipeOf(one, where)),
     networks: table.networks,
+    labelRules: table.label_rules?.map((text) => ruleOf(text)),
     maxRounds: table.max_rounds,
     maxPasses: table.max_passes,
     minTrainPatients: table.min_train_patients,
   };
+}
+
+/** The text of a rule that is written as in a proposal, but with names in any spelling and order. @throws {UsageError} */
+function ruleOf(text: string): string {
+  const [, kind, names] = /^(positive|exclude):(.*)$/s.exec(text) ?? [];
+  try {
+    if (kind === undefined) return readRule(text) && ANY_FINDING;
+    return ruleText(kind as "positive" | "exclude", splitAtCommas(names));
+  } catch (cause) {
+    if (!isRefusal(cause)) throw cause;
+    const { expected, got } = cause;
+    throw new UsageError(`Cannot read accept.label_rules: expected ${expected}, got ${got}.`, { cause });
+  }
 }
 
 /** A preset's name, or a table of its name and the numbers that differ; keys as in the recipe, with `_`. */

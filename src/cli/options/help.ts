@@ -114,10 +114,11 @@ function rowsOf({ positional, options }: Command): [string, Option][] {
 }
 
 /** Which options exclude each other and which need each other, a sentence for each. */
-export function eitherOf({ either = [], needs = {} }: Command): string[] {
+export function eitherOf({ either = [], apart = [], needs = {} }: Command): string[] {
   const names = (keys: readonly string[]) => keys.map((key) => `--${key}`).join(", ");
   return [
     ...either.map((group) => `Exactly one of ${names(group)} is needed.`),
+    ...apart.map((group) => `At most one of ${names(group)} may be given.`),
     ...Object.entries(needs).map(([key, wanted]) => `With --${key}, ${names(wanted)} is needed.`),
   ];
 }

@@ -48,7 +48,8 @@ function valueOf(option: Option, silo: string | undefined): string {
 
 /** What the key means, and what may stand in its place. */
 function noteOf(key: string, option: Option, command: Command): string {
-  const others = (command.either ?? []).filter((group) => group.includes(key)).flat()
+  const others = [...command.either ?? [], ...command.apart ?? []].filter((group) => group.includes(key))
+    .flat()
     .filter((other) => other !== key && !command.options[other].flagOnly);
   return [choicesOf(option), ...others.map((other) => `or: ${keyOf(other)}`)].join("; ");
 }

@@ -59,7 +59,7 @@ export function readValue(label: string, option: Option, raw: unknown): unknown 
 }
 
 /** A comma within a name is written `\,`. */
-function splitAtCommas(text: string): string[] {
+export function splitAtCommas(text: string): string[] {
   return text.split(/(?<!\\),/).map((item) => item.replaceAll("\\,", ","));
 }
 

@@ -74,6 +74,8 @@ export interface Command {
   positional?: Options;
   /** Groups of options of which exactly one must be given. */
   either?: readonly (readonly string[])[];
+  /** Groups of options of which at most one may be given. */
+  apart?: readonly (readonly string[])[];
   /** By an option, those that must be given with it. */
   needs?: Readonly<Record<string, readonly string[]>>;
   /** The section of fedx.toml that holds this command's options. */

@@ -4,6 +4,7 @@ import type { RunSettings } from "../../fed/protocol/proposal.ts";
 import { preset, type Recipe } from "../../model/recipe.ts";
 import { preprocessingOf } from "../../model/weights/model_file.ts";
 import { parseDuration } from "./duration.ts";
+import { labelRuleOf } from "./label_rule.ts";
 import type { OptionValues } from "./option.ts";
 import { aggregate } from "./table/aggregate.ts";
 import type { TRAINING } from "./table/training.ts";
@@ -36,13 +37,13 @@ export function settingsOf(
 ): RunSettings {
   const recipe = recipeOf(values, hospitals);
   return {
-    version: 4,
+    version: 5,
     wire: WIRE_VERSION,
     network: values.network,
     size: values.size,
     channels: values.channels,
     preprocessing: preprocessingOf(values.channels),
-    labelRule: "any-finding",
+    labelRule: labelRuleOf(values),
     recipe,
     seed: values.seed,
     rounds: values.rounds ?? null,

@@ -34,7 +34,7 @@ export async function settle(
 /** Merges flags over a section of the settings file over defaults; what nobody says is missing. */
 export function merge(command: Command, given: Record<string, unknown>, section?: Section): Settings {
   const fromFile = { ...section?.values };
-  for (const group of command.either ?? []) {
+  for (const group of [...command.either ?? [], ...command.apart ?? []]) {
     if (group.some((key) => given[key] !== undefined)) { for (const key of group) delete fromFile[key]; }
   }
   const values: Record<string, unknown> = { ...fromFile, ...given };

@@ -2,6 +2,7 @@
 import { intervalOf, type LocalResult, type StartTest } from "../../fed/training/result.ts";
 import { formatDuration } from "../options/duration.ts";
 import { decisionLines } from "./decisions.ts";
+import { ruleLines } from "./label_rule.ts";
 import { modelLines, selectionText, START_STAYS } from "./model_lines.ts";
 import { interval, score, signed, table } from "./table.ts";
 
@@ -43,7 +44,8 @@ function startRows({ difference, ...start }: StartTest): string[][] {
 
 /** What the table does not say by itself. */
 function remarksOf(result: LocalResult): string[] {
-  if (result.selection.round === 0) return [START_STAYS];
-  if (!isCompared(result)) return [];
-  return ["difference: selected minus start model on the same films, patients resampled"];
+  const rule = ruleLines(result.label_rule);
+  if (result.selection.round === 0) return [...rule, START_STAYS];
+  if (!isCompared(result)) return rule;
+  return [...rule, "difference: selected minus start model on the same films, patients resampled"];
 }

@@ -25,6 +25,7 @@ export function resultOf(
   return {
     degraded: Object.keys(missing).length > 0,
     missing,
+    label_rule: run.proposal.labelRule,
     rounds,
     ...(abandoned === null ? {} : { abandoned }),
     selection: { ...selection, split: "val", note: "optimistic" },

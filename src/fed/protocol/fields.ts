@@ -3,14 +3,17 @@
  * this machine keep or compute with what has no end.
  */
 import * as v from "valibot";
+import { isRule } from "../../label_rule.ts";
 import { MOST_IMAGES, MOST_SILOS } from "./claims.ts";
 
 /** Version of the frames, paths and messages; peers with another one refuse each other. */
-export const WIRE_VERSION = 6;
+export const WIRE_VERSION = 7;
 
 /** A text that is shown on the other side's terminal: printable ASCII alone. */
 export const text = (max: number) =>
   v.pipe(v.string(), v.maxLength(max), v.regex(/^[\x20-\x7e]*$/, "printable ASCII"));
+/** Which findings make a film positive; it may name findings in letters beside ASCII's (label_rule.ts). */
+export const LabelRuleText = v.pipe(v.string(), v.check(isRule, "a label rule"));
 /** A finite number within bounds. */
 export const number = (min: number, max: number) =>
   v.pipe(v.number(), v.finite(), v.minValue(min), v.maxValue(max));

@@ -8,7 +8,7 @@ import { RecipeSchema } from "../../model/recipe.ts";
 import type { Preprocessing } from "../../model/weights/model_file.ts";
 import { MOST_SILOS } from "./claims.ts";
 import { ProtocolError } from "./errors.ts";
-import { Digest, integer, number, SiloName, text, WIRE_VERSION } from "./fields.ts";
+import { Digest, integer, LabelRuleText, number, SiloName, text, WIRE_VERSION } from "./fields.ts";
 import { parseMessage } from "./parse_message.ts";
 
 const PreprocessingSchema: v.GenericSchema<unknown, Preprocessing> = v.strictObject({
@@ -20,14 +20,15 @@ const PreprocessingSchema: v.GenericSchema<unknown, Preprocessing> = v.strictObj
 
 /** Everything the aggregator's operator decides; silos fill in no defaults. */
 export const ProposalSchema = v.strictObject({
-  version: v.literal(4),
+  version: v.literal(5),
   wire: v.literal(WIRE_VERSION),
   network: v.picklist(NETWORK_NAMES),
   /** Edge of the square input, pixels. */
   size: integer(32, 4096),
   channels: v.picklist([1, 3]),
   preprocessing: PreprocessingSchema,
-  labelRule: v.literal("any-finding"),
+  /** Which films are positive; a shard's stored findings answer it. */
+  labelRule: LabelRuleText,
   recipe: RecipeSchema,
   seed: integer(0, 2 ** 32 - 1),
   /** Rounds in all, or null when only the budget limits the run. */

@@ -1,13 +1,19 @@
 /** The registration: what a silo says about itself when it joins, and whether its shard suits a run. */
 import * as v from "valibot";
 import { ProtocolError } from "./errors.ts";
-import { Digest, images, integer, number, SiloName, text, WIRE_VERSION } from "./fields.ts";
+import { Digest, images, integer, LabelRuleText, number, SiloName, text, WIRE_VERSION } from "./fields.ts";
 import { MOST_IMAGES, SPEEDS } from "./claims.ts";
 import type { Proposal } from "./proposal.ts";
+import { ANY_FINDING } from "../../label_rule.ts";
 import { plural } from "../../plural.ts";
 
 /** Passes are multiplied in doubles: a whole number of images may come out so much larger. */
 const ROUNDING = 1e-6;
+
+/** What to do where a rule of few findings leaves a hospital without a class. */
+const OTHER_RULE =
+  "name other findings with --positive or --exclude (of the aggregator, where there is one), or make a " +
+  "shard with `fedx prepare` that has both classes by this rule in train and val";
 
 /** Images, patients and positive images of one split. */
 const SplitCountsSchema = v.strictObject({ images, patients: images, positives: images });
@@ -28,7 +34,8 @@ export const RegistrationSchema = v.strictObject({
   size: integer(1, 65536),
   kernel: text(32),
   fit: text(32),
-  labelRule: text(64),
+  /** The rule by which the positive images are counted. */
+  labelRule: LabelRuleText,
   wire: v.literal(WIRE_VERSION),
 });
 export type Registration = v.InferOutput<typeof RegistrationSchema>;
@@ -64,8 +71,11 @@ export function checkRegistration(
     const { images, positives } = shard.splits[split];
     if (positives > 0 && positives < images) continue;
     throw new ProtocolError("empty_class", {
-      expected: `both classes in ${split}`,
+      expected: `both classes in ${split}${
+        labelRule === ANY_FINDING ? "" : ` by the label rule ${labelRule}`
+      }`,
       got: `${positives} positive of ${plural(images, "image")}`,
+      ...labelRule === ANY_FINDING ? {} : { remedy: OTHER_RULE },
     });
   }
   checkBatches(proposal, shard.splits.train.images);

@@ -3,6 +3,7 @@
  *
  * Why options: an operator reads what to type, as it is typed, and not what the program calls it.
  */
+import { ANY_FINDING } from "../../label_rule.ts";
 import { ProtocolError } from "./errors.ts";
 import { differences, type Proposal } from "./proposal.ts";
 
@@ -15,6 +16,7 @@ const OPTIONS: Record<string, (proposal: Proposal) => string> = {
   size: ({ size }) => `--size ${size}`,
   channels: ({ channels }) => `--channels ${channels}`,
   preprocessing: ({ channels }) => `--channels ${channels}`,
+  labelRule: ({ labelRule }) => writtenRule(labelRule),
   recipe: ({ recipe }) => `--recipe ${recipe.name}`,
   "recipe.lr": ({ recipe }) => `--lr ${recipe.lr}`,
   "recipe.batch": ({ recipe }) => `--batch ${recipe.batch}`,
@@ -80,6 +82,11 @@ function inner(proposal: Proposal, path: string): string {
     proposal,
   );
   return `${path} ${JSON.stringify(value)}`;
+}
+
+/** A label rule as options say it. */
+function writtenRule(rule: string): string {
+  return rule === ANY_FINDING ? "any finding" : `--${rule.replace(":", " ")}`;
 }
 
 /** Seconds as an option takes them: `90s`, `20m`, `1h30m`. */

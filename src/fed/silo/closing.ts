@@ -102,10 +102,10 @@ export async function finish(
 ): Promise<void> {
   const { state, trainer, plan, onEvent } = context;
   const { rounds, latest, trained, scored, since } = state.tally;
-  const { silos, init } = plan;
+  const { silos, init, labelRule: label_rule } = plan;
   const missing = checkMissing(view, silos);
   const ended: Ended = {
-    of: { rounds: view.round, silos, init },
+    of: { rounds: view.round, silos, init, label_rule },
     degraded: Object.keys(missing).length > 0,
     missing,
     // The last one may have been abandoned after this silo's update had counted.

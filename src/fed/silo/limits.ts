@@ -19,6 +19,8 @@ export interface Limits {
   maxRounds?: number;
   /** Most passes over its training images in all rounds; under a budget each row is compared with it. */
   maxPasses?: number;
+  /** Texts of the label rules. */
+  labelRules?: string[];
   /** Fewest training patients: what a few patients change shows in every update. @default 50 */
   minTrainPatients?: number;
 }
@@ -31,6 +33,7 @@ const ROUNDING = 1e-6;
 const CODES = {
   recipes: "recipe_not_accepted",
   networks: "network_not_accepted",
+  label_rules: "labels_not_accepted",
   max_rounds: "rounds_not_accepted",
   max_passes: "passes_not_accepted",
   min_train_patients: "too_few_patients",
@@ -42,9 +45,12 @@ function refuse(field: keyof typeof CODES, expected: string, got: string): never
 
 /** Compares a proposal with the limits. @throws {ProtocolError} `…_not_accepted`, naming the field and both values. */
 export function checkLimits(proposal: Proposal, limits: Limits = {}): void {
-  const { recipes, maxRounds, maxPasses = Infinity } = limits;
+  const { recipes, labelRules, maxRounds, maxPasses = Infinity } = limits;
   if (recipes !== undefined) checkRecipe(proposal, recipes);
   checkNetwork(proposal.network, limits);
+  if (labelRules !== undefined && !labelRules.includes(proposal.labelRule)) {
+    refuse("label_rules", labelRules.join(" or "), proposal.labelRule);
+  }
   if (maxRounds !== undefined && (proposal.rounds ?? Infinity) > maxRounds) {
     const got = String(proposal.rounds ?? "a budget without a limit");
     refuse("max_rounds", `at most ${plural(maxRounds, "round")}`, got);

@@ -27,7 +27,10 @@ const CHUNK = 0.2;
 const MOST_STEPS = 64;
 
 /** What of a run's proposal an engine is made from. */
-export type EngineSettings = Pick<Proposal, "network" | "channels" | "preprocessing" | "recipe" | "seed">;
+export type EngineSettings = Pick<
+  Proposal,
+  "network" | "channels" | "preprocessing" | "labelRule" | "recipe" | "seed"
+>;
 
 /** The films, and what of this machine to use. */
 export interface EngineTrainerOptions {
@@ -64,6 +67,7 @@ export class EngineTrainer implements Trainer {
     engine: Engine;
     settings: TrainerSettings;
     loaded: LoadedPool<DataSet>;
+    shard: ShardFacts;
     options: EngineTrainerOptions;
   }) {
     this.#make = parts.make;
@@ -71,22 +75,24 @@ export class EngineTrainer implements Trainer {
     this.#settings = parts.settings;
     this.#loaded = parts.loaded;
     this.#clock = parts.options.clock ?? (() => performance.now());
-    this.shard = factsOf(parts.options.shards);
+    this.shard = parts.shard;
     this.#order = new ImageOrder(parts.loaded.pool.rows.train, parts.settings);
   }
 
   /**
    * Makes an engine and copies the shards' films into it. Class weights come with the plan (`configure`).
    *
+   * @throws {ProtocolError} as `factsOf`
    * @throws {RangeError} when the shards' films differ in size
    * @throws {Error} when one is for evaluation only
    * @throws {NativeError} as `Engine.create`
    */
   static async create(proposal: EngineSettings, options: EngineTrainerOptions): Promise<EngineTrainer> {
     const { shards, silo = 0, device = "auto", threads = cores(), deterministic } = options;
-    const { network, channels, preprocessing, recipe, seed } = proposal;
+    const { network, channels, preprocessing, labelRule, recipe, seed } = proposal;
     shards.forEach(checkTrainable);
-    const pool = poolOf(shards);
+    const shard = factsOf(shards, { labelRule });
+    const pool = poolOf(shards, { labelRule });
     const libraries = options.libraries ?? await findLibraries();
     const fixed = { network, channels, preprocessing, device, threads, deterministic, size: pool.size };
     const make = (settings: TrainerSettings) =>
@@ -95,7 +101,7 @@ export class EngineTrainer implements Trainer {
     const engine = await make(settings);
     try {
       const loaded = await loadTrainingFilms(libraries, pool);
-      return new EngineTrainer({ make, engine, settings, loaded, options });
+      return new EngineTrainer({ make, engine, settings, loaded, shard, options });
     } catch (error) {
       engine[Symbol.dispose]();
       throw error;

@@ -243,6 +243,7 @@ class Local {
     const seconds = this.#rounds === 0 ? 0 : this.#now() - this.#timings[0].opened;
     this.#images.scored += trainer.shard.splits.test.images;
     return {
+      label_rule: proposal.labelRule,
       selection: { ...selection, split: "val", note: "optimistic" },
       ...await testWithStart(trainer, { proposal, start, selected: { ...this.#chosen, fixed: fixed! } }),
       rounds: this.#rounds,

@@ -53,6 +53,8 @@ export interface AggregatorResult {
   degraded: boolean;
   /** By silo the rounds that closed without its part; rounds + 1 is the closing phase. */
   missing: Record<string, number[]>;
+  /** Which films count as positive: the proposal's. */
+  label_rule: string;
   rounds: number;
   /** The round that was given up at the end of the budget. */
   abandoned?: number;
@@ -81,8 +83,8 @@ export interface AggregatorResult {
 
 /** `fedx train`. */
 export interface SiloResult {
-  /** The run that it took part in: its rounds, who was invited, and the start. */
-  of: { rounds: number; silos: string[]; init: Proposal["init"] };
+  /** The run that it took part in: its rounds, who was invited, the start, and which films count as positive. */
+  of: { rounds: number; silos: string[]; init: Proposal["init"]; label_rule: string };
   /** Whether a hospital was missing anywhere, as the aggregator says. */
   degraded: boolean;
   /** By silo the rounds without it, as in the aggregator's result. */
@@ -120,6 +122,8 @@ export interface SiloOwn extends OwnDecisions {
 
 /** `fedx local`. */
 export interface LocalResult {
+  /** Which films count as positive. */
+  label_rule: string;
   selection: SelectionResult;
   test: TestResult;
   /** Decisions at the threshold that `val` fixed, on the pooled `test`. */

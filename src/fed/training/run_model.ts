@@ -30,7 +30,7 @@ export async function saveRunModel(
   options: { mode?: number } = {},
 ): Promise<string> {
   const { vector, layout, proposal, planId, round, own } = model;
-  const { network, channels, size, preprocessing, init: { source } } = proposal;
-  const settings = { network, channels, size, preprocessing, source, proposal };
+  const { network, channels, size, preprocessing, labelRule, init: { source } } = proposal;
+  const settings = { network, channels, size, preprocessing, labelRule, source, proposal };
   return await saveModel(path, vector, layout, { ...settings, planId, round, ...own }, options);
 }

@@ -5,6 +5,7 @@
 import { basename } from "node:path";
 import { digest } from "../../files/digest.ts";
 import { obstacleTo } from "../../files/obstacle.ts";
+import { ANY_FINDING } from "../../label_rule.ts";
 import { plural } from "../../plural.ts";
 import { isRefusal, refusal } from "../../refusal.ts";
 import type { Layout } from "../layout.ts";
@@ -30,7 +31,7 @@ export interface InitialWeights {
    * every silo, and a folder's name is nobody's business.
    */
   source: string;
-  /** Something to say of the file: that nobody can tell whether it was changed, or that its films had another size. */
+  /** Something to say of the file: that nobody can tell whether it was changed, or that its films or labels were others. */
   warning?: string;
 }
 
@@ -42,6 +43,8 @@ export interface InitialOptions extends PackageOptions {
   seed: number;
   /** Side of the films to train on in pixels, where it is known: a model that saw others may start, with a warning. */
   size?: number;
+  /** Which films are positive, where it is known: a model of another rule may start, with a warning. */
+  labelRule?: string;
   /** A torchvision file of the network; comes before cache and package. @default the one that FEDX_WEIGHTS names */
   weights?: string;
 }
@@ -62,19 +65,20 @@ async function make(
   layout: Layout,
   options: InitialOptions,
 ): Promise<Omit<InitialWeights, "layout" | "sha256">> {
-  const { init, seed } = options;
+  const { init, seed, size, labelRule } = options;
+  const asked = { layout, size, labelRule };
   if (init === "random") {
     return { vector: randomWeights(layout, seed), source: `random weights, seed ${seed}`, kind: "random" };
   }
   if (init !== "imagenet") {
-    const wanted = { layout, size: options.size, remedy: "give imagenet, random or a file" };
+    const wanted = { ...asked, remedy: "give imagenet, random or a file" };
     const { state, licence, warning } = await readState(init, wanted);
     const source = `${basename(init)}${licence}`;
     return { vector: fromTorchvision(state, layout, { seed }), source, kind: "file", warning };
   }
   const weights = options.weights ?? Deno.env.get("FEDX_WEIGHTS");
   if (weights !== undefined && weights !== "") {
-    const wanted = { layout, size: options.size, remedy: "mend FEDX_WEIGHTS or [run] weights" };
+    const wanted = { ...asked, remedy: "mend FEDX_WEIGHTS or [run] weights" };
     const { state, licence, warning } = await readState(weights, wanted);
     const source = `${NETWORKS[layout.network].title} weights in torchvision's format from ${
       basename(weights)
@@ -96,6 +100,14 @@ async function make(
   return { vector: fromTorchvision(state, layout, { seed }), source, kind: "imagenet" };
 }
 
+/** The label rule of the model in a file; undefined where it is not a model of fedx. @throws {SyntaxError} · {Error} as above */
+export async function labelRuleIn(path: string): Promise<string | undefined> {
+  const bytes = await readWeights(path, "give imagenet, random or a file");
+  if (!looksLikeSafetensors(bytes)) return undefined;
+  const file = readSafetensors(bytes);
+  return isOurs(file.metadata) ? modelOf(file).metadata.labelRule ?? ANY_FINDING : undefined;
+}
+
 /** What a file of weights holds. */
 interface FileState {
   state: Map<string, NamedTensor>;
@@ -108,6 +120,7 @@ interface FileState {
 interface Wanted {
   layout: Layout;
   size?: number;
+  labelRule?: string;
   /** How the error of a file ends that has no remedy of its own. */
   remedy: string;
 }
@@ -115,10 +128,7 @@ interface Wanted {
 /** Reads a state_dict from safetensors or a torch file, told apart by their first bytes. */
 async function readState(path: string, wanted: Wanted): Promise<FileState> {
   const { remedy } = wanted;
-  const bytes = await Deno.readFile(path).catch((cause) => {
-    const found = obstacleTo(path, cause) ?? { got: "nothing", remedy };
-    throw refusal(Error, { what: "Cannot read weights", expected: `a file at ${path}`, ...found }, { cause });
-  });
+  const bytes = await readWeights(path, remedy);
   try {
     const { warning, ...rest } = await parseState(bytes, wanted);
     return { ...rest, ...warning === undefined ? {} : { warning: `${path} ${warning}` } };
@@ -130,6 +140,13 @@ async function readState(path: string, wanted: Wanted): Promise<FileState> {
     const parts = { what: `Cannot read weights ${path}`, expected, got, remedy: own };
     throw refusal(SyntaxError, parts, { cause });
   }
+}
+
+async function readWeights(path: string, remedy: string): Promise<Uint8Array<ArrayBuffer>> {
+  return await Deno.readFile(path).catch((cause) => {
+    const found = obstacleTo(path, cause) ?? { got: "nothing", remedy };
+    throw refusal(Error, { what: "Cannot read weights", expected: `a file at ${path}`, ...found }, { cause });
+  });
 }
 
 async function parseState(bytes: Uint8Array, wanted: Wanted): Promise<FileState> {
@@ -145,7 +162,8 @@ async function parseState(bytes: Uint8Array, wanted: Wanted): Promise<FileState>
   const { metadata, checked } = modelOf(file);
   checkNetwork(metadata, wanted.layout);
   checkChannels(metadata, wanted.layout);
-  const warning = [checked ? [] : [UNCHECKED], otherSize(metadata, wanted)].flat().join("; it ");
+  const told = [checked ? [] : [UNCHECKED], otherSize(metadata, wanted), otherRule(metadata, wanted)];
+  const warning = told.flat().join("; it ");
   return { state, licence: licenceOf(metadata.licence), ...warning === "" ? {} : { warning } };
 }
 
@@ -176,6 +194,12 @@ function otherSize({ size }: ModelMetadata, wanted: Wanted): string[] {
   return [
     `was trained on films of ${size} px and starts here on films of ${wanted.size} px, where it may be worse`,
   ];
+}
+
+/** What is said, after the file's name, of a model that was trained to find something else. */
+function otherRule({ labelRule = ANY_FINDING }: ModelMetadata, wanted: Wanted): string[] {
+  if (wanted.labelRule === undefined || labelRule === wanted.labelRule) return [];
+  return [`was trained by the label rule ${labelRule} and goes on here by ${wanted.labelRule}`];
 }
 
 /** Safetensors open with a header length far below 2^32 and a brace. */

@@ -9,6 +9,7 @@
 import { createHash } from "node:crypto";
 import { writeDurably } from "../../files/durable.ts";
 import { obstacleTo } from "../../files/obstacle.ts";
+import { isRule } from "../../label_rule.ts";
 import { isRefusal, refusal } from "../../refusal.ts";
 import { type Layout, layoutOf } from "../layout.ts";
 import { isNetwork, NETWORK_NAMES, type NetworkName } from "../networks/networks.ts";
@@ -35,6 +36,8 @@ export interface ModelMetadata {
   /** Input side in pixels. */
   size: number;
   preprocessing: Preprocessing;
+  /** Which films were positive where it was trained; a model of an older fedx says none and means any finding. */
+  labelRule?: string;
   /** The settings of the run, and the digest of its plan. */
   proposal?: unknown;
   planId?: string;
@@ -193,7 +196,7 @@ function parseMetadata(text: string | undefined): ModelMetadata & { version: num
     throw bad("fedx metadata in JSON", "other text", { cause });
   }
   const metadata = parsed ?? {} as ModelMetadata & { version: number };
-  const { version, network, channels, size, preprocessing, threshold } = metadata;
+  const { version, network, channels, size, preprocessing, labelRule, threshold } = metadata;
   const expect = (sound: boolean, expected: string, got: unknown) => {
     if (!sound) throw bad(expected, JSON.stringify(got));
   };
@@ -204,6 +207,8 @@ function parseMetadata(text: string | undefined): ModelMetadata & { version: num
   const sound = isPerChannel(preprocessing?.mean, channels) &&
     isPerChannel(preprocessing.deviation, channels);
   expect(sound, "preprocessing with a mean and a deviation per channel", preprocessing);
+  const known = labelRule === undefined || typeof labelRule === "string" && isRule(labelRule);
+  expect(known, "a label rule", labelRule);
   expect(
     threshold === undefined || Number.isFinite(threshold?.logit),
     "a threshold of one finite logit",

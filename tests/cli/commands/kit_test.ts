@@ -81,6 +81,7 @@ Deno.test("a kit has settings that are read as they stand, six lines of README a
     assertEquals(accept, {
       recipes: [{ name: "default" }, { name: "deck" }],
       networks: ["efficientnet_b0"],
+      labelRules: undefined,
       maxRounds: undefined,
       maxPasses: 9,
       minTrainPatients: 8,

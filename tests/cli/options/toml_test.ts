@@ -1,10 +1,12 @@
-import { assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { labelRuleOf, type RuleValues } from "../../../src/cli/options/label_rule.ts";
 import { readSection } from "../../../src/cli/options/toml.ts";
 import { COMMANDS } from "../../../src/cli/options/commands.ts";
 import { initFile } from "../../../src/cli/options/init_file.ts";
 import { type Command, inFile, keyOf } from "../../../src/cli/options/option.ts";
 import { UsageError } from "../../../src/cli/options/usage_error.ts";
 import { settle } from "../../../src/cli/options/settings.ts";
+import { inFolder } from "../../testing/folder.ts";
 
 const AGGREGATOR_FILE = initFile({});
 const siloFile = (silo: string) => initFile({ silo });
@@ -54,6 +56,7 @@ Deno.test("init's files name every key of the table, and every key in them is kn
   assertEquals(silo(on(siloFile("b"))).accept, {
     recipes: [{ name: "default" }],
     networks: ["efficientnet_b0"],
+    labelRules: undefined,
     maxRounds: undefined,
     maxPasses: 1000,
     minTrainPatients: 50,
@@ -66,6 +69,50 @@ Deno.test("init's file quotes a silo's name where TOML would read its dot as a t
 
 Deno.test("readSection refuses a silo's name that no certificate can hold", () => {
   assertThrows(() => silo('[silo."../a"]'), UsageError, '"../a"');
+});
+
+Deno.test("readSection: accepted label rules are written in any spelling, and refused by name", () => {
+  const rules = (list: string) => silo(`[silo.b]\naccept = { label_rules = [${list}] }`).accept?.labelRules;
+  assertEquals(rules('"any-finding", "positive:Pleural Thickening, Edema", "exclude:hernia"'), [
+    "any-finding",
+    "positive:edema,pleural_thickening",
+    "exclude:hernia",
+  ]);
+  for (
+    const [list, got] of [['"Edema"', '"Edema"'], ['"positive:No Finding"', '"no_finding"'], ['""', '""']]
+  ) {
+    const error = assertThrows(() => rules(list), UsageError);
+    assertMatch(error.message, /^Cannot read accept\.label_rules: expected /);
+    assertStringIncludes(error.message, `got ${got}.`);
+  }
+});
+
+Deno.test("settle: of --positive and exclude in the file the one on the command line holds", async () => {
+  await inFolder(async (dir) => {
+    const config = `${dir}/fedx.toml`;
+    const file = (rule: string) =>
+      Deno.writeTextFile(config, AGGREGATOR_FILE.replace("[run]", `[run]\n${rule}`));
+    const ruleOf = async (given: Record<string, unknown> = {}) => {
+      const { values } = await settle("aggregate", { config, ...given });
+      return labelRuleOf(values as RuleValues);
+    };
+    await file('exclude = ["Hernia"]');
+    assertEquals(await ruleOf(), "exclude:hernia");
+    assertEquals(await ruleOf({ positive: ["Edema"] }), "positive:edema");
+    await file('exclude = ["Hernia"]\npositive = ["Edema"]');
+    await assertRejects(
+      ruleOf,
+      UsageError,
+      "Cannot use --positive with --exclude: expected one of them, got both",
+    );
+    await file("");
+    assertEquals(await ruleOf(), "any-finding");
+    await assertRejects(
+      () => ruleOf({ exclude: ["No Finding"] }),
+      UsageError,
+      'Cannot read --exclude: expected names of findings, got "no_finding".',
+    );
+  });
 });
 
 Deno.test("readSection: an accepted recipe is a preset's name, or a table with the numbers that differ", () => {

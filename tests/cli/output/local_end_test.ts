@@ -18,6 +18,7 @@ function resultOf(changes: Partial<LocalResult>): LocalResult {
     silos: { "shard-b": { auroc: 0.925, se: 0.02, ...films } },
   };
   return {
+    label_rule: "any-finding",
     selection: {
       round: 3,
       auroc: 0.95,

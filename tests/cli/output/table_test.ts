@@ -46,6 +46,7 @@ Deno.test("what an aggregator proposes fits 80 columns, the names of a hundred h
   const proposal = {
     silos: Array.from({ length: 100 }, (_, at) => `hospital-${at}`),
     network: "efficientnet_b0",
+    labelRule: `positive:${"abcdefgh".split("").map((letter) => letter.repeat(30)).join(",")}`,
     init: { source: "B0 warm-started from EfficientNet-Lite0's ImageNet weights, " + "x".repeat(200) },
     recipe: { name: "default", batch: 32, lr: 1e-3, bn: "adapt", augment: {} },
     rounds: 3,
@@ -56,6 +57,7 @@ Deno.test("what an aggregator proposes fits 80 columns, the names of a hundred h
   const text = describe(proposal as unknown as Parameters<typeof describe>[0]);
   assert(widest(text) <= TABLE_WIDTH, text);
   assertEquals(text.split("\n")[0].trim(), "the aggregator proposes"); // the head keeps its line, the values break
+  assert(/positive films +a{30},$/m.test(text), text);
   assert(/of them with Flower +hospital-7, hospital-9/.test(text), text);
   const short = {
     ...proposal,
@@ -69,6 +71,10 @@ Deno.test("what an aggregator proposes fits 80 columns, the names of a hundred h
   const lines = (changes: object, limits = {}) =>
     describe({ ...short, ...changes } as unknown as Parameters<typeof describe>[0], limits).split("\n")
       .map((line) => line.trim().replaceAll(/  +/g, ": "));
+  assert(
+    lines({ labelRule: "exclude:hernia,mass" }).includes("positive films: any finding but hernia or mass"),
+  );
+  assert(lines({ labelRule: "any-finding" }).includes("positive films: any finding"));
   assert(lines({}).includes("length: 12 rounds, 0.25 local passes a round"));
   assert(!lines({}, { maxPasses: 9 }).some((line) => line.includes("max_passes")), "compared before");
   const limited = lines({ rounds: null, budget: 60 }, { maxPasses: 9 }).join(" ");

@@ -24,8 +24,8 @@ const RUN = "0f".repeat(16);
 
 function proposal(): Proposal {
   return {
-    version: 4,
-    wire: 6,
+    version: 5,
+    wire: 7,
     network: "efficientnet_b0",
     size: 128,
     channels: 1,
@@ -167,7 +167,7 @@ const MESSAGES = {
     kernel: "lanczos3",
     fit: "fill",
     labelRule: "any-finding",
-    wire: 6,
+    wire: 7,
   },
   UpdateStartSchema: {
     run: RUN,
@@ -178,7 +178,7 @@ const MESSAGES = {
     examples: 9,
     sha256: DIGEST,
     encoding: 1,
-    wire: 6,
+    wire: 7,
   },
   ScoresSchema: {
     run: RUN,
@@ -237,6 +237,19 @@ Deno.test("schemas: a silo's counts, speed and durations are bounded, and no dev
     ["ScoresSchema", { se: 0.51 }, "se"],
   ] as const;
   for (const [name, change, field] of refused) assertThrows(() => read(name, change), ProtocolError, field);
+});
+
+Deno.test("ProposalSchema and RegistrationSchema: a label rule that is none, or not in its one form, is refused", () => {
+  const read = (labelRule: unknown) => {
+    const asked = JSON.stringify({ ...proposal(), labelRule });
+    messages.parseMessage<unknown>(messages.ProposalSchema, asked, { what: "it" });
+    const told = JSON.stringify({ ...MESSAGES.RegistrationSchema, labelRule });
+    messages.parseMessage<unknown>(messages.RegistrationSchema, told, { what: "it" });
+  };
+  for (const rule of ["any-finding", "positive:edema,rib_plate", "exclude:ödem"]) read(rule);
+  for (const rule of ["any", "positive:", "positive:Edema", "positive:mass,edema", "exclude:a\u202e", null]) {
+    assertThrows(() => read(rule), ProtocolError, "at labelRule");
+  }
 });
 
 Deno.test("ScoresSchema: of losses, one alone leaves a silo", () => {

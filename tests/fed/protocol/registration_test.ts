@@ -13,6 +13,31 @@ const join = (images: number, changes: Partial<Proposal>) => {
   checkRegistration(proposalOf(startVector(TINY), changes), { ...rest, splits: { ...splits, train } });
 };
 
+Deno.test("checkRegistration: counts by another rule are refused, and a class without films names the proposal's", () => {
+  const labelRule = "positive:edema,rib_plate";
+  const proposal = proposalOf(startVector(TINY), { labelRule });
+  const sound = { ...registration("a"), labelRule };
+  checkRegistration(proposal, sound);
+  const other = assertThrows(() => checkRegistration(proposal, registration("a")), ProtocolError);
+  assertEquals([other.code, other.expected, other.got], [
+    "other_labels",
+    `labelRule ${labelRule}`,
+    "any-finding",
+  ]);
+  for (const split of ["train", "val"] as const) {
+    for (const positives of [0, 96]) {
+      const splits = { ...sound.splits, [split]: { images: 96, patients: 96, positives } };
+      const error = assertThrows(() => checkRegistration(proposal, { ...sound, splits }), ProtocolError);
+      assertEquals(error.code, "empty_class");
+      assertMatch(
+        error.message,
+        new RegExp(`both classes in ${split} by the label rule ${labelRule}, got ${positives} pos`),
+      );
+      assertMatch(error.message, /remedy: name other findings with --positive or --exclude/);
+    }
+  }
+});
+
 Deno.test("checkRegistration: a step a pass is enough, however short the rounds, and one in all of a run below a pass", () => {
   const enough: [number, Partial<Proposal>][] = [
     [32, { rounds: 4, localEpochs: 0.25 }],

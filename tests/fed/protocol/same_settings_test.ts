@@ -40,6 +40,15 @@ Deno.test("other settings are named as they are typed: options, times, names", (
   ]);
 });
 
+Deno.test("another label rule is named as it is typed", () => {
+  const rule = (labelRule: string) => refused({ labelRule });
+  assertEquals(rule("positive:edema,pleural_thickening"), [
+    "any finding",
+    "--positive edema,pleural_thickening",
+  ]);
+  assertEquals(rule("exclude:a:b"), ["any finding", "--exclude a:b"]);
+});
+
 Deno.test("what follows from another setting that differs is not named beside it", () => {
   assertEquals(refused({ silos: ["a", "b"], quorum: 2 }), ["--silos a,b,c", "--silos a,b"]);
   assertEquals(refused({ recipe: preset("deck", { lr: 2e-3, batch: 11 }) }), [

@@ -31,6 +31,18 @@ Deno.test("checkLimits refuses each limit with the field and both values", () =>
   assertThrows(() => checkLimits(budget, { maxRounds: 10 }), ProtocolError, "a budget without a limit");
 });
 
+Deno.test("checkLimits: a label rule that is not among those accepted is refused with both", () => {
+  const labelRules = ["any-finding", "positive:edema"];
+  for (const labelRule of labelRules) checkLimits({ ...proposal, labelRule }, { labelRules });
+  const refused = () => checkLimits({ ...proposal, labelRule: "positive:mass" }, { labelRules });
+  const error = assertThrows(refused, ProtocolError);
+  assertEquals(error.code, "labels_not_accepted");
+  assertMatch(
+    error.message,
+    /expected any-finding or positive:edema by accept\.label_rules, got positive:mass /,
+  );
+});
+
 Deno.test("checkLimits: a recipe is accepted with every number, not by its name", () => {
   const accept = { recipes: [{ name: "deck" }] };
   const refused = (changes: Partial<Proposal>, text: string) =>

@@ -8,6 +8,9 @@ import { layoutOf } from "../../../src/model/layout.ts";
 import { liveHandles } from "../../../src/model/shutdown.ts";
 import { PURPOSE, words } from "../../../src/model/philox.ts";
 import { preset } from "../../../src/model/recipe.ts";
+import { declineOf } from "../../../src/fed/protocol/decline.ts";
+import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
+import { makeOlder, writeFindings } from "../../testing/finding_shards.ts";
 import { inFolder } from "../../testing/folder.ts";
 import { libraries } from "../../testing/libraries.ts";
 
@@ -49,6 +52,7 @@ const settings: EngineSettings = {
   network: "efficientnet_b0",
   channels: 1,
   preprocessing: preprocessingOf(1),
+  labelRule: "any-finding",
   recipe: preset("default", { batch: 4 }),
   seed: 3,
 };
@@ -57,6 +61,37 @@ function trainerOf(shards: Shard[], options: { clock?: () => number } = {}): Pro
   const machine = { device: "cpu" as const, threads: 1, libraries: libs };
   return EngineTrainer.create(settings, { shards, silo: 1, ...machine, ...options });
 }
+
+Deno.test("EngineTrainer: counts, classes and what it predicts beside are by the label rule", () =>
+  withShards(async (shards) => {
+    const labelRule = "positive:mass";
+    const machine = { device: "cpu" as const, threads: 1, libraries: libs };
+    const make = (labelRule: string) =>
+      EngineTrainer.create({ ...settings, labelRule }, { shards, ...machine });
+    using trainer = await make(labelRule);
+    assertEquals([trainer.shard.labelRule, trainer.shard.splits.train.positives], [labelRule, 0]);
+    assertEquals((await trainer.predict("val")).labels.includes(1), false);
+    using other = await make("exclude:mass"); // all have Atelectasis where they have a finding
+    using any = await make("any-finding");
+    assertEquals(other.shard.splits, any.shard.splits);
+    assertEquals((await other.predict("test")).labels, (await any.predict("test")).labels);
+  }));
+
+Deno.test("EngineTrainer.create: a shard that knows a finding of the rule only as other is refused before an engine is made", () =>
+  inFolder(async (dir) => {
+    const films = [["Line"], ["Rib plate"], []];
+    await writeFindings(`${dir}/shard`, { train: films, val: films, test: films }, { size: SIZE });
+    await makeOlder(`${dir}/shard`);
+    const shards = [await Shard.open(`${dir}/shard`)];
+    const before = liveHandles();
+    const create = () =>
+      EngineTrainer.create({ ...settings, labelRule: "positive:line" }, { shards, libraries: libs });
+    const error = await assertRejects(create, ProtocolError);
+    assertEquals([error.code, declineOf(error)], ["other_labels", "other_labels"]);
+    assertEquals(error.got, "a shard of an older fedx, which knows line only as other");
+    assertEquals(error.remedy, "make it again with `fedx prepare`");
+    assertEquals(liveHandles(), before);
+  }));
 
 Deno.test("EngineTrainer.train: same settings, vector and row give the same bits; another silo number others", () =>
   withShards(async (shards) => {

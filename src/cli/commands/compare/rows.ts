@@ -18,7 +18,7 @@ export interface Point {
 export interface Row {
   key: string;
   training: Training;
-  /** Digest of the shards that it was made from. */
+  /** Digest of the shards, and of the label rule, that it was made from. */
   films: string;
   machine: string;
   passes: number;
@@ -37,7 +37,7 @@ export class Rows {
 
   /**
    * Reads what is there. A line that a kill left half written is dropped.
-   * @throws {Error} where the rows are of other shards
+   * @throws {Error} where the rows are of other shards or another label rule
    */
   static async open(dir: string, films: string): Promise<Rows> {
     await Deno.mkdir(dir, { recursive: true });
@@ -52,9 +52,9 @@ export class Rows {
     if (rows.some((row) => row.films !== films)) {
       throw refusal(Error, {
         what: `Cannot go on in ${dir}`,
-        expected: "trainings on the same shards in the same order",
+        expected: "trainings on the same shards in the same order, by the same label rule",
         got: "trainings on others",
-        remedy: "choose another --out, or name the shards as before",
+        remedy: "choose another --out, or name the shards, and --positive or --exclude, as before",
       });
     }
     return new Rows(path, new Map(rows.map((row) => [row.key, row])));

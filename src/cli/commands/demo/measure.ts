@@ -72,10 +72,12 @@ async function predictTest(
   { model }: ModelFile,
   { shards, computing }: { shards: Record<string, string>; computing: Computing },
 ): Promise<Record<string, Predictions>> {
-  using predictor = await openPredictor(await loadModel(model), { engine: "libtorch", ...computing });
+  const loadedModel = await loadModel(model);
+  const { labelRule } = loadedModel.metadata;
+  using predictor = await openPredictor(loadedModel, { engine: "libtorch", ...computing });
   const predictions: Record<string, Predictions> = {};
   for (const [silo, dir] of Object.entries(shards)) {
-    const pool = poolOf([await Shard.open(dir, { verify: true })]);
+    const pool = poolOf([await Shard.open(dir, { verify: true })], { labelRule });
     using loaded = await LoadedPool.load(predictor, pool);
     predictions[silo] = await loaded.predict(predictor, pool.rows.test);
   }

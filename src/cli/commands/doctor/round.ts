@@ -1,5 +1,6 @@
 // Why: whether a run fits its budget is a question of this machine and this line; both are measured, the rest is arithmetic.
 import type { Shard } from "../../../data/shard.ts";
+import { ANY_FINDING } from "../../../label_rule.ts";
 import { SCORING_SPEEDUP } from "../../../fed/maths/row_share.ts";
 import { scoredEvery } from "../../../fed/maths/scored_rows.ts";
 import { type EngineSettings, EngineTrainer } from "../../../fed/training/engine_trainer.ts";
@@ -88,6 +89,7 @@ export const USUAL: EngineSettings = {
   network: "efficientnet_b0",
   channels: 1,
   preprocessing: preprocessingOf(1),
+  labelRule: ANY_FINDING,
   recipe: preset("default"),
   seed: 0,
 };

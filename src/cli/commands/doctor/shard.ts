@@ -28,16 +28,22 @@ export async function openShard(dir: string | undefined): Promise<{ check: Check
 }
 
 /** Whether val and test have the patients that an AUROC needs; a run is possible without. */
-export function checkSplits(shard: Pick<Shard, "labels" | "patients" | "splits">): Check[] {
+export function checkSplits(
+  { findings, patients, splits }: Pick<Shard, "findings" | "patients" | "splits">,
+  labelRule: string,
+): Check[] {
   const name = "patients";
-  const few = fewPatients(classPatients(shard));
+  if (findings.unanswered(labelRule).length > 0) {
+    return [open(name, "the shard cannot answer the label rule")];
+  }
+  const few = fewPatients(classPatients({ labels: findings.positives(labelRule), patients, splits }));
   if (few.length === 0) return [good(name, "val and test have enough of each class for an AUROC")];
   return few.map((text) => good(name, text, MORE_PATIENTS));
 }
 
-/** Whether it suits the proposal (size, preprocessing, label rule, classes, one batch), and the operator's veto. */
+/** Whether it suits the proposal (size, preprocessing, label rule, classes by it, one batch), and the operator's veto. */
 export function checkShard(
-  shard: Pick<Shard, "manifest"> | null,
+  shard: Pick<Shard, "manifest" | "findings" | "counts"> | null,
   options: { proposal: Proposal | null; accept?: Limits },
 ): Check[] {
   const { proposal, accept } = options;
@@ -57,9 +63,9 @@ export function checkShard(
   const asked = `${network}, ${size} px, recipe ${recipe.name} with batches of ${recipe.batch}, silos ${
     silos.join(", ")
   }`;
-  const facts = factsOf([shard]);
+  const facts = () => factsOf([shard], proposal);
   return [
-    compare("proposal", `the shard suits it: ${asked}`, () => checkRegistration(proposal, facts)),
+    compare("proposal", `the shard suits it: ${asked}`, () => checkRegistration(proposal, facts())),
     compare(
       "veto",
       accept === undefined
@@ -69,7 +75,7 @@ export function checkShard(
         : "accept allows it; under a budget max_passes is looked at round by round",
       () => {
         checkLimits(proposal, accept);
-        checkPatients(facts.splits.train, accept);
+        checkPatients(shard.manifest.counts.train, accept);
       },
     ),
   ];

@@ -1,5 +1,5 @@
 // Why: a silo of a Flower run shares the films, the engine and the log with a silo of our own, and nothing else.
-import { checkTrainable } from "../../../data/classes.ts";
+import { checkRuleClasses, checkTrainable } from "../../../data/classes.ts";
 import { Shard } from "../../../data/shard.ts";
 import { type Figures, type Names, TEMPLATE } from "../../../fed/flower/app.ts";
 import { flowerRole } from "../../../fed/flower/journal.ts";
@@ -10,12 +10,14 @@ import { factsOf } from "../../../fed/training/shard_facts.ts";
 import { findLibraries } from "../../../model/libraries.ts";
 import { preprocessingOf } from "../../../model/weights/model_file.ts";
 import type { Context } from "../../context.ts";
+import { labelRuleOf } from "../../options/label_rule.ts";
 import type { Values } from "../../options/option.ts";
 import type { train } from "../../options/table/train.ts";
 import { UsageError } from "../../options/usage_error.ts";
 import { checkOutputFolder } from "../../output/check_output.ts";
 import { computingLine } from "../../output/computing.ts";
 import { EventLog } from "../../output/event_log.ts";
+import { absentFindings } from "../../output/label_rule.ts";
 import { setAside } from "../../output/set_aside.ts";
 
 /** What a Flower run does not have of ours. */
@@ -34,7 +36,11 @@ export async function trainInFlower(context: Context<typeof train>): Promise<voi
   const [ca, key] = await Promise.all([values.ca, values.key].map((file) => file && Deno.readTextFile(file)));
   const shard = await Shard.open(values.shard, { verify: true, signal });
   checkTrainable(shard);
-  const { splits: { train } } = factsOf([shard]);
+  const labelRule = labelRuleOf(values);
+  const { splits: { train } } = factsOf([shard], { labelRule });
+  checkRuleClasses(shard, labelRule);
+  const missing = absentFindings([shard], labelRule);
+  if (missing !== null) output.line(`warning: ${missing}`);
   checkPatients(train, accept);
   const network = values.network ?? "efficientnet_b0";
   checkNetwork(network, accept);
@@ -59,7 +65,8 @@ export async function trainInFlower(context: Context<typeof train>): Promise<voi
       },
       ignored: values.ignore ?? [],
       async trainer({ layout: { network, channels }, recipe, seed, number }) {
-        const settings = { network, channels, preprocessing: preprocessingOf(channels), recipe, seed };
+        const preprocessing = preprocessingOf(channels);
+        const settings = { network, channels, preprocessing, labelRule, recipe, seed };
         const all = { shards: [shard], silo: number, device, threads, deterministic, libraries };
         const trainer = await EngineTrainer.create(settings, all);
         output.line(computingLine(trainer.info, { asked: device, libraries }));

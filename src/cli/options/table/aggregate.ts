@@ -3,7 +3,7 @@ import type { Command } from "../option.ts";
 import { FLOWER_SITES } from "./flower.ts";
 import { prepare } from "./prepare.ts";
 import { CONFIG, NEW } from "./role.ts";
-import { LENGTH, TRAINING } from "./training.ts";
+import { APART, LENGTH, TRAINING } from "./training.ts";
 
 export const aggregate = {
   summary: "the aggregator of one run",
@@ -12,6 +12,7 @@ export const aggregate = {
   resumable: true,
   long: true,
   either: [["silos", "replay"], ["rounds", "budget", "replay"]],
+  apart: [APART],
   options: {
     config: CONFIG,
     silos: {
@@ -105,7 +106,7 @@ export const aggregate = {
     },
   },
   json:
-    "`degraded`, `missing`, `rounds`, `selection`, `test` {`stratified`, `ci95`, `pooled`, `site_only`, " +
+    "`degraded`, `missing`, `label_rule`, `rounds`, `selection`, `test` {`stratified`, `ci95`, `pooled`, `site_only`, " +
     "`silos`}, `seconds`, `bytes`, `model`, `sha256` (of its weights), `file_sha256`, `last_sha256`, `init`, " +
     "`finished`, `joined`, `history`, `report`",
 } as const satisfies Command;

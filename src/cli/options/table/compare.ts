@@ -1,6 +1,7 @@
 import type { Command } from "../option.ts";
 import { ENGINE } from "./engine.ts";
 import { SHARDS } from "./files.ts";
+import { APART, LABELS } from "./training.ts";
 
 /** A list of which every member makes further trainings. */
 const list = (value: string, help: string, more?: string) =>
@@ -11,6 +12,7 @@ export const compare = {
   example: "fedx compare --shard shard-a --shard shard-b --shard shard-c --out fedx-compare",
   long: true,
   resumable: true,
+  apart: [APART],
   options: {
     shard: {
       ...SHARDS,
@@ -54,6 +56,12 @@ export const compare = {
       help: "in place of --passes: seconds of every training",
       more: "As many passes as a training does in it at the speed measured here, all hospitals at once.",
     },
+    positive: {
+      ...LABELS.positive,
+      help:
+        "films with at least one of these findings are positive (default: the rule of the --init files, else any finding)",
+    },
+    exclude: LABELS.exclude,
     seeds: {
       kind: "integer",
       value: "N",
@@ -75,7 +83,7 @@ export const compare = {
     },
   },
   json:
-    "`machine`, `ways` [{`network`, `recipe`, `init`, `batch`, `lr`, `local_epochs`, `size`, `methods` by name {`trainings`, " +
+    "`machine`, `label_rule`, `ways` [{`network`, `recipe`, `init`, `batch`, `lr`, `local_epochs`, `size`, `methods` by name {`trainings`, " +
     "`auroc`, `passes`, `seconds`, `better` (federated than it) {`difference`, `ci95`}, `first` (than the first way) {`difference`, `ci95`}}}], " +
     "`findings` [{`finding`, `difference`, `ci95`, `holds` (yes, no or open)}], `rows`, `report`",
 } as const satisfies Command;

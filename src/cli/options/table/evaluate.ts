@@ -19,5 +19,5 @@ export const evaluate = {
     force: FORCE,
     ...SCORING,
   },
-  json: "`auroc`, `ci95`, `images`, `positives`, `stratified`, `shards`, `at_threshold`",
+  json: "`auroc`, `ci95`, `images`, `positives`, `label_rule`, `stratified`, `shards`, `at_threshold`",
 } as const satisfies Command;

@@ -1,5 +1,5 @@
 import type { Command, Options } from "../option.ts";
-import { TRAINING } from "./training.ts";
+import { LABELS, TRAINING } from "./training.ts";
 
 const { recipe, network, batch, lr, seed } = TRAINING;
 const IN_FLOWER = { flagOnly: true, default: undefined } as const;
@@ -67,6 +67,8 @@ export const FLOWER = {
     ...IN_FLOWER,
     help: "seed of everything random (default: 0); hospitals differ by their keys",
   },
+  positive: { ...LABELS.positive, ...IN_FLOWER },
+  exclude: { ...LABELS.exclude, ...IN_FLOWER },
   ignore: {
     kind: "list",
     value: "NAMES",
@@ -133,7 +135,7 @@ export const flowerEnrol = {
     positives: {
       kind: "integer",
       value: "P",
-      help: "how many of them have a finding",
+      help: "how many of them are positive: have a finding, or what the run's --positive or --exclude says",
       range: [1, 1e9],
       required: true,
     },

@@ -1,13 +1,14 @@
 import type { Command } from "../option.ts";
 import { TRAINER } from "./engine.ts";
 import { FORCE, SHARDS } from "./files.ts";
-import { LENGTH, TRAINING } from "./training.ts";
+import { APART, LENGTH, TRAINING } from "./training.ts";
 
 export const local = {
   summary: "the same engine without federation: one hospital alone, or all pooled",
   example: "fedx local --shard shard-b --epochs 4 --out model-b.safetensors",
   long: true,
   either: [["epochs", "rounds", "budget"]],
+  apart: [APART],
   options: {
     shard: { ...SHARDS, help: "shard to train on; may be repeated" },
     epochs: {
@@ -40,5 +41,5 @@ export const local = {
     ...TRAINER,
   },
   json:
-    "`selection`, `test`, `own` {`threshold`, `sensitivity`, `specificity`}, `start` by shard where --init names a file {`auroc`, `se`, `difference` {`auroc`, `ci95`}}, `epochs`, `seconds`, `model`, `sha256` (of its weights), `file_sha256`",
+    "`label_rule`, `selection`, `test`, `own` {`threshold`, `sensitivity`, `specificity`}, `start` by shard where --init names a file {`auroc`, `se`, `difference` {`auroc`, `ci95`}}, `epochs`, `seconds`, `model`, `sha256` (of its weights), `file_sha256`",
 } as const satisfies Command;

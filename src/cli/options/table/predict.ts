@@ -33,5 +33,5 @@ export const predict = {
     force: FORCE,
     ...SCORING,
   },
-  json: "`images`, `failed`, `threshold`, `seconds`",
+  json: "`images`, `failed`, `label_rule`, `threshold`, `seconds`",
 } as const satisfies Command;

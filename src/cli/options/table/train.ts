@@ -2,6 +2,7 @@ import type { Command } from "../option.ts";
 import { TRAINER } from "./engine.ts";
 import { FLOWER } from "./flower.ts";
 import { CONFIG, NEW } from "./role.ts";
+import { APART } from "./training.ts";
 
 export const train = {
   summary: "one hospital of a run",
@@ -10,6 +11,7 @@ export const train = {
   resumable: true,
   long: true,
   either: [["server", "flower"]],
+  apart: [APART],
   needs: { server: ["tls"], flower: ["app"] },
   options: {
     config: CONFIG,

@@ -1,8 +1,32 @@
 import { NETWORK_NAMES } from "../../../model/networks/networks.ts";
 import type { Options } from "../option.ts";
 
+/** Which films are positive: the options of {@linkcode LABELS}, of which one or none is given. */
+export const APART = ["positive", "exclude"] as const;
+
+/** Which findings make a film positive. */
+export const LABELS = {
+  positive: {
+    kind: "list",
+    value: "FINDING,…",
+    help:
+      "films with at least one of these findings are positive, all others negative (default: any finding)",
+    more:
+      "Case, blanks and underscores of a name do not matter; a comma within one is written \\,. Shards hold every " +
+      "finding by its name, so that no fedx prepare is needed for another rule.",
+    sample: ["Edema", "Effusion"],
+  },
+  exclude: {
+    kind: "list",
+    value: "FINDING,…",
+    help: "films with any finding but these are positive; one with these alone is negative",
+    sample: ["Hernia"],
+  },
+} as const satisfies Options;
+
 /** How a model starts and is trained: the options that `aggregate` and `local` share. */
 export const TRAINING = {
+  ...LABELS,
   recipe: {
     kind: "text",
     value: "NAME",

@@ -6,6 +6,7 @@ import { NETWORKS } from "../../../model/networks/networks.ts";
 import { plural } from "../../../plural.ts";
 import { formatDuration } from "../../options/duration.ts";
 import { lineChart, type Series } from "../chart.ts";
+import { ruleLines } from "../label_rule.ts";
 import { interval, score, signed, table } from "../table.ts";
 import { charts, figures, heading, headline, htmlTable, page, paragraph, section } from "./page.ts";
 
@@ -17,6 +18,8 @@ export interface Facts {
   /** The hospitals' names. */
   names: readonly string[];
   folds?: number;
+  /** Which films count as positive. */
+  labelRule: string;
 }
 
 const HEAD = ["method", "runs", "AUROC", "federated better by", "better than in the first way"];
@@ -82,6 +85,7 @@ export function comparisonTable(facts: Facts): string {
   const rows = facts.ways.flatMap((one, at) => cellsOf(one).map((cells) => [names[at], ...cells]));
   return [
     ...all === "" ? [] : [`all: ${all}\n`],
+    ...ruleLines(facts.labelRule),
     ...single
       ? [`${table(...filled(["way", ...HEAD], rows))}\n`]
       : facts.ways.map((one, at) => `${names[at]}\n${table(...filled(HEAD, cellsOf(one)))}\n`),
@@ -131,6 +135,7 @@ export function reportHtml(facts: Facts): string {
     heading("Ways of training, compared"),
     headline(`Highest: ${score(best.one.auroc)}, ${best.one.name}, ${best.name}`, score(best.one.auroc)),
     ...all === "" ? [] : [paragraph(`All: ${all}.`)],
+    ...ruleLines(facts.labelRule).map((line) => paragraph(`${line}.`)),
     paragraph(
       "AUROC of each training's last model, over pairs of films within a hospital, mean over trainings. Intervals are " +
         "95 %, and resample patients and trainings; differences are paired, on the same films, seeds and parts. " +

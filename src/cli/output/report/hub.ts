@@ -4,6 +4,7 @@ import { type AggregatorResult, intervalOf } from "../../../fed/training/result.
 import { wrap } from "../../options/wrap.ts";
 import { formatDuration } from "../../options/duration.ts";
 import { degradedLine } from "../degraded.ts";
+import { ruleLines } from "../label_rule.ts";
 import { modelLines, selectionText } from "../model_lines.ts";
 import { moment } from "../moment.ts";
 import { shellWord } from "../shell.ts";
@@ -36,8 +37,9 @@ function rowsOf({ test }: AggregatorResult): string[][] {
 }
 
 /** What the rows over all hospitals mean. */
-function meaningsOf({ test }: AggregatorResult): string[] {
+function meaningsOf({ test, label_rule }: AggregatorResult): string[] {
   return [
+    ...ruleLines(label_rule),
     STRATIFIED,
     test.pooled === null
       ? `pooled, certified: none, since there is ${test.pooled_reason}`

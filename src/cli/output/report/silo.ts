@@ -7,6 +7,7 @@ import { formatDuration } from "../../options/duration.ts";
 import { rocChart } from "../chart.ts";
 import { decisionLines, rateText, thresholdText } from "../decisions.ts";
 import { degradedLine } from "../degraded.ts";
+import { ruleLines } from "../label_rule.ts";
 import { modelLines, START_STAYS } from "../model_lines.ts";
 import { moment } from "../moment.ts";
 import { shellLines, shellWord } from "../shell.ts";
@@ -41,6 +42,7 @@ function remarksOf({ test, own, sha256, of }: SiloResult): string[] {
   return [
     `${plural(images, "test film")}, ${positives} with a finding` +
     (auroc === null ? ": too few patients of a class for an AUROC, or the model gives no numbers" : ""),
+    ...ruleLines(of.label_rule),
     sha256 === of.init.sha256 ? START_STAYS : startRemark(own),
   ];
 }

@@ -17,12 +17,12 @@ interface Told {
 
 /** A message's content: the model as a state_dict, and what is asked, with what the model takes films as. */
 export function contentOf(
-  { layout, inside: { proposal: { size, channels, preprocessing: { mean, deviation } } } }: Told,
+  { layout, inside: { proposal: { size, channels, labelRule, preprocessing: { mean, deviation } } } }: Told,
   vector: Float32Array,
   asked: readonly (readonly [string, RecordValue])[],
 ): RecordDict {
   const form = { ...startModel(layout), list: false };
-  const films = { size: BigInt(size), channels: BigInt(channels), mean, deviation };
+  const films = { size: BigInt(size), channels: BigInt(channels), mean, deviation, "label-rule": labelRule };
   const config = [...asked, ...Object.entries(films)];
   return new Map([
     ["arrays", { type: "ArrayRecord", arrays: writeModel(vector, form, { steps: 0 }) }],

@@ -125,7 +125,13 @@ Deno.test("deckFindings: what holds, what does not, and what cannot be told", ()
   assertEquals(of("better than DenseNet-121"), ["open"]);
   assertEquals(findings.length, 6);
   assertEquals(deckFindings(plan, new Map(), judged), []);
-  const facts = { ways: figuresOf(plan, rows, judged), findings, machine: "a CPU", names: HOSPITALS };
+  const facts = {
+    ways: figuresOf(plan, rows, judged),
+    findings,
+    machine: "a CPU",
+    names: HOSPITALS,
+    labelRule: "any-finding",
+  };
   const text = comparisonTable(facts);
   assert(
     /^holds: ten rounds of one pass are better than five passes in one round, \+0\.\d+ \[0\.\d+, 0\.\d+\]$/m

@@ -7,6 +7,7 @@ import {
 } from "../../../../src/cli/commands/doctor/round.ts";
 import { checkShard, checkSplits, openShard } from "../../../../src/cli/commands/doctor/shard.ts";
 import type { Shard } from "../../../../src/data/shard.ts";
+import { StoredFindings } from "../../../../src/data/stored_findings.ts";
 import { proposalOf } from "../../../testing/fake_federation.ts";
 import { startVector, TINY } from "../../../testing/fake_trainer.ts";
 
@@ -51,8 +52,9 @@ Deno.test("checkRound: rounds of a quarter of a pass are scored now and then, wh
 });
 
 const proposal = proposalOf(startVector(TINY));
+type Told = Pick<Shard, "manifest" | "findings" | "counts">;
 /** A shard as its manifest tells it. */
-function shardOf(changes: Record<string, unknown> = {}, train = 200): Pick<Shard, "manifest"> {
+function shardOf(changes: Record<string, unknown> = {}, train = 200): Told {
   const counts = (images: number) => ({ images, patients: images, positives: images >> 1 });
   const manifest = {
     size: 32,
@@ -63,11 +65,12 @@ function shardOf(changes: Record<string, unknown> = {}, train = 200): Pick<Shard
     digest: "0".repeat(64),
     ...changes,
   };
-  return { manifest } as unknown as Shard;
+  const findings = new StoredFindings({ labels: Uint16Array.of(1), names: [], others: null });
+  return { manifest, findings, counts: () => manifest.counts } as unknown as Shard;
 }
 
 Deno.test("checkShard fails on another size, kernel or label rule, on less than a batch, and on the operator's veto", () => {
-  const look = (shard: Pick<Shard, "manifest">, accept = {}) => checkShard(shard, { proposal, accept });
+  const look = (shard: Told, accept = {}) => checkShard(shard, { proposal, accept });
   assertEquals(look(shardOf()).map((check) => check.ok), [true, true]);
   assertEquals(look(shardOf({ negative: ["Normal"] })).map((check) => check.ok), [true, true]);
   const wrong: [Record<string, unknown>, string][] = [
@@ -95,16 +98,27 @@ Deno.test("checkSplits warns of a val or test with too few patients of a class f
     const films = Array.from({ length: 96 }, (_, i) => i);
     const isIll = (i: number) => i < 48 ? i % 4 < 2 : i < 48 + 2 * ill;
     return {
-      labels: Uint16Array.from(films, (i) => isIll(i) ? 4 : 0),
+      findings: new StoredFindings({
+        ...{
+          names: [],
+          others: null,
+          labels: Uint16Array.from(films, (i) => isIll(i) ? i % 4 < 2 ? 4 : 8 : 0),
+        },
+      }),
       patients: Uint32Array.from(films, (i) => i >> 1),
       splits: Uint8Array.from(films, (i) => i < 48 ? 1 : 2),
     };
   };
-  assertEquals(checkSplits(shard(12)).map(({ ok, remedy }) => [ok, remedy]), [[true, undefined]]);
-  const [few, ...more] = checkSplits(shard(9));
+  assertEquals(checkSplits(shard(12), "any-finding").map(({ ok, remedy }) => [ok, remedy]), [[
+    true,
+    undefined,
+  ]]);
+  const [few, ...more] = checkSplits(shard(9), "any-finding");
   assertEquals([few.ok, more], [true, []]);
   assertStringIncludes(few.detail, "test: 9 patients with a finding, 15 without; below 10 of either");
   assertStringIncludes(few.remedy!, "more patients");
+  const [byRule] = checkSplits(shard(12), "positive:effusion");
+  assertStringIncludes(byRule.detail, "test: 6 patients with a finding, 18 without");
 });
 
 Deno.test("openShard names prepare for a folder that is none", async () => {

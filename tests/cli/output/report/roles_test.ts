@@ -14,7 +14,7 @@ const machine = { device: "cpu", threads: 2, build: "70be36" };
 const rate = (value: number) => ({ value, ci95: [value - 0.05, value + 0.05] as [number, number] });
 
 const silo: SiloResult = {
-  of: { rounds: 3, silos: ["a", "b<i>"], init },
+  of: { rounds: 3, silos: ["a", "b<i>"], init, label_rule: "any-finding" },
   degraded: false,
   missing: {},
   rounds: 3,
@@ -41,6 +41,7 @@ const places = { silo: "a", shard: "shard-a", report: "my state/a/report.html" }
 const hub: AggregatorResult = {
   degraded: false,
   missing: {},
+  label_rule: "any-finding",
   rounds: 3,
   selection: { round: 3, auroc: 0.95, reason: "best", split: "val", note: "optimistic" },
   test: testResult({ a: tested(0.9), "b<i>": tested(0.8) }),

@@ -1,0 +1,39 @@
+/** Small shards of films of noise with named findings, NIH's and others, and what such a shard was in an older fedx. */
+import { labelBits, nihName } from "../../src/data/findings.ts";
+import { shardDigest, type ShardManifest } from "../../src/data/manifest.ts";
+import { OTHERS } from "../../src/data/others.ts";
+import { type ShardRow, type Split, SPLITS, writeShard } from "../../src/data/shard.ts";
+import { PURPOSE, words } from "../../src/model/philox.ts";
+import { preprocessingOf } from "../../src/model/weights/model_file.ts";
+
+/** Findings of a film. */
+export type Film = readonly string[];
+
+/** Writes a shard whose splits have these films, each of a patient of its own; `seed` draws their pixels. */
+export async function writeFindings(
+  dir: string,
+  films: Record<Split, readonly Film[]>,
+  { size = 8, seed = 1 }: { size?: number; seed?: number } = {},
+): Promise<ShardManifest> {
+  const others = (film: Film) => film.filter((name) => nihName(name) === undefined);
+  const all = SPLITS.flatMap((split) => films[split].map((film) => ({ film, split })));
+  const rows = all.map(({ film, split }, position): ShardRow => {
+    const noise = words({ seed, silo: 0 }, { purpose: PURPOSE.phantom, position }, size * size);
+    return {
+      ...{ pixels: Uint8Array.from(noise, (x) => x >>> 24), label: labelBits(film), others: others(film) },
+      ...{ patient: `${position}`, split, name: `${position}.png` },
+    };
+  });
+  const unknownFindings = [...new Set(all.flatMap(({ film }) => others(film)))];
+  const { kernel } = preprocessingOf(1);
+  return await writeShard(dir, { size, kernel, salt: "t", unknownFindings, rows });
+}
+
+/** Makes the shard what an older fedx wrote: which of the other findings a film has is told nowhere. */
+export async function makeOlder(dir: string): Promise<void> {
+  const path = `${dir}/manifest.json`;
+  const manifest = JSON.parse(await Deno.readTextFile(path)) as ShardManifest;
+  delete manifest.files[OTHERS];
+  await Deno.remove(`${dir}/${OTHERS}`);
+  await Deno.writeTextFile(path, JSON.stringify({ ...manifest, digest: shardDigest(manifest) }));
+}
