@@ -48,6 +48,7 @@ export function ruleText(kind: "positive" | "exclude", findings: readonly string
  */
 export function readRule(text: string): LabelRule {
   if (text === ANY_FINDING) return { kind: "any", findings: [] };
+  if (text.length > MOST) throw refuse(`at most ${MOST} characters`, `${text.length}`);
   const [, kind, list] = /^(positive|exclude):(.*)$/s.exec(text) ?? [];
   if (kind === undefined) throw refuse(`${ANY_FINDING}, positive:NAME,… or exclude:NAME,…`, cut(text));
   const rule: LabelRule = { kind: kind as "positive" | "exclude", findings: namesIn(list) };

@@ -8,7 +8,7 @@ import { freePort } from "../testing/free_port.ts";
 import { killAt, proposalOf, runFederation, runRole, withFederation } from "../testing/fake_federation.ts";
 import { startVector, TINY } from "../testing/fake_trainer.ts";
 
-const labelRule = "positive:edema,rib_plate";
+const labelRule = "positive:edema,ödem";
 
 /** What a model's file says of itself. */
 const metadataOf = async (path: string) =>
@@ -42,7 +42,7 @@ Deno.test("a run goes on with its label rule, and another one is refused with bo
     const error = await assertRejects(() => aggregate({ labelRule: "exclude:hernia" }), ProtocolError);
     assertEquals([error.code, error.expected, error.got], [
       "other_proposal",
-      "--positive edema,rib_plate",
+      "--positive edema,ödem",
       "--exclude hernia",
     ]);
     assertEquals((await aggregate({ labelRule }) as { label_rule: string }).label_rule, labelRule);

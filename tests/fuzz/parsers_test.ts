@@ -174,9 +174,9 @@ Deno.test(`parseManifest: ${cases(COUNTS.manifest)} mutated manifests`, () => {
     },
     files: {
       ...{ "images.u8": file(128), "labels.u16": file(4), "patient.u32": file(8), "split.u8": file(2) },
-      "names.txt": file(12),
+      ...{ "names.txt": file(12), "others.bits": file(2) },
     },
-    ...{ findings: ["Mass"], unknownFindings: [], quarantined: {}, sources: {} },
+    ...{ findings: ["Mass"], unknownFindings: ["Line"], quarantined: {}, sources: {} },
   };
   const added = { "patient.hmac": file(64), "facts.u8": file(6) };
   const newer: typeof unsigned = {

@@ -26,6 +26,17 @@ export const MUTANTS: readonly Mutant[] = [
     fault: "",
     tests: ["weights/model_digests_test.ts"],
   },
+  // Which films are positive.
+  {
+    text: "return named.length === this.names.length ? [] : named;",
+    fault: "return [];",
+    tests: ["data/stored_findings_test.ts"],
+  },
+  {
+    text: '["labelRule", labelRule, "other_labels"],',
+    fault: "",
+    tests: ["protocol/registration_test.ts"],
+  },
   // Exact sums, and what goes into them.
   {
     text: "high[i] += examples * h;",

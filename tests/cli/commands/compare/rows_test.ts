@@ -34,7 +34,7 @@ Deno.test("Rows of other shards are refused and stay as they are", () =>
     await assertRejects(
       () => Rows.open(dir, "0".repeat(64)),
       Error,
-      "expected trainings on the same shards in the same order, got trainings on others",
+      "expected trainings on the same shards in the same order, by the same label rule, got trainings on others",
     );
     assertEquals(await Deno.readTextFile(rows.path), before);
   }));
