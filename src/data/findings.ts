@@ -52,6 +52,11 @@ export function nihName(name: string): string | undefined {
   return isNoFinding(name) ? NO_FINDING : FINDINGS[BITS.get(spelling(name)) ?? FINDINGS.length];
 }
 
+/** The name by which shards store a finding: NIH's where there is one, so that a rule finds it under any of its names. */
+export function storedName(name: string): string {
+  return nihName(name) ?? name;
+}
+
 /** True for the text by which NIH says that there is nothing to find. */
 export function isNoFinding(name: string): boolean {
   return spelling(name) === spelling(NO_FINDING);

@@ -165,6 +165,7 @@ Deno.test("writeShard refuses other findings that contradict the label or have n
       kernel: "k",
       salt: "t",
       unknownFindings: ["Line"],
+      ids: { site: "0".repeat(64), hash: () => new Uint8Array(32) },
     });
     const row = { pixels: new Uint8Array(64), patient: "p", split: "train" as const, name: "n" };
     for (const [label, others] of [[OTHER, []], [1, ["Line"]]] as const) {

@@ -1,4 +1,5 @@
 // Why: what a silo's operator accepts of an aggregator is said in fedx.toml alone, so it is no option of the table.
+import { storedName } from "../../data/findings.ts";
 import * as v from "valibot";
 import type { AcceptedRecipe, Limits } from "../../fed/silo/limits.ts";
 import { preset } from "../../model/recipe.ts";
@@ -53,7 +54,7 @@ function ruleOf(text: string): string {
   const [, kind, names] = /^(positive|exclude):(.*)$/s.exec(text) ?? [];
   try {
     if (kind === undefined) return readRule(text) && ANY_FINDING;
-    return ruleText(kind as "positive" | "exclude", splitAtCommas(names));
+    return ruleText(kind as "positive" | "exclude", splitAtCommas(names).map(storedName));
   } catch (cause) {
     if (!isRefusal(cause)) throw cause;
     const { expected, got } = cause;

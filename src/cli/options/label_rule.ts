@@ -1,4 +1,5 @@
 // Why: a rule is typed as two options, of which one or none is given; the program knows it by one text.
+import { storedName } from "../../data/findings.ts";
 import { ANY_FINDING, ruleText } from "../../label_rule.ts";
 import { isRefusal } from "../../refusal.ts";
 import { UsageError } from "./usage_error.ts";
@@ -21,7 +22,7 @@ export function labelRuleOf({ positive, exclude }: RuleValues): string {
     : ["exclude", exclude] as const;
   if (names === undefined) return ANY_FINDING;
   try {
-    return ruleText(kind, names);
+    return ruleText(kind, names.map(storedName));
   } catch (cause) {
     if (!isRefusal(cause)) throw cause;
     throw new UsageError(`Cannot read --${kind}: expected ${cause.expected}, got ${cause.got}.`, { cause });

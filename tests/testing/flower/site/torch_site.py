@@ -43,6 +43,6 @@ def train(arrays, node, lr):
 
 
 def evaluate(arrays, node):
-    """Loss, AUROC in the place of the accuracy, and films of val."""
+    """Loss, AUROC and films of val; the apps tell the AUROC as an accuracy too, which it has no other figure for."""
     metrics = functions(node).evaluate(exact(arrays), {**CONFIG, "split": "val"})
     return metrics["loss"], metrics["auroc"], metrics["num-examples"]

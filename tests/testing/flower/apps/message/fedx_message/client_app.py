@@ -53,8 +53,8 @@ def evaluate(message: Message, context: Context) -> Message:
     """Says the mean of what it received."""
     if "site" in context.node_config:
         site = importlib.import_module(context.node_config["site"])
-        loss, accuracy, films = site.evaluate(received(message), context.node_config)
-        return replied({"eval_loss": loss, "eval_acc": accuracy, "num-examples": films}, message)
+        loss, auroc, films = site.evaluate(received(message), context.node_config)
+        return replied({"eval_loss": loss, "eval_acc": auroc, "num-examples": films}, message)
     examples = int(context.node_config.get("num-examples", 10))
     metrics = {"eval_loss": mean(received(message)), "eval_acc": 0.5, "num-examples": examples}
     return replied(metrics, message)

@@ -50,8 +50,8 @@ class Adder(NumPyClient):
     def evaluate(self, parameters, config):
         """Says the mean of what it received."""
         if self.site:
-            loss, accuracy, films = self.site.evaluate(self.named(parameters), self.node_config)
-            return loss, films, {"accuracy": accuracy}
+            loss, auroc, films = self.site.evaluate(self.named(parameters), self.node_config)
+            return loss, films, {"accuracy": auroc, "auroc": auroc}
         return mean(parameters), self.examples, {"accuracy": 0.5}
 
 
