@@ -151,7 +151,11 @@ Deno.test("forgetPatients: what it cannot do is refused with the remedy, and the
         await assertRejects(() => forget(ids, typeof site === "string" ? { site } : {}), Error, text);
         assertEquals(await contents(`${hospital.dir}/out`), old);
       }));
-  await refuses("version 1", "got version 1, of an older fedx (remedy: prepare it again with", asVersion1);
+  await refuses(
+    "version 1",
+    "got version 1, of an older fedx (remedy: prepare it again with",
+    (shard) => asVersion1(shard),
+  );
   const other = async (_: string, dir: string) => (await PatientIds.open(`${dir}/other`), `${dir}/other`);
   await refuses("another site", "prepared with, got another secret in", other);
   await refuses("no site", "expected patients.secret in it", (_, dir) => Promise.resolve(`${dir}/none`));
