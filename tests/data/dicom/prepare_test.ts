@@ -46,6 +46,7 @@ async function prepared(dir: string, lines: string[]) {
     ...sources,
     size: SIDE,
     out: `${dir}/shard`,
+    site: `${dir}/site`,
     maxQuarantine: .3,
     force: true,
   });
