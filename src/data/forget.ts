@@ -115,7 +115,8 @@ async function wantedHashes(shard: Shard, { ids, site }: ForgetOptions): Promise
     what: `Cannot take patients out of ${shard.dir}`,
     expected: "the site folder that it was prepared with",
     got: `another secret in ${folder}`,
-    remedy: "name that folder with --site, or prepare the shard again",
+    remedy: "name that folder with --site; where its secret is lost, prepare the shard again from a table " +
+      "without those patients",
   });
 }
 

@@ -68,7 +68,7 @@ Deno.test("CheXpert: values, contradictions and rows that say nothing", () => {
     ).join("; "),
   );
   assertEquals(said("1", {}, ",,Oblique,"), 'Frontal/Lateral "Oblique", neither of the two');
-  assertEquals(said("9", {}, ",,Lateral,"), "left out: lateral");
+  assertEquals(said("9", {}, ",,Lateral,"), "left out: lateral_view");
 });
 
 Deno.test("CheXpert: the folders of train and valid are a split where the table has both", () => {
