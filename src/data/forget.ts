@@ -72,7 +72,7 @@ export async function forgetPatients(options: ForgetOptions): Promise<ForgetResu
   const quarantine = await isTaken(target.quarantine) ? target.quarantine : null;
   const unknown = wanted.size - gone.size;
   if (gone.size === 0) return resultOf(shard.manifest, { shard, unknown, lacks: null, quarantine });
-  const made = await writeOthers(target, { ...options, shard, hashes, gone }).catch((error) => {
+  const made = await writeRest(target, { ...options, shard, hashes, gone }).catch((error) => {
     throw named(error, target.folder);
   });
   const { mode } = await Deno.stat(dir);
@@ -121,7 +121,7 @@ async function wantedHashes(shard: Shard, { ids, site }: ForgetOptions): Promise
 }
 
 /** Writes the shard of the patients who stay. */
-async function writeOthers(
+async function writeRest(
   target: Target,
   options: Omit<ForgetOptions, "shard"> & {
     shard: Shard;
