@@ -8,9 +8,8 @@
 import { createHmac } from "node:crypto";
 import { writeDurably } from "../files/durable.ts";
 import { readIfThere } from "../files/exists.ts";
-import { obstacleTo } from "../files/obstacle.ts";
 import { modeOpenToOthers, PRIVATE_FILE } from "../files/private.ts";
-import { openSite } from "../files/site_folder.ts";
+import { obstacleToSite, openSite } from "../files/site_folder.ts";
 import { refusal } from "../refusal.ts";
 
 /** Bytes of the secret, and of what stands for an id. */
@@ -104,7 +103,7 @@ async function checked(secret: Uint8Array, path: string): Promise<Uint8Array> {
 }
 
 function unusable(path: string, cause: unknown): never {
-  const found = obstacleTo(path, cause);
+  const found = obstacleToSite(path, cause);
   if (found === null) throw cause;
   const what = `Cannot use the secret of patient ids ${path}`;
   throw refusal(Error, { what, expected: "a file that fedx may read and write", ...found }, { cause });
