@@ -13,6 +13,7 @@ import { poolOf } from "../../src/data/pool.ts";
 import { Shard } from "../../src/data/shard.ts";
 import { StoredFindings } from "../../src/data/stored_findings.ts";
 import { ANY_FINDING, ruleText } from "../../src/label_rule.ts";
+import { spelling } from "../../src/spelling.ts";
 import { inFolder } from "../testing/folder.ts";
 import { writeFindings } from "../testing/finding_shards.ts";
 import { asVersion1 } from "../testing/older_shard.ts";
@@ -27,7 +28,9 @@ const stored = (films: readonly string[][], { named = true } = {}) =>
     names: OWN,
     others: named
       ? Uint8Array.from(
-        films.flatMap((film) => [...packOthers(film.filter((name) => OWN.includes(name)), OWN)]),
+        films.flatMap((
+          film,
+        ) => [...packOthers(film.filter((name) => OWN.includes(name)), OWN.map(spelling))]),
       )
       : null,
   });
