@@ -50,8 +50,11 @@ const shardSources = v.object({
   /** How films that are DICOM files were read, counted. */
   dicom: v.optional(v.object({
     films: count,
+    /** By transfer syntax. */
     syntaxes: v.record(v.string(), count),
+    /** By what laid their values onto the grey scale. */
     windowing: v.record(v.string(), count),
+    /** Those whose view a description alone tells. */
     describedViews: count,
   })),
   /** Set when the films were drawn, not taken. */
