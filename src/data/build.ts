@@ -88,8 +88,10 @@ export async function buildShard(target: Target, options: BuildOptions): Promise
     const stay = films.filter((film) => !copies.has(film));
     check(stay.map(({ job }) => job));
     const labels = vocabulary.count(stay.map(({ job }) => job));
-    const manifest = await assemble(target.dir, stay, { ...options, staging, labels });
-    return { manifest, labels, dicom: countDicom(stay.flatMap(({ dicom }) => dicom ?? [])) };
+    const dicom = countDicom(stay.flatMap(({ dicom }) => dicom ?? []));
+    const sources = { ...options.sources, ...dicom && { dicom } };
+    const manifest = await assemble(target.dir, stay, { ...options, sources, staging, labels });
+    return { manifest, labels, dicom };
   } catch (error) {
     if (staging.films === 0) target.discard();
     else onEvent?.({ type: "kept", films: staging.films, dir: target.folder });

@@ -1,17 +1,10 @@
 /** How a shard's DICOM files were read, counted: what an auditor asks for, and nothing of any one film. */
 
 import type { DicomFilm } from "./film_reader.ts";
+import type { ShardSources } from "./manifest.ts";
 
 /** Films of a shard that came from DICOM files. */
-export interface DicomCount {
-  films: number;
-  /** By transfer syntax. */
-  syntaxes: Record<string, number>;
-  /** By what laid their values onto the grey scale. */
-  windowing: Record<string, number>;
-  /** Those whose view a description alone tells. */
-  describedViews: number;
-}
+export type DicomCount = NonNullable<ShardSources["dicom"]>;
 
 /** Null where there is no such film. */
 export function countDicom(films: readonly DicomFilm[]): DicomCount | null {

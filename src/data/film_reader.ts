@@ -39,10 +39,10 @@ export class FilmReader implements Disposable {
   async read(path: string, { size }: { size: number }): Promise<ReadFilm> {
     const bytes = await readImageFile(path);
     if (!isDicom(bytes)) return { pixels: await decodeImage(bytes, { size }) };
-    const { header: { facts, describedView }, syntax, windowing, ...image } = await this.#workers.decode(
-      bytes,
-    );
-    return { pixels: await resizeGrey(image, { size }), dicom: { facts, syntax, windowing, describedView } };
+    const { header, syntax, windowing, ...image } = await this.#workers.decode(bytes);
+    const { facts, describedView } = header;
+    const pixels = await resizeGrey(image, { size });
+    return { pixels, dicom: { facts, syntax, windowing, describedView }, header };
   }
 
   [Symbol.dispose](): void {

@@ -2,8 +2,6 @@
 
 import { spelling } from "../spelling.ts";
 
-export { spelling };
-
 /** The 14 findings in fixed order: entry i is bit i of a label. */
 export const FINDINGS = [
   "Atelectasis",

@@ -72,7 +72,7 @@ export async function forgetPatients(options: ForgetOptions): Promise<ForgetResu
   const quarantine = await isTaken(target.quarantine) ? target.quarantine : null;
   const unknown = wanted.size - gone.size;
   if (gone.size === 0) return resultOf(shard.manifest, { shard, unknown, lacks: null, quarantine });
-  const made = await writeOthers(target, { ...options, shard, hashes, gone }).catch((error) => {
+  const made = await writeRest(target, { ...options, shard, hashes, gone }).catch((error) => {
     throw named(error, target.folder);
   });
   const { mode } = await Deno.stat(dir);
@@ -115,12 +115,13 @@ async function wantedHashes(shard: Shard, { ids, site }: ForgetOptions): Promise
     what: `Cannot take patients out of ${shard.dir}`,
     expected: "the site folder that it was prepared with",
     got: `another secret in ${folder}`,
-    remedy: "name that folder with --site, or prepare the shard again",
+    remedy: "name that folder with --site; where its secret is lost, prepare the shard again from a table " +
+      "without those patients",
   });
 }
 
 /** Writes the shard of the patients who stay. */
-async function writeOthers(
+async function writeRest(
   target: Target,
   options: Omit<ForgetOptions, "shard"> & {
     shard: Shard;

@@ -47,13 +47,23 @@ const shardSources = v.object({
   leftOut: v.optional(v.record(v.string(), count)),
   /** Rows left out, by reason. */
   quarantined: v.optional(v.record(v.string(), count)),
+  /** How films that are DICOM files were read, counted. */
+  dicom: v.optional(v.object({
+    films: count,
+    /** By transfer syntax. */
+    syntaxes: v.record(v.string(), count),
+    /** By what laid their values onto the grey scale. */
+    windowing: v.record(v.string(), count),
+    /** Those whose view a description alone tells. */
+    describedViews: count,
+  })),
   /** Set when the films were drawn, not taken. */
   phantom: v.optional(v.boolean()),
 });
 
 /** `manifest.json`. The format may only gain fields. */
 const shardManifest = v.object({
-  /** 1: without `patient.hmac` and `facts.u8`. */
+  /** 1: without `patient.hmac`, `facts.u8` and `others.bits`. */
   version: v.picklist([1, 2]),
   /** Height and width of a film, pixels. */
   size: v.pipe(count, v.minValue(FILM_SIZE.least), v.maxValue(FILM_SIZE.most)),
@@ -61,7 +71,7 @@ const shardManifest = v.object({
   kernel: v.string(),
   /** "fill": the whole film is stretched to size × size. */
   fit: v.literal("fill"),
-  /** "any-finding": a film is positive when any label bit is set. */
+  /** "any-finding", by which `counts` are counted; a run's own rule is asked of the stored findings. */
   labelRule: v.string(),
   /** Salt of the hash that drew `val` (and `test` where the labels file had none). */
   salt: v.string(),

@@ -15,14 +15,21 @@ export function othersStride(names: readonly string[]): number {
   return Math.ceil(names.length / 8);
 }
 
-/** A film's bits. @throws {RangeError} for a finding that is not among the names */
-export function packOthers(findings: readonly string[], names: readonly string[]): Uint8Array {
-  const bits = new Uint8Array(othersStride(names));
-  const spelled = names.map(spelling);
+/**
+ * A film's bits.
+ *
+ * @param spelled all names, each in one spelling: that of a whole table's for every film would take longer than all else
+ * @throws {RangeError} for a finding that is not among them
+ */
+export function packOthers(
+  findings: readonly string[],
+  spelled: readonly string[],
+): Uint8Array<ArrayBuffer> {
+  const bits = new Uint8Array(othersStride(spelled));
   for (const finding of findings) {
     const at = spelled.indexOf(spelling(finding));
     if (at < 0) {
-      throw new RangeError(`Cannot store a finding: expected one of ${names.length} names, got another`);
+      throw new RangeError(`Cannot store a finding: expected one of ${spelled.length} names, got another`);
     }
     bits[at >> 3] |= 1 << (at & 7);
   }

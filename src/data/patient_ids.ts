@@ -7,10 +7,9 @@
 
 import { createHmac } from "node:crypto";
 import { writeDurably } from "../files/durable.ts";
-import { isTaken, readIfThere } from "../files/exists.ts";
-import { obstacleTo } from "../files/obstacle.ts";
+import { readIfThere } from "../files/exists.ts";
 import { modeOpenToOthers, PRIVATE_FILE } from "../files/private.ts";
-import { openSite } from "../files/site_folder.ts";
+import { obstacleToSite, openSite } from "../files/site_folder.ts";
 import { refusal } from "../refusal.ts";
 
 /** Bytes of the secret, and of what stands for an id. */
@@ -30,10 +29,14 @@ const SITE = "\0fedx site 1";
 /** Ids under one secret. */
 export class PatientIds implements PatientHasher {
   readonly site: string;
+  /** The file of a secret that was made just now. */
+  readonly made: string | undefined;
   readonly #secret: Uint8Array;
 
-  constructor(secret: Uint8Array) {
+  /** @param options.made the file that it was put into just now @default none */
+  constructor(secret: Uint8Array, options: { made?: string } = {}) {
     this.#secret = secret;
+    this.made = options.made;
     this.site = this.hash(SITE).toHex();
   }
 
@@ -45,29 +48,36 @@ export class PatientIds implements PatientHasher {
    */
   static async open(dir: string, options: { make?: boolean } = {}): Promise<PatientIds> {
     const path = `${dir}/patients.secret`;
-    if (!(options.make ?? true) && !await isTaken(path)) {
-      throw refusal(Error, {
-        what: `Cannot use the site folder ${dir}`,
-        expected: "patients.secret in it",
-        got: "none",
-        remedy: "name the site folder that the shard was prepared with, by --site",
-      });
-    }
+    if (!(options.make ?? true)) await checkThere(dir, path);
     await openSite(dir);
     // Of two that begin at once, both must get the secret of the first.
     using lock = await Deno.open(`${dir}/lock`, { create: true, write: true, mode: PRIVATE_FILE })
       .catch((cause) => unusable(`${dir}/lock`, cause));
-    await lock.lock(true);
+    await lock.lock(true).catch((cause) => unusable(`${dir}/lock`, cause));
     const found = await readIfThere(path).catch((cause) => unusable(path, cause));
     if (found !== null) return new PatientIds(await checked(found, path));
     const secret = crypto.getRandomValues(new Uint8Array(HASH_BYTES));
     await writeDurably(path, secret).catch((cause) => unusable(path, cause));
-    return new PatientIds(secret);
+    return new PatientIds(secret, { made: path });
   }
 
   hash(id: string): Uint8Array {
     return new Uint8Array(createHmac("sha256", this.#secret).update(id, "utf8").digest());
   }
+}
+
+async function checkThere(dir: string, path: string): Promise<void> {
+  const found = await Deno.lstat(path).catch((cause) => {
+    return cause instanceof Deno.errors.NotFound ? null : unusable(path, cause);
+  });
+  if (found !== null) return;
+  throw refusal(Error, {
+    what: `Cannot use the site folder ${dir}`,
+    expected: "patients.secret in it",
+    got: "none",
+    remedy: "name the site folder that the shard was prepared with, by --site; where its secret is lost, " +
+      "prepare the shard again from a table without those patients",
+  });
 }
 
 async function checked(secret: Uint8Array, path: string): Promise<Uint8Array> {
@@ -93,7 +103,7 @@ async function checked(secret: Uint8Array, path: string): Promise<Uint8Array> {
 }
 
 function unusable(path: string, cause: unknown): never {
-  const found = obstacleTo(path, cause);
+  const found = obstacleToSite(path, cause);
   if (found === null) throw cause;
   const what = `Cannot use the secret of patient ids ${path}`;
   throw refusal(Error, { what, expected: "a file that fedx may read and write", ...found }, { cause });

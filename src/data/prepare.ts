@@ -40,6 +40,8 @@ export interface PrepareOptions
 export type PrepareEvent =
   /** Where labels and splits come from, and what the labels file tells. */
   | { type: "sources"; labels: string; split: Rows["split"]; source: TableSource }
+  /** The site folder had no secret, so this file was made. */
+  | { type: "secret"; path: string }
   | BuildEvent;
 
 /** What came of it. */
@@ -81,6 +83,7 @@ export async function prepareShard(options: PrepareOptions): Promise<PrepareResu
     sources: { "--images": options.images, "--labels": options.labels },
   });
   const ids = await PatientIds.open(options.site ?? defaultSite());
+  if (ids.made !== undefined) options.onEvent?.({ type: "secret", path: ids.made });
   const rows = table.images?.dicom ? await rowsOfFiles(table.rows, options.images, options) : table.rows;
   const folder = await ImageFolder.open(options.images, download, table.images);
   const limit = options.maxQuarantine ?? MAX_QUARANTINE;

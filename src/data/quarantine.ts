@@ -29,7 +29,11 @@ const REASONS = [
 ] as const;
 
 /** Those that are no fault of the film: it is none that is wanted, however many such an archive has. */
-const RULES: ReadonlySet<QuarantineReason> = new Set(["other_modality", "for_processing", "lateral_view"]);
+export const RULES: ReadonlySet<QuarantineReason> = new Set([
+  "other_modality",
+  "for_processing",
+  "lateral_view",
+]);
 
 /** Why a row of the labels file cannot become a film. */
 export type QuarantineReason = typeof REASONS[number];

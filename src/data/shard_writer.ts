@@ -17,7 +17,8 @@ import {
   SPLITS,
 } from "./manifest.ts";
 import { HASH_BYTES, type PatientHasher, PatientIds } from "./patient_ids.ts";
-import { OTHERS, packOthers } from "./others.ts";
+import { OTHERS, othersStride, packOthers } from "./others.ts";
+import { spelling } from "../spelling.ts";
 
 /** One film: pixels (H, W) u8, label bits, the hospital's patient id (its order of appearance and HMAC are written). */
 export interface ShardRow {
@@ -65,14 +66,16 @@ export class ShardWriter implements Disposable {
   #names: string[] = [];
   #facts: Uint8Array<ArrayBuffer>[] = [];
   #ids = new Map<string, number>();
-  /** Names behind bit 14. */
+  /** Names behind bit 14, and these in one spelling. */
   readonly #unknown: readonly string[];
+  readonly #spelled: readonly string[];
 
   private constructor(dir: string, images: Deno.FsFile, options: ShardOptions) {
     this.#dir = dir;
     this.#images = images;
     this.#options = options;
     this.#unknown = [...options.unknownFindings ?? []].sort();
+    this.#spelled = this.#unknown.map(spelling);
   }
 
   /** Begins a shard in `dir`, which must exist; films of a staging that lie in its `images.u8` are kept. */
@@ -96,7 +99,7 @@ export class ShardWriter implements Disposable {
       throw new RangeError(`Cannot append a film: label ${row.label} or its name does not fit the format`);
     }
     const facts = encodeFacts(row.facts ?? {});
-    const others = packOthers(row.others ?? [], this.#unknown);
+    const others = packOthers(row.others ?? [], this.#spelled);
     if (this.#unknown.length > 0 && others.some((byte) => byte > 0) !== (row.label & OTHER) > 0) {
       throw new RangeError(
         `Cannot append a film: label ${row.label} and its other findings contradict each other`,
@@ -160,7 +163,7 @@ export class ShardWriter implements Disposable {
       ),
       "facts.u8": await this.#write("facts.u8", joined(this.#facts, FACTS_BYTES)),
       ...this.#unknown.length > 0 &&
-        { [OTHERS]: await this.#write(OTHERS, Uint8Array.from(this.#others.flatMap((bits) => [...bits]))) },
+        { [OTHERS]: await this.#write(OTHERS, joined(this.#others, othersStride(this.#unknown))) },
       "names.txt": await this.#write(
         "names.txt",
         new TextEncoder().encode(this.#names.map((name) => name + "\n").join("")),

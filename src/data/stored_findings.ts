@@ -3,13 +3,23 @@
  *
  * Why a shard may be unable to say: one of an older fedx tells that a film has some finding beside NIH's 14, and not
  * which. A rule that keeps all of those together, or names none of them, it can answer; for any other one it would guess.
+ * That fedx counted words such as “Pleural Effusion” among those: they are NIH's findings all the same.
  */
 import { type LabelRule, readRule } from "../label_rule.ts";
 import { spelling } from "../spelling.ts";
-import { FINDINGS, OTHER } from "./findings.ts";
+import { FINDINGS, OTHER, storedName } from "./findings.ts";
 import { othersStride, unpackOthers } from "./others.ts";
 
 const NIH = FINDINGS.map(spelling);
+
+/** A finding's name in one spelling, NIH's where there is one. */
+const known = (name: string) => spelling(storedName(name));
+
+/** A rule with its findings by these names, whoever wrote it. */
+function ruleOf(text: string): LabelRule {
+  const rule = readRule(text);
+  return { ...rule, findings: rule.findings.map(known) };
+}
 
 /** A shard's findings. */
 export class StoredFindings {
@@ -17,6 +27,8 @@ export class StoredFindings {
   readonly labels: Uint16Array;
   /** Names of the others. */
   readonly names: readonly string[];
+  /** The same as {@linkcode known} has them, one a name. */
+  readonly #known: readonly string[];
   /** (N × ceil(names / 8)) u8 as in `others.bits`; null where they are not stored by name. */
   readonly others: Uint8Array | null;
   readonly #stride: number;
@@ -24,6 +36,7 @@ export class StoredFindings {
   constructor(stored: { labels: Uint16Array; names: readonly string[]; others: Uint8Array | null }) {
     this.labels = stored.labels;
     this.names = stored.names;
+    this.#known = stored.names.map(known);
     this.others = stored.others;
     this.#stride = othersStride(stored.names);
   }
@@ -51,20 +64,20 @@ export class StoredFindings {
   /** Names of a rule that are known as “other” alone, so that the rule cannot be answered: none where it can. */
   unanswered(rule: string): string[] {
     if (this.others !== null || !this.labels.some((label) => label & OTHER)) return [];
-    const named = this.#behindOther(readRule(rule));
-    return named.length === this.names.length ? [] : named;
+    const named = this.#behindOther(ruleOf(rule));
+    return named.length === new Set(this.#known).size ? [] : named;
   }
 
   /** Names of a rule that no film has: they may be misspelt. */
   absent(rule: string): string[] {
     const found = this.labels.reduce((all, label) => all | label, 0);
-    const there = new Set([...NIH.filter((_, bit) => found >> bit & 1), ...this.names.map(spelling)]);
-    return readRule(rule).findings.filter((name) => !there.has(name));
+    const there = new Set([...NIH.filter((_, bit) => found >> bit & 1), ...this.#known]);
+    return ruleOf(rule).findings.filter((name) => !there.has(name));
   }
 
   /** (N) u8: 1 for the films that the rule makes positive. It must be one that can be answered. */
   positives(rule: string): Uint8Array<ArrayBuffer> {
-    const read = readRule(rule);
+    const read = ruleOf(rule);
     if (read.kind === "any") return Uint8Array.from(this.labels, (label) => label ? 1 : 0);
     const listed = read.kind === "positive";
     const counts = (name: string) => read.findings.includes(name) === listed;
@@ -75,7 +88,7 @@ export class StoredFindings {
       return Uint8Array.from(this.labels, (label) => label & all ? 1 : 0);
     }
     const mask = new Uint8Array(stride);
-    this.names.forEach((name, at) => counts(spelling(name)) && (mask[at >> 3] |= 1 << (at & 7)));
+    this.#known.forEach((name, at) => counts(name) && (mask[at >> 3] |= 1 << (at & 7)));
     return Uint8Array.from(this.labels, (label, film) => {
       if (label & wanted) return 1;
       return mask.some((byte, at) => byte & others[film * stride + at]) ? 1 : 0;
@@ -85,7 +98,6 @@ export class StoredFindings {
   /** A rule's findings that stand behind bit 14; where the shard has no names for it, all that are not NIH's. */
   #behindOther({ findings }: LabelRule): string[] {
     if (this.names.length === 0) return findings.filter((name) => !NIH.includes(name));
-    const names = new Set(this.names.map(spelling));
-    return findings.filter((name) => names.has(name));
+    return findings.filter((name) => this.#known.includes(name));
   }
 }

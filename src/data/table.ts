@@ -28,8 +28,8 @@ export interface LabelRow {
 
 /** Why a film is left out by rule, without fault of its row: it enters no quarantine and no share of it. */
 export const LEFT_OUT = [
-  /** A lateral view. */
-  "lateral",
+  /** A lateral view; the quarantine has the same name for films whose file tells it. */
+  "lateral_view",
   /** Neither lateral nor told to be frontal (PA or AP). */
   "other_view",
   /** Its publisher says that it is no use. */

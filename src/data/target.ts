@@ -7,7 +7,7 @@
 
 import { resolve } from "node:path";
 import { isTaken } from "../files/exists.ts";
-import { syncFolder } from "../files/durable.ts";
+import { named, syncFolder } from "../files/durable.ts";
 import { parseManifest, SHARD_FILES } from "./manifest.ts";
 
 /** Where a shard shall be and what must not be lost to it. */
@@ -227,15 +227,21 @@ async function lockFolder(
     await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
     const file = await Deno.open(path, { write: true, create: true, mode: 0o600 }).catch(ifNotFound);
     if (file === null) continue;
-    if (!await file.tryLock(true)) {
+    const locked = await file.tryLock(true).catch(async (error) => {
+      file.close();
+      await Deno.remove(path);
+      await Deno.remove(folder).catch(() => {}); // a killed run's films may be in it
+      throw named(error, folder);
+    });
+    if (!locked) {
       file.close();
       throw new Error(
         `Cannot make shard ${out}: another \`fedx prepare\` is making it, or \`fedx forget\`; wait for its end or name another ${flag}`,
       );
     }
     // A run that ended just now may have removed the file in between: then this handle locks a file without a name.
-    const [held, named] = [await file.stat(), await Deno.stat(path).catch(ifNotFound)];
-    if (held.ino === named?.ino) return file;
+    const [held, there] = [await file.stat(), await Deno.stat(path).catch(ifNotFound)];
+    if (held.ino === there?.ino) return file;
     file.close();
   }
 }

@@ -6,7 +6,8 @@
  */
 
 import { refusal } from "../refusal.ts";
-import { isNoFinding, nihName, spelling } from "./findings.ts";
+import { isNoFinding, nihName, storedName } from "./findings.ts";
+import { spelling } from "../spelling.ts";
 
 /** What a label name says of a film; `other`, a name that is not NIH's, counts as a finding. */
 export type Reading = "no finding" | "finding" | "other";
@@ -67,9 +68,9 @@ export class Vocabulary {
     for (const { labels } of films) {
       const here = new Set<string>();
       for (const name of labels) {
-        const key = spelling(name);
+        const key = spelling(storedName(name));
         const count = counts.get(key) ??
-          { name: nihName(name) ?? name, films: 0, reading: this.read(name), spellings: [] };
+          { name: storedName(name), films: 0, reading: this.read(name), spellings: [] };
         counts.set(key, count);
         if (!here.has(key)) count.films++;
         here.add(key);

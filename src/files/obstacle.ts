@@ -29,9 +29,14 @@ const CODES: Record<string, [got: string, remedy: string, elsewhere?: true]> = {
     "raise it, or name another place",
     true,
   ],
+  ENOLCK: ["a disk without locks", "name a place on another one", true],
+  ENOTSUP: ["a disk that lacks what fedx needs, such as locks", "name a place on another one", true],
   EIO: ["a disk that fails", "look at the machine's log (dmesg) and at the disk"],
   EMFILE: ["too many open files", "raise the limit: ulimit -n 1024"],
 };
+
+/** Codes that Deno leaves out, by the system's numbers. */
+const NUMBERS: Record<string, string> = { 27: "EFBIG", 37: "ENOLCK" };
 
 /** Deno's classes, for errors that carry no code. */
 const CLASSES = [
@@ -48,8 +53,8 @@ export function codeOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   const { code, message } = error as Error & { code?: string };
   if (code !== undefined) return code;
-  // Deno gives a write that a file's limit stops no code.
-  if (message.includes("(os error 27)")) return "EFBIG";
+  const number = NUMBERS[/\(os error (\d+)\)/.exec(message)?.[1] ?? ""];
+  if (number !== undefined) return number;
   return CLASSES.find(([kind]) => error instanceof kind)?.[1];
 }
 

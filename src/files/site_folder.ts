@@ -3,7 +3,7 @@
  * user's alone, mode 0700.
  */
 import { refusal } from "../refusal.ts";
-import { obstacleTo } from "./obstacle.ts";
+import { codeOf, type Obstacle, obstacleTo } from "./obstacle.ts";
 import { modeOpenToOthers, PRIVATE_DIR } from "./private.ts";
 
 /** `$XDG_DATA_HOME/fedx`, else `~/.local/share/fedx`. @throws {Error} without either in the environment */
@@ -31,7 +31,7 @@ export async function openSite(dir: string): Promise<void> {
     await Deno.mkdir(dir, { recursive: true, mode: PRIVATE_DIR });
     mode = await modeOpenToOthers(dir);
   } catch (cause) {
-    const found = obstacleTo(dir, cause);
+    const found = obstacleToSite(dir, cause);
     if (found === null) throw cause;
     throw refusal(Error, { what, expected: "a folder that fedx may write to", ...found }, { cause });
   }
@@ -42,4 +42,20 @@ export async function openSite(dir: string): Promise<void> {
     got: `${mode}, so that others may look into it`,
     remedy: `name another with --site, or, if nobody else needs that folder, run: chmod 700 ${dir}`,
   });
+}
+
+/**
+ * What keeps a file or folder of the site folder from being used; null where nobody knows.
+ *
+ * Why with other remedies than elsewhere: nobody is to remove what stands there, or to take it from the user whose it is.
+ */
+export function obstacleToSite(path: string, cause: unknown): Obstacle | null {
+  const found = obstacleTo(path, cause);
+  if (["EACCES", "EPERM"].includes(codeOf(cause) ?? "")) {
+    return {
+      got: found!.got,
+      remedy: "name a folder of this user's own with --site, or run fedx as the user whose it is",
+    };
+  }
+  return found?.elsewhere ? { got: found.got, remedy: "name another folder with --site" } : found;
 }

@@ -22,7 +22,9 @@ Deno.test("PatientIds.open: the secret is made once, for its user only, also whe
     const site = `${dir}/share/site`;
     const opened = await Promise.all(Array.from({ length: 8 }, () => PatientIds.open(site)));
     assertEquals(new Set(opened.map((ids) => ids.site)).size, 1);
-    assertEquals((await PatientIds.open(site, { make: false })).site, opened[0].site);
+    assertEquals(opened.flatMap(({ made }) => made ?? []), [`${site}/patients.secret`]);
+    const again = await PatientIds.open(site, { make: false });
+    assertEquals([again.site, again.made], [opened[0].site, undefined]);
     assertEquals(await list(site), ["lock", "patients.secret"]);
     const { size, mode } = await Deno.stat(`${site}/patients.secret`);
     assertEquals([size, mode! & 0o777], [32, 0o600]);
@@ -58,4 +60,11 @@ Deno.test("PatientIds.open without make: a folder without a secret is refused an
       "expected patients.secret in it, got none (remedy: name the site folder that the shard was prepared with",
     );
     assertEquals(await list(dir), []);
+    // One that cannot be looked into is not taken for an empty one.
+    await Deno.writeTextFile(`${dir}/file`, "");
+    await assertRejects(
+      () => PatientIds.open(`${dir}/file`, { make: false }),
+      Error,
+      `patients.secret: expected a file that fedx may read and write, got a file where a folder should be`,
+    );
   }));

@@ -222,6 +222,19 @@ Deno.test("prepareShard: what a killed run left is cleared and its old shard kep
     assertEquals(await list(partial), ["lock", "new"]);
   }));
 
+Deno.test("prepareShard: on a disk without locks the folder is named, and nothing is left there", () =>
+  withHospital(60, async ({ dir, prepare }) => {
+    const { tryLock } = Deno.FsFile.prototype;
+    Deno.FsFile.prototype.tryLock = () => Promise.reject(new Error("No locks available (os error 37)"));
+    try {
+      const error = await assertRejects(() => prepare(), Error) as Error & { path?: string };
+      assertEquals(error.path, `${dir}/out/shard.partial`);
+    } finally {
+      Deno.FsFile.prototype.tryLock = tryLock;
+    }
+    assertEquals(await list(`${dir}/out`), []);
+  }));
+
 Deno.test("prepareShard: the same files give the same digest", () =>
   withHospital(60, async ({ prepare }) => {
     const { digest } = await prepare();

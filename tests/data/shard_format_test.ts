@@ -6,7 +6,7 @@ import { PatientIds } from "../../src/data/patient_ids.ts";
 import { Shard, type ShardRow, writeShard } from "../../src/data/shard.ts";
 import { inFolder } from "../testing/folder.ts";
 import { asVersion1 } from "../testing/older_shard.ts";
-import { facts, rows, SIDE } from "../testing/random_shard.ts";
+import { facts, rows, SIDE, unknownFindings } from "../testing/random_shard.ts";
 import { seeded } from "../testing/random.ts";
 import { withHospital } from "../testing/small_hospital.ts";
 
@@ -45,18 +45,20 @@ Deno.test("encodeFacts: every fact comes back; ages beyond 89 and broken ones ar
   }
 });
 
-Deno.test("Shard: any films come back with their facts, and each patient by the HMAC of the id", () =>
+Deno.test("Shard: any films come back with their findings and facts, and each patient by the HMAC of the id", () =>
   inFolder(async (dir) => {
     let n = 0;
     await fc.assert(
       fc.asyncProperty(rows, async (films) => {
         const at = `${dir}/${n++}`;
-        await writeShard(at, { ...ABOUT, ids: IDS, rows: films });
+        const about = { ...ABOUT, ids: IDS, unknownFindings: unknownFindings(films) };
+        await writeShard(at, { ...about, rows: films });
         const shard = await Shard.open(at, { verify: true });
         assertEquals([shard.manifest.version, shard.manifest.site], [2, IDS.site]);
         const hashes = (await shard.patientHashes())!;
         for (const [row, film] of films.entries()) {
           assertEquals(shard.facts(row), film.facts!);
+          assertEquals(shard.findings.othersOf(row), film.others!.toSorted());
           assertEquals(hashes[shard.patients[row]], IDS.hash(film.patient));
         }
         assertEquals(hashes.length, new Set(films.map(({ patient }) => patient)).size);

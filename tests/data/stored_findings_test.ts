@@ -13,8 +13,10 @@ import { poolOf } from "../../src/data/pool.ts";
 import { Shard } from "../../src/data/shard.ts";
 import { StoredFindings } from "../../src/data/stored_findings.ts";
 import { ANY_FINDING, ruleText } from "../../src/label_rule.ts";
+import { spelling } from "../../src/spelling.ts";
 import { inFolder } from "../testing/folder.ts";
-import { makeOlder, writeFindings } from "../testing/finding_shards.ts";
+import { writeFindings } from "../testing/finding_shards.ts";
+import { asVersion1 } from "../testing/older_shard.ts";
 import { withHospital } from "../testing/small_hospital.ts";
 
 /** Nine others, so that a film has two bytes of them. */
@@ -26,7 +28,9 @@ const stored = (films: readonly string[][], { named = true } = {}) =>
     names: OWN,
     others: named
       ? Uint8Array.from(
-        films.flatMap((film) => [...packOthers(film.filter((name) => OWN.includes(name)), OWN)]),
+        films.flatMap((
+          film,
+        ) => [...packOthers(film.filter((name) => OWN.includes(name)), OWN.map(spelling))]),
       )
       : null,
   });
@@ -145,7 +149,7 @@ Deno.test("Shard: a missing, short or contradicting others.bits is refused by na
 Deno.test("Shard: one of an older fedx opens, and refuses a rule that it would have to guess, with the remedy", () =>
   inFolder(async (dir) => {
     await writeFindings(`${dir}/shard`, FILMS);
-    await makeOlder(`${dir}/shard`);
+    await asVersion1(`${dir}/shard`);
     const shard = await Shard.open(`${dir}/shard`, { verify: true });
     assertEquals([...shard.binary("positive:edema,mass")].join(""), "10000110000");
     assertEquals([...shard.binary("exclude:line,rib_plate")].join(""), "10000110000");
@@ -155,6 +159,25 @@ Deno.test("Shard: one of an older fedx opens, and refuses a rule that it would h
       "by name for positive:line,mass, got a shard of an older fedx, which knows line only as other",
     );
     assertStringIncludes(error.message, "remedy: make it again with `fedx prepare`");
+  }));
+
+Deno.test("Shard: a finding of NIH's by a name that an older fedx did not know is found, or the rule is refused", () =>
+  inFolder(async (dir) => {
+    const films = [["Rib plate"], ["Effusion"], ["Mass"], []];
+    const shardOf = async (name: string, unknownFindings: string[]) => {
+      await writeFindings(`${dir}/${name}`, { train: films, val: films, test: films });
+      await asVersion1(`${dir}/${name}`, { unknownFindings });
+      return await Shard.open(`${dir}/${name}`, { verify: true });
+    };
+    const alone = await shardOf("alone", ["Pleural effusion"]);
+    for (const rule of ["positive:effusion", "positive:pleural_effusion"]) {
+      assertEquals([...alone.binary(rule)].join(""), "1100".repeat(3));
+      assertEquals(alone.findings.absent(rule), []);
+    }
+    assertEquals([...alone.binary("exclude:effusion")].join(""), "0010".repeat(3));
+    const beside = await shardOf("beside", ["Line", "Pleural effusion"]);
+    assertThrows(() => beside.binary("positive:effusion"), RangeError, "which knows effusion only as other");
+    assertEquals([...beside.binary("positive:effusion,line")].join(""), "1100".repeat(3));
   }));
 
 Deno.test("writeShard refuses other findings that contradict the label or have no name", () =>
@@ -186,7 +209,7 @@ Deno.test("prepareShard: every finding of a film is stored by name, in whichever
     );
     const report = await prepare();
     const shard = await Shard.open(`${dir}/out/shard`, { verify: true });
-    assertEquals(shard.manifest.version, 1);
+    assertEquals(shard.manifest.version, 2);
     const byName = Object.fromEntries(report.labels.map(({ name, films }) => [name, films]));
     const positives = (rule: string) => shard.binary(rule).reduce((sum, one) => sum + one, 0);
     for (const name of ["Mass", "Rib Plate", "Line"]) {

@@ -50,6 +50,13 @@ Deno.test("Vocabulary.count: every name with its films once a film, its reading 
   ]);
 });
 
+Deno.test("Vocabulary.count: what another table calls an NIH finding is counted with it, once a film", () => {
+  const counts = new Vocabulary().count(films("Effusion", "Pleural Effusion|Effusion", "pleural effusion"));
+  assertEquals(counts, [
+    { name: "Effusion", films: 3, reading: "finding", spellings: ["Pleural Effusion", "pleural effusion"] },
+  ]);
+});
+
 Deno.test("Vocabulary: one of NIH's findings is no word for nothing found; No Finding and a word twice add nothing", () => {
   assertThrows(
     () => new Vocabulary(["Normal", "pleural thickening"]),

@@ -3,7 +3,8 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { readEvents, waitForEvent } from "../../src/cli/output/history.ts";
 import { initCa, issue } from "../../src/fed/pki/ca.ts";
 import { loadModel } from "../../src/model/weights/model_file.ts";
-import { type Film, makeOlder, writeFindings } from "../testing/finding_shards.ts";
+import { type Film, writeFindings } from "../testing/finding_shards.ts";
+import { asVersion1 } from "../testing/older_shard.ts";
 import { fileFolder } from "../testing/folder.ts";
 import { freePort } from "../testing/free_port.ts";
 import { assertRefused, objectOf, run, runJson, start } from "../testing/program.ts";
@@ -53,7 +54,7 @@ Deno.test("aggregate --positive: two hospitals of different spelling train, coun
   const a = films(10, [["Rib Plate"], ["Edema", "Mass"]], [["Mass"], [], ["Line"]]);
   await writeFindings(`${dir}/shard-a`, a, { size: 32, seed: 1 });
   await writeFindings(`${dir}/shard-old`, a, { size: 32, seed: 1 });
-  await makeOlder(`${dir}/shard-old`);
+  await asVersion1(`${dir}/shard-old`);
   await writeFindings(`${dir}/shard-b`, films(14, [["rib_plate", "Hernia"]], [["Hernia"], []]), {
     size: 32,
     seed: 2,

@@ -68,7 +68,7 @@ async function spoil({ images, lines }: Films): Promise<{ counts: Record<string,
   return { counts: { ...counts, patient_in_two_splits: 22, duplicate_pixels_across_splits: 31 }, lost: 5 };
 }
 
-Deno.test("prepare counts over twenty rows of every reason exactly and lists them; the rest trains; at the default it stops", () =>
+Deno.test("prepare counts over twenty rows of every reason that a picture can have exactly and lists them; the rest trains; at the default it stops", () =>
   inFolder(async (dir) => {
     const made = await films(dir, 40);
     const rows = made.lines.length - 1;
@@ -86,7 +86,10 @@ Deno.test("prepare counts over twenty rows of every reason exactly and lists the
     assertMatch(last, /mend those listed in .*s\.quarantine\.csv or raise --max-quarantine\)$/);
     assertEquals((await list(dir)).filter((name) => /^s/.test(name)), ["s.partial", "s.quarantine.csv"]);
     const result = await runJson([...PREPARE, "--out", "s", "--max-quarantine", "1"], { cwd: dir });
-    assertEquals(result.quarantined, { ...counts, unreadable_file: 0 });
+    const some = Object.entries(result.quarantined as Record<string, number>).filter(([, count]) =>
+      count > 0
+    );
+    assertEquals(Object.fromEntries(some), counts);
     assertEquals(result.images, rows - lost);
     const listed = (await Deno.readTextFile(String(result.quarantine))).trim().split("\n").slice(1);
     const found: Record<string, number> = {};

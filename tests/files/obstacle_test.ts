@@ -35,4 +35,6 @@ Deno.test("obstacleTo: a missing file is no obstacle, another user's is one, and
     ]);
     const full = Object.assign(new Error("No space left on device (os error 28)"), { code: "ENOSPC" });
     assertEquals(obstacleTo(dir, full)!.got, "a full disk");
+    // As Deno tells that a disk has no locks, network disks for one: without a code.
+    assertEquals(obstacleTo(dir, new Error("No locks available (os error 37)"))!.got, "a disk without locks");
   }));

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { defaultSite, openSite } from "../../src/files/site_folder.ts";
+import { defaultSite, obstacleToSite, openSite } from "../../src/files/site_folder.ts";
 import { withEnv } from "../testing/environment.ts";
 import { inFolder } from "../testing/folder.ts";
 
@@ -30,6 +30,17 @@ Deno.test("openSite: makes the folder for its user alone; one that others may en
     await assertRejects(
       () => openSite(`${dir}/file`),
       Error,
-      "a folder that fedx may write to, got something there",
+      "a folder that fedx may write to, got something there already (remedy: name another folder with --site)",
     );
   }));
+
+Deno.test("obstacleToSite: another user's folder is to be taken by nobody, a full disk has its own remedy", () => {
+  const refused = new Deno.errors.PermissionDenied("Permission denied (os error 13)");
+  assertEquals(
+    obstacleToSite("/", refused)!.remedy,
+    "name a folder of this user's own with --site, or run fedx as the user whose it is",
+  );
+  const full = Object.assign(new Error("No space left on device (os error 28)"), { code: "ENOSPC" });
+  assertEquals(obstacleToSite("/", full)!.remedy, "free some space and run the same command again");
+  assertEquals(obstacleToSite("/", new Deno.errors.NotFound("x")), null);
+});

@@ -28,7 +28,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   // Which films are positive.
   {
-    text: "return named.length === this.names.length ? [] : named;",
+    text: "return named.length === new Set(this.#known).size ? [] : named;",
     fault: "return [];",
     tests: ["data/stored_findings_test.ts"],
   },
@@ -231,7 +231,7 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["data/decode_test.ts"],
   },
   {
-    text: "return this.size > this.#options.limit * this.#options.rows;",
+    text: "return this.unusable > this.#options.limit * this.#options.rows;",
     fault: "return this.size >= 2 * this.#options.limit * this.#options.rows;",
     tests: ["data/prepare_test.ts"],
   },

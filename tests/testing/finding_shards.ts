@@ -1,7 +1,6 @@
-/** Small shards of films of noise with named findings, NIH's and others, and what such a shard was in an older fedx. */
+/** Small shards of films of noise with named findings, NIH's and others. */
 import { labelBits, nihName } from "../../src/data/findings.ts";
-import { shardDigest, type ShardManifest } from "../../src/data/manifest.ts";
-import { OTHERS } from "../../src/data/others.ts";
+import type { ShardManifest } from "../../src/data/manifest.ts";
 import { type ShardRow, type Split, SPLITS, writeShard } from "../../src/data/shard.ts";
 import { PURPOSE, words } from "../../src/model/philox.ts";
 import { preprocessingOf } from "../../src/model/weights/model_file.ts";
@@ -27,13 +26,4 @@ export async function writeFindings(
   const unknownFindings = [...new Set(all.flatMap(({ film }) => others(film)))];
   const { kernel } = preprocessingOf(1);
   return await writeShard(dir, { size, kernel, salt: "t", unknownFindings, rows });
-}
-
-/** Makes the shard what an older fedx wrote: which of the other findings a film has is told nowhere. */
-export async function makeOlder(dir: string): Promise<void> {
-  const path = `${dir}/manifest.json`;
-  const manifest = JSON.parse(await Deno.readTextFile(path)) as ShardManifest;
-  delete manifest.files[OTHERS];
-  await Deno.remove(`${dir}/${OTHERS}`);
-  await Deno.writeTextFile(path, JSON.stringify({ ...manifest, digest: shardDigest(manifest) }));
 }

@@ -32,6 +32,7 @@ export async function run({ values, output, signal }: Context<typeof local>): Pr
   shards.forEach(checkTrainable);
   const [{ size }] = shards;
   const labelRule = labelRuleOf(values);
+  for (const shard of shards) shard.counts(labelRule); // one that cannot answer the rule is refused by its name
   const missing = absentFindings(shards, labelRule);
   if (missing !== null) output.line(`warning: ${missing}`);
   const start = await initialWeights(layoutOf(values.network, values), { ...values, size, labelRule });

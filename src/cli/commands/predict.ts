@@ -14,6 +14,7 @@ import type { ModelMetadata } from "../../model/weights/model_file.ts";
 import type { Context } from "../context.ts";
 import type { predict as options } from "../options/table/predict.ts";
 import { loadModelOf, openPredictor } from "../options/predictor.ts";
+import { UsageError } from "../options/usage_error.ts";
 import { plural } from "../../plural.ts";
 
 /** Films decoded and scored at a time. */
@@ -24,6 +25,11 @@ const IN_FLIGHT = 3;
 /** Writes a logit, a probability and, where there is a threshold, a decision for each film. */
 export async function run(context: Context<typeof options>): Promise<number> {
   const { values, output } = context;
+  if (values.accession && values.shard !== undefined) {
+    throw new UsageError(
+      "Cannot use --accession with --shard: expected --images, got a shard, which knows no accession numbers.",
+    );
+  }
   await checkOutput(values.out, { flag: "--out", kind: "scores", force: values.force ?? false });
   const started = performance.now();
   const model = await loadModelOf(values.model, output);

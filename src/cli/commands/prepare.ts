@@ -2,6 +2,7 @@ import { checkFolder } from "../../data/image_folder.ts";
 import { findNih } from "../../data/nih.ts";
 import { classPatients } from "../../data/class_patients.ts";
 import { type PrepareEvent, type PrepareResult, prepareShard } from "../../data/prepare.ts";
+import { type QuarantineReason, RULES } from "../../data/quarantine.ts";
 import type { TableSource } from "../../data/rows.ts";
 import { Shard } from "../../data/shard.ts";
 import { parseColumns } from "../../data/tables/named_columns.ts";
@@ -92,7 +93,7 @@ function taken({ table, rows, films, leftOut }: TableSource): string {
   return `${table}: ${plural(rows, "row")}, ${plural(films, "film")}${out && `, left out by rule ${out}`}`;
 }
 
-/** Counts by reason, e.g. `4 lateral, 2 uncertain`; empty when all are 0. */
+/** Counts by reason, e.g. `4 lateral_view, 2 uncertain`; empty when all are 0. */
 function counted(counts: Record<string, number>): string {
   const some = Object.entries(counts).filter(([, count]) => count > 0);
   return some.map(([why, count]) => `${count} ${why}`).join(", ");
@@ -113,6 +114,8 @@ function describe(event: PrepareEvent): string[] {
       return [
         `labels: ${event.labels}, read as ${taken(event.source)}; test films by ${SPLIT_FROM[event.split]}`,
       ];
+    case "secret":
+      return [`patients' ids are hashed with a new secret: keep a copy of ${event.path} in a safe place`];
     case "labels": {
       const found = outsiders(event.labels);
       return found === null ? [] : [`warning: ${found}`];
@@ -136,13 +139,18 @@ function describe(event: PrepareEvent): string[] {
   }
 }
 
+/** What is no film here, whether the table or the film's file tells it, apart from what is to be mended. */
 function leftOut({ source, quarantined, quarantine }: PrepareResult): string[] {
-  const rule = counted(source.leftOut);
-  const lines = rule ? [`left out by rule: ${rule}`] : [];
+  const rules: Record<string, number> = { ...source.leftOut }, unusable: Record<string, number> = {};
+  for (const [reason, count] of Object.entries(quarantined)) {
+    const into = RULES.has(reason as QuarantineReason) ? rules : unusable;
+    into[reason] = (into[reason] ?? 0) + count;
+  }
+  const [rule, bad] = [rules, unusable].map(counted);
+  const lines = [...rule ? [`left out by rule: ${rule}`] : [], ...bad ? [`left out: ${bad}`] : []];
   if (quarantine !== null) {
-    lines.push(
-      `left out: ${counted(quarantined)}; ${quarantine} says which (it names files: keep it here)`,
-    );
+    const but = counted(source.leftOut) ? ", but for those that the table itself tells" : "";
+    lines.push(`${lines.pop()}; ${quarantine} says which${but} (it names files: keep it here)`);
   }
   return lines.length > 0 ? lines : ["nothing left out"];
 }

@@ -29,7 +29,7 @@ function read(csv: CsvTable, { vocabulary, uncertain }: Reading): Films {
     const image = cell("Path")!, view = cell("Frontal/Lateral")!;
     const [, folder, patient = ""] = PATH.exec(image) ?? [];
     if (view === "Lateral") {
-      leftOut.lateral++;
+      leftOut.lateral_view++;
       continue;
     }
     const { labels, problems, leftOut: rule } = readChexpertLabels(row, uncertain);

@@ -1,8 +1,11 @@
-/** Tables that name films by what their DICOM files say of themselves, not by files' names. */
+/**
+ * Tables that name films by what their DICOM files say of themselves, not by files' names. What columns `age`, `sex` and
+ * `view` tell comes before what the files do.
+ */
 
 import { type Films, type LabelRow, noneLeftOut, type Reading, type TableForm } from "../table.ts";
 import type { CsvTable } from "./csv_table.ts";
-import { factsOf } from "./facts.ts";
+import { factsOf, viewOf } from "./facts.ts";
 import { labelRow } from "./label_row.ts";
 
 const UID = "SOPInstanceUID", ACCESSION = "AccessionNumber", PATIENT = "PatientID", LABELS = "Finding Labels";
@@ -46,7 +49,12 @@ function readKeyed(
   },
 ): Films {
   const names = { image, labels: LABELS, patient: PATIENT };
-  const rows = csv.rows.map(({ line, cell }) => {
+  const leftOut = noneLeftOut();
+  const rows = csv.rows.flatMap(({ line, cell }) => {
+    if (viewOf(cell("view") ?? "") === "lateral") {
+      leftOut.lateral_view++;
+      return [];
+    }
     const dicom = keyOf(cell);
     const labels = (cell(LABELS) ?? "").split("|").map((name) => name.trim());
     const row = labelRow({
@@ -61,7 +69,7 @@ function readKeyed(
     }, { names, vocabulary });
     return { ...row, dicom };
   });
-  return { rows, leftOut: noneLeftOut() };
+  return { rows, leftOut };
 }
 
 /** In a patient's place until the film's file is read. */

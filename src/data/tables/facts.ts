@@ -34,9 +34,9 @@ function sexOf(text: string): FilmFacts["sex"] {
 }
 
 /** The rule that leaves a film out where the table names every view; undefined for a frontal one. */
-export function viewRule(text: string): "lateral" | "other_view" | undefined {
+export function viewRule(text: string): "lateral_view" | "other_view" | undefined {
   const view = viewOf(text);
-  return view === "lateral" ? view : view === undefined ? "other_view" : undefined;
+  return view === "lateral" ? "lateral_view" : view === undefined ? "other_view" : undefined;
 }
 
 /** The view that a cell names; undefined for another one, or none. */

@@ -62,7 +62,7 @@ export function readNamed(csv: CsvTable, columns: NamedColumns, { vocabulary }: 
   for (const { line, cell } of csv.rows) {
     const of = (key: keyof NamedColumns) => columns[key] === undefined ? undefined : cell(columns[key]);
     if (viewOf(of("view") ?? "") === "lateral") {
-      leftOut.lateral++;
+      leftOut.lateral_view++;
       continue;
     }
     const names = (of("labels") ?? "").split("|").map((name) => name.trim());

@@ -84,9 +84,12 @@ function inner(proposal: Proposal, path: string): string {
   return `${path} ${JSON.stringify(value)}`;
 }
 
-/** A label rule as options say it. */
+/** A label rule as options say it; quoted where a shell would take a character of a name for its own. */
 function writtenRule(rule: string): string {
-  return rule === ANY_FINDING ? "any finding" : `--${rule.replace(":", " ")}`;
+  if (rule === ANY_FINDING) return "any finding";
+  const [, kind, names] = /^(.*?):(.*)$/s.exec(rule)!;
+  const typed = /^[\w,:./-]+$/.test(names) ? names : `'${names.replaceAll("'", `'\\''`)}'`;
+  return `--${kind} ${typed}`;
 }
 
 /** Seconds as an option takes them: `90s`, `20m`, `1h30m`. */

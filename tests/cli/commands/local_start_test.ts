@@ -17,7 +17,9 @@ import {
   stateDict,
 } from "../../../src/model/weights/model_file.ts";
 import { randomWeights } from "../../../src/model/weights/random.ts";
+import { writeFindings } from "../../testing/finding_shards.ts";
 import { inFolder } from "../../testing/folder.ts";
+import { asVersion1 } from "../../testing/older_shard.ts";
 import { objectOf, run } from "../../testing/program.ts";
 import { HEAD_TENSORS, tensorsThatDiffer } from "../../testing/tensors.ts";
 import { runCommand } from "../../testing/run_command.ts";
@@ -128,6 +130,20 @@ for (const [what, [make, args, code, said]] of Object.entries(CASES)) {
       assertEquals(await Deno.readTextFile(out), "older");
     }));
 }
+
+Deno.test("local refuses a rule that a shard of an older fedx cannot answer, and says which shard", () =>
+  inFolder(async (dir) => {
+    const films = [["Line"], ["Rib plate"], []];
+    await writeFindings(`${dir}/s`, { train: films, val: films, test: films });
+    await asVersion1(`${dir}/s`);
+    const args = ["--shard", `${dir}/s`, "--positive", "line", "--epochs", "1", "--init", "random"];
+    const { code, stderr } = await runCommand("local", ...args, "--out", `${dir}/m.safetensors`);
+    assertEquals(code, 1);
+    assertMatch(
+      stderr,
+      /^Cannot tell the positive films of shard .*\/s: expected findings by name for positive:line, got/,
+    );
+  }));
 
 Deno.test("local refuses to write over its own start, under whatever name", () =>
   inFolder(async (dir) => {

@@ -5,6 +5,7 @@ import { DataError } from "../../../src/data/decode.ts";
 import { layoutOf } from "../../../src/model/layout.ts";
 import { preprocessingOf, saveModel } from "../../../src/model/weights/model_file.ts";
 import { randomWeights } from "../../../src/model/weights/random.ts";
+import { dicomFile } from "../../testing/dicom.ts";
 import { blackPng } from "../../testing/png.ts";
 import { inFolder } from "../../testing/folder.ts";
 import { runCommand } from "../../testing/run_command.ts";
@@ -74,6 +75,26 @@ Deno.test("fedx predict decides at the model's threshold or --threshold, keeps a
     const none = await predict();
     assertEquals(none.rows.map(({ decision }) => decision), ["", ""]);
     assertStringIncludes(none.stdout, "no decisions: the model has no threshold");
+  }));
+
+Deno.test("fedx predict --accession lists the accession number of each DICOM file, none of others, and takes no shard", () =>
+  inFolder(async (dir) => {
+    await saveRandom(`${dir}/m.safetensors`, 32);
+    await Deno.mkdir(`${dir}/films`);
+    await Deno.writeFile(`${dir}/films/a.png`, blackPng(32, 32));
+    await Deno.writeFile(`${dir}/films/b`, dicomFile({ attributes: { "0008,0050": ["SH", "A,4711"] } }));
+    const predict = (...more: string[]) =>
+      runCommand("predict", "--engine", "tfjs", "--model", `${dir}/m.safetensors`, ...more);
+    const out = ["--out", `${dir}/s.csv`, "--accession"];
+    const { code, stderr } = await predict("--images", `${dir}/films`, ...out);
+    assertEquals(code, 0, stderr);
+    const text = await Deno.readTextFile(`${dir}/s.csv`);
+    const rows = parse(text, { columns: true }) as Record<string, string>[];
+    assertEquals(rows.map((row) => [row["Image Index"], row.accession]), [["a.png", ""], ["b", "A,4711"]]);
+    const shard = await predict("--shard", `${dir}/shard`, ...out);
+    assertEquals(shard.code, 2);
+    assertStringIncludes(shard.stderr, "Cannot use --accession with --shard: expected --images, got a shard");
+    assertEquals(await Deno.readTextFile(`${dir}/s.csv`), text);
   }));
 
 Deno.test("fedx evaluate prints one row for one shard, and what the model's threshold is worth", () =>

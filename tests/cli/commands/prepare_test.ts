@@ -1,4 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { dicomFile } from "../../testing/dicom.ts";
 import { inFolder } from "../../testing/folder.ts";
 import { chexpert, writeSet } from "../../testing/published_tables.ts";
 import { runCommand } from "../../testing/run_command.ts";
@@ -63,17 +64,18 @@ Deno.test("prepare says as which table it reads the labels, what it takes of the
   inFolder(async (dir) => {
     const set = chexpert();
     await writeSet(dir, set);
-    const args = ["prepare", "--images", `${dir}/${set.images}`, "--labels", `${dir}/${set.labels}`];
+    const from = ["--images", `${dir}/${set.images}`, "--labels", `${dir}/${set.labels}`];
+    const args = ["prepare", ...from, "--site", `${dir}/site`];
     const left = await runCommand(...args, "--out", `${dir}/s`);
     assertEquals(left.code, 0, left.stderr);
     assertStringIncludes(
       left.stderr,
-      `${set.labels}, read as CheXpert: 28 rows, 21 films, left out by rule 4 lateral, 2 uncertain, ` +
+      `${set.labels}, read as CheXpert: 28 rows, 21 films, left out by rule 4 lateral_view, 2 uncertain, ` +
         "1 unlabelled; test films by a draw by patient",
     );
     assertEquals(
       left.stdout.trim().split("\n").at(-1),
-      "left out by rule: 4 lateral, 2 uncertain, 1 unlabelled",
+      "left out by rule: 4 lateral_view, 2 uncertain, 1 unlabelled",
     );
     const one = await runCommand(...args, "--out", `${dir}/t`, "--uncertain", "one", "--json");
     const { source, positives } = JSON.parse(one.stdout);
@@ -81,6 +83,27 @@ Deno.test("prepare says as which table it reads the labels, what it takes of the
     const other = await runCommand(...args, "--out", `${dir}/u`, "--uncertain", "two");
     assertEquals(other.code, 2);
     assertStringIncludes(other.stderr, "zero, one, leave-out");
+  }));
+
+Deno.test("prepare counts laterals together, whether the table tells them or a film's file, and says once of a new secret", () =>
+  withHospital(60, async ({ dir, lines }) => {
+    const table = lines.map((line, i) => `${line},${i === 0 ? "View Position" : i < 3 ? "LL" : "PA"}`);
+    await Deno.writeTextFile(`${dir}/labels.csv`, table.join("\n"));
+    await Deno.writeFile(`${dir}/images/f2.png`, dicomFile({ attributes: { "0018,5101": ["CS", "LL"] } }));
+    await Deno.writeFile(`${dir}/images/f3.png`, dicomFile({ attributes: { "0008,0060": ["CS", "CT"] } }));
+    const from = ["--images", `${dir}/images`, "--labels", `${dir}/labels.csv`, "--site", `${dir}/site`];
+    const prepare = () => runCommand("prepare", ...from, "--size", "32", "--force", "--out", `${dir}/s`);
+    const rules = "left out by rule: 3 lateral_view, 1 other_modality";
+    const which =
+      `${dir}/s.quarantine.csv says which, but for those that the table itself tells (it names files`;
+    const secret = `with a new secret: keep a copy of ${dir}/site/patients.secret in a safe place`;
+    const first = await prepare();
+    assertStringIncludes(first.stdout, `${rules}; ${which}`, first.stderr);
+    assertStringIncludes(first.stderr, secret);
+    await Deno.writeTextFile(`${dir}/images/f4.png`, "no film");
+    const second = await prepare();
+    assertStringIncludes(second.stdout, `${rules}\nleft out: 1 not_an_image; ${which}`, second.stderr);
+    assertEquals(second.stderr.includes("secret"), false);
   }));
 
 Deno.test("prepare reads a table of other columns by --columns, and refuses a list that is none as usage", () =>

@@ -46,6 +46,7 @@ async function prepared(dir: string, lines: string[]) {
     ...sources,
     size: SIDE,
     out: `${dir}/shard`,
+    site: `${dir}/site`,
     maxQuarantine: .3,
     force: true,
   });
@@ -74,6 +75,7 @@ Deno.test("prepare: labels by SOPInstanceUID find their films, whose files tell 
       ...{ films: PATIENTS, syntaxes: { "explicit little endian": PATIENTS } },
       ...{ windowing: { "full range": PATIENTS }, describedViews: 0 },
     });
+    assertEquals((await Shard.open(`${dir}/shard`)).manifest.sources.dicom, result.dicom);
   }));
 
 Deno.test("prepare: labels by study hold for its frontal films; laterals and reports count towards no limit", () =>

@@ -26,7 +26,7 @@ Deno.test("a table by --columns: its own names, facts and laterals; a column tha
   const { rows, leftOut } = readTable(text, {
     columns: { ...columns, age: "Alter", sex: "Sex", view: "V", split: "Set" },
   });
-  assertEquals(leftOut.lateral, 1);
+  assertEquals(leftOut.lateral_view, 1);
   assertEquals(rows.map(({ image, findings, split }) => [image, findings, split]), [
     ["a", ["Mass", "Effusion"], "train"],
     ["c", [], undefined],
@@ -57,7 +57,7 @@ Deno.test("a table by --columns may be one that would be recognised, or two in o
 Deno.test("a table in NIH's columns: age, sex and view as published; what cannot be read is unknown, laterals are left out", () => {
   const facts = (cells: string) => {
     const { rows, leftOut } = readTable(`${NIH}\na.png,Mass,1,${cells}\n`);
-    return leftOut.lateral === 1 ? "lateral" : rows[0].facts;
+    return leftOut.lateral_view === 1 ? "lateral" : rows[0].facts;
   };
   assertEquals(facts("058Y,M,PA"), { age: 58, sex: "male", view: "PA" });
   assertEquals(facts("58,F,AP"), { age: 58, sex: "female", view: "AP" });

@@ -30,7 +30,8 @@ async function inSet(set: PublishedSet, work: (prepared: Prepared) => Promise<vo
     const [images, labels, out] = [`${dir}/${set.images}`, `${dir}/${set.labels}`, `${dir}/shard`];
     await work({
       ...{ dir, set },
-      prepare: (options = {}) => prepareShard({ images, labels, size: 8, out, force: true, ...options }),
+      prepare: (options = {}) =>
+        prepareShard({ images, labels, size: 8, out, site: `${dir}/site`, force: true, ...options }),
     });
   });
 }
@@ -52,7 +53,7 @@ const OTHER = labelBits(["anything else"]);
 Deno.test("CheXpert: laterals and uncertain films are left out, the patient is of the path, devices are no finding", () =>
   inSet(chexpert(), async ({ dir, prepare }) => {
     const result = await prepare();
-    const leftOut = { ...noneLeftOut(), lateral: 4, uncertain: 2, unlabelled: 1 };
+    const leftOut = { ...noneLeftOut(), lateral_view: 4, uncertain: 2, unlabelled: 1 };
     assertEquals(result.source, { table: "CheXpert", rows: 28, films: 21, leftOut });
     assertEquals(counts(result), { images: 21, patients: 21, positives: 11, splits: [15, 2, 4] });
     assertEquals(result.quarantine, null);
@@ -83,7 +84,7 @@ Deno.test("CheXpert: --uncertain zero and one read -1 as its name says", () =>
 Deno.test("MIMIC-CXR-JPG: a study's frontal films, by the metadata and the split beside the labels", () =>
   inSet(mimic(), async ({ dir, set, prepare }) => {
     const result = await prepare();
-    const leftOut = { ...noneLeftOut(), lateral: 4, other_view: 1, uncertain: 1 };
+    const leftOut = { ...noneLeftOut(), lateral_view: 4, other_view: 1, uncertain: 1 };
     assertEquals(result.source, { table: "MIMIC-CXR-JPG", rows: 24, films: 24, leftOut });
     assertEquals(counts(result), { images: 24, patients: 23, positives: 12, splits: [14, 4, 6] });
     assertEquals(result.splits.train, { images: 14, patients: 13, positives: 7 });
@@ -119,7 +120,7 @@ async function gzip(path: string): Promise<void> {
 Deno.test("PadChest: 16-bit films in numbered folders or in one, labels of a list, normal is nothing found", () =>
   inSet(padchest(), async ({ dir, set, prepare }) => {
     const result = await prepare();
-    const leftOut = { ...noneLeftOut(), lateral: 5, other_view: 1, excluded: 3, unlabelled: 1 };
+    const leftOut = { ...noneLeftOut(), lateral_view: 5, other_view: 1, excluded: 3, unlabelled: 1 };
     assertEquals(result.source, { table: "PadChest", rows: 34, films: 24, leftOut });
     assertEquals(counts(result), { images: 24, patients: 24, positives: 12, splits: [18, 2, 4] });
     assertEquals(
@@ -213,7 +214,8 @@ Deno.test("a table whose rules leave no film is refused with their counts", () =
   inSet(chexpert(), async ({ dir, set, prepare }) => {
     const lines = set.tables[set.labels].split("\n").slice(0, 5);
     await Deno.writeTextFile(`${dir}/${set.labels}`, lines.join("\n"));
-    const text = "expected films that may be taken, got none: left out by rule are 2 lateral, 2 uncertain " +
+    const text =
+      "expected films that may be taken, got none: left out by rule are 2 lateral_view, 2 uncertain " +
       "(remedy: say with --uncertain how -1 is read, or name other labels)";
     await assertRejects(() => prepare(), Error, text);
   }));

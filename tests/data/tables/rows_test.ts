@@ -38,6 +38,16 @@ function told(leftOut: LeftOut): string {
 const chexpertRow = (values: string, about = "Female,68,Frontal,PA") => (line: string) =>
   `${line.split(",")[0]},${about},${values}${",".repeat(13 - values.split(",").length + 1)}`;
 
+Deno.test("an archive's own words: columns age, sex and view tell facts, and laterals are left out", () => {
+  const lines = ["1.2.1,Mass,058Y,F,PA", "1.2.2,Mass,,,LL", "1.2.3,No Finding,,,"];
+  const { rows, leftOut } = readTable(`SOPInstanceUID,Finding Labels,age,sex,view\n${lines.join("\n")}\n`);
+  assertEquals(rows.map(({ image, facts }) => [image, facts]), [
+    ["1.2.1", { age: 58, sex: "female", view: "PA" }],
+    ["1.2.3", undefined],
+  ]);
+  assertEquals(told(leftOut), "left out: lateral_view");
+});
+
 Deno.test("CheXpert: age, sex and view of a film; who is older than 89 counts as 89", () => {
   const facts = (about: string) => read(chexpert(), chexpertRow("1.0", about)).rows[0].facts;
   assertEquals(facts("Female,68,Frontal,PA"), { age: 68, sex: "female", view: "PA" });
@@ -68,7 +78,7 @@ Deno.test("CheXpert: values, contradictions and rows that say nothing", () => {
     ).join("; "),
   );
   assertEquals(said("1", {}, ",,Oblique,"), 'Frontal/Lateral "Oblique", neither of the two');
-  assertEquals(said("9", {}, ",,Lateral,"), "left out: lateral");
+  assertEquals(said("9", {}, ",,Lateral,"), "left out: lateral_view");
 });
 
 Deno.test("CheXpert: the folders of train and valid are a split where the table has both", () => {

@@ -47,6 +47,10 @@ Deno.test("another label rule is named as it is typed", () => {
     "--positive edema,pleural_thickening",
   ]);
   assertEquals(rule("exclude:a:b"), ["any finding", "--exclude a:b"]);
+  assertEquals(
+    rule(String.raw`positive:hodgkin's,nodule\,_mass`)[1],
+    String.raw`--positive 'hodgkin'\''s,nodule\,_mass'`,
+  );
 });
 
 Deno.test("what follows from another setting that differs is not named beside it", () => {

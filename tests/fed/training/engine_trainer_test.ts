@@ -10,7 +10,8 @@ import { PURPOSE, words } from "../../../src/model/philox.ts";
 import { preset } from "../../../src/model/recipe.ts";
 import { declineOf } from "../../../src/fed/protocol/decline.ts";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
-import { makeOlder, writeFindings } from "../../testing/finding_shards.ts";
+import { writeFindings } from "../../testing/finding_shards.ts";
+import { asVersion1 } from "../../testing/older_shard.ts";
 import { inFolder } from "../../testing/folder.ts";
 import { libraries } from "../../testing/libraries.ts";
 
@@ -81,7 +82,7 @@ Deno.test("EngineTrainer.create: a shard that knows a finding of the rule only a
   inFolder(async (dir) => {
     const films = [["Line"], ["Rib plate"], []];
     await writeFindings(`${dir}/shard`, { train: films, val: films, test: films }, { size: SIZE });
-    await makeOlder(`${dir}/shard`);
+    await asVersion1(`${dir}/shard`);
     const shards = [await Shard.open(`${dir}/shard`)];
     const before = liveHandles();
     const create = () =>

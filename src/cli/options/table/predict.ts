@@ -28,7 +28,7 @@ export const predict = {
     },
     accession: {
       kind: "flag",
-      help: "a column `accession` with the accession number of each DICOM file",
+      help: "a column `accession` with the accession number of each DICOM file of --images",
     },
     force: FORCE,
     ...SCORING,
