@@ -28,6 +28,7 @@ export async function answering<T>(link: SuperLink, options: Answering, body: ()
   const running = new Set<Running>();
   const ended: number[] = [];
   const refusals: string[] = [];
+  const logs: string[] = [];
   let over = false;
   const name = `flower-${runs++}`;
   const lives = silos.map(async (silo) => {
@@ -40,6 +41,7 @@ export async function answering<T>(link: SuperLink, options: Answering, body: ()
       running.add(process);
       const { code, signal, stderr } = await process.finished;
       running.delete(process);
+      logs.push(`silo ${silo}, life ${life + 1}:\n${stderr}`);
       refusals.push(...stderr.match(/is not answered: .*/g) ?? []);
       if (signal === "SIGKILL") continue;
       assert(over, `silo ${silo} ended with ${code}: ${stderr}`);
@@ -47,14 +49,24 @@ export async function answering<T>(link: SuperLink, options: Answering, body: ()
     }
   });
   const all = Promise.all(lives);
-  try {
-    return await Promise.race([body(), all.then(() => Promise.reject(new Error("every silo has ended")))]);
-  } finally {
+  const end = async () => {
     over = true;
     for (const { child } of running) child.kill("SIGTERM");
     await all;
+  };
+  try {
+    const came = await Promise.race([
+      body(),
+      all.then(() => Promise.reject(new Error("every silo has ended"))),
+    ]);
+    await end();
     assertEquals(refusals, []);
     assertEquals(ended, silos.map(() => 143));
+    return came;
+  } catch (error) {
+    await end();
+    console.log(logs.join("\n"));
+    throw error;
   }
 }
 
