@@ -77,10 +77,13 @@ export class FilmDecoder {
   ): Promise<Uint8Array | undefined> {
     if (coding === "native") return set.bytes(PIXELS);
     const frame = joined(set.fragments(PIXELS) ?? []);
-    checkFrame(frame, coding, shape);
+    const bits = checkFrame(frame, coding, shape);
     const decode = coding === "jpeg-ls" ? await this.#jpegLsDecoder() : await this.#nativeDecoder(coding);
     try {
-      return await decode(frame, shape);
+      if (shape.bitsAllocated === 8 || bits > 8) return await decode(frame, shape);
+      // Decoders that are told of 16 bits lay samples of 8 elsewhere.
+      const bytes = await decode(frame, { ...shape, ...BYTES });
+      return new Uint8Array(Uint16Array.from(bytes).buffer);
     } catch (cause) {
       throw new DataError("truncated", "Cannot decode the image: its frame is damaged", { cause });
     }
@@ -88,7 +91,7 @@ export class FilmDecoder {
 
   async #jpegLsDecoder(): Promise<Decode> {
     const decoder = await (this.#jpegLs ??= JpegLs.load());
-    return (frame, shape) => decoder.decode(frame, shape);
+    return (frame) => decoder.decode(frame);
   }
 
   async #nativeDecoder(coding: NativeCoding): Promise<Decode> {
@@ -97,7 +100,10 @@ export class FilmDecoder {
   }
 }
 
-/** A frame's values. @throws {Error} for one that is damaged */
+/** Values of one byte. */
+const BYTES = { bitsAllocated: 8, bitsStored: 8, highBit: 7 } as const;
+
+/** A frame's values, of the bits allocated. @throws {Error} for one that is damaged */
 type Decode = (frame: Uint8Array, shape: PixelShape) => Promise<Uint8Array>;
 
 /** The first `bytes` of what is there. @throws {DataError} `truncated` where there are fewer */
