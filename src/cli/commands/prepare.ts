@@ -34,7 +34,7 @@ export async function run({ values, output, signal }: Context<typeof prepare>): 
     evaluation: values.evaluation ?? false,
     site: values.site,
     onProgress: (done, total) => output.progress("prepare", done, total),
-    onEvent: (event) => describe(event).forEach((line) => output.line(line)),
+    onEvent: (event) => describe(event, images).forEach((line) => output.line(line)),
     signal,
   });
   const few = values.evaluation
@@ -107,12 +107,20 @@ const SPLIT_FROM = {
 };
 
 /** Lines for what happened. */
-function describe(event: PrepareEvent): string[] {
+function describe(event: PrepareEvent, images: string): string[] {
   switch (event.type) {
     case "sources":
       return [
         `labels: ${event.labels}, read as ${taken(event.source)}; test films by ${SPLIT_FROM[event.split]}`,
       ];
+    case "unreadable": {
+      const { files, folders } = event;
+      const what = [...folders ? [plural(folders, "folder")] : [], ...files ? [plural(files, "file")] : []];
+      return [
+        `warning: ${what.join(" and ")} in ${images} cannot be read, so no row finds a film there ` +
+        `(find ${images} ! -readable names them)`,
+      ];
+    }
     case "labels": {
       const found = outsiders(event.labels);
       return found === null ? [] : [`warning: ${found}`];

@@ -2,7 +2,7 @@
 
 import { plural } from "../../plural.ts";
 import type { LabelRow } from "../table.ts";
-import { type NamedFilm, namedFilms } from "./folder.ts";
+import { type NamedFilm, namedFilms, type NamedFilmsOptions } from "./folder.ts";
 
 /**
  * The rows with the path of a film each, in their order. A row of a study becomes one for each film of it, in the
@@ -13,7 +13,7 @@ import { type NamedFilm, namedFilms } from "./folder.ts";
 export async function rowsOfFiles(
   rows: readonly LabelRow[],
   folder: string,
-  options: { signal?: AbortSignal } = {},
+  options: NamedFilmsOptions = {},
 ): Promise<LabelRow[]> {
   const films = await Array.fromAsync(namedFilms(folder, options));
   const instances = Map.groupBy(films, ({ sopInstanceUid }) => sopInstanceUid);
