@@ -1,6 +1,7 @@
 /** A DICOM file becomes a grey image as it is shown, of the file's own size. */
 
 import { DataError } from "../quarantine.ts";
+import { codesOf, countsOf } from "./codes.ts";
 import { checkFrame } from "./codestream.ts";
 import { Dataset, PIXELS } from "./dataset.ts";
 import { greyLevels, type Windowing } from "./grey.ts";
@@ -26,6 +27,7 @@ export interface GreyFilm {
 export interface StoredValues {
   syntax: TransferSyntax;
   shape: PixelShape;
+  /** Maybe a view of the file's bytes. */
   codes: Uint8Array | Uint16Array;
 }
 
@@ -39,9 +41,7 @@ export class FilmDecoder {
     const set = Dataset.parse(file);
     checkFilm(set);
     const { syntax, shape, codes } = await this.stored(set);
-    const counts = new Uint32Array(2 ** shape.bitsStored);
-    for (let i = 0; i < codes.length; i++) counts[codes[i]]++;
-    const { levels, windowing } = greyLevels(set, shape, counts);
+    const { levels, windowing } = greyLevels(set, shape, () => countsOf(codes, 2 ** shape.bitsStored));
     const pixels = new Uint8Array(codes.length);
     for (let i = 0; i < codes.length; i++) pixels[i] = levels[codes[i]];
     return {
@@ -123,25 +123,4 @@ function joined(fragments: readonly Uint8Array[]): Uint8Array {
     at += fragment.length;
   }
   return frame;
-}
-
-/** The bits of each value, without what else lies in its word, such as an overlay: 0 to 2^`bitsStored` - 1. */
-function codesOf(
-  values: Uint8Array,
-  { shape, littleEndian }: { shape: PixelShape; littleEndian: boolean },
-): Uint8Array | Uint16Array {
-  const { bitsAllocated, bitsStored, highBit } = shape;
-  const shift = highBit + 1 - bitsStored, mask = 2 ** bitsStored - 1;
-  if (bitsAllocated === 8) return values.map((value) => value >> shift & mask);
-  const codes = new Uint16Array(values.length / 2);
-  if (littleEndian) {
-    for (let i = 0; i < codes.length; i++) {
-      codes[i] = (values[2 * i] | values[2 * i + 1] << 8) >> shift & mask;
-    }
-  } else {
-    for (let i = 0; i < codes.length; i++) {
-      codes[i] = (values[2 * i] << 8 | values[2 * i + 1]) >> shift & mask;
-    }
-  }
-  return codes;
 }
