@@ -5,6 +5,7 @@
  * a frame must have the size of its header, one component, and its end, after which other bytes may lie.
  */
 
+import { Buffer } from "node:buffer";
 import { DataError } from "../quarantine.ts";
 import type { PixelShape } from "./pixel_shape.ts";
 import type { Coding } from "./syntax.ts";
@@ -94,6 +95,14 @@ function jpeg2000Size(view: DataView): Declared {
     components: view.getUint16(40),
     bits: (view.getUint8(42) & 0x7f) + 1,
   };
+}
+
+/** JPEG 2000 without the boxes of a JP2 file, which some writers put around it (15444-1 annex I; PS3.5 A.4.4 has none). */
+export function codestreamOf(frame: Uint8Array): Uint8Array {
+  const boxed = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength);
+  if (boxed.toString("latin1", 4, 8) !== "jP  ") return frame;
+  const start = boxed.indexOf("ff4fff51", 0, "hex");
+  return start < 0 ? frame : frame.subarray(start);
 }
 
 /** The header of an RLE frame: one segment a byte of a value, each within the frame (PS3.5 annex G). */

@@ -2,7 +2,7 @@
 
 import { DataError } from "../quarantine.ts";
 import { codesOf, countsOf } from "./codes.ts";
-import { checkFrame } from "./codestream.ts";
+import { checkFrame, codestreamOf } from "./codestream.ts";
 import { Dataset, PIXELS } from "./dataset.ts";
 import { greyLevels, type Windowing } from "./grey.ts";
 import { checkFilm, type FilmHeader, filmHeader } from "./header.ts";
@@ -76,7 +76,8 @@ export class FilmDecoder {
     { syntax: { coding }, shape }: { syntax: TransferSyntax; shape: PixelShape },
   ): Promise<Uint8Array | undefined> {
     if (coding === "native") return set.bytes(PIXELS);
-    const frame = joined(set.fragments(PIXELS) ?? []);
+    const joint = joined(set.fragments(PIXELS) ?? []);
+    const frame = coding === "jpeg-2000" ? codestreamOf(joint) : joint;
     const bits = checkFrame(frame, coding, shape);
     const decode = coding === "jpeg-ls" ? await this.#jpegLsDecoder() : await this.#nativeDecoder(coding);
     try {

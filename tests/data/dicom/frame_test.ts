@@ -76,3 +76,23 @@ Deno.test("decode: a frame of more bits than the header allocates is refused", a
     );
   }
 });
+
+Deno.test("decode: JPEG 2000 within the boxes of a JP2 file", async () => {
+  const syntax = "1.2.840.10008.1.2.4.90";
+  const frame = encodedFrame({ ...FILM, syntax });
+  const box = (type: string, content: string | Uint8Array) => {
+    const bytes = typeof content === "string" ? Uint8Array.from(content, (c) => c.charCodeAt(0)) : content;
+    const head = new DataView(new ArrayBuffer(8));
+    head.setUint32(0, 8 + bytes.length);
+    Array.from(type, (c, i) => head.setUint8(4 + i, c.charCodeAt(0)));
+    return joinChunks([new Uint8Array(head.buffer), bytes]);
+  };
+  const boxes = [
+    ...[box("jP  ", "\r\n\x87\n"), box("ftyp", "jp2 \0\0\0\0jp2 "), box("jp2h", "\0".repeat(30))],
+    box("jp2c", frame),
+  ];
+  const header = dicomFile({ ...FILM, syntax, attributes: { "7fe0,0010": null } });
+  const plain = await decoder.decode(joinChunks([header, encapsulated(frame)]));
+  const boxed = await decoder.decode(joinChunks([header, encapsulated(joinChunks(boxes))]));
+  assertEquals(boxed.pixels, plain.pixels);
+});
