@@ -72,20 +72,20 @@ async function packageParts(flags: string[]): Promise<Part[]> {
   const text = await deno(["info", "--json", ...flags, ENTRY]);
   const { npmPackages } = JSON.parse(text) as { npmPackages: Record<string, NpmPackage> };
   const all = Object.values(npmPackages);
+  const folderOf = (name: string) => {
+    const found = all.find((one) => one.name === name);
+    if (found !== undefined) return found.localPath;
+    throw new Error(`Cannot pack: expected the package ${name} in Deno's cache, got none`);
+  };
   const parts: Part[] = [];
   for (const name of SHARP) {
-    const found = all.find((one) => one.name === name);
-    if (found === undefined) {
-      throw new Error(`Cannot pack: expected the package ${name} in Deno's cache, got none`);
-    }
-    for (const path of await filesBelow(found.localPath)) {
-      parts.push({ path: `node_modules/${name}/${path}`, mode: 0o644, source: `${found.localPath}/${path}` });
+    const folder = folderOf(name);
+    for (const path of await filesBelow(folder)) {
+      parts.push({ path: `node_modules/${name}/${path}`, mode: 0o644, source: `${folder}/${path}` });
     }
   }
   for (const { name, file } of WASM) {
-    const found = all.find((one) => one.name === name);
-    if (found === undefined) continue;
-    parts.push({ path: `src/cli/${file.split("/")[1]}`, mode: 0o644, source: `${found.localPath}/${file}` });
+    parts.push({ path: `src/cli/${file.split("/")[1]}`, mode: 0o644, source: `${folderOf(name)}/${file}` });
   }
   return parts;
 }

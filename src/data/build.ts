@@ -130,11 +130,11 @@ async function stage(
     signal?.throwIfAborted();
     onProgress?.(++done, rows.length);
     if (digest instanceof DataError) quarantine.add(job, digest);
-    else {films.push({
-        job: dicom ? { ...job, facts: { ...dicom.facts, ...job.facts } } : job,
-        digest,
-        dicom,
-      });}
+    else {
+      // What the table says counts before what the file says.
+      const facts = dicom ? { ...dicom.facts, ...job.facts } : job.facts;
+      films.push({ job: { ...job, facts }, digest, dicom });
+    }
     tell();
   }
   return films;

@@ -6,13 +6,21 @@ import { refusal } from "../refusal.ts";
 import { isDicom, MARKED } from "./dicom/dataset.ts";
 import { isMediaIndex } from "./dicom/folder.ts";
 
-/** Their paths below the folder, in order. @throws {Error} when the folder cannot be read, or has none */
-export async function imageFiles(folder: string): Promise<string[]> {
-  const found: string[] = [];
+/** Paths below a folder, in order. */
+export interface ImageFiles {
+  /** Those that cannot be opened count, whatever they are. */
+  files: string[];
+  /** Folders that cannot be read. */
+  unreadable: string[];
+}
+
+/** @throws {Error} when the folder itself cannot be read, or has no image */
+export async function imageFiles(folder: string): Promise<ImageFiles> {
+  const files: string[] = [], unreadable: string[] = [];
   try {
-    for await (const path of walk(folder)) {
-      if (/\.(png|jpe?g)$/i.test(path) || !isMediaIndex(path) && await isMarked(`${folder}/${path}`)) {
-        found.push(path);
+    for await (const path of walk(folder, { onUnreadable: (path) => unreadable.push(path) })) {
+      if (/\.(png|jpe?g)$/i.test(path) || !isMediaIndex(path) && await mayBeDicom(`${folder}/${path}`)) {
+        files.push(path);
       }
     }
   } catch (cause) {
@@ -25,20 +33,20 @@ export async function imageFiles(folder: string): Promise<string[]> {
     };
     throw refusal(Error, parts, { cause });
   }
-  if (found.length > 0) return found;
+  if (files.length > 0) return { files, unreadable };
   throw new Error(
     `Cannot predict: expected PNG, JPEG or DICOM files in ${folder}, got none; give another --images.`,
   );
 }
 
-/** A file that cannot be opened counts by its name alone. */
-async function isMarked(path: string): Promise<boolean> {
+/** Whether a file has DICOM's mark, or nobody can tell. */
+async function mayBeDicom(path: string): Promise<boolean> {
   const head = new Uint8Array(MARKED);
   try {
     using file = await Deno.open(path);
     await file.read(head);
   } catch {
-    return false;
+    return true;
   }
   return isDicom(head);
 }

@@ -15,6 +15,7 @@ import { findNih } from "./nih.ts";
 import { MAX_QUARANTINE, Quarantine, type QuarantineReason } from "./quarantine.ts";
 import { PatientIds } from "./patient_ids.ts";
 import { readRows, type Rows, type TableOptions, type TableSource } from "./rows.ts";
+import type { LabelRow } from "./table.ts";
 import { Target } from "./target.ts";
 import type { LabelCount } from "./vocabulary.ts";
 
@@ -42,6 +43,8 @@ export type PrepareEvent =
   | { type: "sources"; labels: string; split: Rows["split"]; source: TableSource }
   /** The site folder had no secret, so this file was made. */
   | { type: "secret"; path: string }
+  /** So many files and folders of the images cannot be read: no row finds a film there. */
+  | { type: "unreadable"; files: number; folders: number }
   | BuildEvent;
 
 /** What came of it. */
@@ -84,7 +87,7 @@ export async function prepareShard(options: PrepareOptions): Promise<PrepareResu
   });
   const ids = await PatientIds.open(options.site ?? defaultSite());
   if (ids.made !== undefined) options.onEvent?.({ type: "secret", path: ids.made });
-  const rows = table.images?.dicom ? await rowsOfFiles(table.rows, options.images, options) : table.rows;
+  const rows = table.images?.dicom ? await namedRows(table.rows, options) : table.rows;
   const folder = await ImageFolder.open(options.images, download, table.images);
   const limit = options.maxQuarantine ?? MAX_QUARANTINE;
   const quarantine = new Quarantine({ rows: rows.length, limit, file: target.quarantine });
@@ -112,6 +115,18 @@ export async function prepareShard(options: PrepareOptions): Promise<PrepareResu
     if (quarantine.exceeded || !await target.replaces()) await list();
     throw named(error, target.folder);
   }
+}
+
+/** The rows of a table that names films by what their files say. */
+async function namedRows(
+  rows: readonly LabelRow[],
+  { images, onEvent, signal }: PrepareOptions,
+): Promise<LabelRow[]> {
+  const unreadable = { file: 0, folder: 0 };
+  const named = await rowsOfFiles(rows, images, { onUnreadable: (what) => unreadable[what]++, signal });
+  const { file: files, folder: folders } = unreadable;
+  if (files + folders > 0) onEvent?.({ type: "unreadable", files, folders });
+  return named;
 }
 
 function checkOptions({ size, maxQuarantine = MAX_QUARANTINE }: PrepareOptions): void {

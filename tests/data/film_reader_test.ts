@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { FilmReader } from "../../src/data/film_reader.ts";
 import { DataError, type QuarantineReason } from "../../src/data/quarantine.ts";
 import { encodePng } from "../../src/data/sharp.ts";
-import { dicomFile, type DicomOptions } from "../testing/dicom.ts";
+import { dicomFile, type DicomOptions, item } from "../testing/dicom.ts";
 import { inFolder } from "../testing/folder.ts";
 import { seeded } from "../testing/random.ts";
 
@@ -67,6 +67,79 @@ Deno.test("read: what of the header becomes age, sex and view", () =>
       true,
     ]);
     assertEquals(await told(view("", { "0008,103e": ["LO", "Thorax"] })), [58, "female", undefined, false]);
+    assertEquals(await told(age("58")), [58, "female", "PA", false]);
+    assertEquals(await told(age("", { ...born, "0008,0020": ["DA", "18991231"] })), [
+      undefined,
+      "female",
+      "PA",
+      false,
+    ]);
+  }));
+
+Deno.test("read: the views that devices and people write", () =>
+  inFolder(async (dir) => {
+    using reader = new FilmReader();
+    const told = async (attributes: DicomOptions["attributes"]) => {
+      await Deno.writeFile(`${dir}/film`, dicomFile({ attributes }));
+      try {
+        const { facts, describedView } = (await reader.read(`${dir}/film`, { size: 8 })).dicom!;
+        return `${facts.view}${describedView ? " described" : ""}`;
+      } catch (error) {
+        return (error as DataError).reason;
+      }
+    };
+    for (
+      const [text, expected] of [
+        ["ap", "AP"],
+        ["PA_ERECT", "PA"],
+        ["POSTERO_ANTERIOR", "PA"],
+        ["antero-posterior", "AP"],
+        ["LATERAL LEFT", "lateral_view"],
+        ["LLD", "undefined"],
+      ]
+    ) assertEquals(await told({ "0018,5101": ["CS", text] }), expected, text);
+    for (
+      const [text, expected] of [
+        ["Thorax p.a. stehend", "PA described"],
+        ["Thorax, a. p., liegend", "AP described"],
+        ["Thorax seitlich", "lateral_view"],
+        ["Thorax de profil", "lateral_view"],
+        ["Chest.LAT", "lateral_view"],
+        ["APEX", "undefined"],
+        ["panorama", "undefined"],
+      ]
+    ) {
+      assertEquals(await told({ "0018,5101": null, "0008,103e": ["LO", text] }), expected, text);
+    }
+  }));
+
+Deno.test("read: a view that its code alone tells counts as told by the device", () =>
+  inFolder(async (dir) => {
+    using reader = new FilmReader();
+    const reads = async (meaning: string) => {
+      const code = item("0008,0104", meaning);
+      const attributes = {
+        "0018,5101": null,
+        "0054,0220": ["SQ", code],
+      } satisfies DicomOptions["attributes"];
+      await Deno.writeFile(`${dir}/film`, dicomFile({ attributes }));
+      return (await reader.read(`${dir}/film`, { size: 8 })).dicom!;
+    };
+    const { facts, describedView } = await reads("antero-posterior");
+    assertEquals([facts.view, describedView], ["AP", false]);
+    const error = await assertRejects(() => reads("left lateral"), DataError);
+    assertEquals(error.reason, "lateral_view");
+  }));
+
+Deno.test("read: a modality and a window's function in small letters", () =>
+  inFolder(async (dir) => {
+    using reader = new FilmReader();
+    const attributes = {
+      ...{ "0008,0060": ["CS", "dx"], "0028,1056": ["CS", "Linear_exact"] },
+      ...{ "0028,1050": ["DS", "128"], "0028,1051": ["DS", "256"] },
+    } satisfies DicomOptions["attributes"];
+    await Deno.writeFile(`${dir}/film`, dicomFile({ attributes }));
+    assertEquals((await reader.read(`${dir}/film`, { size: 8 })).dicom!.windowing, "LINEAR_EXACT");
   }));
 
 const uint16 = (...values: number[]): [string, number[]] => ["US", values];

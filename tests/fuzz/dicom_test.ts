@@ -10,6 +10,14 @@ const COUNT = 100_000;
 /** How long one file may take, ms, beside other work. */
 const MOST_MS = 1000;
 
+/** How much more memory the campaign may take than its start, bytes: what a small film may have, twice, and slack. */
+const MOST_BYTES = 2 ** 29;
+
+/** The largest memory of this process so far, bytes. */
+function peak(): number {
+  return 1024 * Number(/VmHWM:\s*(\d+) kB/.exec(Deno.readTextFileSync("/proc/self/status"))![1]);
+}
+
 const FIXTURES = fileURLToPath(new URL("../data/dicom/fixtures/", import.meta.url));
 const samples = [...Deno.readDirSync(FIXTURES)].map(({ name }) => name).toSorted()
   .map((name) => Deno.readFileSync(FIXTURES + name));
@@ -17,6 +25,7 @@ const samples = [...Deno.readDirSync(FIXTURES)].map(({ name }) => name).toSorted
 Deno.test(`FilmDecoder: mutated files are read or refused, each within a second`, async () => {
   const decoder = new FilmDecoder();
   let read = 0, refused = 0, longest = 0;
+  const before = peak();
   await campaign(samples, async (bytes) => {
     const started = performance.now();
     try {
@@ -29,7 +38,11 @@ Deno.test(`FilmDecoder: mutated files are read or refused, each within a second`
     }
     longest = Math.max(longest, performance.now() - started);
   }, { count: COUNT });
-  console.log(`read ${read}, refused ${refused}, longest ${longest.toFixed(0)} ms`);
+  const grown = peak() - before;
+  console.log(
+    `read ${read}, refused ${refused}, longest ${longest.toFixed(0)} ms, ${(grown / 2 ** 20).toFixed(0)} MB`,
+  );
   assert(read > 0 && refused > 0);
   assert(longest < MOST_MS, `${longest} ms`);
+  assert(grown < MOST_BYTES, `${grown} bytes`);
 });

@@ -10,7 +10,7 @@ export interface DicomOptions {
   /** Bits stored. @default 8 */
   bits?: number;
   /** Attributes beside or in place of those that a film has, by tag; null takes one away. */
-  attributes?: Record<string, [vr: string, value: string | number[]] | null>;
+  attributes?: Record<string, [vr: string, value: string | number[] | Uint8Array] | null>;
   /** UID of the transfer syntax in the file's head; the data set stays explicit little endian. */
   syntax?: string;
 }
@@ -57,10 +57,20 @@ export function dicomFile(options: DicomOptions = {}): Uint8Array<ArrayBuffer> {
 }
 
 /** Numbers are of two bytes. */
-function bytesOf(value: string | number[]): Uint8Array {
+function bytesOf(value: string | number[] | Uint8Array): Uint8Array {
+  if (value instanceof Uint8Array) return value;
   return typeof value === "string"
     ? new TextEncoder().encode(value)
     : new Uint8Array(Uint16Array.from(value).buffer);
+}
+
+/** An item of a sequence with one text (LO). */
+export function item(tag: string, text: string): Uint8Array {
+  const inner = element(tag, "LO", bytesOf(text));
+  const head = new DataView(new ArrayBuffer(8));
+  head.setUint32(0, 0xe000fffe, true);
+  head.setUint32(4, inner.length, true);
+  return joinChunks([new Uint8Array(head.buffer), inner]);
 }
 
 /** An element, padded to an even length. */

@@ -17,8 +17,17 @@ export const ENCODED = Object.keys(ENCODERS) as Encoded[];
 const module = await compileCodecs();
 const codecs = startCodecs(module, () => Infinity);
 
+/** A film to compress. */
+type Original = DicomOptions & { pixels: Uint8Array | Uint16Array; syntax: Encoded };
+
 /** What `dicomFile` makes, with its pixels compressed. */
-export function encodedDicom(options: DicomOptions & { pixels: Uint8Array | Uint16Array; syntax: Encoded }) {
+export function encodedDicom(options: Original): Uint8Array<ArrayBuffer> {
+  const header = dicomFile({ ...options, attributes: { ...options.attributes, "7fe0,0010": null } });
+  return joinChunks([header, encapsulated(encodedFrame(options))]);
+}
+
+/** Its frame alone. */
+export function encodedFrame(options: Original): Uint8Array {
   const { width = 32, height = 32, bits = 8, pixels, syntax } = options;
   const raw = new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.byteLength);
   const context = codecs.CreateCodecsContext();
@@ -36,12 +45,11 @@ export function encodedDicom(options: DicomOptions & { pixels: Uint8Array | Uint
   const frame = new Uint8Array(codecs.memory.buffer, at, bytes).slice();
   codecs.ReleaseEncoderParameters(parameters);
   codecs.ReleaseCodecsContext(context);
-  const header = dicomFile({ ...options, attributes: { ...options.attributes, "7fe0,0010": null } });
-  return joinChunks([header, encapsulated(frame)]);
+  return frame;
 }
 
-/** The pixels' element: an empty offset table, one fragment, the end (PS3.5 annex A.4). */
-function encapsulated(frame: Uint8Array): Uint8Array {
+/** The pixels' element: an empty offset table, a frame's fragments, the end (PS3.5 annex A.4). */
+export function encapsulated(...fragments: Uint8Array[]): Uint8Array {
   const item = (element: number, length: number) => {
     const bytes = new DataView(new ArrayBuffer(8));
     bytes.setUint16(0, 0xfffe, true);
@@ -50,9 +58,9 @@ function encapsulated(frame: Uint8Array): Uint8Array {
     return new Uint8Array(bytes.buffer);
   };
   const start = Uint8Array.of(0xe0, 0x7f, 0x10, 0x00, 0x4f, 0x42, 0, 0, 0xff, 0xff, 0xff, 0xff); // OB, no length
-  const padding = new Uint8Array(frame.length % 2);
-  return joinChunks([
-    ...[start, item(0xe000, 0), item(0xe000, frame.length + padding.length), frame, padding],
-    item(0xe0dd, 0),
-  ]);
+  const items = fragments.flatMap((fragment) => {
+    const padding = new Uint8Array(fragment.length % 2);
+    return [item(0xe000, fragment.length + padding.length), fragment, padding];
+  });
+  return joinChunks([start, item(0xe000, 0), ...items, item(0xe0dd, 0)]);
 }

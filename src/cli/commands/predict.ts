@@ -103,10 +103,15 @@ async function fromShard(
 async function fromFolder(predictor: Predictor, context: Context<typeof options>): Promise<Written> {
   const { values, output, signal } = context;
   const folder = values.images!;
-  const files = await imageFiles(folder);
+  const { files, unreadable } = await imageFiles(folder);
   const { size } = predictor;
   using reader = new FilmReader();
-  const films: Film[] = [];
+  const films: Film[] = unreadable.map((path) => ({
+    name: `${path}/`,
+    score: new DataError("unreadable_file", "Cannot read the folder: this user may not read it"),
+    ...values.accession && { accession: "" },
+  }));
+  for (const { name } of films) output.line(`failed: ${name}: the folder cannot be read`);
   for (let first = 0; first < files.length; first += CHUNK) {
     signal.throwIfAborted();
     const names = files.slice(first, first + CHUNK);

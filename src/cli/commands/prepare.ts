@@ -35,7 +35,7 @@ export async function run({ values, output, signal }: Context<typeof prepare>): 
     evaluation: values.evaluation ?? false,
     site: values.site,
     onProgress: (done, total) => output.progress("prepare", done, total),
-    onEvent: (event) => describe(event).forEach((line) => output.line(line)),
+    onEvent: (event) => describe(event, images).forEach((line) => output.line(line)),
     signal,
   });
   const few = values.evaluation
@@ -108,7 +108,7 @@ const SPLIT_FROM = {
 };
 
 /** Lines for what happened. */
-function describe(event: PrepareEvent): string[] {
+function describe(event: PrepareEvent, images: string): string[] {
   switch (event.type) {
     case "sources":
       return [
@@ -116,6 +116,14 @@ function describe(event: PrepareEvent): string[] {
       ];
     case "secret":
       return [`patients' ids are hashed with a new secret: keep a copy of ${event.path} in a safe place`];
+    case "unreadable": {
+      const { files, folders } = event;
+      const what = [...folders ? [plural(folders, "folder")] : [], ...files ? [plural(files, "file")] : []];
+      return [
+        `warning: ${what.join(" and ")} in ${images} cannot be read, so no row finds a film there ` +
+        `(find ${images} ! -readable names them)`,
+      ];
+    }
     case "labels": {
       const found = outsiders(event.labels);
       return found === null ? [] : [`warning: ${found}`];

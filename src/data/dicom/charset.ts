@@ -1,7 +1,7 @@
 /** Texts of a data set in its own character set (DICOM PS3.3 C.12.1.1.2). */
 
 /** Encodings by defined term, those of code extensions included, whose escape sequences ISO-2022 decoders know. */
-const ENCODINGS: Readonly<Record<string, string>> = {
+const ENCODINGS: ReadonlyMap<string, string> = new Map(Object.entries({
   "": "windows-1252",
   "ISO_IR 6": "windows-1252",
   "ISO_IR 100": "windows-1252",
@@ -22,7 +22,7 @@ const ENCODINGS: Readonly<Record<string, string>> = {
   "ISO 2022 IR 58": "gb18030",
   GB18030: "gb18030",
   GBK: "gbk",
-};
+}));
 
 /**
  * A decoder for the values of SpecificCharacterSet, `\`-separated. Of several sets the last known one decodes: the
@@ -31,6 +31,8 @@ const ENCODINGS: Readonly<Record<string, string>> = {
  */
 export function decoderOf(specificCharacterSet: string): TextDecoder {
   const terms = specificCharacterSet.split("\\").map((term) => term.trim());
-  const known = terms.map((term) => ENCODINGS[term] ?? ENCODINGS[term.replace("ISO 2022 IR", "ISO_IR")]);
+  const known = terms.map((term) =>
+    ENCODINGS.get(term) ?? ENCODINGS.get(term.replace("ISO 2022 IR", "ISO_IR"))
+  );
   return new TextDecoder(known.findLast((encoding) => encoding !== undefined) ?? "windows-1252");
 }

@@ -2,9 +2,10 @@
  * What a compressed frame says of itself before it is decoded.
  *
  * Why: decoders allocate by the size that the frame declares, and some decode what is cut short to half a picture. So
- * a frame must have the size of its header, one component, and its end.
+ * a frame must have the size of its header, one component, and its end, after which other bytes may lie.
  */
 
+import { Buffer } from "node:buffer";
 import { DataError } from "../quarantine.ts";
 import type { PixelShape } from "./pixel_shape.ts";
 import type { Coding } from "./syntax.ts";
@@ -12,32 +13,44 @@ import type { Coding } from "./syntax.ts";
 /** Tiles of a JPEG 2000 frame (ISO/IEC 15444-1 A.5.1), each of which costs the decoder memory. */
 const MOST_TILES = 65_535;
 
-/** @throws {DataError} `truncated` where the frame is not what its header says */
-export function checkFrame(frame: Uint8Array, coding: Coding, shape: PixelShape): void {
+/**
+ * @returns the bits of a sample in the frame: at most those that the header allocates
+ * @throws {DataError} `truncated` where the frame is not what its header says
+ */
+export function checkFrame(frame: Uint8Array, coding: Coding, shape: PixelShape): number {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   let found: Declared;
   try {
-    if (coding === "rle") return checkRle(view, shape);
+    if (coding === "rle") {
+      checkRle(view, shape);
+      return shape.bitsAllocated;
+    }
     found = coding === "jpeg" || coding === "jpeg-ls" ? jpegSize(view) : jpeg2000Size(view);
   } catch (cause) {
     if (cause instanceof DataError) throw cause;
     throw damaged("a whole frame", "one that is cut short", cause);
   }
-  const { rows, columns } = shape;
-  const { width, height, components } = found;
+  const { rows, columns, bitsAllocated } = shape;
+  const { width, height, components, bits } = found;
   if (width !== columns || height !== rows || components !== 1) {
     throw damaged(
       `${columns} × ${rows} pixels of 1 sample`,
       `a frame of ${width} × ${height} of ${components}`,
     );
   }
-  if (endOf(frame) !== 0xffd9) throw damaged("a whole frame", "one without an end");
+  if (bits > bitsAllocated) throw damaged(`samples of at most ${bitsAllocated} bits`, `a frame of ${bits}`);
+  if (!hasEnd(frame.subarray(found.at))) throw damaged("a whole frame", "one without an end");
+  return bits;
 }
 
 interface Declared {
+  /** Where what declares it begins, bytes. */
+  at: number;
   width: number;
   height: number;
   components: number;
+  /** Of a sample. */
+  bits: number;
 }
 
 /** From the start of frame, which follows other segments (ISO/IEC 10918-1 B.2.2, 14495-1 C.2.2). */
@@ -49,6 +62,8 @@ function jpegSize(view: DataView): Declared {
     if (marker === 0xff) at++; // fill bytes
     else if (isStartOfFrame(marker)) {
       return {
+        at,
+        bits: view.getUint8(at + 4),
         height: view.getUint16(at + 5),
         width: view.getUint16(at + 7),
         components: view.getUint8(at + 9),
@@ -73,7 +88,21 @@ function jpeg2000Size(view: DataView): Declared {
   );
   const across = Math.ceil((width - tileLeft) / tileWidth), down = Math.ceil((height - tileTop) / tileHeight);
   if (!(across * down <= MOST_TILES)) throw damaged(`at most ${MOST_TILES} tiles`, `${across} × ${down}`);
-  return { width: width - left, height: height - top, components: view.getUint16(40) };
+  return {
+    at: 2,
+    width: width - left,
+    height: height - top,
+    components: view.getUint16(40),
+    bits: (view.getUint8(42) & 0x7f) + 1,
+  };
+}
+
+/** JPEG 2000 without the boxes of a JP2 file, which some writers put around it (15444-1 annex I; PS3.5 A.4.4 has none). */
+export function codestreamOf(frame: Uint8Array): Uint8Array {
+  const boxed = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength);
+  if (boxed.toString("latin1", 4, 8) !== "jP  ") return frame;
+  const start = boxed.indexOf("ff4fff51", 0, "hex");
+  return start < 0 ? frame : frame.subarray(start);
 }
 
 /** The header of an RLE frame: one segment a byte of a value, each within the frame (PS3.5 annex G). */
@@ -89,10 +118,17 @@ function checkRle(view: DataView, { bitsAllocated }: PixelShape): void {
   }
 }
 
-/** The last two bytes that are no padding. */
-function endOf(frame: Uint8Array): number {
-  const end = frame.findLastIndex((byte) => byte !== 0);
-  return end < 1 ? 0 : frame[end - 1] << 8 | frame[end];
+/**
+ * Whether the marker of the end is there. In no syntax can coded pixels have its two bytes: a byte ff of them is followed
+ * by one that makes no marker (ISO/IEC 10918-1 F.1.2.3, 14495-1 A.1, 15444-1 B.10.1).
+ */
+function hasEnd(frame: Uint8Array): boolean {
+  let at = frame.length - 1;
+  while ((at = frame.lastIndexOf(0xd9, at)) > 0) {
+    if (frame[at - 1] === 0xff) return true;
+    at--;
+  }
+  return false;
 }
 
 function damaged(expected: string, got: string, cause?: unknown): DataError {

@@ -4,6 +4,7 @@ import dicomParser, { type DataSet, type Element } from "dicom-parser";
 import { inflateRawSync } from "node:zlib";
 import { DataError } from "../quarantine.ts";
 import { decoderOf } from "./charset.ts";
+import { PIXEL_LIMIT } from "../sides.ts";
 import { BIG_ENDIAN } from "./syntax.ts";
 
 /** The pixels' tag. */
@@ -13,8 +14,8 @@ export const PIXELS = "x7fe00010";
 const MARK = 128;
 export const MARKED = 132;
 
-/** How much longer than its file a deflated data set may be. */
-const INFLATION = 64;
+/** How much longer than its file a deflated data set may be, and its most bytes: the largest film's and a header's. */
+const INFLATION = 64, INFLATED = 2 * PIXEL_LIMIT + 2 ** 24;
 
 /** Whether the bytes begin as a DICOM file does: a preamble of 128 bytes, then DICM. */
 export function isDicom(bytes: Uint8Array): boolean {
@@ -44,14 +45,7 @@ export class Dataset {
     if (!isDicom(bytes)) {
       throw new DataError("not_an_image", "Cannot read the file: expected DICOM, got something else");
     }
-    let set: DataSet;
-    try {
-      const until = options.header ? { untilTag: PIXELS } : {};
-      set = dicomParser.parseDicom(bytes, { inflater, ...until } as dicomParser.ParseDicomOptions);
-    } catch (cause) {
-      if (cause instanceof DataError) throw cause;
-      throw damaged(cause);
-    }
+    const set = parsed(bytes, options.header ? { untilTag: PIXELS } : {});
     return new Dataset(set, decoderOf(set.string("x00080005") ?? ""));
   }
 
@@ -141,10 +135,29 @@ export class Dataset {
   }
 }
 
+/**
+ * The elements that dicom-parser finds. Those behind the pixels are of no use: some writers leave there what is none.
+ *
+ * @throws {DataError}
+ */
+function parsed(bytes: Uint8Array, until: { untilTag?: Tag }): DataSet {
+  try {
+    return dicomParser.parseDicom(bytes, { inflater, ...until } as dicomParser.ParseDicomOptions);
+  } catch (cause) {
+    if (cause instanceof DataError) throw cause;
+    const { dataSet } = Object(cause) as { dataSet?: DataSet };
+    if (dataSet?.elements[PIXELS] === undefined) throw damaged(cause);
+    // The parser would have done so at its end.
+    Object.assign(dataSet.elements, dicomParser.readPart10Header(bytes).elements);
+    return dataSet;
+  }
+}
+
 /** Gives dicom-parser the whole file with what follows `position` inflated. */
 function inflater(file: Uint8Array, position: number): Uint8Array {
   try {
-    const rest = inflateRawSync(file.subarray(position), { maxOutputLength: INFLATION * file.length });
+    const most = Math.min(INFLATION * file.length, INFLATED);
+    const rest = inflateRawSync(file.subarray(position), { maxOutputLength: most });
     const whole = new Uint8Array(position + rest.length);
     whole.set(file.subarray(0, position));
     whole.set(rest, position);
@@ -153,10 +166,8 @@ function inflater(file: Uint8Array, position: number): Uint8Array {
     if ((cause as { code?: string }).code !== "ERR_BUFFER_TOO_LARGE") throw cause;
     throw new DataError(
       "too_large",
-      `Cannot read the file: what it holds is over ${INFLATION} times its size`,
-      {
-        cause,
-      },
+      `Cannot read the file: what it holds is over ${INFLATION} times its size, or over ${INFLATED} bytes`,
+      { cause },
     );
   }
 }

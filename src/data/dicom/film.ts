@@ -1,7 +1,8 @@
 /** A DICOM file becomes a grey image as it is shown, of the file's own size. */
 
 import { DataError } from "../quarantine.ts";
-import { checkFrame } from "./codestream.ts";
+import { codesOf, countsOf } from "./codes.ts";
+import { checkFrame, codestreamOf } from "./codestream.ts";
 import { Dataset, PIXELS } from "./dataset.ts";
 import { greyLevels, type Windowing } from "./grey.ts";
 import { checkFilm, type FilmHeader, filmHeader } from "./header.ts";
@@ -26,6 +27,7 @@ export interface GreyFilm {
 export interface StoredValues {
   syntax: TransferSyntax;
   shape: PixelShape;
+  /** Maybe a view of the file's bytes. */
   codes: Uint8Array | Uint16Array;
 }
 
@@ -39,9 +41,7 @@ export class FilmDecoder {
     const set = Dataset.parse(file);
     checkFilm(set);
     const { syntax, shape, codes } = await this.stored(set);
-    const counts = new Uint32Array(2 ** shape.bitsStored);
-    for (let i = 0; i < codes.length; i++) counts[codes[i]]++;
-    const { levels, windowing } = greyLevels(set, shape, counts);
+    const { levels, windowing } = greyLevels(set, shape, () => countsOf(codes, 2 ** shape.bitsStored));
     const pixels = new Uint8Array(codes.length);
     for (let i = 0; i < codes.length; i++) pixels[i] = levels[codes[i]];
     return {
@@ -76,11 +76,15 @@ export class FilmDecoder {
     { syntax: { coding }, shape }: { syntax: TransferSyntax; shape: PixelShape },
   ): Promise<Uint8Array | undefined> {
     if (coding === "native") return set.bytes(PIXELS);
-    const frame = joined(set.fragments(PIXELS) ?? []);
-    checkFrame(frame, coding, shape);
+    const joint = joined(set.fragments(PIXELS) ?? []);
+    const frame = coding === "jpeg-2000" ? codestreamOf(joint) : joint;
+    const bits = checkFrame(frame, coding, shape);
     const decode = coding === "jpeg-ls" ? await this.#jpegLsDecoder() : await this.#nativeDecoder(coding);
     try {
-      return await decode(frame, shape);
+      if (shape.bitsAllocated === 8 || bits > 8) return await decode(frame, shape);
+      // Decoders that are told of 16 bits lay samples of 8 elsewhere.
+      const bytes = await decode(frame, { ...shape, ...BYTES });
+      return new Uint8Array(Uint16Array.from(bytes).buffer);
     } catch (cause) {
       throw new DataError("truncated", "Cannot decode the image: its frame is damaged", { cause });
     }
@@ -88,7 +92,7 @@ export class FilmDecoder {
 
   async #jpegLsDecoder(): Promise<Decode> {
     const decoder = await (this.#jpegLs ??= JpegLs.load());
-    return (frame, shape) => decoder.decode(frame, shape);
+    return (frame) => decoder.decode(frame);
   }
 
   async #nativeDecoder(coding: NativeCoding): Promise<Decode> {
@@ -97,7 +101,10 @@ export class FilmDecoder {
   }
 }
 
-/** A frame's values. @throws {Error} for one that is damaged */
+/** Values of one byte. */
+const BYTES = { bitsAllocated: 8, bitsStored: 8, highBit: 7 } as const;
+
+/** A frame's values, of the bits allocated. @throws {Error} for one that is damaged */
 type Decode = (frame: Uint8Array, shape: PixelShape) => Promise<Uint8Array>;
 
 /** The first `bytes` of what is there. @throws {DataError} `truncated` where there are fewer */
@@ -117,25 +124,4 @@ function joined(fragments: readonly Uint8Array[]): Uint8Array {
     at += fragment.length;
   }
   return frame;
-}
-
-/** The bits of each value, without what else lies in its word, such as an overlay: 0 to 2^`bitsStored` - 1. */
-function codesOf(
-  values: Uint8Array,
-  { shape, littleEndian }: { shape: PixelShape; littleEndian: boolean },
-): Uint8Array | Uint16Array {
-  const { bitsAllocated, bitsStored, highBit } = shape;
-  const shift = highBit + 1 - bitsStored, mask = 2 ** bitsStored - 1;
-  if (bitsAllocated === 8) return values.map((value) => value >> shift & mask);
-  const codes = new Uint16Array(values.length / 2);
-  if (littleEndian) {
-    for (let i = 0; i < codes.length; i++) {
-      codes[i] = (values[2 * i] | values[2 * i + 1] << 8) >> shift & mask;
-    }
-  } else {
-    for (let i = 0; i < codes.length; i++) {
-      codes[i] = (values[2 * i] << 8 | values[2 * i + 1]) >> shift & mask;
-    }
-  }
-  return codes;
 }

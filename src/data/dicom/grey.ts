@@ -22,27 +22,31 @@ type Curve = (value: number) => number;
 /**
  * The grey level of every code, 0 to 2^`bitsStored` - 1, 0 black to 255 white; padding is black.
  *
- * @param counts how many pixels have each code
+ * @param count tells how many pixels have each code
  * @throws {DataError} `unsupported_pixels` for a chain that makes no sense, such as a window without a width
  */
 export function greyLevels(
   set: Dataset,
   shape: PixelShape,
-  counts: Uint32Array,
+  count: () => Uint32Array,
 ): { levels: Uint8Array; windowing: Windowing } {
   const { bitsStored, signed, inverted } = shape;
   const codes = 2 ** bitsStored;
   const stored = (code: number) => signed && code >= codes / 2 ? code - codes : code;
   const modality = modalityOf(set, shape);
   const padding = paddingOf(set, shape);
-  const values = Float64Array.from({ length: codes }, (_, code) => modality(stored(code)));
-  const seen = counts.map((count, code) => padding(stored(code)) ? 0 : count);
+  const values = new Float64Array(codes), padded = new Uint8Array(codes);
+  for (let code = 0; code < codes; code++) {
+    values[code] = modality(stored(code));
+    padded[code] = Number(padding(stored(code)));
+  }
+  const seen = () => count().map((pixels, code) => padded[code] ? 0 : pixels);
   const { windowing, shown } = windowOf(set, { shape, values, seen });
-  const levels = Uint8Array.from(values, (value, code) => {
-    if (padding(stored(code))) return 0;
-    const grey = Math.min(1, Math.max(0, shown(value)));
-    return Math.round(255 * (inverted ? 1 - grey : grey));
-  });
+  const levels = new Uint8Array(codes);
+  for (let code = 0; code < codes; code++) {
+    const grey = Math.min(1, Math.max(0, shown(values[code])));
+    if (!padded[code]) levels[code] = Math.round(255 * (inverted ? 1 - grey : grey));
+  }
   return { levels, windowing };
 }
 
@@ -70,7 +74,7 @@ function paddingOf(set: Dataset, { signed }: PixelShape): (stored: number) => bo
 /** What lays modality values onto 0 black to 1 white; beyond both it is clipped. The first of several is taken. */
 function windowOf(
   set: Dataset,
-  { shape, values, seen }: { shape: PixelShape; values: Float64Array; seen: Uint32Array },
+  { shape, values, seen }: { shape: PixelShape; values: Float64Array; seen: () => Uint32Array },
 ): { windowing: Windowing; shown: Curve } {
   const [voi] = set.items("x00283010");
   if (voi !== undefined) {
@@ -79,12 +83,12 @@ function windowOf(
   }
   const [center] = set.decimals("x00281050"), [width] = set.decimals("x00281051");
   if (center !== undefined && width !== undefined) {
-    return windowed({ center, width, kind: set.first("x00281056") || "LINEAR" });
+    return windowed({ center, width, kind: set.first("x00281056").toUpperCase() || "LINEAR" });
   }
   if (shape.bitsStored <= 8) {
     return { windowing: "full range", shown: between([lowest(values), highest(values)]) };
   }
-  return { windowing: "percentiles", shown: between(percentiles(values, seen)) };
+  return { windowing: "percentiles", shown: between(percentiles(values, seen())) };
 }
 
 /** PS3.3 C.11.2.1.2 and C.11.2.1.3. */

@@ -1,6 +1,6 @@
 /** What a film's header tells beside its pixels, and the rules by which it is a frontal film at all. */
 
-import { type FilmFacts, OLDEST } from "../film_facts.ts";
+import { ageOf, type FilmFacts, sexOf, wholeYears } from "../film_facts.ts";
 import { DataError } from "../quarantine.ts";
 import type { Dataset } from "./dataset.ts";
 
@@ -20,7 +20,7 @@ export interface FilmHeader {
 /** Reads all that a film is found by. */
 export function filmHeader(set: Dataset): FilmHeader {
   const { view, described } = viewOf(set);
-  const age = ageOf(set), sex = SEXES[set.first("x00100040").toUpperCase()];
+  const age = ageOf(set.first("x00101010")) ?? ageByDates(set), sex = sexOf(set.first("x00100040"));
   return {
     sopInstanceUid: set.first("x00080018"),
     patientId: set.text("x00100020"),
@@ -34,11 +34,9 @@ export function filmHeader(set: Dataset): FilmHeader {
   };
 }
 
-const SEXES: Readonly<Record<string, FilmFacts["sex"]>> = { F: "female", M: "male" };
-
 /** @throws {DataError} `other_modality`, `for_processing` or `lateral_view` */
 export function checkFilm(set: Dataset): void {
-  const modality = set.first("x00080060");
+  const modality = set.first("x00080060").toUpperCase();
   if (!MODALITIES.includes(modality)) {
     const got = modality.replaceAll(/[^A-Z0-9_ ]/g, "?").slice(0, 16) || "none";
     throw new DataError("other_modality", `expected modality ${MODALITIES.join(" or ")}, got ${got}`);
@@ -52,37 +50,39 @@ export function checkFilm(set: Dataset): void {
   if (viewOf(set).view === "lateral") throw new DataError("lateral_view", "a lateral view");
 }
 
-/** From ViewPosition, else from the words of SeriesDescription. */
-function viewOf(set: Dataset): { view?: "PA" | "AP" | "lateral"; described: boolean } {
-  const position = set.first("x00185101").toUpperCase();
-  if (position !== "") return { view: nameOf(position.split(/[\s_^-]+/)), described: false };
-  const words = set.text("x0008103e").toUpperCase().split(/[^\p{L}]+/u);
-  const view = nameOf(words);
+/** A frontal view, or one from the side. */
+type View = FilmFacts["view"] | "lateral";
+
+/** From ViewPosition, else from ViewCodeSequence, else from the words of SeriesDescription. */
+function viewOf(set: Dataset): { view?: View; described: boolean } {
+  const position = set.first("x00185101"), [code] = set.items("x00540220");
+  if (position !== "") return { view: viewNamed(position), described: false };
+  const coded = code && viewNamed(code.text("x00080104"));
+  if (coded !== undefined) return { view: coded, described: false };
+  const view = viewNamed(set.text("x0008103e"));
   return { view, described: view !== undefined };
 }
 
-/** Views by the words that name them (PS3.3 C.8.11.5.1.1, and what devices write). */
-function nameOf(words: readonly string[]): "PA" | "AP" | "lateral" | undefined {
-  if (words.some((word) => /^(LL|RL|LLO|RLO|LAT|LATERAL|LATERALIS)$/.test(word))) return "lateral";
-  if (words.includes("PA")) return "PA";
-  return words.includes("AP") ? "AP" : undefined;
+/** Words for a view from the side: PS3.3 C.8.11.5.1.1, and what devices and radiographers write. */
+const LATERAL = /^(LL|RL|LLO|RLO|LAT|LATERAL|LATERALE|LATERALIS|SEITLICH|PROFIL|PERFIL)$/;
+
+/** The view that a text names, such as `PA`, `AP_ERECT`, `postero-anterior` or `Thorax a.p. liegend`. */
+function viewNamed(text: string): View | undefined {
+  const words = text.toUpperCase().replaceAll(/(?<!\p{L})([AP])\. ?([AP])(?!\p{L})/gu, "$1$2")
+    .split(/[^\p{L}]+/u);
+  if (words.some((word) => LATERAL.test(word))) return "lateral";
+  for (const [view, from] of [["PA", "POSTERO"], ["AP", "ANTERO"]] as const) {
+    if (words.some((word) => word === view || word.startsWith(from))) return view;
+  }
 }
 
-/** Whole years, from PatientAge, else from the dates of birth and of the study. */
-function ageOf(set: Dataset): number | undefined {
-  const [, count, unit] = /^(\d{1,3})([DWMY])$/.exec(set.first("x00101010").toUpperCase()) ?? [];
-  if (unit !== undefined) return years(Number(count) / UNITS_A_YEAR[unit as keyof typeof UNITS_A_YEAR]);
+/** By the dates of birth and of the study. */
+function ageByDates(set: Dataset): number | undefined {
   const [birth, study] = (["x00100030", "x00080020"] as const).map((tag) =>
     /^\d{8}$/.exec(set.first(tag))?.[0]
   );
   // Dates as yyyymmdd: the difference of two such numbers has the whole years in front.
   return birth !== undefined && study !== undefined
-    ? years((Number(study) - Number(birth)) / 10_000)
+    ? wholeYears((Number(study) - Number(birth)) / 10_000)
     : undefined;
-}
-
-const UNITS_A_YEAR = { D: 365.25, W: 52.18, M: 12, Y: 1 } as const;
-
-function years(age: number): number | undefined {
-  return age >= 0 && age < 150 ? Math.min(OLDEST, Math.floor(age)) : undefined;
 }

@@ -1,7 +1,6 @@
 /** JPEG-LS by CharLS as WebAssembly: two and a half times as fast as the module that decodes the rest. */
 
 import charls from "@cornerstonejs/codec-charls/decodewasmjs";
-import type { PixelShape } from "./pixel_shape.ts";
 import { packageFile } from "./package_file.ts";
 
 /** The module's file, and what it is in the package. */
@@ -19,7 +18,6 @@ interface Instance {
   JpegLSDecoder: new () => {
     getEncodedBuffer(bytes: number): Uint8Array;
     decode(): void;
-    getFrameInfo(): { bitsPerSample: number };
     getDecodedBuffer(): Uint8Array;
     delete(): void;
   };
@@ -43,26 +41,20 @@ export class JpegLs {
     return decoder;
   }
 
-  /** @returns `rows` × `columns` values of `bitsAllocated` bits, little endian @throws {Error} for a frame that is damaged */
-  async decode(frame: Uint8Array, { bitsAllocated }: PixelShape): Promise<Uint8Array> {
+  /** @returns values of a byte each, or of two, little endian, where the frame's have over 8 bits @throws {Error} for a frame that is damaged */
+  async decode(frame: Uint8Array): Promise<Uint8Array> {
     const instance = this.#instance ?? await this.#start();
     this.#instance = null;
     const decoder = new instance.JpegLSDecoder();
     decoder.getEncodedBuffer(frame.length).set(frame);
     decoder.decode();
-    const { bitsPerSample } = decoder.getFrameInfo();
     const pixels = decoder.getDecodedBuffer().slice();
     decoder.delete();
     if (instance.HEAPU8.length <= MEMORY) this.#instance = instance;
-    return bitsAllocated === 16 && bitsPerSample <= 8 ? widened(pixels) : pixels;
+    return pixels;
   }
 
   #start(): Promise<Instance> {
     return charls({ wasmBinary: this.#file, print: () => {}, printErr: () => {} }) as Promise<Instance>;
   }
-}
-
-/** Values of one byte as values of two. */
-function widened(pixels: Uint8Array): Uint8Array {
-  return new Uint8Array(Uint16Array.from(pixels).buffer);
 }

@@ -53,7 +53,7 @@ export class NativeCodecs {
     return new NativeCodecs(await compileCodecs());
   }
 
-  /** @returns `rows` × `columns` values of `bitsAllocated` bits, little endian @throws {Error} for a frame that is damaged */
+  /** @returns values of `bitsAllocated` bits, little endian @throws {Error} for a frame that is damaged */
   decode(frame: Uint8Array, coding: NativeCoding, shape: PixelShape): Uint8Array {
     this.#limit = MEMORY + MEMORY_A_PIXEL * shape.rows * shape.columns;
     const codecs = this.#codecs ?? startCodecs(this.#module, () => this.#limit);

@@ -2,7 +2,7 @@
 
 import { plural } from "../../plural.ts";
 import type { LabelRow } from "../table.ts";
-import { type NamedFilm, namedFilms } from "./folder.ts";
+import { type NamedFilm, namedFilms, type NamedFilmsOptions } from "./folder.ts";
 
 /**
  * The rows with the path of a film each, in their order. A row of a study becomes one for each film of it, in the
@@ -13,10 +13,11 @@ import { type NamedFilm, namedFilms } from "./folder.ts";
 export async function rowsOfFiles(
   rows: readonly LabelRow[],
   folder: string,
-  options: { signal?: AbortSignal } = {},
+  options: NamedFilmsOptions = {},
 ): Promise<LabelRow[]> {
   const films = await Array.fromAsync(namedFilms(folder, options));
   const instances = Map.groupBy(films, ({ sopInstanceUid }) => sopInstanceUid);
+  const accessions = new Set(films.map(({ accessionNumber }) => accessionNumber));
   const studies = Map.groupBy(films, (film) => studyOf(film.accessionNumber, film.patientId));
   return rows.flatMap((row) => {
     const { dicom: { instance, accession, patient } = {} } = row;
@@ -24,7 +25,11 @@ export async function rowsOfFiles(
     const found = instance === undefined
       ? studies.get(studyOf(accession!, patient!))
       : instances.get(instance);
-    if (found === undefined) return [{ ...row, patient: patient ?? row.image }];
+    if (found === undefined) {
+      const missed = { ...row, patient: patient ?? row.image };
+      const other = accession !== undefined && accessions.has(accession);
+      return [other ? spoiled(missed, "a study whose files have another PatientID") : missed];
+    }
     if (instance === undefined) return found.map((film) => filmRow(row, film));
     const [film] = found;
     return [

@@ -8,8 +8,15 @@ import { DataError } from "../quarantine.ts";
 import type { GreyFilm } from "./film.ts";
 import type { Answer } from "./worker.ts";
 
-/** How long one film may take, ms: many times what the largest takes. */
-const MOST_MS = 60_000;
+/** How the threads are made. */
+export interface DicomWorkersOptions {
+  /** Threads at most. @default the cores of this machine */
+  threads?: number;
+  /** How long one film may take, s; the largest in JPEG 2000 takes 20. @default 60 */
+  seconds?: number;
+  /** What a thread runs: it answers a file's bytes with an {@linkcode Answer}. @default the decoder */
+  module?: URL;
+}
 
 /** The worker's module: from source beside this one, in a bundle beside the program. */
 const MODULE = new URL(
@@ -25,14 +32,15 @@ interface Order {
 
 /** Closed with `using`, which ends the threads; films at work then never come. */
 export class DicomWorkers implements Disposable {
-  readonly #most: number;
+  readonly #options: Required<DicomWorkersOptions>;
   readonly #waiting: Order[] = [];
   readonly #idle: Worker[] = [];
-  readonly #all = new Set<Worker>();
+  /** All threads, and the timer of the film that each is at work on. */
+  readonly #all = new Map<Worker, ReturnType<typeof setInterval> | undefined>();
 
-  /** @param most threads @default the cores of this machine */
-  constructor(most: number = navigator.hardwareConcurrency) {
-    this.#most = most;
+  constructor(options: DicomWorkersOptions = {}) {
+    const defaults = { threads: navigator.hardwareConcurrency, seconds: 60, module: MODULE };
+    this.#options = { ...defaults, ...options };
   }
 
   /**
@@ -51,30 +59,33 @@ export class DicomWorkers implements Disposable {
   /** Gives the next film that waits to a thread, if one is free or may be made. */
   #next(): void {
     if (this.#waiting.length === 0) return;
-    const worker = this.#idle.pop() ?? (this.#all.size < this.#most ? this.#start() : undefined);
+    const worker = this.#idle.pop() ?? (this.#all.size < this.#options.threads ? this.#start() : undefined);
     if (worker !== undefined) this.#give(worker, this.#waiting.shift()!);
   }
 
   #start(): Worker {
-    const worker = new Worker(MODULE, { type: "module" });
-    this.#all.add(worker);
+    const worker = new Worker(this.#options.module, { type: "module" });
+    this.#all.set(worker, undefined);
     return worker;
   }
 
   #give(worker: Worker, { file, taken }: Order): void {
+    const { seconds } = this.#options;
+    let left = seconds;
     const failed = (text: string) => {
       this.#end(worker);
       taken.reject(new DataError("truncated", `Cannot decode the image: ${text}`));
       this.#next();
     };
-    const timer = setTimeout(() => failed(`it takes more than ${MOST_MS / 1000} s`), MOST_MS);
+    // In seconds that are counted here: a process that was stopped and goes on has not used them up.
+    const timer = setInterval(() => --left > 0 || failed(`it takes more than ${seconds} s`), 1000);
+    this.#all.set(worker, timer);
     worker.onerror = (event) => {
       event.preventDefault();
-      clearTimeout(timer);
       failed(`its decoder failed: ${event.message}`);
     };
     worker.onmessage = ({ data }: MessageEvent<Answer>) => {
-      clearTimeout(timer);
+      clearInterval(timer);
       if ("film" in data) taken.resolve(data.film);
       else if ("refused" in data) taken.reject(new DataError(data.refused.reason, data.refused.message));
       else taken.reject(new Error(data.failed));
@@ -86,10 +97,12 @@ export class DicomWorkers implements Disposable {
 
   #end(worker: Worker): void {
     worker.terminate();
+    clearInterval(this.#all.get(worker));
     this.#all.delete(worker);
   }
 
   [Symbol.dispose](): void {
-    for (const worker of this.#all) this.#end(worker);
+    this.#waiting.length = 0;
+    for (const worker of this.#all.keys()) this.#end(worker);
   }
 }

@@ -103,3 +103,18 @@ Deno.test("prepare: a film of another patient than the table says, and a UID of 
     assertEquals(list.includes("2 files of one SOPInstanceUID"), true);
     assertEquals(list.includes("a film whose file has another PatientID"), true);
   }));
+
+Deno.test("prepare: a study of another patient than the table says is told from one that is not there", () =>
+  inFolder(async (dir) => {
+    await writeStudies(dir);
+    const rows = Array.from({ length: PATIENTS }, (_, i) => `A${i},${i === 5 ? "05" : `P${i}`},${label(i)}`);
+    const { result, left } = await prepared(dir, [
+      "AccessionNumber,PatientID,Finding Labels",
+      ...rows,
+      "A99,P99,Effusion",
+    ]);
+    const named = left.filter(([image]) => /^A/.test(image));
+    assertEquals(named, [["A5", "bad_label"], ["A99", "missing_file"]]);
+    const list = await Deno.readTextFile(result.quarantine!);
+    assertEquals(list.includes("a study whose files have another PatientID"), true);
+  }));
