@@ -37,11 +37,14 @@ export class FlowerLink implements Link {
   fail: (call: Call) => FailureKind | null = () => null;
   /** Objects to push that it takes and forgets, as where a session was dropped. */
   forgets = 0;
+  /** Whether its app asks for a reply as soon as the message is there: no second message is taken then. */
+  impatient = false;
   readonly #nodes = new Map<string, bigint>();
   readonly #online = new Set<bigint>();
   readonly #waiting: ReturnType<typeof pack>[] = [];
   readonly #objects: Objects = new Map();
   readonly #pushed = new Map<string, ReturnType<typeof idsOf>>();
+  readonly #taken = new Set<string>();
   #asked = 0;
 
   /** Puts an instruction up for the first node. */
@@ -115,14 +118,17 @@ export class FlowerLink implements Link {
   }
 
   PushMessages({ messages: [message], trees }: Request<"PushMessages">): Reply<"PushMessages"> {
+    const { message: id } = message.metadata;
+    if (this.impatient && this.#taken.has(id)) return { results: [], wanted: [], session: "none" };
+    this.#taken.add(id);
     const ids = idsOf(decodeTree(trees[0]));
     this.#pushed.set(message.metadata.message, ids);
     const wanted = [...ids].filter((id) => !this.#objects.has(id));
     return { results: [], wanted, session: "s" };
   }
 
-  PushObject({ object, content }: Request<"PushObject">): Reply<"PushObject"> {
-    if (this.forgets-- > 0) return { stored: false };
+  PushObject({ object, content, session }: Request<"PushObject">): Reply<"PushObject"> {
+    if (this.forgets-- > 0 || session !== "s" || this.#objects.has(object)) return { stored: false };
     this.#objects.set(object, content.slice());
     for (const [message, ids] of this.#pushed) {
       if (![...ids].every((id) => this.#objects.has(id))) continue;

@@ -8,7 +8,7 @@ import { sleep } from "../wire/retry.ts";
 import type { Objects, Packed } from "./codec/content.ts";
 import { damaged } from "./codec/damaged.ts";
 import { encodeTree, idsOf, objectId } from "./codec/object.ts";
-import type { Instruction, Journal } from "./journal.ts";
+import type { Instruction, Journal, Sending } from "./journal.ts";
 import { LinkError } from "./link/link.ts";
 import type { FlowerNode } from "./node.ts";
 
@@ -67,23 +67,27 @@ async function pullObject(
 }
 
 /**
- * Sends a reply that took so many seconds: again after a kill, with the same bytes, it completes what was begun.
+ * Sends a reply that took so many seconds. After a kill it completes what was begun, with the same bytes and in the same
+ * session: a link whose app has asked for the reply meanwhile takes its message no second time.
  * @throws {LinkError} · the signal's reason
  */
 export async function push(packed: Packed, way: Way & { seconds: number }): Promise<void> {
+  const begun = way.journal.sending;
+  // None taken: the session is gone, or nothing was left to send. A link that wants more says so when asked anew.
+  if (begun !== null && (await sendObjects(packed, begun, way)).taken > 0) return;
   for (let attempt = 1;; attempt++) {
-    if (await pushOnce(packed, way)) return;
+    const wanted = await pushMessage(packed, way);
+    if ((await sendObjects(packed, wanted, way)).refused === 0) return;
     if (attempt < AFRESH) continue;
     throw new LinkError("bad", { call: "PushObject", detail: "a session that was dropped, again and again" });
   }
 }
 
-/** Whether the link has stored all that it wanted. */
-async function pushOnce(
-  { message, tree, objects }: Packed,
-  { seconds, node, onEvent, faultPoint, signal }: Way & { seconds: number },
-): Promise<boolean> {
-  const { run } = message.metadata;
+/** Sends the reply's message, and notes what the link wants of it then. */
+async function pushMessage(
+  { message, tree }: Packed,
+  { seconds, node, journal, onEvent, signal }: Way & { seconds: number },
+): Promise<Sending> {
   const { wanted, session } = await node.call("PushMessages", (node) => ({
     node,
     messages: [message],
@@ -95,16 +99,26 @@ async function pushOnce(
     const text = "the Flower link asks for nothing of the reply: it has it already, or refuses it";
     onEvent({ type: "warning", text });
   }
-  let whole = true;
+  return journal.sending = { session, wanted };
+}
+
+/** How many objects the link took; the others it refused, since it has them or has dropped the session. */
+async function sendObjects(
+  { message: { metadata: { run } }, objects }: Packed,
+  { session, wanted }: Sending,
+  { node, faultPoint, signal }: Way,
+): Promise<{ taken: number; refused: number }> {
+  let taken = 0, refused = 0;
   await atOnce(wanted, async (object, signal) => {
     const content = objects.get(object);
-    if (content === undefined || !whole) return;
+    if (content === undefined) return;
     await faultPoint?.("pushing");
     const asked = (node: { id: bigint }) => ({ node, run, object, content, session });
     const { stored } = await node.call("PushObject", asked, signal);
-    if (!stored) whole = false;
+    if (stored) taken++;
+    else refused++;
   }, signal);
-  return whole;
+  return { taken, refused };
 }
 
 /** Runs `body` for every item, some at once; where one fails the others are ended. */

@@ -24,6 +24,12 @@ export interface Reply extends Instruction {
   seconds: number;
 }
 
+/** What of a reply the link wants, and the session in which it takes that; "" where a link has none. */
+export interface Sending {
+  session: string;
+  wanted: string[];
+}
+
 /** The latest round that a run had trained, or had a model of scored, and the message that asked for it. */
 interface Taken {
   run: bigint;
@@ -111,7 +117,10 @@ export class Journal implements Disposable {
   async begin(instruction: Instruction): Promise<void> {
     // A silo that was killed right after it was done may have left those of the one before.
     await this.#removeObjects();
-    this.#write("instruction", instruction);
+    this.#folder.transaction(() => {
+      this.#write("instruction", instruction);
+      this.sending = null;
+    });
   }
 
   get reply(): Reply | null {
@@ -124,10 +133,20 @@ export class Journal implements Disposable {
     this.#write("reply", reply);
   }
 
+  /** What the link wants of the reply since it took its message; null before. */
+  get sending(): Sending | null {
+    return this.#folder.get<Sending>("flower_sending");
+  }
+
+  set sending(sending: Sending | null) {
+    this.#folder.set("flower_sending", sending);
+  }
+
   /** Nothing is left to do of the instruction. */
   async done(): Promise<void> {
     this.#folder.transaction(() => {
       for (const kind of KINDS) this.#write(kind, null);
+      this.sending = null;
     });
     await this.#removeObjects();
   }

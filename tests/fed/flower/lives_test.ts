@@ -82,12 +82,15 @@ Deno.test("a silo that is stopped with work in hand says no goodbye: the link wa
   assertEquals(link.calls.at(-1), "DeactivateNode");
 });
 
-for (const kill of ["pulled", "training", "answered", "pushing", "pushed"]) {
-  Deno.test(`a silo killed when ${kill} and started again answers the same instruction once, as if nothing had been`, async () => {
+const KILLS = ["pulled", "training", "answered", "pushing", "pushed"];
+for (const [kill, impatient] of KILLS.flatMap((kill) => [[kill, false], [kill, true]] as const)) {
+  const where = impatient ? ", of a link whose app asks at once" : "";
+  Deno.test(`a silo killed when ${kill} and started again answers the same instruction once, as if nothing had been${where}`, async () => {
     const plain = new FlowerLink();
     plain.ask("train", trainOn());
     await live(plain, {});
     const link = new FlowerLink();
+    link.impatient = impatient;
     link.ask("train", trainOn());
     const state = newState();
     await live(link, { state, kill });
