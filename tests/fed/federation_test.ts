@@ -40,7 +40,16 @@ Deno.test("a model's file says what it was trained by, and nothing of any one ho
       if (path === result.model) assertEquals(threshold, undefined);
       assertEquals(planId, plan.planId);
       assertEquals(proposal, proposalOf(startVector(TINY), { seed: 7, rounds: 1 }));
-      const settings = ["channels", "network", "preprocessing", "round", "size", "source", "version"];
+      const settings = [
+        "channels",
+        "labelRule",
+        "network",
+        "preprocessing",
+        "round",
+        "size",
+        "source",
+        "version",
+      ];
       assertEquals(Object.keys(rest).toSorted(), settings);
       assertEquals(metadata.fedx_weights_sha256, result.sha256);
     }
