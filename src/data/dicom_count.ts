@@ -11,8 +11,10 @@ export function countDicom(films: readonly DicomFilm[]): DicomCount | null {
   if (films.length === 0) return null;
   return {
     films: films.length,
+    modalities: tally(films.map(({ modality }) => modality)),
     syntaxes: tally(films.map(({ syntax }) => syntax)),
     windowing: tally(films.map(({ windowing }) => windowing)),
+    inverted: films.filter(({ inverted }) => inverted).length,
     describedViews: films.filter(({ describedView }) => describedView).length,
   };
 }

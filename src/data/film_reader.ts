@@ -2,8 +2,8 @@
 
 import { decodeImage, readImageFile, resizeGrey } from "./decode.ts";
 import { isDicom } from "./dicom/dataset.ts";
+import type { GreyFilm } from "./dicom/film.ts";
 import type { FilmHeader } from "./dicom/header.ts";
-import type { Windowing } from "./dicom/grey.ts";
 import { DicomWorkers } from "./dicom/workers.ts";
 import type { FilmFacts } from "./film_facts.ts";
 
@@ -18,11 +18,10 @@ export interface ReadFilm {
 }
 
 /** What is kept of a DICOM file beside its pixels: no identifier. */
-export interface DicomFilm {
+export interface DicomFilm extends Pick<GreyFilm, "syntax" | "windowing" | "inverted"> {
   facts: FilmFacts;
-  /** The transfer syntax's name. */
-  syntax: string;
-  windowing: Windowing;
+  /** CR or DX. */
+  modality: string;
   /** Whether the view is told by a description alone, which is free text. */
   describedView: boolean;
 }
@@ -39,10 +38,10 @@ export class FilmReader implements Disposable {
   async read(path: string, { size }: { size: number }): Promise<ReadFilm> {
     const bytes = await readImageFile(path);
     if (!isDicom(bytes)) return { pixels: await decodeImage(bytes, { size }) };
-    const { header, syntax, windowing, ...image } = await this.#workers.decode(bytes);
-    const { facts, describedView } = header;
+    const { header, syntax, windowing, inverted, ...image } = await this.#workers.decode(bytes);
+    const { facts, modality, describedView } = header;
     const pixels = await resizeGrey(image, { size });
-    return { pixels, dicom: { facts, syntax, windowing, describedView }, header };
+    return { pixels, dicom: { facts, modality, syntax, windowing, inverted, describedView }, header };
   }
 
   [Symbol.dispose](): void {

@@ -50,10 +50,14 @@ const shardSources = v.object({
   /** How films that are DICOM files were read, counted. */
   dicom: v.optional(v.object({
     films: count,
+    /** By modality, CR or DX. */
+    modalities: v.record(v.string(), count),
     /** By transfer syntax. */
     syntaxes: v.record(v.string(), count),
     /** By what laid their values onto the grey scale. */
     windowing: v.record(v.string(), count),
+    /** Those whose lowest value is shown white, as in MONOCHROME1. */
+    inverted: count,
     /** Those whose view a description alone tells. */
     describedViews: count,
   })),

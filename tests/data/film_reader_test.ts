@@ -33,7 +33,7 @@ Deno.test("read: a film as PNG and as DICOM of 8 and of 12 bits gives the same l
     assert(apart.every((one) => one <= 1), `${Math.max(...apart)}`);
     assertEquals([png.dicom, byte.dicom], [undefined, {
       ...{ facts: { age: 58, sex: "female", view: "PA" }, syntax: "explicit little endian" },
-      ...{ windowing: "full range", describedView: false },
+      ...{ modality: "DX", windowing: "full range", inverted: false, describedView: false },
     }]);
   }));
 

@@ -79,8 +79,9 @@ function report(result: PrepareResult, out: string): string {
 /** How DICOM files were read, if there were any. */
 function dicomLines({ dicom }: PrepareResult): string[] {
   if (dicom === null) return [];
-  const { films, syntaxes, windowing, describedViews } = dicom;
-  const by = `${counted(syntaxes)}; shown by ${counted(windowing)}`;
+  const { films, modalities, syntaxes, windowing, inverted, describedViews } = dicom;
+  const by = `${counted(modalities)}; ${counted(syntaxes)}; shown by ${counted(windowing)}` +
+    (inverted > 0 ? `, ${inverted} inverted` : "");
   const views = `warning: ${
     plural(describedViews, "view")
   } told by SeriesDescription alone, which is free text`;

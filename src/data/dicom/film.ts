@@ -21,6 +21,8 @@ export interface GreyFilm {
   /** The transfer syntax's name. */
   syntax: string;
   windowing: Windowing;
+  /** Whether its lowest value is shown white, as in MONOCHROME1. */
+  inverted: boolean;
 }
 
 /** What a file's pixels are before they are shown. */
@@ -46,7 +48,7 @@ export class FilmDecoder {
     for (let i = 0; i < codes.length; i++) pixels[i] = levels[codes[i]];
     return {
       ...{ width: shape.columns, height: shape.rows, header: filmHeader(set) },
-      ...{ syntax: syntax.name, windowing, pixels },
+      ...{ syntax: syntax.name, windowing, inverted: shape.inverted, pixels },
     };
   }
 

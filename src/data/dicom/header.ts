@@ -12,6 +12,8 @@ export interface FilmHeader {
   sopInstanceUid: string;
   patientId: string;
   accessionNumber: string;
+  /** CR or DX. */
+  modality: string;
   facts: FilmFacts;
   /** Set where the view is told by a description alone, which is free text. */
   describedView: boolean;
@@ -25,6 +27,7 @@ export function filmHeader(set: Dataset): FilmHeader {
     sopInstanceUid: set.first("x00080018"),
     patientId: set.text("x00100020"),
     accessionNumber: set.text("x00080050"),
+    modality: modalityOf(set),
     facts: {
       ...age !== undefined && { age },
       ...sex !== undefined && { sex },
@@ -36,7 +39,7 @@ export function filmHeader(set: Dataset): FilmHeader {
 
 /** @throws {DataError} `other_modality`, `for_processing` or `lateral_view` */
 export function checkFilm(set: Dataset): void {
-  const modality = set.first("x00080060").toUpperCase();
+  const modality = modalityOf(set);
   if (!MODALITIES.includes(modality)) {
     const got = modality.replaceAll(/[^A-Z0-9_ ]/g, "?").slice(0, 16) || "none";
     throw new DataError("other_modality", `expected modality ${MODALITIES.join(" or ")}, got ${got}`);
@@ -49,6 +52,8 @@ export function checkFilm(set: Dataset): void {
   }
   if (viewOf(set).view === "lateral") throw new DataError("lateral_view", "a lateral view");
 }
+
+const modalityOf = (set: Dataset) => set.first("x00080060").toUpperCase();
 
 /** A frontal view, or one from the side. */
 type View = FilmFacts["view"] | "lateral";

@@ -71,6 +71,12 @@ Deno.test("decode: how values were laid onto the grey scale is told", async () =
   assertEquals(told, ["LINEAR", "LINEAR_EXACT", "SIGMOID", "VOI LUT", "percentiles", "full range"]);
 });
 
+Deno.test("decode: whether the lowest value is white is told", async () => {
+  const told = await Promise.all(["window", "inverted", "inverse-shape"].map((name) => read(name)));
+  const films = await Promise.all(told.map((file) => decoder.decode(file)));
+  assertEquals(films.map(({ inverted }) => inverted), [false, true, true]);
+});
+
 Deno.test("decode: the header's patient, study, age, sex and view", async () => {
   const { header } = await decoder.decode(await read("window"));
   const { patientId, accessionNumber, facts, describedView } = header;

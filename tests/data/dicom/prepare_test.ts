@@ -73,7 +73,12 @@ Deno.test("prepare: labels by SOPInstanceUID find their films, whose files tell 
     assertEquals(result.source.table, "films by SOPInstanceUID");
     assertEquals(result.dicom, {
       ...{ films: PATIENTS, syntaxes: { "explicit little endian": PATIENTS } },
-      ...{ windowing: { "full range": PATIENTS }, describedViews: 0 },
+      ...{
+        modalities: { DX: PATIENTS },
+        windowing: { "full range": PATIENTS },
+        inverted: 0,
+        describedViews: 0,
+      },
     });
     assertEquals((await Shard.open(`${dir}/shard`)).manifest.sources.dicom, result.dicom);
   }));
