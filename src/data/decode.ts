@@ -84,8 +84,10 @@ export async function decodeImage(source: string | Uint8Array, options: DecodeOp
     const header = await image.metadata();
     checkSides(header);
     const deep = header.depth === "ushort";
-    image.flatten({ background: "#000" })
-      .resize(size, size, { fit: "fill", kernel, fastShrinkOnLoad: false });
+    const { width, height } = header;
+    // Taking the whole of it first is what keeps sharp from shrinking a large JPEG while it loads.
+    image.flatten({ background: "#000" }).extract({ left: 0, top: 0, width, height })
+      .resize(size, size, { fit: "fill", kernel });
     return deep ? await grey16(image) : await grey8(image);
   } catch (cause) {
     throw decodeError(cause);

@@ -75,11 +75,17 @@ Deno.test("decodeImage: downscaling is antialiased: one-pixel stripes become eve
 });
 
 Deno.test("decodeImage: JPEG passes through the same filter as PNG, also when much larger than the film", async () => {
-  const large = Uint8Array.from({ length: 512 * 512 }, (_, i) => FILM[(i >> 12) * 64 + ((i & 511) >> 3)]);
-  const jpeg = await encode(large, { width: 512, channels: 1, space: "b-w", format: "jpeg" });
-  const decoded = await decodeImage(jpeg, { size: 512 });
-  const png = await encodePng(decoded, 512);
-  assertEquals(await decodeImage(jpeg, { size: 64 }), await decodeImage(png, { size: 64 }));
+  // Fine detail and a side that is no multiple: a JPEG that is shrunk while it loads gives other pixels.
+  const side = 509, random = seeded(1);
+  const large = Uint8Array.from(
+    { length: side * side },
+    (_, i) => (i % side) / 4 + Math.floor(120 * random()),
+  );
+  const jpeg = await encode(large, { width: side, channels: 1, space: "b-w", format: "jpeg" });
+  const png = await encodePng(await decodeImage(jpeg, { size: side }), side);
+  for (const size of [16, 64, 128, 200]) {
+    assertEquals(await decodeImage(jpeg, { size }), await decodeImage(png, { size }), String(size));
+  }
 });
 
 Deno.test("decodeImage: a film that is not square is stretched to fill", async () => {
