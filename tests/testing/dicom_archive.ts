@@ -100,11 +100,11 @@ export function filmOf(
   { side, noise, ill }: { side: number; noise: Uint16Array; ill: boolean },
 ): Film {
   const offset = i * 7919 % noise.length / 2 | 0;
-  const pixels = Uint16Array.from(
-    { length: side * side },
-    (_, at) =>
-      noise[offset + at] + Math.floor(3000 * (at % side) / side) + (ill && at % side > side / 2 ? 500 : 0),
-  );
+  const pixels = noise.slice(offset, offset + side * side);
+  for (let at = 0; at < pixels.length; at++) {
+    const x = at % side;
+    pixels[at] += Math.floor(3000 * x / side) + (ill && x > side / 2 ? 500 : 0);
+  }
   const attributes: DicomOptions["attributes"] = { "0028,1050": ["DS", "2048"], "0028,1051": ["DS", "4096"] };
   if (i % 11 === 0) {
     attributes["0008,0005"] = ["CS", "ISO 9999"];
