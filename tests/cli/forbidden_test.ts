@@ -17,10 +17,12 @@ const WRONG =
   /ca request|fedx ca init|fedx ca issue|made by|fedx init|fresh --state|missing|os error|--allow|got none|got nothing/;
 
 /** The end of the refusal of a file, or of a folder. */
-const denied = (path: string, folder = false) =>
-  `no permission: \\S*/${path} belongs to \\S+( \\d+)?, mode 0000.*chmod u\\+${
-    folder ? "rwx" : "rw"
-  } \\S*/${path}`;
+const denied = (path: string, { folder, site }: { folder: boolean; site: boolean }) => {
+  const chmod = `chmod u\\+${folder ? "rwx" : "rw"} \\S*/${path}`;
+  // A site folder is never to be taken from its user.
+  const remedy = site ? "name a folder of this user's own with --site" : chmod;
+  return `no permission: \\S*/${path} belongs to \\S+( \\d+)?, mode 0000.*${remedy}`;
+};
 
 /** By the path that is closed: a command line, and how its refusal begins. */
 const CASES: [closed: string, args: string[], begins: string][] = [
@@ -130,8 +132,8 @@ Deno.test({
         const last = stderr.trim().split("\n").at(-1)!, text = `${args.join(" ")}: ${stderr}`;
         assert(code === 1 || code === 2, text);
         assertEquals(stdout, "", text);
-        const folder = !/\.\w+$/.test(closed);
-        assertMatch(last, new RegExp(`^${begins}${denied(closed.split("/").at(-1)!, folder)}`), text);
+        const about = { folder: !/\.\w+$/.test(closed), site: args.includes("--site") };
+        assertMatch(last, new RegExp(`^${begins}${denied(closed.split("/").at(-1)!, about)}`), text);
         assert(!WRONG.test(last), text);
       }
     }),

@@ -67,6 +67,7 @@ const TESTED: Record<string, string> = {
   [`${TASK}gpu --pack`]:
     "tests/tools/gpu/task_test.ts › task gpu --pack prints the archive's size and the two commands",
   [`${TASK}gpu --rehearse`]: "tests/long/gpu_test.ts › task gpu --rehearse: from the packed archive",
+  [`${TASK}test:long tests/long/flower_auroc_test.ts`]: TASKS,
   [`${TASK}demo`]: "tests/long/demo_test.ts › demo: README's first command with few passes",
   [`${TASK}test`]: "tests/tools/side_by_side_test.ts › sideBySide: a batch that fails",
   [`${TASK}test tests/attack`]: "tests/tools/side_by_side_test.ts › testFiles finds every test file once",

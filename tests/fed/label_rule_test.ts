@@ -42,7 +42,7 @@ Deno.test("a run goes on with its label rule, and another one is refused with bo
     const error = await assertRejects(() => aggregate({ labelRule: "exclude:hernia" }), ProtocolError);
     assertEquals([error.code, error.expected, error.got], [
       "other_proposal",
-      "--positive edema,ödem",
+      "--positive 'edema,ödem'",
       "--exclude hernia",
     ]);
     assertEquals((await aggregate({ labelRule }) as { label_rule: string }).label_rule, labelRule);

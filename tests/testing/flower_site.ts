@@ -55,11 +55,13 @@ export class FlowerSite implements Disposable {
   static async open({ port, transport, ca, identity }: SiteOptions): Promise<FlowerSite> {
     const server = new URL(`https://127.0.0.1:${port}`);
     for (let left = 100;; left--) {
+      let fleet: Fleet | undefined;
       try {
-        const fleet = await Fleet.open(server, { transport, ca, identity });
+        fleet = await Fleet.open(server, { transport, ca, identity });
         const { node } = await fleet.call("ActivateNode", { key: identity.publicKey, interval: 30 });
         return new FlowerSite(fleet, node);
       } catch (error) {
+        fleet?.[Symbol.dispose]();
         if (left === 0) throw error;
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
