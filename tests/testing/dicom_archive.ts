@@ -88,10 +88,10 @@ export async function writeArchive(
   return { spoiled, films: count - spoiled.size };
 }
 
-/** Noise for films of `side` × `side`: twice as much as one needs. */
-export function noiseOf(side: number): Uint16Array {
+/** Noise of so many grey levels for films of `side` × `side`: twice as much as one needs. */
+export function noiseOf(side: number, levels = 400): Uint16Array<ArrayBuffer> {
   const random = seeded(1);
-  return Uint16Array.from({ length: 2 * side * side }, () => Math.floor(400 * random()));
+  return Uint16Array.from({ length: 2 * side * side }, () => Math.floor(levels * random()));
 }
 
 /** Noise from another place in each film, so that no two have the same pixels. Some name an odd character set. */
