@@ -95,6 +95,7 @@ for (
     "rounds.ts",
     "memory.ts",
     "flower.ts",
+    "dicom.ts",
   ]
 ) {
   TESTED[`${TASK}bench bench/${bench}`] = `tests/long/bench_test.ts › bench/${bench.split(" ")[0]} measures`;

@@ -41,6 +41,11 @@ Deno.test("bench/radiographs.ts measures a whole run on three folders of films",
     assertMatch(text, /^stratified \S+$/m);
   }));
 
+Deno.test("bench/dicom.ts measures films of every lossless syntax", async () => {
+  const text = await bench("dicom.ts", ["--films", "1", "--side", "64", "--size", "32", "--times", "1"]);
+  assertEquals([...text.matchAll(/^.+: [\d.]+ ms, [\d.]+ CPU-ms a film, \d+ films\/s a core$/gm)].length, 6);
+});
+
 Deno.test("bench/selection.ts measures rules of selection on simulated runs", async () => {
   assertMatch(await bench("selection.ts", ["--runs", "9"]), /^\| all simulated \| 324 \| /m);
 });
