@@ -74,10 +74,10 @@ async function pullObject(
 export async function push(packed: Packed, way: Way & { seconds: number }): Promise<void> {
   const begun = way.journal.sending;
   // None taken: the session is gone, or nothing was left to send. A link that wants more says so when asked anew.
-  if (begun !== null && (await sendObjects(packed, begun, way)).taken > 0) return;
+  if (begun !== null && (await sendObjects(packed, begun, { ...way, again: true })).taken > 0) return;
   for (let attempt = 1;; attempt++) {
     const wanted = await pushMessage(packed, way);
-    if ((await sendObjects(packed, wanted, way)).refused === 0) return;
+    if ((await sendObjects(packed, wanted, { ...way, again: false })).refused === 0) return;
     if (attempt < AFRESH) continue;
     throw new LinkError("bad", { call: "PushObject", detail: "a session that was dropped, again and again" });
   }
@@ -102,16 +102,19 @@ async function pushMessage(
   return journal.sending = { session, wanted };
 }
 
-/** How many objects the link took; the others it refused, since it has them or has dropped the session. */
+/**
+ * How many objects the link took and refused. Sent `again`, one is refused because the link has it; else it has dropped the
+ * session, and no more are sent.
+ */
 async function sendObjects(
   { message: { metadata: { run } }, objects }: Packed,
   { session, wanted }: Sending,
-  { node, faultPoint, signal }: Way,
+  { node, faultPoint, signal, again }: Way & { again: boolean },
 ): Promise<{ taken: number; refused: number }> {
   let taken = 0, refused = 0;
   await atOnce(wanted, async (object, signal) => {
     const content = objects.get(object);
-    if (content === undefined) return;
+    if (content === undefined || (refused > 0 && !again)) return;
     await faultPoint?.("pushing");
     const asked = (node: { id: bigint }) => ({ node, run, object, content, session });
     const { stored } = await node.call("PushObject", asked, signal);
