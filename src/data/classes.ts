@@ -51,29 +51,32 @@ export function checkTrainable({ dir, manifest }: { dir: string; manifest: Shard
 export function missingClass(
   count: (split: "train" | "val") => Pick<SplitCount, "images" | "positives">,
 ): Pick<Refusal, "expected" | "got"> | undefined {
-  for (const split of ["train", "val"] as const) {
-    const { images, positives } = count(split);
-    if (positives > 0 && positives < images) continue;
-    const all = `${plural(images, "image")}, ${positives === 0 ? "none" : "all"} with a finding`;
-    return {
-      expected: `images with and without a finding in ${split}`,
-      got: images === 0 ? "no images" : all,
-    };
-  }
-  return undefined;
+  const lacking = lackingSplit(count);
+  if (lacking === undefined) return undefined;
+  const { split, images, positives } = lacking;
+  const all = `${plural(images, "image")}, ${positives === 0 ? "none" : "all"} with a finding`;
+  return {
+    expected: `images with and without a finding in ${split}`,
+    got: images === 0 ? "no images" : all,
+  };
+}
+
+/** The first of train and val that lacks one of the classes, and what it has; undefined = neither does. */
+function lackingSplit(count: (split: "train" | "val") => Pick<SplitCount, "images" | "positives">) {
+  return (["train", "val"] as const).map((split) => ({ split, ...count(split) }))
+    .find(({ images, positives }) => positives === 0 || positives === images);
 }
 
 /** @throws {Error} when a label rule leaves train or val of a shard without one of the classes; as `Shard.binary` */
 export function checkRuleClasses(shard: Pick<Shard, "dir" | "counts">, rule: string): void {
   const counts = shard.counts(rule);
-  for (const split of ["train", "val"] as const) {
-    const { images, positives } = counts[split];
-    if (positives > 0 && positives < images) continue;
-    throw refusal(Error, {
-      what: `Cannot train on shard ${shard.dir}`,
-      expected: `both classes in ${split} by the label rule ${rule}`,
-      got: `${positives} positive of ${plural(images, "image")}`,
-      remedy: "name other findings with --positive or --exclude",
-    });
-  }
+  const lacking = lackingSplit((split) => counts[split]);
+  if (lacking === undefined) return;
+  const { split, images, positives } = lacking;
+  throw refusal(Error, {
+    what: `Cannot train on shard ${shard.dir}`,
+    expected: `both classes in ${split} by the label rule ${rule}`,
+    got: `${positives} positive of ${plural(images, "image")}`,
+    remedy: "name other findings with --positive or --exclude",
+  });
 }

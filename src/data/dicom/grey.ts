@@ -7,8 +7,7 @@
  */
 
 import type { Dataset, Tag } from "./dataset.ts";
-import type { PixelShape } from "./pixel_shape.ts";
-import { DataError } from "../quarantine.ts";
+import { type PixelShape, unsupported } from "./pixel_shape.ts";
 
 /** How values were laid onto the grey scale. `full range`: 8 bits without a window; `percentiles`: more without one. */
 export type Windowing = "VOI LUT" | "LINEAR" | "LINEAR_EXACT" | "SIGMOID" | "full range" | "percentiles";
@@ -165,8 +164,4 @@ function lutOf(
     return wide ? view.getUint16(2 * place, set.littleEndian) : view.getUint8(place);
   };
   return { at, most: 2 ** bits - 1 };
-}
-
-function unsupported(expected: string, got: string): DataError {
-  return new DataError("unsupported_pixels", `Cannot decode the image: expected ${expected}, got ${got}`);
 }

@@ -59,7 +59,8 @@ export function pixelShape(set: Dataset): PixelShape {
   return { rows, columns, bitsAllocated, bitsStored, highBit, signed, inverted };
 }
 
-function unsupported(expected: string, got: string): DataError {
+/** Why pixels cannot be read or shown, though nothing is damaged. */
+export function unsupported(expected: string, got: string): DataError {
   return new DataError("unsupported_pixels", `Cannot decode the image: expected ${expected}, got ${got}`);
 }
 
