@@ -24,7 +24,7 @@ import { FakeTrainer, FULL, startVector, TINY } from "./fake_trainer.ts";
 
 export function proposalOf(start: Float32Array, changes: Partial<Proposal> = {}): Proposal {
   return {
-    version: 5,
+    version: 6,
     wire: 7,
     network: "efficientnet_b0",
     size: 32,
@@ -39,6 +39,7 @@ export function proposalOf(start: Float32Array, changes: Partial<Proposal> = {})
     silos: ["a", "b", "c"],
     flower: [],
     quorum: 3,
+    masked: null,
     roundTimeout: 60,
     joinTimeout: 60,
     init: { kind: "random", source: "random, seed 1", sha256: digest(start) },

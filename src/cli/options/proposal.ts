@@ -37,7 +37,7 @@ export function settingsOf(
 ): RunSettings {
   const recipe = recipeOf(values, hospitals);
   return {
-    version: 5,
+    version: 6,
     wire: WIRE_VERSION,
     network: values.network,
     size: values.size,
@@ -52,6 +52,7 @@ export function settingsOf(
     silos: values.silos,
     flower: values.flower ?? [],
     quorum: values.quorum ?? values.silos.length,
+    masked: null,
     roundTimeout: values["round-timeout"] ?? null,
     joinTimeout: values["join-timeout"] ?? parseDuration(aggregate.options["join-timeout"].default),
     histogram: { bins: 62, low: -8, high: 8 },

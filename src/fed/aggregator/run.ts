@@ -135,13 +135,14 @@ export class Run {
     const { current, rounds, plan, folder } = this.state;
     const row = this.#phase === "round" ? current?.row ?? null : null;
     return {
-      version: 2,
+      version: 3,
       run: this.id,
       state: this.#phase,
       proposal: this.proposal,
       plan,
       planId: this.#planId,
       row,
+      roster: null,
       round: row?.round ?? rounds,
       selected: this.#selected,
       ...(this.#phase === "finished" ? { missing: folder.get<AggregatorResult>("result")!.missing } : {}),

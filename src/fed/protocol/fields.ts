@@ -7,7 +7,7 @@ import { isRule } from "../../label_rule.ts";
 import { MOST_IMAGES, MOST_SILOS } from "./claims.ts";
 
 /** Version of the frames, paths and messages; peers with another one refuse each other. */
-export const WIRE_VERSION = 7;
+export const WIRE_VERSION = 8;
 
 /** A text that is shown on the other side's terminal: printable ASCII alone. */
 export const text = (max: number) =>
@@ -43,5 +43,12 @@ export const SiloName = v.pipe(
 export const roster = v.pipe(v.array(SiloName), v.maxLength(MOST_SILOS));
 /** A SHA-256. */
 export const Digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "a SHA-256 in lower-case hex"));
+/** A public key of X25519. */
+export const PublicKey = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "32 bytes in lower-case hex"));
+/** An ECDSA signature over P-256, in DER. */
+export const Signature = v.pipe(
+  v.string(),
+  v.regex(/^([0-9a-f]{2}){8,72}$/, "a signature in lower-case hex"),
+);
 /** What a run is named by. */
 export const RunId = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/, "16 bytes in lower-case hex"));

@@ -16,6 +16,22 @@ export { type Plan, planId, PlanSchema } from "./plan.ts";
 export { type RoundSettings, RoundSettingsSchema, type Scale, type Stretch } from "./round_settings.ts";
 export { newRunId, type RunState, type RunView, RunViewSchema } from "./run_view.ts";
 export {
+  type Ready,
+  ReadySchema,
+  type Roster,
+  RosterSchema,
+  type SignedReady,
+  SignedReadySchema,
+} from "./ready.ts";
+export {
+  type SignedStatement,
+  SignedStatementSchema,
+  type Statement,
+  type Statements,
+  StatementSchema,
+  StatementsSchema,
+} from "./statement.ts";
+export {
   type Receipt,
   ReceiptSchema,
   type UpdateProgress,

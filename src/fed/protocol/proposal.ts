@@ -18,9 +18,18 @@ const PreprocessingSchema: v.GenericSchema<unknown, Preprocessing> = v.strictObj
   deviation: v.pipe(v.array(number(1e-6, 1e3)), v.minLength(1), v.maxLength(3)),
 });
 
+/** What a masked run's silos hold their aggregator to. */
+const MaskingSchema = v.strictObject({
+  /** Fewest silos in a sum: of two each would learn the other's update. */
+  minCohort: integer(3, MOST_SILOS),
+  /** How often in the run a sum may be over other silos than the one before: neighbouring sums tell of single silos. */
+  rosterChanges: integer(0, 1e6),
+});
+export type Masking = v.InferOutput<typeof MaskingSchema>;
+
 /** Everything the aggregator's operator decides; silos fill in no defaults. */
 export const ProposalSchema = v.strictObject({
-  version: v.literal(5),
+  version: v.literal(6),
   wire: v.literal(WIRE_VERSION),
   network: v.picklist(NETWORK_NAMES),
   /** Edge of the square input, pixels. */
@@ -47,6 +56,8 @@ export const ProposalSchema = v.strictObject({
   /** Those of them that run Flower: the aggregator takes their updates from a Fleet API, not from fedx. */
   flower: v.array(SiloName),
   quorum: integer(1, MOST_SILOS),
+  /** How updates are masked, so that the aggregator learns their sum alone; null for a run that shows it each of them. */
+  masked: v.nullable(MaskingSchema),
   /** Seconds from the opening of a round, or null for 3 × the median round, at least 10 min. */
   roundTimeout: v.nullable(number(0.1, 1e9)),
   /** Seconds that the aggregator waits for silos before round 1. */

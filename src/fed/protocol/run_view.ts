@@ -10,7 +10,7 @@ export type RunState = v.InferOutput<typeof RunStateSchema>;
 
 /** `GET /v1/run`, and the answer to `POST /v1/join`. */
 export const RunViewSchema = v.strictObject({
-  version: v.literal(2),
+  version: v.literal(3),
   run: RunId,
   state: RunStateSchema,
   proposal: ProposalSchema,
@@ -18,6 +18,8 @@ export const RunViewSchema = v.strictObject({
   planId: v.nullable(Digest),
   /** The open round's settings; null while joining and after the last round. */
   row: v.nullable(RoundSettingsSchema),
+  /** `rosterDigest` of the open row in a masked run, once its updates are wanted; null before that and without masks. */
+  roster: v.nullable(Digest),
   /** Number of the open round; in the closing phase the number of rounds done. */
   round: roundOrStart,
   /** Set when every silo has scored g(R); round 0 is the start. */

@@ -16,9 +16,11 @@ export const UpdateStartSchema = v.strictObject({
   bytes: integer(4, MOST_BYTES),
   /** Training images n ≥ 1. */
   examples,
-  /** Of the update's f32 bytes. */
+  /** Of the bytes that follow. */
   sha256: Digest,
   encoding: EncodingSchema,
+  /** `rosterDigest` of the silos that it is masked for; null for one that is not masked. */
+  roster: v.nullable(Digest),
   wire: v.literal(WIRE_VERSION),
 });
 export type UpdateStart = v.InferOutput<typeof UpdateStartSchema>;

@@ -240,6 +240,7 @@ async function send(context: TurnContext, row: RoundSettings, part: StoredPart):
       examples: trainer.shard.splits.train.images,
       sha256: part.sha256,
       encoding: F32_DELTA,
+      roster: null,
       wire: WIRE_VERSION,
     },
     (offset, part) => readAt(file, offset, part),

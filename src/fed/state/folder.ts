@@ -16,7 +16,7 @@ import { makePrivateFolder } from "./private_folder.ts";
 import { PRIVATE_DIR, PRIVATE_FILE } from "../../files/private.ts";
 
 /** Version of the folder's content; every other one is refused. */
-const VERSION = 7;
+const VERSION = 8;
 /** A model or report that was being written, under its temporary name. */
 export const UNFINISHED_FILE = /^((model|last|init)\.safetensors|report\.html)\.[\da-f-]+\.tmp$/;
 

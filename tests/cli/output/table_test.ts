@@ -64,6 +64,7 @@ Deno.test("what an aggregator proposes fits 80 columns, the names of a hundred h
     silos: ["a"],
     flower: [],
     quorum: 1,
+    masked: null,
     rounds: 12,
     localEpochs: 0.25,
     budget: null,

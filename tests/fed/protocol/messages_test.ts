@@ -24,7 +24,7 @@ const RUN = "0f".repeat(16);
 
 function proposal(): Proposal {
   return {
-    version: 5,
+    version: 6,
     wire: 7,
     network: "efficientnet_b0",
     size: 128,
@@ -39,6 +39,7 @@ function proposal(): Proposal {
     silos: ["a", "b"],
     flower: [],
     quorum: 2,
+    masked: null,
     roundTimeout: null,
     joinTimeout: 600,
     init: { kind: "random", source: "seed 7", sha256: DIGEST },

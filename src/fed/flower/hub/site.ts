@@ -133,7 +133,7 @@ async function turn(context: SiteContext, row: RoundSettings): Promise<void> {
   await client.upload(
     {
       ...{ run, round, base: sha256, layout: fingerprint(layout), bytes: bytes.length, wire: WIRE_VERSION },
-      ...{ examples: site.train, sha256: digest(change), encoding: F32_DELTA },
+      ...{ examples: site.train, sha256: digest(change), encoding: F32_DELTA, roster: null },
     },
     (offset, part) => part.set(bytes.subarray(offset, offset + part.length)),
   );
