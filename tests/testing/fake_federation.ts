@@ -25,7 +25,7 @@ import { FakeTrainer, FULL, startVector, TINY } from "./fake_trainer.ts";
 export function proposalOf(start: Float32Array, changes: Partial<Proposal> = {}): Proposal {
   return {
     version: 6,
-    wire: 7,
+    wire: 8,
     network: "efficientnet_b0",
     size: 32,
     channels: 1,

@@ -23,7 +23,8 @@ export async function closeRound(run: Run, stored: StoredRow): Promise<void> {
     if (receipt === undefined) return [];
     const { examples, sha256 } = receipt;
     const what = `the update of ${silo} in round ${row.round}`;
-    return [{ path: run.state.stagedPath(row.round, silo).whole, examples, sha256, what }];
+    const path = run.state.stagedPath(row.round, silo).whole;
+    return [{ path, examples, sha256, what, trained: stepsIn(run.state, row.round, silo)! > 0 }];
   });
   await run.faultPoint("before_fold");
   const path = run.state.modelPath(row.round);

@@ -1,6 +1,7 @@
 /** The federation's one authority, as `ca.pem` names it. */
 import { Buffer } from "node:buffer";
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
+import { digest } from "../../files/digest.ts";
 import { keyOf, readCertificate, signatureOf } from "./der_certificate.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { isAuthority, KEY_USAGE, keyUsage, refuseUnknown } from "./extensions.ts";
@@ -50,6 +51,11 @@ function readIssuer(pem: string): Issuer {
     const got = cause instanceof SyntaxError ? cause.message : "a key that cannot be used";
     throw new ProtocolError("damaged_ca", { expected, got, cause });
   }
+}
+
+/** SHA-256 hex of an authority's public key, however its file, PEM, is written. @throws {ProtocolError} `damaged_ca` */
+export function caDigest(pem: string): string {
+  return digest(issuerOf(pem).key.export({ type: "spki", format: "der" }));
 }
 
 /** The DER of the only certificate in a PEM text. @throws {SyntaxError} there is another number of them. */

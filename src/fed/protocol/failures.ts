@@ -6,6 +6,7 @@
 import { RUN_DENO } from "../../version.ts";
 import { type Failure, fatal, passing } from "./failure.ts";
 import { FLOWER_FAILURES } from "./flower_failures.ts";
+import { MASK_FAILURES } from "./mask_failures.ts";
 
 const PREPARE = "prepare the shard again with the aggregator's version of fedx: `fedx prepare`";
 const ACCEPT = "change it in this silo's settings, or ask the aggregator's operator for another proposal";
@@ -127,6 +128,7 @@ export const FAILURES = {
   ),
   join_timeout: fatal(0, "Cannot start the run", "start the missing silos, or raise --join-timeout"),
   ...FLOWER_FAILURES,
+  ...MASK_FAILURES,
   // Rounds
   other_run: fatal(
     409,
