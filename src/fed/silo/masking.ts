@@ -10,12 +10,13 @@ import { fileDigest } from "../../files/digest.ts";
 import type { Layout } from "../../model/layout.ts";
 import { newMaskKeys } from "../masks/key_pair.ts";
 import { judgeMembers } from "../masks/members.ts";
-import { writeMasked } from "../masks/mask.ts";
+import { writeMasked } from "../masks/write_masked.ts";
 import { type JudgedRoster, judgeRoster, signReady } from "../masks/readies.ts";
 import { keyDigestOf, type Member, signStatement } from "../masks/statements.ts";
 import type { Admission } from "../pki/admission.ts";
 import { caDigest, issuerOf } from "../pki/issuer.ts";
 import type { Identity } from "../pki/own_certificate.ts";
+import { encodedBytes, MASKED } from "../protocol/encoding.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { OnEvent } from "../protocol/event.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
@@ -159,7 +160,8 @@ export class Masking {
       });
     }
     if (again && written.sha256 !== before.sha256) throw otherUpdate(row.round);
-    const { sha256, bytes } = written;
+    const { sha256 } = written;
+    const bytes = encodedBytes(layout.length, MASKED);
     state.commitMask({
       round: row.round,
       row: digest,
@@ -204,7 +206,7 @@ export class Masking {
           got: "another",
         });
       }
-      site.noteSeen(ca, { silo: member.silo, key: member.keyDigest, at: new Date() });
+      site.noteSeen(ca, { silo: member.silo, key: member.keyDigest, at: new Date().toISOString() });
     }
     state.known = judged.known;
     return judged;

@@ -104,7 +104,7 @@ export class SiloState implements Disposable {
     const folder = await StateFolder.open(dir, { role: siloRole(options.silo), schema: SCHEMA });
     await folder.sweep({
       ".": (name) => UNFINISHED_FILE.test(name),
-      staged: (name) => /^(update\.f32|masked\.i64)\.[\da-f-]+\.tmp$/.test(name),
+      staged: (name) => /^(update\.f32\.[\da-f-]+\.tmp|masked\.i64\.partial)$/.test(name),
       models: (name) => /^0\.f32\.[\da-f-]+\.tmp$/.test(name),
     });
     return new SiloState(folder);
