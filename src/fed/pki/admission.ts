@@ -7,10 +7,9 @@
  * The highest number seen is kept in the aggregator's state: to take the list away and start again hides nothing.
  */
 import { stat } from "node:fs/promises";
-import { digest } from "../../files/digest.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { OnEvent } from "../protocol/event.ts";
-import { issuerOf } from "./issuer.ts";
+import { authorityDigest } from "./issuer.ts";
 import type { SiloPeer } from "./peer.ts";
 import { LIST_NAME, readList, type Revoked } from "./revocation.ts";
 
@@ -56,7 +55,7 @@ export class Admission {
     this.#ca = ca;
     this.#onEvent = onEvent;
     this.#memory = memory;
-    this.#seen.number = memory?.get()?.[digestOf(ca)] ?? 0;
+    this.#seen.number = memory?.get()?.[authorityDigest(ca)] ?? 0;
   }
 
   /**
@@ -107,7 +106,7 @@ export class Admission {
       }
       // Kept before it holds: a process that ends in between has not let anybody in by it.
       if (number > this.#seen.number) {
-        this.#memory?.set({ ...this.#memory.get(), [digestOf(this.#ca)]: number });
+        this.#memory?.set({ ...this.#memory.get(), [authorityDigest(this.#ca)]: number });
       }
       const revoked = new Map(found?.list.revoked.map((one) => [one.serial, one]));
       this.#seen = { stamp, number, revoked, fault: null };
@@ -128,9 +127,4 @@ export class Admission {
       return (error as { code?: string }).code === "ENOENT" ? "" : String(error);
     }
   }
-}
-
-function digestOf(pem: string): string {
-  const key = issuerOf(pem).key.export({ type: "spki", format: "der" });
-  return digest(key);
 }

@@ -1,6 +1,7 @@
 /** The federation's one authority, as `ca.pem` names it. */
 import { Buffer } from "node:buffer";
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
+import { digest } from "../../files/digest.ts";
 import { keyOf, readCertificate, signatureOf } from "./der_certificate.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { isAuthority, KEY_USAGE, keyUsage, refuseUnknown } from "./extensions.ts";
@@ -30,6 +31,11 @@ let last: { pem: string; issuer: Issuer } | null = null;
 export function issuerOf(pem: string): Issuer {
   if (last?.pem !== pem) last = { pem, issuer: readIssuer(pem) };
   return last.issuer;
+}
+
+/** SHA-256 of the authority's public key, lower-case hex: who it is, however its file is written. @throws {ProtocolError} `damaged_ca`. */
+export function authorityDigest(pem: string): string {
+  return digest(issuerOf(pem).key.export({ type: "spki", format: "der" }));
 }
 
 function readIssuer(pem: string): Issuer {

@@ -117,6 +117,20 @@ export const FAILURES = {
   rounds_not_accepted: fatal(0, "Cannot take part", ACCEPT),
   passes_not_accepted: fatal(0, "Cannot take part", ACCEPT),
   labels_not_accepted: fatal(0, "Cannot take part", ACCEPT),
+  unmasked_not_accepted: fatal(0, "Cannot take part", ACCEPT),
+  cohort_not_accepted: fatal(0, "Cannot take part", ACCEPT),
+  changes_not_accepted: fatal(0, "Cannot take part", ACCEPT),
+  peers_not_pinned: fatal(
+    0,
+    "Cannot take part in this masked run",
+    "compare each missing key with its hospital by telephone, then: fedx peers --pin NAME=KEY",
+  ),
+  masked_before: fatal(
+    0,
+    "Cannot mask another update of these weights",
+    "ask the aggregator's operator for a start with another digest, that is another --seed or --init, or for the " +
+      "silos of then",
+  ),
   too_few_patients: fatal(0, "Cannot take part", ACCEPT),
   not_ready: fatal(0, "Cannot take part", "look at what the silo itself printed"),
   not_agreed: fatal(
