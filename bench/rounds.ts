@@ -93,7 +93,7 @@ class Answers {
     const { round, base } = row!;
     const start: UpdateStart = {
       ...{ run, round, base, layout: fingerprint(TINY), bytes: UPDATE.length, examples: 96, sha256: SHA256 },
-      ...{ encoding: 1, wire: 7 },
+      ...{ encoding: 1, roster: null, wire: 8 },
     };
     await this.#ask("POST", `/v1/rounds/${round}/update`, start);
     await this.#ask("PUT", `/v1/rounds/${round}/update?offset=0`, BODY);

@@ -26,10 +26,11 @@ const ROOMS: Record<string, string[]> = {
   maths: ["protocol"],
   pki: ["protocol"],
   state: ["protocol"],
-  wire: ["protocol", "pki"],
-  training: ["protocol", "maths"],
-  aggregator: ["protocol", "maths", "pki", "state", "wire", "training"],
-  silo: ["protocol", "maths", "pki", "state", "wire", "training"],
+  masks: ["protocol", "maths", "pki", "state"],
+  wire: ["protocol", "pki", "masks"],
+  training: ["protocol", "maths", "masks"],
+  aggregator: ["protocol", "maths", "pki", "state", "masks", "wire", "training"],
+  silo: ["protocol", "maths", "pki", "state", "masks", "wire", "training"],
   flower: ["protocol", "maths", "pki", "state", "wire", "training"],
 };
 

@@ -69,7 +69,8 @@ function updateOf(view: RunView, fill: number): { start: UpdateStart; bytes: Uin
     bytes: bytes.length,
     examples: 96,
     encoding: 1,
-    wire: 7,
+    roster: null,
+    wire: 8,
   } as const;
   return { start: { run, round, base: row!.base, sha256, ...fixed }, bytes };
 }

@@ -46,7 +46,7 @@ Deno.test("train: what leaves about the shard is its digest and counts", async (
       (await Shard.open(`${dir}/shard-${silo}`)).manifest;
     const [{ build, stepsPerSecond, ...registration }] = heard[silo].said.joins;
     const shard = { silo, shard: digest, splits: counts, size, kernel, fit, labelRule };
-    assertEquals(registration, { ...shard, device: "cpu", threads: 1, wire: 7 });
+    assertEquals(registration, { ...shard, device: "cpu", threads: 1, wire: 8 });
     assert(stepsPerSecond > 0);
     assert(/^[\w.+-]{1,64}$/.test(build), build);
   }
@@ -232,7 +232,7 @@ Deno.test("a silo that declines tells one code, and nothing else about its shard
       const said = sortSaid(await readRequests(sent, received), { authority: `127.0.0.1:${tap.port}` });
       assertEquals(said.kinds, { view: 1, decline: 1 });
       const { run } = federation.of("listening")[0];
-      assertEquals(said.texts.at(-1), JSON.stringify({ run, code, wire: 7 }));
+      assertEquals(said.texts.at(-1), JSON.stringify({ run, code, wire: 8 }));
       const text = said.texts.join();
       for (const hidden of ["12345", "7777", secret, hostname()]) assert(!text.includes(hidden), text);
     }

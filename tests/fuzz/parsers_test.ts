@@ -66,7 +66,7 @@ for (
   const [name, schema, value] of [
     ["start", UpdateStartSchema, {
       ...{ run: "0".repeat(32), round: 1, base: "1".repeat(64), layout: "2".repeat(64), bytes: 16384 },
-      ...{ examples: 96, sha256: "3".repeat(64), encoding: 1, wire: 1 },
+      ...{ examples: 96, sha256: "3".repeat(64), encoding: 1, roster: null, wire: 1 },
     }],
     ["plan", PlanSchema, planOf(proposalOf(startVector(TINY)), ["a", "b", "c"].map(registration))],
     ["plan", ProposalSchema, proposalOf(startVector(TINY))],

@@ -54,7 +54,7 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["maths/exact_sum_test.ts"],
   },
   {
-    text: "for (const source of sources) source.verify();",
+    text: "for (const { reader, sha256 } of opened) reader.verify(sha256);",
     fault: "",
     tests: ["aggregator/fold_files_test.ts"],
   },

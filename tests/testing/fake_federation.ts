@@ -25,7 +25,7 @@ import { FakeTrainer, FULL, startVector, TINY } from "./fake_trainer.ts";
 export function proposalOf(start: Float32Array, changes: Partial<Proposal> = {}): Proposal {
   return {
     version: 6,
-    wire: 7,
+    wire: 8,
     network: "efficientnet_b0",
     size: 32,
     channels: 1,
@@ -189,6 +189,7 @@ export async function runRole(spec: RoleSpec, options: RoleOptions = {}) {
     ...common,
     silo: spec.role,
     server: new URL(`https://127.0.0.1:${spec.port}`),
+    site: `${spec.dir}/site-${spec.role}`,
     wait: options.wait ?? 30,
     heartbeat: spec.heartbeat ?? (spec.silence === undefined ? undefined : spec.silence / 5),
     ready: options.ready,
@@ -209,7 +210,10 @@ export async function runRole(spec: RoleSpec, options: RoleOptions = {}) {
   });
 }
 
-/** Runs the aggregator, a, b and c in this process; `changes`: what one role is told besides, `clock`: the aggregator's. */
+/** What a masked run of these tests proposes. */
+export const MASKED: Pick<Proposal, "masked"> = { masked: { minCohort: 3, rosterChanges: 1 } };
+
+/** Runs the aggregator and the proposal's silos, a, b and c by default, in this process; `changes`: what one role is told besides, `clock`: the aggregator's. */
 export async function runFederation(
   spec: Omit<RoleSpec, "role" | "port"> & { port?: number },
   changes: Record<string, Partial<RoleSpec>> = {},
@@ -218,7 +222,8 @@ export async function runFederation(
   const { port = freePort() } = spec;
   const events: FedEvent[] = [];
   const onEvent = (event: FedEvent) => void events.push(event);
-  const [result, ...silos] = await Promise.all(["aggregator", "a", "b", "c"].map((role) => {
+  const roles = ["aggregator", ...spec.proposal?.silos ?? ["a", "b", "c"]];
+  const [result, ...silos] = await Promise.all(roles.map((role) => {
     return runRole(
       { ...spec, port, ...changes[role], role },
       role === "aggregator" ? { ...options, onEvent } : {},

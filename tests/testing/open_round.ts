@@ -122,7 +122,7 @@ export function lose({ run, clock }: Bench, silo: string): void {
 
 export function registration(silo: string): Registration {
   using trainer = new FakeTrainer({ layout: TINY, silo });
-  return { silo, ...trainer.shard, ...trainer.info, stepsPerSecond: 10, wire: 7 };
+  return { silo, ...trainer.shard, ...trainer.info, stepsPerSecond: 10, wire: 8 };
 }
 
 export function update(
@@ -140,7 +140,8 @@ export function update(
     examples: 96,
     sha256: createHash("sha256").update(bytes).digest("hex"),
     encoding: 1,
-    wire: 7,
+    roster: null,
+    wire: 8,
     ...change,
   };
   return { start, bytes };

@@ -75,6 +75,7 @@ export class SiloLine implements Disposable {
   #waitingFor({ until, round }: EventOf<"idle">): { text: string; seconds: number | null } {
     const { rounds = null, joinTimeout = null } = this.#proposal ?? {};
     if (until === "plan") return { text: "joined; waiting for the others", seconds: joinTimeout };
+    if (until === "roster") return { text: "ready; waiting until the others are", seconds: null };
     if (until === "selection") return { text: "waiting until all have scored the last model", seconds: null };
     if (until === "end") return { text: "waiting until all have tested the selected model", seconds: null };
     if (round === rounds) return { text: "waiting for the others' last updates", seconds: null };

@@ -5,6 +5,7 @@
  */
 import type { DeclineCode } from "../protocol/decline.ts";
 import { hasPart } from "./part.ts";
+import { rosterBefore } from "./roster_before.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { Without } from "./recording.ts";
 import type { AggregatorState, Committed } from "./state.ts";
@@ -97,9 +98,11 @@ export function leaveOut(state: AggregatorState, silos: readonly string[]): void
     });
   }
   const left = there.filter((silo) => !added.includes(silo));
-  if (left.length < FEWEST) {
+  checkMasked(state, added);
+  const least = state.proposal!.masked?.minCohort ?? FEWEST;
+  if (left.length < least) {
     throw new ProtocolError("cannot_leave_out", {
-      expected: `at least ${FEWEST} silos to go on with`,
+      expected: `at least ${least} silos to go on with`,
       got: left.join(", ") || "none",
       remedy: "bring the missing silos back, or begin another run with --new",
     });
@@ -114,4 +117,24 @@ export function leaveOut(state: AggregatorState, silos: readonly string[]): void
   }
   const from = (silo: string) => hasPart(state, open, silo) ? open + 1 : open;
   state.folder.set("without", { ...before, ...Object.fromEntries(added.map((silo) => [silo, from(silo)])) });
+}
+
+/** Masks cancel in the sum over a settled roster alone, and rosters may change only so often. */
+function checkMasked(state: AggregatorState, added: readonly string[]): void {
+  if (state.proposal!.masked === null) return;
+  const open = state.rounds + 1;
+  const remedy = "bring them back, or begin another run from the model selected so far: --new --init";
+  const awaited = state.rosters.get(open)?.names.filter((silo) =>
+    added.includes(silo) && !hasPart(state, open, silo)
+  );
+  if (awaited !== undefined && awaited.length > 0) {
+    const expected = `silos whose update round ${open} does not need: its roster is settled`;
+    throw new ProtocolError("cannot_leave_out", { expected, got: awaited.join(", "), remedy });
+  }
+  const before = rosterBefore(state);
+  const needed = before?.fixed ? before.names.filter((silo) => added.includes(silo)) : [];
+  if (needed.length > 0) {
+    const expected = "no further change of the roster: it has changed as often as the masked run allows";
+    throw new ProtocolError("cannot_leave_out", { expected, got: needed.join(", "), remedy });
+  }
 }

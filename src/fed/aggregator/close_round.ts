@@ -2,8 +2,8 @@
 import type { StoredRow } from "./stored.ts";
 import { removeIfThere } from "../../files/exists.ts";
 import { renameDurably } from "../../files/durable.ts";
-import { foldFiles } from "./fold_files.ts";
-import { hasPart } from "./part.ts";
+import { foldFiles, foldMaskedFiles } from "./fold_files.ts";
+import { hasPart, stepsIn } from "./part.ts";
 import type { RoundSettings } from "../protocol/messages.ts";
 import type { Run } from "./run.ts";
 import { type ScoredModel, select, type Selection } from "../maths/selection.ts";
@@ -17,27 +17,9 @@ export async function closeRound(run: Run, stored: StoredRow): Promise<void> {
   const { row } = stored;
   const started = run.now();
   run.stopCounting();
-  const counted = run.state.counted(row.round);
-  const updates = row.roster.flatMap((silo) => {
-    const receipt = counted.get(silo);
-    if (receipt === undefined) return [];
-    const { examples, sha256 } = receipt;
-    const what = `the update of ${silo} in round ${row.round}`;
-    return [{ path: run.state.stagedPath(row.round, silo).whole, examples, sha256, what }];
-  });
   await run.faultPoint("before_fold");
   const path = run.state.modelPath(row.round);
-  const { sha256 } = await foldFiles(updates, {
-    base: {
-      path: run.state.modelPath(row.round - 1),
-      sha256: row.base,
-      what: `the model of round ${row.round - 1}`,
-    },
-    layout: run.layout,
-    scale: row.scale,
-    out: `${path}.partial`,
-    onStretch: () => run.faultPoint("folding"),
-  });
+  const { sha256 } = await fold(run, row, `${path}.partial`);
   run.onEvent({ type: "folded", round: row.round, sha256, seconds: run.now() - started });
   await run.faultPoint("folded");
   await renameDurably(`${path}.partial`, path);
@@ -50,6 +32,32 @@ export async function closeRound(run: Run, stored: StoredRow): Promise<void> {
     for (const path of [partial, whole]) await removeIfThere(path);
   }
   await run.state.dropModels();
+}
+
+/** Folds what counted into the file `out`. */
+async function fold(run: Run, row: RoundSettings, out: string): Promise<{ sha256: string }> {
+  const { state, layout } = run;
+  const counted = state.counted(row.round);
+  const updates = row.roster.filter((silo) => counted.has(silo)).map((silo) => ({
+    ...counted.get(silo)!,
+    path: state.stagedPath(row.round, silo).whole,
+    what: `the update of ${silo} in round ${row.round}`,
+  }));
+  const base = {
+    path: state.modelPath(row.round - 1),
+    sha256: row.base,
+    what: `the model of round ${row.round - 1}`,
+  };
+  const { scale } = row;
+  const options = { base, layout, scale, out, onStretch: () => run.faultPoint("folding") };
+  if (run.proposal.masked === null) return await foldFiles(updates, options);
+  // Who has no step has sent zeros: it takes part in the masks, not in the average.
+  const total = updates.reduce(
+    (sum, { silo, examples }) => sum + (stepsIn(state, row.round, silo) === 0 ? 0 : examples),
+    0,
+  );
+  if (total === 0) return await foldFiles([], options);
+  return await foldMaskedFiles(updates, { ...options, total });
 }
 
 /** Says whose part the row closes without, and what the late ones were at. */

@@ -2,21 +2,22 @@
  * The fold at round close: staged updates are read a stretch at a time, so that memory grows neither with the model
  * nor, beyond one stretch each, with the silos; a restart simply redoes it.
  */
-import { createHash, type Hash } from "node:crypto";
-import { type FileHandle, open } from "node:fs/promises";
+import { createHash } from "node:crypto";
 import type { Layout } from "../../model/layout.ts";
-import { foldStretch, type WeightedDelta } from "../maths/exact_sum.ts";
-import { ProtocolError } from "../protocol/errors.ts";
+import { foldStretch } from "../maths/exact_sum.ts";
+import { addModular, foldSum } from "../maths/masked_sum.ts";
+import { encodedBytes, F32_DELTA, MASKED } from "../protocol/encoding.ts";
+import { StretchReader } from "../state/stretch_reader.ts";
 import { writeAll } from "../../files/whole.ts";
 import { PRIVATE_FILE } from "../../files/private.ts";
 import type { Scale } from "../protocol/messages.ts";
 
-/** Most f32 values read from a file at a time: 1 MiB. */
+/** Most values read from a file at a time: 1 MiB of f32. */
 const STRETCH = 1 << 18;
-/** Most f32 values of all updates that are folded at a time, 8 MiB; as many are read ahead. */
-const HELD = 1 << 21;
+/** Most bytes of all updates that are folded at a time; as many are read ahead. */
+const HELD = 1 << 23;
 
-/** A raw little-endian f32 file in layout order. */
+/** A raw little-endian file in layout order: f32, or 64-bit integers where it is masked. */
 export interface VectorFile {
   path: string;
   /** Checked on the way. */
@@ -31,31 +32,83 @@ export interface StagedUpdate extends VectorFile {
   examples: number;
 }
 
+interface FoldOptions {
+  /** g(r − 1), in memory or a file. */
+  base: Float32Array | VectorFile;
+  layout: Layout;
+  scale: Scale;
+  /** The file to write, replaced if it exists. */
+  out: string;
+  /** Awaited after each stretch of it. */
+  onStretch?: () => void | Promise<void>;
+}
+
 /**
  * Folds staged files into a new vector file, synced but not renamed: the caller renames it when it commits.
  * @param updates Staged whole updates, in any order; without one the vector is the base.
- * @param options `base` is g(r − 1), in memory or a file; `out` is the file to write, replaced if it exists;
- * `onStretch` is awaited after each stretch of it.
  * @returns SHA-256 hex of the new vector's bytes.
  * @throws {ProtocolError} `out_of_range` naming the tensor; `damaged_state` when a file has another size or digest.
  */
 export async function foldFiles(
   updates: readonly StagedUpdate[],
-  options: {
-    base: Float32Array | VectorFile;
-    layout: Layout;
-    scale: Scale;
-    out: string;
-    onStretch?: () => void | Promise<void>;
-  },
+  options: FoldOptions,
 ): Promise<{ sha256: string }> {
-  const { layout, scale } = options;
-  const stretch = stretchOf(updates.length);
-  const sources: Source[] = [];
-  const open = async (file: VectorFile) => {
-    const source = await Source.open(file, { length: layout.length, stretch });
-    sources.push(source);
-    return source;
+  return await writeFolded(
+    updates,
+    { ...options, valueBytes: encodedBytes(1, F32_DELTA) },
+    (old, parts, place) => {
+      if (parts.length === 0) return void place.out.set(old);
+      const deltas = parts.map((bytes, k) => ({ values: f32(bytes), examples: updates[k].examples }));
+      foldStretch(old, deltas, { ...options, ...place });
+    },
+  );
+}
+
+/**
+ * The same from masked updates, all of one roster: their masks cancel in the sum alone.
+ * @param options `total` N ≥ 1, the training images of the silos that had steps.
+ * @returns SHA-256 hex of the new vector's bytes, which are those that the unmasked updates would have given.
+ * @throws {ProtocolError} `out_of_range` naming the tensor, as a sum in which masks are left over nearly always is;
+ * `damaged_state` when a file has another size or digest.
+ * @throws {RangeError} without an update, of which the caller keeps the base.
+ */
+export async function foldMaskedFiles(
+  updates: readonly VectorFile[],
+  options: FoldOptions & { total: number },
+): Promise<{ sha256: string }> {
+  if (updates.length === 0) throw new RangeError("Cannot fold: expected masked updates, got none");
+  return await writeFolded(
+    updates,
+    { ...options, valueBytes: encodedBytes(1, MASKED) },
+    (old, parts, place) => {
+      const [sum, ...others] = parts.map(u64);
+      for (const other of others) addModular(sum, other);
+      foldSum(old, sum, { ...options, ...place });
+    },
+  );
+}
+
+/** Makes one stretch of the new vector from the old one and the same stretch of each file. */
+type FoldStretch = (
+  old: Float32Array,
+  parts: Uint8Array<ArrayBuffer>[],
+  place: { first: number; out: Float32Array },
+) => void;
+
+/** Reads the files side by side and writes what `fold` makes of them. */
+async function writeFolded(
+  files: readonly VectorFile[],
+  options: FoldOptions & { valueBytes: number },
+  fold: FoldStretch,
+): Promise<{ sha256: string }> {
+  const { layout, valueBytes } = options;
+  const stretch = stretchOf(files.length * valueBytes);
+  const opened: { reader: StretchReader; sha256: string }[] = [];
+  const open = async ({ path, sha256, what = "a vector" }: VectorFile, valueBytes: number) => {
+    const expected = { bytes: layout.length * valueBytes, stretch: stretch * valueBytes, what };
+    const reader = await StretchReader.open(path, expected);
+    opened.push({ reader, sha256 });
+    return reader;
   };
   let written = Promise.resolve();
   using out = await Deno.open(options.out, {
@@ -65,21 +118,18 @@ export async function foldFiles(
     mode: PRIVATE_FILE,
   });
   try {
-    const read = [];
-    for (const update of updates) read.push(await open(update));
-    const base = options.base instanceof Float32Array ? options.base : await open(options.base);
+    const readers: StretchReader[] = [];
+    for (const file of files) readers.push(await open(file, valueBytes));
+    const base = options.base instanceof Float32Array ? options.base : await open(options.base, 4);
     const digest = createHash("sha256");
     const results = [new Float32Array(stretch), new Float32Array(stretch)];
     for (let first = 0; first < layout.length; first += stretch) {
       const count = Math.min(stretch, layout.length - first);
-      const old = base instanceof Float32Array ? base.subarray(first, first + count) : await base.next();
-      const deltas: WeightedDelta[] = [];
-      for (const [k, { examples }] of updates.entries()) {
-        deltas.push({ values: await read[k].next(), examples });
-      }
+      const old = base instanceof Float32Array ? base.subarray(first, first + count) : f32(await base.next());
+      const parts: Uint8Array<ArrayBuffer>[] = [];
+      for (const reader of readers) parts.push(await reader.next());
       const result = results.reverse()[0].subarray(0, count);
-      if (deltas.length === 0) result.set(old);
-      else foldStretch(old, deltas, { layout, scale, first, out: result });
+      fold(old, parts, { first, out: result });
       const bytes = new Uint8Array(result.buffer, 0, count * 4);
       await written;
       written = writeAll(out, bytes);
@@ -87,100 +137,25 @@ export async function foldFiles(
       digest.update(bytes);
       await options.onStretch?.();
     }
-    for (const source of sources) source.verify();
+    for (const { reader, sha256 } of opened) reader.verify(sha256);
     await written;
     await out.syncData();
     return { sha256: digest.digest("hex") };
   } finally {
     await written.catch(() => {});
-    for (const source of sources) await source.close();
+    for (const { reader } of opened) await reader.close();
   }
 }
 
-/** f32 values to read from each of so many files at a time. */
-function stretchOf(files: number): number {
-  return Math.min(STRETCH, 1 << Math.floor(Math.log2(HELD / Math.max(1, files))));
+/** Values to read at a time from files that hold so many bytes for each value of the vector. */
+function stretchOf(valueBytes: number): number {
+  return Math.min(STRETCH, 1 << Math.floor(Math.log2(HELD / Math.max(1, valueBytes))));
 }
 
-/** A file's values in order, a stretch ahead of what was asked for. */
-class Source {
-  readonly #file: FileHandle;
-  readonly #length: number;
-  readonly #what: string;
-  readonly #expected: string;
-  readonly #digest: Hash = createHash("sha256");
-  readonly #buffers: Float32Array<ArrayBuffer>[];
-  /** Values that were begun to read. */
-  #begun = 0;
-  #ahead: Promise<Float32Array<ArrayBuffer>>;
-
-  private constructor(
-    file: FileHandle,
-    options: { length: number; stretch: number; what: string; sha256: string },
-  ) {
-    const { length, stretch, what, sha256 } = options;
-    this.#file = file;
-    this.#length = length;
-    this.#what = what;
-    this.#expected = sha256;
-    this.#buffers = [new Float32Array(stretch), new Float32Array(stretch)];
-    this.#ahead = this.#begin();
-  }
-
-  /** @throws {ProtocolError} `damaged_state` when the file does not hold `length` values. */
-  static async open(
-    { path, sha256, what = "a vector" }: VectorFile,
-    options: { length: number; stretch: number },
-  ): Promise<Source> {
-    const file = await open(path, "r").catch((cause) => {
-      throw cause.code === "ENOENT" ? damaged(what, "no file") : cause;
-    });
-    const { size } = await file.stat();
-    const expected = options.length * 4;
-    if (size === expected) return new Source(file, { ...options, what, sha256 });
-    await file.close();
-    throw damaged(`${what} of ${expected} bytes`, `${size}`);
-  }
-
-  /** The next stretch, shorter at the end; valid until the next call. */
-  async next(): Promise<Float32Array> {
-    const values = await this.#ahead;
-    this.#digest.update(new Uint8Array(values.buffer, 0, values.byteLength));
-    this.#ahead = this.#begin();
-    return values;
-  }
-
-  /** Compares the digest of all that was read with the expected one. */
-  verify(): void {
-    const got = this.#digest.digest("hex");
-    if (got !== this.#expected) throw damaged(`SHA-256 ${this.#expected} of ${this.#what}`, got);
-  }
-
-  async close(): Promise<void> {
-    await this.#ahead.catch(() => {});
-    await this.#file.close();
-  }
-
-  #begin(): Promise<Float32Array<ArrayBuffer>> {
-    const buffer = this.#buffers.reverse()[0];
-    const values = buffer.subarray(0, Math.min(buffer.length, this.#length - this.#begun));
-    this.#begun += values.length;
-    const reading = this.#fill(values);
-    reading.catch(() => {});
-    return reading;
-  }
-
-  async #fill(values: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
-    const bytes = new Uint8Array(values.buffer, 0, values.byteLength);
-    for (let at = 0; at < bytes.length;) {
-      const { bytesRead } = await this.#file.read(bytes, at, bytes.length - at, null);
-      if (bytesRead === 0) throw damaged("a whole file", "its end");
-      at += bytesRead;
-    }
-    return values;
-  }
+function f32(bytes: Uint8Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
+  return new Float32Array(bytes.buffer, 0, bytes.length / 4);
 }
 
-function damaged(expected: string, got: string): ProtocolError {
-  return new ProtocolError("damaged_state", { expected, got });
+function u64(bytes: Uint8Array<ArrayBuffer>): BigUint64Array<ArrayBuffer> {
+  return new BigUint64Array(bytes.buffer, 0, bytes.length / 8);
 }

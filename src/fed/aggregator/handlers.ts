@@ -12,8 +12,11 @@ import {
   parseMessage,
   RegistrationSchema,
   ScoresSchema,
+  SignedReadySchema,
+  SignedStatementSchema,
   UpdateStartSchema,
 } from "../protocol/messages.ts";
+import { takeReady, takeStatement } from "./masked.ts";
 import { takeScores } from "./take_scores.ts";
 import { stageOf } from "../protocol/stage.ts";
 import {
@@ -40,6 +43,10 @@ export function handlerOf(run: Run): Handler {
     [/^\/v1\/run$/, { GET: (request) => view(run, request) }],
     [/^\/v1\/decline$/, { POST: (request) => decline(run, request) }],
     [/^\/v1\/join$/, { POST: (request) => register(run, request) }],
+    [/^\/v1\/statement$/, { POST: (request) => statement(run, request) }],
+    [/^\/v1\/roster$/, { GET: () => statements(run) }],
+    [/^\/v1\/rounds\/(\d{1,9})\/ready$/, { POST: (request, round) => ready(run, request, round) }],
+    [/^\/v1\/rounds\/(\d{1,9})\/roster$/, { GET: (_, round) => rosterOf(run, round) }],
     [/^\/v1\/rounds\/(\d{1,9})\/model$/, { GET: (request, round) => model(run, request, round) }],
     [/^\/v1\/rounds\/(\d{1,9})\/update$/, {
       POST: (request, round) => announce(run, inbox, { request, round }),
@@ -129,6 +136,31 @@ async function register(run: Run, request: WireRequest): Promise<WireAnswer> {
   return json(run.view());
 }
 
+async function statement(run: Run, request: WireRequest): Promise<WireAnswer> {
+  const signed = parseMessage(SignedStatementSchema, await readBody(request), { what: "a statement" });
+  takeStatement(run, request.silo, signed);
+  return json({ received: true });
+}
+
+/** What the silos have stated: each judges it for itself. */
+function statements(run: Run): Promise<WireAnswer> {
+  const all = [...run.state.statements.values()].map(({ signed }) => signed);
+  return Promise.resolve(json({ statements: all }));
+}
+
+async function ready(run: Run, request: WireRequest, round: number): Promise<WireAnswer> {
+  const signed = parseMessage(SignedReadySchema, await readBody(request), { what: "a ready" });
+  takeReady(run, request.silo, { round, signed });
+  return json({ received: true });
+}
+
+/** The readies that the updates of the open round are masked for. */
+function rosterOf(run: Run, round: number): Promise<WireAnswer> {
+  const settled = run.view().row?.round === round ? run.state.rosters.get(round) : undefined;
+  if (settled !== undefined) return Promise.resolve(json({ readies: settled.readies }));
+  throw new ProtocolError("no_roster", { expected: `a settled roster in round ${round}`, got: "none" });
+}
+
 /** A silo says for itself that it does not join, and may still do so later. */
 async function decline(run: Run, request: WireRequest): Promise<WireAnswer> {
   const { run: of, code } = parseMessage(DeclineSchema, await readBody(request), {
@@ -210,6 +242,8 @@ async function heartbeat(run: Run, request: WireRequest): Promise<WireAnswer> {
   const beat = parseMessage(HeartbeatSchema, await readBody(request), { what: "a heartbeat" });
   const { round, phase, step, steps } = beat;
   run.attendance.noteHeartbeat(request.silo, beat);
+  // Who is ready counts as such as long as it is heard.
+  if (run.proposal.masked !== null) run.notify();
   run.onEvent({ type: "progress", silo: request.silo, round, phase, step, steps });
   const { state, round: current } = run.view();
   return json({ run: run.id, state, round: current });

@@ -10,7 +10,7 @@ import { createHash, type Hash } from "node:crypto";
 import { fingerprint } from "../../model/layout.ts";
 import { checkDelta } from "../maths/exact_sum.ts";
 import { ProtocolError } from "../protocol/errors.ts";
-import { decodeValues, encodedBytes } from "../protocol/encoding.ts";
+import { checkWhole, decodeValues, encodedBytes, F32_DELTA, MASKED } from "../protocol/encoding.ts";
 import { readAt, writeAll } from "../../files/whole.ts";
 import { removeIfThere } from "../../files/exists.ts";
 import { freeMemory } from "../../files/free_memory.ts";
@@ -160,23 +160,42 @@ export class Inbox {
     if (!row.roster.includes(silo)) {
       throw new ProtocolError("not_in_roster", { expected: row.roster.join(", "), got: silo });
     }
-    if (stepsIn(this.#run.state, row.round, silo) === 0) {
+    const { masked } = this.#run.proposal;
+    if (masked === null && stepsIn(this.#run.state, row.round, silo) === 0) {
       throw new ProtocolError("not_in_roster", { expected: "a silo with a step in the round", got: silo });
     }
+    const encoding = masked === null ? F32_DELTA : MASKED;
     const expected: [
       keyof UpdateStart,
-      string | number,
-      "other_base" | "other_layout" | "wrong_size" | "wrong_examples",
+      string | number | null,
+      "other_base" | "other_layout" | "wrong_size" | "wrong_examples" | "other_roster",
     ][] = [
       ["base", row.base, "other_base"],
       ["layout", this.#layout, "other_layout"],
-      ["bytes", encodedBytes(this.#run.layout.length), "wrong_size"],
+      ["encoding", encoding, "other_layout"],
+      ["bytes", encodedBytes(this.#run.layout.length, encoding), "wrong_size"],
       ["examples", this.#run.examples(silo), "wrong_examples"],
+      ["roster", this.#rosterFor(silo, row.round), "other_roster"],
     ];
     for (const [field, value, code] of expected) {
       if (start[field] === value) continue;
       throw new ProtocolError(code, { expected: `${field} ${value}`, got: String(start[field]) });
     }
+  }
+
+  /** What an update is to be masked for. @throws {ProtocolError} `no_roster`, `roster_closed`. */
+  #rosterFor(silo: string, round: number): string | null {
+    const { proposal: { masked }, state: { rosters } } = this.#run;
+    if (masked === null) return null;
+    const settled = rosters.get(round);
+    if (settled === undefined) {
+      throw new ProtocolError("no_roster", {
+        expected: "an update once the roster is settled",
+        got: "one before",
+      });
+    }
+    if (settled.names.includes(silo)) return settled.digest;
+    throw new ProtocolError("roster_closed", { expected: settled.names.join(", "), got: silo });
   }
 
   /** A fresh upload, or the one that a former process of this aggregator had begun. */
@@ -190,7 +209,8 @@ export class Inbox {
       return upload;
     }
     const size = await Deno.stat(partial).then((info) => info.size, () => 0);
-    const whole = Math.min(size - size % 4, start.bytes - 4);
+    const value = encodedBytes(1, start.encoding);
+    const whole = Math.min(size - size % value, start.bytes - value);
     if (whole <= 0) return upload;
     using file = await Deno.open(partial, { read: true, write: true });
     for (; upload.offset < whole;) {
@@ -232,8 +252,12 @@ export class Inbox {
     reader.end();
   }
 
-  /** NaN, Inf and values out of range never reach the disk; the whole update is dropped. */
+  /**
+   * NaN, Inf and values out of range never reach the disk; the whole update is dropped. In a masked one nothing is to be
+   * seen: the silo has looked before it masked, and the fold looks at the sum.
+   */
   #inspect(silo: string, offset: number, payload: Uint8Array): void {
+    if (this.#run.proposal.masked !== null) return checkWhole(payload, offset, MASKED);
     const { first, values } = decodeValues(payload, offset);
     try {
       checkDelta(values, this.#run.layout, first);

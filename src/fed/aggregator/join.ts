@@ -39,6 +39,12 @@ export function join(run: Run, silo: string, registration: Registration): void {
     }
   }
   checkKept(run, registration);
+  if (run.proposal.masked !== null && !run.state.statements.has(silo)) {
+    throw new ProtocolError("no_statement", {
+      expected: `a statement of ${silo} before it joins`,
+      got: "none",
+    });
+  }
   run.join(registration);
 }
 

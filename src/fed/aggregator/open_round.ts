@@ -9,6 +9,8 @@ import type { StoredRow } from "./stored.ts";
 import { planRow } from "../maths/budget.ts";
 import { fewSteps } from "../maths/few_steps.ts";
 import { isScored } from "../maths/scored_rows.ts";
+import { fewest } from "./masked.ts";
+import { rosterBefore } from "./roster_before.ts";
 import { quorumNow } from "./quorum.ts";
 import { recordedRow, type Recording } from "./recording.ts";
 import type { Run } from "./run.ts";
@@ -46,7 +48,15 @@ export function nextRoster(run: Run): string[] {
   const { proposal: { silos }, state, attendance, away } = run;
   const joined = silos.filter((silo) => state.joined.has(silo) && !away.isLeftOut(silo));
   const there = joined.filter((silo) => !attendance.isLost(silo));
+  if (run.proposal.masked !== null) return maskedRoster(run, { joined, there });
   return there.length >= quorumNow(run) ? there : joined;
+}
+
+/** Once the rosters of a masked run have changed as often as they may, it is the one of before, or nobody. */
+function maskedRoster(run: Run, { joined, there }: { joined: string[]; there: string[] }): string[] {
+  const before = rosterBefore(run.state);
+  if (before?.fixed) return [...before.names];
+  return there.length >= fewest(run) ? there : joined;
 }
 
 function nextRow(run: Run): StoredRow | null {

@@ -25,6 +25,8 @@ export function stepsIn({ rows, joined, proposal }: Rounds, round: number, silo:
 /** Whether a silo has done its part in a round. */
 export function hasPart(state: Rounds, round: number, silo: string): boolean {
   if (state.counted(round).has(silo)) return true;
+  // Masks cancel in the sum of all alone: who has no step sends zeros that are masked.
+  if (state.proposal!.masked !== null) return false;
   return state.turns.get(round)?.[silo] !== undefined && stepsIn(state, round, silo) === 0;
 }
 

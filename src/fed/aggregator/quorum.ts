@@ -27,6 +27,8 @@ export interface Wanted {
   roster: () => string[];
   /** Whether it came from this silo. */
   has: (silo: string) => boolean;
+  /** How many are enough. @default the quorum */
+  least?: number;
   /** When waiting ends whatever has come, as the run counts time. @default Infinity */
   giveUp?: number;
   signal?: AbortSignal;
@@ -90,6 +92,7 @@ export function lacking({ roster, has }: Pick<Wanted, "roster" | "has">): string
 /** Whether those that sent it are a quorum. */
 function enough(run: Run, wanted: Wanted): boolean {
   const roster = wanted.roster().length;
+  if (wanted.least !== undefined) return roster - lacking(wanted).length >= wanted.least;
   // Whom the operator left out may have made it a quorum.
   const quorum = run.away.none ? quorumNow(run) : Math.min(quorumNow(run), roster);
   return roster - lacking(wanted).length >= quorum;

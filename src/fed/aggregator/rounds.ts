@@ -2,6 +2,7 @@
 import { closeRound } from "./close_round.ts";
 import { absent, closeRun, unfinished } from "./closing.ts";
 import { openRound } from "./open_round.ts";
+import { settleRoster, wantedOfRoster, wantedReadies } from "./masked.ts";
 import { hasPart } from "./part.ts";
 import type { RoundSettings } from "../protocol/messages.ts";
 import { freezePlan, gather, lacking, type Wanted } from "./quorum.ts";
@@ -22,8 +23,9 @@ export async function runRounds(run: Run, signal?: AbortSignal): Promise<Aggrega
   while (!over && (state.current !== null || state.rows.at(-1)?.row.last !== true)) {
     const stored = openRound(run);
     if (stored === null) break;
-    const wanted = wantedUpdates(run, stored.row, signal);
-    const outcome = await gather(run, wanted);
+    const { wanted, outcome } = run.proposal.masked === null
+      ? await gatherUpdates(run, wantedUpdates(run, stored.row, signal))
+      : await gatherMasked(run, stored.row, signal);
     if (outcome === "absent") throw await absent(run, wanted);
     if (outcome === "enough") {
       await closeRound(run, stored);
@@ -35,6 +37,28 @@ export async function runRounds(run: Run, signal?: AbortSignal): Promise<Aggrega
   }
   if (state.rounds === 0) throw await unfinished(run);
   return await closeRun(run, signal);
+}
+
+/** What came of waiting, and for what. */
+interface Gathered {
+  wanted: Wanted;
+  outcome: Awaited<ReturnType<typeof gather>>;
+}
+
+async function gatherUpdates(run: Run, wanted: Wanted): Promise<Gathered> {
+  return { wanted, outcome: await gather(run, wanted) };
+}
+
+/** Readies first, which settle the row's roster, then the update of everybody in it. */
+async function gatherMasked(run: Run, row: RoundSettings, signal?: AbortSignal): Promise<Gathered> {
+  const options = { giveUp: abandonTime(run), signal };
+  if (!run.state.rosters.has(row.round)) {
+    const wanted = wantedReadies(run, row, options);
+    const outcome = await gather(run, wanted);
+    if (outcome !== "enough") return { wanted, outcome };
+    await settleRoster(run, row);
+  }
+  return await gatherUpdates(run, wantedOfRoster(run, row.round, options));
 }
 
 /** The silos' parts in a row, but of whom the operator has left out, until the end of the budget. */

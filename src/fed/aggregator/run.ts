@@ -3,7 +3,8 @@
  * in which phase the run is.
  *
  * A run goes on by four steps: its plan is frozen (`freeze`), a round is opened (`open`), a silo's update is counted
- * (`count`), a round is closed (`close`). `join` and `score` take what a silo says of itself, the methods below them end
+ * (`count`), a round is closed (`close`). In a masked run a round's roster is settled (`settle`) before updates are
+ * sent. `join`, `takeStatement`, `takeReady` and `score` take what a silo says of itself, the methods below them end
  * the run. Nobody else changes it, and each step is on disk before anyone hears of it: a restarted aggregator and one
  * that never stopped answer alike. Nothing reads a clock except `now`, which never enters a row.
  */
@@ -31,6 +32,8 @@ import {
   type RunView,
   type Scores,
   scoresVal,
+  type SignedReady,
+  type SignedStatement,
 } from "../protocol/messages.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
 import type { AggregatorResult } from "../training/result.ts";
@@ -142,7 +145,7 @@ export class Run {
       plan,
       planId: this.#planId,
       row,
-      roster: null,
+      roster: row === null ? null : this.state.rosters.get(row.round)?.digest ?? null,
       round: row?.round ?? rounds,
       selected: this.#selected,
       ...(this.#phase === "finished" ? { missing: folder.get<AggregatorResult>("result")!.missing } : {}),
@@ -180,6 +183,25 @@ export class Run {
     if (stored !== this.state.current) this.#state.open(stored);
     this.#phase = "round";
     this.#tell({ type: "row", row: stored.row, course });
+  }
+
+  /** Takes a silo's statement, or the same one again. @param changes how often its keys have changed */
+  takeStatement(signed: SignedStatement, changes: number): void {
+    this.#state.state(signed, changes);
+    this.notify();
+  }
+
+  /** Takes a silo's ready for the open row. */
+  takeReady(round: number, signed: SignedReady): void {
+    this.#state.ready(round, signed);
+    this.#tell({ type: "ready", silo: signed.ready.silo, round });
+  }
+
+  /** Settles whom the updates of the open row are masked for. */
+  settle(round: number, readies: readonly SignedReady[]): void {
+    this.#state.settle(round, readies);
+    const { digest: sha256, names } = this.state.rosters.get(round)!;
+    this.#tell({ type: "roster", round, sha256, silos: [...names] });
   }
 
   /** Counts an update of the open round, which has arrived whole. */

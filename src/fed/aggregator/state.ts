@@ -11,16 +11,36 @@ import {
   type Registration,
   type Scores,
   scoresVal,
+  type SignedReady,
+  type SignedStatement,
   type UpdateStart,
 } from "../protocol/messages.ts";
 import { present } from "./part.ts";
 import type { Recording } from "./recording.ts";
-import { readStored, type Stored, type StoredRow, TABLES } from "./stored.ts";
+import {
+  readStored,
+  type SettledRoster,
+  settledRoster,
+  type Stored,
+  type StoredRow,
+  TABLES,
+} from "./stored.ts";
 import { removeIfThere } from "../../files/exists.ts";
 import { AGGREGATOR, StateFolder, UNFINISHED_FILE } from "../state/folder.ts";
 import { Totals } from "./totals.ts";
 
-type Step = "begin" | "join" | "forget" | "freeze" | "open" | "count" | "close" | "score";
+type Step =
+  | "begin"
+  | "join"
+  | "state"
+  | "forget"
+  | "freeze"
+  | "open"
+  | "ready"
+  | "settle"
+  | "count"
+  | "close"
+  | "score";
 
 /** The state without its steps. */
 export type Committed =
@@ -138,6 +158,21 @@ export class AggregatorState implements Disposable {
     return this.#held;
   }
 
+  /** What each silo of a masked run has stated last, and how often its keys have changed. */
+  get statements(): Stored["statements"] {
+    return this.#stored.statements;
+  }
+
+  /** Who is ready in the newest row, and with what. */
+  get readies(): ReadonlyMap<string, SignedReady> {
+    return this.#stored.readies;
+  }
+
+  /** Whom the updates of a masked run's rounds are masked for, by round. */
+  get rosters(): ReadonlyMap<number, SettledRoster> {
+    return this.#stored.rosters;
+  }
+
   /** The updates that count in a round, by silo. */
   counted(round: number): ReadonlyMap<string, Receipt> {
     return this.#stored.receipts.get(round) ?? new Map();
@@ -184,6 +219,13 @@ export class AggregatorState implements Disposable {
     this.#stored.joined.set(silo, registration);
   }
 
+  /** Keeps a silo's statement; @param changes how often its keys have changed */
+  state(signed: SignedStatement, changes: number): void {
+    const { silo } = signed.statement;
+    this.#put("statements(silo, json, changes) VALUES (?, ?, ?)", silo, JSON.stringify(signed), changes);
+    this.#stored.statements.set(silo, { signed, changes });
+  }
+
   /** Forgets a registration, so that the silo may come with another one. */
   forget(silo: string): void {
     this.folder.db.prepare("DELETE FROM registrations WHERE silo = ?").run(silo);
@@ -203,6 +245,20 @@ export class AggregatorState implements Disposable {
       .run(row.round, JSON.stringify(row), opened);
     this.totals.open(stored, this.rows.at(-1));
     this.#stored.rows.push(stored);
+    this.#stored.readies.clear();
+  }
+
+  /** Keeps a silo's ready for the open row, its newest. */
+  ready(round: number, signed: SignedReady): void {
+    const { silo } = signed.ready;
+    this.#put("readies(round, silo, json) VALUES (?, ?, ?)", round, silo, JSON.stringify(signed));
+    this.#stored.readies.set(silo, signed);
+  }
+
+  /** The moment from which the open row's updates are masked for these, and nobody else is taken into it. */
+  settle(round: number, readies: readonly SignedReady[]): void {
+    this.#put("rosters(round, json) VALUES (?, ?)", round, JSON.stringify({ readies }));
+    this.#stored.rosters.set(round, settledRoster(readies));
   }
 
   /** Notes that an update is on its way in. */

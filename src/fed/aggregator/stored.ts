@@ -7,16 +7,25 @@ import {
   ProposalSchema,
   ReceiptSchema,
   RegistrationSchema,
+  RosterSchema,
   RoundSettingsSchema,
   ScoresSchema,
+  type SignedReady,
+  SignedReadySchema,
+  type SignedStatement,
+  SignedStatementSchema,
 } from "../protocol/messages.ts";
 import type { Plan, Proposal, Receipt, Registration, RoundSettings, Scores } from "../protocol/messages.ts";
+import { rosterDigest } from "../masks/roster_digest.ts";
 import type { StateFolder } from "../state/folder.ts";
 
 export const TABLES = `
   CREATE TABLE IF NOT EXISTS registrations(silo TEXT PRIMARY KEY, json TEXT NOT NULL);
   CREATE TABLE IF NOT EXISTS rows(round INTEGER PRIMARY KEY, json TEXT NOT NULL, opened REAL NOT NULL);
   CREATE TABLE IF NOT EXISTS models(round INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, committed REAL NOT NULL);
+  CREATE TABLE IF NOT EXISTS statements(silo TEXT PRIMARY KEY, json TEXT NOT NULL, changes INTEGER NOT NULL);
+  CREATE TABLE IF NOT EXISTS readies(round INTEGER, silo TEXT, json TEXT NOT NULL, PRIMARY KEY(round, silo));
+  CREATE TABLE IF NOT EXISTS rosters(round INTEGER PRIMARY KEY, json TEXT NOT NULL);
   CREATE TABLE IF NOT EXISTS uploads(round INTEGER, silo TEXT, json TEXT NOT NULL, PRIMARY KEY(round, silo));
   CREATE TABLE IF NOT EXISTS receipts(round INTEGER, silo TEXT, json TEXT NOT NULL, PRIMARY KEY(round, silo));
   CREATE TABLE IF NOT EXISTS scores(round INTEGER, silo TEXT, json TEXT NOT NULL, PRIMARY KEY(round, silo));
@@ -29,6 +38,20 @@ export interface StoredRow {
   opened: number;
 }
 
+/** Whom the updates of a round are masked for. */
+export interface SettledRoster {
+  /** In the proposal's order. */
+  readies: readonly SignedReady[];
+  names: readonly string[];
+  digest: string;
+}
+
+/** A roster as it is served, with what follows from it. */
+export function settledRoster(readies: readonly SignedReady[]): SettledRoster {
+  const bodies = readies.map(({ ready }) => ready);
+  return { readies, names: bodies.map(({ silo }) => silo), digest: rosterDigest(bodies) };
+}
+
 /** What one aggregator has committed so far; the records by silo are in the order of the names. */
 export interface Stored {
   run: string | null;
@@ -39,6 +62,12 @@ export interface Stored {
   rows: StoredRow[];
   /** Digest of every model by round, the start included. */
   models: Map<number, string>;
+  /** Of a masked run: what each silo has stated last, and how often its keys have changed. */
+  statements: Map<string, { signed: SignedStatement; changes: number }>;
+  /** The newest ready of each silo for the newest row. */
+  readies: Map<string, SignedReady>;
+  /** By round the readies that its updates are masked for. */
+  rosters: Map<number, SettledRoster>;
   /** The updates that count, by round and silo. */
   receipts: Map<number, Map<string, Receipt>>;
   /** What silos said of their turns, by round and silo. */
@@ -72,6 +101,29 @@ export function readStored(folder: StateFolder): Stored {
       all("SELECT round, sha256 FROM models ORDER BY round").map(({ round, sha256 }) => [
         round as number,
         sha256 as string,
+      ]),
+    ),
+    statements: new Map(
+      all("SELECT * FROM statements").map(({ silo, json, changes }) => [
+        silo as string,
+        {
+          signed: parse(SignedStatementSchema, json, `the statement of ${silo}`),
+          changes: changes as number,
+        },
+      ]),
+    ),
+    readies: new Map(
+      all("SELECT silo, json FROM readies WHERE round = (SELECT MAX(round) FROM rows)").map((
+        { silo, json },
+      ) => [
+        silo as string,
+        parse(SignedReadySchema, json, `the ready of ${silo}`),
+      ]),
+    ),
+    rosters: new Map(
+      all("SELECT round, json FROM rosters ORDER BY round").map(({ round, json }) => [
+        round as number,
+        settledRoster(parse(RosterSchema, json, "a roster").readies),
       ]),
     ),
     receipts: byRound(

@@ -17,7 +17,7 @@ const EXPONENTS: Scale = { weights: 32, statistics: 20 };
 /** |Δ| must stay below: 2^42 as fixed point with the exponents above. */
 export const BOUNDS: Readonly<Record<keyof Scale, number>> = { weights: 1024, statistics: 2 ** 22 };
 /** Adding and taking it away rounds |x| < 2^51 half-even to an integer. */
-const ROUNDER = 1.5 * 2 ** 52;
+export const ROUNDER = 1.5 * 2 ** 52;
 const SPLIT = 2 ** 21;
 /** Elements summed at a time, so that the accumulators stay in the first-level cache. */
 const BLOCK = 1024;
@@ -66,17 +66,40 @@ export function delta(
  * @default first 0
  */
 export function checkDelta(values: Float32Array, layout: Layout, first = 0): void {
-  const border = Math.min(Math.max(layout.weights - first, 0), values.length);
-  const bad = outside(values, { from: 0, to: border, bound: BOUNDS.weights }) ??
-    outside(values, { from: border, to: values.length, bound: BOUNDS.statistics });
-  if (bad === undefined) return;
-  const index = first + bad;
+  for (const { block, from, to } of blocksIn(layout, { first, count: values.length })) {
+    const bad = outside(values, { from, to, bound: BOUNDS[block] });
+    if (bad === undefined) continue;
+    throw new ProtocolError("out_of_range", {
+      expected: `changes below ${BOUNDS[block]} in ${tensorAt(layout, first + bad)}`,
+      got: String(values[bad]),
+    });
+  }
+}
+
+/** What of a stretch has one exponent and one bound: `from` and `to` count its own elements. */
+export interface BlockOfStretch {
+  block: keyof Scale;
+  from: number;
+  to: number;
+}
+
+/** The weights and the statistics of a stretch of `count` values whose first is element `first` of the vector. */
+export function blocksIn(
+  layout: Layout,
+  { first, count }: { first: number; count: number },
+): BlockOfStretch[] {
+  const border = Math.min(Math.max(layout.weights - first, 0), count);
+  const blocks: BlockOfStretch[] = [
+    { block: "weights", from: 0, to: border },
+    { block: "statistics", from: border, to: count },
+  ];
+  return blocks.filter(({ from, to }) => from < to);
+}
+
+/** The name of the tensor that holds an element of the vector. */
+export function tensorAt(layout: Layout, index: number): string {
   const tensor = layout.tensors.find((t) => index >= t.offset && index < t.offset + t.length);
-  const bound = index < layout.weights ? BOUNDS.weights : BOUNDS.statistics;
-  throw new ProtocolError("out_of_range", {
-    expected: `changes below ${bound} in ${tensor?.name ?? `element ${index}`}`,
-    got: String(values[bad]),
-  });
+  return tensor?.name ?? `element ${index}`;
 }
 
 /** Index of the first value that is NaN or not below the bound. */
@@ -182,14 +205,10 @@ export function foldStretch(
     expectLength("an update", values.length, base.length);
     checkDelta(values, layout, first);
   }
-  const border = Math.min(Math.max(layout.weights - first, 0), base.length);
-  const part = (from: number, to: number, exponent: number) => {
-    if (from === to) return;
+  for (const { block, from, to } of blocksIn(layout, { first, count: base.length })) {
     const deltas = updates.map(({ values, examples }) => ({ values: values.subarray(from, to), examples }));
-    foldRange(base.subarray(from, to), deltas, { exponent, out: out.subarray(from, to) });
-  };
-  part(0, border, scale.weights);
-  part(border, base.length, scale.statistics);
+    foldRange(base.subarray(from, to), deltas, { exponent: scale[block], out: out.subarray(from, to) });
+  }
   return out;
 }
 
@@ -205,8 +224,8 @@ function totalExamples(updates: readonly WeightedDelta[]): number {
   return total;
 }
 
-/** Larger exponents than `scaleFor` gives could overflow the int64 sum. */
-function checkScale(total: number, scale: Scale): void {
+/** Larger exponents than `scaleFor` gives could overflow the int64 sum. @throws {RangeError} */
+export function checkScale(total: number, scale: Scale): void {
   const most = scaleFor(total);
   for (const block of ["weights", "statistics"] as const) {
     if (scale[block] < 0 || scale[block] > most[block]) {
@@ -220,7 +239,8 @@ function checkScale(total: number, scale: Scale): void {
   }
 }
 
-function expectLength(what: string, got: number, expected: number): void {
+/** @throws {RangeError} */
+export function expectLength(what: string, got: number, expected: number): void {
   if (got !== expected) {
     throw new RangeError(`Cannot fold: expected ${what} of ${expected} values, got ${got}`);
   }

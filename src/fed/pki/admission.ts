@@ -9,7 +9,7 @@
 import { stat } from "node:fs/promises";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { OnEvent } from "../protocol/event.ts";
-import { authorityDigest } from "./issuer.ts";
+import { caDigest } from "./issuer.ts";
 import type { SiloPeer } from "./peer.ts";
 import { LIST_NAME, readList, type Revoked } from "./revocation.ts";
 
@@ -55,7 +55,7 @@ export class Admission {
     this.#ca = ca;
     this.#onEvent = onEvent;
     this.#memory = memory;
-    this.#seen.number = memory?.get()?.[authorityDigest(ca)] ?? 0;
+    this.#seen.number = memory?.get()?.[caDigest(ca)] ?? 0;
   }
 
   /**
@@ -106,7 +106,7 @@ export class Admission {
       }
       // Kept before it holds: a process that ends in between has not let anybody in by it.
       if (number > this.#seen.number) {
-        this.#memory?.set({ ...this.#memory.get(), [authorityDigest(this.#ca)]: number });
+        this.#memory?.set({ ...this.#memory.get(), [caDigest(this.#ca)]: number });
       }
       const revoked = new Map(found?.list.revoked.map((one) => [one.serial, one]));
       this.#seen = { stamp, number, revoked, fault: null };

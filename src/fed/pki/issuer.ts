@@ -33,11 +33,6 @@ export function issuerOf(pem: string): Issuer {
   return last.issuer;
 }
 
-/** SHA-256 of the authority's public key, lower-case hex: who it is, however its file is written. @throws {ProtocolError} `damaged_ca`. */
-export function authorityDigest(pem: string): string {
-  return digest(issuerOf(pem).key.export({ type: "spki", format: "der" }));
-}
-
 function readIssuer(pem: string): Issuer {
   try {
     const certificate = readCertificate(onlyCertificate(pem));
@@ -56,6 +51,11 @@ function readIssuer(pem: string): Issuer {
     const got = cause instanceof SyntaxError ? cause.message : "a key that cannot be used";
     throw new ProtocolError("damaged_ca", { expected, got, cause });
   }
+}
+
+/** SHA-256 hex of an authority's public key, however its file, PEM, is written. @throws {ProtocolError} `damaged_ca` */
+export function caDigest(pem: string): string {
+  return digest(issuerOf(pem).key.export({ type: "spki", format: "der" }));
 }
 
 /** The DER of the only certificate in a PEM text. @throws {SyntaxError} there is another number of them. */

@@ -51,6 +51,9 @@ export type FedEvent =
   | { type: "upload_started"; silo: string; round: number; bytes: number; offset: number }
   | { type: "uploaded"; silo: string; round: number; bytes: number; seconds?: number }
   | { type: "update_counted"; silo: string; round: number; sha256: string; examples: number }
+  /** A silo's update for a masked round is on its disk; then: these are masked for, in a sum of all of them. */
+  | { type: "ready"; silo: string; round: number }
+  | { type: "roster"; round: number; sha256: string; silos: string[] }
   /** The round holds no step for the silo, and what it sent instead of an update is there. */
   | { type: "no_step"; silo: string; round: number }
   | { type: "folded"; round: number; sha256: string; seconds: number }
@@ -73,11 +76,13 @@ export type FedEvent =
   // What a silo does in the round, and what it waits for when it has nothing to do: the plan, the round after `round`,
   // the selected model, or the end.
   | { type: "phase"; phase: Exclude<SiloPhase, "waiting">; round: number }
-  | { type: "idle"; until: "plan" | "round" | "selection" | "end"; round: number }
+  | { type: "idle"; until: "plan" | "roster" | "round" | "selection" | "end"; round: number }
   // A silo's turn.
   | { type: "training"; round: number; firstStep: number; steps: number }
   | { type: "step"; round: number; k: number; K: number; loss: number }
   | { type: "update_written"; round: number; sha256: string; bytes: number }
+  /** The update with its masks; `with` = whom it is masked for, this silo among them. */
+  | { type: "masked"; round: number; roster: string; with: string[]; sha256: string; bytes: number }
   | { type: "update_dropped"; round: number; code: string; reason: string }
   | { type: "model_stored"; path: string; round: number; sha256: string }
   // Connections and identity.

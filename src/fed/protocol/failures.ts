@@ -6,6 +6,7 @@
 import { RUN_DENO } from "../../version.ts";
 import { type Failure, fatal, passing } from "./failure.ts";
 import { FLOWER_FAILURES } from "./flower_failures.ts";
+import { MASK_FAILURES } from "./mask_failures.ts";
 
 const PREPARE = "prepare the shard again with the aggregator's version of fedx: `fedx prepare`";
 const ACCEPT = "change it in this silo's settings, or ask the aggregator's operator for another proposal";
@@ -120,17 +121,6 @@ export const FAILURES = {
   unmasked_not_accepted: fatal(0, "Cannot take part", ACCEPT),
   cohort_not_accepted: fatal(0, "Cannot take part", ACCEPT),
   changes_not_accepted: fatal(0, "Cannot take part", ACCEPT),
-  peers_not_pinned: fatal(
-    0,
-    "Cannot take part in this masked run",
-    "compare each missing key with its hospital by telephone, then: fedx peers --pin NAME=KEY",
-  ),
-  masked_before: fatal(
-    0,
-    "Cannot mask another update of these weights",
-    "ask the aggregator's operator for a start with another digest, that is another --seed or --init, or for the " +
-      "silos of then",
-  ),
   too_few_patients: fatal(0, "Cannot take part", ACCEPT),
   not_ready: fatal(0, "Cannot take part", "look at what the silo itself printed"),
   not_agreed: fatal(
@@ -141,6 +131,7 @@ export const FAILURES = {
   ),
   join_timeout: fatal(0, "Cannot start the run", "start the missing silos, or raise --join-timeout"),
   ...FLOWER_FAILURES,
+  ...MASK_FAILURES,
   // Rounds
   other_run: fatal(
     409,

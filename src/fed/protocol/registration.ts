@@ -85,14 +85,16 @@ export function checkRegistration(
  * A shard has a step in every pass, in a run of less than one pass a step in all: else no row would ever train it.
  * @throws {ProtocolError} `too_few_images`
  */
-function checkBatches({ recipe: { batch }, rounds, budget, localEpochs }: Proposal, images: number): void {
-  const passes = budget === null ? Math.min(1, rounds! * localEpochs) : 1;
+function checkBatches(proposal: Proposal, images: number): void {
+  const { recipe: { batch }, rounds, budget, localEpochs, masked } = proposal;
+  // In a masked run everybody has a step in every row: a sum of fewer than its cohort is not asked for.
+  const passes = budget === null ? Math.min(1, (masked === null ? rounds! : 1) * localEpochs) : 1;
   const fewest = Math.ceil(batch / passes - ROUNDING);
   if (images >= fewest) return;
   const short = passes < 1;
   throw new ProtocolError("too_few_images", {
     expected: `at least ${plural(fewest, "training image")}, one batch ${
-      short ? `in all ${plural(rounds!, "round")}` : "a pass"
+      !short ? "a pass" : masked === null ? `in all ${plural(rounds!, "round")}` : "in every masked round"
     }`,
     got: `${images}`,
     ...short ? { remedy: "raise --rounds or --local-epochs (of the aggregator, where there is one)" } : {},

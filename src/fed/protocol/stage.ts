@@ -5,6 +5,7 @@
 import type { RunView } from "./messages.ts";
 
 /** The word for this view, as a silo passes it in `seen`. */
-export function stageOf(view: Pick<RunView, "state" | "round" | "selected">): string {
-  return `${view.state}.${view.round}.${view.selected === null ? 0 : 1}`;
+export function stageOf(view: Pick<RunView, "state" | "round" | "selected" | "roster">): string {
+  const { state, round, selected, roster } = view;
+  return `${state}.${round}.${selected === null ? 0 : 1}${roster === null ? "" : ".roster"}`;
 }

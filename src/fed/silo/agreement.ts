@@ -99,7 +99,7 @@ export interface Past {
   models: Pick<ReadonlyMap<number, string>, "get">;
   /** Whether it has answered in the closing phase. */
   closed: boolean;
-  /** The last round for which the aggregator said that this silo's part in it is done, 0 for none. */
+  /** The last round for which the aggregator said that this silo's part in it is done, or that it was masked for; 0 for none. */
   counted: number;
   /** Seconds of scoring and training in all rows: of all that time counts for a budget, what no outage adds to. */
   worked: number;

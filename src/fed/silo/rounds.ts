@@ -14,11 +14,11 @@ import { RoundOver } from "./heartbeat.ts";
 import { takeTurn, type TurnContext } from "./turn.ts";
 
 /** Refusals after which a silo looks at the run again instead of giving up. */
-const GO_ON = new Set(["round_closed", "model_missing", "other_base"]);
+const GO_ON = new Set(["round_closed", "roster_closed", "model_missing", "other_base"]);
 
 /** Does what the run asks of this silo until it is finished. @throws {ProtocolError} as `runSilo` */
 export async function takePart(context: TurnContext): Promise<void> {
-  const { client, state, silo, heartbeats, plan, maxPasses, onEvent } = context;
+  const { client, state, silo, heartbeats, plan, maxPasses, masking, onEvent } = context;
   const { run, proposal } = state.joined!;
   const { since } = state.tally;
   const clock = new RunClock(since === null ? null : { run: since, wall: since });
@@ -31,12 +31,14 @@ export async function takePart(context: TurnContext): Promise<void> {
     const { state: phase, row, selected } = view;
     // A silo that has trained nothing of this run answers nothing about its films.
     const asked = phase === "closing" && state.row !== null;
-    if (phase === "round" && row?.roster.includes(silo)) {
+    // A row whose roster was settled before this silo was ready goes on without it.
+    const late = row !== null && view.roster !== null && !masking!.isReady(row);
+    if (phase === "round" && row?.roster.includes(silo) && !late) {
       checkRow(row, { run, silo, plan, past: state.past, maxPasses });
       state.acceptRow(row);
       if (state.tally.since === null) state.tally = { ...state.tally, since: clock.now() };
       const over = heartbeats.follow(done);
-      if (!await step(context, row.round, () => turn({ ...context, over }, row))) done = "";
+      if (!await step(context, row.round, () => turn({ ...context, over }, row, view.roster))) done = "";
     } else if (asked && selected === null) {
       if (!await step(context, view.round + 1, () => scoreLast(context, view))) done = "";
     } else if (selected !== null && (asked || (phase === "finished" && test === null))) {
@@ -48,20 +50,25 @@ export async function takePart(context: TurnContext): Promise<void> {
     if (view.state === "finished" && test !== null) {
       return await finish(context, view, { test, now: clock.now() });
     }
-    if (done !== "") onEvent({ type: "idle", until: nextOf(view, asked), round: view.round });
+    if (done !== "") onEvent({ type: "idle", until: nextOf(view, { asked, silo }), round: view.round });
   }
 }
 
 /** What a silo waits for that has done all that a view asks of it. */
-function nextOf(view: RunView, asked: boolean): "round" | "selection" | "end" {
+function nextOf(
+  view: RunView,
+  { asked, silo }: { asked: boolean; silo: string },
+): "roster" | "round" | "selection" | "end" {
+  const { row, roster, plan } = view;
+  if (row?.roster.includes(silo) && plan!.masked !== null && roster === null) return "roster";
   if (view.state !== "closing") return "round";
   return asked && view.selected === null ? "selection" : "end";
 }
 
 /** Takes one turn. It is over, too, when the aggregator says that it counts another update of this silo already. */
-async function turn(context: TurnContext, row: RoundSettings): Promise<void> {
+async function turn(context: TurnContext, row: RoundSettings, roster: string | null): Promise<void> {
   try {
-    await takeTurn(context, row);
+    await takeTurn(context, row, roster);
   } catch (error) {
     if (!(error instanceof ProtocolError) || error.code !== "different_update") throw error;
     const { code, message: reason } = error;

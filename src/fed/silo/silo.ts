@@ -5,6 +5,9 @@
  * else it is told anew.
  */
 import { plausibleSpeed } from "../maths/row_share.ts";
+import { defaultSite } from "../../files/site_folder.ts";
+import { Admission } from "../pki/admission.ts";
+import { caDigest } from "../pki/issuer.ts";
 import { Credentials } from "../pki/renewal.ts";
 import { ascii } from "../protocol/ascii.ts";
 import { withSettledStatistics } from "../maths/settled_statistics.ts";
@@ -29,8 +32,10 @@ import { checkPlan, checkRun, checkView } from "./agreement.ts";
 import { compareWithStart } from "./compare.ts";
 import { declining } from "./decline.ts";
 import { Heartbeats } from "./heartbeat.ts";
-import { checkLimits, checkPatients, type Limits } from "./limits.ts";
+import { checkLimits, checkPatients, checkPeersPinned, type Limits } from "./limits.ts";
+import { Masking } from "./masking.ts";
 import { refuseFailed, takePart } from "./rounds.ts";
+import { Site } from "../state/site.ts";
 import { SiloState } from "./state.ts";
 import type { TurnContext } from "./turn.ts";
 
@@ -45,6 +50,8 @@ export interface SiloOptions {
   state: string;
   /** Awaited before the silo connects: checks that need no proposal. A finished run skips it. @default none */
   ready?: () => Promise<void>;
+  /** The site folder, for masked runs. @default this user's */
+  site?: string;
   /** Digest of the shard that is there, null for none; asked only where the run has finished. @default none */
   shard?: () => Promise<string | null>;
   /** What the silo's operator lets the proposal ask for. @default at least 50 training patients */
@@ -107,6 +114,13 @@ async function takeRun(
   const { proposal, number, speed } = willing;
   using held = new DisposableStack();
   const trainer = held.use(willing.trainer);
+  using site = willing.site;
+  const masking = site === null ? null : new Masking({
+    ...{ silo, state, client, site, onEvent, faultPoint },
+    identity: () => credentials.refresh(),
+    admission: await Admission.open(options.tls, { ca: credentials.identity.ca, onEvent }),
+  });
+  await masking?.introduce(view.run, proposal);
   const joined = await client.join(registrationOf(silo, trainer, speed));
   if (state.plan === null) {
     const { shard } = trainer.shard;
@@ -118,7 +132,9 @@ async function takeRun(
   const plan = await waitForPlan({ client, state, silo, trainer }, joined);
   await configure(trainer, plan, number);
   const maxPasses = accept?.maxPasses;
-  const context = { silo, client, state, trainer, plan, maxPasses, heartbeats, onEvent, faultPoint, signal };
+  const context = {
+    ...{ silo, client, state, trainer, plan, maxPasses, masking, heartbeats, onEvent, faultPoint, signal },
+  };
   await takePart(context).catch((error) => {
     throw nameFullDisk(error, { folder: state.folder.dir });
   });
@@ -164,6 +180,8 @@ interface Willing {
   trainer: Trainer;
   /** Steps a second. */
   speed: number;
+  /** The site folder of a silo that masks its updates, null in a run without masks. */
+  site: Site | null;
 }
 
 /**
@@ -172,21 +190,28 @@ interface Willing {
  * Why in this order: what the proposal alone decides tells nothing of the shard; too few patients are told before
  * anything that is compared with a count, which an aggregator that changes its proposal could come close to.
  */
-async function consider(view: RunView, state: SiloState, options: SiloOptions): Promise<Willing> {
-  const { silo, accept, onEvent } = options;
+async function consider(
+  view: RunView,
+  state: SiloState,
+  options: SiloOptions & { credentials: Credentials },
+): Promise<Willing> {
+  const { silo, accept, onEvent, credentials } = options;
   const proposal = checkProposal(view, state);
   onEvent?.({ type: "proposal", proposal });
   checkLimits(proposal, accept);
-  const number = proposal.silos.indexOf(silo) + 1;
-  const trainer = await options.trainer(proposal, { number });
-  try {
-    checkPatients(trainer.shard.splits.train, accept);
-    checkRegistration(proposal, trainer.shard);
-    return { proposal, number, trainer, speed: plausibleSpeed(await trainer.stepsPerSecond()) };
-  } catch (error) {
-    trainer[Symbol.dispose]();
-    throw error;
+  using held = new DisposableStack();
+  const site = proposal.masked === null ? null : held.use(await Site.open(options.site ?? defaultSite()));
+  if (site !== null) {
+    const pins = site.pinned(caDigest(credentials.identity.ca));
+    checkPeersPinned(proposal, { pins, trustCa: accept?.trustCa });
   }
+  const number = proposal.silos.indexOf(silo) + 1;
+  const trainer = held.use(await options.trainer(proposal, { number }));
+  checkPatients(trainer.shard.splits.train, accept);
+  checkRegistration(proposal, trainer.shard);
+  const speed = plausibleSpeed(await trainer.stepsPerSecond());
+  held.move();
+  return { proposal, number, trainer, speed, site };
 }
 
 /** The proposal: the one that this silo joined the run with, else the one that is shown. */

@@ -8,7 +8,15 @@
 import { fileDigest } from "../../files/digest.ts";
 import type { Past } from "./agreement.ts";
 import { isScored } from "../maths/scored_rows.ts";
-import type { Plan, Proposal, RoundSettings, Scores } from "../protocol/messages.ts";
+import type { KnownStatement } from "../masks/members.ts";
+import type {
+  Plan,
+  Proposal,
+  RoundSettings,
+  Scores,
+  SignedReady,
+  SignedStatement,
+} from "../protocol/messages.ts";
 import type { SiloResult } from "../training/result.ts";
 import { siloRole, StateFolder, UNFINISHED_FILE } from "../state/folder.ts";
 
@@ -19,6 +27,8 @@ const SCHEMA = `
 
 /** Name of the update's file in `staged`. */
 const UPDATE = "update.f32";
+/** And of the masked one. */
+const MASKED_UPDATE = "masked.i64";
 
 /** A silo's part in a round: a written update and the scores that go with it, or, where it has no step, these alone. */
 export interface StoredPart {
@@ -39,6 +49,29 @@ export interface Joined {
   /** The digest of the shard, and the address, that this silo joined with; absent in a state of an older fedx. */
   shard?: string;
   server?: string;
+}
+
+/** What a silo agrees on masks with in one run. */
+export interface MaskKeys {
+  /** X25519, PKCS #8 in hex. */
+  privateKey: string;
+  signed: SignedStatement;
+  /** SHA-256 of the public key of the certificate that signed it. */
+  keyDigest: string;
+}
+
+/** The update that was masked last. */
+export interface StoredMask {
+  round: number;
+  /** Digests: of the canonical row, of the roster, of the update before it was masked (null for none) and after. */
+  row: string;
+  roster: string;
+  delta: string | null;
+  sha256: string;
+  /** Whom it is masked for, in the proposal's order. */
+  names: string[];
+  /** How often in the run the names were others than the time before. */
+  changes: number;
 }
 
 /** Images and rounds so far. */
@@ -71,7 +104,7 @@ export class SiloState implements Disposable {
     const folder = await StateFolder.open(dir, { role: siloRole(options.silo), schema: SCHEMA });
     await folder.sweep({
       ".": (name) => UNFINISHED_FILE.test(name),
-      staged: (name) => /^update\.f32\.[\da-f-]+\.tmp$/.test(name),
+      staged: (name) => /^(update\.f32\.[\da-f-]+\.tmp|masked\.i64\.partial)$/.test(name),
       models: (name) => /^0\.f32\.[\da-f-]+\.tmp$/.test(name),
     });
     return new SiloState(folder);
@@ -104,7 +137,8 @@ export class SiloState implements Disposable {
   get past(): Past {
     const shown = this.folder.db.prepare("SELECT sha256 FROM models WHERE round = ?");
     const models = { get: (round: number) => shown.get(round)?.sha256 as string | undefined };
-    const { row, counted, worked } = this;
+    const { row, worked } = this;
+    const counted = Math.max(this.counted, this.mask?.round ?? 0);
     return { row, models, closed: this.closing !== null, counted, worked };
   }
 
@@ -192,6 +226,53 @@ export class SiloState implements Disposable {
   /** The start's f32 file: kept from round 1 to the end, to tell what the run changed. */
   get startPath(): string {
     return `${this.folder.dir}/models/0.f32`;
+  }
+
+  // What a masked run needs (masking.ts).
+
+  get maskKeys(): MaskKeys | null {
+    return this.folder.get("mask keys");
+  }
+
+  set maskKeys(keys: MaskKeys) {
+    this.folder.set("mask keys", keys);
+  }
+
+  /** The statements of the others, as they were judged. */
+  get known(): Record<string, KnownStatement> {
+    return this.folder.get("known statements") ?? {};
+  }
+
+  set known(known: Record<string, KnownStatement>) {
+    this.folder.set("known statements", known);
+  }
+
+  /** The ready that was signed last, and the digest of the update that it stands for. */
+  get ready(): { signed: SignedReady; delta: string | null } | null {
+    return this.folder.get("ready");
+  }
+
+  set ready(ready: { signed: SignedReady; delta: string | null }) {
+    this.folder.set("ready", ready);
+  }
+
+  get mask(): StoredMask | null {
+    return this.folder.get("mask");
+  }
+
+  /** Commits a masked update, and that its masks were made with these silos' keys: they may not change any more. */
+  commitMask(mask: StoredMask): void {
+    this.folder.transaction(() => {
+      this.folder.set("mask", mask);
+      const { known } = this;
+      for (const name of mask.names) known[name].used = true;
+      this.known = known;
+    });
+  }
+
+  /** The masked update's file. */
+  get maskedPath(): string {
+    return `${this.folder.dir}/staged/${MASKED_UPDATE}`;
   }
 
   /** The update's f32 file. */

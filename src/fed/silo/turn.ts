@@ -13,7 +13,7 @@ import { readAt } from "../../files/whole.ts";
 import { fingerprint } from "../../model/layout.ts";
 import { delta } from "../maths/exact_sum.ts";
 import type { Client } from "../wire/client.ts";
-import { encodedBytes, F32_DELTA } from "../protocol/encoding.ts";
+import { encodedBytes, type Encoding, F32_DELTA, MASKED } from "../protocol/encoding.ts";
 import type { OnEvent } from "../protocol/event.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
 import type { Heartbeats } from "./heartbeat.ts";
@@ -21,6 +21,7 @@ import { type Plan, type RoundSettings, type Scores, UNSCORED, WIRE_VERSION } fr
 import { fixThreshold } from "../training/own_figures.ts";
 import { type ValScores, valScores } from "../training/score_split.ts";
 import { checkSteps, countSteps } from "../maths/skipped.ts";
+import type { Masking } from "./masking.ts";
 import type { SiloState, StoredPart } from "./state.ts";
 import { stepsOf } from "../maths/stretch.ts";
 import type { Trainer } from "../training/trainer.ts";
@@ -44,14 +45,25 @@ export interface TurnContext {
   maxPasses?: number;
   /** Aborted when the round goes on without this silo. */
   over?: AbortSignal;
+  /** How updates are masked, null in a run without masks. */
+  masking: Masking | null;
 }
 
-/** One whole turn. @throws {ProtocolError} as the aggregator answers; `out_of_range` before anything is sent. */
-export async function takeTurn(context: TurnContext, row: RoundSettings): Promise<void> {
+/**
+ * One whole turn, or in a masked run one of its two halves: until the row's roster is settled, and from there on.
+ * @param roster the row's `rosterDigest`, null as long as there is none
+ * @throws {ProtocolError} as the aggregator answers; `out_of_range` before anything is sent; `Masking.mask`'s.
+ */
+export async function takeTurn(
+  context: TurnContext,
+  row: RoundSettings,
+  roster: string | null,
+): Promise<void> {
   const { state, onEvent } = context;
   const stored = await state.part({ run: row.run, round: row.round, base: row.base });
   const part = stored ?? await makePart(context, row);
-  const bytes = await send(context, row, part);
+  const bytes = await send(context, { row, part, roster });
+  if (bytes === null) return;
   state.counted = row.round;
   if (bytes > 0) onEvent({ type: "uploaded", silo: context.silo, round: row.round, bytes });
   await context.faultPoint("uploaded");
@@ -218,33 +230,65 @@ function stopwatch(): () => number {
   };
 }
 
-/** Sends the stored part; returns the size of its update in bytes, 0 for none. */
-async function send(context: TurnContext, row: RoundSettings, part: StoredPart): Promise<number> {
-  const { client, state, trainer, onEvent, faultPoint, silo } = context;
-  const { round, run, base } = row;
+/** A part on its way, for the roster that is settled, if one is. */
+interface Sending {
+  row: RoundSettings;
+  part: StoredPart;
+  roster: string | null;
+}
+
+/** Sends the stored part; returns the size of its update in bytes, 0 for none, null where the roster is waited for. */
+async function send(context: TurnContext, { row, part, roster }: Sending): Promise<number | null> {
+  const { client, faultPoint, masking, heartbeats } = context;
+  const { round, run } = row;
   const { steps } = turnOf(context, row);
-  context.heartbeats.doing = { run, round, phase: "uploading", step: steps, steps };
+  heartbeats.doing = { run, round, phase: "uploading", step: steps, steps };
   await client.scores(part.scores);
   await faultPoint("scores_sent");
+  if (masking !== null) return await sendMasked(context, { row, part, roster }, masking);
   if (part.sha256 === null) return 0;
-  const size = encodedBytes(trainer.layout.length);
-  using file = await Deno.open(state.updatePath);
-  onEvent({ type: "upload_started", silo, round, bytes: size, offset: 0 });
+  const { sha256 } = part;
+  return await upload(context, row, {
+    path: context.state.updatePath,
+    sha256,
+    encoding: F32_DELTA,
+    roster: null,
+  });
+}
+
+/** Says that the part is there or, once the roster is settled, masks it for that and sends it. */
+async function sendMasked(
+  context: TurnContext,
+  { row, part, roster }: Sending,
+  masking: Masking,
+): Promise<number | null> {
+  const { trainer: { layout, shard: { shard, splits: { train } } }, plan, state } = context;
+  const masked = { plan, row, part, layout, shard, examples: train.images };
+  if (roster === null) {
+    await masking.ready(masked);
+    return null;
+  }
+  const sha256 = await masking.mask(masked, roster);
+  return await upload(context, row, { path: state.maskedPath, sha256, encoding: MASKED, roster });
+}
+
+/** Sends an update's file; returns its size in bytes. */
+async function upload(
+  context: TurnContext,
+  { round, run, base }: RoundSettings,
+  update: { path: string; sha256: string; encoding: Encoding; roster: string | null },
+): Promise<number> {
+  const { client, trainer, onEvent, faultPoint, silo } = context;
+  const { path, ...announced } = update;
+  const bytes = encodedBytes(trainer.layout.length, update.encoding);
+  using file = await Deno.open(path);
+  onEvent({ type: "upload_started", silo, round, bytes, offset: 0 });
+  const layout = fingerprint(trainer.layout);
+  const examples = trainer.shard.splits.train.images;
   await client.upload(
-    {
-      run,
-      round,
-      base,
-      layout: fingerprint(trainer.layout),
-      bytes: size,
-      examples: trainer.shard.splits.train.images,
-      sha256: part.sha256,
-      encoding: F32_DELTA,
-      roster: null,
-      wire: WIRE_VERSION,
-    },
+    { run, round, base, layout, bytes, examples, ...announced, wire: WIRE_VERSION },
     (offset, part) => readAt(file, offset, part),
     () => faultPoint("uploading"),
   );
-  return size;
+  return bytes;
 }

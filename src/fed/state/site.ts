@@ -46,7 +46,7 @@ export interface MaskedBase {
   base: string;
 }
 
-/** A site's memory, open. Authorities are named by the SHA-256 of their public keys (`authorityDigest`). */
+/** A site's memory, open. Authorities are named by the SHA-256 of their public keys (`caDigest`). */
 export class Site implements Disposable {
   readonly dir: string;
   readonly #db: DatabaseSync;

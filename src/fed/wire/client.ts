@@ -21,9 +21,15 @@ import {
   type Receipt,
   ReceivedSchema,
   type Registration,
+  type Roster,
+  RosterSchema,
   type RunView,
   RunViewSchema,
   type Scores,
+  type SignedReady,
+  type SignedStatement,
+  type Statements,
+  StatementsSchema,
   UpdateProgressSchema,
   type UpdateStart,
 } from "../protocol/messages.ts";
@@ -88,6 +94,27 @@ export class Client implements Disposable {
   /** Sends scores of `scores.round`; the same again replaces them. */
   async scores(scores: Scores): Promise<void> {
     await this.#retry.run(() => this.#post(ReceivedSchema, `/v1/rounds/${scores.round}/scores`, scores));
+  }
+
+  /** Says which key this silo agrees on masks with. */
+  async statement(signed: SignedStatement): Promise<void> {
+    await this.#retry.run(() => this.#post(ReceivedSchema, "/v1/statement", signed));
+  }
+
+  /** What every silo has stated. */
+  statements(): Promise<Statements> {
+    return this.#retry.run(() => this.#json(StatementsSchema, { method: "GET", path: "/v1/roster" }));
+  }
+
+  /** Says that this silo's update for a round is on its disk. */
+  async ready(round: number, signed: SignedReady): Promise<void> {
+    await this.#retry.run(() => this.#post(ReceivedSchema, `/v1/rounds/${round}/ready`, signed));
+  }
+
+  /** The readies that the updates of a round are to be masked for. */
+  roster(round: number): Promise<Roster> {
+    const path = `/v1/rounds/${round}/roster`;
+    return this.#retry.run(() => this.#json(RosterSchema, { method: "GET", path }));
   }
 
   /** One attempt: a heartbeat that fails is followed by the next. */

@@ -61,7 +61,7 @@ Deno.test("handlerOf takes a code of the list, for the silo of the certificate, 
   inFolder(async (dir) => {
     using state = await AggregatorState.open(dir);
     const { run, send, events } = await openBench(state, dir);
-    const message = { run: run.id, code: "other_size", wire: 7 };
+    const message = { run: run.id, code: "other_size", wire: 8 };
     const told = () => events.flatMap((e) => e.type === "declined" ? [[e.silo, e.code]] : []);
     for (let k = 0; k < 3; k++) {
       assertEquals(await send("b", "POST", DECLINE, message), { status: 200, json: { received: true } });

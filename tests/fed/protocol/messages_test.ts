@@ -25,7 +25,7 @@ const RUN = "0f".repeat(16);
 function proposal(): Proposal {
   return {
     version: 6,
-    wire: 7,
+    wire: 8,
     network: "efficientnet_b0",
     size: 128,
     channels: 1,
@@ -168,7 +168,7 @@ const MESSAGES = {
     kernel: "lanczos3",
     fit: "fill",
     labelRule: "any-finding",
-    wire: 7,
+    wire: 8,
   },
   UpdateStartSchema: {
     run: RUN,
@@ -179,7 +179,8 @@ const MESSAGES = {
     examples: 9,
     sha256: DIGEST,
     encoding: 1,
-    wire: 7,
+    roster: null,
+    wire: 8,
   },
   ScoresSchema: {
     run: RUN,

@@ -1,0 +1,145 @@
+/**
+ * What a masked run asks of the aggregator: it hands on what the silos state, settles for each row whom its updates are
+ * masked for, and learns nothing but their sum.
+ *
+ * Why the roster is settled when the updates are there: a silo that is lost while it trains costs nothing then. Why it is
+ * settled for good: a second roster for one row would give two sums that differ by one silo's update.
+ */
+import { canonicalDigest } from "../../files/canonical.ts";
+import { planId, type RoundSettings, type SignedReady, type SignedStatement } from "../protocol/messages.ts";
+import { ProtocolError } from "../protocol/errors.ts";
+import { quorumNow, type Wanted } from "./quorum.ts";
+import { rosterBefore } from "./roster_before.ts";
+import type { Run } from "./run.ts";
+
+/** A silo that is ready counts as such if it has spoken within this many seconds: it says something every 10. */
+const ALIVE = 25;
+
+/**
+ * Takes a silo's statement.
+ * @throws {ProtocolError} `bad_request`, `wrong_name`, `statement_refused` · `lost_keys` where its keys are others than
+ * those that masks were made with, or change for the second time
+ */
+export function takeStatement(run: Run, silo: string, signed: SignedStatement): void {
+  const { statement } = signed;
+  if (run.proposal.masked === null) {
+    throw new ProtocolError("bad_request", { expected: "no statement in a run without masks", got: "one" });
+  }
+  if (statement.silo !== silo) {
+    throw new ProtocolError("wrong_name", {
+      expected: `the name of the certificate, ${silo}`,
+      got: statement.silo,
+    });
+  }
+  for (const [field, expected] of [["run", run.id], ["proposal", canonicalDigest(run.proposal)]] as const) {
+    if (statement[field] === expected) continue;
+    throw new ProtocolError("statement_refused", { expected: `${field} ${expected}`, got: statement[field] });
+  }
+  const before = run.state.statements.get(silo);
+  if (before === undefined) return run.takeStatement(signed, 0);
+  const { publicKey } = before.signed.statement;
+  if (publicKey === statement.publicKey) return run.takeStatement(signed, before.changes);
+  const used = [...run.state.rosters.values()].some(({ names }) => names.includes(silo));
+  if (used || before.changes > 0) {
+    throw new ProtocolError("lost_keys", {
+      expected: `the public key ${publicKey}`,
+      got: statement.publicKey,
+    });
+  }
+  run.takeStatement(signed, before.changes + 1);
+}
+
+/**
+ * Takes a silo's ready for the open row; until the roster is settled its newest counts.
+ * @throws {ProtocolError} `no_round`, `not_in_roster`, `statement_refused`, `wrong_examples`, `roster_closed`
+ */
+export function takeReady(
+  run: Run,
+  silo: string,
+  { round, signed }: { round: number; signed: SignedReady },
+): void {
+  const { ready } = signed;
+  const row = run.view().row;
+  if (row === null || row.round !== round) {
+    const over = round <= run.state.rounds;
+    throw new ProtocolError(over ? "round_closed" : "no_round", {
+      expected: row === null ? "an open round" : `round ${row.round}`,
+      got: `round ${round}`,
+    });
+  }
+  if (!row.roster.includes(silo)) {
+    throw new ProtocolError("not_in_roster", { expected: `one of ${row.roster.join(", ")}`, got: silo });
+  }
+  checkReady(run, silo, { row, signed });
+  const settled = run.state.rosters.get(round);
+  if (settled === undefined) return run.takeReady(round, signed);
+  const mine = settled.readies.find((one) => one.ready.silo === silo);
+  if (mine !== undefined && canonicalDigest(mine.ready) === canonicalDigest(ready)) return;
+  throw new ProtocolError("roster_closed", {
+    expected: `the readies that were settled, of ${settled.names.join(", ")}`,
+    got: `${mine === undefined ? "one" : "another"} of ${silo}`,
+  });
+}
+
+function checkReady(
+  run: Run,
+  silo: string,
+  { row, signed }: { row: RoundSettings; signed: SignedReady },
+): void {
+  const { ready } = signed;
+  const { publicKey } = run.state.statements.get(silo)!.signed.statement;
+  const wanted = [
+    ["silo", silo, "wrong_name"],
+    ["run", run.id, "other_run"],
+    ["plan", planId(run.state.plan!), "statement_refused"],
+    ["row", canonicalDigest(row), "statement_refused"],
+    ["publicKey", publicKey, "statement_refused"],
+    ["examples", run.examples(silo), "wrong_examples"],
+  ] as const;
+  for (const [field, expected, code] of wanted) {
+    if (ready[field] === expected) continue;
+    throw new ProtocolError(code, { expected: `${field} ${expected} in a ready`, got: String(ready[field]) });
+  }
+}
+
+/** The readies for a row; those of a silo that has gone since do not count before the roster is settled. */
+export function wantedReadies(
+  run: Run,
+  row: RoundSettings,
+  options: Pick<Wanted, "giveUp" | "signal">,
+): Wanted {
+  const { round, roster } = row;
+  const wanted = roster.filter((silo) => !run.away.isLeftOut(silo));
+  return {
+    what: "readies",
+    round,
+    roster: () => wanted,
+    has: (silo) => isReady(run, silo),
+    least: rosterBefore(run.state)?.fixed ? wanted.length : fewest(run),
+    ...options,
+  };
+}
+
+/** The updates of a row whose roster is settled: nobody of it can be missing from the sum. */
+export function wantedOfRoster(run: Run, round: number, options: Pick<Wanted, "giveUp" | "signal">): Wanted {
+  const { names } = run.state.rosters.get(round)!;
+  const has = (silo: string) => run.state.counted(round).has(silo);
+  return { what: "masked updates", round, roster: () => [...names], has, least: names.length, ...options };
+}
+
+/** Settles the roster of an open row: all who are ready and there. */
+export async function settleRoster(run: Run, { round, roster }: RoundSettings): Promise<void> {
+  const ready = run.proposal.silos.filter((silo) => roster.includes(silo) && isReady(run, silo));
+  await run.faultPoint("before_roster");
+  run.settle(round, ready.map((silo) => run.state.readies.get(silo)!));
+  await run.faultPoint("roster_settled");
+}
+
+function isReady(run: Run, silo: string): boolean {
+  return run.state.readies.has(silo) && run.attendance.isHeard(silo, ALIVE) && !run.away.isLeftOut(silo);
+}
+
+/** Fewest silos in a sum of this run. */
+export function fewest(run: Run): number {
+  return Math.max(quorumNow(run), run.proposal.masked!.minCohort);
+}

@@ -1,0 +1,262 @@
+/**
+ * How a silo masks its updates: with keys of its own for each run, and for no roster that it has not judged.
+ *
+ * Why so much is durable before anything leaves: two updates of one round that are masked with the same keys for the
+ * same silos tell their difference, and two sums over one base that differ by a silo tell about that silo's update. So a
+ * silo that was killed at any moment sends the same bytes or none.
+ */
+import { canonicalDigest } from "../../files/canonical.ts";
+import { fileDigest } from "../../files/digest.ts";
+import type { Layout } from "../../model/layout.ts";
+import { newMaskKeys } from "../masks/key_pair.ts";
+import { judgeMembers } from "../masks/members.ts";
+import { writeMasked } from "../masks/write_masked.ts";
+import { type JudgedRoster, judgeRoster, signReady } from "../masks/readies.ts";
+import { keyDigestOf, type Member, signStatement } from "../masks/statements.ts";
+import type { Admission } from "../pki/admission.ts";
+import { caDigest, issuerOf } from "../pki/issuer.ts";
+import type { Identity } from "../pki/own_certificate.ts";
+import { encodedBytes, MASKED } from "../protocol/encoding.ts";
+import { ProtocolError } from "../protocol/errors.ts";
+import type { OnEvent } from "../protocol/event.ts";
+import type { FaultPoint } from "../protocol/fault_point.ts";
+import {
+  type Plan,
+  planId,
+  type Proposal,
+  type RoundSettings,
+  type SignedReady,
+} from "../protocol/messages.ts";
+import type { Site } from "../state/site.ts";
+import type { Client } from "../wire/client.ts";
+import type { SiloState, StoredPart } from "./state.ts";
+import { plural } from "../../plural.ts";
+
+/** What a silo masks with. */
+export interface MaskingOptions {
+  silo: string;
+  state: SiloState;
+  client: Pick<Client, "statement" | "statements" | "ready" | "roster">;
+  site: Site;
+  /** What to sign with, as the certificate is now. */
+  identity: () => Promise<Identity>;
+  /** Which certificates are revoked. */
+  admission: Pick<Admission, "check">;
+  onEvent: OnEvent;
+  faultPoint: FaultPoint;
+}
+
+/** A part in a row, and what its masks are made from. */
+interface Masked {
+  plan: Plan;
+  row: RoundSettings;
+  part: StoredPart;
+  layout: Layout;
+  /** Digest of the shard, and its training images. */
+  shard: string;
+  examples: number;
+}
+
+/** One silo's masks in one run. */
+export class Masking {
+  readonly #options: MaskingOptions;
+
+  constructor(options: MaskingOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Says which key this silo agrees on masks with, the same again after a restart.
+   * @throws {ProtocolError} `lost_keys` where masks were made with another
+   */
+  async introduce(run: string, proposal: Proposal): Promise<void> {
+    const { state, silo, client, identity } = this.#options;
+    const current = await identity();
+    const wanted = { run, proposal: canonicalDigest(proposal) };
+    const stored = state.maskKeys;
+    const same = stored !== null && stored.signed.statement.run === run &&
+      stored.keyDigest === keyDigestOf(current.cert);
+    if (!same) {
+      if (stored?.signed.statement.run === run && state.mask !== null) {
+        throw lostKeys(stored.keyDigest, current);
+      }
+      const keys = await newMaskKeys();
+      const statement = {
+        ...{ type: "fedx statement", version: 1, ...wanted, silo, publicKey: keys.publicKey } as const,
+      };
+      const signed = signStatement(statement, current);
+      state.maskKeys = { privateKey: keys.privateKey, signed, keyDigest: keyDigestOf(current.cert) };
+    }
+    await client.statement(state.maskKeys!.signed);
+  }
+
+  /** Whether this silo has signed a ready for the row. */
+  isReady(row: RoundSettings): boolean {
+    return this.#options.state.ready?.signed.ready.row === canonicalDigest(row);
+  }
+
+  /** Says that the part is on disk: with the ready of before, byte for byte, where it is the same part of the same row. */
+  async ready({ plan, row, part, examples }: Masked): Promise<void> {
+    const { silo, state, client, identity, faultPoint } = this.#options;
+    const { members } = await this.#members(row);
+    const stored = state.ready;
+    const mask = state.mask;
+    const digest = canonicalDigest(row);
+    if (mask?.row === digest && mask.delta !== part.sha256) throw otherUpdate(row.round);
+    if (stored?.signed.ready.row !== digest || stored.delta !== part.sha256) {
+      const own = await identity();
+      if (keyDigestOf(own.cert) !== members.get(silo)!.keyDigest) {
+        throw lostKeys(members.get(silo)!.keyDigest, own);
+      }
+      const { publicKey } = state.maskKeys!.signed.statement;
+      const signed = signReady({ plan, row, silo, publicKey, examples }, own.key);
+      state.ready = { signed, delta: part.sha256 };
+      await faultPoint("ready_written");
+    }
+    await client.ready(row.round, state.ready!.signed);
+    await faultPoint("ready_sent");
+  }
+
+  /**
+   * Masks the part for the roster of digest `roster`, and writes it to `state.maskedPath`.
+   * @returns SHA-256 of the file
+   * @throws {ProtocolError} `roster_refused`, `statement_refused`, `second_roster`, `masked_before` · `roster_closed`
+   * where the row goes on without this silo
+   */
+  async mask(masked: Masked, roster: string): Promise<string> {
+    const { silo, state, client, site, onEvent, faultPoint } = this.#options;
+    const { plan, row, part, layout, shard, examples } = masked;
+    const digest = canonicalDigest(row);
+    const own = state.ready;
+    if (own?.signed.ready.row !== digest || own.delta !== part.sha256) throw notReady(silo, row, state);
+    const { members } = await this.#members(row);
+    const { readies } = await client.roster(row.round);
+    const judged = this.#judge(readies, { ...masked, own: own.signed, members });
+    if (judged.digest !== roster) {
+      throw new ProtocolError("roster_refused", { expected: `the roster ${roster}`, got: judged.digest });
+    }
+    const before = state.mask;
+    const again = before?.row === digest;
+    if (again && before.roster !== roster) throw secondRoster(before, judged);
+    const changes = again ? before.changes : countChanges(before, judged, plan);
+    site.noteMasked({ silo, shard, base: row.base, names: judged.names });
+    if (again && await fileDigest(state.maskedPath) === before.sha256) return before.sha256;
+    const written = await writeMasked({
+      delta: part.sha256 === null ? null : state.updatePath,
+      out: state.maskedPath,
+      ...{ layout, scale: row.scale, examples },
+      number: plan.silos.indexOf(silo) + 1,
+      privateKey: state.maskKeys!.privateKey,
+      peers: judged.names.filter((name) => name !== silo).map((name) => ({
+        number: plan.silos.indexOf(name) + 1,
+        publicKey: members.get(name)!.publicKey,
+      })),
+      context: { plan: planId(plan), row: digest, roster },
+    });
+    if (part.sha256 !== null && written.delta !== part.sha256) {
+      throw new ProtocolError("damaged_state", {
+        expected: `an update of SHA-256 ${part.sha256}`,
+        got: `${written.delta}`,
+      });
+    }
+    if (again && written.sha256 !== before.sha256) throw otherUpdate(row.round);
+    const { sha256 } = written;
+    const bytes = encodedBytes(layout.length, MASKED);
+    state.commitMask({
+      round: row.round,
+      row: digest,
+      roster,
+      names: judged.names,
+      delta: part.sha256,
+      sha256,
+      changes,
+    });
+    onEvent({ type: "masked", round: row.round, roster, with: judged.names, sha256, bytes });
+    await faultPoint("masked");
+    return sha256;
+  }
+
+  #judge(
+    readies: SignedReady[],
+    context: Masked & { own: SignedReady; members: Map<string, Member> },
+  ): JudgedRoster {
+    return judgeRoster(readies, { silo: this.#options.silo, ...context });
+  }
+
+  /** The row's silos, as their statements are now; what was seen of them is kept. */
+  async #members(row: RoundSettings): Promise<{ members: Map<string, Member> }> {
+    const { silo, state, client, site, identity, admission } = this.#options;
+    const { statements } = await client.statements();
+    const { ca: pem } = await identity();
+    const { statement } = state.maskKeys!.signed;
+    const ca = caDigest(pem);
+    const judged = judgeMembers(statements, row.roster, {
+      run: statement.run,
+      proposal: statement.proposal,
+      ca: issuerOf(pem),
+      now: new Date(),
+      pins: site.pinned(ca),
+      known: state.known,
+    });
+    for (const member of judged.members.values()) {
+      await admission.check(member);
+      if (member.silo === silo && member.publicKey !== statement.publicKey) {
+        throw new ProtocolError("statement_refused", {
+          expected: "this silo's own statement",
+          got: "another",
+        });
+      }
+      site.noteSeen(ca, { silo: member.silo, key: member.keyDigest, at: new Date().toISOString() });
+    }
+    state.known = judged.known;
+    return judged;
+  }
+}
+
+/** How many changes of the roster the run has seen with this one. @throws {ProtocolError} `roster_refused` */
+function countChanges(
+  before: { names: string[]; changes: number } | null,
+  { names }: JudgedRoster,
+  { masked }: Plan,
+): number {
+  if (before === null) return 0;
+  if (before.names.join() === names.join()) return before.changes;
+  const { rosterChanges } = masked!;
+  if (before.changes < rosterChanges) return before.changes + 1;
+  throw new ProtocolError("roster_refused", {
+    expected: `${before.names.join(", ")} again, after ${plural(rosterChanges, "change")} of the roster`,
+    got: names.join(", "),
+  });
+}
+
+function lostKeys(before: string, { cert }: Identity): ProtocolError {
+  return new ProtocolError("lost_keys", {
+    expected: `the certificate's key ${before}`,
+    got: keyDigestOf(cert),
+  });
+}
+
+/** A row whose roster is settled goes on without a silo that was not ready for it. */
+function notReady(silo: string, { round }: RoundSettings, { mask }: SiloState): ProtocolError {
+  if (mask?.round === round) return otherUpdate(round);
+  return new ProtocolError("roster_closed", {
+    expected: `a ready of ${silo} in round ${round}`,
+    got: "none",
+  });
+}
+
+function otherUpdate(round: number): ProtocolError {
+  return new ProtocolError("second_roster", {
+    expected: `the update of round ${round} that was masked before`,
+    got: "another one: its file was lost, and training did not give it again",
+  });
+}
+
+function secondRoster(before: { roster: string; names: string[] }, judged: JudgedRoster): ProtocolError {
+  const text = ({ names }: { names: string[] }, digest: string) =>
+    `${names.join(", ")} (${digest.slice(0, 12)})`;
+  return new ProtocolError("second_roster", {
+    expected: `the roster that it was masked for, ${text(before, before.roster)}`,
+    got: text(judged, judged.digest),
+  });
+}
