@@ -118,6 +118,9 @@ export const FAILURES = {
   rounds_not_accepted: fatal(0, "Cannot take part", ACCEPT),
   passes_not_accepted: fatal(0, "Cannot take part", ACCEPT),
   labels_not_accepted: fatal(0, "Cannot take part", ACCEPT),
+  unmasked_not_accepted: fatal(0, "Cannot take part", ACCEPT),
+  cohort_not_accepted: fatal(0, "Cannot take part", ACCEPT),
+  changes_not_accepted: fatal(0, "Cannot take part", ACCEPT),
   too_few_patients: fatal(0, "Cannot take part", ACCEPT),
   not_ready: fatal(0, "Cannot take part", "look at what the silo itself printed"),
   not_agreed: fatal(

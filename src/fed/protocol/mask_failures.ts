@@ -32,4 +32,15 @@ export const MASK_FAILURES = {
     "the silo goes on with the next round by itself",
   ),
   no_roster: passing(409, "Cannot find the round's roster", "wait; the silo asks again by itself"),
+  peers_not_pinned: fatal(
+    0,
+    "Cannot take part in this masked run",
+    "compare each missing key with its hospital by telephone, then: fedx peers --pin NAME=KEY",
+  ),
+  masked_before: fatal(
+    0,
+    "Cannot mask another update of these weights",
+    "ask the aggregator's operator for a start with another digest, that is another --seed or --init, or for the " +
+      "silos of then",
+  ),
 } as const satisfies Record<string, Failure>;

@@ -6,10 +6,11 @@
  * advisory lock on a file: it dies with the process, so no stale lock is ever left behind.
  */
 import { dirname } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { exists } from "../../files/exists.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
+import { blocked, openPrivate, transaction } from "./database.ts";
 import { dropKept, keepFor, keptFor } from "./carried_over.ts";
 import { nameFullDisk } from "../protocol/full_disk.ts";
 import { makePrivateFolder } from "./private_folder.ts";
@@ -158,15 +159,7 @@ export class StateFolder implements Disposable {
 
   /** Runs `body` in one transaction: all of it is on disk afterwards, or nothing. */
   transaction<T>(body: () => T): T {
-    this.db.exec("BEGIN IMMEDIATE");
-    try {
-      const value = body();
-      this.db.exec("COMMIT");
-      return value;
-    } catch (error) {
-      this.db.exec("ROLLBACK");
-      throw error;
-    }
+    return transaction(this.db, body);
   }
 
   /** The JSON value of `key` in the table `meta`, or null. */
@@ -198,10 +191,7 @@ async function acquire(lock: Deno.FsFile): Promise<boolean> {
 function openDatabase(path: string): DatabaseSync {
   let db: DatabaseSync | undefined;
   try {
-    // SQLite would make it as the umask says; its log beside it gets the mode of the database.
-    Deno.openSync(path, { create: true, write: true, mode: PRIVATE_FILE }).close();
-    db = new DatabaseSync(path);
-    db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
+    db = openPrivate(path);
     db.exec("CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL)");
     return db;
   } catch (cause) {
@@ -211,16 +201,4 @@ function openDatabase(path: string): DatabaseSync {
     if (error !== cause) throw error;
     throw new ProtocolError("damaged_state", { expected: "a fedx database", got: String(cause), cause });
   }
-}
-
-/** What opening the database's files to write fails with: SQLite says only that it cannot. */
-function blocked(path: string): Error | null {
-  for (const file of [path, `${path}-wal`, `${path}-shm`]) {
-    try {
-      Deno.openSync(file, { write: true }).close();
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) return error as Error;
-    }
-  }
-  return null;
 }
