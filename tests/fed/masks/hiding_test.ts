@@ -112,7 +112,7 @@ Deno.test("masks: the same measures tell an unmasked update, and two rows that w
 
 Deno.test("masks: of four silos two that pool their keys learn the sum of the other two, and neither of them", async () => {
   const honest = [0, 2], colluding = [1, 3];
-  const residues: BigUint64Array[] = [];
+  const residues: BigUint64Array<ArrayBuffer>[] = [];
   await inFolder(async (dir) => {
     for (const row of ROWS) {
       const context = rowContext(row), updates = await rowOf(row, dir);

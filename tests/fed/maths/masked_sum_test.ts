@@ -8,6 +8,7 @@ import { layoutOfTwo } from "../../testing/masked_updates.ts";
 const ENTIRE = 2n ** 64n;
 /** Stretches of eight that may lie before, across and behind the border. */
 const LAYOUT = layoutOfTwo(12, 24), COUNT = 8;
+const NONE = new BigUint64Array(0);
 
 function roundHalfEven(x: number): bigint {
   const floor = Math.floor(x), rest = x - floor;
@@ -22,7 +23,7 @@ function bits(values: Float32Array): number[] {
 function foldMasked(
   base: Float32Array,
   updates: readonly WeightedDelta[],
-  options: { first: number; masks?: readonly BigUint64Array[] },
+  options: { first: number; masks?: readonly BigUint64Array<ArrayBuffer>[] },
 ): Float32Array {
   const { first, masks = [] } = options;
   const total = updates.reduce((sum, { examples }) => sum + examples, 0), scale = scaleFor(total);
@@ -30,8 +31,8 @@ function foldMasked(
     const y = new BigUint64Array(values.length);
     fixedPoint(values, { layout: LAYOUT, scale, first, examples, out: y });
     // Each silo adds what it shares with the next one, and takes away what it shares with the one before.
-    if (k < updates.length - 1) addModular(y, masks[k] ?? []);
-    if (k > 0) subtractModular(y, masks[k - 1] ?? []);
+    if (k < updates.length - 1) addModular(y, masks[k] ?? NONE);
+    if (k > 0) subtractModular(y, masks[k - 1] ?? NONE);
     return y;
   });
   const sum = sent[0].slice();
@@ -77,7 +78,8 @@ Deno.test("foldSum: masked and unmasked folds of the same updates are equal bit 
     minLength: COUNT,
     maxLength: COUNT,
   });
-  const anyMasks = fc.array(fc.bigUint64Array({ minLength: COUNT, maxLength: COUNT }), {
+  const mask = fc.bigUint64Array({ minLength: COUNT, maxLength: COUNT }).map((drawn) => drawn.slice());
+  const anyMasks = fc.array(mask, {
     minLength: 8,
     maxLength: 8,
   });
@@ -125,6 +127,24 @@ Deno.test("foldSum: a silo without steps adds nothing to the sum, and its images
   addModular(sum, idle);
   const out = foldSum(base, sum, { layout: LAYOUT, scale, first: 0, total: 300, out: base.slice() });
   assertEquals(bits(out), bits(foldOpenly(base, one, 0)));
+});
+
+Deno.test("addModular, subtractModular: as BigInt counts modulo 2^64, and one undoes the other", () => {
+  const edges = [0n, 1n, 2n ** 31n, 2n ** 32n - 1n, 2n ** 32n, 2n ** 63n - 1n, 2n ** 63n, ENTIRE - 1n];
+  const value = fc.oneof(fc.constantFrom(...edges), fc.bigInt({ min: 0n, max: ENTIRE - 1n }));
+  fc.assert(
+    fc.property(fc.array(fc.tuple(value, value), { minLength: 1 }), (pairs) => {
+      const into = BigUint64Array.from([...pairs.map(([a]) => a), 7n]);
+      const from = BigUint64Array.from(pairs, ([, b]) => b);
+      addModular(into, from);
+      assertEquals([...into], [...pairs.map(([a, b]) => (a + b) % ENTIRE), 7n]);
+      subtractModular(into, from);
+      assertEquals([...into], [...pairs.map(([a]) => a), 7n]);
+      subtractModular(into, from);
+      assertEquals([...into], [...pairs.map(([a, b]) => (a - b + ENTIRE) % ENTIRE), 7n]);
+    }),
+    { numRuns: 1000 },
+  );
 });
 
 Deno.test("fixedPoint: n times round-half-even(Δ · 2^s) modulo 2^64, on both sides of 2^53", () => {
