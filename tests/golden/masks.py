@@ -62,6 +62,7 @@ def check(file):
         got = np.fromfile(path(case["ys"][k]), "<u8")
         faults = []
         if public_hex(key) != ready["publicKey"]: faults.append("the private key is not that of its ready")
+        if (ready["plan"], ready["row"]) != (case["plan"], case["row"]): faults.append("its ready is for another row")
         if ready["examples"] != case["examples"][k]: faults.append("its ready says other examples")
         if len(got) != len(total): faults.append(f"{len(got)} values of {len(total)}")
         else:
@@ -76,7 +77,7 @@ def check(file):
     print("the sum of all y", "is" if np.array_equal(total, plain) else "IS NOT", "the sum of all n·q")
     return wrong
 
-# What masks.json is made of; masks_golden.ts makes the same deltas.
+# What masks.json is made of; tests/testing/masked_updates.ts makes the same deltas.
 LAYOUT = dict(weights=200_001, length=300_001)  # three stretches, an odd border, an odd end
 EXAMPLES = [2**20, 1500, 700, 33]               # the first passes 2^53 with n·q
 SCALE = dict(weights=32, statistics=20)
