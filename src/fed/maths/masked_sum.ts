@@ -5,9 +5,9 @@
  * `foldSum` does to Σ n·q exactly what `foldRange` does (exact_sum.ts), so masked and unmasked folds of the same updates
  * are equal bit for bit.
  *
- * Why halves: arithmetic with 64-bit integers is fast in V8 only where its last compiler has all of a loop; in code of
- * the one before, into which it takes loops of 64-bit integers too, each becomes an object and a sum takes fifteen times
- * as long. Two 32-bit halves take the same time in both.
+ * Why halves: V8's last compiler makes 64-bit integers of BigInts, but the one before it may take such a loop into its
+ * caller's code and keep it there, where each value becomes an object: a sum then takes fifteen times as long, after some
+ * rounds. 32-bit halves take the same time in both (bench/masks.ts shows it with n = 50).
  */
 import type { Layout } from "../../model/layout.ts";
 import { ProtocolError } from "../protocol/errors.ts";
@@ -26,7 +26,7 @@ interface Place {
 
 /**
  * n·q of a stretch of an update, q = round-half-even(Δ · 2^s), modulo 2^64.
- * @param values Δ, f32; `checkDelta` is made to pass first.
+ * @param values Δ, f32, checked as by `checkDelta` before anything is made of it.
  * @param options `examples` n ≥ 1; `out` receives the result and may be longer.
  * @throws {ProtocolError} `out_of_range`, naming the tensor. @throws {RangeError} on lengths, n or exponents.
  */
