@@ -1,5 +1,6 @@
 import type { Command } from "../option.ts";
 import { TRAINER } from "./engine.ts";
+import { SITE } from "./files.ts";
 import { FLOWER } from "./flower.ts";
 import { CONFIG, NEW } from "./role.ts";
 import { APART } from "./training.ts";
@@ -54,6 +55,7 @@ export const train = {
       more: "The same command with the same folder goes on with a run that was stopped.",
       sample: "fedx-state/NAME",
     },
+    site: { ...SITE, sample: "fedx-site" },
     new: NEW,
     ...TRAINER,
     wait: {
