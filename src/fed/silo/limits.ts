@@ -105,9 +105,8 @@ export function checkPeersPinned(
   throw new ProtocolError("peers_not_pinned", {
     expected: `a pinned key of every silo of the proposal, ${why}`,
     got: `none of ${lacking.join(", ").slice(0, 200)}`,
-    remedy: `have each of them read out its key (fedx peers there), then: fedx peers ${
-      lacking.map((silo) => `--pin ${silo}=KEY`).join(" ").slice(0, 300)
-    }`,
+    remedy: "have each of them read out its key (fedx peers there), then: fedx peers --pin " +
+      lacking.map((silo) => `${silo}=KEY`).join(",").slice(0, 300),
   });
 }
 

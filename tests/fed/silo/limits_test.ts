@@ -139,7 +139,7 @@ Deno.test("checkPeersPinned: with any pin every silo of a masked run needs one, 
   };
   assertMatch(
     message(["a", "d"]),
-    /since some are pinned, got none of b, c .*fedx peers --pin b=KEY --pin c=KEY\)/,
+    /since some are pinned, got none of b, c .*fedx peers --pin b=KEY,c=KEY\)/,
   );
   assertMatch(message([], false), /by accept\.trust_ca, got none of a, b, c \(remedy: /);
 });
