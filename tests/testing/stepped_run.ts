@@ -19,24 +19,37 @@ export class SteppedRun {
     this.spec = { dir, port: freePort(), heartbeat: 0.05, ...changes };
   }
 
-  hub(options: { signal?: AbortSignal; without?: string[] } = {}): Promise<AggregatorResult> {
+  hub(
+    options: { signal?: AbortSignal; without?: string[]; replay?: string } = {},
+  ): Promise<AggregatorResult> {
     const onEvent = (event: FedEvent) => {
       this.events.push(event);
       for (const look of [...this.#watches]) look();
     };
     const { clock } = this;
-    const { without, ...rest } = options;
-    return runRole({ ...this.spec, without, role: "aggregator" }, { clock, ...rest, onEvent }) as Promise<
+    const { without, replay, ...rest } = options;
+    return runRole({ ...this.spec, without, replay, role: "aggregator" }, {
+      clock,
+      ...rest,
+      onEvent,
+    }) as Promise<
       AggregatorResult
     >;
   }
 
   silo(
     role: string,
-    options: Partial<RoleSpec> & Pick<RoleOptions, "signal" | "onFault" | "accept" | "fails"> = {},
+    options: Partial<RoleSpec> & Pick<RoleOptions, "signal" | "onFault" | "onEvent" | "accept" | "fails"> =
+      {},
   ): Promise<SiloResult> {
-    const { signal, onFault, accept, fails, ...changes } = options;
-    return runRole({ ...this.spec, ...changes, role }, { signal, onFault, accept, fails }) as Promise<
+    const { signal, onFault, onEvent, accept, fails, ...changes } = options;
+    return runRole({ ...this.spec, ...changes, role }, {
+      signal,
+      onFault,
+      onEvent,
+      accept,
+      fails,
+    }) as Promise<
       SiloResult
     >;
   }

@@ -90,7 +90,7 @@ export async function absent(run: Run, wanted: Wanted): Promise<ProtocolError> {
   const { what, round } = wanted;
   const phase = round > run.state.rows.length ? "the closing phase" : `round ${round}`;
   return new ProtocolError("round_timeout", {
-    expected: `${what} of ${quorumOf(run, wanted.roster())} in ${phase}`,
+    expected: `${what} of ${quorumOf(run, wanted.roster(), wanted.least)} in ${phase}`,
     got: `none from ${
       lacking(wanted).join(", ")
     }; the model selected so far is ${run.state.folder.dir}/model.safetensors`,

@@ -79,9 +79,9 @@ export function quorumNow(run: Run): number {
 }
 
 /** How many of these silos are enough, for people. */
-export function quorumOf(run: Run, silos: readonly string[]): string {
-  const quorum = quorumNow(run);
-  return quorum === invited(run).length ? silos.join(", ") : `${quorum} of ${silos.join(", ")}`;
+export function quorumOf(run: Run, silos: readonly string[], least = quorumNow(run)): string {
+  const all = least >= silos.length || least === invited(run).length;
+  return all ? silos.join(", ") : `${least} of ${silos.join(", ")}`;
 }
 
 /** Who of the roster has not sent what is wanted. */

@@ -5,7 +5,7 @@
  * the place of a hospital's would take that hospital's mask off again.
  */
 import { digest } from "../../files/digest.ts";
-import { keyOf, readCertificate } from "../pki/der_certificate.ts";
+import { keyDigestOf, keyOf, readCertificate } from "../pki/der_certificate.ts";
 import { type Issuer, onlyCertificate } from "../pki/issuer.ts";
 import type { Identity } from "../pki/own_certificate.ts";
 import { judge } from "../pki/peer.ts";
@@ -26,8 +26,8 @@ export interface Member {
 }
 
 /** SHA-256 hex of the public key of a certificate, PEM. */
-export function keyDigestOf(certificate: string): string {
-  return digest(keyOf(readCertificate(onlyCertificate(certificate))));
+export function keyDigestOfPem(certificate: string): string {
+  return keyDigestOf(readCertificate(onlyCertificate(certificate)));
 }
 
 /** Signs a statement with the key of the silo's certificate. */

@@ -12,7 +12,7 @@ import { newMaskKeys } from "../masks/key_pair.ts";
 import { judgeMembers } from "../masks/members.ts";
 import { writeMasked } from "../masks/write_masked.ts";
 import { type JudgedRoster, judgeRoster, signReady } from "../masks/readies.ts";
-import { keyDigestOf, type Member, signStatement } from "../masks/statements.ts";
+import { keyDigestOfPem, type Member, signStatement } from "../masks/statements.ts";
 import type { Admission } from "../pki/admission.ts";
 import { caDigest, issuerOf } from "../pki/issuer.ts";
 import type { Identity } from "../pki/own_certificate.ts";
@@ -75,7 +75,7 @@ export class Masking {
     const wanted = { run, proposal: canonicalDigest(proposal) };
     const stored = state.maskKeys;
     const same = stored !== null && stored.signed.statement.run === run &&
-      stored.keyDigest === keyDigestOf(current.cert);
+      stored.keyDigest === keyDigestOfPem(current.cert);
     if (!same) {
       if (stored?.signed.statement.run === run && state.mask !== null) {
         throw lostKeys(stored.keyDigest, current);
@@ -85,7 +85,7 @@ export class Masking {
         ...{ type: "fedx statement", version: 1, ...wanted, silo, publicKey: keys.publicKey } as const,
       };
       const signed = signStatement(statement, current);
-      state.maskKeys = { privateKey: keys.privateKey, signed, keyDigest: keyDigestOf(current.cert) };
+      state.maskKeys = { privateKey: keys.privateKey, signed, keyDigest: keyDigestOfPem(current.cert) };
     }
     await client.statement(state.maskKeys!.signed);
   }
@@ -105,7 +105,7 @@ export class Masking {
     if (mask?.row === digest && mask.delta !== part.sha256) throw otherUpdate(row.round);
     if (stored?.signed.ready.row !== digest || stored.delta !== part.sha256) {
       const own = await identity();
-      if (keyDigestOf(own.cert) !== members.get(silo)!.keyDigest) {
+      if (keyDigestOfPem(own.cert) !== members.get(silo)!.keyDigest) {
         throw lostKeys(members.get(silo)!.keyDigest, own);
       }
       const { publicKey } = state.maskKeys!.signed.statement;
@@ -232,7 +232,7 @@ function countChanges(
 function lostKeys(before: string, { cert }: Identity): ProtocolError {
   return new ProtocolError("lost_keys", {
     expected: `the certificate's key ${before}`,
-    got: keyDigestOf(cert),
+    got: keyDigestOfPem(cert),
   });
 }
 

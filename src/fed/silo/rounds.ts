@@ -3,7 +3,8 @@
  * until the run is finished.
  */
 import { ProtocolError } from "../protocol/errors.ts";
-import type { RoundSettings, RunView } from "../protocol/messages.ts";
+import type { Plan, RoundSettings, RunView } from "../protocol/messages.ts";
+import { plural } from "../../plural.ts";
 import { stageOf } from "../protocol/stage.ts";
 import { RunClock } from "../state/run_clock.ts";
 import type { SiloTest } from "../training/result.ts";
@@ -14,7 +15,7 @@ import { RoundOver } from "./heartbeat.ts";
 import { takeTurn, type TurnContext } from "./turn.ts";
 
 /** Refusals after which a silo looks at the run again instead of giving up. */
-const GO_ON = new Set(["round_closed", "roster_closed", "model_missing", "other_base"]);
+const GO_ON = new Set(["round_closed", "model_missing", "other_base"]);
 
 /** Does what the run asks of this silo until it is finished. @throws {ProtocolError} as `runSilo` */
 export async function takePart(context: TurnContext): Promise<void> {
@@ -23,6 +24,7 @@ export async function takePart(context: TurnContext): Promise<void> {
   const { since } = state.tally;
   const clock = new RunClock(since === null ? null : { run: since, wall: since });
   let test: SiloTest | null = null;
+  let told = false;
   let view = await client.view();
   for (let done = "";; view = await client.view({ seen: done })) {
     refuseFailed(view);
@@ -31,6 +33,10 @@ export async function takePart(context: TurnContext): Promise<void> {
     const { state: phase, row, selected } = view;
     // A silo that has trained nothing of this run answers nothing about its films.
     const asked = phase === "closing" && state.row !== null;
+    if (!told && masking !== null && row !== null && !row.roster.includes(silo)) {
+      onEvent({ type: "warning", text: goesOnWithout(row, plan) });
+      told = true;
+    }
     // A row whose roster was settled before this silo was ready goes on without it.
     const late = row !== null && view.roster !== null && !masking!.isReady(row);
     if (phase === "round" && row?.roster.includes(silo) && !late) {
@@ -54,6 +60,17 @@ export async function takePart(context: TurnContext): Promise<void> {
   }
 }
 
+/** Why a silo that is there has no part in a round of a masked run. */
+function goesOnWithout({ round, roster }: RoundSettings, { masked }: Plan): string {
+  return `round ${round} goes on without this silo, with ${
+    roster.join(", ")
+  }: two sums that differ by a silo tell of ` +
+    `its update, so the silos of a masked run may change ${
+      plural(masked!.rosterChanges, "time")
+    } at most; this one ` +
+    "waits, and is asked again in the closing phase";
+}
+
 /** What a silo waits for that has done all that a view asks of it. */
 function nextOf(
   view: RunView,
@@ -65,15 +82,19 @@ function nextOf(
   return asked && view.selected === null ? "selection" : "end";
 }
 
-/** Takes one turn. It is over, too, when the aggregator says that it counts another update of this silo already. */
+/**
+ * Takes one turn. It is over, too, when the aggregator says that it counts another update of this silo already, and when
+ * the row's roster is settled without this silo.
+ */
 async function turn(context: TurnContext, row: RoundSettings, roster: string | null): Promise<void> {
   try {
     await takeTurn(context, row, roster);
   } catch (error) {
-    if (!(error instanceof ProtocolError) || error.code !== "different_update") throw error;
-    const { code, message: reason } = error;
-    context.state.counted = row.round;
-    context.onEvent({ type: "update_dropped", round: row.round, code, reason });
+    const code = error instanceof ProtocolError ? error.code : "";
+    if (code !== "different_update" && code !== "roster_closed") throw error;
+    if (code === "different_update") context.state.counted = row.round;
+    else context.state.dropPart(row.round);
+    context.onEvent({ type: "update_dropped", round: row.round, code, reason: (error as Error).message });
   }
 }
 

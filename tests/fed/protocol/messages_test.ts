@@ -70,13 +70,14 @@ function row(): RoundSettings {
 
 function view(): RunView {
   return {
-    version: 2,
+    version: 3,
     run: RUN,
     state: "round",
     proposal: proposal(),
     plan: plan(),
     planId: planId(plan()),
     row: row(),
+    roster: null,
     round: 1,
     selected: null,
   };
