@@ -3,6 +3,7 @@
  *
  * Nothing here is a judgement; peer.ts says what a certificate must hold.
  */
+import { digest } from "../../files/digest.ts";
 import { type Der, oidText, partsOf, readDer, TAG, timeOf } from "./der.ts";
 import { type Extension, extensionsOf } from "./extensions.ts";
 
@@ -76,6 +77,11 @@ export function keyOf({ raw }: Certificate): Uint8Array {
     refuse("another key than one of P-256");
   }
   return raw.key;
+}
+
+/** SHA-256 of a certificate's public key, lower-case hex: it stays when the key's holder gets another certificate. */
+export function keyDigestOf(certificate: Certificate): string {
+  return digest(keyOf(certificate));
 }
 
 /** The eight fields of what is signed; a version 1 certificate has no first and no last. */

@@ -8,7 +8,7 @@ import { createPrivateKey, createPublicKey } from "node:crypto";
 import { digest } from "../../files/digest.ts";
 import { exists } from "../../files/exists.ts";
 import { obstacleTo } from "../../files/obstacle.ts";
-import { keyOf, readCertificate } from "./der_certificate.ts";
+import { keyDigestOf, keyOf, readCertificate } from "./der_certificate.ts";
 import { refusal } from "../../refusal.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { type Issuer, issuerOf, onlyCertificate } from "./issuer.ts";
@@ -152,7 +152,7 @@ function report(raw: Uint8Array, peer: Peer, now: Date): Checked {
   const days = Math.floor((notAfter.getTime() - now.getTime()) / 86_400_000);
   const checked: Checked = {
     fingerprint: digest(raw),
-    keyDigest: digest(keyOf(readCertificate(raw))),
+    keyDigest: keyDigestOf(readCertificate(raw)),
     silo: "silo" in peer ? String(peer.silo) : null,
     expires: notAfter.toISOString(),
   };

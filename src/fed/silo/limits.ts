@@ -13,12 +13,7 @@ import { plural } from "../../plural.ts";
 export type AcceptedRecipe = { name: string } & Partial<Recipe>;
 
 /** What a silo's operator lets a proposal ask for; limits that are not set allow everything but too few patients. */
-export function checkPeersPinned(
-  _p: Proposal,
-  _o: { pins: ReadonlyMap<string, string>; trustCa?: boolean },
-): void {}
 export interface Limits {
-  trustCa?: boolean;
   recipes?: AcceptedRecipe[];
   networks?: string[];
   maxRounds?: number;

@@ -144,7 +144,7 @@ export const aggregate = {
     },
   },
   json:
-    "`degraded`, `missing`, `label_rule`, `rounds`, `selection`, `test` {`stratified`, `ci95`, `pooled`, `site_only`, " +
+    "`degraded`, `missing`, `masked` {`smallest`} or null, `label_rule`, `rounds`, `selection`, `test` {`stratified`, `ci95`, `pooled`, `site_only`, " +
     "`silos`}, `seconds`, `bytes`, `model`, `sha256` (of its weights), `file_sha256`, `last_sha256`, `init`, " +
     "`finished`, `joined`, `history`, `report`",
 } as const satisfies Command;

@@ -67,7 +67,8 @@ export const train = {
     },
     ...FLOWER,
   },
-  json: "`degraded`, `missing` (both as the hub says), `rounds`, `examples`, `seconds`, `test`, " +
+  json:
+    "`degraded`, `missing` (both as the hub says), `masked` {`smallest`, `trust` pins|ca} or null, `rounds`, `examples`, `seconds`, `test`, " +
     "`own` {`threshold`, `sensitivity`, `specificity`, `start`} (sent to nobody), `history`, `splits`, `model`, " +
     "`sha256` (of its weights), `file_sha256`, `finished`, `report`",
 } as const satisfies Command;
