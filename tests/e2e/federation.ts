@@ -45,7 +45,9 @@ export function commandOf(
     return ["aggregate", ...listen, ...init, ...hub, ...common];
   }
   const where = ["--silo", role, "--server", `https://127.0.0.1:${port}`, "--shard", `shard-${role}`];
-  return ["train", ...where, "--threads", "1", "--wait", wait, ...common];
+  // Each silo is a hospital of its own.
+  const site = ["--site", `${state}-site`];
+  return ["train", ...where, ...site, "--threads", "1", "--wait", wait, ...common];
 }
 
 /** A federation of real processes; a role that its fault ends is started again with the next. */
