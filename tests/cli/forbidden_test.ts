@@ -57,6 +57,11 @@ const CASES: [closed: string, args: string[], begins: string][] = [
   ],
   ["full", ["prepare", ...prepare("new-shard"), "--site", "full/site"], "Cannot use the site folder .* got "],
   ["full", ["peers", "--tls", "tls-a", "--site", "full/site"], "Cannot use the site folder .* got "],
+  [
+    "site/lock",
+    ["peers", "--tls", "tls-a", "--site", "site"],
+    "Cannot use the site's memory site/lock: .* got ",
+  ],
   ["site/site.sqlite", ["peers", "--tls", "tls-a", "--site", "site"], "Cannot use the site's memory .* got "],
   ["ids.txt", ["forget", "--ids", "ids.txt", "--shard", "shard"], "Cannot read ids ids.txt: .* got "],
   [
