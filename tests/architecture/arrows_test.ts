@@ -26,10 +26,11 @@ const ROOMS: Record<string, string[]> = {
   maths: ["protocol"],
   pki: ["protocol"],
   state: ["protocol"],
+  audit: ["protocol", "pki"],
   wire: ["protocol", "pki"],
   training: ["protocol", "maths"],
-  aggregator: ["protocol", "maths", "pki", "state", "wire", "training"],
-  silo: ["protocol", "maths", "pki", "state", "wire", "training"],
+  aggregator: ["protocol", "maths", "pki", "state", "audit", "wire", "training"],
+  silo: ["protocol", "maths", "pki", "state", "audit", "wire", "training"],
   flower: ["protocol", "maths", "pki", "state", "wire", "training"],
 };
 
