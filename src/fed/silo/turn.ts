@@ -16,6 +16,8 @@ import type { Client } from "../wire/client.ts";
 import { encodedBytes, F32_DELTA } from "../protocol/encoding.ts";
 import type { OnEvent } from "../protocol/event.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
+import { AGGREGATOR } from "../state/folder.ts";
+import type { Audit } from "../audit/audit.ts";
 import type { Heartbeats } from "./heartbeat.ts";
 import { type Plan, type RoundSettings, type Scores, UNSCORED, WIRE_VERSION } from "../protocol/messages.ts";
 import { fixThreshold } from "../training/own_figures.ts";
@@ -38,6 +40,8 @@ export interface TurnContext {
   plan: Plan;
   heartbeats: Heartbeats;
   onEvent: OnEvent;
+  /** Null where no log is kept. */
+  audit: Audit | null;
   faultPoint: FaultPoint;
   signal?: AbortSignal;
   /** Most passes in all that the operator accepts. @default any */
@@ -230,7 +234,8 @@ async function send(context: TurnContext, row: RoundSettings, part: StoredPart):
   const size = encodedBytes(trainer.layout.length);
   using file = await Deno.open(state.updatePath);
   onEvent({ type: "upload_started", silo, round, bytes: size, offset: 0 });
-  await client.upload(
+  const heads = await context.audit?.show(AGGREGATOR);
+  const { receipt, heads: answer } = await client.upload(
     {
       run,
       round,
@@ -242,9 +247,12 @@ async function send(context: TurnContext, row: RoundSettings, part: StoredPart):
       encoding: F32_DELTA,
       roster: null,
       wire: WIRE_VERSION,
+      ...heads !== undefined && { heads },
     },
     (offset, part) => readAt(file, offset, part),
     () => faultPoint("uploading"),
   );
+  onEvent({ type: "receipt", round, sha256: receipt.sha256, examples: receipt.examples });
+  if (answer !== undefined) context.audit?.take(AGGREGATOR, answer);
   return size;
 }
