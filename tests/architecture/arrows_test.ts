@@ -26,7 +26,7 @@ const ROOMS: Record<string, string[]> = {
   maths: ["protocol"],
   pki: ["protocol"],
   state: ["protocol"],
-  audit: ["protocol", "pki"],
+  audit: ["protocol", "pki", "state"],
   wire: ["protocol", "pki"],
   training: ["protocol", "maths"],
   aggregator: ["protocol", "maths", "pki", "state", "audit", "wire", "training"],

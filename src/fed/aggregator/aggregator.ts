@@ -122,6 +122,7 @@ export async function runAggregator(options: AggregatorOptions): Promise<Aggrega
     maxShare,
     clock,
   });
+  await using _end = { [Symbol.asyncDispose]: async () => void await audit?.sign() }; // once nobody is served
   run.storeTime();
   const handler = handlerOf(run, audit);
   await using server = await listen(run, credentials, { ...options, handler });
@@ -156,7 +157,6 @@ export async function runAggregator(options: AggregatorOptions): Promise<Aggrega
     throw error;
   } finally {
     endWatch();
-    await audit?.sign();
   }
 }
 

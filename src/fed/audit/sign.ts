@@ -36,18 +36,27 @@ export function signHead(
 /**
  * Whether a head is of this run and role, and signed by whom its certificate names.
  *
+ * @param options.proven heads that this CA was found to bear out, added to: two logs hold the same one
  * @param options.ca judges the certificate at the head's time; null: nobody does, and the role is not proven
  * @throws {ProtocolError} `bad_head`
  */
-export function checkHead(signed: SignedHead, options: Whose & { ca: Issuer | null }): void {
-  const { run, role, ca } = options;
+export function checkHead(
+  signed: SignedHead,
+  options: Whose & { ca: Issuer | null; proven?: Set<string> },
+): void {
+  const { run, role, ca, proven = new Set() } = options;
   const { head, signature, certificate } = signed;
   if (head.run !== run) throw badHead(`one of run ${run}`, `one of run ${head.run}`);
   if (head.role !== role) throw badHead(`one of the ${role}`, `one of the ${head.role}`);
+  const text = canonical(head);
+  const exactly = `${text} ${signature} ${certificate}`;
+  if (proven.has(exactly)) return;
   const raw = Uint8Array.fromHex(certificate);
   if (ca !== null) checkNames(raw, { role, ca, now: new Date(head.time) });
   const key = publicKeyOf(certificate, raw);
-  if (verify("sha256", Buffer.from(canonical(head)), key, Buffer.from(signature, "hex"))) return;
+  if (verify("sha256", Buffer.from(text), key, Buffer.from(signature, "hex"))) {
+    return void proven.add(exactly);
+  }
   throw badHead("a signature of its certificate's key", "another");
 }
 
