@@ -14,7 +14,10 @@ export function auditText(report: AuditReport): string {
       ? alone ? "nothing is wrong in this log by itself" : "nothing is wrong: the logs are whole and agree"
       : `${plural(faults.length, "log")} not as ${faults.length === 1 ? "it was" : "they were"} written`,
     ...alone
-      ? ["one log alone shows changes only by those without its role's key: give the other roles' logs too"]
+      ? [
+        "one log alone shows changes only by those without its role's key, and no end that was cut off: give the other " +
+        "roles' logs too",
+      ]
       : [],
     ...proven
       ? []

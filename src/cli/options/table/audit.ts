@@ -8,8 +8,8 @@ export const auditVerify = {
       kind: "paths",
       help: "a role's state folder, its --state, or its events.jsonl alone",
       more:
-        "Of one folder only changes by those without the role's key are seen; with the other roles' logs " +
-        "beside it, all up to the last line that one of them holds a head of. Nothing is changed.",
+        "Of one folder only changes by those without the role's key are seen, and no end that was cut off; with the other roles' logs " +
+        "beside it, all up to the last line that one of them holds a head of. Verify a run that is over: logs that grow meanwhile seem to disagree. Nothing is changed.",
     },
   },
   options: {
