@@ -1,15 +1,18 @@
 /** Mutated logs through `fedx audit verify`: never a crash, and what a head in another folder covers is refused with a reason. */
-import { assert } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { canonicalDigest } from "../../src/files/canonical.ts";
 import { GENESIS } from "../../src/fed/audit/chain.ts";
+import { checkHead } from "../../src/fed/audit/sign.ts";
+import { ProtocolError } from "../../src/fed/protocol/errors.ts";
+import { parseMessage, SignedHeadSchema } from "../../src/fed/protocol/messages.ts";
 import type { AuditReport } from "../../src/fed/audit/verify.ts";
 import { digest } from "../../src/files/digest.ts";
-import { bytesOf, firstChanged, linesIn, logsOf, verifying } from "../testing/audited_run.ts";
+import { bytesOf, eventsOf, firstChanged, linesIn, logsOf, verifying } from "../testing/audited_run.ts";
 import { runFederation, withFederation } from "../testing/fake_federation.ts";
-import { campaignJson, campaignSync, cases } from "./mutate.ts";
+import { assertRefusal, campaignJson, campaignSync, cases } from "./mutate.ts";
 
 /** The whole campaign, a tenth of it in CI. */
-const COUNTS = { bytes: 70_000, lines: 30_000 };
+const COUNTS = { bytes: 60_000, lines: 20_000, heads: 20_000 };
 
 let run!: Awaited<ReturnType<typeof logsOf>>;
 await withFederation(async (dir) => {
@@ -24,6 +27,21 @@ function assertReasons({ ok, faults }: AuditReport): void {
   assert(ok === (faults.length === 0));
   for (const { line, expected, got } of faults) assert(line >= 1 && expected.length > 5 && got.length > 3);
 }
+
+Deno.test(`parseMessage and checkHead: ${cases(COUNTS.heads)} spoiled heads of a role are refused with a reason`, () => {
+  const { head } = eventsOf(run, "a").find(({ type }) => type === "head");
+  const check = (bytes: Uint8Array) => {
+    try {
+      const read = parseMessage(SignedHeadSchema, bytes, { what: "a head" });
+      checkHead(read, { run: head.head.run, role: "silo a", ca: run.ca });
+      assertEquals(canonicalDigest(read.head), canonicalDigest(head.head));
+    } catch (error) {
+      assertRefusal(error, [ProtocolError]);
+    }
+  };
+  campaignJson(head, check, { count: COUNTS.heads / 2 });
+  campaignSync([new TextEncoder().encode(JSON.stringify(head))], check, { count: COUNTS.heads / 2 });
+});
 
 for (const path of ["aggregator", "a"]) {
   Deno.test(`verifyLogs: ${cases(COUNTS.bytes / 2)} mutations of the bytes of the log of ${path}`, () => {

@@ -26,7 +26,7 @@ export function auditText(report: AuditReport): string {
 }
 
 function logLine(log: LogReport, { alone, fault }: { alone: boolean; fault?: LogFault }): string {
-  const { path, role, run, lines, torn, signed, held, holder, not_covered: open } = log;
+  const { path, role, run, lines, torn, lost, signed, held, holder, not_covered: open } = log;
   const whose = `${role ?? "no role's signature"}${run === null ? "" : `, run ${run.slice(0, 12)}`}`;
   const covered = held === 0
     ? "no line is covered by another role's log"
@@ -37,6 +37,7 @@ function logLine(log: LogReport, { alone, fault }: { alone: boolean; fault?: Log
     `${path}: ${whose}: ${plural(lines, "line")}, signed up to line ${signed}`,
     covered,
     ...open === 0 ? [] : [`${plural(open, "line")} not covered`],
+    ...lost === 0 ? [] : [`${plural(lost, "line")} lost to a full disk, as it says`],
     ...torn === 0 ? [] : [`${plural(torn, "byte")} of an unfinished line, which its next start cuts`],
   ].join("; ");
 }

@@ -36,6 +36,8 @@ export interface LogReport {
   lines: number;
   /** Bytes of an unfinished last line. */
   torn: number;
+  /** Lines that could not be written, as it says: what others tell of them is not missed in it. */
+  lost: number;
   /** The last line that its own signatures cover; 0 for none. */
   signed: number;
   /** The last line that a head in another folder covers; of one folder alone, which its lines say that another role holds. */
@@ -158,7 +160,7 @@ function compareFacts(cases: readonly Case[]): void {
     const end = one.fault?.line ?? Infinity;
     const { facts, fault } = factsIn(read.entries.filter(({ line }) => line < end), heads.role ?? "");
     one.fault = firstOf(one.fault, fault);
-    const whole = hub !== undefined && hub !== one && hub.fault === null && !hasGaps(hub.read);
+    const whole = hub !== undefined && hub !== one && hub.fault === null && lostIn(hub.read) === 0;
     for (const fact of facts.values()) {
       const said = told.get(fact.about);
       if (said === undefined) told.set(fact.about, { ...fact, path: file.path });
@@ -177,15 +179,19 @@ function compareFacts(cases: readonly Case[]): void {
   }
 }
 
-/** Whether a full disk has cost lines. */
-function hasGaps({ entries }: ReadLog): boolean {
-  return entries.some(({ event }) => event.type === "lines_lost");
+/** How many lines a full disk has cost. */
+function lostIn({ entries }: ReadLog): number {
+  return entries.reduce(
+    (sum, { event: { type, lines } }) => sum + (type === "lines_lost" ? Number(lines) || 1 : 0),
+    0,
+  );
 }
 
 function reportOf({ file, read, heads, held }: Case, { alone }: { alone: boolean }): LogReport {
   const covered = alone ? heads.held : held?.lines ?? 0;
   return {
-    ...{ path: file.path, role: heads.role, run: heads.run, lines: read.lines, torn: read.torn },
+    ...{ path: file.path, role: heads.role, run: heads.run, lines: read.lines },
+    ...{ torn: read.torn, lost: lostIn(read) },
     ...{ signed: heads.signed, held: covered, holder: held?.holder ?? null },
     not_covered: read.lines - covered,
   };

@@ -124,6 +124,9 @@ Deno.test("a receipt that the aggregator's log lacks, another run's log, a role'
   const changes = Object.fromEntries(["a", "b", "c"].map((name) => [name, bytesOf(silo(name))]));
   const lacking = verify({ ...changes, aggregator: bytesOf(rebuilt(fewer, null)) }).faults;
   assertEquals(lacking.map(({ got }) => got), ["it here alone"]);
+  const told = JSON.stringify({ time: "2026-01-01T00:00:00.000Z", type: "lines_lost", lines: 1 });
+  const gap = verify({ ...changes, aggregator: bytesOf(rebuilt([...fewer, told], null)) });
+  assertEquals([gap.ok, logOf(gap, "aggregator").lost], [true, 1], "the log says that it lacks some");
   assertMatch(lacking[0].expected, /^the update of [abc] in round 1 in aggregator too$/);
 
   const mixed = verify({ c: bytes(other, "c") }).faults.find(({ path }) => path === "c")!;
