@@ -4,6 +4,7 @@
  * Why beside updates and receipts alone: each of them is a word that the other side acts on, and after each both hold a
  * head of the other that covers it. Who would change a line below it would have to change the other's log too.
  */
+import { canonical } from "../../files/canonical.ts";
 import type { Identity } from "../pki/own_certificate.ts";
 import { issuerOf } from "../pki/issuer.ts";
 import type { OnEvent } from "../protocol/event.ts";
@@ -29,7 +30,9 @@ export interface AuditOptions extends Whose {
 /** The signed heads of one role's log, and the newest ones of the others. */
 export class Audit {
   readonly #options: AuditOptions;
+  /** By role: its newest head, and the one of this role's that it was shown last. */
   readonly #taken = new Map<string, SignedHead>();
+  readonly #shown = new Map<string, string>();
   #running: Promise<unknown> = Promise.resolve();
   #next: Promise<SignedHead | null> | null = null;
 
@@ -63,7 +66,9 @@ export class Audit {
   /** What goes to `peer`, a role, now; undefined where there is no head. */
   async show(peer: string): Promise<Heads | undefined> {
     const own = await this.sign();
-    return own === null ? undefined : { own, held: this.#taken.get(peer) ?? null };
+    if (own === null) return undefined;
+    this.#shown.set(peer, canonical(own));
+    return { own, held: this.#taken.get(peer) ?? null };
   }
 
   /** The answer to `peer`, where it has shown its head to this process. */
@@ -77,7 +82,8 @@ export class Audit {
     const ca = issuerOf(identity().ca);
     const { own: head, held } = heads;
     checkHead(head, { run, role: peer, ca });
-    if (held !== null) checkHead(held, { run, role, ca });
+    // A signature that this process has just made need not be looked at.
+    if (held !== null && canonical(held) !== this.#shown.get(peer)) checkHead(held, { run, role, ca });
     this.#taken.set(peer, head);
     const mine = held && { lines: held.head.lines, digest: held.head.digest };
     onEvent({ type: "head_taken", head, held: mine });

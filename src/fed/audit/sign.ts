@@ -1,6 +1,6 @@
 /** How a role signs where its log stands, and how that is judged. */
 import { Buffer } from "node:buffer";
-import { createPublicKey, type KeyObject, sign, verify } from "node:crypto";
+import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
 import { canonical } from "../../files/canonical.ts";
 import { keyOf, readCertificate } from "../pki/der_certificate.ts";
 import { type Issuer, onlyCertificate } from "../pki/issuer.ts";
@@ -28,7 +28,10 @@ export function signHead(
   };
   return {
     head,
-    signature: sign("sha256", Buffer.from(canonical(head)), identity.key).toString("hex"),
+    // deno-lint-ignore no-explicit-any -- node's types accept a KeyObject here, Deno's lag behind
+    signature: sign("sha256", Buffer.from(canonical(head)), privateKeyOf(identity.key) as any).toString(
+      "hex",
+    ),
     certificate: onlyCertificate(identity.cert).toHex(),
   };
 }
@@ -71,8 +74,14 @@ function checkNames(raw: Uint8Array, { role, ca, now }: { role: string; ca: Issu
   }
 }
 
-/** The last key that was read: a role shows the same certificate for months, and to read it takes longer than to use it. */
+/** The last keys that were read: a role has the same for months, and to read one takes as long as to use it. */
+let own: { pem: string; key: KeyObject } | null = null;
 let last: { certificate: string; key: KeyObject } | null = null;
+
+function privateKeyOf(pem: string): KeyObject {
+  if (own?.pem !== pem) own = { pem, key: createPrivateKey(pem) };
+  return own.key;
+}
 
 function publicKeyOf(certificate: string, raw: Uint8Array): KeyObject {
   if (last?.certificate === certificate) return last.key;

@@ -164,6 +164,8 @@ Deno.test("the aggregator: heads stand beside a receipt, which stays the same wh
         12,
       ]);
       assertEquals((await begin()).receipt, first.receipt, "a silo without a log");
+      const forged = { ...own, head: { ...own.head, lines: 3 } };
+      assertEquals((await begin({ own: head(13), held: forged })).code, "bad_head", "what it never signed");
       const taken = events.filter((event) => event.type === "head_taken");
       assertEquals(taken.map(({ held }) => held?.lines ?? null), [null, null, 40]);
       assert(events.some((event) => event.type === "head"));
