@@ -26,6 +26,37 @@ export const MUTANTS: readonly Mutant[] = [
     fault: "",
     tests: ["weights/model_digests_test.ts"],
   },
+  // What an audit finds.
+  {
+    text: "if (prev === before) return null;",
+    fault: "return null;",
+    tests: ["audit/edits_test.ts"],
+  },
+  {
+    text: "if (found === head.digest) {",
+    fault: "if (found !== undefined) {",
+    tests: ["audit/edits_test.ts"],
+  },
+  {
+    text: "if (lines < before && entries[lines - 1].digest === digest) return null;",
+    fault: "return null;",
+    tests: ["audit/verify_test.ts"],
+  },
+  {
+    text: "if (ca !== null) checkNames(raw, { role, ca, now: new Date(head.time) });",
+    fault: "",
+    tests: ["audit/audit_test.ts"],
+  },
+  {
+    text: "if (found.size < size) await file.truncate(found.size);",
+    fault: "",
+    tests: ["audit/chain_test.ts"],
+  },
+  {
+    text: 'this.#run.onEvent({ type: "receipt_repeated", silo, round, sha256, examples });',
+    fault: "",
+    tests: ["audit/roles_test.ts"],
+  },
   // Which films are positive.
   {
     text: "return named.length === new Set(this.#known).size ? [] : named;",

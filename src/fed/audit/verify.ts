@@ -9,7 +9,7 @@
 import type { Issuer } from "../pki/issuer.ts";
 import { AGGREGATOR } from "../state/folder.ts";
 import { type Fact, factsIn, short } from "./facts.ts";
-import { firstOf, type HeadsIn, headsIn, type Kept } from "./heads_in.ts";
+import { firstOf, type HeadsIn, headsIn } from "./heads_in.ts";
 import { type Fault, type ReadLog, readLog } from "./read_log.ts";
 
 /** One role's log. */
@@ -143,12 +143,8 @@ function compareHeads(one: Case, cases: readonly Case[]): (line: number) => numb
     one.fault = firstOf(one.fault, fault);
     break;
   }
-  const good = kept.filter(({ head }) => head.lines <= proven);
-  return (line) => lastUpTo(good, line);
-}
-
-function lastUpTo(kept: readonly Kept[], line: number): number {
-  return Math.max(0, ...kept.map(({ head }) => head.lines).filter((lines) => lines < line));
+  const good = kept.map(({ head }) => head.lines).filter((lines) => lines <= proven);
+  return (line) => good.findLast((lines) => lines < line) ?? 0;
 }
 
 /** Compares what the logs say of the same things, as far as each is believed; the aggregator's word comes first. */
