@@ -39,6 +39,22 @@ Deno.test("roles killed with SIGKILL at any moment, also between a commit and it
     }
   }));
 
+Deno.test("an aggregator killed between a receipt's commit and its line says it once more: its log lacks none", () =>
+  withFederation(async (dir) => {
+    const spec = { dir, port: freePort(), rounds: 1, logged: true };
+    const [hub] = await Promise.all([
+      runKilled({ ...spec, role: "aggregator" }, [at("before:update_counted")]),
+      ...["a", "b", "c"].map((role) => runRole({ ...spec, role })),
+    ]);
+    assertEquals(hub.killed, ["before:update_counted"]);
+    const run = await logsOf(dir);
+    assertEquals(verifying(run)().faults, []);
+    const told = eventsOf(run, "aggregator").flatMap(({ type, silo }) =>
+      ["update_counted", "receipt_repeated"].includes(type) ? [silo] : []
+    );
+    assertEquals([...new Set(told)].sort(), ["a", "b", "c"]);
+  }));
+
 Deno.test("a certificate renewed in mid-run with another key signs on, and all of it verifies", () =>
   withFederation(async (dir) => {
     const spec = { dir, port: freePort(), rounds: 3, logged: true };
