@@ -3,6 +3,8 @@
  * fast: a rewrite of tests that lets one of them live has lost a fact.
  */
 
+import { AUDIT } from "./audit.ts";
+
 export interface Mutant {
   /** Text that stands once in src/ or native/; the file is found by it, so that a move needs no edit here. */
   text: string;
@@ -26,37 +28,7 @@ export const MUTANTS: readonly Mutant[] = [
     fault: "",
     tests: ["weights/model_digests_test.ts"],
   },
-  // What an audit finds.
-  {
-    text: "if (prev === before) return null;",
-    fault: "return null;",
-    tests: ["audit/edits_test.ts"],
-  },
-  {
-    text: "if (found === head.digest) {",
-    fault: "if (found !== undefined) {",
-    tests: ["audit/edits_test.ts"],
-  },
-  {
-    text: "if (lines < before && entries[lines - 1].digest === digest) return null;",
-    fault: "return null;",
-    tests: ["audit/verify_test.ts"],
-  },
-  {
-    text: "if (ca !== null) checkNames(raw, { role, ca, now: new Date(head.time) });",
-    fault: "",
-    tests: ["audit/audit_test.ts"],
-  },
-  {
-    text: "if (found.size < size) await file.truncate(found.size);",
-    fault: "",
-    tests: ["audit/chain_test.ts"],
-  },
-  {
-    text: 'this.#run.onEvent({ type: "receipt_repeated", silo, round, sha256, examples });',
-    fault: "",
-    tests: ["audit/roles_test.ts"],
-  },
+  ...AUDIT,
   // Which films are positive.
   {
     text: "return named.length === new Set(this.#known).size ? [] : named;",
