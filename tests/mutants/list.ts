@@ -4,6 +4,7 @@
  */
 
 import { MASKED_SUMS } from "./masked_sums.ts";
+import { AUDIT } from "./audit.ts";
 
 export interface Mutant {
   /** Text that stands once in src/ or native/; the file is found by it, so that a move needs no edit here. */
@@ -28,6 +29,7 @@ export const MUTANTS: readonly Mutant[] = [
     fault: "",
     tests: ["weights/model_digests_test.ts"],
   },
+  ...AUDIT,
   // Which films are positive.
   {
     text: "return named.length === new Set(this.#known).size ? [] : named;",

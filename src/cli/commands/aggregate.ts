@@ -53,6 +53,7 @@ export async function run({ values, output, signal, faultPoint }: Context<typeof
       maxShare: values["max-share"],
       guests,
       onEvent: log.onEvent,
+      log: log.audit,
       faultPoint,
       signal,
     }),

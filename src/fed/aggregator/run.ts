@@ -200,6 +200,11 @@ export class Run {
   /** Settles whom the updates of the open row are masked for. */
   settle(round: number, readies: readonly SignedReady[]): void {
     this.#state.settle(round, readies);
+    this.tellRoster(round);
+  }
+
+  /** Tells of a settled roster; again after a restart, since nobody may have heard of it. */
+  tellRoster(round: number): void {
     const { digest: sha256, names } = this.state.rosters.get(round)!;
     this.#tell({ type: "roster", round, sha256, silos: [...names] });
   }

@@ -171,7 +171,8 @@ export class Masking {
       sha256,
       changes,
     });
-    onEvent({ type: "masked", round: row.round, roster, with: judged.names, sha256, bytes });
+    onEvent({ type: "roster", round: row.round, sha256: roster, silos: judged.names });
+    onEvent({ type: "masked", round: row.round, sha256, bytes });
     await faultPoint("masked");
     return sha256;
   }

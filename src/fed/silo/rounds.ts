@@ -2,6 +2,7 @@
  * A silo's part in a run from the frozen plan on: it looks at the run, does what is asked of it there, and looks again,
  * until the run is finished.
  */
+import { canonicalDigest } from "../../files/canonical.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { Plan, RoundSettings, RunView } from "../protocol/messages.ts";
 import { plural } from "../../plural.ts";
@@ -42,6 +43,7 @@ export async function takePart(context: TurnContext): Promise<void> {
     if (phase === "round" && row?.roster.includes(silo) && !late) {
       checkRow(row, { run, silo, plan, past: state.past, maxPasses });
       state.acceptRow(row);
+      onEvent({ type: "row_accepted", round: row.round, sha256: canonicalDigest(row) });
       if (state.tally.since === null) state.tally = { ...state.tally, since: clock.now() };
       const over = heartbeats.follow(done);
       if (!await step(context, row.round, () => turn({ ...context, over }, row, view.roster))) done = "";

@@ -8,6 +8,7 @@ import { plausibleSpeed } from "../maths/row_share.ts";
 import { defaultSite } from "../../files/site_folder.ts";
 import { Admission } from "../pki/admission.ts";
 import { caDigest } from "../pki/issuer.ts";
+import { Audit, type AuditLog } from "../audit/audit.ts";
 import { Credentials } from "../pki/renewal.ts";
 import { ascii } from "../protocol/ascii.ts";
 import { withSettledStatistics } from "../maths/settled_statistics.ts";
@@ -36,6 +37,7 @@ import { checkLimits, checkPatients, checkPeersPinned, type Limits } from "./lim
 import { Masking } from "./masking.ts";
 import { refuseFailed, takePart } from "./rounds.ts";
 import { Site } from "../state/site.ts";
+import { siloRole } from "../state/folder.ts";
 import { SiloState } from "./state.ts";
 import type { TurnContext } from "./turn.ts";
 
@@ -63,6 +65,8 @@ export interface SiloOptions {
   /** Seconds between heartbeats. @default 10 */
   heartbeat?: number;
   onEvent?: OnEvent;
+  /** The log that `onEvent` writes, which is to be signed. @default none */
+  log?: AuditLog;
   /** Awaited at named moments. @default none */
   faultPoint?: FaultPoint;
   /** Stops the silo; the promise rejects with its reason, the run can be resumed. */
@@ -91,9 +95,21 @@ export async function runSilo(options: SiloOptions): Promise<SiloResult> {
   using trainer = state.ended === null
     ? await takeRun(state, { ...options, onEvent, faultPoint, credentials })
     : await trainerAgain(state, options);
-  return await compareWithStart(state, trainer, { onEvent, faultPoint }).catch((error) => {
+  const result = await compareWithStart(state, trainer, { onEvent, faultPoint }).catch((error) => {
     throw nameFullDisk(error, { folder: state.folder.dir });
   });
+  await auditOf(state.joined!.run, { ...options, onEvent, credentials })?.sign();
+  return result;
+}
+
+/** What signs the silo's log, null for none. */
+function auditOf(
+  run: string,
+  options: Pick<SiloOptions, "silo" | "log"> & { onEvent: OnEvent; credentials: Credentials },
+): Audit | null {
+  const { silo, log, onEvent, credentials } = options;
+  if (log === undefined) return null;
+  return new Audit({ log, run, role: siloRole(silo), onEvent, identity: () => credentials.identity });
 }
 
 /** Joins the run and takes part to its end, after which the hub is needed no more. The trainer is the caller's then. */
@@ -132,12 +148,26 @@ async function takeRun(
   const plan = await waitForPlan({ client, state, silo, trainer }, joined);
   await configure(trainer, plan, number);
   const maxPasses = accept?.maxPasses;
+  const audit = auditOf(view.run, options);
   const context = {
-    ...{ silo, client, state, trainer, plan, maxPasses, masking, heartbeats, onEvent, faultPoint, signal },
+    ...{
+      silo,
+      client,
+      state,
+      trainer,
+      plan,
+      maxPasses,
+      masking,
+      audit,
+      heartbeats,
+      onEvent,
+      faultPoint,
+      signal,
+    },
   };
   await takePart(context).catch((error) => {
     throw nameFullDisk(error, { folder: state.folder.dir });
-  });
+  }).finally(() => audit?.sign());
   held.move();
   return trainer;
 }

@@ -16,6 +16,8 @@ import type { Client } from "../wire/client.ts";
 import { encodedBytes, type Encoding, F32_DELTA, MASKED } from "../protocol/encoding.ts";
 import type { OnEvent } from "../protocol/event.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
+import { AGGREGATOR } from "../state/folder.ts";
+import type { Audit } from "../audit/audit.ts";
 import type { Heartbeats } from "./heartbeat.ts";
 import { type Plan, type RoundSettings, type Scores, UNSCORED, WIRE_VERSION } from "../protocol/messages.ts";
 import { fixThreshold } from "../training/own_figures.ts";
@@ -39,6 +41,8 @@ export interface TurnContext {
   plan: Plan;
   heartbeats: Heartbeats;
   onEvent: OnEvent;
+  /** Null where no log is kept. */
+  audit: Audit | null;
   faultPoint: FaultPoint;
   signal?: AbortSignal;
   /** Most passes in all that the operator accepts. @default any */
@@ -278,17 +282,21 @@ async function upload(
   { round, run, base }: RoundSettings,
   update: { path: string; sha256: string; encoding: Encoding; roster: string | null },
 ): Promise<number> {
-  const { client, trainer, onEvent, faultPoint, silo } = context;
+  const { client, trainer, audit, onEvent, faultPoint, silo } = context;
   const { path, ...announced } = update;
   const bytes = encodedBytes(trainer.layout.length, update.encoding);
   using file = await Deno.open(path);
   onEvent({ type: "upload_started", silo, round, bytes, offset: 0 });
   const layout = fingerprint(trainer.layout);
   const examples = trainer.shard.splits.train.images;
-  await client.upload(
-    { run, round, base, layout, bytes, examples, ...announced, wire: WIRE_VERSION },
+  const heads = await audit?.show(AGGREGATOR);
+  const start = { run, round, base, layout, bytes, examples, ...announced };
+  const { receipt, heads: answer } = await client.upload(
+    { ...start, wire: WIRE_VERSION, ...heads !== undefined && { heads } },
     (offset, part) => readAt(file, offset, part),
     () => faultPoint("uploading"),
   );
+  onEvent({ type: "receipt", round, sha256: receipt.sha256, examples: receipt.examples });
+  if (answer !== undefined) audit?.take(AGGREGATOR, answer);
   return bytes;
 }
