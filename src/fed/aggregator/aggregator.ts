@@ -175,8 +175,15 @@ function signing(onEvent: OnEvent, audit: Audit | null): OnEvent {
  */
 async function serveFinished(run: Run, result: AggregatorResult, signal?: AbortSignal): Promise<void> {
   run.onEvent({ type: "finished", rounds: result.rounds, sha256: result.sha256 });
-  await run.until(() => run.everyoneLeft, { deadline: run.now() + LINGER, signal });
+  await run.until(() => everyoneLeft(run), { deadline: run.now() + LINGER, signal });
   run.served.end();
+}
+
+/** Whether each silo holds the finished run's model, is lost or was left out. */
+function everyoneLeft({ state, served, attendance, away }: Run): boolean {
+  return [...state.joined.keys()].every((silo) =>
+    served.has(silo) || attendance.isLost(silo) || away.isLeftOut(silo)
+  );
 }
 
 /** Begins the run, or checks that the one in the state folder has the same proposal. Returns whether it was there. */

@@ -148,7 +148,7 @@ async function statement(run: Run, request: WireRequest): Promise<WireAnswer> {
 
 /** What the silos have stated: each judges it for itself. */
 function statements(run: Run): Promise<WireAnswer> {
-  const all = [...run.state.statements.values()].map(({ signed }) => signed);
+  const all = [...run.state.masks.statements.values()].map(({ signed }) => signed);
   return Promise.resolve(json({ statements: all }));
 }
 
@@ -160,7 +160,7 @@ async function ready(run: Run, request: WireRequest, round: number): Promise<Wir
 
 /** The readies that a round's updates are masked for; a silo that is started again asks for those of a closed one too. */
 function rosterOf(run: Run, round: number): Promise<WireAnswer> {
-  const settled = run.state.rosters.get(round);
+  const settled = run.state.masks.rosters.get(round);
   if (settled !== undefined) return Promise.resolve(json({ readies: settled.readies }));
   checkOpen(run, round);
   throw new ProtocolError("no_roster", { expected: `a settled roster in round ${round}`, got: "none" });

@@ -178,7 +178,7 @@ export class Inbox {
 
   /** What an update is to be masked for. @throws {ProtocolError} `no_roster`, `roster_closed`. */
   #rosterFor(silo: string, round: number): string | null {
-    const { proposal: { masked }, state: { rosters } } = this.#run;
+    const { proposal: { masked }, state: { masks: { rosters } } } = this.#run;
     if (masked === null) return null;
     const settled = rosters.get(round);
     if (settled === undefined) {

@@ -13,7 +13,8 @@ import { sleep } from "../wire/retry.ts";
 import { checkRow, checkView } from "./agreement.ts";
 import { finish, scoreLast, testSelected } from "./closing.ts";
 import { RoundOver } from "./heartbeat.ts";
-import { takeTurn, type TurnContext } from "./turn.ts";
+import { takeTurn } from "./turn.ts";
+import type { TurnContext } from "./turn_context.ts";
 
 /** Refusals after which a silo looks at the run again instead of giving up. */
 const GO_ON = new Set(["round_closed", "no_roster", "model_missing", "other_base"]);

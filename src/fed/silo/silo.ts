@@ -39,7 +39,7 @@ import { refuseFailed, takePart } from "./rounds.ts";
 import { Site } from "../state/site.ts";
 import { siloRole } from "../state/folder.ts";
 import { SiloState } from "./state.ts";
-import type { TurnContext } from "./turn.ts";
+import type { TurnContext } from "./turn_context.ts";
 
 /** What one silo takes part with. */
 export interface SiloOptions {
@@ -132,7 +132,7 @@ async function takeRun(
   const trainer = held.use(willing.trainer);
   using site = willing.site;
   const masking = site === null ? null : new Masking({
-    ...{ silo, state, client, site, onEvent, faultPoint },
+    ...{ silo, state, client, site, trust: willing.trust, onEvent, faultPoint },
     identity: () => credentials.refresh(),
     admission: await Admission.open(options.tls, { ca: credentials.identity.ca, onEvent }),
   });
@@ -212,6 +212,7 @@ interface Willing {
   speed: number;
   /** The site folder of a silo that masks its updates, null in a run without masks. */
   site: Site | null;
+  trust: "pins" | "ca";
 }
 
 /**
@@ -231,8 +232,8 @@ async function consider(
   checkLimits(proposal, accept);
   using held = new DisposableStack();
   const site = proposal.masked === null ? null : held.use(await Site.open(options.site ?? defaultSite()));
+  const pins = site?.pinned(caDigest(credentials.identity.ca)) ?? new Map<string, string>();
   if (site !== null) {
-    const pins = site.pinned(caDigest(credentials.identity.ca));
     checkPeersPinned(proposal, { pins, trustCa: accept?.trustCa });
   }
   const number = proposal.silos.indexOf(silo) + 1;
@@ -241,7 +242,7 @@ async function consider(
   checkRegistration(proposal, trainer.shard);
   const speed = plausibleSpeed(await trainer.stepsPerSecond());
   held.move();
-  return { proposal, number, trainer, speed, site };
+  return { proposal, number, trainer, speed, site, trust: pins.size > 0 ? "pins" : "ca" };
 }
 
 /** The proposal: the one that this silo joined the run with, else the one that is shown. */
