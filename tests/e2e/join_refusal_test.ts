@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { readEvents, waitForEvent } from "../../src/cli/output/history.ts";
-import { KERNEL } from "../../src/data/decode.ts";
+import { FILTER } from "../../src/kernel.ts";
 import { type Split, SPLITS, writeShard } from "../../src/data/shard.ts";
 import { initCa, issue } from "../../src/fed/pki/ca.ts";
 import { fileFolder } from "../testing/folder.ts";
@@ -41,7 +41,7 @@ async function makeShard(name: string, films: Record<Split, [positives: number, 
       name: `${split}${i}.png`,
     }));
   });
-  await writeShard(`${dir}/${name}`, { size: SIZE, kernel: KERNEL, salt: "fedx-1", rows });
+  await writeShard(`${dir}/${name}`, { size: SIZE, kernel: FILTER, salt: "fedx-1", rows });
 }
 
 async function refused(args: string[], text: RegExp): Promise<void> {

@@ -11,6 +11,7 @@ import { enrolled } from "../../fed/flower/hub/enrolment.ts";
 import { flowerHub } from "../../fed/flower/hub/hub.ts";
 import type { Proposal } from "../../fed/protocol/messages.ts";
 import { AGGREGATOR, REVOCATIONS } from "../../fed/state/folder.ts";
+import { kernelOf } from "../../kernel.ts";
 import { layoutOf } from "../../model/layout.ts";
 import { initialWeights } from "../../model/weights/initial.ts";
 import { EventLog } from "../output/event_log.ts";
@@ -62,13 +63,14 @@ export async function run({ values, output, signal, faultPoint }: Context<typeof
 
 /** What a new run begins with: the settings are this operator's, and looked at before any weights are fetched. */
 async function fresh(values: Values<typeof aggregate>, output: Output): Promise<Omit<Recorded, "recording">> {
-  const silos = values.silos!;
-  const settings = settingsOf({ ...values, silos, flower: await flowerAmong(silos, values) });
+  const silos = values.silos!, kernel = kernelOf(values.jpeg2000);
+  const settings = settingsOf({ ...values, kernel, silos, flower: await flowerAmong(silos, values) });
   checkProposal(settings);
   await checkCertificate(values.tls, { role: "aggregator" });
   const own = await ownStart(values);
   const { labelRule } = settings;
-  const start = own ?? await initialWeights(layoutOf(values.network, values), { ...values, labelRule });
+  const start = own ??
+    await initialWeights(layoutOf(values.network, values), { ...values, kernel, labelRule });
   const doubt = outsideNih(labelRule);
   if (doubt !== null) output.line(`warning: ${doubt}`);
   if ("warning" in start && start.warning !== undefined) output.line(`warning: ${start.warning}`);

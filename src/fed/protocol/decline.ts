@@ -18,7 +18,7 @@ export const DECLINES = {
   labels_not_accepted: "its settings do not accept the label rule",
   too_few_patients: "too few patients for its settings",
   other_size: "its films were prepared in another size",
-  other_preprocessing: "its films were prepared with another resize filter",
+  other_preprocessing: "its films were prepared with another resize filter or --jpeg2000",
   other_labels: "its shard cannot answer the label rule",
   empty_class: "only one class in its train or val films",
   too_few_images: "too few films",
