@@ -10,7 +10,7 @@ import { Jpeg2000Decoder } from "./jpeg_2000.ts";
 import { JpegLs } from "./jpeg_ls.ts";
 import { NativeCodecs, type NativeCoding } from "./native_codecs.ts";
 import { type PixelShape, pixelShape } from "./pixel_shape.ts";
-import { halvingsOf, sidesOf } from "./resolution.ts";
+import { halvingsOf, isGreyAlone, sidesOf } from "./resolution.ts";
 import { syntaxOf, type TransferSyntax } from "./syntax.ts";
 
 /** A film as it is shown. */
@@ -94,8 +94,7 @@ export class FilmDecoder {
     const joint = joined(set.fragments(PIXELS) ?? []);
     const frame = coding === "jpeg-2000" ? codestreamOf(joint) : joint;
     const bits = checkFrame(frame, coding, shape);
-    // A mean of padding and of what is beside it would be neither.
-    const reducible = coding === "jpeg-2000" && side !== undefined && !set.has(PADDING);
+    const reducible = coding === "jpeg-2000" && side !== undefined && isGreyAlone(set);
     const halvings = reducible ? halvingsOf(frame, { shape, side }) : 0;
     const [rows, columns] = sidesOf(shape, halvings);
     const decode = await this.#decoderOf(coding, halvings);
@@ -123,9 +122,6 @@ export class FilmDecoder {
     return (frame, shape) => Promise.resolve(decoder.decode(frame, coding, shape));
   }
 }
-
-/** PixelPaddingValue. */
-const PADDING = "x00280120";
 
 /** How the pixels of an encapsulated frame are written. */
 type Encapsulated = NativeCoding | "jpeg-ls";

@@ -54,7 +54,11 @@ export class Jpeg2000Decoder {
     return new Jpeg2000Decoder(await WebAssembly.compile(await Deno.readFile(await packageFile(OPENJPEG))));
   }
 
-  /** @returns values of a byte each, or of two, little endian, where the frame's have over 8 bits @throws {Error} for a frame that is damaged */
+  /**
+   * @returns values of a byte each, or of two, little endian, where the frame's have over 8 bits; none beyond `highBit`,
+   * as a filter makes them at the edge of what is white where the frame has room above
+   * @throws {Error} for a frame that is damaged
+   */
   async decode(frame: Uint8Array, { halvings, shape }: Jpeg2000Options): Promise<Uint8Array> {
     this.#limit = memoryFor(shape);
     const instance = this.#instance ?? await this.#start();
@@ -66,6 +70,7 @@ export class Jpeg2000Decoder {
     decoder.delete();
     if (buffer.byteLength === 0) throw new Error("expected a frame that can be decoded");
     if (instance.HEAPU8.length <= MEMORY) this.#instance = instance;
+    saturate(buffer, shape);
     return new Uint8Array(buffer);
   }
 
@@ -89,6 +94,13 @@ export class Jpeg2000Decoder {
       return grow(pages);
     };
   }
+}
+
+/** Takes what lies beyond the highest bit as the nearest value that does not. */
+function saturate(values: ArrayBuffer, { bitsAllocated, highBit, signed }: PixelShape): void {
+  const samples = new (bitsAllocated === 8 ? Uint8Array : signed ? Int16Array : Uint16Array)(values);
+  const most = 2 ** (highBit + Number(!signed)) - 1, least = signed ? -most - 1 : 0;
+  for (let i = 0; i < samples.length; i++) samples[i] = Math.min(most, Math.max(least, samples[i]));
 }
 
 /** Bytes of a page of memory. */

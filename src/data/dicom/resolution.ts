@@ -5,10 +5,21 @@
  * what is one, and the decoder of lower resolutions knows the plain case alone. Whatever is not plain is decoded whole.
  */
 
+import type { Dataset, Tag } from "./dataset.ts";
 import type { PixelShape } from "./pixel_shape.ts";
+
+/** PixelPaddingValue. */
+const PADDING = "x00280120";
+/** OverlayBitPosition of each overlay: above 0 it lies in the pixels' own bits. */
+const OVERLAYS = Array.from({ length: 16 }, (_, i): Tag => `x60${(2 * i).toString(16).padStart(2, "0")}0102`);
 
 /** Markers of ISO/IEC 15444-1 annex A. */
 const COD = 0xff52, COC = 0xff53, SOT = 0xff90, SOD = 0xff93, EOC = 0xffd9;
+
+/** Whether all that a film's samples hold are grey values: no padding, no overlay. */
+export function isGreyAlone(set: Dataset): boolean {
+  return !set.has(PADDING) && OVERLAYS.every((tag) => (set.uint16(tag) ?? 0) === 0);
+}
 
 /** How much a frame may be reduced. */
 export interface ReductionOptions {
@@ -38,15 +49,14 @@ export function sidesOf({ rows, columns }: Pick<PixelShape, "rows" | "columns">,
 }
 
 /**
- * Whether its samples are grey values alone, of the header's sign (else a mean of -1 and 0 lies half way up), with
- * nothing above their highest bit, such as an overlay; without an offset or steps between samples, of which the decoder
- * takes the size wrongly; and not signed bytes, which it clips.
+ * Whether its samples have the header's sign (else a mean of -1 and 0 lies half way up), no offset and no steps between
+ * them, with which the decoder takes the size wrongly, and are not signed bytes, which it clips.
  */
-function isPlain(view: DataView, { signed, highBit }: PixelShape): boolean {
+function isPlain(view: DataView, { signed }: PixelShape): boolean {
   const [left, top, sample] = [view.getUint32(16), view.getUint32(20), view.getUint8(42)];
   const bits = (sample & 0x7f) + 1, isSigned = sample > 0x7f;
   const steps = [view.getUint8(43), view.getUint8(44)];
-  return isSigned === signed && bits <= highBit + 1 && !(signed && bits <= 8) && left === 0 && top === 0 &&
+  return isSigned === signed && !(signed && bits <= 8) && left === 0 && top === 0 &&
     steps.every((step) => step === 1);
 }
 

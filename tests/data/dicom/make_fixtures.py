@@ -131,7 +131,7 @@ def levels() -> dict[str, list[list[int]]]:
     film[15:40, 20:45] += 900
     film = np.clip(film, 0, 4095).round().astype("u2")
     found = {}
-    raw = write("levels", film)
+    raw = write("levels", film, WindowCenter=2048, WindowWidth=4096)
     for syntax, coding in [("90", {"level": 0, "reversible": True}), ("91", {"level": 48, "reversible": False})]:
         frame = imagecodecs.jpeg2k_encode(film, resolutions=4, codecformat="j2k", bitspersample=12, **coding)
         wrap(raw, f"levels-{syntax}", frame, HTJ2K + syntax)
