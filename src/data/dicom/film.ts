@@ -1,7 +1,7 @@
 /** A DICOM file becomes a grey image as it is shown, of the file's own size or, where asked, a lower resolution of JPEG 2000. */
 
 import { DataError } from "../quarantine.ts";
-import { codesOf, countsOf } from "./codes.ts";
+import { codesOf, countsOf, saturated } from "./codes.ts";
 import { checkFrame, codestreamOf } from "./codestream.ts";
 import { Dataset, PIXELS } from "./dataset.ts";
 import { greyLevels, type Windowing } from "./grey.ts";
@@ -10,7 +10,7 @@ import { Jpeg2000Decoder } from "./jpeg_2000.ts";
 import { JpegLs } from "./jpeg_ls.ts";
 import { NativeCodecs, type NativeCoding } from "./native_codecs.ts";
 import { type PixelShape, pixelShape } from "./pixel_shape.ts";
-import { halvingsOf, isGreyAlone, sidesOf } from "./resolution.ts";
+import { halvingsOf, hasOwnOverlay, isGreyAlone, sidesOf } from "./resolution.ts";
 import { syntaxOf, type TransferSyntax } from "./syntax.ts";
 
 /** A film as it is shown. */
@@ -82,7 +82,12 @@ export class FilmDecoder {
     const { values, shape } = syntax.coding === "native"
       ? { values: set.bytes(PIXELS), shape: all }
       : await this.#decoded(set, { coding: syntax.coding, shape: all, ...options });
-    const codes = codesOf(whole(values, shape), { shape, littleEndian: set.littleEndian });
+    const bytes = whole(values, shape);
+    const beyond = syntax.lossy && !shape.signed && !hasOwnOverlay(set);
+    const codes = codesOf(beyond ? saturated(bytes, shape) : bytes, {
+      shape,
+      littleEndian: set.littleEndian,
+    });
     return { syntax, shape, codes };
   }
 

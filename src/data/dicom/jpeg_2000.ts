@@ -6,6 +6,7 @@
  */
 
 import openjpeg from "@cornerstonejs/codec-openjpeg/decodewasmjs";
+import { saturated } from "./codes.ts";
 import { MEMORY, memoryFor } from "./native_codecs.ts";
 import { packageFile } from "./package_file.ts";
 import type { PixelShape } from "./pixel_shape.ts";
@@ -70,8 +71,7 @@ export class Jpeg2000Decoder {
     decoder.delete();
     if (buffer.byteLength === 0) throw new Error("expected a frame that can be decoded");
     if (instance.HEAPU8.length <= MEMORY) this.#instance = instance;
-    saturate(buffer, shape);
-    return new Uint8Array(buffer);
+    return saturated(new Uint8Array(buffer), shape);
   }
 
   #start(): Promise<Instance> {
@@ -94,13 +94,6 @@ export class Jpeg2000Decoder {
       return grow(pages);
     };
   }
-}
-
-/** Takes what lies beyond the highest bit as the nearest value that does not. */
-function saturate(values: ArrayBuffer, { bitsAllocated, highBit, signed }: PixelShape): void {
-  const samples = new (bitsAllocated === 8 ? Uint8Array : signed ? Int16Array : Uint16Array)(values);
-  const most = 2 ** (highBit + Number(!signed)) - 1, least = signed ? -most - 1 : 0;
-  for (let i = 0; i < samples.length; i++) samples[i] = Math.min(most, Math.max(least, samples[i]));
 }
 
 /** Bytes of a page of memory. */

@@ -18,7 +18,12 @@ const COD = 0xff52, COC = 0xff53, SOT = 0xff90, SOD = 0xff93, EOC = 0xffd9;
 
 /** Whether all that a film's samples hold are grey values: no padding, no overlay. */
 export function isGreyAlone(set: Dataset): boolean {
-  return !set.has(PADDING) && OVERLAYS.every((tag) => (set.uint16(tag) ?? 0) === 0);
+  return !set.has(PADDING) && !hasOwnOverlay(set);
+}
+
+/** Whether an overlay lies in the bits of the pixels' words. */
+export function hasOwnOverlay(set: Dataset): boolean {
+  return OVERLAYS.some((tag) => (set.uint16(tag) ?? 0) > 0);
 }
 
 /** How much a frame may be reduced. */
