@@ -94,7 +94,8 @@ async function askedOf(dir: string, answer: WireAnswer): Promise<Error & { code?
 }
 
 const view = (changes: Partial<RunView> = {}): RunView => ({
-  version: 2,
+  version: 3,
+  roster: null,
   run: "0".repeat(32),
   state: "joining",
   proposal: proposalOf(startVector(TINY)),
