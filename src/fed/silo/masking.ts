@@ -74,7 +74,8 @@ export class Masking {
     const current = await identity();
     const wanted = { run, proposal: canonicalDigest(proposal) };
     const stored = state.maskKeys;
-    const same = stored !== null && stored.signed.statement.run === run &&
+    const before = stored?.signed.statement;
+    const same = stored !== null && before?.run === run && before.proposal === wanted.proposal &&
       stored.keyDigest === keyDigestOfPem(current.cert);
     if (!same) {
       if (stored?.signed.statement.run === run && state.mask !== null) {
@@ -139,7 +140,8 @@ export class Masking {
     const again = before?.row === digest;
     if (again && before.roster !== roster) throw secondRoster(before, judged);
     const changes = again ? before.changes : countChanges(before, judged, plan);
-    site.noteMasked({ silo, shard, base: row.base, names: judged.names });
+    // Where nobody has a step all updates are 0: the next row begins from this base again, and may be for others.
+    if (judged.trains) site.noteMasked({ silo, shard, base: row.base, names: judged.names });
     if (again && await fileDigest(state.maskedPath) === before.sha256) return before.sha256;
     const written = await writeMasked({
       delta: part.sha256 === null ? null : state.updatePath,
