@@ -105,6 +105,7 @@ export class Hospitals {
           "train",
           ...["--silo", silo, "--server", `https://127.0.0.1:${port}`, "--tls", `${out}/tls-${silo}`],
           ...["--shard", this.shard(silo), "--state", `${run}/${silo}`],
+          ...["--site", `${run}/site-${silo}`],
         ])
       ),
     ]);

@@ -29,6 +29,7 @@ const BY_WORD = {
   init: FILES,
   prepare: [...FILES, IMAGES],
   forget: FILES,
+  peers: FILES,
   ca: FILES,
   kit: FILES,
   flower: FILES,

@@ -94,7 +94,17 @@ async function roles(
   const { port } = await Promise.race([listening, hub.result.then(() => listening)]);
   const commandOf = (silo: string) => [
     ...["train", "--silo", silo, "--server", `https://127.0.0.1:${port}`, "--tls", `tls-${silo}`],
-    ...["--shard", `shard-${silo}`, "--state", `state/${silo}`, "--wait", "2m", ...settings.computing],
+    ...[
+      "--shard",
+      `shard-${silo}`,
+      "--state",
+      `state/${silo}`,
+      "--site",
+      `site-${silo}`,
+      "--wait",
+      "2m",
+      ...settings.computing,
+    ],
   ];
   const silos = SILOS.map((silo) =>
     silo === KILLED

@@ -22,6 +22,7 @@ const CODE: {
   "flower enrol": () => import("./commands/flower/enrol.ts"),
   aggregate: () => import("./commands/aggregate.ts"),
   train: () => import("./commands/train.ts"),
+  peers: () => import("./commands/peers.ts"),
   local: () => import("./commands/local.ts"),
   evaluate: () => import("./commands/evaluate.ts"),
   predict: () => import("./commands/predict.ts"),

@@ -4,6 +4,7 @@ import { PatientIds } from "../../src/data/patient_ids.ts";
 import { writeShard } from "../../src/data/shard.ts";
 import { initCa, issue } from "../../src/fed/pki/ca.ts";
 import { revoke } from "../../src/fed/pki/revoke.ts";
+import { Site } from "../../src/fed/state/site.ts";
 import { layoutOf } from "../../src/model/layout.ts";
 import { preprocessingOf, saveModel } from "../../src/model/weights/model_file.ts";
 import { inFolder } from "../testing/folder.ts";
@@ -55,6 +56,13 @@ const CASES: [closed: string, args: string[], begins: string][] = [
     "Cannot use the secret of patient ids site/patients.secret: .* got ",
   ],
   ["full", ["prepare", ...prepare("new-shard"), "--site", "full/site"], "Cannot use the site folder .* got "],
+  ["full", ["peers", "--tls", "tls-a", "--site", "full/site"], "Cannot use the site folder .* got "],
+  [
+    "site/lock",
+    ["peers", "--tls", "tls-a", "--site", "site"],
+    "Cannot use the site's memory site/lock: .* got ",
+  ],
+  ["site/site.sqlite", ["peers", "--tls", "tls-a", "--site", "site"], "Cannot use the site's memory .* got "],
   ["ids.txt", ["forget", "--ids", "ids.txt", "--shard", "shard"], "Cannot read ids ids.txt: .* got "],
   [
     "full",
@@ -111,6 +119,7 @@ async function furnish(dir: string): Promise<void> {
   await Deno.writeTextFile(`${dir}/state/run.sqlite`, "");
   await Deno.writeTextFile(`${dir}/ids.txt`, "1\n");
   await PatientIds.open(`${dir}/site`);
+  (await Site.open(`${dir}/site`))[Symbol.dispose]();
   await Deno.writeTextFile(`${dir}/fedx.toml`, "[run]\n");
   const row = { pixels: new Uint8Array(64), label: 0, patient: "p", split: "train", name: "a" } as const;
   await writeShard(`${dir}/shard`, { size: 8, kernel: "lanczos3", salt: "", rows: [row] });

@@ -39,6 +39,7 @@ const TESTED: Record<string, string> = {
     "tests/e2e/identity_test.ts › processes: request, sign and revoke",
   "./fedx ca sign request-b.pem --name b --role silo --ca ca --out tls-b-signed":
     "tests/e2e/identity_test.ts › processes: request, sign and revoke",
+  "./fedx peers --tls tls-b": "tests/cli/commands/peers_test.ts › peers shows this hospital's own key",
   "./fedx ca revoke b --ca ca --tls tls-hub":
     "tests/e2e/identity_test.ts › processes: request, sign and revoke",
   "./fedx compare --shard A --shard B --shard C --recipe default,deck --init imagenet,random --seeds 3 --out fedx-compare":

@@ -32,7 +32,7 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
  * The command line of `hub` or of a silo, at 32 px. `hub` holds further flags of the aggregator; without an --init among
- * them it starts from random weights.
+ * them it starts from random weights, without a --seed from those of seed 0.
  */
 export function commandOf(
   role: string,
@@ -42,10 +42,13 @@ export function commandOf(
   if (role === "hub") {
     const listen = ["--listen", `127.0.0.1:${port}`, "--size", "32"];
     const init = hub.includes("--init") ? [] : ["--init", "random"];
-    return ["aggregate", ...listen, ...init, ...hub, ...common];
+    const seed = hub.includes("--seed") ? [] : ["--seed", "0"];
+    return ["aggregate", ...listen, ...init, ...seed, ...hub, ...common];
   }
   const where = ["--silo", role, "--server", `https://127.0.0.1:${port}`, "--shard", `shard-${role}`];
-  return ["train", ...where, "--threads", "1", "--wait", wait, ...common];
+  // Each silo is a hospital of its own.
+  const site = ["--site", `${state}-site`];
+  return ["train", ...where, ...site, "--threads", "1", "--wait", wait, ...common];
 }
 
 /** A federation of real processes; a role that its fault ends is started again with the next. */

@@ -14,7 +14,7 @@ import { runCommand } from "../testing/run_command.ts";
 async function unpackKit(dir: string, server: string): Promise<string> {
   await initCa(`${dir}/ca`);
   await issue({ name: "hub", role: "aggregator", ca: `${dir}/ca`, out: `${dir}/tls-hub` });
-  const few = ["--size", "32", "--min-train-patients", "8"];
+  const few = ["--size", "32", "--min-train-patients", "8", "--unmasked"];
   const made = await runCommand(
     "kit",
     "make",

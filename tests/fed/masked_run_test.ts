@@ -22,6 +22,7 @@ for (const silos of [FIVE.slice(0, 3), FIVE]) {
     await withFederation(async (dir) => {
       const proposal = { silos, quorum: silos.length, ...MASKED };
       const { result, silos: ends, events } = await runFederation({ dir, rounds: 3, proposal });
+      assertEquals([plain.masked, result.masked], [null, { smallest: silos.length, trust: null }]);
       assertEquals(result.sha256, plain.sha256);
       assertEquals(result.last_sha256, plain.last_sha256);
       assertNotEquals(result.last_sha256, plain.init.sha256);

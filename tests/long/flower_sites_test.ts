@@ -49,6 +49,7 @@ interface Rig {
 const hubArgs = ({ ports, state }: Rig) => [
   ...["aggregate", "--silos", [...SILOS, ...SITES].join(","), "--listen", `127.0.0.1:${ports.hub}`],
   ...["--tls", "tls-hub", "--state", `${state}/hub`, "--rounds", "2", "--size", "32", "--init", "random"],
+  ...["--seed", "0"],
   ...[
     "--batch",
     "8",

@@ -37,7 +37,14 @@ export async function federate(
   ], { cwd: dir });
   const silos = await Promise.all(SILOS.map((silo) => {
     const who = ["--silo", silo, "--server", `https://${address}`, "--tls", `tls-${silo}`];
-    const what = ["--shard", `${shards}-${silo}`, "--state", `${state}/${silo}`];
+    const what = [
+      "--shard",
+      `${shards}-${silo}`,
+      "--state",
+      `${state}/${silo}`,
+      "--site",
+      `${state}/site-${silo}`,
+    ];
     return start(["train", ...who, ...what, "--threads", "1", "--device", "cpu", "--json"], { cwd: dir });
   }));
   for (const { finished } of [hub, ...silos]) objectOf(await finished, "aggregate or train");

@@ -19,6 +19,7 @@ const MASKS: readonly (readonly [RegExp, string])[] = [
   [/\b\d+(:\d\d)?(\.\d+)? (ms|s|min|h)\b/g, "DURATION"],
   [/\b\d+(\.\d+)? (KiB|MiB|GiB|MB|GB)\b/g, "SIZE"],
   [/\b\d+ threads?\b/g, "THREADS"],
+  [/\bseed(:?) +\d+/g, "seed$1 SEED"],
   [/\b(model of round \d+|the start itself) selected\b/g, "MODEL selected"],
   [/; the (best|latest) of \d+ models [^;]*?(by val AUROC|of the start|of round \d+)\)/g, "; REASON)"],
   [/[+-]?\b\d*\.\d+\b/g, "N.N"],

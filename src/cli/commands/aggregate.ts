@@ -22,7 +22,7 @@ import type { Values } from "../options/option.ts";
 import type { aggregate } from "../options/table/aggregate.ts";
 import { UsageError } from "../options/usage_error.ts";
 import { sentence } from "../../refusal.ts";
-import { proposalOf, settingsOf } from "../options/proposal.ts";
+import { proposalOf, settingsOf, unmaskedFor } from "../options/proposal.ts";
 import { checkOutputFolder } from "../output/check_output.ts";
 import type { Output } from "../output/output.ts";
 import { setAside } from "../output/set_aside.ts";
@@ -36,6 +36,8 @@ export async function run({ values, output, signal, faultPoint }: Context<typeof
     : await readRecording(values.replay, { into: values.state });
   const guests = guestsOf(values, origin.proposal);
   output.line(`start: ${origin.proposal.init.source}`);
+  output.line(`seed: ${origin.proposal.seed}`);
+  output.line(maskedLine(origin.proposal, values));
   if (values.new && values.without !== undefined) throw notBegun();
   if (values.new) await setAside(values.state, { role: AGGREGATOR, keep: [REVOCATIONS], output });
   using log = await EventLog.open(values.state, output);
@@ -63,22 +65,32 @@ export async function run({ values, output, signal, faultPoint }: Context<typeof
 /** What a new run begins with: the settings are this operator's, and looked at before any weights are fetched. */
 async function fresh(values: Values<typeof aggregate>, output: Output): Promise<Omit<Recorded, "recording">> {
   const silos = values.silos!;
-  const settings = settingsOf({ ...values, silos, flower: await flowerAmong(silos, values) });
+  const before = values.new ? null : await proposalIn(values.state);
+  const flower = before === null ? await flowerAmong(silos, values) : before.flower ?? [];
+  const seed = values.seed ?? before?.seed ?? crypto.getRandomValues(new Uint32Array(1))[0];
+  const settings = settingsOf({ ...values, silos, seed, flower });
   checkProposal(settings);
   await checkCertificate(values.tls, { role: "aggregator" });
   const own = await ownStart(values);
   const { labelRule } = settings;
-  const start = own ?? await initialWeights(layoutOf(values.network, values), { ...values, labelRule });
+  const start = own ?? await initialWeights(layoutOf(values.network, values), { ...values, seed, labelRule });
   const doubt = outsideNih(labelRule);
   if (doubt !== null) output.line(`warning: ${doubt}`);
   if ("warning" in start && start.warning !== undefined) output.line(`warning: ${start.warning}`);
   return { proposal: proposalOf(settings, start), start: start.vector };
 }
 
-/** Those of the silos that run Flower: of a run that goes on those that it began with, else who is enrolled. */
+/** Whether updates are masked, and why not. */
+function maskedLine({ masked, silos, quorum, flower }: Proposal, values: Values<typeof aggregate>): string {
+  if (masked !== null) return `masked: yes, sums of at least ${masked.minCohort} silos`;
+  const why = values.replay === undefined
+    ? unmaskedFor({ ...values, silos, quorum, flower })
+    : "as in the run that is repeated";
+  return `masked: no, ${why}: whoever runs this aggregator sees each hospital's update`;
+}
+
+/** Those of the silos that run Flower: who is enrolled. */
 async function flowerAmong(silos: readonly string[], values: Values<typeof aggregate>): Promise<string[]> {
-  const before = values.new ? null : await proposalIn(values.state);
-  if (before !== null) return before.flower ?? [];
   if (values["flower-listen"] === undefined) return [];
   const sites = await enrolled(values.tls);
   const found = silos.filter((silo) => sites.has(silo));

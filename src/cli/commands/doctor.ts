@@ -1,6 +1,6 @@
 // Why: what a hospital's IT department is asked on the day of the run is asked the week before, with the remedy beside it.
 import type { Shard } from "../../data/shard.ts";
-import { readIdentity } from "../../fed/pki/own_certificate.ts";
+import { type Identity, readIdentity } from "../../fed/pki/own_certificate.ts";
 import { openFiles } from "../../fed/aggregator/open_files.ts";
 import type { Proposal } from "../../fed/protocol/messages.ts";
 import { ANY_FINDING } from "../../label_rule.ts";
@@ -22,6 +22,7 @@ import {
   roleSettings,
   type SiloValues,
 } from "./doctor/settings.ts";
+import { checkSite } from "./doctor/site.ts";
 import { checkShard, checkSplits, openShard } from "./doctor/shard.ts";
 import type { Context } from "../context.ts";
 import type { doctor } from "../options/table/doctor.ts";
@@ -82,6 +83,8 @@ async function silo(
   const reached = await tryReach(values);
   add(...reached.checks, checkClock(new Date(), reached.clockAhead));
   const proposal = reached.view?.proposal ?? null;
+  const ca = await identityIn(values.tls).then((identity) => identity?.ca ?? null);
+  add(...await checkSite(values.site, { ca, proposal, accept: settings.accept }));
   const { check, shard } = await openShard(values.shard);
   add(
     check,
@@ -122,6 +125,11 @@ async function tryReach(values: SiloValues): Promise<Reached> {
   } catch (error) {
     return none(failed("handshake", error, "put the certificate folder right first"));
   }
+}
+
+/** The certificate folder's files; null where they cannot be read, of which another check tells. */
+async function identityIn(tls: string | undefined): Promise<Identity | null> {
+  return tls === undefined ? null : await readIdentity(tls).catch(() => null);
 }
 
 async function disk(state: string, need: number): Promise<Check[]> {

@@ -44,6 +44,7 @@ export async function run(context: Context<typeof train>): Promise<void> {
       tls,
       state,
       wait: values.wait,
+      site: values.site,
       accept,
       shard: () => digestOf(values.shard),
       async ready() {
@@ -115,7 +116,15 @@ export function describe(proposal: Proposal, { maxPasses }: Limits = {}): string
     ]],
     ["seed", String(proposal.seed)],
     ["quorum", `${proposal.quorum} of ${proposal.silos.length}`],
+    ["masked", masking(proposal)],
   ]);
+}
+
+function masking({ masked }: Proposal): string {
+  if (masked === null) return "no: whoever runs the aggregator sees this hospital's update";
+  return `yes, sums of at least ${masked.minCohort}, ${
+    plural(masked.rosterChanges, "roster change")
+  } at most`;
 }
 
 function augmentation(augment: Proposal["recipe"]["augment"]): string {

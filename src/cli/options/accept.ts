@@ -18,19 +18,26 @@ export const AcceptSchema = v.strictObject({
   max_rounds: v.optional(count),
   max_passes: v.optional(v.pipe(v.number(), v.minValue(0))),
   min_train_patients: v.optional(count),
+  masked: v.optional(v.boolean()),
+  min_cohort: v.optional(count),
+  roster_changes: v.optional(count),
+  trust_ca: v.optional(v.boolean()),
 });
 
-/** The line of a settings file that accepts these recipes, by name, passes and patients. */
+/** The line of a settings file that accepts these recipes, by name, passes, patients, and masked runs alone or any. */
 export function acceptLine(
-  accept: { recipes: readonly string[]; maxPasses: number; minTrainPatients: number },
+  accept: { recipes: readonly string[]; maxPasses: number; minTrainPatients: number; masked: boolean },
 ): string {
   const recipes = accept.recipes.map((name) => JSON.stringify(name)).join(", ");
+  const masked = accept.masked ? ", masked = true, min_cohort = 3, roster_changes = 1" : "";
   return `accept = { recipes = [${recipes}], networks = ["efficientnet_b0"], ` +
-    `max_passes = ${accept.maxPasses}, min_train_patients = ${accept.minTrainPatients} }`;
+    `max_passes = ${accept.maxPasses}, min_train_patients = ${accept.minTrainPatients}${masked} }`;
 }
 
-/** How `fedx init` writes it: runs of a usual length pass, by rounds or by a budget on a fast machine. */
-export const ACCEPT_SAMPLE = acceptLine({ recipes: ["default"], maxPasses: 1000, minTrainPatients: 50 });
+/** How `fedx init` writes it: masked runs of a usual length pass, by rounds or by a budget on a fast machine. */
+export const ACCEPT_SAMPLE = acceptLine({
+  ...{ recipes: ["default"], maxPasses: 1000, minTrainPatients: 50, masked: true },
+});
 
 /**
  * What is accepted, in the program's own form.
@@ -46,6 +53,10 @@ export function readAccept(table: v.InferOutput<typeof AcceptSchema>, where: str
     maxRounds: table.max_rounds,
     maxPasses: table.max_passes,
     minTrainPatients: table.min_train_patients,
+    masked: table.masked,
+    minCohort: table.min_cohort,
+    rosterChanges: table.roster_changes,
+    trustCa: table.trust_ca,
   };
 }
 

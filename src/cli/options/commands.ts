@@ -13,6 +13,7 @@ import { init } from "./table/init.ts";
 import { kitMake } from "./table/kit.ts";
 import { local } from "./table/local.ts";
 import { networks } from "./table/networks.ts";
+import { peers } from "./table/peers.ts";
 import { predict } from "./table/predict.ts";
 import { prepare } from "./table/prepare.ts";
 import { status } from "./table/status.ts";
@@ -34,6 +35,7 @@ export const COMMANDS = {
   "flower enrol": flowerEnrol,
   aggregate,
   train,
+  peers,
   local,
   evaluate,
   predict,

@@ -7,6 +7,7 @@ import { parseDuration } from "./duration.ts";
 import { labelRuleOf } from "./label_rule.ts";
 import type { OptionValues } from "./option.ts";
 import { aggregate } from "./table/aggregate.ts";
+import { UsageError } from "./usage_error.ts";
 import type { TRAINING } from "./table/training.ts";
 
 /** What `aggregate` and `local` say about training. */
@@ -22,6 +23,11 @@ export interface RunValues extends Omit<TrainingValues, "init" | "weights"> {
   /** Seconds, as all times here. */
   budget?: number;
   quorum?: number;
+  masked?: boolean;
+  unmasked?: boolean;
+  /** Without it there are no updates to mask. */
+  "min-cohort"?: number;
+  "roster-changes"?: number;
   "round-timeout"?: number;
   "join-timeout"?: number;
 }
@@ -52,11 +58,38 @@ export function settingsOf(
     silos: values.silos,
     flower: values.flower ?? [],
     quorum: values.quorum ?? values.silos.length,
-    masked: null,
+    masked: unmaskedFor(values) === null ? maskingOf(values) : null,
     roundTimeout: values["round-timeout"] ?? null,
     joinTimeout: values["join-timeout"] ?? parseDuration(aggregate.options["join-timeout"].default),
     histogram: { bins: 62, low: -8, high: 8 },
   };
+}
+
+function maskingOf(values: RunValues): RunSettings["masked"] {
+  const rosterChanges = values["roster-changes"] ?? aggregate.options["roster-changes"].default;
+  return { minCohort: values["min-cohort"]!, rosterChanges };
+}
+
+/**
+ * Why a run's updates are not masked, null where they are. Who asks for masks by --masked gets a masked run or, by
+ * `checkProposal`, none. @throws {UsageError} for both options
+ */
+export function unmaskedFor(
+  values: Pick<RunValues, "silos" | "quorum" | "flower" | "masked" | "unmasked" | "min-cohort">,
+): string | null {
+  const { silos, quorum = silos.length, flower = [], masked, unmasked, "min-cohort": minCohort } = values;
+  if (minCohort === undefined) return "one hospital's films alone";
+  if (masked && unmasked) {
+    throw new UsageError(
+      "Cannot use --masked with --unmasked: expected one of them, got both; leave out one.",
+    );
+  }
+  if (unmasked || masked === false) return "--unmasked";
+  if (masked) return null;
+  if (flower.length > 0) return "nobody masks what Flower sends";
+  if (silos.length < minCohort) return `a sum of fewer than ${minCohort} silos hides too little`;
+  if (quorum < minCohort) return `the quorum of ${quorum} is below --min-cohort ${minCohort}`;
+  return null;
 }
 
 /** The settings with the weights that round 1 starts from. State files keep this order of keys. */

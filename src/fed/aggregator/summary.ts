@@ -25,6 +25,7 @@ export function resultOf(
   return {
     degraded: Object.keys(missing).length > 0,
     missing,
+    masked: maskedOf(run),
     label_rule: run.proposal.labelRule,
     rounds,
     ...(abandoned === null ? {} : { abandoned }),
@@ -42,6 +43,13 @@ export function resultOf(
     joined: joinedOf(run),
     history: historyOf(run),
   };
+}
+
+/** A run of rounds in which nobody had a step has summed nothing: it has kept what it promised. */
+function maskedOf({ state, proposal }: Run): AggregatorResult["masked"] {
+  if (proposal.masked === null) return null;
+  const sizes = [...state.rosters.values()].map(({ names }) => names.length);
+  return { smallest: sizes.length === 0 ? proposal.masked.minCohort : Math.min(...sizes), trust: null };
 }
 
 /**

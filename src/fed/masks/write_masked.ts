@@ -57,6 +57,7 @@ export async function writeMasked(options: MaskedUpdateOptions): Promise<MaskedU
   const reader = delta === null ? null : await StretchReader.open(delta, expected);
   const partial = `${out}.partial`;
   try {
+    await removeIfThere(partial); // what a kill left behind
     const sha256 = await writePartial(partial, { ...options, masks, reader });
     await renameDurably(partial, out);
     return { sha256, delta: reader?.digest() ?? null };
@@ -75,7 +76,7 @@ async function writePartial(
   const { layout, masks, reader, signal, onStretch } = options;
   const digest = createHash("sha256");
   const buffer = new BigUint64Array(STRETCH);
-  using file = await Deno.open(path, { write: true, create: true, truncate: true, mode: PRIVATE_FILE });
+  using file = await Deno.open(path, { write: true, createNew: true, mode: PRIVATE_FILE });
   for (let first = 0; first < layout.length; first += STRETCH) {
     signal?.throwIfAborted();
     const values = buffer.subarray(0, Math.min(STRETCH, layout.length - first));

@@ -5,8 +5,9 @@
  * `foldSum` does to Σ n·q exactly what `foldRange` does (exact_sum.ts), so masked and unmasked folds of the same updates
  * are equal bit for bit.
  *
- * Why halves: V8 adds arrays of 64-bit integers as fast as it reads them, but makes an object of each that becomes a
- * number or was one. Two 32-bit halves are read and written without.
+ * Why halves: V8's last compiler makes 64-bit integers of BigInts, but the one before it may take such a loop into its
+ * caller's code and keep it there, where each value becomes an object: a sum then takes fifteen times as long, after some
+ * rounds. 32-bit halves take the same time in both (bench/masks.ts shows it with n = 50).
  */
 import type { Layout } from "../../model/layout.ts";
 import { ProtocolError } from "../protocol/errors.ts";
@@ -25,7 +26,7 @@ interface Place {
 
 /**
  * n·q of a stretch of an update, q = round-half-even(Δ · 2^s), modulo 2^64.
- * @param values Δ, f32; `checkDelta` is made to pass first.
+ * @param values Δ, f32, checked as by `checkDelta` before anything is made of it.
  * @param options `examples` n ≥ 1; `out` receives the result and may be longer.
  * @throws {ProtocolError} `out_of_range`, naming the tensor. @throws {RangeError} on lengths, n or exponents.
  */
@@ -47,7 +48,7 @@ function multiply(
   out: BigUint64Array<ArrayBuffer>,
   { examples, factor }: { examples: number; factor: number },
 ): void {
-  const halves = new Int32Array(out.buffer, out.byteOffset, 2 * values.length);
+  const halves = halvesOf(out);
   for (let i = 0; i < values.length; i++) {
     const q = (values[i] * factor + ROUNDER) - ROUNDER;
     const product = examples * q;
@@ -62,13 +63,31 @@ function multiply(
 }
 
 /** Adds `from` to the first values of `into`, modulo 2^64. */
-export function addModular(into: BigUint64Array, from: BigUint64Array): void {
-  for (let i = 0; i < from.length; i++) into[i] += from[i];
+export function addModular(into: BigUint64Array<ArrayBuffer>, from: BigUint64Array<ArrayBuffer>): void {
+  const to = halvesOf(into), added = halvesOf(from);
+  for (let i = 0; i < added.length; i += 2) {
+    const x = to[i], y = added[i], low = (x + y) | 0;
+    // The highest bit of this tells whether the low halves, as unsigned numbers, have passed 2^32.
+    const carry = ((x & y) | ((x | y) & ~low)) >>> 31;
+    to[i] = low;
+    to[i + 1] += added[i + 1] + carry;
+  }
 }
 
 /** Takes `from` away from the first values of `into`, modulo 2^64. */
-export function subtractModular(into: BigUint64Array, from: BigUint64Array): void {
-  for (let i = 0; i < from.length; i++) into[i] -= from[i];
+export function subtractModular(into: BigUint64Array<ArrayBuffer>, from: BigUint64Array<ArrayBuffer>): void {
+  const to = halvesOf(into), taken = halvesOf(from);
+  for (let i = 0; i < taken.length; i += 2) {
+    const x = to[i], y = taken[i], low = (x - y) | 0;
+    const borrow = ((~x & y) | ((~x | y) & low)) >>> 31;
+    to[i] = low;
+    to[i + 1] -= taken[i + 1] + borrow;
+  }
+}
+
+/** The low half of each value, then its high half. */
+function halvesOf({ buffer, byteOffset, length }: BigUint64Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  return new Int32Array(buffer, byteOffset, 2 * length);
 }
 
 /**
@@ -90,7 +109,7 @@ export function foldSum(
   expectLength("a sum", sum.length, base.length);
   expectLength("the result", out.length, base.length);
   const low = new Uint32Array(sum.buffer, sum.byteOffset, 2 * sum.length);
-  const high = new Int32Array(sum.buffer, sum.byteOffset, 2 * sum.length);
+  const high = halvesOf(sum);
   for (const { block, from, to } of blocksIn(layout, { first, count: base.length })) {
     const divisor = total * 2 ** scale[block];
     const bound = BOUNDS[block] * divisor;

@@ -8,7 +8,7 @@
  * sites, where no key travels, a request does (certificate_request.ts).
  */
 import * as v from "valibot";
-import { certify, openAuthority, serial, validity } from "./authority.ts";
+import { certify, keyDigest, openAuthority, serial, validity } from "./authority.ts";
 import { refuseExisting, refuseOtherCa, writeKey, writeText } from "./key_files.ts";
 import { SiloName } from "../protocol/fields.ts";
 import { type CertificateRole, CURVE, fingerprintOf, library } from "./x509.ts";
@@ -29,6 +29,8 @@ export interface Issued {
 
 /** What `issue` wrote; `shortened`: the certificate ends with its CA, before its usual time. */
 export interface IssuedLeaf extends Issued {
+  /** SHA-256 of the public key's SPKI, hex: what hospitals read out to each other. */
+  keyDigest: string;
   shortened: boolean;
 }
 
@@ -114,5 +116,6 @@ export async function issue(options: IssueOptions): Promise<IssuedLeaf> {
   await writeText(paths.cert, cert.toString("pem") + "\n");
   await writeText(paths.ca, authority.pem);
   const fingerprint = await fingerprintOf(cert);
-  return { ...paths, expires: cert.notAfter.toISOString(), fingerprint, shortened };
+  const digest = await keyDigest(keys.publicKey);
+  return { ...paths, expires: cert.notAfter.toISOString(), fingerprint, keyDigest: digest, shortened };
 }

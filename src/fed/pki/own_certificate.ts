@@ -8,7 +8,7 @@ import { createPrivateKey, createPublicKey } from "node:crypto";
 import { digest } from "../../files/digest.ts";
 import { exists } from "../../files/exists.ts";
 import { obstacleTo } from "../../files/obstacle.ts";
-import { keyOf, readCertificate } from "./der_certificate.ts";
+import { keyDigestOf, keyOf, readCertificate } from "./der_certificate.ts";
 import { refusal } from "../../refusal.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { type Issuer, issuerOf, onlyCertificate } from "./issuer.ts";
@@ -29,6 +29,10 @@ export interface Identity {
 /** A certificate that passed. `expires` is an ISO date-time; `warning` is set from 30 days before it on. */
 export interface Checked {
   fingerprint: string;
+  /** SHA-256 of its public key, SPKI DER, hex: what hospitals read out to each other. A renewal with the key keeps it. */
+  keyDigest: string;
+  /** The silo that it names, null for an aggregator's. */
+  silo: string | null;
   expires: string;
   warning?: { problem: string; remedy: string };
 }
@@ -143,9 +147,15 @@ export function keyMatches(raw: Uint8Array, key: string): boolean {
   }
 }
 
-function report(raw: Uint8Array, { notAfter }: Peer, now: Date): Checked {
+function report(raw: Uint8Array, peer: Peer, now: Date): Checked {
+  const { notAfter } = peer;
   const days = Math.floor((notAfter.getTime() - now.getTime()) / 86_400_000);
-  const checked: Checked = { fingerprint: digest(raw), expires: notAfter.toISOString() };
+  const checked: Checked = {
+    fingerprint: digest(raw),
+    keyDigest: keyDigestOf(readCertificate(raw)),
+    silo: "silo" in peer ? String(peer.silo) : null,
+    expires: notAfter.toISOString(),
+  };
   if (days < WARN_DAYS) {
     checked.warning = {
       problem: `the certificate expires in ${plural(days, "day")}`,

@@ -35,7 +35,7 @@ export const MASK_FAILURES = {
   peers_not_pinned: fatal(
     0,
     "Cannot take part in this masked run",
-    "compare each missing key with its hospital by telephone, then: fedx peers --pin NAME=KEY",
+    "have each of them read out its key (fedx peers there), then: fedx peers --pin NAME=KEY",
   ),
   masked_before: fatal(
     0,

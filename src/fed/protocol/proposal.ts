@@ -90,11 +90,34 @@ export function checkProposal(proposal: Proposal | RunSettings): void {
   if (stranger !== undefined) {
     throw new ProtocolError("bad_proposal", { expected: "Flower sites among the --silos", got: stranger });
   }
+  checkMasking(proposal);
   if (flower.length > 0 && proposal.budget !== null) {
     throw new ProtocolError("bad_proposal", {
       expected: "--rounds in a run with Flower sites, whose speed nobody measures",
       got: `a --budget of ${proposal.budget} s`,
     });
+  }
+}
+
+/** A masked run's sums must be of as many silos as it promises, also at a timeout; nobody masks what Flower sends. */
+function checkMasking({ masked, silos, quorum, flower }: RunSettings): void {
+  if (masked === null) return;
+  const { minCohort } = masked;
+  const refuse = (expected: string, got: string, change: string): never => {
+    throw new ProtocolError("bad_proposal", {
+      ...{ expected, got },
+      remedy: `${change}, or choose --unmasked: whoever runs the aggregator then sees each hospital's update`,
+    });
+  };
+  const sums = `a masked run, which sums at least ${minCohort} (--min-cohort)`;
+  if (silos.length < minCohort) {
+    refuse(`at least ${minCohort} --silos in ${sums}`, String(silos.length), "invite more");
+  }
+  if (quorum < minCohort) {
+    refuse(`a --quorum of at least ${minCohort} in ${sums}`, String(quorum), "raise it");
+  }
+  if (flower.length > 0) {
+    refuse("no site with Flower in a masked run", flower.join(", "), "leave out --flower-listen");
   }
 }
 

@@ -31,6 +31,9 @@ const OPTIONS: Record<string, (proposal: Proposal) => string> = {
   flower: ({ flower }) =>
     flower.length === 0 ? "no site with Flower" : `sites with Flower ${flower.join(",")}`,
   quorum: ({ quorum }) => `--quorum ${quorum}`,
+  masked: ({ masked }) => masked === null ? "--unmasked" : "--masked",
+  "masked.minCohort": ({ masked }) => `--min-cohort ${masked?.minCohort}`,
+  "masked.rosterChanges": ({ masked }) => `--roster-changes ${masked?.rosterChanges}`,
   roundTimeout: ({ roundTimeout }) => orNone("--round-timeout", roundTimeout, writtenDuration),
   joinTimeout: ({ joinTimeout }) => `--join-timeout ${writtenDuration(joinTimeout)}`,
   init: ({ init }) => `--init: ${init.source} (weights ${init.sha256.slice(0, 12)})`,

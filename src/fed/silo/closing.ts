@@ -108,6 +108,7 @@ export async function finish(
     of: { rounds: view.round, silos, init, label_rule },
     degraded: Object.keys(missing).length > 0,
     missing,
+    masked: null,
     // The last one may have been abandoned after this silo's update had counted.
     rounds: latest > view.round ? rounds - 1 : rounds,
     examples: trainer.shard.splits.train.images,

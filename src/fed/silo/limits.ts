@@ -13,12 +13,7 @@ import { plural } from "../../plural.ts";
 export type AcceptedRecipe = { name: string } & Partial<Recipe>;
 
 /** What a silo's operator lets a proposal ask for; limits that are not set allow everything but too few patients. */
-export function checkPeersPinned(
-  _p: Proposal,
-  _o: { pins: ReadonlyMap<string, string>; trustCa?: boolean },
-): void {}
 export interface Limits {
-  trustCa?: boolean;
   recipes?: AcceptedRecipe[];
   networks?: string[];
   maxRounds?: number;
@@ -28,6 +23,14 @@ export interface Limits {
   labelRules?: string[];
   /** Fewest training patients: what a few patients change shows in every update. @default 50 */
   minTrainPatients?: number;
+  /** Whether masked runs alone are accepted. @default false */
+  masked?: boolean;
+  /** Fewest silos that a masked run may sum. @default those of the proposal */
+  minCohort?: number;
+  /** Most changes of who is in a masked run's sums. @default those of the proposal */
+  rosterChanges?: number;
+  /** Whether a masked run is accepted where no peer's key is pinned, so that only the CA says who they are. @default true */
+  trustCa?: boolean;
 }
 
 const MIN_TRAIN_PATIENTS = 50;
@@ -42,6 +45,9 @@ const CODES = {
   max_rounds: "rounds_not_accepted",
   max_passes: "passes_not_accepted",
   min_train_patients: "too_few_patients",
+  masked: "unmasked_not_accepted",
+  min_cohort: "cohort_not_accepted",
+  roster_changes: "changes_not_accepted",
 } as const;
 
 function refuse(field: keyof typeof CODES, expected: string, got: string): never {
@@ -62,6 +68,46 @@ export function checkLimits(proposal: Proposal, limits: Limits = {}): void {
   }
   const { rounds, localEpochs, budget } = proposal;
   if (budget === null) checkPasses(rounds! * localEpochs, maxPasses);
+  checkMasking(proposal.masked, limits);
+}
+
+/** The numbers are limits of a masked run; whether a run must be one `masked` alone says. */
+function checkMasking(masking: Proposal["masked"], limits: Limits): void {
+  if (masking === null) {
+    if (limits.masked) refuse("masked", "a masked run", "one that shows each update");
+    return;
+  }
+  const { minCohort = 0, rosterChanges = Infinity } = limits;
+  if (masking.minCohort < minCohort) {
+    refuse("min_cohort", `sums of at least ${plural(minCohort, "silo")}`, String(masking.minCohort));
+  }
+  if (masking.rosterChanges > rosterChanges) {
+    const expected = `at most ${plural(rosterChanges, "roster change")}`;
+    refuse("roster_changes", expected, String(masking.rosterChanges));
+  }
+}
+
+/**
+ * Whether a masked run's silos are known by keys that this site has pinned. Where any is, every one of the proposal must
+ * be: a name without a pin could be another silo of whoever holds the CA.
+ *
+ * @param options.pins the keys that are pinned for the run's CA, by silo
+ * @param options.trustCa whether the CA's word is enough where none is pinned @default true
+ * @throws {ProtocolError} `peers_not_pinned`, naming those that lack and the command that pins them
+ */
+export function checkPeersPinned(
+  { masked, silos }: Pick<Proposal, "masked" | "silos">,
+  { pins, trustCa = true }: { pins: ReadonlyMap<string, string>; trustCa?: boolean },
+): void {
+  const lacking = silos.filter((silo) => !pins.has(silo));
+  if (masked === null || lacking.length === 0 || trustCa && pins.size === 0) return;
+  const why = trustCa ? "since some are pinned" : "by accept.trust_ca";
+  throw new ProtocolError("peers_not_pinned", {
+    expected: `a pinned key of every silo of the proposal, ${why}`,
+    got: `none of ${lacking.join(", ").slice(0, 200)}`,
+    remedy: "have each of them read out its key (fedx peers there), then: fedx peers --pin " +
+      lacking.map((silo) => `${silo}=KEY`).join(",").slice(0, 300),
+  });
 }
 
 /** Compares a network with those accepted. @throws {ProtocolError} `network_not_accepted` */

@@ -4,10 +4,11 @@
  *
  * Why no lock for as long as a silo runs: several may use it at once. Each call is one short transaction.
  */
+import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { PRIVATE_FILE } from "../../files/private.ts";
 import { obstacleToSite, openSite } from "../../files/site_folder.ts";
-import { refusal } from "../../refusal.ts";
+import { isRefusal, refusal } from "../../refusal.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { nameFullDisk } from "../protocol/full_disk.ts";
 import { blocked, openPrivate, transaction } from "./database.ts";
@@ -67,9 +68,10 @@ export class Site implements Disposable {
     const path = pathOf(dir);
     let db: DatabaseSync | undefined;
     // Of two that begin at once SQLite would refuse one: a change to a log has no patience.
-    using lock = await Deno.open(`${dir}/lock`, { create: true, write: true, mode: PRIVATE_FILE })
-      .catch((cause) => unusable(dir, cause));
-    await lock.lock(true).catch((cause) => unusable(dir, cause));
+    const lockPath = `${dir}/lock`;
+    using lock = await Deno.open(lockPath, { create: true, write: true, mode: PRIVATE_FILE })
+      .catch((cause) => unusable(lockPath, cause));
+    await lock.lock(true).catch((cause) => unusable(lockPath, cause));
     try {
       db = openPrivate(path, { busy: BUSY });
       checkVersion(db, path);
@@ -78,7 +80,7 @@ export class Site implements Disposable {
       return new Site(dir, db);
     } catch (cause) {
       db?.close();
-      return unusable(dir, cause);
+      return unusable(path, blocked(path) ?? cause);
     }
   }
 
@@ -157,7 +159,8 @@ export class Site implements Disposable {
     try {
       return body(this.#db);
     } catch (cause) {
-      return unusable(this.dir, cause);
+      const path = pathOf(this.dir);
+      return unusable(path, blocked(path) ?? cause);
     }
   }
 
@@ -209,18 +212,16 @@ const FAULTS: [text: RegExp, expected: string, got: (cause: unknown) => string, 
   ],
 ];
 
-/** Says why the memory cannot be used. Another user's file or a full disk is no damage. */
-function unusable(dir: string, cause: unknown): never {
-  const path = pathOf(dir);
+/** Says why the memory, the file `path` of it, cannot be used. Another user's file or a full disk is no damage. */
+function unusable(path: string, cause: unknown): never {
   const what = `Cannot use the site's memory ${path}`;
-  const error = nameFullDisk(blocked(path) ?? cause, { folder: dir });
-  const found = error instanceof ProtocolError ? null : obstacleToSite(path, error);
+  const error = nameFullDisk(cause, { folder: dirname(path) });
+  if (error instanceof ProtocolError || isRefusal(error)) throw error;
+  const found = obstacleToSite(path, error);
   if (found !== null) {
     throw refusal(Error, { what, expected: "a file that fedx may read and write", ...found }, { cause });
   }
-  const fault = error instanceof ProtocolError
-    ? undefined
-    : FAULTS.find(([text]) => text.test(String(error)));
+  const fault = FAULTS.find(([text]) => text.test(String(error)));
   if (fault === undefined) throw error;
   const [, expected, got, remedy] = fault;
   throw refusal(Error, { what, expected, got: got(error), remedy }, { cause });

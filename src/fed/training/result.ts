@@ -47,12 +47,22 @@ export interface RoundResult {
   seconds: number | null;
 }
 
+/** How a run's updates were masked. */
+export interface MaskedResult {
+  /** Silos of the smallest sum. */
+  smallest: number;
+  /** What says who the silos were: keys that this silo has pinned, or the CA's holder alone; null at the aggregator. */
+  trust: "pins" | "ca" | null;
+}
+
 /** `fedx aggregate`. */
 export interface AggregatorResult {
   /** Whether a hospital was missing anywhere: of that the result speaks first. */
   degraded: boolean;
   /** By silo the rounds that closed without its part; rounds + 1 is the closing phase. */
   missing: Record<string, number[]>;
+  /** Null where the aggregator saw each silo's update. */
+  masked: MaskedResult | null;
   /** Which films count as positive: the proposal's. */
   label_rule: string;
   rounds: number;
@@ -89,6 +99,8 @@ export interface SiloResult {
   degraded: boolean;
   /** By silo the rounds without it, as in the aggregator's result. */
   missing: Record<string, number[]>;
+  /** Null where the aggregator saw this silo's updates. */
+  masked: MaskedResult | null;
   /** Rounds in which this silo did its part. */
   rounds: number;
   /** Training images of this silo, its weight in the sum. */

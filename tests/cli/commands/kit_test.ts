@@ -85,6 +85,10 @@ Deno.test("a kit has settings that are read as they stand, six lines of README a
       maxRounds: undefined,
       maxPasses: 9,
       minTrainPatients: 8,
+      masked: true,
+      minCohort: 3,
+      rosterChanges: 1,
+      trustCa: undefined,
     });
     assertEquals(readme.trim().split("\n").length, 6);
     assertStringIncludes(readme, "--size 64 ");
@@ -101,6 +105,14 @@ Deno.test("a kit has settings that are read as they stand, six lines of README a
     assertEquals(ca, await Deno.readTextFile(`${dir}/ca/ca.pem`));
     const key = (await Deno.readTextFile(`${dir}/ca/ca-key.pem`)).split("\n")[1];
     for (const text of files.values()) assert(!text.includes("PRIVATE KEY") && !text.includes(key));
+  }));
+
+Deno.test("a kit's settings accept masked runs alone, with --unmasked any", () =>
+  withKits(async (dir, make) => {
+    await make("b", "--unmasked");
+    const text = (await unpack(dir, `${dir}/kits/fedx-b.tar.gz`)).get("fedx.toml")!;
+    const { accept } = readSection({ file: "/x/fedx.toml", text }, { command: COMMANDS.train });
+    assertEquals([accept?.masked, accept?.minCohort, accept?.minTrainPatients], [undefined, undefined, 50]);
   }));
 
 Deno.test("kit make writes nothing for a name, a recipe or a --ca that it cannot use", () =>

@@ -60,6 +60,10 @@ Deno.test("init's files name every key of the table, and every key in them is kn
     maxRounds: undefined,
     maxPasses: 1000,
     minTrainPatients: 50,
+    masked: true,
+    minCohort: 3,
+    rosterChanges: 1,
+    trustCa: undefined,
   });
 });
 
@@ -69,6 +73,16 @@ Deno.test("init's file quotes a silo's name where TOML would read its dot as a t
 
 Deno.test("readSection refuses a silo's name that no certificate can hold", () => {
   assertThrows(() => silo('[silo."../a"]'), UsageError, '"../a"');
+});
+
+Deno.test("readSection: what is accepted of a masked run is read, and another kind of value refused", () => {
+  const read = (text: string) => silo(`[silo.b]\naccept = { ${text} }`).accept;
+  assertEquals(read("masked = false, trust_ca = false, roster_changes = 0")?.masked, false);
+  assertEquals(read("masked = true, trust_ca = false, roster_changes = 0")?.trustCa, false);
+  assertEquals(read("roster_changes = 0, min_cohort = 5")?.rosterChanges, 0);
+  assertEquals(read("min_cohort = 5")?.minCohort, 5);
+  assertThrows(() => read('trust_ca = "no"'), UsageError, "silo.b.accept.trust_ca: expected boolean");
+  assertThrows(() => read("min_cohort = 2.5"), UsageError, "silo.b.accept.min_cohort");
 });
 
 Deno.test("readSection: accepted label rules are written in any spelling, and refused by name", () => {

@@ -53,11 +53,13 @@ Deno.test("what an aggregator proposes fits 80 columns, the names of a hundred h
     localEpochs: 1,
     seed: 0,
     ...{ quorum: 100, flower: ["hospital-7", "hospital-9"] },
+    masked: { minCohort: 3, rosterChanges: 1 },
   };
   const text = describe(proposal as unknown as Parameters<typeof describe>[0]);
   assert(widest(text) <= TABLE_WIDTH, text);
   assertEquals(text.split("\n")[0].trim(), "the aggregator proposes"); // the head keeps its line, the values break
   assert(/positive films +a{30},$/m.test(text), text);
+  assert(/masked +yes, sums of at least 3, 1 roster change at most/.test(text), text);
   assert(/of them with Flower +hospital-7, hospital-9/.test(text), text);
   const short = {
     ...proposal,

@@ -40,6 +40,15 @@ Deno.test("other settings are named as they are typed: options, times, names", (
   ]);
 });
 
+Deno.test("masks are named as they are typed", () => {
+  const masked = { minCohort: 3, rosterChanges: 1 };
+  assertEquals(refused({ masked }), ["--unmasked", "--masked"]);
+  const given = { ...stored, masked: { minCohort: 4, rosterChanges: 2 } };
+  const error = assertThrows(() => checkSame({ ...stored, masked }, given), ProtocolError);
+  assertEquals(error.expected, "--min-cohort 3 --roster-changes 1");
+  assertEquals(error.got, "--min-cohort 4 --roster-changes 2");
+});
+
 Deno.test("another label rule is named as it is typed", () => {
   const rule = (labelRule: string) => refused({ labelRule });
   assertEquals(rule("positive:edema,pleural_thickening"), [

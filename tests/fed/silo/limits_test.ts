@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
-import { checkLimits, checkPatients, type Limits } from "../../../src/fed/silo/limits.ts";
+import { checkLimits, checkPatients, checkPeersPinned, type Limits } from "../../../src/fed/silo/limits.ts";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
 import type { Proposal } from "../../../src/fed/protocol/messages.ts";
 import { preset } from "../../../src/model/recipe.ts";
@@ -7,7 +7,9 @@ import { preset } from "../../../src/model/recipe.ts";
 const proposal = {
   ...{ network: "efficientnet_b0", recipe: preset("deck"), rounds: 20, budget: null, localEpochs: 1 },
   silos: ["a", "b", "c"],
+  masked: null,
 } as Proposal;
+const masked = { ...proposal, masked: { minCohort: 3, rosterChanges: 1 } };
 
 Deno.test("checkLimits lets a proposal inside the limits, or without any, pass", () => {
   checkLimits(proposal);
@@ -87,4 +89,57 @@ Deno.test("checkPatients: 50 training patients where the operator names no other
   }
   checkPatients({ patients: 2 }, { minTrainPatients: 2 });
   assertMatch(message(2, { minTrainPatients: 3 }), /at least 3 training patients/);
+});
+
+Deno.test("checkLimits: accept.masked refuses a run that shows each update, and nothing else", () => {
+  const error = assertThrows(() => checkLimits(proposal, { masked: true }), ProtocolError);
+  assertEquals(error.code, "unmasked_not_accepted");
+  assertMatch(error.message, /expected a masked run by accept\.masked, got one that shows each update /);
+  checkLimits(masked, { masked: true });
+  for (const one of [proposal, masked]) checkLimits(one, { masked: false });
+});
+
+Deno.test("checkLimits: a masked run's cohort and roster changes are held to the limits, an open run has none", () => {
+  const cases: [Limits, Limits, string, RegExp][] = [
+    [
+      { minCohort: 3 },
+      { minCohort: 4 },
+      "cohort_not_accepted",
+      /sums of at least 4 silos by accept\.min_cohort, got 3 /,
+    ],
+    [
+      { rosterChanges: 1 },
+      { rosterChanges: 0 },
+      "changes_not_accepted",
+      /at most 0 roster changes by accept\.roster_changes, got 1 /,
+    ],
+  ];
+  for (const [fits, refuses, code, text] of cases) {
+    checkLimits(masked, fits);
+    checkLimits(proposal, refuses);
+    const error = assertThrows(() => checkLimits(masked, refuses), ProtocolError);
+    assertEquals(error.code, code);
+    assertMatch(error.message, text);
+  }
+});
+
+Deno.test("checkPeersPinned: with any pin every silo of a masked run needs one, without any the CA is enough unless it is not trusted", () => {
+  const pins = (...silos: string[]) => new Map(silos.map((silo) => [silo, "1".repeat(64)]));
+  checkPeersPinned(masked, { pins: pins() });
+  checkPeersPinned(masked, { pins: pins("a", "b", "c", "d"), trustCa: false });
+  checkPeersPinned(masked, { pins: pins("a", "b", "c") });
+  for (const trustCa of [true, false]) checkPeersPinned(proposal, { pins: pins("a"), trustCa });
+  const message = (named: string[], trustCa?: boolean) => {
+    const error = assertThrows(
+      () => checkPeersPinned(masked, { pins: pins(...named), trustCa }),
+      ProtocolError,
+    );
+    assertEquals(error.code, "peers_not_pinned");
+    return error.message;
+  };
+  assertMatch(
+    message(["a", "d"]),
+    /since some are pinned, got none of b, c .*fedx peers --pin b=KEY,c=KEY\)/,
+  );
+  assertMatch(message([], false), /by accept\.trust_ca, got none of a, b, c \(remedy: /);
 });

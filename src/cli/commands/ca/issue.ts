@@ -9,7 +9,10 @@ export async function run(context: Context<typeof caIssue>): Promise<void> {
   const made = await issue({ name, role, hosts, ca, out });
   output.result(
     made,
-    `${out}: ca.pem, cert.pem, key.pem of the ${role} ${name}, valid until ${lastDay(made)}`,
+    [
+      `${out}: ca.pem, cert.pem, key.pem of the ${role} ${name}, valid until ${lastDay(made)}`,
+      ...role === "silo" ? [`key ${made.keyDigest}`] : [],
+    ].join("\n"),
   );
 }
 

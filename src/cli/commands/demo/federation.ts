@@ -62,6 +62,7 @@ function startSilos(
       "train",
       ...["--silo", silo, "--server", `https://127.0.0.1:${port}`, "--tls", `${dir}/tls-${silo}`],
       ...["--shard", hospitals.shards[silo], "--state", `${dir}/state/${silo}`],
+      ...["--site", `${dir}/site-${silo}`],
       ...shared.computing,
       ...["--wait", "2m"],
     ])

@@ -23,8 +23,9 @@ export async function checkIdentity(
   }
 }
 
-function describe(name: string, { fingerprint, expires, warning }: Checked): Check {
-  const detail = `${fingerprint.slice(0, 16)}…, until ${expires.slice(0, 10)}`;
+function describe(name: string, { fingerprint, keyDigest, silo, expires, warning }: Checked): Check {
+  const key = silo === null ? "" : `, key ${keyDigest}`;
+  const detail = `${fingerprint.slice(0, 16)}…, until ${expires.slice(0, 10)}${key}`;
   if (warning === undefined) return good(name, detail);
   return good(name, `${detail}: ${warning.problem}`, warning.remedy);
 }

@@ -22,6 +22,7 @@ export async function run({ values, output }: Context<typeof kitMake>): Promise<
     recipes: values.recipes,
     maxPasses: values["max-passes"],
     minTrainPatients: values["min-train-patients"],
+    masked: !values.unmasked,
   });
   const kits = names.map((name) => ({ name, server, ca, size, accept }));
   for (const kit of kits) {

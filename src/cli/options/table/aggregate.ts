@@ -1,5 +1,5 @@
 import { MOST_SILOS } from "../../../fed/protocol/claims.ts";
-import type { Command } from "../option.ts";
+import { type Command, optional } from "../option.ts";
 import { FLOWER_SITES } from "./flower.ts";
 import { prepare } from "./prepare.ts";
 import { CONFIG, NEW } from "./role.ts";
@@ -12,7 +12,7 @@ export const aggregate = {
   resumable: true,
   long: true,
   either: [["silos", "replay"], ["rounds", "budget", "replay"]],
-  apart: [APART],
+  apart: [APART, ["masked", "unmasked"]],
   options: {
     config: CONFIG,
     silos: {
@@ -63,6 +63,44 @@ export const aggregate = {
       fill: true,
     },
     ...TRAINING,
+    seed: {
+      ...optional(TRAINING.seed),
+      help: "seed of everything random (default: a random one)",
+      more:
+        "The same command goes on with the run's own seed. A site masks no update of weights that it has masked " +
+        "for other silos before, so two runs need two seeds.",
+      sample: 1,
+    },
+    masked: {
+      kind: "flag",
+      help: "refuse a run whose updates cannot be masked (default: masked where it can be)",
+      more:
+        "Masked, the aggregator learns the sum of the hospitals' updates alone. That needs at least --min-cohort silos " +
+        "and as large a quorum, none of them with Flower.",
+      sample: true,
+    },
+    unmasked: {
+      kind: "flag",
+      help: "mask nothing: whoever runs the aggregator sees each hospital's update",
+      sample: true,
+    },
+    "min-cohort": {
+      kind: "integer",
+      value: "N",
+      help: "fewest silos in a masked run's sums",
+      more: "Up to N - 2 silos that pool what they know with the aggregator learn no other's update.",
+      range: [3, MOST_SILOS],
+      default: 3,
+    },
+    "roster-changes": {
+      kind: "integer",
+      value: "N",
+      help: "how often a masked run may sum other silos than the time before",
+      more:
+        "After that it waits for those who are missing. Sums over neighbouring rosters tell of single silos.",
+      range: [0, 1_000_000],
+      default: 1,
+    },
     quorum: {
       kind: "integer",
       value: "N",
@@ -106,7 +144,7 @@ export const aggregate = {
     },
   },
   json:
-    "`degraded`, `missing`, `label_rule`, `rounds`, `selection`, `test` {`stratified`, `ci95`, `pooled`, `site_only`, " +
+    "`degraded`, `missing`, `masked` {`smallest`} or null, `label_rule`, `rounds`, `selection`, `test` {`stratified`, `ci95`, `pooled`, `site_only`, " +
     "`silos`}, `seconds`, `bytes`, `model`, `sha256` (of its weights), `file_sha256`, `last_sha256`, `init`, " +
     "`finished`, `joined`, `history`, `report`",
 } as const satisfies Command;

@@ -44,7 +44,7 @@ export const caIssue = {
     ca: CA,
     out: { kind: "path", value: "DIR", help: "folder to write, key.pem with mode 0600", required: true },
   },
-  json: "paths, expiry",
+  json: "paths, expiry, `fingerprint`, `keyDigest` (SHA-256 of the public key)",
 } as const satisfies Command;
 
 export const caRequest = {

@@ -4,7 +4,7 @@ import { CONFIG } from "./role.ts";
 import { train } from "./train.ts";
 
 const { silos, listen } = aggregate.options;
-const { silo, server, shard, device, threads } = train.options;
+const { silo, server, shard, site, device, threads } = train.options;
 
 export const doctor = {
   summary: "look at everything that a run needs on this machine, and say what to do where something is wrong",
@@ -24,6 +24,7 @@ export const doctor = {
     tls: { kind: "path", value: "DIR", help: "the role's certificate folder" },
     shard: optional(shard),
     state: { kind: "path", value: "DIR", help: "folder of the role's state" },
+    site,
     silos: { ...silos, help: "the aggregator's silos" },
     listen: { ...optional(listen), help: "the aggregator's address" },
     device: { ...optional(device), help: "where the silo is to compute" },

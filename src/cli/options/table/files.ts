@@ -26,8 +26,10 @@ export const SHARDS = {
 export const SITE = {
   kind: "path",
   value: "DIR",
-  help: "folder of the secret that patients' ids are hashed with (default: ~/.local/share/fedx)",
-  more: "Made at first use, for its user only. `$XDG_DATA_HOME` counts where it is set.",
+  help: "folder of what this site keeps over all shards and runs (default: ~/.local/share/fedx)",
+  more:
+    "The secret that patients' ids are hashed with, peers' keys, and what was masked for whom. Made at first use, " +
+    "for its user only. `$XDG_DATA_HOME` counts where it is set.",
 } as const satisfies Option;
 
 /** A folder of films. */

@@ -24,7 +24,7 @@ export const kitMake = {
       value: "A,B",
       help: "recipes that the hospital's settings accept",
       more: `${TRAINING.recipe.choices.map((name) => `\`${name}\``).join(" or ")}. ` +
-        "This and the two below go into `accept` of its fedx.toml, for the hospital to look at.",
+        "This and the three below go into `accept` of its fedx.toml, for the hospital to look at.",
       default: TRAINING.recipe.default,
     },
     "max-passes": {
@@ -40,6 +40,11 @@ export const kitMake = {
       help: "fewest training patients with which the hospital takes part",
       range: [1, 1_000_000],
       default: 50,
+    },
+    unmasked: {
+      kind: "flag",
+      help: "let them accept a run whose aggregator sees each update, too",
+      more: "A run of two hospitals can be no other.",
     },
     out: { kind: "path", value: "DIR", help: "folder for fedx-NAME.tar.gz", default: "." },
   },

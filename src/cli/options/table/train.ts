@@ -1,5 +1,6 @@
 import type { Command } from "../option.ts";
 import { TRAINER } from "./engine.ts";
+import { SITE } from "./files.ts";
 import { FLOWER } from "./flower.ts";
 import { CONFIG, NEW } from "./role.ts";
 import { APART } from "./training.ts";
@@ -54,6 +55,7 @@ export const train = {
       more: "The same command with the same folder goes on with a run that was stopped.",
       sample: "fedx-state/NAME",
     },
+    site: { ...SITE, sample: "fedx-site" },
     new: NEW,
     ...TRAINER,
     wait: {
@@ -65,7 +67,8 @@ export const train = {
     },
     ...FLOWER,
   },
-  json: "`degraded`, `missing` (both as the hub says), `rounds`, `examples`, `seconds`, `test`, " +
+  json:
+    "`degraded`, `missing` (both as the hub says), `masked` {`smallest`, `trust` pins|ca} or null, `rounds`, `examples`, `seconds`, `test`, " +
     "`own` {`threshold`, `sensitivity`, `specificity`, `start`} (sent to nobody), `history`, `splits`, `model`, " +
     "`sha256` (of its weights), `file_sha256`, `finished`, `report`",
 } as const satisfies Command;

@@ -4,6 +4,7 @@ import { type AggregatorResult, intervalOf } from "../../../fed/training/result.
 import { wrap } from "../../options/wrap.ts";
 import { formatDuration } from "../../options/duration.ts";
 import { degradedLine } from "../degraded.ts";
+import { maskedText } from "../masked.ts";
 import { ruleLines } from "../label_rule.ts";
 import { modelLines, selectionText } from "../model_lines.ts";
 import { moment } from "../moment.ts";
@@ -58,7 +59,9 @@ export function hubEnd(
   return [
     ...degradedLine(result),
     table(HEAD, rowsOf(result)),
-    ...[...meaningsOf(result), selectedLine(result)].flatMap((text) => wrap(text.split(" "), TABLE_WIDTH)),
+    ...[...meaningsOf(result), selectedLine(result), `masked: ${masking(result)}`].flatMap((text) =>
+      wrap(text.split(" "), TABLE_WIDTH)
+    ),
     ...modelLines(result),
     `last model: ${state}/last.safetensors`,
     `start: ${state}/init.safetensors`,
@@ -67,6 +70,9 @@ export function hubEnd(
     `model: the same command with --new --init ${shellWord(`${state}/last.safetensors`)}`,
   ].join("\n");
 }
+
+const masking = ({ masked }: AggregatorResult) =>
+  maskedText(masked, "whoever runs this aggregator saw each hospital's update");
 
 function selectedLine({ rounds, seconds, selection, bytes, abandoned }: AggregatorResult): string {
   const given = abandoned === undefined ? "" : `; round ${abandoned} was abandoned at the budget's end`;
@@ -127,6 +133,7 @@ function figuresOf(result: AggregatorResult): [string, string][] {
     ["time", formatDuration(seconds)],
     ...finished === undefined ? [] : [["finished", moment(finished)] as [string, string]],
     ["moved", moved(bytes)],
+    ["masked", masking(result)],
     ["start", init.source],
     ["weights", `SHA-256 ${sha256}`],
     ["versions", programVersions()],

@@ -7,6 +7,7 @@ import { formatDuration } from "../../options/duration.ts";
 import { rocChart } from "../chart.ts";
 import { decisionLines, rateText, thresholdText } from "../decisions.ts";
 import { degradedLine } from "../degraded.ts";
+import { maskedText } from "../masked.ts";
 import { ruleLines } from "../label_rule.ts";
 import { modelLines, START_STAYS } from "../model_lines.ts";
 import { moment } from "../moment.ts";
@@ -65,6 +66,7 @@ export function siloEnd(result: SiloResult, places: SiloPlaces): string {
       plural(result.examples, "training film")
     }, ` +
     formatDuration(result.seconds),
+    ...wrap(`masked: ${masking(result)}`.split(" "), TABLE_WIDTH),
     ...modelLines(result),
     ...places.report === null ? [] : [`report: ${places.report}`],
     ...nextLines([
@@ -80,6 +82,9 @@ function nextLines(commands: readonly string[][]): string[] {
   return commands.flatMap((words) => shellLines(words, TABLE_WIDTH - indent))
     .map((line, at) => (at === 0 ? "next: " : " ".repeat(indent)) + line);
 }
+
+const masking = ({ masked }: SiloResult) =>
+  maskedText(masked, "whoever runs the aggregator saw this hospital's updates");
 
 const degraded = ({ degraded, missing, of: { rounds } }: SiloResult) =>
   degradedLine({ degraded, missing, rounds });
@@ -155,6 +160,7 @@ function figuresOf(result: SiloResult): [string, string][] {
     ["rounds", `${of.rounds}, ${rounds} of them with this hospital`],
     ["time", formatDuration(seconds)],
     ...finished === undefined ? [] : [["finished", moment(finished)] as [string, string]],
+    ["masked", masking(result)],
     ["start", of.init.source],
     ["weights", `SHA-256 ${sha256}`],
     ["machine", `${machine.device}, threads: ${machine.threads}`],

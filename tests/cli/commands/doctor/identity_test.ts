@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { checkClock, checkIdentity, checkRevocations } from "../../../../src/cli/commands/doctor/identity.ts";
 import { initCa, issue } from "../../../../src/fed/pki/ca.ts";
+import { checkCertificate } from "../../../../src/fed/pki/own_certificate.ts";
 import { revoke } from "../../../../src/fed/pki/revoke.ts";
 import { inFolder } from "../../../testing/folder.ts";
 
@@ -20,7 +21,10 @@ Deno.test("checkIdentity: good, soon over, expired, foreign CA, wrong role, othe
     await issue({ name: "hub", role: "aggregator", ca, out: `${dir}/hub` });
     await issue({ ...silo, name: "c", out: `${dir}/c` });
     const look = (folder: string) => checkIdentity(`${dir}/${folder}`, { role: "silo", name: "b" });
-    assertEquals((await look("good")).ok, true);
+    const good = await look("good");
+    assertEquals(good.ok, true);
+    const { keyDigest } = await checkCertificate(`${dir}/good`, { role: "silo" });
+    assertStringIncludes(good.detail, `key ${keyDigest}`);
     const soon = await look("soon");
     assertEquals(soon.ok, true);
     assertStringIncludes(soon.detail, "expires in 9 days");

@@ -17,6 +17,7 @@ const silo: SiloResult = {
   of: { rounds: 3, silos: ["a", "b<i>"], init, label_rule: "any-finding" },
   degraded: false,
   missing: {},
+  masked: { smallest: 3, trust: "pins" },
   rounds: 3,
   examples: 400,
   seconds: 90,
@@ -41,6 +42,7 @@ const places = { silo: "a", shard: "shard-a", report: "my state/a/report.html" }
 const hub: AggregatorResult = {
   degraded: false,
   missing: {},
+  masked: { smallest: 3, trust: null },
   label_rule: "any-finding",
   rounds: 3,
   selection: { round: 3, auroc: 0.95, reason: "best", split: "val", note: "optimistic" },
@@ -75,6 +77,29 @@ Deno.test("the end of train: interval, the federated model beside the start, the
     ]
   ) assertStringIncludes(text, line);
   assert(!text.includes("DEGRADED"));
+});
+
+Deno.test("both ends and both pages say whether updates were masked, for how many, and on whose word", () => {
+  const ends = (masked: SiloResult["masked"]) => {
+    const texts = [
+      ...[siloEnd({ ...silo, masked }, places), siloPage({ ...silo, masked }, places)],
+      ...[hubEnd({ ...hub, masked }, { state: "state", report: null }), hubPage({ ...hub, masked })],
+    ];
+    return texts.map((text) =>
+      text.replaceAll(/<\/dt><dd>/g, ": ").replaceAll("&#39;", "'").replaceAll(/\s+/g, " ")
+    );
+  };
+  for (const text of ends({ smallest: 4, trust: "pins" })) assertMatch(text, /masked: yes, n = 4(?!,)/);
+  for (const text of ends({ smallest: 3, trust: null })) assertMatch(text, /masked: yes, n = 3(?!,)/);
+  const byCa = ends({ smallest: 3, trust: "ca" });
+  for (const text of byCa) assertStringIncludes(text, "masked: yes, n = 3, unless the CA's holder lies");
+  const [end, page, ...hubs] = ends(null);
+  for (const text of [end, page]) {
+    assertStringIncludes(text, "masked: no, whoever runs the aggregator saw this hospital's");
+  }
+  for (const text of hubs) {
+    assertStringIncludes(text, "masked: no, whoever runs this aggregator saw each hospital's");
+  }
 });
 
 Deno.test("the end of train says first who was missing", () => {
