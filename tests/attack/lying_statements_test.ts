@@ -5,11 +5,7 @@
 import { newMaskKeys } from "../../src/fed/masks/key_pair.ts";
 import { initCa, issue } from "../../src/fed/pki/ca.ts";
 import { readCertificate } from "../../src/fed/pki/der_certificate.ts";
-import { caDigest } from "../../src/fed/pki/issuer.ts";
-import { keyDigestOfPem } from "../../src/fed/masks/statements.ts";
-import { readIdentity } from "../../src/fed/pki/own_certificate.ts";
 import type { SignedStatement, Statement } from "../../src/fed/protocol/messages.ts";
-import { Site } from "../../src/fed/state/site.ts";
 import {
   type Draft,
   draft,
@@ -24,7 +20,15 @@ import {
 } from "../testing/certificates.ts";
 import { equivalentKey } from "../testing/equivalent_key.ts";
 import type { Conduct } from "./liar.ts";
-import { type Double, meetAll, stated, withOwnRow, withStatement, withStatements } from "./masked_lies.ts";
+import {
+  type Double,
+  meetAll,
+  pinAll,
+  stated,
+  withOwnRow,
+  withStatement,
+  withStatements,
+} from "./masked_lies.ts";
 
 const keyOf = (list: SignedStatement[], silo: string) =>
   list.find(({ statement }) => statement.silo === silo)!.statement.publicKey;
@@ -53,15 +57,6 @@ async function certifiedAsC(dir: string, changes: Partial<Draft>): Promise<Condu
     ...await stated(statement, `${dir}/tls-b`),
     certificate: certificate.toHex(),
   }));
-}
-
-/** Pins the keys of all three at silo a's site. */
-async function pinAll(dir: string): Promise<void> {
-  using site = await Site.open(`${dir}/site-a`);
-  for (const silo of "abc") {
-    const { cert, ca } = await readIdentity(`${dir}/tls-${silo}`);
-    site.pin(caDigest(ca), { silo, key: keyDigestOfPem(cert) });
-  }
 }
 
 /** Another key of b for each life, which b's certificate signs. */

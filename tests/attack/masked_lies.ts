@@ -6,7 +6,8 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { canonicalDigest } from "../../src/files/canonical.ts";
 import { rosterDigest } from "../../src/fed/masks/roster_digest.ts";
 import { signCanonical } from "../../src/fed/masks/signed.ts";
-import { signStatement } from "../../src/fed/masks/statements.ts";
+import { keyDigestOfPem, signStatement } from "../../src/fed/masks/statements.ts";
+import { caDigest } from "../../src/fed/pki/issuer.ts";
 import { readIdentity } from "../../src/fed/pki/own_certificate.ts";
 import { ProtocolError } from "../../src/fed/protocol/errors.ts";
 import type {
@@ -16,6 +17,7 @@ import type {
   SignedStatement,
   Statement,
 } from "../../src/fed/protocol/messages.ts";
+import { Site } from "../../src/fed/state/site.ts";
 import type { Limits } from "../../src/fed/silo/limits.ts";
 import type { AggregatorResult } from "../../src/fed/training/result.ts";
 import {
@@ -37,6 +39,15 @@ export async function stated(statement: Statement, folder: string): Promise<Sign
 /** Signs a ready with the key of a folder. */
 export async function readied(ready: Ready, folder: string): Promise<SignedReady> {
   return { ready, signature: signCanonical(ready, (await readIdentity(folder)).key) };
+}
+
+/** Pins the keys of all three at silo a's site. */
+export async function pinAll(dir: string): Promise<void> {
+  using site = await Site.open(`${dir}/site-a`);
+  for (const silo of "abc") {
+    const { cert, ca } = await readIdentity(`${dir}/tls-${silo}`);
+    site.pin(caDigest(ca), { silo, key: keyDigestOfPem(cert) });
+  }
 }
 
 type Change<T> = (list: T[]) => T[] | Promise<T[]>;
@@ -147,6 +158,8 @@ export interface Double {
   absent?: string[];
   /** What the silo's operator accepts. */
   accept?: Limits;
+  /** What the silo's operator does before it is told the truth. @default nothing */
+  relief?: (dir: string) => Promise<void>;
   /** Rounds whose masked updates the silo has sent before. @default none */
   sent?: number[];
   /** Whether the same state goes on with the honest aggregator, or the double is tried unarmed in a run of its own. @default true */
@@ -201,6 +214,7 @@ async function run(double: Double, armed: boolean): Promise<AggregatorResult | n
       if (armed) await refuses(double, { dir, liar, a });
       if (armed && double.goesOn === false) return;
       liar.conduct = {};
+      await double.relief?.(dir);
       await runRole(a, { accept });
       result = (await roles)[0] as AggregatorResult;
     } finally {

@@ -140,8 +140,7 @@ export class Masking {
     const again = before?.row === digest;
     if (again && before.roster !== roster) throw secondRoster(before, judged);
     const changes = again ? before.changes : countChanges(before, judged, plan);
-    // Where nobody has a step all updates are 0: the next row begins from this base again, and may be for others.
-    if (judged.trains) site.noteMasked({ silo, shard, base: row.base, names: judged.names });
+    site.noteMasked({ silo, shard, base: row.base, names: judged.names });
     if (again && await fileDigest(state.maskedPath) === before.sha256) return before.sha256;
     const written = await writeMasked({
       delta: part.sha256 === null ? null : state.updatePath,
