@@ -61,7 +61,8 @@ export class Masks {
     checkDistinct(secrets, peers);
     const masks = [];
     for (const [at, { number }] of peers.entries()) {
-      masks.push({ key: await keyOf(secrets[at], context), adds: own.number < number });
+      const key = await keyOf(secrets[at], context);
+      masks.push({ key, adds: own.number < number });
     }
     return new Masks(masks);
   }
