@@ -5,12 +5,13 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { ProtocolError } from "../../src/fed/protocol/errors.ts";
 import type { Proposal } from "../../src/fed/protocol/messages.ts";
+import type { AggregatorResult } from "../../src/fed/training/result.ts";
 import { MASKED, runFederation, runRole, withFederation } from "../testing/fake_federation.ts";
 import { startVector, TINY } from "../testing/fake_trainer.ts";
 import { freePort } from "../testing/free_port.ts";
 import { answerOf } from "../../src/fed/wire/exchange.ts";
 import { digest } from "../../src/files/digest.ts";
-import type { Conduct } from "./liar.ts";
+import { type Conduct, startLiar } from "./liar.ts";
 import { type Double, meetAll, pinAll, withOwnRow } from "./masked_lies.ts";
 
 const FOUR = ["a", "b", "c", "d"];
@@ -138,6 +139,42 @@ const DOUBLES: Record<string, Double> = {
 };
 
 meetAll(DOUBLES);
+
+Deno.test("every first request of a silo lost, and all it ever said of masks repeated after each: the run ends as ever", async () => {
+  let expected = "";
+  await withFederation(async (dir) => {
+    expected = (await runFederation({ dir, rounds: 2, proposal: MASKED })).result.last_sha256;
+  });
+  await withFederation(async (dir) => {
+    const spec = { dir, port: freePort(), rounds: 2, proposal: MASKED };
+    await using liar = await startLiar({ ...spec, silo: "a", wait: 0.3 });
+    const lost = new Set<string>();
+    const spoken: { method: string; path: string; body: unknown }[] = [];
+    const answers: string[] = [];
+    liar.conduct = {
+      stand: ({ method, path, body }) => {
+        const [bare] = path.split("?");
+        if (/statement|ready|\/update$/.test(bare) && method === "POST") {
+          spoken.push({ method, path, body: JSON.parse(body) });
+        }
+        if (!/statement|ready|roster|\/update$/.test(bare) || lost.has(`${method} ${bare}`)) return undefined;
+        lost.add(`${method} ${bare}`);
+        return answerOf(new ProtocolError("no_roster", { expected: "an answer", got: "none" }));
+      },
+      change: async (answer, { path }, ask) => {
+        if (!/statement|ready/.test(path)) return answer;
+        for (const one of spoken) answers.push((await ask(one)).code ?? "taken");
+        return answer;
+      },
+    };
+    const others = Promise.all(["aggregator", "b", "c"].map((role) => runRole({ ...spec, role })));
+    await runRole({ ...spec, port: liar.port, role: "a" });
+    const [{ last_sha256 }] = await others as [AggregatorResult, ...unknown[]];
+    assertEquals(last_sha256, expected);
+    assertEquals(lost.size, 10, [...lost].join()); // of two rounds: ready, roster and two of the update; both of the start
+    assertEquals(answers.includes("taken") && answers.includes("round_closed"), true, answers.join());
+  });
+});
 
 Deno.test("another run from the same start: refused with other silos, whatever its state; the same silos pass", () =>
   withFederation(async (dir) => {
