@@ -130,7 +130,7 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["aggregator/part_test.ts"],
   },
   {
-    text: "if (stepsIn(this.#run.state, row.round, silo) === 0) {",
+    text: "if (masked === null && stepsIn(this.#run.state, row.round, silo) === 0) {",
     fault: "if (false) {",
     tests: ["aggregator/part_test.ts"],
   },
