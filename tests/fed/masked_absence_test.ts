@@ -21,12 +21,13 @@ function leaveAt(point: string, nth: number, leave: AbortController) {
   };
 }
 
-/** Lets the round and join timeouts of 600 s pass, and the few seconds for which a failure is served. */
-async function timeOut(run: SteppedRun): Promise<void> {
+/** Lets the round and join timeouts of 600 s pass; once the others have heard of it, the hub leaves too. */
+async function timeOut(run: SteppedRun, others: Promise<unknown>[]): Promise<void> {
   run.clock.pass(600);
   await run.when("reopened");
   run.clock.pass(600);
   await run.when("failed");
+  await Promise.all(others);
   run.clock.pass(10);
 }
 
@@ -62,7 +63,7 @@ Deno.test("gone once the roster is settled: waited for, exit with the best model
     const others = ["a", "b", "c"].map((silo) => run.silo(silo, { signal: stop.signal }).catch(failure));
     await run.silo("d", { signal: leave.signal, onFault: leaveAt("masked", 2, leave) }).catch(failure);
     await run.counted(2, "abc");
-    await timeOut(run);
+    await timeOut(run, others);
     const error = await hub;
     if (!(error instanceof ProtocolError)) throw error;
     assertEquals(error.code, "round_timeout");
@@ -70,7 +71,6 @@ Deno.test("gone once the roster is settled: waited for, exit with the best model
       error.message,
       /masked updates of a, b, c, d in round 2, got none from d; the model selected so far/,
     );
-    await Promise.all(others);
     assertEquals(run.of("roster").map(({ round }) => round), [1, 2]);
 
     const [result] = await Promise.all([run.hub(), ...FOUR.map((silo) => run.silo(silo))]);
@@ -89,11 +89,10 @@ Deno.test("three silos, one gone while it trains: nobody's update is asked for u
     const others = ["a", "b"].map((silo) => run.silo(silo).catch(failure));
     await run.silo("c", { signal: leave.signal, onFault: leaveAt("training", 2, leave) }).catch(failure);
     for (const silo of "ab") await run.when("ready", (event) => event.silo === silo && event.round === 2);
-    await timeOut(run);
+    await timeOut(run, others);
     const error = await hub;
     if (!(error instanceof ProtocolError)) throw error;
     assertMatch(error.message, /readies of a, b, c in round 2, got none from c/);
-    await Promise.all(others);
     assertEquals(run.of("update_counted").filter(({ round }) => round === 2), []);
     const [result] = await Promise.all([run.hub(), ...["a", "b", "c"].map((silo) => run.silo(silo))]);
     assertEquals([result.degraded, result.rounds], [false, 2]);

@@ -17,6 +17,7 @@ import {
   UpdateStartSchema,
 } from "../protocol/messages.ts";
 import { takeReady, takeStatement } from "./masked.ts";
+import { checkOpen } from "./check_open.ts";
 import { takeScores } from "./take_scores.ts";
 import { stageOf } from "../protocol/stage.ts";
 import {
@@ -154,10 +155,11 @@ async function ready(run: Run, request: WireRequest, round: number): Promise<Wir
   return json({ received: true });
 }
 
-/** The readies that the updates of the open round are masked for. */
+/** The readies that a round's updates are masked for; a silo that is started again asks for those of a closed one too. */
 function rosterOf(run: Run, round: number): Promise<WireAnswer> {
-  const settled = run.view().row?.round === round ? run.state.rosters.get(round) : undefined;
+  const settled = run.state.rosters.get(round);
   if (settled !== undefined) return Promise.resolve(json({ readies: settled.readies }));
+  checkOpen(run, round);
   throw new ProtocolError("no_roster", { expected: `a settled roster in round ${round}`, got: "none" });
 }
 

@@ -9,6 +9,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { fingerprint } from "../../model/layout.ts";
 import { checkDelta } from "../maths/exact_sum.ts";
+import { checkOpen } from "./check_open.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { checkWhole, decodeValues, encodedBytes, F32_DELTA, MASKED } from "../protocol/encoding.ts";
 import { readAt, writeAll } from "../../files/whole.ts";
@@ -17,7 +18,7 @@ import { freeMemory } from "../../files/free_memory.ts";
 import { renameDurably, syncFile } from "../../files/durable.ts";
 import { FrameReader } from "../protocol/frame.ts";
 import { PRIVATE_FILE } from "../../files/private.ts";
-import type { Receipt, RoundSettings, UpdateProgress, UpdateStart } from "../protocol/messages.ts";
+import type { Receipt, UpdateProgress, UpdateStart } from "../protocol/messages.ts";
 import type { Run } from "./run.ts";
 import { SLOTS, Slots } from "../wire/slots.ts";
 import { stepsIn } from "./part.ts";
@@ -80,7 +81,7 @@ export class Inbox {
       if (upload === undefined || upload.start.round !== request.round) {
         throw new ProtocolError("not_started", { expected: "an announced update", got: "none" });
       }
-      this.#checkOpen(request.round);
+      checkOpen(this.#run, request.round);
       if (upload.offset !== request.offset) {
         throw new ProtocolError("wrong_offset", {
           expected: `offset ${upload.offset}`,
@@ -143,20 +144,8 @@ export class Inbox {
     return receipt;
   }
 
-  /** @throws {ProtocolError} `round_closed`, `no_round`. */
-  #checkOpen(round: number): RoundSettings {
-    const { phase, folding, state: { rounds, current } } = this.#run;
-    const row = current?.row;
-    const closed = round <= Math.max(rounds, folding) || phase !== "round";
-    if (row !== undefined && !closed && round === row.round) return row;
-    throw new ProtocolError(closed ? "round_closed" : "no_round", {
-      expected: row === undefined ? "no update now" : `round ${row.round}`,
-      got: `round ${round}`,
-    });
-  }
-
   #check(silo: string, start: UpdateStart): void {
-    const row = this.#checkOpen(start.round);
+    const row = checkOpen(this.#run, start.round);
     if (!row.roster.includes(silo)) {
       throw new ProtocolError("not_in_roster", { expected: row.roster.join(", "), got: silo });
     }
@@ -285,7 +274,7 @@ export class Inbox {
         throw new ProtocolError("digest_mismatch", { expected: sha256, got });
       }
       await renameDurably(partial, whole);
-      this.#checkOpen(round);
+      checkOpen(this.#run, round);
       const receipt: Receipt = { run, round, silo, sha256, examples };
       this.#run.count(receipt);
       return receipt;

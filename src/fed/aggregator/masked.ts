@@ -8,6 +8,7 @@
 import { canonicalDigest } from "../../files/canonical.ts";
 import { planId, type RoundSettings, type SignedReady, type SignedStatement } from "../protocol/messages.ts";
 import { ProtocolError } from "../protocol/errors.ts";
+import { checkOpen } from "./check_open.ts";
 import { quorumNow, type Wanted } from "./quorum.ts";
 import { rosterBefore } from "./roster_before.ts";
 import type { Run } from "./run.ts";
@@ -51,7 +52,7 @@ export function takeStatement(run: Run, silo: string, signed: SignedStatement): 
 
 /**
  * Takes a silo's ready for the open row; until the roster is settled its newest counts.
- * @throws {ProtocolError} `no_round`, `not_in_roster`, `statement_refused`, `wrong_examples`, `roster_closed`
+ * @throws {ProtocolError} `no_round`, `round_closed`, `not_in_roster`, `statement_refused`, `wrong_examples`, `roster_closed`
  */
 export function takeReady(
   run: Run,
@@ -59,14 +60,7 @@ export function takeReady(
   { round, signed }: { round: number; signed: SignedReady },
 ): void {
   const { ready } = signed;
-  const row = run.view().row;
-  if (row === null || row.round !== round) {
-    const over = round <= run.state.rounds;
-    throw new ProtocolError(over ? "round_closed" : "no_round", {
-      expected: row === null ? "an open round" : `round ${row.round}`,
-      got: `round ${round}`,
-    });
-  }
+  const row = checkOpen(run, round);
   if (!row.roster.includes(silo)) {
     throw new ProtocolError("not_in_roster", { expected: `one of ${row.roster.join(", ")}`, got: silo });
   }

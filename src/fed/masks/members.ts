@@ -33,7 +33,7 @@ export interface MemberContext {
 }
 
 /**
- * Judges the statements of `names`.
+ * Judges the statements of `names`; who has stated nothing yet is no member, and no roster with it is masked for.
  * @returns the members by name, and what is to be remembered from now on
  * @throws {ProtocolError} `statement_refused`
  */
@@ -46,8 +46,9 @@ export function judgeMembers(
   const members = new Map<string, Member>();
   for (const silo of names) {
     const found = statements.filter(({ statement }) => statement.silo === silo);
-    if (found.length !== 1) refuse(`one statement from ${silo}`, String(found.length));
+    if (found.length > 1) refuse(`one statement from ${silo}`, String(found.length));
     const [signed] = found;
+    if (signed === undefined) continue;
     const before = known[silo];
     const member = judgeStatement(signed, { ...context, now: isSame(before, signed) ? null : context.now });
     checkPin(member, context.pins);

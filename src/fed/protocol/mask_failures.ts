@@ -1,5 +1,5 @@
 /** The failures of masked runs, as the table of `failures.ts` has them. */
-import { type Failure, fatal, passing } from "./failure.ts";
+import { type Failure, fatal } from "./failure.ts";
 
 const ASK =
   "ask the aggregator's operator what was changed; nothing masked has left this silo for it, and the same " +
@@ -31,7 +31,7 @@ export const MASK_FAILURES = {
     "Cannot take part in this round: its roster is settled without this silo",
     "the silo goes on with the next round by itself",
   ),
-  no_roster: passing(409, "Cannot find the round's roster", "wait; the silo asks again by itself"),
+  no_roster: fatal(409, "Cannot find the round's roster", "the silo looks at the run again by itself"),
   peers_not_pinned: fatal(
     0,
     "Cannot take part in this masked run",

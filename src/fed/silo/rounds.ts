@@ -15,7 +15,7 @@ import { RoundOver } from "./heartbeat.ts";
 import { takeTurn, type TurnContext } from "./turn.ts";
 
 /** Refusals after which a silo looks at the run again instead of giving up. */
-const GO_ON = new Set(["round_closed", "model_missing", "other_base"]);
+const GO_ON = new Set(["round_closed", "no_roster", "model_missing", "other_base"]);
 
 /** Does what the run asks of this silo until it is finished. @throws {ProtocolError} as `runSilo` */
 export async function takePart(context: TurnContext): Promise<void> {

@@ -28,7 +28,7 @@ async function viewUnder(shift: number): Promise<FedEvent[]> {
   await withFederation(async (dir) => {
     const proposal = proposalOf(startVector(TINY));
     const rest = { plan: null, planId: null, row: null, round: 0, selected: null };
-    const view: RunView = { version: 2, run: newRunId(), state: "joining", proposal, ...rest };
+    const view: RunView = { version: 3, roster: null, run: newRunId(), state: "joining", proposal, ...rest };
     const body = JSON.stringify(view);
     const server = createSecureServer(await readIdentity(`${dir}/tls-aggregator`));
     server.on("stream", (stream) => {
