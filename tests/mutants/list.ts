@@ -3,6 +3,7 @@
  * fast: a rewrite of tests that lets one of them live has lost a fact.
  */
 
+import { MASKED_RUNS } from "./masked_runs.ts";
 import { MASKED_SUMS } from "./masked_sums.ts";
 
 export interface Mutant {
@@ -61,6 +62,7 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["aggregator/fold_files_test.ts"],
   },
   ...MASKED_SUMS,
+  ...MASKED_RUNS,
   // Who may act as whom.
   {
     text: "if (named && isSigned(certificate, ca)) return;",
