@@ -4,6 +4,7 @@
  */
 import { newMaskKeys } from "../../src/fed/masks/key_pair.ts";
 import { initCa, issue } from "../../src/fed/pki/ca.ts";
+import { revoke } from "../../src/fed/pki/revoke.ts";
 import { readCertificate } from "../../src/fed/pki/der_certificate.ts";
 import type { SignedStatement, Statement } from "../../src/fed/protocol/messages.ts";
 import {
@@ -222,6 +223,15 @@ const DOUBLES: Record<string, Double> = {
       return await certified(dir, {});
     },
     refusal: /the key [0-9a-f]{64} of b \(fedx peers\), got [0-9a-f]{64}/,
+  },
+  "a silo whose certificate is revoked": {
+    ...refused,
+    lies: async (dir) => {
+      await revoke({ name: "b", ca: `${dir}/ca`, tls: `${dir}/tls-a` });
+      return {};
+    },
+    relief: (dir) => Deno.remove(`${dir}/tls-a/revoked.json`),
+    refusal: /Cannot mask together .* a certificate that its CA stands by, got one of b that was revoked on/,
   },
   "a key with which every secret is zero": {
     code: "not_agreed",
