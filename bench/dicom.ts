@@ -3,7 +3,7 @@
  *
  * Films of 1,024 × 1,024 pixels of 12 bits in every lossless syntax, noise of so many levels over a ramp (of 50 a film
  * has some 6 bits a pixel in JPEG-LS, whose time grows with them; of 400 it has 9), prepared at 224 px on one thread;
- * each syntax in turn, several times. The time is that of decoding, grey levels and resize, CPU-seconds beside it.
+ * each syntax in turn, several times, JPEG 2000 at a lower resolution too, as by `--jpeg2000 reduced`. The time is that of decoding, grey levels and resize, CPU-seconds beside it.
  *
  *     npx -y deno@2.9.3 task bench bench/dicom.ts [--films 20] [--side 1024] [--size 224] [--noise 50] [--times 5]
  */
@@ -37,9 +37,14 @@ console.log(machine());
 const noise = noiseOf(side, Number(options.noise));
 const decoder = new FilmDecoder();
 const median = (all: number[]) => all.toSorted((a, b) => a - b)[all.length >> 1];
+/** Every syntax, uncompressed first, and JPEG 2000 reduced. */
+const WAYS = [
+  ...[null, ...ENCODED].map((syntax) => [syntax, false] as const),
+  ["1.2.840.10008.1.2.4.90", true] as const,
+];
 const took = new Map<string, { wall: number[]; cpu: number[] }>();
 for (let time = 0; time <= times; time++) {
-  for (const syntax of [null, ...ENCODED]) {
+  for (const [syntax, reduced] of WAYS) {
     const all = Array.from({ length: films }, (_, i) => {
       const film = filmOf(i, { side, noise, ill: i % 2 === 1 });
       return syntax === null ? dicomFile(film) : encodedDicom({ ...film, syntax });
@@ -47,9 +52,9 @@ for (let time = 0; time <= times; time++) {
     const [started, before] = [performance.now(), cpu()];
     let name = "";
     for (const file of all) {
-      const film = await decoder.decode(file);
+      const film = await decoder.decode(file, reduced ? { side: 2 * size } : {});
       await resizeGrey(film, { size });
-      name = film.syntax;
+      name = film.syntax + (reduced ? ", reduced" : "");
     }
     if (time === 0) continue; // the first of each warms up
     const entry = took.get(name) ?? { wall: [], cpu: [] };

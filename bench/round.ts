@@ -2,7 +2,9 @@
  * How long is a round when nobody trains? Aggregator and three silos as four processes over mutual TLS on
  * loopback, EfficientNet-B0's 4.05 M values, non-zero pseudo-random deltas.
  *
- *     npx -y deno@2.9.3 task bench bench/round.ts [ROUNDS]
+ *     npx -y deno@2.9.3 task bench bench/round.ts [ROUNDS] [--masked]
+ *
+ * With `--masked`: how long is it with masks? Open and masked federations take turns, six of each.
  *
  * Wall: from the row's opening to its model on disk. CPU: user + system of all four processes over the
  * round, from /proc. Medians; the first round, which also warms up, is left out. Baseline measured on the
@@ -53,27 +55,69 @@ async function largestError(dir: string): Promise<number> {
   return worst;
 }
 
-// Not Deno.bench: a round has a beginning and an end of its own, in other processes.
-console.log(machine());
-const rounds = Number(Deno.args[0] ?? 6);
-await withFederation(async (dir) => {
-  const { marks, result } = await measure({ dir, silos: SILOS, values: FULL.length, rounds });
+/** What the rounds but the first of one federation took. */
+interface Took {
+  wall: number[];
+  cpu: number[];
+  /** MiB a round. */
+  moved: number;
+}
+
+/** Runs a federation in the folder `dir`. */
+async function play(dir: string, { rounds, masked }: { rounds: number; masked: boolean }): Promise<Took> {
+  const { marks, result } = await measure({ dir, silos: SILOS, values: FULL.length, rounds, masked });
   const opened = marks.filter((mark) => mark.type === "row"),
     done = marks.filter((mark) => mark.type === "committed");
-  const wall = opened.map((mark, i) => done[i].at - mark.at).slice(1);
-  const cpu = opened.map((mark, i) => done[i].cpu - mark.cpu).slice(1);
+  return {
+    wall: opened.map((mark, i) => done[i].at - mark.at).slice(1),
+    cpu: opened.map((mark, i) => done[i].cpu - mark.cpu).slice(1),
+    moved: result!.bytes / 2 ** 20 / rounds,
+  };
+}
+
+const show = (values: number[]) =>
+  `median ${median(values).toFixed(2)}   (${values.map((x) => x.toFixed(2)).join(" ")})`;
+
+/** Open and masked federations in turns, each pair in the other order than the one before. */
+async function compareMasked(): Promise<void> {
+  const took: Record<string, Took> = {};
+  for (let pair = 0; pair < 6; pair++) {
+    const kinds = pair % 2 === 0 ? [false, true] : [true, false];
+    for (const masked of kinds) {
+      await withFederation(async (dir) => {
+        const { wall, cpu, moved } = await play(dir, { rounds: 3, masked });
+        const sum = took[masked ? "masked" : "open"] ??= { wall: [], cpu: [], moved };
+        sum.wall.push(...wall);
+        sum.cpu.push(...cpu);
+      });
+    }
+  }
+  for (const [kind, { wall, cpu, moved }] of Object.entries(took)) {
+    console.log(`${kind}: wall s ${show(wall)}; CPU s ${show(cpu)}; ${moved.toFixed(0)} MiB a round`);
+  }
+  const { open, masked } = took;
+  const ratio = (of: "wall" | "cpu") => (median(masked[of]) / median(open[of])).toFixed(2);
+  console.log(`masked against open: ${ratio("wall")} of the wall time, ${ratio("cpu")} of the CPU time`);
+}
+
+// Not Deno.bench: a round has a beginning and an end of its own, in other processes.
+console.log(machine());
+if (Deno.args.includes("--masked")) {
+  await compareMasked();
+  Deno.exit();
+}
+const rounds = Number(Deno.args[0] ?? 6);
+await withFederation(async (dir) => {
+  const { wall, cpu, moved } = await play(dir, { rounds, masked: false });
   const disk: number[] = [];
   for (const _ of wall) disk.push(await writeSeconds(FULL.length * 4, { files: FILES }));
-  const show = (values: number[]) => values.map((x) => x.toFixed(2)).join(" ");
   console.log(
     `${FULL.tensors.length} tensors, ${FULL.length} values, 3 silos, ${rounds - 1} rounds measured`,
   );
-  console.log(`wall  s: median ${median(wall).toFixed(2)}   (${show(wall)})`);
-  console.log(`CPU   s: median ${median(cpu).toFixed(2)}   (${show(cpu)})`);
-  console.log(
-    `disk  s: median ${median(disk).toFixed(2)}   (${show(disk)}), ${FILES} such files written and synced`,
-  );
-  console.log(`moved  : ${(result!.bytes / 2 ** 20 / rounds).toFixed(0)} MiB a round`);
+  console.log(`wall  s: ${show(wall)}`);
+  console.log(`CPU   s: ${show(cpu)}`);
+  console.log(`disk  s: ${show(disk)}, ${FILES} such files written and synced`);
+  console.log(`moved  : ${moved.toFixed(0)} MiB a round`);
 });
 await withFederation(async (dir) => {
   await measure({ dir, silos: SILOS, values: FULL.length, rounds: 1 });

@@ -20,6 +20,7 @@ const WASM = [
   { name: "@tensorflow/tfjs-backend-wasm", file: "dist/tfjs-backend-wasm-simd.wasm" },
   { name: "dcmjs-codecs", file: "build/dcmjs-native-codecs.wasm" },
   { name: "@cornerstonejs/codec-charls", file: "dist/charlswasm_decode.wasm" },
+  { name: "@cornerstonejs/codec-openjpeg", file: "dist/openjpegwasm_decode.wasm" },
 ];
 
 /** Where the one file's parts come from. */

@@ -42,6 +42,7 @@ const BY_WORD = {
   compare: [...FILES, PYTHON, ENGINE, "--allow-sys=cpus"],
   doctor: [...FILES, NETWORK, PYTHON, ENGINE, "--allow-sys=systemMemoryInfo,osRelease,statfs"],
   status: FILES,
+  audit: FILES,
   version: FILES,
 } as const satisfies Record<Word, readonly string[]>;
 

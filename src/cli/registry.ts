@@ -30,6 +30,7 @@ const CODE: {
   compare: () => import("./commands/compare.ts"),
   doctor: () => import("./commands/doctor.ts"),
   status: () => import("./commands/status.ts"),
+  "audit verify": () => import("./commands/audit/verify.ts"),
   version: () => import("./commands/version.ts"),
 };
 

@@ -1,9 +1,9 @@
 /** A claimed target is filled: labels decide, films are staged, copies go, and what stays becomes the shard. */
 
 import { digest } from "../files/digest.ts";
+import { type Jpeg2000, kernelOf } from "../kernel.ts";
 import { checkClasses, checkFilms } from "./classes.ts";
 import { copiesAcrossSplits, type Film } from "./copies.ts";
-import { KERNEL } from "./decode.ts";
 import { countDicom, type DicomCount } from "./dicom_count.ts";
 import { DICOM_DECODERS } from "./dicom/versions.ts";
 import { FilmReader } from "./film_reader.ts";
@@ -26,6 +26,8 @@ import type { LabelCount, Vocabulary } from "./vocabulary.ts";
 export interface BuildOptions {
   /** Height and width of a film, pixels, 8 to 1024. */
   size: number;
+  /** How JPEG 2000 is decoded, which the shard's kernel tells. @default "full" */
+  jpeg2000?: Jpeg2000;
   /** Salt of the split. @default DEFAULT_SALT */
   salt?: string;
   rows: readonly LabelRow[];
@@ -100,12 +102,12 @@ export async function buildShard(target: Target, options: BuildOptions): Promise
 }
 
 async function openStaging(target: Target, options: BuildOptions): Promise<Staging> {
-  const { size, rows, folder, onEvent } = options;
+  const { size, jpeg2000 = "full", rows, folder, onEvent } = options;
   const order = digest(rows.map(({ image }) => image).join("\0"));
   const decoder = `${await decoderVersion()}, ${DICOM_DECODERS}`;
   const { staging, because } = await Staging.open(
     { pixels: `${target.dir}/images.u8`, journal: target.journal },
-    { size, kernel: KERNEL, decoder, images: folder.path, order },
+    { size, kernel: kernelOf(jpeg2000), decoder, images: folder.path, order },
   );
   if (because) onEvent?.({ type: "restarted", because });
   else if (staging.films > 0) onEvent?.({ type: "resumed", films: staging.films });
@@ -147,9 +149,18 @@ async function assemble(
   options: BuildOptions & { staging: Staging; labels: readonly LabelCount[] },
 ): Promise<ShardManifest> {
   const { size, sources, salt = DEFAULT_SALT, staging, labels, vocabulary: { negative }, signal } = options;
-  const { ids, evaluation } = options;
+  const { jpeg2000 = "full", ids, evaluation } = options;
   const unknownFindings = labels.filter(({ reading }) => reading === "other").map(({ name }) => name);
-  const about = { size, kernel: KERNEL, salt, unknownFindings, negative, sources, ids, evaluation };
+  const about = {
+    size,
+    kernel: kernelOf(jpeg2000),
+    salt,
+    unknownFindings,
+    negative,
+    sources,
+    ids,
+    evaluation,
+  };
   using writer = await ShardWriter.create(dir, about);
   for (const [n, { job }] of films.entries()) {
     // Nothing else here lets a signal in where every film lies in its place already.

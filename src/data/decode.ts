@@ -8,15 +8,13 @@
  */
 
 import type { Sharp as Image } from "sharp";
+import { FILTER } from "../kernel.ts";
 import { FILM_SIZE, isFilmSize } from "./manifest.ts";
 import { DataError, unreadable } from "./quarantine.ts";
 import { loadSharp } from "./sharp.ts";
 import { checkSides, PIXEL_LIMIT } from "./sides.ts";
 
 export { DataError, type QuarantineReason } from "./quarantine.ts";
-
-/** The resize filter, recorded in the manifest and in a model's preprocessing. */
-export const KERNEL = "lanczos3";
 
 /** The most bytes of an input file: {@linkcode PIXEL_LIMIT} pixels of four 16-bit channels, uncompressed. */
 const FILE_LIMIT = 8 * PIXEL_LIMIT;
@@ -25,8 +23,6 @@ const FILE_LIMIT = 8 * PIXEL_LIMIT;
 export interface DecodeOptions {
   /** Height and width of the result, pixels. */
   size: number;
-  /** Resize filter. @default "lanczos3" */
-  kernel?: typeof KERNEL;
 }
 
 const PNG = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -70,7 +66,7 @@ function checkMagic(bytes: Uint8Array): void {
  * is allocated), `too_small` or `truncated` (also: damaged)
  */
 export async function decodeImage(source: string | Uint8Array, options: DecodeOptions): Promise<Uint8Array> {
-  const { size, kernel = KERNEL } = options;
+  const { size } = options;
   if (!isFilmSize(size)) {
     const { least, most } = FILM_SIZE;
     throw new RangeError(`Cannot decode an image: expected a size from ${least} to ${most}, got ${size}`);
@@ -87,7 +83,7 @@ export async function decodeImage(source: string | Uint8Array, options: DecodeOp
     const { width, height } = header;
     // Taking the whole of it first is what keeps sharp from shrinking a large JPEG while it loads.
     image.flatten({ background: "#000" }).extract({ left: 0, top: 0, width, height })
-      .resize(size, size, { fit: "fill", kernel });
+      .resize(size, size, { fit: "fill", kernel: FILTER });
     return deep ? await grey16(image) : await grey8(image);
   } catch (cause) {
     throw decodeError(cause);
@@ -97,11 +93,11 @@ export async function decodeImage(source: string | Uint8Array, options: DecodeOp
 /** Stretches a grey image to size × size by the same filter. @returns (size, size) u8, row by row */
 export async function resizeGrey(
   { pixels, width, height }: { pixels: Uint8Array; width: number; height: number },
-  { size, kernel = KERNEL }: DecodeOptions,
+  { size }: DecodeOptions,
 ): Promise<Uint8Array> {
   const sharp = await loadSharp();
   const image = sharp(pixels, { raw: { width, height, channels: 1 } });
-  return await grey8(image.resize(size, size, { fit: "fill", kernel }));
+  return await grey8(image.resize(size, size, { fit: "fill", kernel: FILTER }));
 }
 
 async function grey8(image: Image): Promise<Uint8Array> {

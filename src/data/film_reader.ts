@@ -6,6 +6,7 @@ import type { GreyFilm } from "./dicom/film.ts";
 import type { FilmHeader } from "./dicom/header.ts";
 import { DicomWorkers } from "./dicom/workers.ts";
 import type { FilmFacts } from "./film_facts.ts";
+import type { Jpeg2000 } from "../kernel.ts";
 
 /** A film, and what its file tells beside it. */
 export interface ReadFilm {
@@ -26,6 +27,20 @@ export interface DicomFilm extends Pick<GreyFilm, "syntax" | "windowing" | "inve
   describedView: boolean;
 }
 
+/**
+ * How many pixels a pixel of the film has at least in each direction, where JPEG 2000 is decoded at a lower resolution:
+ * with two the resize still filters, as with the whole film, and does not enlarge what another filter has made.
+ */
+const MARGIN = 2;
+
+/** How a film is made. */
+export interface ReadOptions {
+  /** Height and width of the result, pixels. */
+  size: number;
+  /** How JPEG 2000 is decoded. @default "full" */
+  jpeg2000?: Jpeg2000;
+}
+
 /** Reads films; close it (`using`), which ends the threads that decode DICOM. */
 export class FilmReader implements Disposable {
   readonly #workers = new DicomWorkers();
@@ -35,10 +50,13 @@ export class FilmReader implements Disposable {
    *
    * @throws {DataError} why it is no film, or cannot be read
    */
-  async read(path: string, { size }: { size: number }): Promise<ReadFilm> {
+  async read(path: string, { size, jpeg2000 = "full" }: ReadOptions): Promise<ReadFilm> {
     const bytes = await readImageFile(path);
     if (!isDicom(bytes)) return { pixels: await decodeImage(bytes, { size }) };
-    const { header, syntax, windowing, inverted, ...image } = await this.#workers.decode(bytes);
+    const { header, syntax, windowing, inverted, ...image } = await this.#workers.decode(
+      bytes,
+      jpeg2000 === "reduced" ? { side: MARGIN * size } : {},
+    );
     const { facts, modality, describedView } = header;
     const pixels = await resizeGrey(image, { size });
     return { pixels, dicom: { facts, modality, syntax, windowing, inverted, describedView }, header };

@@ -1,6 +1,6 @@
 /** Jobs become films on disk: found, decoded a few at a time beside the main thread, and staged in the jobs' order. */
 
-import type { DicomFilm, FilmReader, ReadFilm } from "./film_reader.ts";
+import type { DicomFilm, FilmReader, ReadFilm, ReadOptions } from "./film_reader.ts";
 import type { ImageFolder, ImageSource } from "./image_folder.ts";
 import type { Job } from "./jobs.ts";
 import { DataError } from "./quarantine.ts";
@@ -20,14 +20,16 @@ export interface Outcome {
 /** Decodes every job that is not staged yet, and yields what came of each in the jobs' order. */
 export async function* stageFilms(
   jobs: Iterable<Job>,
-  options: { folder: ImageFolder; staging: Staging; reader: FilmReader; size: number },
+  options: { folder: ImageFolder; staging: Staging; reader: FilmReader } & ReadOptions,
 ): AsyncIterable<Outcome> {
-  const { folder, staging, reader, size } = options;
+  const { folder, staging, reader, size, jpeg2000 } = options;
   const find = async (job: Job): Promise<Outcome | Decoded> => {
     try {
       const source = await folder.locate(job.image);
       const held = staging.held(job.index, source);
-      return held ? { job, ...held } : { job, source, film: await reader.read(source.path, { size }) };
+      return held
+        ? { job, ...held }
+        : { job, source, film: await reader.read(source.path, { size, jpeg2000 }) };
     } catch (error) {
       if (error instanceof DataError) return { job, digest: error };
       throw error;

@@ -71,7 +71,7 @@ const shardManifest = v.object({
   version: v.picklist([1, 2]),
   /** Height and width of a film, pixels. */
   size: v.pipe(count, v.minValue(FILM_SIZE.least), v.maxValue(FILM_SIZE.most)),
-  /** Resize filter, e.g. "lanczos3". */
+  /** How files became films, e.g. "lanczos3" (src/kernel.ts). */
   kernel: v.string(),
   /** "fill": the whole film is stretched to size × size. */
   fit: v.literal("fill"),

@@ -4,6 +4,7 @@
  * Why one set: training and scoring then need not know how many shards there are. A film that stood in it twice would
  * make every interval narrower than the truth, so no shard is taken twice.
  */
+import { checkKernel } from "../kernel.ts";
 import { type PixelBlock, Shard, type Split, SPLITS } from "./shard.ts";
 
 /** One or more shards as one set of films. */
@@ -12,6 +13,8 @@ export interface Pool {
   name: string;
   /** Height and width of a film, pixels. */
   size: number;
+  /** How its films were made (src/kernel.ts). */
+  kernel: string;
   /** Films. */
   count: number;
   /** The rows of each split, ascending. */
@@ -48,6 +51,7 @@ export async function openShards(
 /**
  * @param options.labelRule which films are positive @default any finding
  * @throws {RangeError} when the shards' films differ in size, or one cannot answer the label rule
+ * @throws {Error} when they differ in their kernel
  */
 export function poolOf(shards: readonly Shard[], options: { labelRule?: string } = {}): Pool {
   const [{ size }] = shards;
@@ -57,14 +61,24 @@ export function poolOf(shards: readonly Shard[], options: { labelRule?: string }
       `Cannot pool shards: expected all of ${size} px, got one of ${other.size} px; prepare it again`,
     );
   }
+  checkSameKernel(shards);
   const { strata, ...columns } = columnsOf(shards, options.labelRule);
   return {
     name: shards.map(({ dir }) => dir).join(", "),
     size,
+    kernel: shards[0].manifest.kernel,
     ...columns,
     ...shards.length > 1 && { strata },
     pixelBlocks: () => pixelBlocks(shards),
   };
+}
+
+/** @throws {Error} naming the first shard whose films were made otherwise than those of the first */
+export function checkSameKernel(shards: readonly Pick<Shard, "dir" | "size" | "manifest">[]): void {
+  const [{ dir: first, manifest: { kernel } }] = shards;
+  for (const { dir, size, manifest } of shards) {
+    checkKernel({ what: `Cannot take ${dir} beside ${first}`, size, kernel: manifest.kernel }, kernel);
+  }
 }
 
 function columnsOf(shards: readonly Shard[], labelRule: string | undefined) {

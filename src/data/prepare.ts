@@ -21,7 +21,9 @@ import type { LabelCount } from "./vocabulary.ts";
 
 /** What `prepareShard` works on. */
 export interface PrepareOptions
-  extends TableOptions, Pick<BuildOptions, "size" | "salt" | "evaluation" | "onProgress" | "signal"> {
+  extends
+    TableOptions,
+    Pick<BuildOptions, "size" | "jpeg2000" | "salt" | "evaluation" | "onProgress" | "signal"> {
   /** Folder of the images, or of the NIH download. */
   images: string;
   /** Path of the labels file. */

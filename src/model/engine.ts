@@ -35,6 +35,7 @@ export interface ChunkResult {
 export class Engine implements Predictor<DataSet> {
   /** Height and width of its films, pixels. */
   readonly size: number;
+  readonly kernel: string;
   /** As the engine reports it; equals layoutOf() of src/model/layout.ts. */
   readonly layout: Layout;
   readonly info: { device: string; threads: number; build: string };
@@ -49,6 +50,7 @@ export class Engine implements Predictor<DataSet> {
     this.#id = id;
     this.#batch = config.recipe.batch;
     this.size = config.size;
+    this.kernel = config.preprocessing.kernel;
     this.layout = readLayout(library, id);
     this.info = { device: readDevice(library, id), threads: config.threads, build: library.build };
   }

@@ -5,6 +5,7 @@
  * arithmetic. `tests/model/predictor_test.ts` says what both promise.
  */
 import type { Pool } from "../data/pool.ts";
+import { checkKernel, prepareOptions } from "../kernel.ts";
 import type { Layout } from "./layout.ts";
 import { columnsAt, type Predictions } from "./predictions.ts";
 import type { ModelMetadata } from "./weights/model_file.ts";
@@ -33,6 +34,8 @@ export interface Films extends Disposable {
 export interface Predictor<F extends Films = Films> extends Disposable {
   /** Height and width of the films that it takes, pixels. */
   readonly size: number;
+  /** How they are made (src/kernel.ts). */
+  readonly kernel: string;
   /** Room for n films, all black. */
   films(n: number): Promise<F>;
   /**
@@ -47,18 +50,19 @@ export interface Predictor<F extends Films = Films> extends Disposable {
 export class LoadedPool<F extends Films = Films> implements Disposable {
   private constructor(readonly pool: Pool, readonly films: F) {}
 
-  /** Copies the films in. @throws {Error} when they are not of the predictor's size */
+  /** Copies the films in. @throws {Error} when they are not of the predictor's size and kernel */
   static async load<F extends Films>(
-    predictor: Pick<Predictor<F>, "size" | "films">,
+    predictor: Pick<Predictor<F>, "size" | "kernel" | "films">,
     pool: Pool,
   ): Promise<LoadedPool<F>> {
-    const { size } = predictor;
+    const { size, kernel } = predictor;
     if (pool.size !== size) {
       throw new Error(
         `Cannot score ${pool.name}: expected films of ${size} px, got ${pool.size}; ` +
-          `run \`fedx prepare --size ${size} …\`.`,
+          `run \`fedx prepare ${prepareOptions({ size, kernel })} …\`.`,
       );
     }
+    checkKernel({ ...pool, what: `Cannot score ${pool.name}` }, kernel);
     const films = await predictor.films(pool.count);
     try {
       for await (const { first, pixels } of pool.pixelBlocks()) await films.put(first, pixels);

@@ -27,10 +27,11 @@ const ROOMS: Record<string, string[]> = {
   pki: ["protocol"],
   state: ["protocol"],
   masks: ["protocol", "maths", "pki", "state"],
+  audit: ["protocol", "pki", "state"],
   wire: ["protocol", "pki", "masks"],
   training: ["protocol", "maths", "masks"],
-  aggregator: ["protocol", "maths", "pki", "state", "masks", "wire", "training"],
-  silo: ["protocol", "maths", "pki", "state", "masks", "wire", "training"],
+  aggregator: ["protocol", "maths", "pki", "state", "masks", "audit", "wire", "training"],
+  silo: ["protocol", "maths", "pki", "state", "masks", "audit", "wire", "training"],
   flower: ["protocol", "maths", "pki", "state", "wire", "training"],
 };
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
-import type { PrepareEvent } from "../../src/data/prepare.ts";
+import type { PrepareEvent, PrepareOptions } from "../../src/data/prepare.ts";
 import { encodePng } from "../../src/data/sharp.ts";
 import { type Hospital, list, withHospital } from "../testing/small_hospital.ts";
 
@@ -16,7 +16,7 @@ async function events(
 async function stopAfter(
   films: number,
   { prepare }: Hospital,
-  options: { size?: number } = {},
+  options: Pick<Partial<PrepareOptions>, "size" | "jpeg2000"> = {},
 ): Promise<void> {
   const abort = new AbortController();
   const onProgress = (done: number) => void (done === films && abort.abort());
@@ -98,12 +98,19 @@ Deno.test("prepareShard: damaged, lost or moved pixels and a torn journal are de
     }
   }));
 
-Deno.test("prepareShard: with another size, or other rows, it starts anew, and says what is another", () =>
+Deno.test("prepareShard: with another size, decoding or other rows, it starts anew, and says what is another", () =>
   withHospital(60, async (hospital) => {
     const { dir, lines, prepare } = hospital;
     await stopAfter(20, hospital, { size: 16 });
     assertEquals(await events((onEvent) => prepare({ onEvent })), [{ type: "restarted", because: "size" }]);
     const first = await contents(`${dir}/out/shard`);
+    await Deno.remove(`${dir}/out/shard`, { recursive: true });
+    await stopAfter(20, hospital, { jpeg2000: "reduced" });
+    assertEquals(await events((onEvent) => prepare({ onEvent })), [{
+      type: "restarted",
+      because: "kernel",
+    }]);
+    assertEquals(await contents(`${dir}/out/shard`), first);
     await Deno.remove(`${dir}/out/shard`, { recursive: true });
     await stopAfter(20, hospital);
     lines.splice(1, 2);

@@ -35,6 +35,8 @@ const TESTED: Record<string, string> = {
     "tests/e2e/kit_test.ts › a hospital's archive: unpacked, the lines of its README lead to a finished run; status",
   "./fedx status fedx-state/a":
     "tests/e2e/kit_test.ts › a hospital's archive: unpacked, the lines of its README lead to a finished run; status",
+  "./fedx audit verify fedx-state/aggregator b/events.jsonl c/events.jsonl --ca ca.pem":
+    "tests/cli/commands/audit_test.ts › audit verify: exit code 0 and what is covered",
   "./fedx ca request b --role silo --out tls-b":
     "tests/e2e/identity_test.ts › processes: request, sign and revoke",
   "./fedx ca sign request-b.pem --name b --role silo --ca ca --out tls-b-signed":

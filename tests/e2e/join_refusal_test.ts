@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { readEvents, waitForEvent } from "../../src/cli/output/history.ts";
-import { KERNEL } from "../../src/data/decode.ts";
+import { FILTER, kernelOf } from "../../src/kernel.ts";
 import { type Split, SPLITS, writeShard } from "../../src/data/shard.ts";
 import { initCa, issue } from "../../src/fed/pki/ca.ts";
 import { fileFolder } from "../testing/folder.ts";
@@ -30,7 +30,11 @@ const train = (changes: Changes): string[] => {
 };
 
 /** A shard that `prepare` would not have made: `films` with, then as many without a finding in each split. */
-async function makeShard(name: string, films: Record<Split, [positives: number, negatives: number]>) {
+async function makeShard(
+  name: string,
+  films: Record<Split, [positives: number, negatives: number]>,
+  kernel: string = FILTER,
+) {
   const rows = SPLITS.flatMap((split) => {
     const [positives, negatives] = films[split];
     return Array.from({ length: positives + negatives }, (_, i) => ({
@@ -41,7 +45,7 @@ async function makeShard(name: string, films: Record<Split, [positives: number, 
       name: `${split}${i}.png`,
     }));
   });
-  await writeShard(`${dir}/${name}`, { size: SIZE, kernel: KERNEL, salt: "fedx-1", rows });
+  await writeShard(`${dir}/${name}`, { size: SIZE, kernel, salt: "fedx-1", rows });
 }
 
 async function refused(args: string[], text: RegExp): Promise<void> {
@@ -131,6 +135,14 @@ Deno.test("train and aggregate: what is refused before a run names its remedy an
         await makeShard(name, films);
         await refused(train({ shard: name }), text);
       }
+    });
+
+    await t.step("films whose JPEG 2000 was decoded otherwise", async () => {
+      await makeShard("reduced", { train: [20, 20], val: [20, 20], test: [20, 20] }, kernelOf("reduced"));
+      await refused(
+        train({ shard: "reduced" }),
+        /expected kernel lanczos3, got lanczos3\+j2k-reduced \(remedy: .*fedx prepare --images DIR --labels CSV --size 32 --out SHARD/,
+      );
     });
 
     await t.step("a port in use", async () => {

@@ -105,6 +105,18 @@ Deno.test("other start order, other speed, a silo and the aggregator killed twic
   assertEquals(ends.sort(), ["b SIGKILL", "hub SIGKILL", "hub SIGKILL"]);
 });
 
+Deno.test("audit verify: the logs of both runs' roles are whole and agree, killed or not", async () => {
+  for (const { run } of [await quiet(), await killed()]) {
+    const states = ["hub", ...SILOS].map((role) => run.state(role));
+    const { code, stdout } = await runProgram(["audit", "verify", ...states, "--ca", "ca/ca.pem", "--json"], {
+      cwd: dir,
+    });
+    const { faults, identities_proven, logs } = JSON.parse(stdout);
+    assertEquals([code, faults, identities_proven], [0, [], true]);
+    for (const { path, held, not_covered } of logs) assert(held > not_covered, path);
+  }
+});
+
 Deno.test("that silo was killed in training", async () => {
   const [life] = await livesOf("b");
   const last = life.findLast((event) => event.type === "training" || event.type === "update_written");

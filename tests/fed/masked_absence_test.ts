@@ -74,7 +74,7 @@ Deno.test("gone once the roster is settled: waited for, exit with the best model
     assertEquals(run.of("roster").map(({ round }) => round), [1, 2]);
 
     const [result] = await Promise.all([run.hub(), ...FOUR.map((silo) => run.silo(silo))]);
-    assertEquals(run.of("roster").map(({ round }) => round), [1, 2, 3]);
+    assertEquals(run.of("roster").map(({ round }) => round), [1, 2, 2, 3]);
     assertEquals([result.degraded, result.rounds], [false, 3]);
   }, FOUR));
 

@@ -54,10 +54,9 @@ Deno.test("runLocal: with labels permuted within each hospital the test AUROC is
     const settings = { network: "efficientnet_b0", channels: 1, init: "imagenet", seed: 0 } as const;
     const start = await initialWeights(layoutOf("efficientnet_b0", settings), settings);
     const silos = Object.keys(HOSPITALS);
-    const proposal = proposalOf(
-      settingsOf({ ...settings, recipe: "default", size: SIZE, silos, rounds: ROUNDS }, { hospitals: 1 }),
-      start,
-    );
+    const { kernel } = shards[0].manifest;
+    const values = { ...settings, recipe: "default", size: SIZE, kernel, silos, rounds: ROUNDS } as const;
+    const proposal = proposalOf(settingsOf(values, { hospitals: 1 }), start);
     using trainer = await EngineTrainer.create(proposal, { shards, device: "cpu", libraries: libs });
     const { test } = await runLocal({
       trainer,

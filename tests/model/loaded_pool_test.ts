@@ -1,5 +1,6 @@
-import { assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
+import { assertAlmostEquals, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import type { Pool } from "../../src/data/pool.ts";
+import { kernelOf } from "../../src/kernel.ts";
 import { layoutOf } from "../../src/model/layout.ts";
 import { LoadedPool, predict } from "../../src/model/predictor.ts";
 import { TfjsPredictor } from "../../src/model/tfjs/predictor.ts";
@@ -17,7 +18,7 @@ const metadata = {
 const predictor = await TfjsPredictor.create({ vector: vectorOf(layout), layout, metadata });
 
 /** Films of four kinds in turn, in blocks of 100. */
-function poolOf(size = SIZE): Pool {
+function poolOf(size = SIZE, kernel = kernelOf("full")): Pool {
   const kinds = films(KINDS, size), image = size * size;
   const rows = Uint32Array.from({ length: COUNT }, (_, row) => row);
   const pixels = new Uint8Array(COUNT * image);
@@ -27,6 +28,7 @@ function poolOf(size = SIZE): Pool {
   return {
     name: "shard-a",
     size,
+    kernel,
     count: COUNT,
     rows: { train: rows, val: rows, test: rows },
     labels: Uint8Array.from(rows, (row) => row % 2),
@@ -76,10 +78,32 @@ Deno.test("LoadedPool.load refuses films of another size with the command that m
   );
 });
 
+Deno.test("LoadedPool.load refuses films of another kernel with the command that makes the right ones", async () => {
+  const reduced = kernelOf("reduced");
+  const text = (wanted: string, got: string) =>
+    `Cannot score shard-a: expected films of kernel ${wanted}, got ${got}`;
+  const load = () => LoadedPool.load(predictor, poolOf(SIZE, reduced));
+  const error = await assertRejects(load, Error, text("lanczos3", reduced));
+  assertMatch(error.message, /`fedx prepare --size 32 …`/);
+  const trained = { ...metadata, preprocessing: preprocessingOf(1, { kernel: reduced }) };
+  using other = await TfjsPredictor.create({ vector: vectorOf(layout), layout, metadata: trained });
+  const other32 = await assertRejects(
+    () => LoadedPool.load(other, poolOf()),
+    Error,
+    text(reduced, "lanczos3"),
+  );
+  assertMatch(other32.message, /`fedx prepare --size 32 --jpeg2000 reduced …`/);
+});
+
 Deno.test("LoadedPool.load frees the films when a shard cannot be read", async () => {
   let freed = 0;
   const films = { put: () => Promise.resolve(), [Symbol.dispose]: () => void freed++ };
-  const holder = { size: SIZE, films: () => Promise.resolve(films), [Symbol.dispose]: () => {} };
+  const holder = {
+    size: SIZE,
+    kernel: kernelOf("full"),
+    films: () => Promise.resolve(films),
+    [Symbol.dispose]: () => {},
+  };
   const torn = {
     ...poolOf(),
     // deno-lint-ignore require-yield

@@ -5,6 +5,7 @@
 
 import { MASKED_RUNS } from "./masked_runs.ts";
 import { MASKED_SUMS } from "./masked_sums.ts";
+import { AUDIT } from "./audit.ts";
 
 export interface Mutant {
   /** Text that stands once in src/ or native/; the file is found by it, so that a move needs no edit here. */
@@ -29,6 +30,7 @@ export const MUTANTS: readonly Mutant[] = [
     fault: "",
     tests: ["weights/model_digests_test.ts"],
   },
+  ...AUDIT,
   // Which films are positive.
   {
     text: "return named.length === new Set(this.#known).size ? [] : named;",

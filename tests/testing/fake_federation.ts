@@ -5,6 +5,7 @@
  * which may kill itself with SIGKILL at a named fault point.
  */
 import { DatabaseSync } from "node:sqlite";
+import { EventLog } from "../../src/cli/output/event_log.ts";
 import { initCa, issue } from "../../src/fed/pki/ca.ts";
 import { type AggregatorOptions, runAggregator } from "../../src/fed/aggregator/aggregator.ts";
 import type { FedEvent } from "../../src/fed/protocol/event.ts";
@@ -89,13 +90,15 @@ export interface RoleSpec {
   silence?: number;
   /** Seconds between a silo's heartbeats. @default as the silence has it */
   heartbeat?: number;
-  /** Fault point, or `event:TYPE`, at which the process kills itself, and at which passing of it (from 1). */
+  /** Fault point, or `event:TYPE`, or `before:TYPE`, which its log then lacks, at which the process kills itself, and at which passing of it (from 1). */
   kill?: { point: string; nth: number };
   proposal?: Partial<Proposal>;
   /** State folder of an aggregator whose rows are run again. */
   replay?: string;
   /** Appended to the names of the roles' state folders. */
   suffix?: string;
+  /** Whether the role keeps its log, as the command does. @default false */
+  logged?: boolean;
 }
 
 /** An error at a fault point: nothing after it is done, what is committed stays. */
@@ -139,6 +142,9 @@ export interface RoleOptions {
   clock?: Clock & { hear?(event: FedEvent): void };
 }
 
+/** For a log that prints nothing. */
+const SILENT = { line() {}, progress() {}, ticking: () => ({ now() {}, [Symbol.dispose]() {} }) };
+
 /** Runs the role in this process. */
 export async function runRole(spec: RoleSpec, options: RoleOptions = {}) {
   const layout = spec.full ? FULL : TINY;
@@ -152,16 +158,21 @@ export async function runRole(spec: RoleSpec, options: RoleOptions = {}) {
     await options.onFault?.(name);
     dieAt(name);
   };
+  const state = `${spec.dir}/state-${spec.role}${spec.suffix ?? ""}`;
+  using log = spec.logged ? await EventLog.open(state, SILENT) : null;
   const onEvent = (event: FedEvent) => {
+    dieAt(`before:${event.type}`);
+    log?.onEvent(event);
     options.onEvent?.(event);
     options.clock?.hear?.(event);
     dieAt(`event:${event.type}`);
   };
   const common = {
     tls: `${spec.dir}/tls-${spec.role}`,
-    state: `${spec.dir}/state-${spec.role}${spec.suffix ?? ""}`,
+    state,
     faultPoint,
     onEvent,
+    log: log?.audit,
     signal: options.signal,
   };
   if (spec.role === "aggregator") {

@@ -42,6 +42,8 @@ export interface FederationSize {
   /** Of the vector. */
   values: number;
   rounds: number;
+  /** Whether the updates are masked. @default false */
+  masked?: boolean;
   /**
    * Every silo has its update from the start, all of them one file, and the federation is stopped once a round is
    * committed: so thirty silos fit one machine, however large the vector. @default false

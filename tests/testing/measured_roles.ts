@@ -21,6 +21,8 @@ export interface ProcessSpec {
   rounds: number;
   /** f32 values of the vector. */
   values: number;
+  /** @default false */
+  masked?: boolean;
 }
 
 /** EfficientNet-B0's layout when it has as many values, else tensors of a million, a hundredth of them statistics. */
@@ -65,12 +67,13 @@ function tell(event: FedEvent): void {
 }
 
 async function aggregate(spec: ProcessSpec): Promise<void> {
-  const { dir, port, silos, rounds, values } = spec;
+  const { dir, port, silos, rounds, values, masked = false } = spec;
   const start = vectorWith(values, 1);
   const proposal = proposalOf(start, {
     silos,
     quorum: silos.length,
     rounds,
+    masked: masked ? { minCohort: 3, rosterChanges: 1 } : null,
     joinTimeout: 600,
     roundTimeout: 3600,
   });
@@ -93,6 +96,7 @@ async function takePart(spec: ProcessSpec, silo: string): Promise<void> {
     server: new URL(`https://127.0.0.1:${port}`),
     tls: `${dir}/tls-${silo}`,
     state: `${dir}/state-${silo}`,
+    site: `${dir}/site-${silo}`,
     wait: 60,
     trainer: () => Promise.resolve(new FakeTrainer({ layout: layoutWith(values), silo })),
   });

@@ -11,6 +11,7 @@ import { enrolled } from "../../fed/flower/hub/enrolment.ts";
 import { flowerHub } from "../../fed/flower/hub/hub.ts";
 import type { Proposal } from "../../fed/protocol/messages.ts";
 import { AGGREGATOR, REVOCATIONS } from "../../fed/state/folder.ts";
+import { kernelOf } from "../../kernel.ts";
 import { layoutOf } from "../../model/layout.ts";
 import { initialWeights } from "../../model/weights/initial.ts";
 import { EventLog } from "../output/event_log.ts";
@@ -53,6 +54,7 @@ export async function run({ values, output, signal, faultPoint }: Context<typeof
       maxShare: values["max-share"],
       guests,
       onEvent: log.onEvent,
+      log: log.audit,
       faultPoint,
       signal,
     }),
@@ -64,16 +66,17 @@ export async function run({ values, output, signal, faultPoint }: Context<typeof
 
 /** What a new run begins with: the settings are this operator's, and looked at before any weights are fetched. */
 async function fresh(values: Values<typeof aggregate>, output: Output): Promise<Omit<Recorded, "recording">> {
-  const silos = values.silos!;
+  const silos = values.silos!, kernel = kernelOf(values.jpeg2000);
   const before = values.new ? null : await proposalIn(values.state);
   const flower = before === null ? await flowerAmong(silos, values) : before.flower ?? [];
   const seed = values.seed ?? before?.seed ?? crypto.getRandomValues(new Uint32Array(1))[0];
-  const settings = settingsOf({ ...values, silos, seed, flower });
+  const settings = settingsOf({ ...values, kernel, silos, seed, flower });
   checkProposal(settings);
   await checkCertificate(values.tls, { role: "aggregator" });
   const own = await ownStart(values);
   const { labelRule } = settings;
-  const start = own ?? await initialWeights(layoutOf(values.network, values), { ...values, seed, labelRule });
+  const start = own ??
+    await initialWeights(layoutOf(values.network, values), { ...values, kernel, seed, labelRule });
   const doubt = outsideNih(labelRule);
   if (doubt !== null) output.line(`warning: ${doubt}`);
   if ("warning" in start && start.warning !== undefined) output.line(`warning: ${start.warning}`);

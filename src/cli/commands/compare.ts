@@ -1,7 +1,7 @@
 // Why: which network, recipe and way of federating to use is decided on the hospitals' own kind of films, with intervals.
 import { cpus } from "node:os";
 import { checkRuleClasses, checkTrainable } from "../../data/classes.ts";
-import { openShards, type Pool, poolOf } from "../../data/pool.ts";
+import { checkSameKernel, openShards, type Pool, poolOf } from "../../data/pool.ts";
 import type { Shard } from "../../data/shard.ts";
 import { digest } from "../../files/digest.ts";
 import { writeDurably } from "../../files/durable.ts";
@@ -33,6 +33,7 @@ export async function run({ values, output, signal }: Context<typeof compare>): 
   }
   const shards = await openShards(values.shard, { signal });
   shards.forEach(checkTrainable);
+  checkSameKernel(shards); // of two sizes too: what differs is then the size alone
   const bySize = Map.groupBy(shards, ({ size }) => size);
   const names = hospitalsOf(bySize);
   const plan = planOf(values, { sizes: [...bySize.keys()], hospitals: names.length });

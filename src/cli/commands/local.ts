@@ -30,19 +30,24 @@ export async function run({ values, output, signal }: Context<typeof local>): Pr
   await checkOutput(values.out, { flag: "--out", kind: "model", force: values.force ?? false });
   const shards = await openShards(values.shard, { signal });
   shards.forEach(checkTrainable);
-  const [{ size }] = shards;
+  const [{ size, manifest: { kernel } }] = shards;
   const labelRule = labelRuleOf(values);
   for (const shard of shards) shard.counts(labelRule); // one that cannot answer the rule is refused by its name
   const missing = absentFindings(shards, labelRule);
   if (missing !== null) output.line(`warning: ${missing}`);
-  const start = await initialWeights(layoutOf(values.network, values), { ...values, size, labelRule });
+  const start = await initialWeights(layoutOf(values.network, values), {
+    ...values,
+    size,
+    kernel,
+    labelRule,
+  });
   output.line(`start: ${start.source}${values.train === "head" ? "; its classifier alone is trained" : ""}`);
   if (start.warning !== undefined) output.line(`warning: ${start.warning}`);
   const rounds = values.epochs === undefined
     ? values.rounds
     : roundsOf(values.epochs, values["local-epochs"] ?? 1);
   const silos = shardNames(values.shard);
-  const settings = settingsOf({ ...values, rounds, size, silos }, { hospitals: 1 });
+  const settings = settingsOf({ ...values, rounds, size, kernel, silos }, { hospitals: 1 });
   const recipe = values.train === "head" ? headOnly(settings.recipe) : settings.recipe;
   const proposal = proposalOf({ ...settings, recipe }, start);
   const { device, threads, deterministic } = values;

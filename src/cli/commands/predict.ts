@@ -1,10 +1,12 @@
 import { csvCell } from "../../data/csv.ts";
-import { FilmReader, type ReadFilm } from "../../data/film_reader.ts";
+import { FilmReader, type ReadFilm, type ReadOptions } from "../../data/film_reader.ts";
 import { imageFiles } from "../../data/image_files.ts";
 import { DataError } from "../../data/quarantine.ts";
 import { poolOf } from "../../data/pool.ts";
 import { Shard, type Split, SPLITS } from "../../data/shard.ts";
 import { LoadedPool, predict, type Predictor } from "../../model/predictor.ts";
+import { type Jpeg2000, jpeg2000Of, JPEG_2000, kernelOf } from "../../kernel.ts";
+import { refusal } from "../../refusal.ts";
 import { ANY_FINDING } from "../../label_rule.ts";
 import { thresholdText } from "../output/decisions.ts";
 import { ruleLines } from "../output/label_rule.ts";
@@ -104,7 +106,8 @@ async function fromFolder(predictor: Predictor, context: Context<typeof options>
   const { values, output, signal } = context;
   const folder = values.images!;
   const { files, unreadable } = await imageFiles(folder);
-  const { size } = predictor;
+  const { size, kernel } = predictor;
+  const jpeg2000 = decodingOf(kernel);
   using reader = new FilmReader();
   const films: Film[] = unreadable.map((path) => ({
     name: `${path}/`,
@@ -115,7 +118,7 @@ async function fromFolder(predictor: Predictor, context: Context<typeof options>
   for (let first = 0; first < files.length; first += CHUNK) {
     signal.throwIfAborted();
     const names = files.slice(first, first + CHUNK);
-    const decoded = await decodeAll(names.map((name) => `${folder}/${name}`), { reader, size });
+    const decoded = await decodeAll(names.map((name) => `${folder}/${name}`), { reader, size, jpeg2000 });
     const good = decoded.filter((film): film is ReadFilm => !(film instanceof DataError));
     const pixels = new Uint8Array(good.length * size * size);
     good.forEach((film, at) => pixels.set(film.pixels, size * size * at));
@@ -136,17 +139,26 @@ async function fromFolder(predictor: Predictor, context: Context<typeof options>
   return { films, splits: false };
 }
 
+/** How the model's own films were decoded. @throws {Error} where another fedx made them, in a way that is not known here */
+function decodingOf(kernel: string): Jpeg2000 {
+  const found = jpeg2000Of(kernel);
+  if (found !== undefined) return found;
+  const kernels = JPEG_2000.map(kernelOf).join(" or ");
+  const remedy = "take the fedx that the model was trained with";
+  throw refusal(Error, { what: "Cannot make films for the model", expected: kernels, got: kernel, remedy });
+}
+
 /** Decodes files, a few at a time; a film that cannot be used becomes its error. */
 async function decodeAll(
   paths: string[],
-  { reader, size }: { reader: FilmReader; size: number },
+  { reader, ...options }: { reader: FilmReader } & ReadOptions,
 ): Promise<(ReadFilm | DataError)[]> {
   const films: (ReadFilm | DataError)[] = Array(paths.length);
   let next = 0;
   const work = async () => {
     while (next < paths.length) {
       const index = next++;
-      films[index] = await reader.read(paths[index], { size }).catch((error) => {
+      films[index] = await reader.read(paths[index], options).catch((error) => {
         if (error instanceof DataError) return error;
         throw error;
       });

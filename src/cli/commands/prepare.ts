@@ -17,7 +17,7 @@ import { plural } from "../../plural.ts";
 
 /** Makes a shard of images and their labels. */
 export async function run({ values, output, signal }: Context<typeof prepare>): Promise<void> {
-  const { images, size, out, salt } = values;
+  const { images, size, jpeg2000, out, salt } = values;
   const labels = values.labels ?? (await checkFolder(images), await findNih(images)).labels;
   if (labels === undefined) {
     throw new UsageError(
@@ -26,7 +26,7 @@ export async function run({ values, output, signal }: Context<typeof prepare>): 
   }
   usable(() => new Vocabulary(values.negative));
   const result = await prepareShard({
-    ...{ images, labels, size, out, salt },
+    ...{ images, labels, size, jpeg2000, out, salt },
     negative: values.negative,
     columns: values.columns && usable(() => parseColumns(values.columns!)),
     uncertain: values.uncertain,

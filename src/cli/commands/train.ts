@@ -66,6 +66,7 @@ export async function run(context: Context<typeof train>): Promise<void> {
         return trainer;
       },
       onEvent: log.onEvent,
+      log: log.audit,
       faultPoint,
       signal,
     }),

@@ -2,6 +2,7 @@
 // writes and docs/commands.md all come from it, so that none of them can say something else than the others.
 import type { Options, Table } from "./option.ts";
 import { aggregate } from "./table/aggregate.ts";
+import { auditVerify } from "./table/audit.ts";
 import { caInit, caIssue, caRequest, caRevoke, caSign } from "./table/ca.ts";
 import { compare } from "./table/compare.ts";
 import { demo } from "./table/demo.ts";
@@ -43,6 +44,7 @@ export const COMMANDS = {
   compare,
   doctor,
   status,
+  "audit verify": auditVerify,
   version,
 } as const satisfies Table;
 

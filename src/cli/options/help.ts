@@ -88,7 +88,7 @@ export function usageOf(name: string, command: Command): string[] {
   const free = Object.entries(options).filter(([key]) => !grouped.has(key));
   return [
     `fedx ${name}`,
-    ...Object.keys(positional),
+    ...Object.entries(positional).map(([key, { kind }]) => kind === "paths" ? `${key} …` : key),
     ...free.filter(([, option]) => option.required).map((entry) => written(...entry)),
     ...either.map((group) => `(${group.map((key) => written(key, options[key])).join(" | ")})`),
     ...free.filter(([, option]) => !option.required).map((entry) => `[${written(...entry)}]`),

@@ -18,7 +18,7 @@ export interface Kinds {
   flag: boolean;
   /** Names with commas between; a comma within a name is written `\,`. */
   list: string[];
-  /** Paths, from an option that may be repeated. */
+  /** Paths, from an option or a last argument that may be repeated. */
   paths: string[];
   /** DNS names or addresses, from an option that may be repeated. */
   hosts: string[];
@@ -70,7 +70,7 @@ export interface Command {
   summary: string;
   example: string;
   options: Options;
-  /** Arguments without a name, in their order; all are required. */
+  /** Arguments without a name, in their order; all are required. Of the kind `paths`, the last one takes all that follow. */
   positional?: Options;
   /** Groups of options of which exactly one must be given. */
   either?: readonly (readonly string[])[];

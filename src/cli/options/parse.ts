@@ -115,12 +115,18 @@ function hint(name: string, key: string, commands: Table): string {
 
 function readPositional(name: string, command: Command, words: unknown[], given: Record<string, unknown>) {
   const expected = Object.entries(command.positional ?? {});
-  if (words.length !== expected.length) {
+  const many = expected.at(-1)?.[1].kind === "paths";
+  if (many ? words.length < expected.length : words.length !== expected.length) {
     throw new UsageError(
       `Cannot run \`fedx ${name}\`: expected ${
-        expected.length === 0 ? "only options" : expected.map(([key]) => key).join(" ")
+        expected.length === 0
+          ? "only options"
+          : expected.map(([key, { kind }]) => kind === "paths" ? `${key} …` : key).join(" ")
       }, got ${words.length === 0 ? "nothing" : words.join(" ")}; see \`fedx ${name} --help\`.`,
     );
   }
-  expected.forEach(([key, option], index) => given[key] = readValue(key, option, words[index]));
+  expected.forEach(([key, option], index) => {
+    const raw = option.kind === "paths" ? words.slice(index) : words[index];
+    given[key] = readValue(key, option, raw);
+  });
 }

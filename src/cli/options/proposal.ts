@@ -16,6 +16,8 @@ type TrainingValues = OptionValues<typeof TRAINING>;
 /** What `aggregate` and `local` say about a run; what only `aggregate` says may be missing. */
 export interface RunValues extends Omit<TrainingValues, "init" | "weights"> {
   size: number;
+  /** How films are made (src/kernel.ts). */
+  kernel: string;
   silos: string[];
   /** Those of them that run Flower. @default none */
   flower?: string[];
@@ -48,7 +50,7 @@ export function settingsOf(
     network: values.network,
     size: values.size,
     channels: values.channels,
-    preprocessing: preprocessingOf(values.channels),
+    preprocessing: preprocessingOf(values.channels, values),
     labelRule: labelRuleOf(values),
     recipe,
     seed: values.seed,

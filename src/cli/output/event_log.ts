@@ -1,10 +1,10 @@
 // Why: roles report events and print nothing; here they become lines for people and a file for programs.
-import { writeAllSync } from "../../files/whole.ts";
+import { Chain } from "../../fed/audit/chain.ts";
+import type { AuditLog } from "../../fed/audit/audit.ts";
 import { DECLINES } from "../../fed/protocol/decline.ts";
 import type { FedEvent } from "../../fed/protocol/event.ts";
 import { nameFullDisk } from "../../fed/protocol/full_disk.ts";
 import { makePrivateFolder } from "../../fed/state/private_folder.ts";
-import { PRIVATE_FILE } from "../../files/private.ts";
 import { formatDuration } from "../options/duration.ts";
 import { HubLine } from "./hub_line.ts";
 import type { Output } from "./output.ts";
@@ -14,7 +14,7 @@ import { SiloLine } from "./silo_line.ts";
 import { score } from "./table.ts";
 import { plural } from "../../plural.ts";
 
-/** One line of events.jsonl. */
+/** One line of events.jsonl, without its link to the one before. */
 export type LoggedEvent = FedEvent & { time: string };
 
 /** What lines are printed with. */
@@ -22,32 +22,47 @@ type Lines = Pick<Output, "line" | "progress" | "ticking">;
 
 /** Appends every event to a file and shows those that matter. */
 export class EventLog implements Disposable {
-  readonly #file: Deno.FsFile;
+  readonly #chain: Chain | null;
   readonly #output: Lines;
   readonly #show: ((event: FedEvent) => void) & Disposable;
-  /** Bytes of whole lines. */
-  #size: number;
   /** Events that could not be written since the last that could. */
   #lost = 0;
 
-  private constructor(file: Deno.FsFile, output: Lines) {
-    this.#file = file;
+  private constructor(chain: Chain | null, output: Lines) {
+    this.#chain = chain;
     this.#output = output;
     this.#show = showEvents(output);
-    this.#size = file.statSync().size;
   }
 
-  /** Opens `<state>/events.jsonl` to append to. */
+  /** Opens `<state>/events.jsonl` to append to; while another process has it, events are shown and not kept. */
   static async open(state: string, output: Lines): Promise<EventLog> {
     await makePrivateFolder(state);
-    const file = await Deno.open(`${state}/events.jsonl`, { create: true, append: true, mode: PRIVATE_FILE });
-    return new EventLog(file, output);
+    const chain = await Chain.open(`${state}/events.jsonl`);
+    if (chain === null) {
+      output.line(`warning: events are not written: another process has ${state}/events.jsonl`);
+    }
+    const log = new EventLog(chain, output);
+    const { lines = 0, cut = 0 } = chain ?? {};
+    if (lines > 0 || cut > 0) log.#keep({ type: "log_resumed", lines, cut });
+    return log;
   }
 
   /** The `onEvent` of a role. */
   readonly onEvent = (event: FedEvent): void => {
     this.#keep(event);
     this.#show(event);
+  };
+
+  /** What a role's audit needs of its log; a log that is not kept, or whose disk fails, has no head. */
+  readonly audit: AuditLog = {
+    sync: async () => {
+      try {
+        return await this.#chain?.sync() ?? null;
+      } catch (error) {
+        this.#tellLost(error);
+        return null;
+      }
+    },
   };
 
   /** What `role` comes to; where it ends before that, the file says of what: who asks later cannot look at the terminal. */
@@ -62,42 +77,33 @@ export class EventLog implements Disposable {
     }
   }
 
+  /** Writes an event, whole or not at all: a full disk costs lines of the log and nothing else, and is told once. */
   #keep(event: FedEvent): void {
-    this.#append(JSON.stringify({ time: new Date().toISOString(), ...event }) + "\n");
-  }
-
-  /** Writes a line, whole or not at all: a full disk costs lines of the log and nothing else, and is told once. */
-  #append(line: string): void {
-    const bytes = new TextEncoder().encode(line);
+    if (this.#chain === null) return;
+    const record = (event: FedEvent) => ({ time: new Date().toISOString(), ...event });
     try {
-      writeAllSync(this.#file, bytes);
-      this.#size += bytes.length;
       if (this.#lost > 0) {
+        this.#chain.append(record({ type: "lines_lost", lines: this.#lost }));
         this.#output.line(`events.jsonl is written again without ${plural(this.#lost, "line")}`);
+        this.#lost = 0;
       }
-      this.#lost = 0;
+      this.#chain.append(record(event));
     } catch (error) {
-      if (this.#lost++ === 0) {
-        const place = { folder: "events.jsonl", remedy: "free some space" };
-        const text = (nameFullDisk(error, place) as Error).message;
-        this.#output.line(`warning: events are not written for now, the run goes on: ${text}`);
-      }
-      this.#cut();
+      this.#tellLost(error);
+      this.#lost++;
     }
   }
 
-  /** Takes away what was written of a line. */
-  #cut(): void {
-    try {
-      this.#file.truncateSync(this.#size);
-    } catch {
-      // A device, in place of a file.
-    }
+  #tellLost(error: unknown): void {
+    if (this.#lost > 0) return;
+    const place = { folder: "events.jsonl", remedy: "free some space" };
+    const text = (nameFullDisk(error, place) as Error).message;
+    this.#output.line(`warning: events are not written for now, the run goes on: ${text}`);
   }
 
   [Symbol.dispose](): void {
     this.#show[Symbol.dispose]();
-    this.#file.close();
+    this.#chain?.[Symbol.dispose]();
   }
 }
 

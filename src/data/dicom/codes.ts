@@ -32,6 +32,24 @@ function wordsOf(bytes: Uint8Array, littleEndian: boolean): Uint16Array {
   return new Uint16Array(copy.buffer);
 }
 
+/**
+ * Takes what lies beyond the highest bit as the nearest value that does not, in place: a lossy coding whose frame has
+ * more bits than the film makes such values at the edge of what is white, and their bits within the film's are black.
+ *
+ * @param values at an even address, little endian; of `bitsAllocated` bits, those of a signed shape extended
+ */
+export function saturated(values: Uint8Array, { bitsAllocated, highBit, signed }: PixelShape): Uint8Array {
+  const words = [values.buffer, values.byteOffset, values.length / 2] as const;
+  const samples = bitsAllocated === 8
+    ? values
+    : signed
+    ? new Int16Array(...words)
+    : new Uint16Array(...words);
+  const most = 2 ** (highBit + Number(!signed)) - 1, least = signed ? -most - 1 : 0;
+  for (let i = 0; i < samples.length; i++) samples[i] = Math.min(most, Math.max(least, samples[i]));
+  return values;
+}
+
 /** How many values have each code. */
 export function countsOf(codes: Uint8Array | Uint16Array, length: number): Uint32Array {
   const counts = new Uint32Array(length);

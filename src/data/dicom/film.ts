@@ -1,14 +1,16 @@
-/** A DICOM file becomes a grey image as it is shown, of the file's own size. */
+/** A DICOM file becomes a grey image as it is shown, of the file's own size or, where asked, a lower resolution of JPEG 2000. */
 
 import { DataError } from "../quarantine.ts";
-import { codesOf, countsOf } from "./codes.ts";
+import { codesOf, countsOf, saturated } from "./codes.ts";
 import { checkFrame, codestreamOf } from "./codestream.ts";
 import { Dataset, PIXELS } from "./dataset.ts";
 import { greyLevels, type Windowing } from "./grey.ts";
 import { checkFilm, type FilmHeader, filmHeader } from "./header.ts";
+import { Jpeg2000Decoder } from "./jpeg_2000.ts";
 import { JpegLs } from "./jpeg_ls.ts";
 import { NativeCodecs, type NativeCoding } from "./native_codecs.ts";
 import { type PixelShape, pixelShape } from "./pixel_shape.ts";
+import { halvingsOf, hasOwnOverlay, isGreyAlone, sidesOf } from "./resolution.ts";
 import { syntaxOf, type TransferSyntax } from "./syntax.ts";
 
 /** A film as it is shown. */
@@ -28,21 +30,31 @@ export interface GreyFilm {
 /** What a file's pixels are before they are shown. */
 export interface StoredValues {
   syntax: TransferSyntax;
+  /** With the rows and columns that are decoded. */
   shape: PixelShape;
   /** Maybe a view of the file's bytes. */
   codes: Uint8Array | Uint16Array;
+}
+
+/** How a film is decoded. */
+export interface FilmOptions {
+  /**
+   * JPEG 2000 is decoded at its lowest resolution whose shorter side has so many pixels, where it has one. @default whole
+   */
+  side?: number;
 }
 
 /** Decodes films one after the other; the decoders are loaded when they are needed first. */
 export class FilmDecoder {
   #native: Promise<NativeCodecs> | undefined;
   #jpegLs: Promise<JpegLs> | undefined;
+  #jpeg2000: Promise<Jpeg2000Decoder> | undefined;
 
   /** @throws {DataError} why the file is no film, or cannot be read @throws {Error} when a decoder is not there */
-  async decode(file: Uint8Array): Promise<GreyFilm> {
+  async decode(file: Uint8Array, options: FilmOptions = {}): Promise<GreyFilm> {
     const set = Dataset.parse(file);
     checkFilm(set);
-    const { syntax, shape, codes } = await this.stored(set);
+    const { syntax, shape, codes } = await this.stored(set, options);
     const { levels, windowing } = greyLevels(set, shape, () => countsOf(codes, 2 ** shape.bitsStored));
     const pixels = new Uint8Array(codes.length);
     for (let i = 0; i < codes.length; i++) pixels[i] = levels[codes[i]];
@@ -57,7 +69,7 @@ export class FilmDecoder {
    *
    * @throws {DataError} when they cannot be read
    */
-  async stored(set: Dataset): Promise<StoredValues> {
+  async stored(set: Dataset, options: FilmOptions = {}): Promise<StoredValues> {
     const syntax = syntaxOf(set.syntax);
     if (syntax === undefined) {
       const uid = set.syntax.replaceAll(/[^0-9.]/g, "?").slice(0, 64);
@@ -66,42 +78,58 @@ export class FilmDecoder {
         `Cannot decode the image: transfer syntax ${uid || "none"} is unknown`,
       );
     }
-    const shape = pixelShape(set);
-    const bytes = shape.rows * shape.columns * shape.bitsAllocated / 8;
-    const values = whole(await this.#values(set, { syntax, shape }), bytes);
-    return { syntax, shape, codes: codesOf(values, { shape, littleEndian: set.littleEndian }) };
+    const all = pixelShape(set);
+    const { values, shape } = syntax.coding === "native"
+      ? { values: set.bytes(PIXELS), shape: all }
+      : await this.#decoded(set, { coding: syntax.coding, shape: all, ...options });
+    const bytes = whole(values, shape);
+    const beyond = syntax.lossy && !shape.signed && !hasOwnOverlay(set);
+    const codes = codesOf(beyond ? saturated(bytes, shape) : bytes, {
+      shape,
+      littleEndian: set.littleEndian,
+    });
+    return { syntax, shape, codes };
   }
 
-  /** The bytes of the values; more of them than are needed may be there. */
-  async #values(
+  /** The bytes of the values of an encapsulated frame; more of them than are needed may be there. */
+  async #decoded(
     set: Dataset,
-    { syntax: { coding }, shape }: { syntax: TransferSyntax; shape: PixelShape },
-  ): Promise<Uint8Array | undefined> {
-    if (coding === "native") return set.bytes(PIXELS);
+    { coding, shape, side }: { coding: Encapsulated; shape: PixelShape } & FilmOptions,
+  ): Promise<{ values: Uint8Array; shape: PixelShape }> {
     const joint = joined(set.fragments(PIXELS) ?? []);
     const frame = coding === "jpeg-2000" ? codestreamOf(joint) : joint;
     const bits = checkFrame(frame, coding, shape);
-    const decode = coding === "jpeg-ls" ? await this.#jpegLsDecoder() : await this.#nativeDecoder(coding);
+    const reducible = coding === "jpeg-2000" && side !== undefined && isGreyAlone(set);
+    const halvings = reducible ? halvingsOf(frame, { shape, side }) : 0;
+    const [rows, columns] = sidesOf(shape, halvings);
+    const decode = await this.#decoderOf(coding, halvings);
     try {
-      if (shape.bitsAllocated === 8 || bits > 8) return await decode(frame, shape);
+      const bytes = shape.bitsAllocated === 16 && bits <= 8;
       // Decoders that are told of 16 bits lay samples of 8 elsewhere.
-      const bytes = await decode(frame, { ...shape, ...BYTES });
-      return new Uint8Array(Uint16Array.from(bytes).buffer);
+      const decoded = await decode(frame, bytes ? { ...shape, ...BYTES } : shape);
+      const values = bytes ? new Uint8Array(Uint16Array.from(decoded).buffer) : decoded;
+      return { values, shape: { ...shape, rows, columns } };
     } catch (cause) {
       throw new DataError("truncated", "Cannot decode the image: its frame is damaged", { cause });
     }
   }
 
-  async #jpegLsDecoder(): Promise<Decode> {
-    const decoder = await (this.#jpegLs ??= JpegLs.load());
-    return (frame) => decoder.decode(frame);
-  }
-
-  async #nativeDecoder(coding: NativeCoding): Promise<Decode> {
+  async #decoderOf(coding: Encapsulated, halvings: number): Promise<Decode> {
+    if (halvings > 0) {
+      const decoder = await (this.#jpeg2000 ??= Jpeg2000Decoder.load());
+      return (frame, shape) => decoder.decode(frame, { halvings, shape });
+    }
+    if (coding === "jpeg-ls") {
+      const decoder = await (this.#jpegLs ??= JpegLs.load());
+      return (frame) => decoder.decode(frame);
+    }
     const decoder = await (this.#native ??= NativeCodecs.load());
     return (frame, shape) => Promise.resolve(decoder.decode(frame, coding, shape));
   }
 }
+
+/** How the pixels of an encapsulated frame are written. */
+type Encapsulated = NativeCoding | "jpeg-ls";
 
 /** Values of one byte. */
 const BYTES = { bitsAllocated: 8, bitsStored: 8, highBit: 7 } as const;
@@ -109,8 +137,9 @@ const BYTES = { bitsAllocated: 8, bitsStored: 8, highBit: 7 } as const;
 /** A frame's values, of the bits allocated. @throws {Error} for one that is damaged */
 type Decode = (frame: Uint8Array, shape: PixelShape) => Promise<Uint8Array>;
 
-/** The first `bytes` of what is there. @throws {DataError} `truncated` where there are fewer */
-function whole(values: Uint8Array | undefined, bytes: number): Uint8Array {
+/** As many bytes as the film has. @throws {DataError} `truncated` where there are fewer */
+function whole(values: Uint8Array | undefined, { rows, columns, bitsAllocated }: PixelShape): Uint8Array {
+  const bytes = rows * columns * bitsAllocated / 8;
   if (values !== undefined && values.length >= bytes) return values.subarray(0, bytes);
   const got = `${values?.length ?? 0}`;
   throw new DataError("truncated", `Cannot decode the image: expected ${bytes} bytes of pixels, got ${got}`);

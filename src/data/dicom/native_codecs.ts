@@ -22,9 +22,14 @@ export const CODECS = {
 export const CODECS_VERSION = `dcmjs-codecs ${about.version}`;
 
 /** Bytes of memory that an instance may have beside those for each pixel; one that has more is not used again. */
-const MEMORY = 64 * 2 ** 20;
+export const MEMORY = 64 * 2 ** 20;
 /** The same for each pixel: JPEG 2000 takes most, 4 for a sample, twice, and its coded blocks. */
 const MEMORY_A_PIXEL = 24;
+
+/** Bytes of memory that a film may take. */
+export function memoryFor({ rows, columns }: Pick<PixelShape, "rows" | "columns">): number {
+  return MEMORY + MEMORY_A_PIXEL * rows * columns;
+}
 
 /** Decoders by coding. */
 const DECODERS = {
@@ -55,7 +60,7 @@ export class NativeCodecs {
 
   /** @returns values of `bitsAllocated` bits, little endian @throws {Error} for a frame that is damaged */
   decode(frame: Uint8Array, coding: NativeCoding, shape: PixelShape): Uint8Array {
-    this.#limit = MEMORY + MEMORY_A_PIXEL * shape.rows * shape.columns;
+    this.#limit = memoryFor(shape);
     const codecs = this.#codecs ?? startCodecs(this.#module, () => this.#limit);
     this.#codecs = null;
     const context = codecs.CreateCodecsContext();

@@ -7,6 +7,8 @@ export type Coding = "native" | "rle" | "jpeg" | "jpeg-ls" | "jpeg-2000" | "ht-j
 export interface TransferSyntax {
   name: string;
   coding: Coding;
+  /** Whether values may come back a little changed. */
+  lossy?: true;
 }
 
 const JPEG = "1.2.840.10008.1.2.4";
@@ -18,17 +20,17 @@ export const SYNTAXES: ReadonlyMap<string, TransferSyntax> = new Map<string, Tra
   ["1.2.840.10008.1.2.1.99", { name: "deflated", coding: "native" }],
   ["1.2.840.10008.1.2.2", { name: "explicit big endian", coding: "native" }],
   ["1.2.840.10008.1.2.5", { name: "RLE", coding: "rle" }],
-  [`${JPEG}.50`, { name: "JPEG baseline", coding: "jpeg" }],
-  [`${JPEG}.51`, { name: "JPEG extended", coding: "jpeg" }],
+  [`${JPEG}.50`, { name: "JPEG baseline", coding: "jpeg", lossy: true }],
+  [`${JPEG}.51`, { name: "JPEG extended", coding: "jpeg", lossy: true }],
   [`${JPEG}.57`, { name: "JPEG lossless", coding: "jpeg" }],
   [`${JPEG}.70`, { name: "JPEG lossless, first order", coding: "jpeg" }],
   [`${JPEG}.80`, { name: "JPEG-LS lossless", coding: "jpeg-ls" }],
-  [`${JPEG}.81`, { name: "JPEG-LS near-lossless", coding: "jpeg-ls" }],
+  [`${JPEG}.81`, { name: "JPEG-LS near-lossless", coding: "jpeg-ls", lossy: true }],
   [`${JPEG}.90`, { name: "JPEG 2000 lossless", coding: "jpeg-2000" }],
-  [`${JPEG}.91`, { name: "JPEG 2000", coding: "jpeg-2000" }],
+  [`${JPEG}.91`, { name: "JPEG 2000", coding: "jpeg-2000", lossy: true }],
   [`${JPEG}.201`, { name: "HTJ2K lossless", coding: "ht-jpeg-2000" }],
   [`${JPEG}.202`, { name: "HTJ2K lossless, RPCL", coding: "ht-jpeg-2000" }],
-  [`${JPEG}.203`, { name: "HTJ2K", coding: "ht-jpeg-2000" }],
+  [`${JPEG}.203`, { name: "HTJ2K", coding: "ht-jpeg-2000", lossy: true }],
 ]);
 
 export const BIG_ENDIAN = "1.2.840.10008.1.2.2";

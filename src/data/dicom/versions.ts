@@ -3,4 +3,5 @@
 import { CODECS_VERSION } from "./native_codecs.ts";
 
 /** As deno.json pins them. */
-export const DICOM_DECODERS = `dicom-parser 1.8.21, ${CODECS_VERSION}, codec-charls 1.2.7`;
+export const DICOM_DECODERS =
+  `dicom-parser 1.8.21, ${CODECS_VERSION}, codec-charls 1.2.7, codec-openjpeg 1.3.6`;

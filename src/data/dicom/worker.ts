@@ -1,7 +1,12 @@
-/** Decodes films on a thread of its own, one at a time: a message with a file's bytes is answered by what came of it. */
+/** Decodes films on a thread of its own, one at a time: an order for a file is answered by what came of it. */
 
 import { DataError, type QuarantineReason } from "../quarantine.ts";
-import { FilmDecoder, type GreyFilm } from "./film.ts";
+import { FilmDecoder, type FilmOptions, type GreyFilm } from "./film.ts";
+
+/** What a worker is asked for. */
+export interface Order extends FilmOptions {
+  file: Uint8Array<ArrayBuffer>;
+}
 
 /** What a worker answers. */
 export type Answer =
@@ -12,16 +17,16 @@ export type Answer =
 
 /** The worker's side of its messages. */
 interface Side {
-  onmessage: ((event: MessageEvent<Uint8Array<ArrayBuffer>>) => void) | null;
+  onmessage: ((event: MessageEvent<Order>) => void) | null;
   postMessage(answer: Answer, transfer: Transferable[]): void;
 }
 
 const side = self as unknown as Side;
 const decoder = new FilmDecoder();
 
-side.onmessage = async ({ data }) => {
+side.onmessage = async ({ data: { file, ...options } }) => {
   try {
-    const film = await decoder.decode(data);
+    const film = await decoder.decode(file, options);
     side.postMessage({ film }, [film.pixels.buffer]);
   } catch (error) {
     const { message } = error as Error;

@@ -5,8 +5,8 @@
  */
 
 import { DataError } from "../quarantine.ts";
-import type { GreyFilm } from "./film.ts";
-import type { Answer } from "./worker.ts";
+import type { FilmOptions, GreyFilm } from "./film.ts";
+import type { Answer, Order } from "./worker.ts";
 
 /** How the threads are made. */
 export interface DicomWorkersOptions {
@@ -14,7 +14,7 @@ export interface DicomWorkersOptions {
   threads?: number;
   /** How long one film may take, s; the largest in JPEG 2000 takes 20. @default 60 */
   seconds?: number;
-  /** What a thread runs: it answers a file's bytes with an {@linkcode Answer}. @default the decoder */
+  /** What a thread runs: it answers an {@linkcode Order} with an {@linkcode Answer}. @default the decoder */
   module?: URL;
 }
 
@@ -25,15 +25,15 @@ const MODULE = new URL(
 );
 
 /** A film that waits for a thread, or is at work. */
-interface Order {
-  file: Uint8Array<ArrayBuffer>;
+interface Waiting {
+  order: Order;
   taken: PromiseWithResolvers<GreyFilm>;
 }
 
 /** Closed with `using`, which ends the threads; films at work then never come. */
 export class DicomWorkers implements Disposable {
   readonly #options: Required<DicomWorkersOptions>;
-  readonly #waiting: Order[] = [];
+  readonly #waiting: Waiting[] = [];
   readonly #idle: Worker[] = [];
   /** All threads, and the timer of the film that each is at work on. */
   readonly #all = new Map<Worker, ReturnType<typeof setInterval> | undefined>();
@@ -49,9 +49,9 @@ export class DicomWorkers implements Disposable {
    * @throws {DataError} why it is no film, or cannot be read
    * @throws {Error} when a decoder is not there
    */
-  decode(file: Uint8Array<ArrayBuffer>): Promise<GreyFilm> {
+  decode(file: Uint8Array<ArrayBuffer>, options: FilmOptions = {}): Promise<GreyFilm> {
     const taken = Promise.withResolvers<GreyFilm>();
-    this.#waiting.push({ file, taken });
+    this.#waiting.push({ order: { file, ...options }, taken });
     this.#next();
     return taken.promise;
   }
@@ -69,7 +69,7 @@ export class DicomWorkers implements Disposable {
     return worker;
   }
 
-  #give(worker: Worker, { file, taken }: Order): void {
+  #give(worker: Worker, { order, taken }: Waiting): void {
     const { seconds } = this.#options;
     let left = seconds;
     const failed = (text: string) => {
@@ -92,7 +92,7 @@ export class DicomWorkers implements Disposable {
       this.#idle.push(worker);
       this.#next();
     };
-    worker.postMessage(file, [file.buffer]);
+    worker.postMessage(order, [order.file.buffer]);
   }
 
   #end(worker: Worker): void {

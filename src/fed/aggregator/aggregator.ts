@@ -10,6 +10,7 @@ import { type Layout, layoutOf } from "../../model/layout.ts";
 import { Admission, type ListMemory, type SeenLists } from "../pki/admission.ts";
 import { SILENCE } from "./attendance.ts";
 import { leaveOut } from "./away.ts";
+import { Audit, type AuditLog } from "../audit/audit.ts";
 import { ascii } from "../protocol/ascii.ts";
 import { AggregatorState } from "./state.ts";
 import { ProtocolError } from "../protocol/errors.ts";
@@ -32,7 +33,7 @@ import { answerOf, type Handler } from "../wire/exchange.ts";
 import type { Guests } from "../wire/guests.ts";
 import { serve, type Server } from "../wire/server.ts";
 import { maxShareOf } from "./max_share.ts";
-import { REVOCATIONS } from "../state/folder.ts";
+import { AGGREGATOR, REVOCATIONS } from "../state/folder.ts";
 import { requireCheckedTls, requirePinnedDeno } from "../wire/tls.ts";
 import { plural } from "../../plural.ts";
 
@@ -65,6 +66,8 @@ export interface AggregatorOptions {
   /** Serves silos in another way than over fedx's own wire; disposed of before the aggregator stops. @default none */
   guests?: Guests;
   onEvent?: OnEvent;
+  /** The log that `onEvent` writes, which is to be signed. @default none */
+  log?: AuditLog;
   /** Seconds without a word after which a silo counts as lost. @default SILENCE */
   silence?: number;
   /** Awaited at named moments. @default none */
@@ -105,9 +108,23 @@ export async function runAggregator(options: AggregatorOptions): Promise<Aggrega
   const layout = options.layout ??
     layoutOf(options.proposal.network, { channels: options.proposal.channels });
   const { allowSameShard, silence = SILENCE, faultPoint = () => {}, clock } = options;
-  const run = new Run(state, { layout, onEvent, faultPoint, silence, allowSameShard, maxShare, clock });
+  const { log } = options;
+  const identity = () => credentials.identity;
+  const audit = log === undefined
+    ? null
+    : new Audit({ log, run: state.run!, role: AGGREGATOR, identity, onEvent });
+  const run = new Run(state, {
+    layout,
+    onEvent: signing(onEvent, audit),
+    faultPoint,
+    silence,
+    allowSameShard,
+    maxShare,
+    clock,
+  });
+  await using _end = { [Symbol.asyncDispose]: async () => void await audit?.sign() }; // once nobody is served
   run.storeTime();
-  const handler = handlerOf(run);
+  const handler = handlerOf(run, audit);
   await using server = await listen(run, credentials, { ...options, handler });
   await using guests = await options.guests?.({
     ...{ run: run.id, proposal: run.proposal, handler, identity: credentials.identity, onEvent },
@@ -143,14 +160,30 @@ export async function runAggregator(options: AggregatorOptions): Promise<Aggrega
   }
 }
 
+/** The listener, with the log signed after every round that is done. */
+function signing(onEvent: OnEvent, audit: Audit | null): OnEvent {
+  return (event) => {
+    onEvent(event);
+    if (event.type !== "committed") return;
+    audit?.sign().catch((error) => onEvent({ type: "warning", text: `the log is not signed: ${error}` }));
+  };
+}
+
 /**
  * Serves the finished run until every silo that is not lost holds its model, also after a restart that came in between.
  * @throws the signal's reason when stopped before that; the same command goes on from here.
  */
 async function serveFinished(run: Run, result: AggregatorResult, signal?: AbortSignal): Promise<void> {
   run.onEvent({ type: "finished", rounds: result.rounds, sha256: result.sha256 });
-  await run.until(() => run.everyoneLeft, { deadline: run.now() + LINGER, signal });
+  await run.until(() => everyoneLeft(run), { deadline: run.now() + LINGER, signal });
   run.served.end();
+}
+
+/** Whether each silo holds the finished run's model, is lost or was left out. */
+function everyoneLeft({ state, served, attendance, away }: Run): boolean {
+  return [...state.joined.keys()].every((silo) =>
+    served.has(silo) || attendance.isLost(silo) || away.isLeftOut(silo)
+  );
 }
 
 /** Begins the run, or checks that the one in the state folder has the same proposal. Returns whether it was there. */

@@ -124,7 +124,7 @@ function checkMasked(state: AggregatorState, added: readonly string[]): void {
   if (state.proposal!.masked === null) return;
   const open = state.rounds + 1;
   const remedy = "bring them back, or begin another run from the model selected so far: --new --init";
-  const awaited = state.rosters.get(open)?.names.filter((silo) =>
+  const awaited = state.masks.rosters.get(open)?.names.filter((silo) =>
     added.includes(silo) && !hasPart(state, open, silo)
   );
   if (awaited !== undefined && awaited.length > 0) {

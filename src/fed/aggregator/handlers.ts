@@ -1,5 +1,6 @@
 /** The aggregator's endpoints: one table of paths, each a function from request to answer. */
 import { ProtocolError } from "../protocol/errors.ts";
+import type { Audit } from "../audit/audit.ts";
 import { nameFullDisk } from "../protocol/full_disk.ts";
 import { Inbox } from "./inbox.ts";
 import { join } from "./join.ts";
@@ -14,12 +15,14 @@ import {
   ScoresSchema,
   SignedReadySchema,
   SignedStatementSchema,
+  type UpdateProgress,
   UpdateStartSchema,
 } from "../protocol/messages.ts";
 import { takeReady, takeStatement } from "./masked.ts";
 import { checkOpen } from "./check_open.ts";
 import { takeScores } from "./take_scores.ts";
 import { stageOf } from "../protocol/stage.ts";
+import { siloRole } from "../state/folder.ts";
 import {
   answerOf,
   type Handler,
@@ -36,8 +39,8 @@ const QUIET = 60;
 
 type Endpoint = (request: WireRequest, round: number) => Promise<WireAnswer>;
 
-/** The handler of one run. */
-export function handlerOf(run: Run): Handler {
+/** The handler of one run. @param audit signs the log @default none is kept */
+export function handlerOf(run: Run, audit: Audit | null = null): Handler {
   const inbox = new Inbox(run);
   const report = reporter(run);
   const endpoints: [RegExp, Record<string, Endpoint>][] = [
@@ -50,8 +53,8 @@ export function handlerOf(run: Run): Handler {
     [/^\/v1\/rounds\/(\d{1,9})\/roster$/, { GET: (_, round) => rosterOf(run, round) }],
     [/^\/v1\/rounds\/(\d{1,9})\/model$/, { GET: (request, round) => model(run, request, round) }],
     [/^\/v1\/rounds\/(\d{1,9})\/update$/, {
-      POST: (request, round) => announce(run, inbox, { request, round }),
-      PUT: (request, round) => receive(run, inbox, { request, round }),
+      POST: (request, round) => announce(run, inbox, { request, round, audit }),
+      PUT: (request, round) => receive(run, inbox, { request, round, audit }),
     }],
     [/^\/v1\/rounds\/(\d{1,9})\/scores$/, { POST: (request, round) => scores(run, request, round) }],
     [/^\/v1\/heartbeat$/, { POST: (request) => heartbeat(run, request) }],
@@ -145,7 +148,7 @@ async function statement(run: Run, request: WireRequest): Promise<WireAnswer> {
 
 /** What the silos have stated: each judges it for itself. */
 function statements(run: Run): Promise<WireAnswer> {
-  const all = [...run.state.statements.values()].map(({ signed }) => signed);
+  const all = [...run.state.masks.statements.values()].map(({ signed }) => signed);
   return Promise.resolve(json({ statements: all }));
 }
 
@@ -157,7 +160,7 @@ async function ready(run: Run, request: WireRequest, round: number): Promise<Wir
 
 /** The readies that a round's updates are masked for; a silo that is started again asks for those of a closed one too. */
 function rosterOf(run: Run, round: number): Promise<WireAnswer> {
-  const settled = run.state.rosters.get(round);
+  const settled = run.state.masks.rosters.get(round);
   if (settled !== undefined) return Promise.resolve(json({ readies: settled.readies }));
   checkOpen(run, round);
   throw new ProtocolError("no_roster", { expected: `a settled roster in round ${round}`, got: "none" });
@@ -195,26 +198,47 @@ function model(run: Run, request: WireRequest, round: number): Promise<WireAnswe
   });
 }
 
+/** A request about an update. */
+interface UpdateRequest {
+  request: WireRequest;
+  round: number;
+  audit: Audit | null;
+}
+
 async function announce(
   run: Run,
   inbox: Inbox,
-  context: { request: WireRequest; round: number },
+  context: UpdateRequest,
 ): Promise<WireAnswer> {
-  const { request, round } = context;
-  const start = parseMessage(UpdateStartSchema, await readBody(request), { what: "an update's start" });
+  const { request, round, audit } = context;
+  const { heads, ...start } = parseMessage(UpdateStartSchema, await readBody(request), {
+    what: "an update's start",
+  });
   sameRound(round, start.round);
   if (!run.state.joined.has(request.silo)) {
     throw new ProtocolError("not_joined", { expected: "a silo that joined", got: request.silo });
   }
-  return json(await inbox.start(request.silo, start));
+  if (heads !== undefined) audit?.take(siloRole(request.silo), heads);
+  return json(await withHeads(audit, request, await inbox.start(request.silo, start)));
+}
+
+/** Puts beside a receipt where the logs stand: after it, so that both sides hold a head that covers it. */
+async function withHeads(
+  audit: Audit | null,
+  { silo }: WireRequest,
+  progress: UpdateProgress,
+): Promise<UpdateProgress> {
+  if (progress.receipt === undefined) return progress;
+  const heads = await audit?.answer(siloRole(silo));
+  return heads === undefined ? progress : { ...progress, heads };
 }
 
 async function receive(
   run: Run,
   inbox: Inbox,
-  context: { request: WireRequest; round: number },
+  context: UpdateRequest,
 ): Promise<WireAnswer> {
-  const { request, round } = context;
+  const { request, round, audit } = context;
   const offset = Number(request.query.get("offset") ?? NaN);
   if (!Number.isSafeInteger(offset) || offset < 0) {
     throw new ProtocolError("bad_request", {
@@ -222,7 +246,8 @@ async function receive(
       got: String(request.query.get("offset")),
     });
   }
-  return json(await inbox.put(request.silo, { round, offset, body: heard(run, request) }));
+  const progress = await inbox.put(request.silo, { round, offset, body: heard(run, request) });
+  return json(await withHeads(audit, request, progress));
 }
 
 /** The body; over a slow line it is all that a silo says for minutes. */

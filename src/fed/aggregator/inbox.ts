@@ -56,7 +56,11 @@ export class Inbox {
    */
   async start(silo: string, start: UpdateStart): Promise<UpdateProgress> {
     const receipt = this.#counted(silo, start);
-    if (receipt !== null) return { offset: start.bytes, receipt };
+    if (receipt !== null) {
+      const { round, sha256, examples } = receipt;
+      this.#run.onEvent({ type: "receipt_repeated", silo, round, sha256, examples });
+      return { offset: start.bytes, receipt };
+    }
     this.#check(silo, start);
     return await this.#alone(silo, async () => {
       this.#takeSlot(silo);
@@ -174,7 +178,7 @@ export class Inbox {
 
   /** What an update is to be masked for. @throws {ProtocolError} `no_roster`, `roster_closed`. */
   #rosterFor(silo: string, round: number): string | null {
-    const { proposal: { masked }, state: { rosters } } = this.#run;
+    const { proposal: { masked }, state: { masks: { rosters } } } = this.#run;
     if (masked === null) return null;
     const settled = rosters.get(round);
     if (settled === undefined) {

@@ -39,7 +39,7 @@ export function join(run: Run, silo: string, registration: Registration): void {
     }
   }
   checkKept(run, registration);
-  if (run.proposal.masked !== null && !run.state.statements.has(silo)) {
+  if (run.proposal.masked !== null && !run.state.masks.statements.has(silo)) {
     throw new ProtocolError("no_statement", {
       expected: `a statement of ${silo} before it joins`,
       got: "none",

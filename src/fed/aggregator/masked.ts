@@ -36,18 +36,18 @@ export function takeStatement(run: Run, silo: string, signed: SignedStatement): 
     if (statement[field] === expected) continue;
     throw new ProtocolError("statement_refused", { expected: `${field} ${expected}`, got: statement[field] });
   }
-  const before = run.state.statements.get(silo);
-  if (before === undefined) return run.takeStatement(signed, 0);
+  const before = run.state.masks.statements.get(silo);
+  if (before === undefined) return run.masks.state(signed, 0);
   const { publicKey } = before.signed.statement;
-  if (publicKey === statement.publicKey) return run.takeStatement(signed, before.changes);
-  const used = [...run.state.rosters.values()].some(({ names }) => names.includes(silo));
+  if (publicKey === statement.publicKey) return run.masks.state(signed, before.changes);
+  const used = [...run.state.masks.rosters.values()].some(({ names }) => names.includes(silo));
   if (used || before.changes > 0) {
     throw new ProtocolError("lost_keys", {
       expected: `the public key ${publicKey}`,
       got: statement.publicKey,
     });
   }
-  run.takeStatement(signed, before.changes + 1);
+  run.masks.state(signed, before.changes + 1);
 }
 
 /**
@@ -65,8 +65,8 @@ export function takeReady(
     throw new ProtocolError("not_in_roster", { expected: `one of ${row.roster.join(", ")}`, got: silo });
   }
   checkReady(run, silo, { row, signed });
-  const settled = run.state.rosters.get(round);
-  if (settled === undefined) return run.takeReady(round, signed);
+  const settled = run.state.masks.rosters.get(round);
+  if (settled === undefined) return run.masks.ready(round, signed);
   const mine = settled.readies.find((one) => one.ready.silo === silo);
   if (mine !== undefined && canonicalDigest(mine.ready) === canonicalDigest(ready)) return;
   throw new ProtocolError("roster_closed", {
@@ -81,7 +81,7 @@ function checkReady(
   { row, signed }: { row: RoundSettings; signed: SignedReady },
 ): void {
   const { ready } = signed;
-  const { publicKey } = run.state.statements.get(silo)!.signed.statement;
+  const { publicKey } = run.state.masks.statements.get(silo)!.signed.statement;
   const wanted = [
     ["silo", silo, "wrong_name"],
     ["run", run.id, "other_run"],
@@ -116,7 +116,7 @@ export function wantedReadies(
 
 /** The updates of a row whose roster is settled: nobody of it can be missing from the sum. */
 export function wantedOfRoster(run: Run, round: number, options: Pick<Wanted, "giveUp" | "signal">): Wanted {
-  const { names } = run.state.rosters.get(round)!;
+  const { names } = run.state.masks.rosters.get(round)!;
   const has = (silo: string) => run.state.counted(round).has(silo);
   return { what: "masked updates", round, roster: () => [...names], has, least: names.length, ...options };
 }
@@ -125,12 +125,13 @@ export function wantedOfRoster(run: Run, round: number, options: Pick<Wanted, "g
 export async function settleRoster(run: Run, { round, roster }: RoundSettings): Promise<void> {
   const ready = run.proposal.silos.filter((silo) => roster.includes(silo) && isReady(run, silo));
   await run.faultPoint("before_roster");
-  run.settle(round, ready.map((silo) => run.state.readies.get(silo)!));
+  run.masks.settle(round, ready.map((silo) => run.state.masks.readies.get(silo)!));
   await run.faultPoint("roster_settled");
 }
 
 function isReady(run: Run, silo: string): boolean {
-  return run.state.readies.has(silo) && run.attendance.isHeard(silo, ALIVE) && !run.away.isLeftOut(silo);
+  return run.state.masks.readies.has(silo) && run.attendance.isHeard(silo, ALIVE) &&
+    !run.away.isLeftOut(silo);
 }
 
 /** Fewest silos in a sum of this run. */

@@ -52,7 +52,8 @@ async function gatherUpdates(run: Run, wanted: Wanted): Promise<Gathered> {
 /** Readies first, which settle the row's roster, then the update of everybody in it. */
 async function gatherMasked(run: Run, row: RoundSettings, signal?: AbortSignal): Promise<Gathered> {
   const options = { giveUp: abandonTime(run), signal };
-  if (!run.state.rosters.has(row.round)) {
+  if (run.state.masks.rosters.has(row.round)) run.masks.tellAgain(row.round);
+  else {
     const wanted = wantedReadies(run, row, options);
     const outcome = await gather(run, wanted);
     if (outcome !== "enough") return { wanted, outcome };

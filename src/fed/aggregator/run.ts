@@ -3,10 +3,9 @@
  * in which phase the run is.
  *
  * A run goes on by four steps: its plan is frozen (`freeze`), a round is opened (`open`), a silo's update is counted
- * (`count`), a round is closed (`close`). In a masked run a round's roster is settled (`settle`) before updates are
- * sent. `join`, `takeStatement`, `takeReady` and `score` take what a silo says of itself, the methods below them end
- * the run. Nobody else changes it, and each step is on disk before anyone hears of it: a restarted aggregator and one
- * that never stopped answer alike. Nothing reads a clock except `now`, which never enters a row.
+ * (`count`), a round is closed (`close`). `join`, `score` and `masks` take what a silo says of itself, the methods below
+ * them end the run. Nobody else changes it, and each step is on disk before anyone hears of it: a restarted aggregator
+ * and one that never stopped answer alike. Nothing reads a clock except `now`, which never enters a row.
  */
 import type { Layout } from "../../model/layout.ts";
 import type { AggregatorState, Committed } from "./state.ts";
@@ -20,6 +19,7 @@ import type { RunOptions } from "./run_options.ts";
 import type { StoredRow } from "./stored.ts";
 import type { Selection } from "../maths/selection.ts";
 import { Served } from "./served.ts";
+import { RunMasks } from "./run_masks.ts";
 import { RunClock } from "../state/run_clock.ts";
 import { maxShareOf } from "./max_share.ts";
 import {
@@ -32,8 +32,6 @@ import {
   type RunView,
   type Scores,
   scoresVal,
-  type SignedReady,
-  type SignedStatement,
 } from "../protocol/messages.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
 import type { AggregatorResult } from "../training/result.ts";
@@ -56,6 +54,7 @@ export class Run {
   readonly attendance: Attendance;
   readonly away: Away;
   readonly served: Served;
+  readonly masks: RunMasks;
   readonly #state: AggregatorState;
   readonly #clock: RunClock;
   readonly #changes: Changes;
@@ -82,6 +81,7 @@ export class Run {
     this.#planId = state.plan && planId(state.plan);
     this.#selected = state.folder.get("selected");
     this.served = new Served(state.folder);
+    this.masks = new RunMasks(state.masks, (event) => this.#tell(event));
     this.#bytes = state.folder.get<number>("bytes") ?? 0;
     if (state.current !== null) this.#phase = "round";
     if (state.folder.get("result") !== null) this.#phase = "finished";
@@ -145,7 +145,7 @@ export class Run {
       plan,
       planId: this.#planId,
       row,
-      roster: row === null ? null : this.state.rosters.get(row.round)?.digest ?? null,
+      roster: row === null ? null : this.state.masks.rosters.get(row.round)?.digest ?? null,
       round: row?.round ?? rounds,
       selected: this.#selected,
       ...(this.#phase === "finished" ? { missing: folder.get<AggregatorResult>("result")!.missing } : {}),
@@ -183,25 +183,6 @@ export class Run {
     if (stored !== this.state.current) this.#state.open(stored);
     this.#phase = "round";
     this.#tell({ type: "row", row: stored.row, course });
-  }
-
-  /** Takes a silo's statement, or the same one again. @param changes how often its keys have changed */
-  takeStatement(signed: SignedStatement, changes: number): void {
-    this.#state.state(signed, changes);
-    this.notify();
-  }
-
-  /** Takes a silo's ready for the open row. */
-  takeReady(round: number, signed: SignedReady): void {
-    this.#state.ready(round, signed);
-    this.#tell({ type: "ready", silo: signed.ready.silo, round });
-  }
-
-  /** Settles whom the updates of the open row are masked for. */
-  settle(round: number, readies: readonly SignedReady[]): void {
-    this.#state.settle(round, readies);
-    const { digest: sha256, names } = this.state.rosters.get(round)!;
-    this.#tell({ type: "roster", round, sha256, silos: [...names] });
   }
 
   /** Counts an update of the open round, which has arrived whole. */
@@ -273,13 +254,6 @@ export class Run {
   /** Notes that the silo holds the finished run's model and needs nothing more. */
   leave(silo: string): void {
     if (this.served.add(silo)) this.notify();
-  }
-
-  /** Whether each silo holds the finished run's model, is lost or was left out. */
-  get everyoneLeft(): boolean {
-    return [...this.state.joined.keys()].every((silo) =>
-      this.served.has(silo) || this.attendance.isLost(silo) || this.away.isLeftOut(silo)
-    );
   }
 
   /** Notes that so many bytes of a model or an update were moved; stored when the next round closes. */

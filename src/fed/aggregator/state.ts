@@ -11,46 +11,29 @@ import {
   type Registration,
   type Scores,
   scoresVal,
-  type SignedReady,
-  type SignedStatement,
   type UpdateStart,
 } from "../protocol/messages.ts";
+import { MASKED_TABLES, MaskedState, type SettledMasks } from "./masked_state.ts";
 import { present } from "./part.ts";
 import type { Recording } from "./recording.ts";
-import {
-  readStored,
-  type SettledRoster,
-  settledRoster,
-  type Stored,
-  type StoredRow,
-  TABLES,
-} from "./stored.ts";
+import { bySilo, readStored, type Stored, type StoredRow, TABLES } from "./stored.ts";
 import { removeIfThere } from "../../files/exists.ts";
 import { AGGREGATOR, StateFolder, UNFINISHED_FILE } from "../state/folder.ts";
 import { Totals } from "./totals.ts";
 
-type Step =
-  | "begin"
-  | "join"
-  | "state"
-  | "forget"
-  | "freeze"
-  | "open"
-  | "ready"
-  | "settle"
-  | "count"
-  | "close"
-  | "score";
+type Step = "begin" | "join" | "forget" | "freeze" | "open" | "count" | "close" | "score";
 
 /** The state without its steps. */
 export type Committed =
-  & Omit<AggregatorState, Step | "totals" | typeof Symbol.dispose>
-  & { readonly totals: Omit<Totals, "open" | "close"> };
+  & Omit<AggregatorState, Step | "totals" | "masks" | typeof Symbol.dispose>
+  & { readonly totals: Omit<Totals, "open" | "close">; readonly masks: SettledMasks };
 
 /** The aggregator's locked state folder. */
 export class AggregatorState implements Disposable {
   readonly folder: StateFolder;
   readonly totals = new Totals();
+  /** What a masked run needs. */
+  readonly masks: MaskedState;
   readonly #stored: Stored;
   readonly #scores: Map<number, Record<string, Scores>>;
   /** Rounds whose model's file may be there. */
@@ -60,6 +43,7 @@ export class AggregatorState implements Disposable {
   private constructor(folder: StateFolder) {
     this.folder = folder;
     this.#stored = readStored(folder);
+    this.masks = new MaskedState(folder);
     this.#scores = new Map();
     for (const [round, turns] of this.turns) this.#noteScores(round, turns);
     this.#files = new Set(this.models.keys());
@@ -72,7 +56,7 @@ export class AggregatorState implements Disposable {
 
   /** @throws {ProtocolError} as `StateFolder.open`; `damaged_state` for what this fedx would never have stored. */
   static async open(dir: string): Promise<AggregatorState> {
-    const folder = await StateFolder.open(dir, { role: AGGREGATOR, schema: TABLES });
+    const folder = await StateFolder.open(dir, { role: AGGREGATOR, schema: TABLES + MASKED_TABLES });
     try {
       const state = new AggregatorState(folder);
       const needed = state.#staged();
@@ -158,21 +142,6 @@ export class AggregatorState implements Disposable {
     return this.#held;
   }
 
-  /** What each silo of a masked run has stated last, and how often its keys have changed. */
-  get statements(): Stored["statements"] {
-    return this.#stored.statements;
-  }
-
-  /** Who is ready in the newest row, and with what. */
-  get readies(): ReadonlyMap<string, SignedReady> {
-    return this.#stored.readies;
-  }
-
-  /** Whom the updates of a masked run's rounds are masked for, by round. */
-  get rosters(): ReadonlyMap<number, SettledRoster> {
-    return this.#stored.rosters;
-  }
-
   /** The updates that count in a round, by silo. */
   counted(round: number): ReadonlyMap<string, Receipt> {
     return this.#stored.receipts.get(round) ?? new Map();
@@ -219,13 +188,6 @@ export class AggregatorState implements Disposable {
     this.#stored.joined.set(silo, registration);
   }
 
-  /** Keeps a silo's statement; @param changes how often its keys have changed */
-  state(signed: SignedStatement, changes: number): void {
-    const { silo } = signed.statement;
-    this.#put("statements(silo, json, changes) VALUES (?, ?, ?)", silo, JSON.stringify(signed), changes);
-    this.#stored.statements.set(silo, { signed, changes });
-  }
-
   /** Forgets a registration, so that the silo may come with another one. */
   forget(silo: string): void {
     this.folder.db.prepare("DELETE FROM registrations WHERE silo = ?").run(silo);
@@ -245,20 +207,7 @@ export class AggregatorState implements Disposable {
       .run(row.round, JSON.stringify(row), opened);
     this.totals.open(stored, this.rows.at(-1));
     this.#stored.rows.push(stored);
-    this.#stored.readies.clear();
-  }
-
-  /** Keeps a silo's ready for the open row, its newest. */
-  ready(round: number, signed: SignedReady): void {
-    const { silo } = signed.ready;
-    this.#put("readies(round, silo, json) VALUES (?, ?, ?)", round, silo, JSON.stringify(signed));
-    this.#stored.readies.set(silo, signed);
-  }
-
-  /** The moment from which the open row's updates are masked for these, and nobody else is taken into it. */
-  settle(round: number, readies: readonly SignedReady[]): void {
-    this.#put("rosters(round, json) VALUES (?, ?)", round, JSON.stringify({ readies }));
-    this.#stored.rosters.set(round, settledRoster(readies));
+    this.masks.open();
   }
 
   /** Notes that an update is on its way in. */
@@ -346,9 +295,4 @@ export class AggregatorState implements Disposable {
   #put(into: string, ...values: (string | number)[]): void {
     this.folder.db.prepare(`INSERT OR REPLACE INTO ${into}`).run(...values);
   }
-}
-
-/** In the order in which a restart reads them, so that sums over silos come out alike. */
-function bySilo(record: Record<string, Scores>): Record<string, Scores> {
-  return Object.fromEntries(Object.entries(record).sort(([a], [b]) => a < b ? -1 : 1));
 }

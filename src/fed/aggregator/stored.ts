@@ -7,25 +7,16 @@ import {
   ProposalSchema,
   ReceiptSchema,
   RegistrationSchema,
-  RosterSchema,
   RoundSettingsSchema,
   ScoresSchema,
-  type SignedReady,
-  SignedReadySchema,
-  type SignedStatement,
-  SignedStatementSchema,
 } from "../protocol/messages.ts";
 import type { Plan, Proposal, Receipt, Registration, RoundSettings, Scores } from "../protocol/messages.ts";
-import { rosterDigest } from "../masks/roster_digest.ts";
 import type { StateFolder } from "../state/folder.ts";
 
 export const TABLES = `
   CREATE TABLE IF NOT EXISTS registrations(silo TEXT PRIMARY KEY, json TEXT NOT NULL);
   CREATE TABLE IF NOT EXISTS rows(round INTEGER PRIMARY KEY, json TEXT NOT NULL, opened REAL NOT NULL);
   CREATE TABLE IF NOT EXISTS models(round INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, committed REAL NOT NULL);
-  CREATE TABLE IF NOT EXISTS statements(silo TEXT PRIMARY KEY, json TEXT NOT NULL, changes INTEGER NOT NULL);
-  CREATE TABLE IF NOT EXISTS readies(round INTEGER, silo TEXT, json TEXT NOT NULL, PRIMARY KEY(round, silo));
-  CREATE TABLE IF NOT EXISTS rosters(round INTEGER PRIMARY KEY, json TEXT NOT NULL);
   CREATE TABLE IF NOT EXISTS uploads(round INTEGER, silo TEXT, json TEXT NOT NULL, PRIMARY KEY(round, silo));
   CREATE TABLE IF NOT EXISTS receipts(round INTEGER, silo TEXT, json TEXT NOT NULL, PRIMARY KEY(round, silo));
   CREATE TABLE IF NOT EXISTS scores(round INTEGER, silo TEXT, json TEXT NOT NULL, PRIMARY KEY(round, silo));
@@ -38,20 +29,6 @@ export interface StoredRow {
   opened: number;
 }
 
-/** Whom the updates of a round are masked for. */
-export interface SettledRoster {
-  /** In the proposal's order. */
-  readies: readonly SignedReady[];
-  names: readonly string[];
-  digest: string;
-}
-
-/** A roster as it is served, with what follows from it. */
-export function settledRoster(readies: readonly SignedReady[]): SettledRoster {
-  const bodies = readies.map(({ ready }) => ready);
-  return { readies, names: bodies.map(({ silo }) => silo), digest: rosterDigest(bodies) };
-}
-
 /** What one aggregator has committed so far; the records by silo are in the order of the names. */
 export interface Stored {
   run: string | null;
@@ -62,12 +39,6 @@ export interface Stored {
   rows: StoredRow[];
   /** Digest of every model by round, the start included. */
   models: Map<number, string>;
-  /** Of a masked run: what each silo has stated last, and how often its keys have changed. */
-  statements: Map<string, { signed: SignedStatement; changes: number }>;
-  /** The newest ready of each silo for the newest row. */
-  readies: Map<string, SignedReady>;
-  /** By round the readies that its updates are masked for. */
-  rosters: Map<number, SettledRoster>;
   /** The updates that count, by round and silo. */
   receipts: Map<number, Map<string, Receipt>>;
   /** What silos said of their turns, by round and silo. */
@@ -81,7 +52,7 @@ export function readStored(folder: StateFolder): Stored {
   const all = (sql: string) => folder.db.prepare(sql).all() as Record<string, unknown>[];
   const meta = <T>(key: string, schema: v.GenericSchema<unknown, T>) => {
     const value = folder.get(key);
-    return value === null ? null : parse(schema, JSON.stringify(value), `the ${key}`);
+    return value === null ? null : parseStored(schema, JSON.stringify(value), `the ${key}`);
   };
   return {
     run: folder.get("run"),
@@ -90,11 +61,11 @@ export function readStored(folder: StateFolder): Stored {
     joined: new Map(
       all("SELECT silo, json FROM registrations").map(({ silo, json }) => [
         silo as string,
-        parse(RegistrationSchema, json, `the registration of ${silo}`),
+        parseStored(RegistrationSchema, json, `the registration of ${silo}`),
       ]),
     ),
     rows: all("SELECT json, opened FROM rows ORDER BY round").map(({ json, opened }) => ({
-      row: parse(RoundSettingsSchema, json, "a row"),
+      row: parseStored(RoundSettingsSchema, json, "a row"),
       opened: opened as number,
     })),
     models: new Map(
@@ -103,33 +74,12 @@ export function readStored(folder: StateFolder): Stored {
         sha256 as string,
       ]),
     ),
-    statements: new Map(
-      all("SELECT * FROM statements").map(({ silo, json, changes }) => [
-        silo as string,
-        {
-          signed: parse(SignedStatementSchema, json, `the statement of ${silo}`),
-          changes: changes as number,
-        },
-      ]),
-    ),
-    readies: new Map(
-      all("SELECT silo, json FROM readies WHERE round = (SELECT MAX(round) FROM rows)").map((
-        { silo, json },
-      ) => [
-        silo as string,
-        parse(SignedReadySchema, json, `the ready of ${silo}`),
-      ]),
-    ),
-    rosters: new Map(
-      all("SELECT round, json FROM rosters ORDER BY round").map(({ round, json }) => [
-        round as number,
-        settledRoster(parse(RosterSchema, json, "a roster").readies),
-      ]),
-    ),
     receipts: byRound(
       all("SELECT * FROM receipts ORDER BY round, silo"),
       (records) =>
-        new Map(records.map(({ silo, json }) => [silo as string, parse(ReceiptSchema, json, "a receipt")])),
+        new Map(
+          records.map(({ silo, json }) => [silo as string, parseStored(ReceiptSchema, json, "a receipt")]),
+        ),
     ),
     turns: byRound(
       all("SELECT * FROM scores ORDER BY round, silo"),
@@ -148,10 +98,11 @@ function byRound<T>(
 }
 
 function scoresOf(records: Record<string, unknown>[], what: string): Record<string, Scores> {
-  return Object.fromEntries(records.map(({ silo, json }) => [silo, parse(ScoresSchema, json, what)]));
+  return Object.fromEntries(records.map(({ silo, json }) => [silo, parseStored(ScoresSchema, json, what)]));
 }
 
-function parse<T>(schema: v.GenericSchema<unknown, T>, json: unknown, what: string): T {
+/** What was stored as JSON. @throws {ProtocolError} `damaged_state` */
+export function parseStored<T>(schema: v.GenericSchema<unknown, T>, json: unknown, what: string): T {
   try {
     return parseMessage(schema, json as string, { what });
   } catch (cause) {
@@ -159,4 +110,9 @@ function parse<T>(schema: v.GenericSchema<unknown, T>, json: unknown, what: stri
     const { expected, got } = cause;
     throw new ProtocolError("damaged_state", { expected: `${expected} in ${what}`, got, cause });
   }
+}
+
+/** In the order in which a restart reads them, so that sums over silos come out alike. */
+export function bySilo(record: Record<string, Scores>): Record<string, Scores> {
+  return Object.fromEntries(Object.entries(record).sort(([a], [b]) => a < b ? -1 : 1));
 }

@@ -48,7 +48,7 @@ export function resultOf(
 /** A run of rounds in which nobody had a step has summed nothing: it has kept what it promised. */
 function maskedOf({ state, proposal }: Run): AggregatorResult["masked"] {
   if (proposal.masked === null) return null;
-  const sizes = [...state.rosters.values()].map(({ names }) => names.length);
+  const sizes = [...state.masks.rosters.values()].map(({ names }) => names.length);
   return { smallest: sizes.length === 0 ? proposal.masked.minCohort : Math.min(...sizes), trust: null };
 }
 

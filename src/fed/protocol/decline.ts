@@ -23,7 +23,7 @@ export const DECLINES = {
   masked_before: "it has masked these weights before, with other silos",
   too_few_patients: "too few patients for its settings",
   other_size: "its films were prepared in another size",
-  other_preprocessing: "its films were prepared with another resize filter",
+  other_preprocessing: "its films were prepared with another resize filter or --jpeg2000",
   other_labels: "its shard cannot answer the label rule",
   empty_class: "only one class in its train or val films",
   too_few_images: "too few films",

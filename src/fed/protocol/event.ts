@@ -4,6 +4,7 @@
  */
 import type { DeclineCode } from "./decline.ts";
 import type { Plan, Proposal, Registration, RoundSettings, Scores, SiloPhase } from "./messages.ts";
+import type { ChainHead, SignedHead } from "./signed_head.ts";
 
 /**
  * What a silo is doing in the round: the phase that it tells in its heartbeats, or what the aggregator knows by itself,
@@ -81,8 +82,8 @@ export type FedEvent =
   | { type: "training"; round: number; firstStep: number; steps: number }
   | { type: "step"; round: number; k: number; K: number; loss: number }
   | { type: "update_written"; round: number; sha256: string; bytes: number }
-  /** The update with its masks; `with` = whom it is masked for, this silo among them. */
-  | { type: "masked"; round: number; roster: string; with: string[]; sha256: string; bytes: number }
+  /** The update with its masks is on disk; the newest `roster` says whom it is masked for. */
+  | { type: "masked"; round: number; sha256: string; bytes: number }
   | { type: "update_dropped"; round: number; code: string; reason: string }
   | { type: "model_stored"; path: string; round: number; sha256: string }
   // Connections and identity.
@@ -97,7 +98,23 @@ export type FedEvent =
   | { type: "retry"; reason: string; attempt: number; wait: number; left: number }
   | { type: "reached" }
   | { type: "refused"; peer: string; code: string; expected?: string; got?: string }
-  | { type: "warning"; text: string };
+  | { type: "warning"; text: string }
+  // The audit: what only the log keeps (src/fed/audit/).
+  /** A log is gone on with that had so many lines; `cut` bytes of one that a kill had left unfinished are gone. */
+  | { type: "log_resumed"; lines: number; cut: number }
+  /** So many lines could not be written before this one. */
+  | { type: "lines_lost"; lines: number }
+  /** This role has signed the log up to here. */
+  | { type: "head"; head: SignedHead }
+  /** Another role's signed head, and which of this role's it holds itself, null for none. */
+  | { type: "head_taken"; head: SignedHead; held: ChainHead | null }
+  /** A body has left this silo, or since the line before so many heartbeats; of an update's parts the digest is the update's. */
+  | { type: "sent"; kind: string; bytes: number; sha256: string; count: number }
+  /** A silo has accepted a row; SHA-256 of the canonical row. */
+  | { type: "row_accepted"; round: number; sha256: string }
+  /** The aggregator's word that this silo's update counts; and that it has said so again. */
+  | { type: "receipt"; round: number; sha256: string; examples: number }
+  | { type: "receipt_repeated"; silo: string; round: number; sha256: string; examples: number };
 
 /** Receives every event, synchronously. */
 export type OnEvent = (event: FedEvent) => void;

@@ -47,6 +47,11 @@ export const FAILURES = {
     "unset NODE_TLS_REJECT_UNAUTHORIZED; a proxy that inspects TLS must let fedx's connections through as they are",
   ),
   not_a_silo: fatal(403, "Cannot serve this certificate", "use a certificate with the role silo"),
+  bad_head: fatal(
+    409,
+    "Cannot take the signed head of this peer's log",
+    "run the same fedx version on both sides; if they are the same, ask its operator who changes what it sends",
+  ),
   certificate_revoked: fatal(
     403,
     "Cannot serve this certificate",

@@ -52,3 +52,8 @@ export const Signature = v.pipe(
 );
 /** What a run is named by. */
 export const RunId = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/, "16 bytes in lower-case hex"));
+/** A certificate, DER. */
+export const CertificateHex = v.pipe(
+  v.string(),
+  v.regex(/^([0-9a-f]{2}){64,4096}$/, "a certificate in lower-case hex"),
+);

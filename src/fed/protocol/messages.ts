@@ -31,6 +31,7 @@ export {
   StatementSchema,
   StatementsSchema,
 } from "./statement.ts";
+export { type Heads, type SignedHead, SignedHeadSchema } from "./signed_head.ts";
 export {
   type Receipt,
   ReceiptSchema,

@@ -4,6 +4,7 @@ import { ProtocolError } from "./errors.ts";
 import { Digest, images, integer, LabelRuleText, number, SiloName, text, WIRE_VERSION } from "./fields.ts";
 import { MOST_IMAGES, SPEEDS } from "./claims.ts";
 import type { Proposal } from "./proposal.ts";
+import { prepareOptions } from "../../kernel.ts";
 import { ANY_FINDING } from "../../label_rule.ts";
 import { plural } from "../../plural.ts";
 
@@ -64,7 +65,7 @@ export function checkRegistration(
     throw new ProtocolError(code, {
       expected: `${field} ${expected}`,
       got: String(shard[field]),
-      remedy: `fedx prepare --images DIR --labels CSV --size ${proposal.size} --out SHARD`,
+      remedy: `fedx prepare --images DIR --labels CSV ${prepareOptions({ size, kernel })} --out SHARD`,
     });
   }
   for (const split of flower ? ["train"] as const : ["train", "val"] as const) {

@@ -3,6 +3,7 @@
  *
  * Why options: an operator reads what to type, as it is typed, and not what the program calls it.
  */
+import { jpeg2000Of } from "../../kernel.ts";
 import { ANY_FINDING } from "../../label_rule.ts";
 import { ProtocolError } from "./errors.ts";
 import { differences, type Proposal } from "./proposal.ts";
@@ -15,6 +16,7 @@ const OPTIONS: Record<string, (proposal: Proposal) => string> = {
   network: ({ network }) => `--network ${network}`,
   size: ({ size }) => `--size ${size}`,
   channels: ({ channels }) => `--channels ${channels}`,
+  "preprocessing.kernel": ({ preprocessing: { kernel } }) => `--jpeg2000 ${jpeg2000Of(kernel) ?? kernel}`,
   preprocessing: ({ channels }) => `--channels ${channels}`,
   labelRule: ({ labelRule }) => writtenRule(labelRule),
   recipe: ({ recipe }) => `--recipe ${recipe.name}`,

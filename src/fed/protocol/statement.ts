@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { MOST_SILOS } from "./claims.ts";
-import { Digest, PublicKey, RunId, Signature, SiloName } from "./fields.ts";
+import { CertificateHex, Digest, PublicKey, RunId, Signature, SiloName } from "./fields.ts";
 
 export const StatementSchema = v.strictObject({
   type: v.literal("fedx statement"),
@@ -23,7 +23,7 @@ export const SignedStatementSchema = v.strictObject({
   /** By the certificate's key, over the canonical statement. */
   signature: Signature,
   /** The silo's certificate, DER in hex. */
-  certificate: v.pipe(v.string(), v.regex(/^([0-9a-f]{2}){64,4096}$/, "a certificate in lower-case hex")),
+  certificate: CertificateHex,
 });
 export type SignedStatement = v.InferOutput<typeof SignedStatementSchema>;
 

@@ -20,7 +20,8 @@ import { saveRunModel } from "../training/run_model.ts";
 import { testScores } from "../training/score_split.ts";
 import { checkClosing, checkMissing, checkSelected } from "./agreement.ts";
 import type { Ended } from "./state.ts";
-import { scoreVal, type TurnContext } from "./turn.ts";
+import { scoreVal } from "./turn.ts";
+import type { TurnContext } from "./turn_context.ts";
 
 /** Scores the last model on `val`. */
 export async function scoreLast(context: TurnContext, view: RunView): Promise<void> {
@@ -108,7 +109,7 @@ export async function finish(
     of: { rounds: view.round, silos, init, label_rule },
     degraded: Object.keys(missing).length > 0,
     missing,
-    masked: null,
+    masked: context.masking?.result(plan) ?? null,
     // The last one may have been abandoned after this silo's update had counted.
     rounds: latest > view.round ? rounds - 1 : rounds,
     examples: trainer.shard.splits.train.images,

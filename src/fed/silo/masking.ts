@@ -28,7 +28,9 @@ import {
   type SignedReady,
 } from "../protocol/messages.ts";
 import type { Site } from "../state/site.ts";
+import type { MaskedResult } from "../training/result.ts";
 import type { Client } from "../wire/client.ts";
+import type { MaskState } from "./mask_state.ts";
 import type { SiloState, StoredPart } from "./state.ts";
 import { plural } from "../../plural.ts";
 
@@ -38,6 +40,8 @@ export interface MaskingOptions {
   state: SiloState;
   client: Pick<Client, "statement" | "statements" | "ready" | "roster">;
   site: Site;
+  /** What says who the others are: keys that this silo has pinned, or the CA's holder alone. */
+  trust: "pins" | "ca";
   /** What to sign with, as the certificate is now. */
   identity: () => Promise<Identity>;
   /** Which certificates are revoked. */
@@ -71,14 +75,15 @@ export class Masking {
    */
   async introduce(run: string, proposal: Proposal): Promise<void> {
     const { state, silo, client, identity } = this.#options;
+    const { masks } = state;
     const current = await identity();
     const wanted = { run, proposal: canonicalDigest(proposal) };
-    const stored = state.maskKeys;
+    const stored = masks.keys;
     const before = stored?.signed.statement;
     const same = stored !== null && before?.run === run && before.proposal === wanted.proposal &&
       stored.keyDigest === keyDigestOfPem(current.cert);
     if (!same) {
-      if (stored?.signed.statement.run === run && state.mask !== null) {
+      if (stored?.signed.statement.run === run && masks.last !== null) {
         throw lostKeys(stored.keyDigest, current);
       }
       const keys = await newMaskKeys();
@@ -86,22 +91,29 @@ export class Masking {
         ...{ type: "fedx statement", version: 1, ...wanted, silo, publicKey: keys.publicKey } as const,
       };
       const signed = signStatement(statement, current);
-      state.maskKeys = { privateKey: keys.privateKey, signed, keyDigest: keyDigestOfPem(current.cert) };
+      masks.keys = { privateKey: keys.privateKey, signed, keyDigest: keyDigestOfPem(current.cert) };
     }
-    await client.statement(state.maskKeys!.signed);
+    await client.statement(masks.keys!.signed);
+  }
+
+  /** What the run's result says of its masks. */
+  result({ masked }: Plan): MaskedResult {
+    const { state, trust } = this.#options;
+    return { smallest: state.masks.last?.smallest ?? masked!.minCohort, trust };
   }
 
   /** Whether this silo has signed a ready for the row. */
   isReady(row: RoundSettings): boolean {
-    return this.#options.state.ready?.signed.ready.row === canonicalDigest(row);
+    return this.#options.state.masks.ready?.signed.ready.row === canonicalDigest(row);
   }
 
   /** Says that the part is on disk: with the ready of before, byte for byte, where it is the same part of the same row. */
   async ready({ plan, row, part, examples }: Masked): Promise<void> {
     const { silo, state, client, identity, faultPoint } = this.#options;
+    const { masks } = state;
     const { members } = await this.#members(row);
-    const stored = state.ready;
-    const mask = state.mask;
+    const stored = masks.ready;
+    const mask = masks.last;
     const digest = canonicalDigest(row);
     if (mask?.row === digest && mask.delta !== part.sha256) throw otherUpdate(row.round);
     if (stored?.signed.ready.row !== digest || stored.delta !== part.sha256) {
@@ -109,45 +121,46 @@ export class Masking {
       if (keyDigestOfPem(own.cert) !== members.get(silo)!.keyDigest) {
         throw lostKeys(members.get(silo)!.keyDigest, own);
       }
-      const { publicKey } = state.maskKeys!.signed.statement;
+      const { publicKey } = masks.keys!.signed.statement;
       const signed = signReady({ plan, row, silo, publicKey, examples }, own.key);
-      state.ready = { signed, delta: part.sha256 };
+      masks.ready = { signed, delta: part.sha256 };
       await faultPoint("ready_written");
     }
-    await client.ready(row.round, state.ready!.signed);
+    await client.ready(row.round, masks.ready!.signed);
     await faultPoint("ready_sent");
   }
 
   /**
-   * Masks the part for the roster of digest `roster`, and writes it to `state.maskedPath`.
+   * Masks the part for the roster of digest `roster`, and writes it to `masks.path`.
    * @returns SHA-256 of the file
    * @throws {ProtocolError} `roster_refused`, `statement_refused`, `second_roster`, `masked_before` · `roster_closed`
    * where the row goes on without this silo
    */
   async mask(masked: Masked, roster: string): Promise<string> {
     const { silo, state, client, site, onEvent, faultPoint } = this.#options;
+    const { masks } = state;
     const { plan, row, part, layout, shard, examples } = masked;
     const digest = canonicalDigest(row);
-    const own = state.ready;
-    if (own?.signed.ready.row !== digest || own.delta !== part.sha256) throw notReady(silo, row, state);
+    const own = masks.ready;
+    if (own?.signed.ready.row !== digest || own.delta !== part.sha256) throw notReady(silo, row, masks);
     const { members } = await this.#members(row);
     const { readies } = await client.roster(row.round);
     const judged = this.#judge(readies, { ...masked, own: own.signed, members });
     if (judged.digest !== roster) {
       throw new ProtocolError("roster_refused", { expected: `the roster ${roster}`, got: judged.digest });
     }
-    const before = state.mask;
+    const before = masks.last;
     const again = before?.row === digest;
     if (again && before.roster !== roster) throw secondRoster(before, judged);
     const changes = again ? before.changes : countChanges(before, judged, plan);
     site.noteMasked({ silo, shard, base: row.base, names: judged.names });
-    if (again && await fileDigest(state.maskedPath) === before.sha256) return before.sha256;
+    if (again && await fileDigest(masks.path) === before.sha256) return before.sha256;
     const written = await writeMasked({
       delta: part.sha256 === null ? null : state.updatePath,
-      out: state.maskedPath,
+      out: masks.path,
       ...{ layout, scale: row.scale, examples },
       number: plan.silos.indexOf(silo) + 1,
-      privateKey: state.maskKeys!.privateKey,
+      privateKey: masks.keys!.privateKey,
       peers: judged.names.filter((name) => name !== silo).map((name) => ({
         number: plan.silos.indexOf(name) + 1,
         publicKey: members.get(name)!.publicKey,
@@ -163,7 +176,7 @@ export class Masking {
     if (again && written.sha256 !== before.sha256) throw otherUpdate(row.round);
     const { sha256 } = written;
     const bytes = encodedBytes(layout.length, MASKED);
-    state.commitMask({
+    masks.commit({
       round: row.round,
       row: digest,
       roster,
@@ -171,8 +184,10 @@ export class Masking {
       delta: part.sha256,
       sha256,
       changes,
+      smallest: Math.min(before?.smallest ?? Infinity, judged.names.length),
     });
-    onEvent({ type: "masked", round: row.round, roster, with: judged.names, sha256, bytes });
+    onEvent({ type: "roster", round: row.round, sha256: roster, silos: judged.names });
+    onEvent({ type: "masked", round: row.round, sha256, bytes });
     await faultPoint("masked");
     return sha256;
   }
@@ -187,9 +202,10 @@ export class Masking {
   /** The row's silos, as their statements are now; what was seen of them is kept. */
   async #members(row: RoundSettings): Promise<{ members: Map<string, Member> }> {
     const { silo, state, client, site, identity, admission } = this.#options;
+    const { masks } = state;
     const { statements } = await client.statements();
     const { ca: pem } = await identity();
-    const { statement } = state.maskKeys!.signed;
+    const { statement } = masks.keys!.signed;
     const ca = caDigest(pem);
     const judged = judgeMembers(statements, row.roster, {
       run: statement.run,
@@ -197,7 +213,7 @@ export class Masking {
       ca: issuerOf(pem),
       now: new Date(),
       pins: site.pinned(ca),
-      known: state.known,
+      known: masks.known,
     });
     for (const member of judged.members.values()) {
       await admission.check(member).catch(refuseRevoked);
@@ -209,7 +225,7 @@ export class Masking {
       }
       site.noteSeen(ca, { silo: member.silo, key: member.keyDigest, at: new Date().toISOString() });
     }
-    state.known = judged.known;
+    masks.known = judged.known;
     return judged;
   }
 }
@@ -245,7 +261,7 @@ function lostKeys(before: string, { cert }: Identity): ProtocolError {
 }
 
 /** A row whose roster is settled goes on without a silo that was not ready for it. */
-function notReady(silo: string, { round }: RoundSettings, { mask }: SiloState): ProtocolError {
+function notReady(silo: string, { round }: RoundSettings, { last: mask }: MaskState): ProtocolError {
   if (mask?.round === round) return otherUpdate(round);
   return new ProtocolError("roster_closed", {
     expected: `a ready of ${silo} in round ${round}`,

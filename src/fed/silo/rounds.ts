@@ -2,6 +2,7 @@
  * A silo's part in a run from the frozen plan on: it looks at the run, does what is asked of it there, and looks again,
  * until the run is finished.
  */
+import { canonicalDigest } from "../../files/canonical.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { Plan, RoundSettings, RunView } from "../protocol/messages.ts";
 import { plural } from "../../plural.ts";
@@ -12,7 +13,8 @@ import { sleep } from "../wire/retry.ts";
 import { checkRow, checkView } from "./agreement.ts";
 import { finish, scoreLast, testSelected } from "./closing.ts";
 import { RoundOver } from "./heartbeat.ts";
-import { takeTurn, type TurnContext } from "./turn.ts";
+import { takeTurn } from "./turn.ts";
+import type { TurnContext } from "./turn_context.ts";
 
 /** Refusals after which a silo looks at the run again instead of giving up. */
 const GO_ON = new Set(["round_closed", "no_roster", "model_missing", "other_base"]);
@@ -43,6 +45,7 @@ export async function takePart(context: TurnContext): Promise<void> {
     if (phase === "round" && row?.roster.includes(silo) && !late) {
       checkRow(row, { run, silo, plan, past: state.past, maxPasses });
       state.acceptRow(row);
+      onEvent({ type: "row_accepted", round: row.round, sha256: canonicalDigest(row) });
       if (state.tally.since === null) state.tally = { ...state.tally, since: clock.now() };
       const over = heartbeats.follow(done);
       if (!await step(context, row.round, () => turn({ ...context, over }, row, view.roster))) done = "";

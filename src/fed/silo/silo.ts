@@ -8,6 +8,7 @@ import { plausibleSpeed } from "../maths/row_share.ts";
 import { defaultSite } from "../../files/site_folder.ts";
 import { Admission } from "../pki/admission.ts";
 import { caDigest } from "../pki/issuer.ts";
+import { Audit, type AuditLog } from "../audit/audit.ts";
 import { Credentials } from "../pki/renewal.ts";
 import { ascii } from "../protocol/ascii.ts";
 import { withSettledStatistics } from "../maths/settled_statistics.ts";
@@ -37,8 +38,9 @@ import { checkLimits, checkPatients, checkPeersPinned, type Limits } from "./lim
 import { Masking } from "./masking.ts";
 import { refuseFailed, takePart } from "./rounds.ts";
 import { Site } from "../state/site.ts";
+import { siloRole } from "../state/folder.ts";
 import { SiloState } from "./state.ts";
-import type { TurnContext } from "./turn.ts";
+import type { TurnContext } from "./turn_context.ts";
 
 /** What one silo takes part with. */
 export interface SiloOptions {
@@ -64,6 +66,8 @@ export interface SiloOptions {
   /** Seconds between heartbeats. @default 10 */
   heartbeat?: number;
   onEvent?: OnEvent;
+  /** The log that `onEvent` writes, which is to be signed. @default none */
+  log?: AuditLog;
   /** Awaited at named moments. @default none */
   faultPoint?: FaultPoint;
   /** Stops the silo; the promise rejects with its reason, the run can be resumed. */
@@ -92,9 +96,21 @@ export async function runSilo(options: SiloOptions): Promise<SiloResult> {
   using trainer = state.ended === null
     ? await takeRun(state, { ...options, onEvent, faultPoint, credentials })
     : await trainerAgain(state, options);
-  return await compareWithStart(state, trainer, { onEvent, faultPoint }).catch((error) => {
+  const result = await compareWithStart(state, trainer, { onEvent, faultPoint }).catch((error) => {
     throw nameFullDisk(error, { folder: state.folder.dir });
   });
+  await auditOf(state.joined!.run, { ...options, onEvent, credentials })?.sign();
+  return result;
+}
+
+/** What signs the silo's log, null for none. */
+function auditOf(
+  run: string,
+  options: Pick<SiloOptions, "silo" | "log"> & { onEvent: OnEvent; credentials: Credentials },
+): Audit | null {
+  const { silo, log, onEvent, credentials } = options;
+  if (log === undefined) return null;
+  return new Audit({ log, run, role: siloRole(silo), onEvent, identity: () => credentials.identity });
 }
 
 /** Joins the run and takes part to its end, after which the hub is needed no more. The trainer is the caller's then. */
@@ -117,7 +133,7 @@ async function takeRun(
   const trainer = held.use(willing.trainer);
   using site = willing.site;
   const masking = site === null ? null : new Masking({
-    ...{ silo, state, client, site, onEvent, faultPoint },
+    ...{ silo, state, client, site, trust: willing.trust, onEvent, faultPoint },
     identity: () => credentials.refresh(),
     admission: await Admission.open(options.tls, { ca: credentials.identity.ca, onEvent }),
   });
@@ -133,12 +149,26 @@ async function takeRun(
   const plan = await waitForPlan({ client, state, silo, trainer }, joined);
   await configure(trainer, plan, number);
   const maxPasses = accept?.maxPasses;
+  const audit = auditOf(view.run, options);
   const context = {
-    ...{ silo, client, state, trainer, plan, maxPasses, masking, heartbeats, onEvent, faultPoint, signal },
+    ...{
+      silo,
+      client,
+      state,
+      trainer,
+      plan,
+      maxPasses,
+      masking,
+      audit,
+      heartbeats,
+      onEvent,
+      faultPoint,
+      signal,
+    },
   };
   await takePart(context).catch((error) => {
     throw nameFullDisk(error, { folder: state.folder.dir });
-  });
+  }).finally(() => audit?.sign());
   held.move();
   return trainer;
 }
@@ -183,6 +213,7 @@ interface Willing {
   speed: number;
   /** The site folder of a silo that masks its updates, null in a run without masks. */
   site: Site | null;
+  trust: "pins" | "ca";
 }
 
 /**
@@ -204,8 +235,8 @@ async function consider(
   checkLimits(proposal, accept);
   using held = new DisposableStack();
   const site = proposal.masked === null ? null : held.use(await Site.open(options.site ?? defaultSite()));
+  const pins = site?.pinned(caDigest(credentials.identity.ca)) ?? new Map<string, string>();
   if (site !== null) {
-    const pins = site.pinned(caDigest(credentials.identity.ca));
     checkPeersPinned(proposal, { pins, trustCa: accept?.trustCa });
   }
   const number = proposal.silos.indexOf(silo) + 1;
@@ -214,7 +245,7 @@ async function consider(
   checkRegistration(proposal, trainer.shard);
   const speed = plausibleSpeed(await trainer.stepsPerSecond());
   held.move();
-  return { proposal, number, trainer, speed, site };
+  return { proposal, number, trainer, speed, site, trust: pins.size > 0 ? "pins" : "ca" };
 }
 
 /** The proposal: the one that this silo joined the run with, else the one that is shown. */

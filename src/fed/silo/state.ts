@@ -8,15 +8,8 @@
 import { fileDigest } from "../../files/digest.ts";
 import type { Past } from "./agreement.ts";
 import { isScored } from "../maths/scored_rows.ts";
-import type { KnownStatement } from "../masks/members.ts";
-import type {
-  Plan,
-  Proposal,
-  RoundSettings,
-  Scores,
-  SignedReady,
-  SignedStatement,
-} from "../protocol/messages.ts";
+import type { Plan, Proposal, RoundSettings, Scores } from "../protocol/messages.ts";
+import { MaskState } from "./mask_state.ts";
 import type { SiloResult } from "../training/result.ts";
 import { siloRole, StateFolder, UNFINISHED_FILE } from "../state/folder.ts";
 
@@ -27,8 +20,6 @@ const SCHEMA = `
 
 /** Name of the update's file in `staged`. */
 const UPDATE = "update.f32";
-/** And of the masked one. */
-const MASKED_UPDATE = "masked.i64";
 
 /** A silo's part in a round: a written update and the scores that go with it, or, where it has no step, these alone. */
 export interface StoredPart {
@@ -51,29 +42,6 @@ export interface Joined {
   server?: string;
 }
 
-/** What a silo agrees on masks with in one run. */
-export interface MaskKeys {
-  /** X25519, PKCS #8 in hex. */
-  privateKey: string;
-  signed: SignedStatement;
-  /** SHA-256 of the public key of the certificate that signed it. */
-  keyDigest: string;
-}
-
-/** The update that was masked last. */
-export interface StoredMask {
-  round: number;
-  /** Digests: of the canonical row, of the roster, of the update before it was masked (null for none) and after. */
-  row: string;
-  roster: string;
-  delta: string | null;
-  sha256: string;
-  /** Whom it is masked for, in the proposal's order. */
-  names: string[];
-  /** How often in the run the names were others than the time before. */
-  changes: number;
-}
-
 /** Images and rounds so far. */
 export interface Tally {
   /** Rounds for which a part was written and not dropped as too late, and the latest of them. */
@@ -94,9 +62,12 @@ export type Ended = Omit<SiloResult, "own">;
 /** A silo's locked state folder. */
 export class SiloState implements Disposable {
   readonly folder: StateFolder;
+  /** What a masked run needs. */
+  readonly masks: MaskState;
 
   private constructor(folder: StateFolder) {
     this.folder = folder;
+    this.masks = new MaskState(folder);
   }
 
   /** @throws {ProtocolError} as `StateFolder.open`. */
@@ -138,7 +109,7 @@ export class SiloState implements Disposable {
     const shown = this.folder.db.prepare("SELECT sha256 FROM models WHERE round = ?");
     const models = { get: (round: number) => shown.get(round)?.sha256 as string | undefined };
     const { row, worked } = this;
-    const counted = Math.max(this.counted, this.mask?.round ?? 0);
+    const counted = Math.max(this.counted, this.masks.last?.round ?? 0);
     return { row, models, closed: this.closing !== null, counted, worked };
   }
 
@@ -226,53 +197,6 @@ export class SiloState implements Disposable {
   /** The start's f32 file: kept from round 1 to the end, to tell what the run changed. */
   get startPath(): string {
     return `${this.folder.dir}/models/0.f32`;
-  }
-
-  // What a masked run needs (masking.ts).
-
-  get maskKeys(): MaskKeys | null {
-    return this.folder.get("mask keys");
-  }
-
-  set maskKeys(keys: MaskKeys) {
-    this.folder.set("mask keys", keys);
-  }
-
-  /** The statements of the others, as they were judged. */
-  get known(): Record<string, KnownStatement> {
-    return this.folder.get("known statements") ?? {};
-  }
-
-  set known(known: Record<string, KnownStatement>) {
-    this.folder.set("known statements", known);
-  }
-
-  /** The ready that was signed last, and the digest of the update that it stands for. */
-  get ready(): { signed: SignedReady; delta: string | null } | null {
-    return this.folder.get("ready");
-  }
-
-  set ready(ready: { signed: SignedReady; delta: string | null }) {
-    this.folder.set("ready", ready);
-  }
-
-  get mask(): StoredMask | null {
-    return this.folder.get("mask");
-  }
-
-  /** Commits a masked update, and that its masks were made with these silos' keys: they may not change any more. */
-  commitMask(mask: StoredMask): void {
-    this.folder.transaction(() => {
-      this.folder.set("mask", mask);
-      const { known } = this;
-      for (const name of mask.names) known[name].used = true;
-      this.known = known;
-    });
-  }
-
-  /** The masked update's file. */
-  get maskedPath(): string {
-    return `${this.folder.dir}/staged/${MASKED_UPDATE}`;
   }
 
   /** The update's f32 file. */

@@ -8,6 +8,7 @@
 import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { exists } from "../../files/exists.ts";
+import { acquireLock } from "../../files/lock.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
 import { blocked, openPrivate, transaction } from "./database.ts";
@@ -59,7 +60,7 @@ export class StateFolder implements Disposable {
     const lock = await Deno.open(`${dir}/lock`, { create: true, write: true, mode: PRIVATE_FILE });
     let db: DatabaseSync | undefined;
     try {
-      if (!await acquire(lock)) {
+      if (!await acquireLock(lock)) {
         throw new ProtocolError("state_locked", {
           expected: `to be the only process on ${dir}`,
           got: "another one",
@@ -176,15 +177,6 @@ export class StateFolder implements Disposable {
   [Symbol.dispose](): void {
     this.db.close();
     this.#lock.close();
-  }
-}
-
-/** Takes the lock, trying for half a second: who only looks into the folder holds it for a moment. */
-async function acquire(lock: Deno.FsFile): Promise<boolean> {
-  for (let left = 10;; left--) {
-    if (await lock.tryLock(true)) return true;
-    if (left === 0) return false;
-    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 

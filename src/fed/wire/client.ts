@@ -14,6 +14,7 @@ import { encodeFrames } from "../protocol/frame.ts";
 import {
   type Decline,
   ErrorBodySchema,
+  type Heads,
   type Heartbeat,
   type HeartbeatAnswer,
   HeartbeatAnswerSchema,
@@ -34,6 +35,7 @@ import {
   type UpdateStart,
 } from "../protocol/messages.ts";
 import { Retry, type RetryOptions } from "./retry.ts";
+import { Sent } from "./sent.ts";
 
 /** Bytes of an update in one request: seven frames and their headers stay below 8 MiB. */
 const PART = 7 << 20;
@@ -55,6 +57,8 @@ export class Client implements Disposable {
   readonly #options: RetryOptions;
   readonly #connections: Connections;
   readonly #retry: Retry;
+  /** Null for connections within this process: nothing leaves. */
+  readonly #sent: Sent | null;
   #ahead: number | null | undefined;
 
   /** @param connections what carries them @default a ConnectionKeeper */
@@ -62,6 +66,7 @@ export class Client implements Disposable {
     this.#options = options;
     this.#connections = "connections" in options ? options.connections : new ConnectionKeeper(options);
     this.#retry = new Retry(options);
+    this.#sent = "connections" in options ? null : new Sent(options.onEvent);
   }
 
   /** Seconds by which the aggregator's clock is ahead of this machine's; null as long as that is not known. */
@@ -170,7 +175,8 @@ export class Client implements Disposable {
   }
 
   /**
-   * Announces an update and sends what the aggregator does not hold yet, a part at a time; resolves with the receipt.
+   * Announces an update and sends what the aggregator does not hold yet, a part at a time; resolves with the receipt and where the
+   * aggregator's log stands.
    * @param read fills a part with the update's bytes from an offset on
    * @throws {ProtocolError} `damaged_upload` when it arrives damaged again and again.
    */
@@ -178,11 +184,11 @@ export class Client implements Disposable {
     start: UpdateStart,
     read: (offset: number, part: Uint8Array) => void | Promise<void>,
     onPart: (offset: number) => void | Promise<void> = () => {},
-  ): Promise<Receipt> {
+  ): Promise<{ receipt: Receipt; heads?: Heads }> {
     const path = `/v1/rounds/${start.round}/update`;
     const damage = new Damage();
     return this.#retry.run(async () => {
-      let { offset, receipt } = await this.#post(UpdateProgressSchema, path, start);
+      let { offset, receipt, heads } = await this.#post(UpdateProgressSchema, path, start);
       damage.from(offset);
       const buffer = new Uint8Array(PART);
       while (receipt === undefined) {
@@ -193,16 +199,19 @@ export class Client implements Disposable {
         await read(offset, part);
         const body = [...encodeFrames(part, { offset })];
         const call: Call = { method: "PUT", path: `${path}?offset=${offset}`, body };
-        ({ offset, receipt } = await this.#json(UpdateProgressSchema, call).catch((error) => {
+        const leaves = () => this.#sent?.parts(body, start.sha256);
+        const sent = this.#json(UpdateProgressSchema, call, leaves);
+        ({ offset, receipt, heads } = await sent.catch((error) => {
           throw damage.count(error);
         }));
         await onPart(offset);
       }
-      return receipt;
+      return { receipt, heads };
     });
   }
 
   [Symbol.dispose](): void {
+    this.#sent?.[Symbol.dispose]();
     this.#retry.stop();
     this.#connections[Symbol.dispose]();
   }
@@ -214,23 +223,20 @@ export class Client implements Disposable {
     options: Pick<Call, "timeout"> = {},
   ): Promise<T> {
     const body = [new TextEncoder().encode(JSON.stringify(message))];
-    return this.#json(schema, {
-      method: "POST",
-      path,
-      headers: { "content-type": "application/json" },
-      body,
-      ...options,
-    });
+    const headers = { "content-type": "application/json" };
+    const call: Call = { method: "POST", path, headers, body, ...options };
+    return this.#json(schema, call, () => this.#sent?.message(path, body[0]));
   }
 
-  async #json<T>(schema: v.GenericSchema<unknown, T>, call: Call): Promise<T> {
-    const { body } = await this.#send(call);
+  async #json<T>(schema: v.GenericSchema<unknown, T>, call: Call, leaves?: () => void): Promise<T> {
+    const { body } = await this.#send(call, leaves);
     return parseMessage(schema, body, { what: "the answer", code: "bad_answer" });
   }
 
-  /** One attempt. @throws {ProtocolError} the peer's, or `ConnectionLost`. */
-  async #send(call: Call): Promise<Answer> {
+  /** One attempt; `leaves` is called once there is a connection for it. @throws {ProtocolError} the peer's, or `ConnectionLost`. */
+  async #send(call: Call, leaves = () => {}): Promise<Answer> {
     const connection = await this.#connections.connect();
+    leaves();
     const sent = Date.now();
     const answer = await connection.send(call);
     this.#compareClocks(answer, sent);

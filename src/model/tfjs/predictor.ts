@@ -31,11 +31,13 @@ class TfjsFilms implements Films {
 /** Scores films with TensorFlow.js: no libtorch, one thread. */
 export class TfjsPredictor implements Predictor<TfjsFilms> {
   readonly size: number;
+  readonly kernel: string;
   readonly #network: TfjsNetwork;
   readonly #preprocessing: Preprocessing;
 
   private constructor(network: TfjsNetwork, { size, preprocessing }: Model["metadata"]) {
     this.size = size;
+    this.kernel = preprocessing.kernel;
     this.#network = network;
     this.#preprocessing = preprocessing;
   }

@@ -43,6 +43,8 @@ export interface InitialOptions extends PackageOptions {
   seed: number;
   /** Side of the films to train on in pixels, where it is known: a model that saw others may start, with a warning. */
   size?: number;
+  /** How the films were made, where it is known: a model of another kernel may start, with a warning. */
+  kernel?: string;
   /** Which films are positive, where it is known: a model of another rule may start, with a warning. */
   labelRule?: string;
   /** A torchvision file of the network; comes before cache and package. @default the one that FEDX_WEIGHTS names */
@@ -65,8 +67,8 @@ async function make(
   layout: Layout,
   options: InitialOptions,
 ): Promise<Omit<InitialWeights, "layout" | "sha256">> {
-  const { init, seed, size, labelRule } = options;
-  const asked = { layout, size, labelRule };
+  const { init, seed, size, kernel, labelRule } = options;
+  const asked = { layout, size, kernel, labelRule };
   if (init === "random") {
     return { vector: randomWeights(layout, seed), source: `random weights, seed ${seed}`, kind: "random" };
   }
@@ -120,6 +122,7 @@ interface FileState {
 interface Wanted {
   layout: Layout;
   size?: number;
+  kernel?: string;
   labelRule?: string;
   /** How the error of a file ends that has no remedy of its own. */
   remedy: string;
@@ -162,7 +165,12 @@ async function parseState(bytes: Uint8Array, wanted: Wanted): Promise<FileState>
   const { metadata, checked } = modelOf(file);
   checkNetwork(metadata, wanted.layout);
   checkChannels(metadata, wanted.layout);
-  const told = [checked ? [] : [UNCHECKED], otherSize(metadata, wanted), otherRule(metadata, wanted)];
+  const told = [
+    checked ? [] : [UNCHECKED],
+    otherSize(metadata, wanted),
+    otherKernel(metadata, wanted),
+    otherRule(metadata, wanted),
+  ];
   const warning = told.flat().join("; it ");
   return { state, licence: licenceOf(metadata.licence), ...warning === "" ? {} : { warning } };
 }
@@ -194,6 +202,12 @@ function otherSize({ size }: ModelMetadata, wanted: Wanted): string[] {
   return [
     `was trained on films of ${size} px and starts here on films of ${wanted.size} px, where it may be worse`,
   ];
+}
+
+/** What is said, after the file's name, of a model whose films were made otherwise. */
+function otherKernel({ preprocessing: { kernel } }: ModelMetadata, wanted: Wanted): string[] {
+  if (wanted.kernel === undefined || kernel === wanted.kernel) return [];
+  return [`was trained on films of kernel ${kernel} and starts here on films of ${wanted.kernel}`];
 }
 
 /** What is said, after the file's name, of a model that was trained to find something else. */

@@ -9,6 +9,7 @@
 import { createHash } from "node:crypto";
 import { writeDurably } from "../../files/durable.ts";
 import { obstacleTo } from "../../files/obstacle.ts";
+import { FILTER } from "../../kernel.ts";
 import { isRule } from "../../label_rule.ts";
 import { isRefusal, refusal } from "../../refusal.ts";
 import { type Layout, layoutOf } from "../layout.ts";
@@ -18,7 +19,7 @@ import { type FileTensor, readSafetensors, safetensorsParts } from "./safetensor
 
 /** How pixels become network inputs: x = (u8/255 − mean[c]) / deviation[c] after a resize to size × size. */
 export interface Preprocessing {
-  /** Antialiased resize kernel. */
+  /** How files become films, antialiased resize included (src/kernel.ts). */
   kernel: string;
   /** `fill`: stretched, aspect ratio not kept. */
   fit: "fill";
@@ -63,14 +64,14 @@ export interface LoadedModel {
   checked: boolean;
 }
 
-/** The resize kernel of shards (`KERNEL` of src/data/decode.ts; equality is tested). */
-const KERNEL = "lanczos3";
-
 /** ImageNet's per-channel statistics for 3 channels; their rounded means for grey. */
-export function preprocessingOf(channels: 1 | 3): Preprocessing {
+export function preprocessingOf(
+  channels: 1 | 3,
+  { kernel = FILTER }: { kernel?: string } = {},
+): Preprocessing {
   return channels === 1
-    ? { kernel: KERNEL, fit: "fill", mean: [0.449], deviation: [0.226] }
-    : { kernel: KERNEL, fit: "fill", mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] };
+    ? { kernel, fit: "fill", mean: [0.449], deviation: [0.226] }
+    : { kernel, fit: "fill", mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] };
 }
 
 /** Cuts the flat vector into torchvision's state_dict, `num_batches_tracked` included; f32 data are views. */
@@ -207,6 +208,7 @@ function parseMetadata(text: string | undefined): ModelMetadata & { version: num
   const sound = isPerChannel(preprocessing?.mean, channels) &&
     isPerChannel(preprocessing.deviation, channels);
   expect(sound, "preprocessing with a mean and a deviation per channel", preprocessing);
+  expect(typeof preprocessing.kernel === "string", "preprocessing with a kernel", preprocessing);
   const known = labelRule === undefined || typeof labelRule === "string" && isRule(labelRule);
   expect(known, "a label rule", labelRule);
   expect(

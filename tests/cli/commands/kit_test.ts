@@ -68,6 +68,8 @@ Deno.test("a kit has settings that are read as they stand, six lines of README a
       "8",
       "--size",
       "64",
+      "--jpeg2000",
+      "reduced",
     );
     const files = await unpack(dir, `${dir}/kits/fedx-b.tar.gz`);
     const [readme, text, service, ca] = files.values();
@@ -91,7 +93,7 @@ Deno.test("a kit has settings that are read as they stand, six lines of README a
       trustCa: undefined,
     });
     assertEquals(readme.trim().split("\n").length, 6);
-    assertStringIncludes(readme, "--size 64 ");
+    assertStringIncludes(readme, "--labels labels.csv --size 64 --jpeg2000 reduced --out shard");
     assertStringIncludes(readme, 'read it the digest after "key" by phone');
     for (
       const line of [

@@ -6,7 +6,7 @@ import { TRAINING } from "../../../src/cli/options/table/training.ts";
 import { preset } from "../../../src/model/recipe.ts";
 
 const values: RunValues = {
-  ...{ network: "efficientnet_b0", size: 64, channels: 1, recipe: "default", seed: 1 },
+  ...{ network: "efficientnet_b0", size: 64, kernel: "lanczos3", channels: 1, recipe: "default", seed: 1 },
   silos: ["a", "b", "c"],
   rounds: 4,
 };

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { FilmDecoder } from "../../../src/data/dicom/film.ts";
 import { DataError } from "../../../src/data/quarantine.ts";
 import { joinChunks } from "../../../src/fed/wire/exchange.ts";
-import { dicomFile } from "../../testing/dicom.ts";
+import { dicomFile, type DicomOptions } from "../../testing/dicom.ts";
 import { encapsulated, ENCODED, encodedDicom, encodedFrame } from "../../testing/encoded_dicom.ts";
 import { seeded } from "../../testing/random.ts";
 
@@ -95,4 +95,27 @@ Deno.test("decode: JPEG 2000 within the boxes of a JP2 file", async () => {
   const plain = await decoder.decode(joinChunks([header, encapsulated(frame)]));
   const boxed = await decoder.decode(joinChunks([header, encapsulated(joinChunks(boxes))]));
   assertEquals(boxed.pixels, plain.pixels);
+});
+
+Deno.test("decode: values that a lossy coding has made brighter than white stay white; others' bits above are no part of them", async () => {
+  const pixels = Uint16Array.from({ length: SIDE * SIDE }, (_, i) => i % 2 === 0 ? 4200 : 0);
+  const frame = encodedFrame({
+    width: SIDE,
+    height: SIDE,
+    bits: 16,
+    pixels,
+    syntax: "1.2.840.10008.1.2.4.90",
+  });
+  const shown = async (syntax: string, more: DicomOptions["attributes"] = {}) => {
+    const attributes: DicomOptions["attributes"] = {
+      ...{ "0028,1050": ["DS", "2048"], "0028,1051": ["DS", "4096"], "7fe0,0010": null },
+      ...more,
+    };
+    const header = dicomFile({ width: SIDE, height: SIDE, bits: 12, syntax, attributes });
+    return (await decoder.decode(joinChunks([header, encapsulated(frame)]))).pixels.slice(0, 2);
+  };
+  const [lossless, lossy] = ["1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"];
+  assertEquals([...await shown(lossy)], [255, 0]);
+  assertEquals([...await shown(lossless)], [6, 0]); // 4200 - 4096 of 4095
+  assertEquals([...await shown(lossy, { "6000,0102": ["US", [12]] })], [6, 0]);
 });

@@ -1,16 +1,18 @@
 """Makes fixtures/ and golden.json: small DICOM files of every transfer syntax, and what other programs read in them.
 
 Run it where dcmtk, gdcm's tools and openjph-tools are installed, with pydicom, pylibjpeg (libjpeg, openjpeg, rle),
-imagecodecs and numpy: python make_fixtures.py. Tests need none of these, only what it wrote.
+imagecodecs, Pillow and numpy: python make_fixtures.py. Tests need none of these, only what it wrote.
 """
 
 import json
 import subprocess
+from io import BytesIO
 from pathlib import Path
 
 import imagecodecs
 import numpy as np
 import pydicom
+from PIL import Image
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
@@ -112,6 +114,40 @@ def syntaxes(base: str, film: np.ndarray) -> None:
         run("dcmcjpeg", "+eb", "+q", "95", raw, out("50"))
 
 
+def low(film: np.ndarray, axis: int) -> np.ndarray:
+    """The lower half of a reversible 5/3 decomposition along one axis (ISO/IEC 15444-1 F.4.8.1), ends mirrored."""
+    film = np.moveaxis(film, axis, 0)
+    last = len(film) - 1
+    at = lambda i: film[abs(i) if i <= last else 2 * last - i]
+    high = {i: at(i) - ((at(i - 1) + at(i + 1)) >> 1) for i in range(-1, last + 2, 2)}
+    return np.moveaxis(np.array([at(i) + ((high[i - 1] + high[i + 1] + 2) >> 2) for i in range(0, last + 1, 2)]), 0, axis)
+
+
+def levels() -> dict[str, list[list[int]]]:
+    """Films of three JPEG 2000 levels, and their stored values after each halving as Pillow reads them."""
+    random = np.random.default_rng(2)
+    y, x = np.mgrid[0:67, 0:83]
+    film = 1200 + 15 * x + 9 * y + 700 * np.sin(x / 9) * np.cos(y / 7) + random.normal(0, 30, x.shape)
+    film[15:40, 20:45] += 900
+    film = np.clip(film, 0, 4095).round().astype("u2")
+    found = {}
+    raw = write("levels", film, WindowCenter=2048, WindowWidth=4096)
+    for syntax, coding in [("90", {"level": 0, "reversible": True}), ("91", {"level": 48, "reversible": False})]:
+        frame = imagecodecs.jpeg2k_encode(film, resolutions=4, codecformat="j2k", bitspersample=12, **coding)
+        wrap(raw, f"levels-{syntax}", frame, HTJ2K + syntax)
+        expected = film.astype(int) - 2048
+        for halvings in (1, 2):
+            with Image.open(BytesIO(frame)) as image:
+                image.reduce = halvings
+                values = np.array(image).astype(int) >> 4  # Pillow fills 16 bits
+            if syntax == "90":
+                expected = low(low(expected, 0), 1)
+                assert np.array_equal(values, np.clip(expected + 2048, 0, 4095))
+            found.setdefault(f"levels-{syntax}", []).append(values.ravel().tolist())
+    raw.unlink()
+    return found
+
+
 def lut(entries: np.ndarray, first: int, bits: int) -> Dataset:
     item = Dataset()
     item.add_new(0x00283002, "US", [len(entries) % 65536, first, bits])
@@ -204,6 +240,7 @@ def main() -> None:
             assert values == golden["stored"][path.stem.removesuffix(f"-{syntax}")], path
     for path in chains(film):
         golden["shown"][path.stem] = shown(path).ravel().tolist()
+    golden["levels"] = levels()
     (HERE / "golden.json").write_text(json.dumps(golden, separators=(",", ":")) + "\n")
 
 

@@ -1,10 +1,12 @@
 /** Shards from an archive's DICOM files, whose labels name films and studies as the archive does. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { parse } from "csv-parse/sync";
+import { poolOf } from "../../../src/data/pool.ts";
 import { prepareShard } from "../../../src/data/prepare.ts";
 import { Shard } from "../../../src/data/shard.ts";
 import { dicomFile } from "../../testing/dicom.ts";
-import { noiseOf } from "../../testing/dicom_archive.ts";
+import { filmOf, noiseOf } from "../../testing/dicom_archive.ts";
+import { encodedDicom } from "../../testing/encoded_dicom.ts";
 import { inFolder } from "../../testing/folder.ts";
 
 const SIDE = 32, PATIENTS = 40;
@@ -122,4 +124,40 @@ Deno.test("prepare: a study of another patient than the table says is told from 
     assertEquals(named, [["A5", "bad_label"], ["A99", "missing_file"]]);
     const list = await Deno.readTextFile(result.quarantine!);
     assertEquals(list.includes("a study whose files have another PatientID"), true);
+  }));
+
+Deno.test("prepare: the kernel tells how JPEG 2000 was decoded, whether or not a film was, and shards of two are not pooled", () =>
+  inFolder(async (dir) => {
+    await Deno.mkdir(`${dir}/films`);
+    const side = 128, noise = noiseOf(side), lines = ["Image Index,Finding Labels,Patient ID"];
+    for (let i = 0; i < PATIENTS; i++) {
+      const film = filmOf(i, { side, noise, ill: i % 2 === 1 });
+      const bytes = i < 4 ? encodedDicom({ ...film, syntax: "1.2.840.10008.1.2.4.90" }) : dicomFile(film);
+      await Deno.writeFile(`${dir}/films/${i}`, bytes);
+      lines.push(`${i},${label(i)},P${i}`);
+    }
+    await Deno.writeTextFile(`${dir}/labels.csv`, lines.join("\n"));
+    const shardOf = async (jpeg2000: "full" | "reduced") => {
+      const out = `${dir}/${jpeg2000}`;
+      const sources = { images: `${dir}/films`, labels: `${dir}/labels.csv`, site: `${dir}/site` };
+      await prepareShard({ ...sources, size: SIDE, jpeg2000, out });
+      return await Shard.open(out);
+    };
+    const [full, reduced] = [await shardOf("full"), await shardOf("reduced")];
+    assertEquals([full.manifest.kernel, reduced.manifest.kernel], ["lanczos3", "lanczos3+j2k-reduced"]);
+    assertNotEquals(reduced.manifest.digest, full.manifest.digest);
+    assertEquals(reduced.manifest.sources.dicom, full.manifest.sources.dicom);
+    const [a, b] = await Promise.all([full, reduced].map(({ dir }) => Deno.readFile(`${dir}/images.u8`)));
+    const names = await full.names(), image = SIDE * SIDE;
+    const differing = names.filter((_, row) => {
+      const of = (pixels: Uint8Array) => pixels.subarray(row * image, (row + 1) * image).join();
+      return of(a) !== of(b);
+    });
+    assertEquals(differing.toSorted(), ["0", "1", "2", "3"]);
+    const error = assertThrows(() => poolOf([full, reduced]), Error);
+    assertEquals(
+      error.message,
+      `Cannot take ${dir}/reduced beside ${dir}/full: expected films of kernel lanczos3, got lanczos3+j2k-reduced ` +
+        `(remedy: run \`fedx prepare --size ${SIDE} …\`)`,
+    );
   }));

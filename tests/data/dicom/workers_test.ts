@@ -3,10 +3,10 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { DicomWorkers } from "../../../src/data/dicom/workers.ts";
 import { DataError } from "../../../src/data/quarantine.ts";
 
-/** A thread that answers a file by its first byte: 0 never, 1 it dies, else the film that the byte is. */
+/** A thread that answers an order by the first byte of its file: 0 never, 1 it dies, else the film that the byte is. */
 const module = new URL(
   "data:text/javascript," + encodeURIComponent(`
-    self.onmessage = ({ data: [kind] }) => {
+    self.onmessage = ({ data: { file: [kind] } }) => {
       if (kind === 0) for (;;);
       if (kind === 1) throw new Error("out of memory");
       self.postMessage({ film: { width: kind } });

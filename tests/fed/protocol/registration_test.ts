@@ -2,6 +2,8 @@ import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
 import type { Proposal } from "../../../src/fed/protocol/messages.ts";
 import { checkRegistration } from "../../../src/fed/protocol/registration.ts";
+import { kernelOf } from "../../../src/kernel.ts";
+import { preprocessingOf } from "../../../src/model/weights/model_file.ts";
 import { proposalOf } from "../../testing/fake_federation.ts";
 import { startVector, TINY } from "../../testing/fake_trainer.ts";
 import { registration } from "../../testing/open_round.ts";
@@ -56,5 +58,27 @@ Deno.test("checkRegistration: a step a pass is enough, however short the rounds,
     );
     const short = changes.budget == null && changes.rounds! * changes.localEpochs! < 1;
     assertMatch(error.message, short ? /remedy: raise --rounds or --local-epochs/ : /remedy: make one with/);
+  }
+});
+
+Deno.test("checkRegistration: films of another kernel are refused with the command that makes the right ones", () => {
+  const proposal = (kernel: string) =>
+    proposalOf(startVector(TINY), { preprocessing: preprocessingOf(1, { kernel }) });
+  const [full, reduced] = [kernelOf("full"), kernelOf("reduced")];
+  for (
+    const [wanted, kernel, remedy] of [
+      [reduced, full, "fedx prepare --images DIR --labels CSV --size 32 --jpeg2000 reduced --out SHARD"],
+      [full, reduced, "fedx prepare --images DIR --labels CSV --size 32 --out SHARD"],
+    ]
+  ) {
+    checkRegistration(proposal(wanted), { ...registration("a"), kernel: wanted });
+    const refused = () => checkRegistration(proposal(wanted), { ...registration("a"), kernel });
+    const { code, expected, got, ...error } = assertThrows(refused, ProtocolError);
+    assertEquals([code, expected, got, error.remedy], [
+      "other_preprocessing",
+      `kernel ${wanted}`,
+      kernel,
+      remedy,
+    ]);
   }
 });

@@ -3,6 +3,7 @@ import { parseDuration } from "../../../src/cli/options/duration.ts";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
 import type { Proposal } from "../../../src/fed/protocol/messages.ts";
 import { checkSame, writtenDuration } from "../../../src/fed/protocol/same_settings.ts";
+import { kernelOf } from "../../../src/kernel.ts";
 import { preset } from "../../../src/model/recipe.ts";
 import { proposalOf } from "../../testing/fake_federation.ts";
 
@@ -47,6 +48,11 @@ Deno.test("masks are named as they are typed", () => {
   const error = assertThrows(() => checkSame({ ...stored, masked }, given), ProtocolError);
   assertEquals(error.expected, "--min-cohort 3 --roster-changes 1");
   assertEquals(error.got, "--min-cohort 4 --roster-changes 2");
+});
+
+Deno.test("another decoding of JPEG 2000 is named as it is typed", () => {
+  const preprocessing = { ...stored.preprocessing, kernel: kernelOf("reduced") };
+  assertEquals(refused({ preprocessing }), ["--jpeg2000 full", "--jpeg2000 reduced"]);
 });
 
 Deno.test("another label rule is named as it is typed", () => {

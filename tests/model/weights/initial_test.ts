@@ -230,7 +230,7 @@ Deno.test({
   },
 });
 
-Deno.test("initialWeights takes a model of films of another size, with a warning where the size is known", () =>
+Deno.test("initialWeights takes a model of films of another size or kernel, with a warning where it is known", () =>
   inFolder(async (folder) => {
     const init = join(folder, "model.safetensors");
     const preprocessing = preprocessingOf(1);
@@ -241,5 +241,11 @@ Deno.test("initialWeights takes a model of films of another size, with a warning
     assertEquals(
       await warning(64),
       `${init} was trained on films of 128 px and starts here on films of 64 px, where it may be worse`,
+    );
+    const start = (kernel: string) => initialWeights(layout, { init, seed: 1, kernel });
+    assertEquals((await start("lanczos3")).warning, undefined);
+    assertEquals(
+      (await start("lanczos3+j2k-reduced")).warning,
+      `${init} was trained on films of kernel lanczos3 and starts here on films of lanczos3+j2k-reduced`,
     );
   }));

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { KERNEL } from "../../../src/data/decode.ts";
+import { FILTER } from "../../../src/kernel.ts";
 import { digest } from "../../../src/files/digest.ts";
 import {
   loadModel,
@@ -115,7 +115,7 @@ Deno.test("saveModel that fails leaves the old file", () =>
   }));
 
 Deno.test("preprocessingOf names the kernel that shards are made with", () => {
-  assertEquals(preprocessingOf(1), { kernel: KERNEL, fit: "fill", mean: [0.449], deviation: [0.226] });
+  assertEquals(preprocessingOf(1), { kernel: FILTER, fit: "fill", mean: [0.449], deviation: [0.226] });
   assertEquals(preprocessingOf(3).mean.length, 3);
 });
 

@@ -1,5 +1,6 @@
 /** What a hospital's archive holds. No file of it is a key: the texts below and one certificate, made anew. */
 import type { PublicCa } from "../../../fed/pki/public_ca.ts";
+import { prepareOptions } from "../../../kernel.ts";
 import { initFile } from "../../options/init_file.ts";
 import type { Entry } from "./archive.ts";
 
@@ -12,6 +13,8 @@ export interface Kit {
   ca: PublicCa;
   /** Side of the run's images, pixels. */
   size: number;
+  /** How they are made (src/kernel.ts). */
+  kernel: string;
   /** The line of fedx.toml that says what the hospital takes part in. */
   accept: string;
 }
@@ -38,7 +41,7 @@ export function settings({ name, server, accept }: Kit): string {
 }
 
 /** Six lines, each of which a shell takes as it stands. */
-function readme({ name, size }: Kit): string {
+function readme({ name, size, kernel }: Kit): string {
   const unit = "/etc/systemd/system/fedx.service";
   const lines: [command: string, why: string][] = [
     [
@@ -50,7 +53,7 @@ function readme({ name, size }: Kit): string {
       'send tls/request.pem to the hub, and read it the digest after "key" by phone',
     ],
     [
-      `./fedx prepare --images films --labels labels.csv --size ${size} --out shard`,
+      `./fedx prepare --images films --labels labels.csv ${prepareOptions({ size, kernel })} --out shard`,
       "your films; they stay here",
     ],
     [

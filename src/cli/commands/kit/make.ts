@@ -3,6 +3,7 @@ import { digest, fileDigest } from "../../../files/digest.ts";
 import { writeDurably } from "../../../files/durable.ts";
 import { checkName } from "../../../fed/pki/ca.ts";
 import { readPublicCa } from "../../../fed/pki/public_ca.ts";
+import { kernelOf } from "../../../kernel.ts";
 import { refusal } from "../../../refusal.ts";
 import type { Context } from "../../context.ts";
 import { acceptLine, readAccept } from "../../options/accept.ts";
@@ -14,7 +15,7 @@ import { contentsOf, folderOf, settings } from "./contents.ts";
 
 /** Makes one archive for each hospital. */
 export async function run({ values, output }: Context<typeof kitMake>): Promise<void> {
-  const { NAMES: names, server, out, size } = values;
+  const { NAMES: names, server, out, size } = values, kernel = kernelOf(values.jpeg2000);
   names.forEach(checkName);
   readAccept({ recipes: values.recipes }, "--recipes");
   const ca = await readPublicCa(values.ca);
@@ -24,7 +25,7 @@ export async function run({ values, output }: Context<typeof kitMake>): Promise<
     minTrainPatients: values["min-train-patients"],
     masked: !values.unmasked,
   });
-  const kits = names.map((name) => ({ name, server, ca, size, accept }));
+  const kits = names.map((name) => ({ name, server, ca, size, kernel, accept }));
   for (const kit of kits) {
     readSection({ file: "fedx.toml", text: settings(kit) }, { command: COMMANDS.train, silo: kit.name });
   }

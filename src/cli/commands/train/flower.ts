@@ -65,7 +65,7 @@ export async function trainInFlower(context: Context<typeof train>): Promise<voi
       },
       ignored: values.ignore ?? [],
       async trainer({ layout: { network, channels }, recipe, seed, number }) {
-        const preprocessing = preprocessingOf(channels);
+        const preprocessing = preprocessingOf(channels, shard.manifest);
         const settings = { network, channels, preprocessing, labelRule, recipe, seed };
         const all = { shards: [shard], silo: number, device, threads, deterministic, libraries };
         const trainer = await EngineTrainer.create(settings, all);

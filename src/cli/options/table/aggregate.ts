@@ -62,6 +62,11 @@ export const aggregate = {
       more: undefined,
       fill: true,
     },
+    jpeg2000: {
+      ...prepare.options.jpeg2000,
+      help: "how the films' JPEG 2000 is decoded, that of fedx prepare --jpeg2000",
+      more: undefined,
+    },
     ...TRAINING,
     seed: {
       ...optional(TRAINING.seed),

@@ -19,6 +19,11 @@ export const kitMake = {
       required: true,
     },
     size: { ...prepare.options.size, help: "side of the run's images in pixels", more: undefined },
+    jpeg2000: {
+      ...prepare.options.jpeg2000,
+      help: "how the run's JPEG 2000 films are decoded",
+      more: undefined,
+    },
     recipes: {
       kind: "list",
       value: "A,B",

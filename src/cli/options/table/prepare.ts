@@ -1,3 +1,4 @@
+import { JPEG_2000 } from "../../../kernel.ts";
 import { MAX_QUARANTINE } from "../../../data/quarantine.ts";
 import { UNCERTAIN } from "../../../data/table.ts";
 import { DEFAULT_SALT } from "../../../data/split.ts";
@@ -48,6 +49,16 @@ export const prepare = {
       more: "A run takes shards of one size only: that of `fedx aggregate --size`.",
       default: 128,
       range: [32, 1024],
+    },
+    jpeg2000: {
+      kind: "text",
+      value: "HOW",
+      help: "resolution at which JPEG 2000 is decoded",
+      more:
+        "`reduced`: the film's own lowest resolution that has two pixels or more for each of --size, many times as " +
+        "fast. Pixels then differ a little, so a run, a model and its films have one and the same.",
+      choices: JPEG_2000,
+      default: JPEG_2000[0],
     },
     out: { kind: "path", value: "SHARD", help: "folder to write", required: true },
     "max-quarantine": {

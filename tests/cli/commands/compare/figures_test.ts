@@ -16,7 +16,13 @@ const pool: Pool = (() => {
   const of = (split: number) => Uint32Array.from(all.filter((row) => Math.floor(row / 2) % 6 === split));
   const train = Uint32Array.from(all.filter((row) => Math.floor(row / 2) % 6 < 4));
   return {
-    ...{ name: "drawn", size: 64, count: FILMS, rows: { train, val: of(4), test: of(5) } },
+    ...{
+      name: "drawn",
+      size: 64,
+      kernel: "lanczos3",
+      count: FILMS,
+      rows: { train, val: of(4), test: of(5) },
+    },
     labels: Uint8Array.from(all, (row) => row % 2),
     patients: Uint32Array.from(all, (row) => Math.floor(row / 2)),
     strata: Uint32Array.from(all, (row) => Math.floor(row / 80)),

@@ -1,0 +1,99 @@
+/** How a role signs where its log stands, and how that is judged. */
+import { Buffer } from "node:buffer";
+import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
+import { canonical } from "../../files/canonical.ts";
+import { keyOf, readCertificate } from "../pki/der_certificate.ts";
+import { type Issuer, onlyCertificate } from "../pki/issuer.ts";
+import type { Identity } from "../pki/own_certificate.ts";
+import { judge } from "../pki/peer.ts";
+import { ProtocolError } from "../protocol/errors.ts";
+import type { ChainHead, Head, SignedHead } from "../protocol/signed_head.ts";
+
+/** Whose head it is meant to be. */
+export interface Whose {
+  run: string;
+  /** `aggregator`, or `silo` and its name. */
+  role: string;
+}
+
+/** Signs with the key of `identity`, ECDSA over P-256 with SHA-256. */
+export function signHead(
+  { lines, digest }: ChainHead,
+  options: Whose & { identity: Pick<Identity, "cert" | "key">; now: Date },
+): SignedHead {
+  const { run, role, identity, now } = options;
+  const head: Head = {
+    ...{ type: "fedx head", version: 1, run, role, lines, digest },
+    time: now.toISOString(),
+  };
+  return {
+    head,
+    // deno-lint-ignore no-explicit-any -- node's types accept a KeyObject here, Deno's lag behind
+    signature: sign("sha256", Buffer.from(canonical(head)), privateKeyOf(identity.key) as any).toString(
+      "hex",
+    ),
+    certificate: onlyCertificate(identity.cert).toHex(),
+  };
+}
+
+/**
+ * Whether a head is of this run and role, and signed by whom its certificate names.
+ *
+ * @param options.proven heads that this CA was found to bear out, added to: two logs hold the same one
+ * @param options.ca judges the certificate at the head's time; null: nobody does, and the role is not proven
+ * @throws {ProtocolError} `bad_head`
+ */
+export function checkHead(
+  signed: SignedHead,
+  options: Whose & { ca: Issuer | null; proven?: Set<string> },
+): void {
+  const { run, role, ca, proven = new Set() } = options;
+  const { head, signature, certificate } = signed;
+  if (head.run !== run) throw badHead(`one of run ${run}`, `one of run ${head.run}`);
+  if (head.role !== role) throw badHead(`one of the ${role}`, `one of the ${head.role}`);
+  const text = canonical(head);
+  const exactly = `${text} ${signature} ${certificate}`;
+  if (proven.has(exactly)) return;
+  const raw = Uint8Array.fromHex(certificate);
+  if (ca !== null) checkNames(raw, { role, ca, now: new Date(head.time) });
+  const key = publicKeyOf(certificate, raw);
+  if (verify("sha256", Buffer.from(text), key, Buffer.from(signature, "hex"))) {
+    return void proven.add(exactly);
+  }
+  throw badHead("a signature of its certificate's key", "another");
+}
+
+function checkNames(raw: Uint8Array, { role, ca, now }: { role: string; ca: Issuer; now: Date }): void {
+  try {
+    if (role === "aggregator") return void judge(raw, { role, ca, now });
+    const { silo } = judge(raw, { role: "silo", ca, now });
+    if (role !== `silo ${silo}`) throw badHead(`a certificate of the ${role}`, `one of silo ${silo}`);
+  } catch (cause) {
+    if (!(cause instanceof ProtocolError) || cause.code === "bad_head") throw cause;
+    throw badHead(cause.expected, cause.got, cause);
+  }
+}
+
+/** The last keys that were read: a role has the same for months, and to read one takes as long as to use it. */
+let own: { pem: string; key: KeyObject } | null = null;
+let last: { certificate: string; key: KeyObject } | null = null;
+
+function privateKeyOf(pem: string): KeyObject {
+  if (own?.pem !== pem) own = { pem, key: createPrivateKey(pem) };
+  return own.key;
+}
+
+function publicKeyOf(certificate: string, raw: Uint8Array): KeyObject {
+  if (last?.certificate === certificate) return last.key;
+  try {
+    const spki = Buffer.from(keyOf(readCertificate(raw)));
+    last = { certificate, key: createPublicKey({ key: spki, format: "der", type: "spki" }) };
+    return last.key;
+  } catch (cause) {
+    throw badHead("a certificate with a P-256 key", "another", cause);
+  }
+}
+
+function badHead(expected: string, got: string, cause?: unknown): ProtocolError {
+  return new ProtocolError("bad_head", { expected, got, cause });
+}

@@ -1,0 +1,184 @@
+/** What `fedx audit verify` finds in the logs of real roles. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import {
+  type AuditedRun,
+  bytesIn as bytes,
+  bytesOf,
+  eventsOf,
+  linesIn,
+  logsOf,
+  rebuilt,
+  reportOf as logOf,
+  twoRuns,
+  verifying,
+} from "../../testing/audited_run.ts";
+import { runFederation, withFederation } from "../../testing/fake_federation.ts";
+
+const [run, other] = await twoRuns(4);
+const verify = verifying(run);
+
+Deno.test("verifyLogs: the folders of an undisturbed run agree, and each log is covered up to its last receipt", () => {
+  const report = verify();
+  assertEquals([report.ok, report.faults, report.identities_proven], [true, [], true]);
+  for (const { path, lines, held, not_covered, signed, torn } of report.logs) {
+    const events = eventsOf(run, path);
+    const last = events.findLastIndex(({ type }) =>
+      type === (path === "aggregator" ? "update_counted" : "update_written")
+    );
+    assert(held > last, path);
+    assertEquals([lines, not_covered, torn], [events.length, lines - held, 0]);
+    assert(signed > held && lines - signed <= 1, `${path}'s end is signed`);
+  }
+  assertEquals(logOf(report, "a").holder, "aggregator");
+});
+
+Deno.test("a silo's log has each body that leaves by kind, bytes and digest, and heartbeats summed", () => {
+  for (const path of ["a", "b", "c"]) {
+    const sent = eventsOf(run, path).filter(({ type }) => type === "sent");
+    const kinds = Object.groupBy(sent, ({ kind }) => kind);
+    assertEquals(["registration", "scores", "update_start", "update"].map((kind) => kinds[kind]!.length), [
+      1,
+      6,
+      4,
+      4,
+    ]);
+    for (const { bytes, sha256, count } of sent) {
+      assert(bytes > 0 && /^[0-9a-f]{64}$/.test(sha256) && count > 0);
+    }
+    const updates = eventsOf(run, path).filter(({ type }) => type === "receipt").map(({ sha256 }) => sha256);
+    assertEquals(kinds.update!.map(({ sha256 }) => sha256), updates);
+  }
+});
+
+Deno.test("one line changed is named exactly: the line, what was expected and what is there", () => {
+  const lines = linesIn(bytes(run, "b"));
+  const at = 30;
+  const now = bytesOf(lines.with(at - 1, lines[at - 1].replace('"time":"2', '"time":"1')));
+  const { faults: [fault, ...more] } = verify({ b: now });
+  assertEquals([fault.path, fault.line, more.filter(({ path }) => path === "b")], ["b", at, []]);
+  assertMatch(fault.expected, /^the line of digest [0-9a-f]{12} that line 31 names$/);
+});
+
+Deno.test("one folder alone: a change by who lacks the key is found, one by who holds it is not, and the lines that nobody else holds are counted", () => {
+  const lines = linesIn(bytes(run, "a"));
+  const alone = (bytes: Uint8Array) => verify({ a: bytes }, ["a"]);
+  const clean = alone(bytesOf(lines));
+  assert(clean.ok && logOf(clean, "a").not_covered > 0);
+  assertEquals(logOf(clean, "a").held, logOf(verify(), "a").held);
+  const at = lines.findIndex((line) => line.includes('"type":"update_written"'));
+  const forged = lines.with(at, lines[at].replace(/"bytes":\d+/, '"bytes":1'));
+  assert(alone(bytesOf(rebuilt(forged, null))).faults[0].line <= at + 1);
+  // The holder of the key must also take out what the log says that the other role holds.
+  const consistent = rebuilt(
+    forged.map((line) => line.replace(/"held":\{"lines".*?\}/, '"held":null')),
+    run.identities.get("a")!,
+  );
+  assert(alone(bytesOf(consistent)).ok);
+  assert(!verify({ a: bytesOf(consistent) }).ok, "the aggregator's log tells");
+});
+
+Deno.test("facts that two logs tell differently are named by both lines, whoever has signed them", () => {
+  const cases: [string, string, RegExp][] = [
+    [
+      "update_counted",
+      "sha256",
+      /^the update of [abc] in round 1 as in aggregator, line \d+: [0-9a-f]{12} with 96 examples$/,
+    ],
+    ["row", "base", /^the row of round 1 as in aggregator, line \d+: /],
+    ["finished", "sha256", /^the finished run's model as in aggregator/],
+  ];
+  for (const [type, field, expected] of cases) {
+    const lines = linesIn(bytes(run, "aggregator"));
+    const at = lines.findIndex((line) => JSON.parse(line).type === type);
+    const forged = lines.with(
+      at,
+      lines[at].replace(new RegExp(`"${field}":"[0-9a-f]{64}"`), `"${field}":"${"7".repeat(64)}"`),
+    );
+    // No head of it is kept by others: else that would be found first.
+    const free = (lines: string[]) => lines.filter((line) => JSON.parse(line).type !== "head_taken");
+    const changes: Record<string, Uint8Array> = {
+      aggregator: bytesOf(rebuilt(free(withoutHeads(forged)), run.identities.get("aggregator")!)),
+    };
+    for (const silo of ["a", "b", "c"]) {
+      changes[silo] = bytesOf(
+        rebuilt(free(withoutHeads(linesIn(bytes(run, silo)))), run.identities.get(silo)!),
+      );
+    }
+    const { faults } = verify(changes);
+    assert(faults.length > 0, type);
+    for (const fault of faults) assertMatch(fault.expected, expected);
+  }
+});
+
+const withoutHeads = (lines: string[]) => lines.filter((line) => JSON.parse(line).type !== "head");
+
+Deno.test("a receipt that the aggregator's log lacks, another run's log, a role's log twice: each is named", () => {
+  const lines = withoutHeads(linesIn(bytes(run, "aggregator"))).filter((line) =>
+    !line.includes('"head_taken"')
+  );
+  const fewer = lines.toSpliced(lines.findIndex((line) => line.includes('"update_counted"')), 1);
+  const silo = (name: string) => {
+    const kept = withoutHeads(linesIn(bytes(run, name))).filter((line) => !line.includes('"head_taken"'));
+    return rebuilt(kept, run.identities.get(name)!);
+  };
+  const changes = Object.fromEntries(["a", "b", "c"].map((name) => [name, bytesOf(silo(name))]));
+  const lacking = verify({ ...changes, aggregator: bytesOf(rebuilt(fewer, null)) }).faults;
+  assertEquals(lacking.map(({ got }) => got), ["it here alone"]);
+  const told = JSON.stringify({ time: "2026-01-01T00:00:00.000Z", type: "lines_lost", lines: 1 });
+  const gap = verify({ ...changes, aggregator: bytesOf(rebuilt([...fewer, told], null)) });
+  assertEquals([gap.ok, logOf(gap, "aggregator").lost], [true, 1], "the log says that it lacks some");
+  assertMatch(lacking[0].expected, /^the update of [abc] in round 1 in aggregator too$/);
+
+  const mixed = verify({ c: bytes(other, "c") }).faults.find(({ path }) => path === "c")!;
+  assertEquals(mixed.line, 1);
+  assertMatch(mixed.expected, /^a log of run [0-9a-f]{32}, as aggregator is$/);
+
+  const twice = verifying({ ...run, logs: [run.logs[1], { ...run.logs[1], path: "copy" }] })({}, [
+    "a",
+    "copy",
+  ]);
+  assertEquals(twice.faults.map(({ path, expected }) => [path, expected]), [[
+    "copy",
+    "one log of each role",
+  ]]);
+});
+
+Deno.test("a signature by another key, or of a certificate of another CA, is named; without a CA the latter passes and that is said", () =>
+  withFederation(async (dir) => {
+    const strangers = await logsOfRun(dir);
+    const { ca: _, ...foreign } = strangers;
+    const judged = verifying({ ...foreign, ca: run.ca })();
+    assertEquals(judged.faults.length, 4);
+    for (const { expected } of judged.faults) {
+      assertMatch(expected, /^a signed head: a certificate of this CA/);
+    }
+    const unjudged = verifying({ ...foreign, ca: null as unknown as AuditedRun["ca"] })();
+    assertEquals([unjudged.ok, unjudged.identities_proven], [true, false]);
+
+    const lines = linesIn(bytes(run, "a"));
+    const forged = rebuilt(lines, { ...run.identities.get("a")!, key: run.identities.get("b")!.key });
+    assertMatch(
+      verify({ a: bytesOf(forged) }).faults[0].expected,
+      /^a signed head: a signature of its certificate's key$/,
+    );
+  }));
+
+async function logsOfRun(dir: string): Promise<AuditedRun> {
+  await runFederation({ dir, rounds: 1, logged: true });
+  return await logsOf(dir);
+}
+
+Deno.test("a log without a chain, an empty one and an unfinished last line: one sentence each", () => {
+  const old = bytesOf([JSON.stringify({ time: "2026-01-01T00:00:00.000Z", type: "closing", rounds: 1 })]);
+  const [fault] = verify({ a: old }, ["a"]).faults;
+  assertEquals(fault.line, 1);
+  assertMatch(fault.got, /a log of an older fedx/);
+  assertEquals(verify({ a: new Uint8Array() }).faults.map(({ path, line, got }) => [path, line, got]), [[
+    "a",
+    1,
+    "0 lines",
+  ]]);
+  const torn = Uint8Array.from([...bytes(run, "a"), ...new TextEncoder().encode('{"prev":"')]);
+  const report = verify({ a: torn });
+  assertEquals([report.ok, logOf(report, "a").torn], [true, 9]);
+});
