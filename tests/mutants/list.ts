@@ -3,6 +3,7 @@
  * fast: a rewrite of tests that lets one of them live has lost a fact.
  */
 
+import { MASKED_RUNS } from "./masked_runs.ts";
 import { MASKED_SUMS } from "./masked_sums.ts";
 import { AUDIT } from "./audit.ts";
 
@@ -63,6 +64,7 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["aggregator/fold_files_test.ts"],
   },
   ...MASKED_SUMS,
+  ...MASKED_RUNS,
   // Who may act as whom.
   {
     text: "if (named && isSigned(certificate, ca)) return;",
@@ -132,7 +134,7 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["aggregator/part_test.ts"],
   },
   {
-    text: "if (stepsIn(this.#run.state, row.round, silo) === 0) {",
+    text: "if (masked === null && stepsIn(this.#run.state, row.round, silo) === 0) {",
     fault: "if (false) {",
     tests: ["aggregator/part_test.ts"],
   },

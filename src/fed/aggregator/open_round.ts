@@ -82,6 +82,7 @@ function nextRow(run: Run): StoredRow | null {
       }),
     ),
     pooled: plan!.pooled.images,
+    everybody: run.proposal.masked !== null,
     p0: rows.at(-1)?.row.p1 ?? 0,
     timings: recentTimings(run, now, score),
   });

@@ -9,6 +9,7 @@
 import { addModular, subtractModular } from "../maths/masked_sum.ts";
 import { freeMemory } from "../../files/free_memory.ts";
 import { agree } from "./key_pair.ts";
+import { ProtocolError } from "../protocol/errors.ts";
 
 const LABEL = new TextEncoder().encode("fedx mask 1");
 /** Of AES, bytes. */
@@ -45,7 +46,8 @@ export class Masks {
 
   /**
    * @param own The silo's number in the proposal's order and its private key, PKCS#8 in hex.
-   * @throws {ProtocolError} `not_agreed` for a public key that gives no secret. @throws {RangeError} a number twice.
+   * @throws {ProtocolError} `not_agreed` for a public key that gives no secret, or another one's. @throws {RangeError} a
+   * number twice.
    */
   static async of(
     own: { number: number; privateKey: string },
@@ -55,9 +57,11 @@ export class Masks {
     if (new Set(numbers).size !== numbers.length) {
       throw new RangeError(`Cannot mask: expected silos with a number each, got ${numbers.join(", ")}`);
     }
+    const secrets = await Promise.all(peers.map(({ publicKey }) => agree(own.privateKey, publicKey)));
+    checkDistinct(secrets, peers);
     const masks = [];
-    for (const { number, publicKey } of peers) {
-      const key = await keyOf(await agree(own.privateKey, publicKey), context);
+    for (const [at, { number }] of peers.entries()) {
+      const key = await keyOf(secrets[at], context);
       masks.push({ key, adds: own.number < number });
     }
     return new Masks(masks);
@@ -79,6 +83,28 @@ export class Masks {
       else subtractModular(values, stream);
       freeMemory(stream);
     }
+  }
+}
+
+/**
+ * A mask that is added for one silo and taken away for another hides nothing. Different public keys can give one secret:
+ * X25519 reads a point in several ways, and multiplies away what a point of small order adds to it (RFC 7748, §7). So a
+ * silo that states such a relative of another's key, without its private key, would take off the masks of who stands
+ * between the two.
+ * @throws {ProtocolError} `not_agreed`
+ */
+function checkDistinct(secrets: readonly Uint8Array[], peers: readonly MaskPeer[]): void {
+  const seen = new Map<string, MaskPeer>();
+  for (const [at, peer] of peers.entries()) {
+    const secret = secrets[at].toHex();
+    const other = seen.get(secret);
+    if (other !== undefined) {
+      throw new ProtocolError("not_agreed", {
+        expected: `another secret with silo ${peer.number} than with silo ${other.number}`,
+        got: `keys that are made of each other, ${other.publicKey} and ${peer.publicKey}`,
+      });
+    }
+    seen.set(secret, peer);
   }
 }
 

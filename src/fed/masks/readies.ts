@@ -43,8 +43,6 @@ export interface JudgedRoster {
   /** In the proposal's order. */
   names: string[];
   digest: string;
-  /** Whether anybody of them has a step in the row. */
-  trains: boolean;
 }
 
 function refuse(expected: string, got: string): never {
@@ -77,11 +75,8 @@ export function judgeRoster(readies: readonly SignedReady[], context: RosterCont
   if (canonicalDigest(mine.ready) !== canonicalDigest(own.ready)) {
     refuse("this silo's own ready, as it was sent", "another");
   }
-  return {
-    names,
-    digest: rosterDigest(readies.map(({ ready }) => ready)),
-    trains: checkSteps(readies, context),
-  };
+  checkSteps(readies, context);
+  return { names, digest: rosterDigest(readies.map(({ ready }) => ready)) };
 }
 
 function checkReady({ ready, signature }: SignedReady, { plan, row, members }: RosterContext): void {
@@ -102,11 +97,8 @@ function checkReady({ ready, signature }: SignedReady, { plan, row, members }: R
   }
 }
 
-/**
- * A sum in which only one or two of the members have trained would tell their updates.
- * @returns whether anybody has a step
- */
-function checkSteps(readies: readonly SignedReady[], { plan, row }: RosterContext): boolean {
+/** A sum in which only one or two of the members have trained would tell their updates. */
+function checkSteps(readies: readonly SignedReady[], { plan, row }: RosterContext): void {
   const { recipe: { batch }, masked } = plan;
   const training = readies.filter(({ ready: { silo, examples } }) =>
     stepsOf(row.silos[silo], { train: examples, batch }).steps > 0
@@ -117,5 +109,4 @@ function checkSteps(readies: readonly SignedReady[], { plan, row }: RosterContex
       `for ${training.map(({ ready }) => ready.silo).join(", ")} alone`,
     );
   }
-  return training.length > 0;
 }

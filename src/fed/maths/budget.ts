@@ -37,6 +37,11 @@ export interface RowRequest {
   batch: number;
   localEpochs: number;
   silos: Readonly<Record<string, RowSilo>>;
+  /**
+   * Whether each of the silos takes a step under a budget: in a masked run a sum of fewer than its cohort is refused, and
+   * any of them may be gone by then. @default false: the largest does
+   */
+  everybody?: boolean;
   /** Training images of the plan's roster together: all silos know how many. @default any number */
   pooled?: number;
   /** p1 of the row before, 0 at the start. */
@@ -119,11 +124,12 @@ function planTime(
 }
 
 /**
- * Passes in which the largest silo takes a step: fewer would train nobody, and be asked for the scores alone. One that came
+ * Passes in which the largest silo takes a step, or each of them: fewer would train nobody, and be asked for the scores alone. One that came
  * after the plan may have more images than all of it; the others hold the row to those that they know of.
  */
-function leastPasses({ silos, batch, pooled = Infinity }: RowRequest): number {
-  return coarse(batch / Math.min(pooled, Math.max(...Object.values(silos).map(({ train }) => train))));
+function leastPasses({ silos, batch, pooled = Infinity, everybody = false }: RowRequest): number {
+  const images = Object.values(silos).map(({ train }) => train);
+  return coarse(batch / Math.min(pooled, everybody ? Math.min(...images) : Math.max(...images)));
 }
 
 /** The next power of 2^¼ from x on: every silo reads a row's passes, which are not to tell one silo's images. */

@@ -79,7 +79,8 @@ export class Masking {
     const current = await identity();
     const wanted = { run, proposal: canonicalDigest(proposal) };
     const stored = masks.keys;
-    const same = stored !== null && stored.signed.statement.run === run &&
+    const before = stored?.signed.statement;
+    const same = stored !== null && before?.run === run && before.proposal === wanted.proposal &&
       stored.keyDigest === keyDigestOfPem(current.cert);
     if (!same) {
       if (stored?.signed.statement.run === run && masks.last !== null) {
@@ -215,7 +216,7 @@ export class Masking {
       known: masks.known,
     });
     for (const member of judged.members.values()) {
-      await admission.check(member);
+      await admission.check(member).catch(refuseRevoked);
       if (member.silo === silo && member.publicKey !== statement.publicKey) {
         throw new ProtocolError("statement_refused", {
           expected: "this silo's own statement",
@@ -243,6 +244,13 @@ function countChanges(
     expected: `${before.names.join(", ")} again, after ${plural(rosterChanges, "change")} of the roster`,
     got: names.join(", "),
   });
+}
+
+/** What the aggregator says to a silo that it does not serve is said of another one here. */
+function refuseRevoked(error: unknown): never {
+  if (!(error instanceof ProtocolError) || error.code !== "certificate_revoked") throw error;
+  const { expected, got } = error;
+  throw new ProtocolError("statement_refused", { expected, got, cause: error });
 }
 
 function lostKeys(before: string, { cert }: Identity): ProtocolError {

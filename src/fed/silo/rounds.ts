@@ -31,6 +31,7 @@ export async function takePart(context: TurnContext): Promise<void> {
   for (let done = "";; view = await client.view({ seen: done })) {
     refuseFailed(view);
     checkView(view, { run, proposal, plan });
+    refuseRoster(view);
     done = stageOf(view);
     const { state: phase, row, selected } = view;
     // A silo that has trained nothing of this run answers nothing about its films.
@@ -121,6 +122,12 @@ async function step<T>(
     await sleep(0.2, context.signal);
     return null;
   }
+}
+
+/** @throws {ProtocolError} `not_agreed` for a roster to mask for in a run without masks */
+function refuseRoster({ proposal, roster }: RunView): void {
+  if (proposal.masked !== null || roster === null) return;
+  throw new ProtocolError("not_agreed", { expected: "no roster in a run without masks", got: roster });
 }
 
 /** @throws {ProtocolError} `run_failed` */

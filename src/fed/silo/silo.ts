@@ -22,6 +22,7 @@ import {
   type RunView,
   WIRE_VERSION,
 } from "../protocol/messages.ts";
+import { checkProposal as checkSettings } from "../protocol/proposal.ts";
 import { checkRegistration } from "../protocol/registration.ts";
 import { stageOf } from "../protocol/stage.ts";
 import { nameFullDisk } from "../protocol/full_disk.ts";
@@ -229,6 +230,8 @@ async function consider(
   const { silo, accept, onEvent, credentials } = options;
   const proposal = checkProposal(view, state);
   onEvent?.({ type: "proposal", proposal });
+  // A hub whose run could sum fewer silos than it promises is no hub of ours.
+  checkSettings(proposal);
   checkLimits(proposal, accept);
   using held = new DisposableStack();
   const site = proposal.masked === null ? null : held.use(await Site.open(options.site ?? defaultSite()));

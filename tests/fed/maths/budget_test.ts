@@ -216,3 +216,14 @@ Deno.test("planRow: an engine that takes no time never gets an endless row", () 
   const plan = planRow(request({ round: 2, timings, clock: { budget: 60, elapsed: 55, closing: 3.3 } }))!;
   assert(share(plan) <= 2.5);
 });
+
+Deno.test("planRow: where everybody is to take a step, the shortest row holds one of the smallest silo, wherever each stands", () => {
+  const silos = { a: silo(5000), b: silo(640), c: { ...silo(64), from: 0.75 } };
+  const clock = { budget: 1200, elapsed: 1000, closing: 15 };
+  const timings = [{ share: 1, wall: 600, train: 590 }];
+  for (const [everybody, least] of [[false, 0], [true, 1]] as const) {
+    const row = planRow(request({ silos, clock, timings, everybody, p0: 0.9 }))!;
+    assertEquals(steps(row, "c", 64), least);
+    assert(steps(row, "a", 5000) > 0);
+  }
+});
