@@ -186,9 +186,9 @@ const DOUBLES: Record<string, Double> = {
     refusal: /a statement for the proposal [0-9a-f]{64} from b, got 0{64}/,
   },
   "no statement": {
-    ...refused,
+    code: "roster_refused",
     lies: () => withStatements((list) => list.filter(({ statement }) => statement.silo !== "b")),
-    refusal: /one statement from b, got 0/,
+    refusal: /a statement of b, got none/,
   },
   "two statements": {
     ...refused,
