@@ -95,13 +95,13 @@ async function askedOf(dir: string, answer: WireAnswer): Promise<Error & { code?
 
 const view = (changes: Partial<RunView> = {}): RunView => ({
   version: 3,
+  roster: null,
   run: "0".repeat(32),
   state: "joining",
   proposal: proposalOf(startVector(TINY)),
   plan: null,
   planId: null,
   row: null,
-  roster: null,
   round: 0,
   selected: null,
   ...changes,

@@ -34,7 +34,13 @@ Deno.test("train: every byte that leaves a silo in a full run belongs to a messa
   for (const { said: { kinds } } of Object.values(heard)) {
     // Pulls: each round's base and the last model of 16 MiB in two ranges, then the selected one.
     const { view, heartbeat, frames, ...counted } = kinds;
-    assertEquals(counted, { join: 1, pull: 2 * (ROUNDS + 2), start: ROUNDS, scores: ROUNDS + 2 });
+    // The run is masked: a round has two halves, before and after its roster is settled.
+    const { statements, ...masked } = counted;
+    assertEquals(masked, {
+      ...{ statement: 1, join: 1, pull: 2 * (ROUNDS + 2), ready: ROUNDS, roster: ROUNDS, start: ROUNDS },
+      scores: ROUNDS + 2,
+    });
+    assertEquals(statements, 2 * ROUNDS);
     assert(view > 0 && heartbeat > 0 && frames >= 2 * ROUNDS, JSON.stringify(kinds));
   }
 });
@@ -52,18 +58,41 @@ Deno.test("train: what leaves about the shard is its digest and counts", async (
   }
 });
 
-Deno.test("train: the frames of each round are the silo's staged update and nothing else", async () => {
+Deno.test("train: the frames of each round are the silo's masked update and nothing else", async () => {
   const { federation, heard } = await heardRun();
   for (const silo of HEARD) {
     const events = await readEvents(`${federation.state(silo)}/events.jsonl`);
-    const written = events.flatMap((event) => event.type === "update_written" ? [event.sha256] : []);
-    const { updates } = heard[silo].said;
-    assertEquals(updates.map(({ start }) => start.round), [1, 2]);
-    assertEquals(updates.map(({ start }) => start.sha256), written);
-    assertEquals(updates.map(({ bytes }) => createHash("sha256").update(bytes).digest("hex")), written);
-    const staged = await Deno.readFile(`${federation.state(silo)}/staged/update.f32`);
-    assert(updates.at(-1)!.bytes.every((byte, i) => byte === staged[i]) && staged.length > 1e7);
+    const of = (type: string) =>
+      events.flatMap((event) => event.type === type && "sha256" in event ? [event.sha256] : []);
+    const [masked, plain] = [of("masked"), of("update_written")];
+    const { updates, texts } = heard[silo].said;
+    assertEquals(updates.map(({ start }) => [start.round, start.encoding]), [[1, 2], [2, 2]]);
+    assertEquals(updates.map(({ start }) => start.sha256), masked);
+    assertEquals(updates.map(({ bytes }) => createHash("sha256").update(bytes).digest("hex")), masked);
+    const staged = await Deno.readFile(`${federation.state(silo)}/staged/masked.i64`);
+    assert(updates.at(-1)!.bytes.every((byte, i) => byte === staged[i]) && staged.length > 2e7);
+    // Of the update itself not even the digest is said.
+    assertEquals(plain.length, ROUNDS);
+    for (const digest of plain) assert(!texts.some((text) => text.includes(digest!)), digest);
   }
+});
+
+Deno.test("train: statements and readies hold a key of this run, the silo's certificate and its count, nothing else", async () => {
+  const { heard } = await heardRun();
+  const keys = new Set<string>();
+  for (const silo of HEARD) {
+    const { statements: [{ statement, certificate }], readies, joins: [{ splits }] } = heard[silo].said;
+    const pem = await Deno.readTextFile(`${dir}/tls-${silo}/cert.pem`);
+    assertEquals(certificate, Uint8Array.fromBase64(pem.replaceAll(/-----.*-----|\s/g, "")).toHex());
+    assertEquals(statement.silo, silo);
+    keys.add(statement.publicKey);
+    for (const { ready } of readies) {
+      assertEquals([ready.silo, ready.publicKey], [silo, statement.publicKey]);
+      assertEquals(ready.examples, splits.train.images);
+    }
+    assertEquals(new Set(readies.map(({ ready }) => ready.nonce)).size, ROUNDS);
+  }
+  assertEquals(keys.size, HEARD.length);
 });
 
 /** Distinct patients and films with a label in the bins from `from` to before `to`. */

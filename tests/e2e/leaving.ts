@@ -12,6 +12,10 @@ import {
   RegistrationSchema,
   type Scores,
   ScoresSchema,
+  type SignedReady,
+  SignedReadySchema,
+  type SignedStatement,
+  SignedStatementSchema,
   type UpdateStart,
   UpdateStartSchema,
 } from "../../src/fed/protocol/messages.ts";
@@ -23,8 +27,12 @@ const JSON_TYPE = { "content-type": /^application\/json$/ };
 
 /** By name: method and path, what the body is, and the headers besides HTTP/2's own. */
 const KINDS: Record<string, [RegExp, Schema | "frames" | "nothing", Record<string, RegExp>?]> = {
-  view: [/^GET \/v1\/run(\?seen=[a-z]{5,8}\.\d{1,4}\.[01]&wait=\d{1,2})?$/, "nothing"],
+  view: [/^GET \/v1\/run(\?seen=[a-z]{5,8}\.\d{1,4}\.[01](\.roster)?&wait=\d{1,2})?$/, "nothing"],
   pull: [/^GET \/v1\/rounds\/\d{1,4}\/model$/, "nothing", { range: /^bytes=\d{1,8}-\d{1,8}$/ }],
+  statement: [/^POST \/v1\/statement$/, SignedStatementSchema, JSON_TYPE],
+  statements: [/^GET \/v1\/roster$/, "nothing"],
+  ready: [/^POST \/v1\/rounds\/\d{1,4}\/ready$/, SignedReadySchema, JSON_TYPE],
+  roster: [/^GET \/v1\/rounds\/\d{1,4}\/roster$/, "nothing"],
   join: [/^POST \/v1\/join$/, RegistrationSchema, JSON_TYPE],
   start: [/^POST \/v1\/rounds\/\d{1,4}\/update$/, UpdateStartSchema, JSON_TYPE],
   frames: [/^PUT \/v1\/rounds\/\d{1,4}\/update\?offset=\d{1,8}$/, "frames"],
@@ -37,6 +45,8 @@ const KINDS: Record<string, [RegExp, Schema | "frames" | "nothing", Record<strin
 export interface Said {
   /** How often each kind came. */
   kinds: Record<string, number>;
+  statements: SignedStatement[];
+  readies: SignedReady[];
   joins: Registration[];
   declines: Decline[];
   scores: Scores[];
@@ -51,6 +61,8 @@ export interface Said {
 export function sortSaid(requests: readonly Http2Request[], options: { authority: string }): Said {
   const said: Said = {
     kinds: {},
+    statements: [],
+    readies: [],
     joins: [],
     declines: [],
     scores: [],
@@ -95,7 +107,9 @@ function readMessage(said: Said, schema: Schema, body: Uint8Array): unknown {
 }
 
 function takeMessage(said: Said, kind: string, message: unknown): void {
-  if (kind === "join") said.joins.push(message as Registration);
+  if (kind === "statement") said.statements.push(message as SignedStatement);
+  else if (kind === "ready") said.readies.push(message as SignedReady);
+  else if (kind === "join") said.joins.push(message as Registration);
   else if (kind === "decline") said.declines.push(message as Decline);
   else if (kind === "scores") said.scores.push(message as Scores);
   else if (kind === "heartbeat") said.heartbeats.push(message as Heartbeat);

@@ -25,8 +25,11 @@ export async function send(
   const { client, faultPoint, masking, heartbeats } = context;
   const { round, run } = row;
   heartbeats.doing = { run, round, phase: "uploading", step: steps, steps };
-  await client.scores(part.scores);
-  await faultPoint("scores_sent");
+  // They go before the ready: whoever is in a settled roster has sent them.
+  if (roster === null) {
+    await client.scores(part.scores);
+    await faultPoint("scores_sent");
+  }
   if (masking !== null) return await sendMasked(context, { row, part, roster, steps }, masking);
   if (part.sha256 === null) return 0;
   const { sha256 } = part;
