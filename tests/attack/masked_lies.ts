@@ -201,11 +201,15 @@ async function meet(double: Double): Promise<AggregatorResult> {
 /** Starts an aggregator, and resolves when it listens: nobody else takes its port from then on. */
 export async function listening(
   spec: Omit<RoleSpec, "role">,
-  { signal }: { signal?: AbortSignal } = {},
+  { signal, onEvent = () => {} }: { signal?: AbortSignal; onEvent?: (event: FedEvent) => void } = {},
 ): Promise<{ result: Promise<AggregatorResult> }> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const onEvent = (event: FedEvent) => void (event.type === "listening" && resolve());
-  const result = runRole({ ...spec, role: "aggregator" }, { signal, onEvent }) as Promise<AggregatorResult>;
+  const tell = (event: FedEvent) => {
+    if (event.type === "listening") resolve();
+    onEvent(event);
+  };
+  const told = { signal, onEvent: tell };
+  const result = runRole({ ...spec, role: "aggregator" }, told) as Promise<AggregatorResult>;
   result.catch(reject);
   await promise;
   return { result };
