@@ -5,14 +5,13 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { ProtocolError } from "../../src/fed/protocol/errors.ts";
 import type { Proposal } from "../../src/fed/protocol/messages.ts";
-import type { AggregatorResult } from "../../src/fed/training/result.ts";
 import { MASKED, runFederation, runRole, withFederation } from "../testing/fake_federation.ts";
 import { startVector, TINY } from "../testing/fake_trainer.ts";
 import { freePort } from "../testing/free_port.ts";
 import { answerOf } from "../../src/fed/wire/exchange.ts";
 import { digest } from "../../src/files/digest.ts";
 import { type Conduct, startLiar } from "./liar.ts";
-import { type Double, meetAll, pinAll, withOwnRow } from "./masked_lies.ts";
+import { type Double, listening, meetAll, pinAll, withOwnRow } from "./masked_lies.ts";
 
 const FOUR = ["a", "b", "c", "d"];
 
@@ -147,6 +146,7 @@ Deno.test("every first request of a silo lost, and all it ever said of masks rep
   });
   await withFederation(async (dir) => {
     const spec = { dir, port: freePort(), rounds: 2, proposal: MASKED };
+    const hub = await listening(spec);
     await using liar = await startLiar({ ...spec, silo: "a", wait: 0.3 });
     const lost = new Set<string>();
     const spoken: { method: string; path: string; body: unknown }[] = [];
@@ -159,7 +159,7 @@ Deno.test("every first request of a silo lost, and all it ever said of masks rep
         }
         if (!/statement|ready|roster|\/update$/.test(bare) || lost.has(`${method} ${bare}`)) return undefined;
         lost.add(`${method} ${bare}`);
-        return answerOf(new ProtocolError("internal", { expected: "an answer", got: "none" }));
+        return answerOf(new ProtocolError("disk_full", { expected: "an answer", got: "none" }));
       },
       change: async (answer, { path }, ask) => {
         if (!/statement|ready/.test(path)) return answer;
@@ -167,9 +167,12 @@ Deno.test("every first request of a silo lost, and all it ever said of masks rep
         return answer;
       },
     };
-    const others = Promise.all(["aggregator", "b", "c"].map((role) => runRole({ ...spec, role })));
-    await runRole({ ...spec, port: liar.port, role: "a" });
-    const [{ last_sha256 }] = await others as [AggregatorResult, ...unknown[]];
+    await Promise.all([
+      hub.result,
+      runRole({ ...spec, port: liar.port, role: "a" }),
+      ...["b", "c"].map((role) => runRole({ ...spec, role })),
+    ]);
+    const { last_sha256 } = await hub.result;
     assertEquals(last_sha256, expected);
     assertEquals(lost.size, 10, [...lost].join()); // of two rounds: ready, roster and two of the update; both of the start
     assertEquals(answers.includes("taken") && answers.includes("round_closed"), true, answers.join());

@@ -185,6 +185,11 @@ const DOUBLES: Record<string, Double> = {
     lies: (dir) => signedByB(dir, () => ({ proposal: "0".repeat(64) })),
     refusal: /a statement for the proposal [0-9a-f]{64} from b, got 0{64}/,
   },
+  "this silo's own statement hidden": {
+    ...refused,
+    lies: () => withStatements((list) => list.filter(({ statement }) => statement.silo !== "a")),
+    refusal: /this silo's own statement, got none/,
+  },
   "no statement": {
     code: "roster_refused",
     lies: () => withStatements((list) => list.filter(({ statement }) => statement.silo !== "b")),

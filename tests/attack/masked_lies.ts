@@ -9,6 +9,7 @@ import { signCanonical } from "../../src/fed/masks/signed.ts";
 import { keyDigestOfPem, signStatement } from "../../src/fed/masks/statements.ts";
 import { caDigest } from "../../src/fed/pki/issuer.ts";
 import { readIdentity } from "../../src/fed/pki/own_certificate.ts";
+import type { FedEvent } from "../../src/fed/protocol/event.ts";
 import { ProtocolError } from "../../src/fed/protocol/errors.ts";
 import type {
   Ready,
@@ -197,6 +198,23 @@ async function meet(double: Double): Promise<AggregatorResult> {
   return double.goesOn === false ? await run(double, false) as AggregatorResult : armed!;
 }
 
+/** Starts an aggregator, and resolves when it listens: nobody else takes its port from then on. */
+export async function listening(
+  spec: Omit<RoleSpec, "role">,
+  { signal, onEvent = () => {} }: { signal?: AbortSignal; onEvent?: (event: FedEvent) => void } = {},
+): Promise<{ result: Promise<AggregatorResult> }> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const tell = (event: FedEvent) => {
+    if (event.type === "listening") resolve();
+    onEvent(event);
+  };
+  const told = { signal, onEvent: tell };
+  const result = runRole({ ...spec, role: "aggregator" }, told) as Promise<AggregatorResult>;
+  result.catch(reject);
+  await promise;
+  return { result };
+}
+
 async function run(double: Double, armed: boolean): Promise<AggregatorResult | null> {
   const { spec: changes, absent = [], accept } = double;
   const silos = changes?.proposal?.silos ?? ["a", "b", "c"];
@@ -205,9 +223,12 @@ async function run(double: Double, armed: boolean): Promise<AggregatorResult | n
     const proposal = { ...MASKED, masked: { minCohort: 3, rosterChanges: 0 }, ...changes?.proposal };
     const spec = { dir, port: freePort(), rounds: 1, ...changes, proposal };
     const stop = new AbortController();
-    const others = ["aggregator", ...silos.filter((name) => name !== "a" && !absent.includes(name))];
-    const roles = Promise.all(others.map((role) => runRole({ ...spec, role }, { signal: stop.signal })));
-    roles.catch(() => {});
+    const hub = await listening(spec, { signal: stop.signal });
+    const others = silos.filter((name) => name !== "a" && !absent.includes(name));
+    const roles = Promise.allSettled([
+      hub.result,
+      ...others.map((role) => runRole({ ...spec, role }, { signal: stop.signal })),
+    ]);
     await using liar = await startLiar({ dir, port: spec.port, silo: "a", wait: 0.3 });
     const a = { ...spec, port: liar.port, role: "a" };
     try {
@@ -216,10 +237,11 @@ async function run(double: Double, armed: boolean): Promise<AggregatorResult | n
       liar.conduct = {};
       await double.relief?.(dir);
       await runRole(a, { accept });
-      result = (await roles)[0] as AggregatorResult;
+      result = await hub.result;
+      await roles;
     } finally {
       stop.abort(new Error("the test is over"));
-      await roles.catch(() => {});
+      await roles;
     }
   }, silos);
   return result;

@@ -10,6 +10,7 @@ import { MASKED, runRole, withFederation } from "../testing/fake_federation.ts";
 import { TINY } from "../testing/fake_trainer.ts";
 import { freePort } from "../testing/free_port.ts";
 import { type Liar, startLiar } from "./liar.ts";
+import { listening } from "./masked_lies.ts";
 
 const ROUNDS = 12;
 const SILOS = ["a", "b", "c"];
@@ -46,12 +47,12 @@ async function record(): Promise<Recorded[]> {
     const spec = { dir, port: freePort(), rounds: ROUNDS, proposal: MASKED };
     const scales = new Map<number, Scale>();
     const deltas = new Map<string, Float32Array<ArrayBuffer>>();
+    const hub = await listening(spec, {
+      onEvent: (event) => void (event.type === "row" && scales.set(event.row.round, event.row.scale)),
+    });
     await using ears = new AsyncDisposableStack();
     const liars = await Promise.all(SILOS.map((silo) => startLiar({ ...spec, silo, wait: 0.3 })));
     liars.forEach((liar) => ears.use(liar));
-    const aggregator = runRole({ ...spec, role: "aggregator" }, {
-      onEvent: (event) => void (event.type === "row" && scales.set(event.row.round, event.row.scale)),
-    });
     const silos = SILOS.map((role, at) => {
       let round = 0;
       const onFault = async (name: string) => {
@@ -61,7 +62,7 @@ async function record(): Promise<Recorded[]> {
       };
       return runRole({ ...spec, port: liars[at].port, role }, { onFault });
     });
-    await Promise.all([aggregator, ...silos]);
+    await Promise.all([hub.result, ...silos]);
     for (const [at, silo] of SILOS.entries()) {
       for (const [round, sent] of heardBy(liars[at])) {
         const plain = new BigUint64Array(TINY.length);

@@ -215,14 +215,15 @@ export class Masking {
       pins: site.pinned(ca),
       known: masks.known,
     });
+    const own = judged.members.get(silo)?.publicKey;
+    if (own !== statement.publicKey) {
+      throw new ProtocolError("statement_refused", {
+        expected: "this silo's own statement",
+        got: own === undefined ? "none" : "another",
+      });
+    }
     for (const member of judged.members.values()) {
       await admission.check(member).catch(refuseRevoked);
-      if (member.silo === silo && member.publicKey !== statement.publicKey) {
-        throw new ProtocolError("statement_refused", {
-          expected: "this silo's own statement",
-          got: "another",
-        });
-      }
       site.noteSeen(ca, { silo: member.silo, key: member.keyDigest, at: new Date().toISOString() });
     }
     masks.known = judged.known;
