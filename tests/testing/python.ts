@@ -1,12 +1,17 @@
-/** The python to compare with: FEDX_PYTHON, else python3; null, with a printed reason, where it has no torchvision. */
-export async function pythonWithTorchvision(): Promise<string | null> {
+/** The python to compare with: FEDX_PYTHON, else python3; null, with a printed reason, where it lacks one of these. */
+export async function pythonWith(packages: readonly string[]): Promise<string | null> {
   const python = Deno.env.get("FEDX_PYTHON") ?? "python3";
   const [stdout, stderr] = ["null", "null"] as const;
-  const command = new Deno.Command(python, { args: ["-c", "import torchvision"], stdout, stderr });
+  const command = new Deno.Command(python, { args: ["-c", `import ${packages.join(", ")}`], stdout, stderr });
   if (await command.output().then(({ success }) => success, () => false)) return python;
-  console.log(`not compared: ${python} has no torchvision; name a python that has it in FEDX_PYTHON`);
+  console.log(
+    `not compared: ${python} has no ${packages.join(" and ")}; name a python that has it in FEDX_PYTHON`,
+  );
   return null;
 }
+
+/** The same for the package that golden values of networks come from. */
+export const pythonWithTorchvision = () => pythonWith(["torchvision"]);
 
 async function ask(python: string, args: string[], env: Record<string, string> = {}): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(python, { args, env }).output();
