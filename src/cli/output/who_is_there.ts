@@ -82,6 +82,9 @@ export class WhoIsThere {
           event.phase === "training" ? `training ${event.step}/${event.steps}` : event.phase,
         );
         return false;
+      case "ready":
+        this.#doing.set(event.silo, "ready");
+        return false;
       case "update_counted":
       case "no_step":
         this.#doing.set(event.silo, "counted");
@@ -102,9 +105,10 @@ export class WhoIsThere {
     }
   }
 
-  /** Having counted, a silo waits: that says less. */
+  /** Ready or counted, a silo waits: that says less. */
   #do(silo: string, text: string): void {
-    if (text !== "waiting" || this.#doing.get(silo) !== "counted") this.#doing.set(silo, text);
+    const known = this.#doing.get(silo);
+    if (text !== "waiting" || (known !== "counted" && known !== "ready")) this.#doing.set(silo, text);
   }
 
   #join(silo: string): boolean {

@@ -122,6 +122,9 @@ Deno.test("in a round: which of how many, about how long the run still takes, an
   assertEquals(at(170), "round 2 of 10, about 5 min left: a counted, b late, c waiting");
   take({ type: "no_step", silo: "c", round: 2 }, 170);
   assertEquals(at(170), "round 2 of 10, about 5 min left: a counted, b late, c counted");
+  take({ type: "ready", silo: "b", round: 2 }, 170);
+  take({ ...progress, silo: "b", phase: "waiting" }, 171);
+  assertEquals(at(171), "round 2 of 10, about 5 min left: a counted, b ready, c counted");
   take({ type: "closing", rounds: 10 }, 500);
   assertEquals(at(500), "closing: a waiting, b waiting, c waiting");
   take({ type: "finished", rounds: 10, sha256: "" }, 510);

@@ -17,6 +17,12 @@ export function wordsOf(event: FedEvent): { silo?: string; text: string } | null
       return { text: `round ${event.round}: step ${event.k} of ${event.K}` };
     case "uploaded":
       return { silo: event.silo, text: `update of round ${event.round} sent` };
+    case "ready":
+      return { silo: event.silo, text: `ready in round ${event.round}` };
+    case "roster":
+      return { text: `round ${event.round} sums ${event.silos.join(", ")}` };
+    case "masked":
+      return { text: `update of round ${event.round} masked` };
     case "finished":
       return { text: `finished after ${plural(event.rounds, "round")}` };
     case "stopped":
