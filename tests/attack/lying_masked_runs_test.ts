@@ -159,7 +159,7 @@ Deno.test("every first request of a silo lost, and all it ever said of masks rep
         }
         if (!/statement|ready|roster|\/update$/.test(bare) || lost.has(`${method} ${bare}`)) return undefined;
         lost.add(`${method} ${bare}`);
-        return answerOf(new ProtocolError("disk_full", { expected: "an answer", got: "none" }));
+        return answerOf(new ProtocolError("internal", { expected: "an answer", got: "none" }));
       },
       change: async (answer, { path }, ask) => {
         if (!/statement|ready/.test(path)) return answer;
