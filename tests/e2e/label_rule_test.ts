@@ -115,7 +115,7 @@ Deno.test("aggregate --positive: two hospitals of different spelling train, coun
     const plan = events.find((event) => event.type === "plan")!;
     assert(plan.type === "plan");
     assertEquals(plan.plan.pooled, { images: 48, positives: 24 });
-    assertEquals([plan.plan.labelRule, plan.plan.version], [RULE, 5]);
+    assertEquals([plan.plan.labelRule, plan.plan.version], [RULE, 6]);
     const test = result.test as { silos: Record<string, { positives: number }> };
     assertEquals([test.silos.a.positives, test.silos.b.positives], [10, 14]);
   });

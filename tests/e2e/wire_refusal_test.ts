@@ -8,11 +8,12 @@ import { assertRefused } from "../testing/program.ts";
 
 const dir = await fileFolder();
 
-/** One round; a and b are started again when their first fault has ended them. */
+/** One round without masks, under which a NaN is a number like others; a and b are started again when their first fault has ended them. */
 const hurt = new Federation({
   dir,
   name: "hurt",
   rounds: 1,
+  flags: ["--batch", "8", "--unmasked"],
   faults: { a: ["wire:nan", "wire:flip"], b: ["wire:always", "wire:truncate"], c: ["wire:base+rot"] },
 });
 let made: Promise<void> | undefined;

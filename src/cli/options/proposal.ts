@@ -16,8 +16,8 @@ type TrainingValues = OptionValues<typeof TRAINING>;
 /** What `aggregate` and `local` say about a run; what only `aggregate` says may be missing. */
 export interface RunValues extends Omit<TrainingValues, "init" | "weights"> {
   size: number;
-  /** How films are made (src/kernel.ts). */
-  kernel: string;
+  /** How films are made (src/kernel.ts). @default every file is decoded whole */
+  kernel?: string;
   silos: string[];
   /** Those of them that run Flower. @default none */
   flower?: string[];
