@@ -96,15 +96,15 @@ Deno.test("StateFolder.open refuses another role's folder, a newer version's and
     assertEquals(other.code, "other_role");
     assertMatch(other.message, /silo a.*aggregator.*--state/);
     assertEquals(await Deno.readTextFile(`${dir}/staged/1-a.f32.partial`), "half");
-    for (const [version, code] of [[6, "older_state"], [8, "newer_state"]] as const) {
+    for (const [version, code] of [[7, "older_state"], [9, "newer_state"]] as const) {
       {
         using folder = await StateFolder.open(dir, { role: "aggregator", anyAge: true });
         folder.set("state", { version, role: "aggregator" });
       }
       const error = await assertRejects(() => AggregatorState.open(dir), ProtocolError);
       assertEquals(error.code, code);
-      assertMatch(error.message, version === 6 ? /got 6 .*--new/ : /got 8 .*fresh --state/);
-      if (version === 6) {
+      assertMatch(error.message, version === 7 ? /got 7 .*--new/ : /got 9 .*fresh --state/);
+      if (version === 7) {
         assertMatch(error.message, /finish that run with the fedx that began it/);
         {
           using folder = await StateFolder.open(dir, { role: "aggregator", anyAge: true });
@@ -113,7 +113,7 @@ Deno.test("StateFolder.open refuses another role's folder, a newer version's and
         const finished = await assertRejects(() => AggregatorState.open(dir), ProtocolError);
         assertMatch(
           finished.message,
-          /got 6, of a run that has finished .*read its result with the fedx that ran it/,
+          /got 7, of a run that has finished .*read its result with the fedx that ran it/,
         );
         assertMatch((await StateFolder.setAside(`${dir}`, { role: "aggregator" }))!, /T\d+Z$/);
       }
