@@ -7,6 +7,7 @@ import type { Run } from "../../src/fed/aggregator/run.ts";
 import { AggregatorState } from "../../src/fed/aggregator/state.ts";
 import { newMaskKeys } from "../../src/fed/masks/key_pair.ts";
 import { signStatement } from "../../src/fed/masks/statements.ts";
+import { issuerOf } from "../../src/fed/pki/issuer.ts";
 import { type Identity, readIdentity } from "../../src/fed/pki/own_certificate.ts";
 import type {
   Proposal,
@@ -45,7 +46,8 @@ export function withMaskedRound(
   const { proposal, registered = () => ({}) } = changes;
   return withFederation(async (dir) => {
     using state = await AggregatorState.open(`${dir}/state-aggregator`);
-    const bench = await openBench(state, dir, { ...MASKED, ...proposal });
+    const ca = issuerOf(await Deno.readTextFile(`${dir}/ca/ca.pem`));
+    const bench = await openBench(state, dir, { ...MASKED, ...proposal }, { ca });
     const { run, send } = bench;
     const identities: Record<string, Identity> = {};
     for (const silo of run.proposal.silos) identities[silo] = await readIdentity(`${dir}/tls-${silo}`);

@@ -65,7 +65,7 @@ export async function openBench(
   state: AggregatorState,
   dir: string,
   changes: Partial<Proposal> = {},
-  options: Pick<RunOptions, "allowSameShard"> = {},
+  options: Pick<RunOptions, "allowSameShard" | "ca"> = {},
 ): Promise<Bench> {
   const start = startVector(TINY);
   const proposal = proposalOf(start, changes);

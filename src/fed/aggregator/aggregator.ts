@@ -24,6 +24,7 @@ import { checkSame } from "../protocol/same_settings.ts";
 import { newRunId, type Proposal } from "../protocol/messages.ts";
 import type { AggregatorResult } from "../training/result.ts";
 import { runRounds } from "./rounds.ts";
+import { issuerOf } from "../pki/issuer.ts";
 import { Run } from "./run.ts";
 import { Credentials, watchRenewal } from "../pki/renewal.ts";
 import { limitRefusals } from "./limit_refusals.ts";
@@ -120,6 +121,7 @@ export async function runAggregator(options: AggregatorOptions): Promise<Aggrega
     silence,
     allowSameShard,
     maxShare,
+    ca: issuerOf(credentials.identity.ca),
     clock,
   });
   await using _end = { [Symbol.asyncDispose]: async () => void await audit?.sign() }; // once nobody is served

@@ -6,6 +6,9 @@
  * settled for good: a second roster for one row would give two sums that differ by one silo's update.
  */
 import { canonicalDigest } from "../../files/canonical.ts";
+import { isSignedBy } from "../masks/signed.ts";
+import { judgeStatement } from "../masks/statements.ts";
+import { keyOf, readCertificate } from "../pki/der_certificate.ts";
 import { planId, type RoundSettings, type SignedReady, type SignedStatement } from "../protocol/messages.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { checkOpen } from "./check_open.ts";
@@ -35,6 +38,11 @@ export function takeStatement(run: Run, silo: string, signed: SignedStatement): 
   for (const [field, expected] of [["run", run.id], ["proposal", canonicalDigest(run.proposal)]] as const) {
     if (statement[field] === expected) continue;
     throw new ProtocolError("statement_refused", { expected: `${field} ${expected}`, got: statement[field] });
+  }
+  // Every silo judges it again. Looked at here, one that is no good ends one silo's part and not the run.
+  const { ca, id, proposal } = run;
+  if (ca !== null) {
+    judgeStatement(signed, { run: id, proposal: canonicalDigest(proposal), ca, now: new Date() });
   }
   const before = run.state.masks.statements.get(silo);
   if (before === undefined) return run.masks.state(signed, 0);
@@ -75,6 +83,14 @@ export function takeReady(
   });
 }
 
+/** @throws {ProtocolError} `statement_refused` unless the key of the silo's certificate has signed it */
+function checkSignature(run: Run, { ready, signature }: SignedReady): void {
+  const { certificate } = run.state.masks.statements.get(ready.silo)!.signed;
+  if (isSignedBy(ready, signature, keyOf(readCertificate(Uint8Array.fromHex(certificate))))) return;
+  const expected = `a ready signed by the key of ${ready.silo}'s certificate`;
+  throw new ProtocolError("statement_refused", { expected, got: "another" });
+}
+
 function checkReady(
   run: Run,
   silo: string,
@@ -94,6 +110,7 @@ function checkReady(
     if (ready[field] === expected) continue;
     throw new ProtocolError(code, { expected: `${field} ${expected} in a ready`, got: String(ready[field]) });
   }
+  checkSignature(run, signed);
 }
 
 /** The readies for a row; those of a silo that has gone since do not count before the roster is settled. */

@@ -14,6 +14,7 @@ import { Changes, type WaitOptions } from "./changes.ts";
 import { Away } from "./away.ts";
 import type { DeclineCode } from "../protocol/decline.ts";
 import type { FedEvent, OnEvent, RowCourse } from "../protocol/event.ts";
+import type { Issuer } from "../pki/issuer.ts";
 import type { Recording } from "./recording.ts";
 import type { RunOptions } from "./run_options.ts";
 import type { StoredRow } from "./stored.ts";
@@ -47,6 +48,7 @@ export class Run {
   readonly faultPoint: FaultPoint;
   readonly allowSameShard: boolean;
   readonly maxShare: number;
+  readonly ca: Issuer | null;
   /** When this process took up a run that had rows (`now`); 0 for one that it began. */
   readonly resumed: number;
   /** The rows to run again, null for a run of its own. */
@@ -74,6 +76,7 @@ export class Run {
     this.faultPoint = options.faultPoint;
     this.allowSameShard = options.allowSameShard ?? false;
     this.maxShare = options.maxShare ?? maxShareOf(this.proposal);
+    this.ca = options.ca ?? null;
     this.recording = state.recording;
     this.#clock = new RunClock(state.folder.get("clock"), { longest: this.budget, clock: options.clock });
     this.#changes = new Changes(this.#clock);

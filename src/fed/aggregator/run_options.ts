@@ -1,4 +1,5 @@
 import type { Layout } from "../../model/layout.ts";
+import type { Issuer } from "../pki/issuer.ts";
 import type { OnEvent } from "../protocol/event.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
 import type { Clock } from "../state/run_clock.ts";
@@ -15,6 +16,8 @@ export interface RunOptions {
   allowSameShard?: boolean;
   /** Largest part of all training images that one silo may have. @default maxShareOf(proposal) */
   maxShare?: number;
+  /** Whose certificates a masked run's statements must come with; null: the silos alone look at them. @default null */
+  ca?: Issuer | null;
   /** Where time comes from. @default this machine's clocks */
   clock?: Clock;
 }
