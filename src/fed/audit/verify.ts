@@ -56,6 +56,8 @@ export interface AuditReport {
   /** At most one of each log, its first. */
   faults: LogFault[];
   logs: LogReport[];
+  /** Roles whose logs are not among these, though one of these keeps a head of them. */
+  absent: string[];
 }
 
 /** A log under examination. */
@@ -84,13 +86,15 @@ export function verifyLogs(
     return { file, read, heads, fault: firstOf(read.fault, heads.fault), held: null };
   });
   compareRuns(cases);
+  const absent = absentFrom(cases);
+  refuseUnsigned(cases, absent);
   const proven = new Map(cases.map((one) => [one, compareHeads(one, cases)]));
   compareFacts(cases);
   const faults = cases.flatMap(({ file: { path }, fault }, i) => {
     return fault === null ? [] : [{ path, ...fault, proven: proven.get(cases[i])!(fault.line) }];
   });
   const logs = cases.map((one) => reportOf(one, { alone: cases.length === 1 }));
-  return { ok: faults.length === 0, identities_proven: ca !== null, faults, logs };
+  return { ok: faults.length === 0, identities_proven: ca !== null, faults, logs, absent };
 }
 
 /** One run, that of most logs, and each role once. */
@@ -109,6 +113,25 @@ function compareRuns(cases: readonly Case[]): void {
       const got = `another of the ${role} beside ${twin.file.path}`;
       one.fault = firstOf(one.fault, { line: 1, expected: "one log of each role", got });
     }
+  }
+}
+
+/** Roles that the logs keep heads of, of whom there is no log. */
+function absentFrom(cases: readonly Case[]): string[] {
+  const given = new Set(cases.map(({ heads: { role } }) => role));
+  const kept = new Set(cases.flatMap(({ heads }) => heads.kept.map(({ role }) => role)));
+  return [...kept].filter((role) => !given.has(role)).sort();
+}
+
+/** A log that says of nobody whose it is may be an absent role's, cut before its first signature. */
+function refuseUnsigned(cases: readonly Case[], absent: readonly string[]): void {
+  if (absent.length === 0) return;
+  for (const one of cases) {
+    if (one.heads.role !== null || one.fault !== null) continue;
+    const expected = `a log that its role has signed, or its state folder, since others hold heads of the ${
+      absent.join(", ")
+    }`;
+    one.fault = { line: 1, expected, got: "no signature" };
   }
 }
 

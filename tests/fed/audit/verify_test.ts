@@ -50,6 +50,19 @@ Deno.test("a silo's log has each body that leaves by kind, bytes and digest, and
   }
 });
 
+Deno.test("a log given without its folder and cut before its first signature, or emptied, is no clean one; roles without a log are named", () => {
+  const lines = linesIn(bytes(run, "b"));
+  const first = lines.findIndex((line) => JSON.parse(line).type === "head");
+  for (const cut of [lines.slice(0, first), []]) {
+    const logs = run.logs.map((log) => log.path === "b" ? { ...log, role: null } : log);
+    const { faults, absent } = verifying({ ...run, logs })({ b: bytesOf(cut) });
+    assertEquals([faults.map(({ path, line }) => [path, line]), absent], [[["b", 1]], ["silo b"]]);
+    assertMatch(faults[0].expected, /^a log that its role has signed, .* hold heads of the silo b$/);
+  }
+  const fewer = verify({}, ["aggregator", "a", "b"]);
+  assertEquals([fewer.ok, fewer.absent, verify().absent], [true, ["silo c"], []]);
+});
+
 Deno.test("one line changed is named exactly: the line, what was expected and what is there", () => {
   const lines = linesIn(bytes(run, "b"));
   const at = 30;
