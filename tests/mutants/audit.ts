@@ -16,7 +16,7 @@ export const AUDIT = [
     tests: ["audit/verify_test.ts"],
   },
   {
-    text: "if (ca !== null) checkNames(raw, { role, ca, now: new Date(head.time) });",
+    text: "if (ca !== null) checkNames(raw, { certificate, role, ca, now: new Date(head.time) });",
     fault: "",
     tests: ["audit/audit_test.ts"],
   },
