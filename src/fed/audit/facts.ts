@@ -49,6 +49,10 @@ const READERS: Readonly<Record<string, Read>> = {
   },
 };
 
+/** Whether events of this type say something that others may say too. */
+export const isFact = (type: unknown): type is string =>
+  typeof type === "string" && Object.hasOwn(READERS, type);
+
 /** What the lines of a role's log say that others' may say too, and the first that says it otherwise than a line before. */
 export function factsIn(
   entries: readonly Entry[],
@@ -56,12 +60,11 @@ export function factsIn(
 ): { facts: Map<string, Fact>; fault: Fault | null } {
   const facts = new Map<string, Fact>();
   for (const { line, event } of entries) {
-    const read = READERS[String(event.type)];
-    if (read === undefined || !Object.hasOwn(READERS, String(event.type))) continue;
-    const fact = read(event, role);
-    const type = JSON.stringify(event.type);
+    const { type } = event;
+    if (!isFact(type)) continue;
+    const fact = READERS[type](event, role);
     if (fact === null) {
-      return { facts, fault: { line, expected: `an event ${type} as fedx writes it`, got: "another" } };
+      return { facts, fault: { line, expected: `an event "${type}" as fedx writes it`, got: "another" } };
     }
     const before = facts.get(fact.about);
     if (before === undefined) facts.set(fact.about, { line, ...fact });

@@ -8,7 +8,7 @@
  */
 import type { Issuer } from "../pki/issuer.ts";
 import { AGGREGATOR } from "../state/folder.ts";
-import { type Fact, factsIn, short } from "./facts.ts";
+import { type Fact, factsIn, isFact, short } from "./facts.ts";
 import { firstOf, type HeadsIn, headsIn } from "./heads_in.ts";
 import { type Fault, type ReadLog, readLog } from "./read_log.ts";
 
@@ -18,7 +18,8 @@ export interface LogFile {
   path: string;
   /** As its state folder says: `aggregator`, or `silo` and its name; null: as its own heads say. */
   role: string | null;
-  bytes: Uint8Array;
+  /** Whole or in pieces, which are read once. */
+  bytes: Uint8Array | Iterable<Uint8Array>;
 }
 
 /** The first line of a log that is wrong. */
@@ -60,6 +61,9 @@ export interface AuditReport {
   absent: string[];
 }
 
+/** Events that are looked at beside facts. */
+const READ: ReadonlySet<unknown> = new Set(["head", "head_taken", "lines_lost"]);
+
 /** A log under examination. */
 interface Case {
   file: LogFile;
@@ -80,8 +84,9 @@ export function verifyLogs(
   options: { ca: Issuer | null; proven?: Set<string> },
 ): AuditReport {
   const { ca, proven: signatures = new Set() } = options;
+  const keeps = (type: unknown) => READ.has(type) || isFact(type);
   const cases = files.map((file): Case => {
-    const read = readLog(file.bytes);
+    const read = readLog(file.bytes, { keeps });
     const heads = headsIn(read.entries, { role: file.role, ca, proven: signatures });
     return { file, read, heads, fault: firstOf(read.fault, heads.fault), held: null };
   });
