@@ -19,6 +19,7 @@ type Read = (event: Readonly<Record<string, unknown>>, role: string) => Omit<Fac
 
 const RowSchema = v.object({ row: RoundSettingsSchema });
 const DigestSchema = v.object({ round, sha256: Digest });
+const RosterSchema = v.object({ round, sha256: Digest, silos: v.array(SiloName) });
 const CountedSchema = v.object({ round, silo: SiloName, sha256: Digest, examples });
 const ReceiptSchema = v.object({ round, sha256: Digest, examples });
 const ModelSchema = v.object({ round: roundOrStart, sha256: Digest });
@@ -35,9 +36,10 @@ const READERS: Readonly<Record<string, Read>> = {
     return read.success ? receipt({ ...read.output, silo: role.replace(/^silo /, "") }) : null;
   },
   roster(event) {
-    const read = v.safeParse(DigestSchema, event);
+    const read = v.safeParse(RosterSchema, event);
     if (!read.success) return null;
-    return { about: `the roster of round ${read.output.round}`, value: read.output.sha256, first: true };
+    const { round, sha256, silos } = read.output;
+    return { about: `the roster of round ${round}`, value: `${sha256} of ${silos.join(", ")}`, first: true };
   },
   selected: model,
   model_stored: model,

@@ -12,7 +12,7 @@ import {
   twoRuns,
   verifying,
 } from "../../testing/audited_run.ts";
-import { runFederation, withFederation } from "../../testing/fake_federation.ts";
+import { MASKED, runFederation, withFederation } from "../../testing/fake_federation.ts";
 
 const [run, other] = await twoRuns(4);
 const verify = verifying(run);
@@ -195,3 +195,26 @@ Deno.test("a log without a chain, an empty one and an unfinished last line: one 
   const report = verify({ a: torn });
   assertEquals([report.ok, logOf(report, "a").torn], [true, 9]);
 });
+
+Deno.test("a roster's names stand in both roles' logs: one told otherwise under the same digest is found", () =>
+  withFederation(async (dir) => {
+    await runFederation({ dir, rounds: 1, logged: true, proposal: MASKED });
+    const masked = await logsOf(dir);
+    assertEquals(verifying(masked)().faults, []);
+    const bare = (path: string) =>
+      linesIn(bytes(masked, path)).filter((line) =>
+        !/^\{"prev":"\w+","time":"[^"]+","type":"head/.test(line)
+      );
+    const lines = bare("b");
+    const at = lines.findIndex((line) => line.includes('"type":"roster"'));
+    const forged = lines.with(at, lines[at].replace('"silos":["a","b","c"]', '"silos":["b","c"]'));
+    const all = { aggregator: bare("aggregator"), a: bare("a"), b: forged, c: bare("c") };
+    const { faults } = verifying(masked)(
+      Object.fromEntries(Object.entries(all).map(([path, lines]) => [path, bytesOf(rebuilt(lines, null))])),
+    );
+    assertEquals(faults.map(({ path, line }) => [path, line]), [["b", at + 1]]);
+    assertMatch(
+      faults[0].expected,
+      /^the roster of round 1 as in aggregator, line \d+: [0-9a-f]{12} of a, b, c$/,
+    );
+  }));
