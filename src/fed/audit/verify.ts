@@ -93,6 +93,7 @@ export function verifyLogs(
   compareRuns(cases);
   const absent = absentFrom(cases);
   refuseUnsigned(cases, absent);
+  tellBehind(cases, absent);
   const proven = new Map(cases.map((one) => [one, compareHeads(one, cases)]));
   compareFacts(cases);
   const faults = cases.flatMap(({ file: { path }, fault }, i) => {
@@ -137,6 +138,16 @@ function refuseUnsigned(cases: readonly Case[], absent: readonly string[]): void
       absent.join(", ")
     }`;
     one.fault = { line: 1, expected, got: "no signature" };
+  }
+}
+
+/**
+ * A head that is behind an earlier one of its role is told where that role's log is not there to say which of both it
+ * bears out: one that comes late, of a log that goes on, is nothing.
+ */
+function tellBehind(cases: readonly Case[], absent: readonly string[]): void {
+  for (const one of cases) {
+    for (const role of absent) one.fault = firstOf(one.fault, one.heads.behind.get(role) ?? null);
   }
 }
 

@@ -12,6 +12,8 @@ import {
   twoRuns,
   verifying,
 } from "../../testing/audited_run.ts";
+import { signHead } from "../../../src/fed/audit/sign.ts";
+import { digest } from "../../../src/files/digest.ts";
 import { MASKED, runFederation, withFederation } from "../../testing/fake_federation.ts";
 
 const [run, other] = await twoRuns(4);
@@ -218,3 +220,25 @@ Deno.test("a roster's names stand in both roles' logs: one told otherwise under 
       /^the roster of round 1 as in aggregator, line \d+: [0-9a-f]{12} of a, b, c$/,
     );
   }));
+
+Deno.test("a head that comes late spoils nobody's log; a log that began anew is named itself or, where it is not given, by what the other keeps", () => {
+  const lines = linesIn(bytes(run, "aggregator"));
+  const last = { prev: digest(lines.at(-1)!), type: "head_taken", held: null };
+  const keeping = (head: unknown) => bytesOf([...lines, JSON.stringify({ ...last, head })]);
+  const early =
+    eventsOf(run, "aggregator").find(({ type, head }) => type === "head_taken" && head.head.role === "silo b")
+      .head;
+  assertEquals(verify({ aggregator: keeping(early) }).faults, []);
+
+  const anew = rebuilt([JSON.stringify({ type: "log" })], null);
+  const head = signHead({ lines: 1, digest: digest(anew[0]) }, {
+    ...{ run: early.head.run, role: "silo b", identity: run.identities.get("b")! },
+    now: new Date(),
+  });
+  const aggregator = keeping(head);
+  const own = verify({ aggregator, b: bytesOf(anew) }).faults;
+  assertEquals(own.map(({ path, line, proven }) => [path, line, proven]), [["b", 2, 1]]);
+  const without = verify({ aggregator }, ["aggregator", "a", "c"]).faults;
+  assertEquals(without.map(({ path, line }) => [path, line]), [["aggregator", lines.length + 1]]);
+  assertMatch(without[0].expected, /^a head of the silo b after its line \d+$/);
+});
