@@ -13,6 +13,8 @@ export interface Fact {
   value: string;
   /** The aggregator has written it before a silo can: what its log lacks was taken away. */
   first: boolean;
+  /** The update that it is about, if it is. */
+  update?: { silo: string; sha256: string };
 }
 
 type Read = (event: Readonly<Record<string, unknown>>, role: string) => Omit<Fact, "line"> | null;
@@ -111,7 +113,7 @@ function counted(event: unknown): Omit<Fact, "line"> | null {
 function receipt(of: v.InferOutput<typeof CountedSchema>): Omit<Fact, "line"> {
   const { round, silo, sha256, examples } = of;
   const about = `the update of ${silo} in round ${round}`;
-  return { about, value: `${sha256} with ${examples} examples`, first: true };
+  return { about, value: `${sha256} with ${examples} examples`, first: true, update: { silo, sha256 } };
 }
 
 function model(event: unknown): Omit<Fact, "line"> | null {

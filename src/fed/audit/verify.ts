@@ -7,7 +7,7 @@
  * that such a head shows lies after the last one that agrees. Pure over bytes.
  */
 import type { Issuer } from "../pki/issuer.ts";
-import { AGGREGATOR } from "../state/folder.ts";
+import { AGGREGATOR, siloRole } from "../state/folder.ts";
 import { type Fact, factsIn, isFact, short } from "./facts.ts";
 import { firstOf, type HeadsIn, headsIn } from "./heads_in.ts";
 import { type Fault, type ReadLog, readLog } from "./read_log.ts";
@@ -61,8 +61,13 @@ export interface AuditReport {
   absent: string[];
 }
 
+/**
+ * Events by which a silo's log knows an update's digest. Why several: a kill costs the line that was next, and its log
+ * need not hold the receipt.
+ */
+const SENDING: ReadonlySet<unknown> = new Set(["update_written", "masked", "sent", "receipt"]);
 /** Events that are looked at beside facts. */
-const READ: ReadonlySet<unknown> = new Set(["head", "head_taken", "lines_lost"]);
+const READ: ReadonlySet<unknown> = new Set(["head", "head_taken", "lines_lost", ...SENDING]);
 
 /** A log under examination. */
 interface Case {
@@ -211,6 +216,28 @@ function compareFacts(cases: readonly Case[]): void {
         };
       if (wrong !== null) one.fault = firstOf(one.fault, { line: fact.line, ...wrong });
     }
+  }
+  if (hub !== undefined) {
+    compareSent(
+      hub,
+      cases,
+      [...told.values()].filter(({ path }) => path === hub.file.path),
+    );
+  }
+}
+
+/** What the aggregator has counted in a silo's name, that silo's log knows: as written, masked, sent or received. */
+function compareSent(hub: Case, cases: readonly Case[], facts: readonly Fact[]): void {
+  for (const { heads, read, file, fault } of cases) {
+    const counted = facts.filter(({ update }) =>
+      update !== undefined && siloRole(update.silo) === heads.role
+    );
+    if (counted.length === 0 || fault !== null || lostIn(read) > 0) continue;
+    const known = new Set(read.entries.map(({ event }) => SENDING.has(event.type) ? event.sha256 : null));
+    const made = counted.find(({ update }) => !known.has(update!.sha256));
+    if (made === undefined) continue;
+    const expected = `${made.about}, ${short(made.update!.sha256)}, in ${file.path} too`;
+    hub.fault = firstOf(hub.fault, { line: made.line, expected, got: "it here alone" });
   }
 }
 

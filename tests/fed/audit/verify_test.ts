@@ -242,3 +242,18 @@ Deno.test("a head that comes late spoils nobody's log; a log that began anew is 
   assertEquals(without.map(({ path, line }) => [path, line]), [["aggregator", lines.length + 1]]);
   assertMatch(without[0].expected, /^a head of the silo b after its line \d+$/);
 });
+
+Deno.test("an update that the aggregator counts in the name of a silo whose log knows of none is found; without a receipt it is known all the same", () => {
+  const lines = linesIn(bytes(run, "aggregator"));
+  const counted = JSON.parse(lines.find((line) => line.includes('"update_counted"'))!);
+  const made = { ...counted, prev: digest(lines.at(-1)!), silo: "b", round: 9, sha256: "7".repeat(64) };
+  const aggregator = bytesOf([...lines, JSON.stringify(made)]);
+  const { faults } = verify({ aggregator });
+  assertEquals(faults.map(({ path, line }) => [path, line]), [["aggregator", lines.length + 1]]);
+  assertEquals(faults[0].expected, "the update of b in round 9, 777777777777, in b too");
+  assertEquals(verify({ aggregator }, ["aggregator", "a", "c"]).faults, [], "its log is not there to say so");
+
+  const own = linesIn(bytes(run, "b"));
+  const killed = own.slice(0, own.findLastIndex((line) => line.includes('"type":"receipt"')));
+  assertEquals(verify({ b: bytesOf(killed) }).faults, []);
+});
