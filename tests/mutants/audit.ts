@@ -30,4 +30,19 @@ export const AUDIT = [
     fault: "",
     tests: ["audit/roles_test.ts"],
   },
+  {
+    text: "if (one.heads.role !== null || one.fault !== null) continue;",
+    fault: "continue;",
+    tests: ["audit/verify_test.ts"],
+  },
+  {
+    text: "if (made === undefined) continue;",
+    fault: "continue;",
+    tests: ["audit/verify_test.ts"],
+  },
+  {
+    text: "if (last === undefined || lines > last.lines) return void newest.set(role, { lines, digest });",
+    fault: "return;",
+    tests: ["audit/verify_test.ts"],
+  },
 ];

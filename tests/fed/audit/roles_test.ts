@@ -16,7 +16,7 @@ const KILLS: Record<"open" | "masked", Record<string, string[]>> = {
       .concat(
         ["committed", "before:committed", "before:selected", "result"],
       ),
-    a: ["before:row_accepted", "training", "before:receipt", "event:head", "before:finished"],
+    a: ["before:row_accepted", "training", "before:receipt", "event:head"],
     b: ["before:update_written", "uploading", "before:head_taken"],
     c: ["before:sent", "uploaded", "before:model_stored"],
   },
