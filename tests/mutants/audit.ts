@@ -16,7 +16,7 @@ export const AUDIT = [
     tests: ["audit/verify_test.ts"],
   },
   {
-    text: "if (ca !== null) checkNames(raw, { role, ca, now: new Date(head.time) });",
+    text: "if (ca !== null) checkNames(raw, { certificate, role, ca, now: new Date(head.time) });",
     fault: "",
     tests: ["audit/audit_test.ts"],
   },
@@ -29,5 +29,20 @@ export const AUDIT = [
     text: 'this.#run.onEvent({ type: "receipt_repeated", silo, round, sha256, examples });',
     fault: "",
     tests: ["audit/roles_test.ts"],
+  },
+  {
+    text: "if (one.heads.role !== null || one.fault !== null) continue;",
+    fault: "continue;",
+    tests: ["audit/verify_test.ts"],
+  },
+  {
+    text: "if (made === undefined) continue;",
+    fault: "continue;",
+    tests: ["audit/verify_test.ts"],
+  },
+  {
+    text: "if (last === undefined || lines > last.lines) return void newest.set(role, { lines, digest });",
+    fault: "return;",
+    tests: ["audit/verify_test.ts"],
   },
 ];

@@ -14,7 +14,7 @@ export const roleOf = (name: string) => name === "aggregator" ? name : `silo ${n
 /** The logs of a run, and what its roles sign with. */
 export interface AuditedRun {
   ca: Issuer;
-  logs: LogFile[];
+  logs: (LogFile & { bytes: Uint8Array })[];
   identities: Map<string, Identity>;
 }
 

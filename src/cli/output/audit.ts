@@ -5,13 +5,15 @@ import { plural } from "../../plural.ts";
 
 /** A report in lines: each log, what is wrong, and what the answer does not say. */
 export function auditText(report: AuditReport): string {
-  const { ok, faults, logs, identities_proven: proven } = report;
+  const { ok, faults, logs, absent, identities_proven: proven } = report;
   const alone = logs.length === 1;
   return [
     ...logs.map((log) => logLine(log, { alone, fault: faults.find(({ path }) => path === log.path) })),
     ...faults.map(faultLine),
     ok
-      ? alone ? "nothing is wrong in this log by itself" : "nothing is wrong: the logs are whole and agree"
+      ? alone
+        ? "nothing is wrong in this log by itself"
+        : "nothing is wrong as far as lines are covered: the logs are as they were written, and agree"
       : `${plural(faults.length, "log")} not as ${faults.length === 1 ? "it was" : "they were"} written`,
     ...alone
       ? [
@@ -19,6 +21,9 @@ export function auditText(report: AuditReport): string {
         "roles' logs too",
       ]
       : [],
+    ...alone || absent.length === 0
+      ? []
+      : [`not given: the log of ${absent.join(", ")}, of which a head is kept here: nothing is said of it`],
     ...proven
       ? []
       : ["who signed is not proven: pass --ca ca.pem to have the certificates in the logs judged"],

@@ -27,6 +27,8 @@ export class EventLog implements Disposable {
   readonly #show: ((event: FedEvent) => void) & Disposable;
   /** Events that could not be written since the last that could. */
   #lost = 0;
+  /** Whether the log could not be made durable when it was asked for last. */
+  #unsafe = false;
 
   private constructor(chain: Chain | null, output: Lines) {
     this.#chain = chain;
@@ -57,9 +59,12 @@ export class EventLog implements Disposable {
   readonly audit: AuditLog = {
     sync: async () => {
       try {
-        return await this.#chain?.sync() ?? null;
+        const head = await this.#chain?.sync() ?? null;
+        this.#unsafe = false;
+        return head;
       } catch (error) {
-        this.#tellLost(error);
+        if (!this.#unsafe) this.#tellLost(error);
+        this.#unsafe = true;
         return null;
       }
     },

@@ -13,12 +13,15 @@ export interface Fact {
   value: string;
   /** The aggregator has written it before a silo can: what its log lacks was taken away. */
   first: boolean;
+  /** The update that it is about, if it is. */
+  update?: { silo: string; sha256: string };
 }
 
 type Read = (event: Readonly<Record<string, unknown>>, role: string) => Omit<Fact, "line"> | null;
 
 const RowSchema = v.object({ row: RoundSettingsSchema });
 const DigestSchema = v.object({ round, sha256: Digest });
+const RosterSchema = v.object({ round, sha256: Digest, silos: v.array(SiloName) });
 const CountedSchema = v.object({ round, silo: SiloName, sha256: Digest, examples });
 const ReceiptSchema = v.object({ round, sha256: Digest, examples });
 const ModelSchema = v.object({ round: roundOrStart, sha256: Digest });
@@ -35,9 +38,10 @@ const READERS: Readonly<Record<string, Read>> = {
     return read.success ? receipt({ ...read.output, silo: role.replace(/^silo /, "") }) : null;
   },
   roster(event) {
-    const read = v.safeParse(DigestSchema, event);
+    const read = v.safeParse(RosterSchema, event);
     if (!read.success) return null;
-    return { about: `the roster of round ${read.output.round}`, value: read.output.sha256, first: true };
+    const { round, sha256, silos } = read.output;
+    return { about: `the roster of round ${round}`, value: `${sha256} of ${silos.join(", ")}`, first: true };
   },
   selected: model,
   model_stored: model,
@@ -49,6 +53,10 @@ const READERS: Readonly<Record<string, Read>> = {
   },
 };
 
+/** Whether events of this type say something that others may say too. */
+export const isFact = (type: unknown): type is string =>
+  typeof type === "string" && Object.hasOwn(READERS, type);
+
 /** What the lines of a role's log say that others' may say too, and the first that says it otherwise than a line before. */
 export function factsIn(
   entries: readonly Entry[],
@@ -56,12 +64,11 @@ export function factsIn(
 ): { facts: Map<string, Fact>; fault: Fault | null } {
   const facts = new Map<string, Fact>();
   for (const { line, event } of entries) {
-    const read = READERS[String(event.type)];
-    if (read === undefined || !Object.hasOwn(READERS, String(event.type))) continue;
-    const fact = read(event, role);
-    const type = JSON.stringify(event.type);
+    const { type } = event;
+    if (!isFact(type)) continue;
+    const fact = READERS[type](event, role);
     if (fact === null) {
-      return { facts, fault: { line, expected: `an event ${type} as fedx writes it`, got: "another" } };
+      return { facts, fault: { line, expected: `an event "${type}" as fedx writes it`, got: "another" } };
     }
     const before = facts.get(fact.about);
     if (before === undefined) facts.set(fact.about, { line, ...fact });
@@ -106,7 +113,7 @@ function counted(event: unknown): Omit<Fact, "line"> | null {
 function receipt(of: v.InferOutput<typeof CountedSchema>): Omit<Fact, "line"> {
   const { round, silo, sha256, examples } = of;
   const about = `the update of ${silo} in round ${round}`;
-  return { about, value: `${sha256} with ${examples} examples`, first: true };
+  return { about, value: `${sha256} with ${examples} examples`, first: true, update: { silo, sha256 } };
 }
 
 function model(event: unknown): Omit<Fact, "line"> | null {

@@ -5,6 +5,7 @@ import { ProtocolError } from "../protocol/errors.ts";
 import {
   type ChainHead,
   ChainHeadSchema,
+  type Head,
   type SignedHead,
   SignedHeadSchema,
 } from "../protocol/signed_head.ts";
@@ -34,6 +35,9 @@ export interface HeadsIn {
   /** The last line that another role has said to hold a head of. */
   held: number;
   kept: Kept[];
+  /** By role the newest of these, and the first that is of an earlier line, or of the same one and another. */
+  newest: Map<string, ChainHead>;
+  behind: Map<string, Fault>;
   fault: Fault | null;
 }
 
@@ -44,7 +48,10 @@ export function headsIn(
   entries: readonly Entry[],
   options: Judge & { role: string | null },
 ): HeadsIn {
-  const found: HeadsIn = { run: null, role: options.role, signed: 0, held: 0, kept: [], fault: null };
+  const found: HeadsIn = {
+    ...{ run: null, role: options.role, signed: 0, held: 0 },
+    ...{ kept: [], newest: new Map(), behind: new Map(), fault: null },
+  };
   for (const entry of entries) {
     const { type } = entry.event;
     const wrong = type === "head"
@@ -85,15 +92,7 @@ function takenHead({ line, event }: Entry, { entries, found, judge }: Context): 
   const { head: { head }, held } = read.output;
   const wrong = judged(read.output.head, line, { found, judge, role: head.role });
   if (wrong !== null) return wrong;
-  const last = found.kept.findLast(({ role }) => role === head.role)?.head;
-  if (
-    last !== undefined &&
-    (head.lines < last.lines || head.lines === last.lines && head.digest !== last.digest)
-  ) {
-    const got = `one of line ${head.lines}: its log was changed, lost or put back from a copy`;
-    return { line, expected: `a head of the ${head.role} after its line ${last.lines}`, got };
-  }
-  found.kept.push({ line, role: head.role, head: { lines: head.lines, digest: head.digest } });
+  keep(found, line, head);
   if (held === null) return null;
   const gone = mismatch(entries, held, {
     before: line,
@@ -102,6 +101,17 @@ function takenHead({ line, event }: Entry, { entries, found, judge }: Context): 
   });
   found.held = Math.max(found.held, gone === null ? held.lines : 0);
   return gone;
+}
+
+/** Notes a head, and whether it is behind one of before: that is no fault of the log that keeps both. */
+function keep({ kept, newest, behind }: HeadsIn, line: number, head: Head): void {
+  const { role, lines, digest } = head;
+  kept.push({ line, role, head: { lines, digest } });
+  const last = newest.get(role);
+  if (last === undefined || lines > last.lines) return void newest.set(role, { lines, digest });
+  if (behind.has(role) || lines === last.lines && digest === last.digest) return;
+  const got = `one of line ${lines}: its log was changed, lost or put back from a copy`;
+  behind.set(role, { line, expected: `a head of the ${role} after its line ${last.lines}`, got });
 }
 
 /** Whether the signature is good, and the run the log's. */

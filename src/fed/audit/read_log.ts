@@ -1,8 +1,17 @@
-/** A log's bytes as lines, each checked against the one before; from the first that is wrong on nothing is believed. */
+/**
+ * A log's bytes as lines, each checked against the one before; from the first that is wrong on nothing is believed.
+ *
+ * Why in pieces, and why few events are kept: the log of a long run holds a million lines, and a forged one whatever
+ * its writer liked.
+ */
+import { Buffer } from "node:buffer";
 import { digest } from "../../files/digest.ts";
 import { GENESIS } from "./chain.ts";
 
 const LINE_FEED = 10;
+
+/** Longest line that is looked at, bytes; fedx writes none of a hundredth of that. */
+export const LONGEST_LINE = 16 << 20;
 
 /** One believed line. */
 export interface Entry {
@@ -10,6 +19,7 @@ export interface Entry {
   line: number;
   /** SHA-256 of its bytes. */
   digest: string;
+  /** Its type alone where nobody asks for more. */
   event: Readonly<Record<string, unknown>>;
 }
 
@@ -30,21 +40,48 @@ export interface ReadLog {
   fault: Fault | null;
 }
 
-/** Reads a log. Of a link that does not hold it is the earlier line that is named: one of the two was changed. */
-export function readLog(bytes: Uint8Array): ReadLog {
+/**
+ * Reads a log, whole or in pieces. Of a link that does not hold it is the earlier line that is named: one of the two was
+ * changed.
+ * @param options.keeps whether events of this type are asked for
+ */
+export function readLog(
+  bytes: Uint8Array | Iterable<Uint8Array>,
+  { keeps }: { keeps: (type: unknown) => boolean },
+): ReadLog {
   const entries: Entry[] = [];
   let fault: Fault | null = null;
-  let lines = 0, start = 0, before = GENESIS;
-  for (let end; (end = bytes.indexOf(LINE_FEED, start)) >= 0; start = end + 1) {
+  let lines = 0, before = GENESIS;
+  const torn = splitLines(bytes instanceof Uint8Array ? [bytes] : bytes, (raw) => {
     lines++;
-    if (fault !== null) continue;
-    const raw = bytes.subarray(start, end);
-    const event = objectIn(raw);
+    if (fault !== null) return;
+    const event = raw === null ? null : objectIn(raw);
     fault = faultOf(event, { line: lines, before });
-    if (fault === null) entries.push({ line: lines, digest: before = digest(raw), event: event! });
-    else if (fault.line < lines) entries.pop();
+    if (fault === null) {
+      const { type } = event!;
+      entries.push({ line: lines, digest: before = digest(raw!), event: keeps(type) ? event! : { type } });
+    } else if (fault.line < lines) entries.pop();
+  });
+  return { entries, lines, torn, fault };
+}
+
+/** Gives each whole line, null for one that is too long; returns the bytes of an unfinished one. */
+function splitLines(pieces: Iterable<Uint8Array>, take: (raw: Uint8Array | null) => void): number {
+  let open: Uint8Array[] = [];
+  let size = 0;
+  for (const piece of pieces) {
+    let start = 0;
+    for (let end; (end = piece.indexOf(LINE_FEED, start)) >= 0; start = end + 1) {
+      size += end - start;
+      const rest = piece.subarray(start, end);
+      take(size > LONGEST_LINE ? null : open.length === 0 ? rest : Buffer.concat([...open, rest]));
+      [open, size] = [[], 0];
+    }
+    size += piece.length - start;
+    if (size > LONGEST_LINE) open = [];
+    else if (start < piece.length) open.push(piece.slice(start)); // the reader fills the same buffer again
   }
-  return { entries, lines, torn: bytes.length - start, fault };
+  return size;
 }
 
 /** What is wrong with a line that follows one of digest `before`. */
@@ -52,7 +89,9 @@ function faultOf(
   event: Record<string, unknown> | null,
   { line, before }: { line: number; before: string },
 ): Fault | null {
-  if (event === null) return { line, expected: "a JSON object", got: "something else" };
+  if (event === null) {
+    return { line, expected: `a JSON object of at most ${LONGEST_LINE} bytes`, got: "something else" };
+  }
   const { prev } = event;
   if (prev === before) return null;
   if (typeof prev !== "string") {

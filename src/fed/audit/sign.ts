@@ -2,10 +2,11 @@
 import { Buffer } from "node:buffer";
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
 import { canonical } from "../../files/canonical.ts";
+import { digest } from "../../files/digest.ts";
 import { keyOf, readCertificate } from "../pki/der_certificate.ts";
 import { type Issuer, onlyCertificate } from "../pki/issuer.ts";
 import type { Identity } from "../pki/own_certificate.ts";
-import { judge } from "../pki/peer.ts";
+import { checkTime, judge, type Peer } from "../pki/peer.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { ChainHead, Head, SignedHead } from "../protocol/signed_head.ts";
 
@@ -39,7 +40,7 @@ export function signHead(
 /**
  * Whether a head is of this run and role, and signed by whom its certificate names.
  *
- * @param options.proven heads that this CA was found to bear out, added to: two logs hold the same one
+ * @param options.proven digests of heads that this CA was found to bear out, added to: two logs hold the same one
  * @param options.ca judges the certificate at the head's time; null: nobody does, and the role is not proven
  * @throws {ProtocolError} `bad_head`
  */
@@ -52,10 +53,10 @@ export function checkHead(
   if (head.run !== run) throw badHead(`one of run ${run}`, `one of run ${head.run}`);
   if (head.role !== role) throw badHead(`one of the ${role}`, `one of the ${head.role}`);
   const text = canonical(head);
-  const exactly = `${text} ${signature} ${certificate}`;
+  const exactly = digest(`${text} ${signature} ${certificate}`);
   if (proven.has(exactly)) return;
   const raw = Uint8Array.fromHex(certificate);
-  if (ca !== null) checkNames(raw, { role, ca, now: new Date(head.time) });
+  if (ca !== null) checkNames(raw, { certificate, role, ca, now: new Date(head.time) });
   const key = publicKeyOf(certificate, raw);
   if (verify("sha256", Buffer.from(text), key, Buffer.from(signature, "hex"))) {
     return void proven.add(exactly);
@@ -63,20 +64,39 @@ export function checkHead(
   throw badHead("a signature of its certificate's key", "another");
 }
 
-function checkNames(raw: Uint8Array, { role, ca, now }: { role: string; ca: Issuer; now: Date }): void {
+function checkNames(
+  raw: Uint8Array,
+  { certificate, role, ca, now }: { certificate: string; role: string; ca: Issuer; now: Date },
+): void {
+  const judged = JUDGED.get(ca) ?? new Map<string, Peer>();
+  JUDGED.set(ca, judged);
+  const whose = `${role} ${certificate}`;
+  const kind = role === "aggregator" ? role : "silo";
   try {
-    if (role === "aggregator") return void judge(raw, { role, ca, now });
-    const { silo } = judge(raw, { role: "silo", ca, now });
-    if (role !== `silo ${silo}`) throw badHead(`a certificate of the ${role}`, `one of silo ${silo}`);
+    const known = judged.get(whose);
+    if (known !== undefined) return checkTime(known, { role: kind, now });
+    judged.set(whose, peerOf(raw, { role, ca, now }));
   } catch (cause) {
     if (!(cause instanceof ProtocolError) || cause.code === "bad_head") throw cause;
     throw badHead(cause.expected, cause.got, cause);
   }
 }
 
-/** The last keys that were read: a role has the same for months, and to read one takes as long as to use it. */
+function peerOf(raw: Uint8Array, { role, ca, now }: { role: string; ca: Issuer; now: Date }): Peer {
+  if (role === "aggregator") return judge(raw, { role, ca, now });
+  const peer = judge(raw, { role: "silo", ca, now });
+  if (role === `silo ${peer.silo}`) return peer;
+  throw badHead(`a certificate of the ${role}`, `one of silo ${peer.silo}`);
+}
+
+/** What each CA's certificates were found to say, by role and certificate: a log holds the same few thousands of times. */
+const JUDGED = new WeakMap<Issuer, Map<string, Peer>>();
+
+/** The keys that were read last: a role has the same for months, and to read one takes as long as to use it. */
 let own: { pem: string; key: KeyObject } | null = null;
-let last: { certificate: string; key: KeyObject } | null = null;
+const keys = new Map<string, KeyObject>();
+/** Most of them; more than a run has roles. */
+const MOST_KEYS = 1000;
 
 function privateKeyOf(pem: string): KeyObject {
   if (own?.pem !== pem) own = { pem, key: createPrivateKey(pem) };
@@ -84,11 +104,14 @@ function privateKeyOf(pem: string): KeyObject {
 }
 
 function publicKeyOf(certificate: string, raw: Uint8Array): KeyObject {
-  if (last?.certificate === certificate) return last.key;
+  const known = keys.get(certificate);
+  if (known !== undefined) return known;
   try {
     const spki = Buffer.from(keyOf(readCertificate(raw)));
-    last = { certificate, key: createPublicKey({ key: spki, format: "der", type: "spki" }) };
-    return last.key;
+    const key = createPublicKey({ key: spki, format: "der", type: "spki" });
+    if (keys.size >= MOST_KEYS) keys.clear();
+    keys.set(certificate, key);
+    return key;
   } catch (cause) {
     throw badHead("a certificate with a P-256 key", "another", cause);
   }

@@ -7,8 +7,8 @@
  * that such a head shows lies after the last one that agrees. Pure over bytes.
  */
 import type { Issuer } from "../pki/issuer.ts";
-import { AGGREGATOR } from "../state/folder.ts";
-import { type Fact, factsIn, short } from "./facts.ts";
+import { AGGREGATOR, siloRole } from "../state/folder.ts";
+import { type Fact, factsIn, isFact, short } from "./facts.ts";
 import { firstOf, type HeadsIn, headsIn } from "./heads_in.ts";
 import { type Fault, type ReadLog, readLog } from "./read_log.ts";
 
@@ -18,7 +18,8 @@ export interface LogFile {
   path: string;
   /** As its state folder says: `aggregator`, or `silo` and its name; null: as its own heads say. */
   role: string | null;
-  bytes: Uint8Array;
+  /** Whole or in pieces, which are read once. */
+  bytes: Uint8Array | Iterable<Uint8Array>;
 }
 
 /** The first line of a log that is wrong. */
@@ -56,7 +57,17 @@ export interface AuditReport {
   /** At most one of each log, its first. */
   faults: LogFault[];
   logs: LogReport[];
+  /** Roles whose logs are not among these, though one of these keeps a head of them. */
+  absent: string[];
 }
+
+/**
+ * Events by which a silo's log knows an update's digest. Why several: a kill costs the line that was next, and its log
+ * need not hold the receipt.
+ */
+const SENDING: ReadonlySet<unknown> = new Set(["update_written", "masked", "sent", "receipt"]);
+/** Events that are looked at beside facts. */
+const READ: ReadonlySet<unknown> = new Set(["head", "head_taken", "lines_lost", ...SENDING]);
 
 /** A log under examination. */
 interface Case {
@@ -78,19 +89,23 @@ export function verifyLogs(
   options: { ca: Issuer | null; proven?: Set<string> },
 ): AuditReport {
   const { ca, proven: signatures = new Set() } = options;
+  const keeps = (type: unknown) => READ.has(type) || isFact(type);
   const cases = files.map((file): Case => {
-    const read = readLog(file.bytes);
+    const read = readLog(file.bytes, { keeps });
     const heads = headsIn(read.entries, { role: file.role, ca, proven: signatures });
     return { file, read, heads, fault: firstOf(read.fault, heads.fault), held: null };
   });
   compareRuns(cases);
+  const absent = absentFrom(cases);
+  refuseUnsigned(cases, absent);
+  tellBehind(cases, absent);
   const proven = new Map(cases.map((one) => [one, compareHeads(one, cases)]));
   compareFacts(cases);
   const faults = cases.flatMap(({ file: { path }, fault }, i) => {
     return fault === null ? [] : [{ path, ...fault, proven: proven.get(cases[i])!(fault.line) }];
   });
   const logs = cases.map((one) => reportOf(one, { alone: cases.length === 1 }));
-  return { ok: faults.length === 0, identities_proven: ca !== null, faults, logs };
+  return { ok: faults.length === 0, identities_proven: ca !== null, faults, logs, absent };
 }
 
 /** One run, that of most logs, and each role once. */
@@ -109,6 +124,35 @@ function compareRuns(cases: readonly Case[]): void {
       const got = `another of the ${role} beside ${twin.file.path}`;
       one.fault = firstOf(one.fault, { line: 1, expected: "one log of each role", got });
     }
+  }
+}
+
+/** Roles that the logs keep heads of, of whom there is no log. */
+function absentFrom(cases: readonly Case[]): string[] {
+  const given = new Set(cases.map(({ heads: { role } }) => role));
+  const kept = new Set(cases.flatMap(({ heads }) => heads.kept.map(({ role }) => role)));
+  return [...kept].filter((role) => !given.has(role)).sort();
+}
+
+/** A log that says of nobody whose it is may be an absent role's, cut before its first signature. */
+function refuseUnsigned(cases: readonly Case[], absent: readonly string[]): void {
+  if (absent.length === 0) return;
+  for (const one of cases) {
+    if (one.heads.role !== null || one.fault !== null) continue;
+    const expected = `a log that its role has signed, or its state folder, since others hold heads of the ${
+      absent.join(", ")
+    }`;
+    one.fault = { line: 1, expected, got: "no signature" };
+  }
+}
+
+/**
+ * A head that is behind an earlier one of its role is told where that role's log is not there to say which of both it
+ * bears out: one that comes late, of a log that goes on, is nothing.
+ */
+function tellBehind(cases: readonly Case[], absent: readonly string[]): void {
+  for (const one of cases) {
+    for (const role of absent) one.fault = firstOf(one.fault, one.heads.behind.get(role) ?? null);
   }
 }
 
@@ -172,6 +216,28 @@ function compareFacts(cases: readonly Case[]): void {
         };
       if (wrong !== null) one.fault = firstOf(one.fault, { line: fact.line, ...wrong });
     }
+  }
+  if (hub !== undefined) {
+    compareSent(
+      hub,
+      cases,
+      [...told.values()].filter(({ path }) => path === hub.file.path),
+    );
+  }
+}
+
+/** What the aggregator has counted in a silo's name, that silo's log knows: as written, masked, sent or received. */
+function compareSent(hub: Case, cases: readonly Case[], facts: readonly Fact[]): void {
+  for (const { heads, read, file, fault } of cases) {
+    const counted = facts.filter(({ update }) =>
+      update !== undefined && siloRole(update.silo) === heads.role
+    );
+    if (counted.length === 0 || fault !== null || lostIn(read) > 0) continue;
+    const known = new Set(read.entries.map(({ event }) => SENDING.has(event.type) ? event.sha256 : null));
+    const made = counted.find(({ update }) => !known.has(update!.sha256));
+    if (made === undefined) continue;
+    const expected = `${made.about}, ${short(made.update!.sha256)}, in ${file.path} too`;
+    hub.fault = firstOf(hub.fault, { line: made.line, expected, got: "it here alone" });
   }
 }
 

@@ -96,3 +96,16 @@ Deno.test("EventLog: a second process on one state shows its events, leaves the 
     assertMatch(lines[0], /^warning: events are not written: another process has .*events\.jsonl$/);
     assertEquals([lines[1], await second.audit.sync()], ["warning: second", null]);
   }));
+
+Deno.test("EventLog: a disk that makes nothing durable is told once, however many heads are asked for", () =>
+  inFolder(async (dir) => {
+    await Deno.symlink("/dev/null", `${dir}/events.jsonl`); // takes every line, and cannot be synced
+    const lines: string[] = [];
+    using log = await EventLog.open(dir, { ...silent, line: (text) => void lines.push(text) });
+    for (let i = 0; i < 3; i++) {
+      log.onEvent({ type: "row_accepted", round: i, sha256: "0".repeat(64) });
+      assertEquals(await log.audit.sync(), null);
+    }
+    assertEquals(lines.length, 1);
+    assertMatch(lines[0], /^warning: events are not written for now/);
+  }));

@@ -1,43 +1,55 @@
 /** Logs of roles that are killed, and whose certificates change. */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { issue } from "../../../src/fed/pki/ca.ts";
 import { eventsOf, logsOf, ROLES, verifying } from "../../testing/audited_run.ts";
 import { freePort } from "../../testing/free_port.ts";
-import { runRole, withFederation } from "../../testing/fake_federation.ts";
+import { MASKED, runRole, withFederation } from "../../testing/fake_federation.ts";
 import { at, runKilled } from "../../testing/killed.ts";
 
-Deno.test("roles killed with SIGKILL at any moment, also between a commit and its line, leave logs that agree", () =>
-  withFederation(async (dir) => {
-    const spec = { dir, port: freePort(), rounds: 4, logged: true };
-    const ends = await Promise.all([
-      runKilled({ ...spec, role: "aggregator" }, [
-        ...[
-          "receiving",
-          "before:update_counted",
-          "event:head",
-          "before:head_taken",
-          "committed",
-          "before:committed",
-        ]
-          .map((point) => at(point)),
-        at("result"),
-      ]),
-      runKilled(
-        { ...spec, role: "a" },
-        ["training", "before:receipt", "event:head"].map((point) => at(point)),
+/**
+ * Where each life of a role ends: above all right before the line of what has just been committed, which its log then
+ * lacks, and right after lines that another role waits for.
+ */
+const KILLS: Record<"open" | "masked", Record<string, string[]>> = {
+  open: {
+    aggregator: ["before:row", "receiving", "before:update_counted", "event:head", "before:head_taken"]
+      .concat(
+        ["committed", "before:committed", "before:selected", "result"],
       ),
-      runKilled({ ...spec, role: "b" }, ["before:update_written", "uploading"].map((point) => at(point))),
-      runKilled({ ...spec, role: "c" }, ["before:row_accepted", "uploaded"].map((point) => at(point))),
-    ]);
-    assertEquals(ends.map(({ killed }) => killed.length), [7, 3, 2, 2]);
-    const killed = await logsOf(dir);
-    const report = verifying(killed)();
-    assertEquals(report.faults, []);
-    for (const [i, path] of ROLES.entries()) {
-      const resumed = eventsOf(killed, path).filter(({ type }) => type === "log_resumed");
-      assertEquals(resumed.length, ends[i].killed.length);
-    }
-  }));
+    a: ["before:row_accepted", "training", "before:receipt", "event:head"],
+    b: ["before:update_written", "uploading", "before:head_taken"],
+    c: ["before:sent", "uploaded", "before:model_stored"],
+  },
+  masked: {
+    aggregator: ["before:row", "before:ready", "before:roster", "roster_settled"].concat(
+      ["before:update_counted", "before:head", "before:committed", "result"],
+    ),
+    a: ["ready_written", "masked", "before:receipt"],
+    b: ["before:roster", "event:head"],
+    c: ["before:masked", "before:head_taken"],
+  },
+};
+
+for (const [kind, kills] of Object.entries(KILLS)) {
+  Deno.test(`roles of ${kind === "open" ? "an open" : "a masked"} run killed with SIGKILL, also between a commit and its line, leave logs that agree`, () =>
+    withFederation(async (dir) => {
+      const proposal = kind === "masked" ? MASKED : {};
+      const spec = { dir, port: freePort(), rounds: 6, logged: true, proposal };
+      const ends = await Promise.all(
+        ROLES.map((role) => runKilled({ ...spec, role }, kills[role].map((point) => at(point)))),
+      );
+      assertEquals(ends.map(({ killed }) => killed), ROLES.map((role) => kills[role]));
+      const run = await logsOf(dir);
+      const { faults, logs } = verifying(run)();
+      assertEquals(faults, []);
+      assert(logs.every(({ held }) => held > 0));
+      for (const path of ROLES) {
+        const told = Map.groupBy(eventsOf(run, path), ({ type }) => type);
+        assertEquals(told.get("log_resumed")?.length, kills[path].length);
+        assertEquals(told.has("roster"), kind === "masked");
+      }
+    }));
+}
 
 Deno.test("an aggregator killed between a receipt's commit and its line says it once more: its log lacks none", () =>
   withFederation(async (dir) => {

@@ -12,7 +12,9 @@ import {
   twoRuns,
   verifying,
 } from "../../testing/audited_run.ts";
-import { runFederation, withFederation } from "../../testing/fake_federation.ts";
+import { signHead } from "../../../src/fed/audit/sign.ts";
+import { digest } from "../../../src/files/digest.ts";
+import { MASKED, runFederation, withFederation } from "../../testing/fake_federation.ts";
 
 const [run, other] = await twoRuns(4);
 const verify = verifying(run);
@@ -48,6 +50,19 @@ Deno.test("a silo's log has each body that leaves by kind, bytes and digest, and
     const updates = eventsOf(run, path).filter(({ type }) => type === "receipt").map(({ sha256 }) => sha256);
     assertEquals(kinds.update!.map(({ sha256 }) => sha256), updates);
   }
+});
+
+Deno.test("a log given without its folder and cut before its first signature, or emptied, is no clean one; roles without a log are named", () => {
+  const lines = linesIn(bytes(run, "b"));
+  const first = lines.findIndex((line) => JSON.parse(line).type === "head");
+  for (const cut of [lines.slice(0, first), []]) {
+    const logs = run.logs.map((log) => log.path === "b" ? { ...log, role: null } : log);
+    const { faults, absent } = verifying({ ...run, logs })({ b: bytesOf(cut) });
+    assertEquals([faults.map(({ path, line }) => [path, line]), absent], [[["b", 1]], ["silo b"]]);
+    assertMatch(faults[0].expected, /^a log that its role has signed, .* hold heads of the silo b$/);
+  }
+  const fewer = verify({}, ["aggregator", "a", "b"]);
+  assertEquals([fewer.ok, fewer.absent, verify().absent], [true, ["silo c"], []]);
 });
 
 Deno.test("one line changed is named exactly: the line, what was expected and what is there", () => {
@@ -181,4 +196,64 @@ Deno.test("a log without a chain, an empty one and an unfinished last line: one 
   const torn = Uint8Array.from([...bytes(run, "a"), ...new TextEncoder().encode('{"prev":"')]);
   const report = verify({ a: torn });
   assertEquals([report.ok, logOf(report, "a").torn], [true, 9]);
+});
+
+Deno.test("a roster's names stand in both roles' logs: one told otherwise under the same digest is found", () =>
+  withFederation(async (dir) => {
+    await runFederation({ dir, rounds: 1, logged: true, proposal: MASKED });
+    const masked = await logsOf(dir);
+    assertEquals(verifying(masked)().faults, []);
+    const bare = (path: string) =>
+      linesIn(bytes(masked, path)).filter((line) =>
+        !/^\{"prev":"\w+","time":"[^"]+","type":"head/.test(line)
+      );
+    const lines = bare("b");
+    const at = lines.findIndex((line) => line.includes('"type":"roster"'));
+    const forged = lines.with(at, lines[at].replace('"silos":["a","b","c"]', '"silos":["b","c"]'));
+    const all = { aggregator: bare("aggregator"), a: bare("a"), b: forged, c: bare("c") };
+    const { faults } = verifying(masked)(
+      Object.fromEntries(Object.entries(all).map(([path, lines]) => [path, bytesOf(rebuilt(lines, null))])),
+    );
+    assertEquals(faults.map(({ path, line }) => [path, line]), [["b", at + 1]]);
+    assertMatch(
+      faults[0].expected,
+      /^the roster of round 1 as in aggregator, line \d+: [0-9a-f]{12} of a, b, c$/,
+    );
+  }));
+
+Deno.test("a head that comes late spoils nobody's log; a log that began anew is named itself or, where it is not given, by what the other keeps", () => {
+  const lines = linesIn(bytes(run, "aggregator"));
+  const last = { prev: digest(lines.at(-1)!), type: "head_taken", held: null };
+  const keeping = (head: unknown) => bytesOf([...lines, JSON.stringify({ ...last, head })]);
+  const early =
+    eventsOf(run, "aggregator").find(({ type, head }) => type === "head_taken" && head.head.role === "silo b")
+      .head;
+  assertEquals(verify({ aggregator: keeping(early) }).faults, []);
+
+  const anew = rebuilt([JSON.stringify({ type: "log" })], null);
+  const head = signHead({ lines: 1, digest: digest(anew[0]) }, {
+    ...{ run: early.head.run, role: "silo b", identity: run.identities.get("b")! },
+    now: new Date(),
+  });
+  const aggregator = keeping(head);
+  const own = verify({ aggregator, b: bytesOf(anew) }).faults;
+  assertEquals(own.map(({ path, line, proven }) => [path, line, proven]), [["b", 2, 1]]);
+  const without = verify({ aggregator }, ["aggregator", "a", "c"]).faults;
+  assertEquals(without.map(({ path, line }) => [path, line]), [["aggregator", lines.length + 1]]);
+  assertMatch(without[0].expected, /^a head of the silo b after its line \d+$/);
+});
+
+Deno.test("an update that the aggregator counts in the name of a silo whose log knows of none is found; without a receipt it is known all the same", () => {
+  const lines = linesIn(bytes(run, "aggregator"));
+  const counted = JSON.parse(lines.find((line) => line.includes('"update_counted"'))!);
+  const made = { ...counted, prev: digest(lines.at(-1)!), silo: "b", round: 9, sha256: "7".repeat(64) };
+  const aggregator = bytesOf([...lines, JSON.stringify(made)]);
+  const { faults } = verify({ aggregator });
+  assertEquals(faults.map(({ path, line }) => [path, line]), [["aggregator", lines.length + 1]]);
+  assertEquals(faults[0].expected, "the update of b in round 9, 777777777777, in b too");
+  assertEquals(verify({ aggregator }, ["aggregator", "a", "c"]).faults, [], "its log is not there to say so");
+
+  const own = linesIn(bytes(run, "b"));
+  const killed = own.slice(0, own.findLastIndex((line) => line.includes('"type":"receipt"')));
+  assertEquals(verify({ b: bytesOf(killed) }).faults, []);
 });

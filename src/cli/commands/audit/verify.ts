@@ -20,17 +20,23 @@ async function readRole(given: string): Promise<LogFile> {
   const state = given.replace(/(.)\/+$/, "$1");
   const isFolder = await Deno.stat(state).then((info) => info.isDirectory, () => true);
   const path = isFolder ? `${state}/events.jsonl` : state;
-  const bytes = await Deno.readFile(path).catch((cause) => {
-    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+  if (!await Deno.stat(path).then((info) => info.isFile, () => false)) {
     throw refusal(Error, {
       what: `Cannot verify ${state}`,
       expected: "a role's state folder with its events.jsonl, or that file",
       got: "neither",
       remedy:
         "look where that role was started: fedx-state/aggregator or fedx-state/NAME, unless --state says else",
-    }, { cause });
-  });
-  return { path, role: isFolder ? await roleOf(state) : null, bytes };
+    });
+  }
+  return { path, role: isFolder ? await roleOf(state) : null, bytes: piecesOf(path) };
+}
+
+/** A file's bytes, a piece at a time in the same buffer. */
+function* piecesOf(path: string): Iterable<Uint8Array> {
+  using file = Deno.openSync(path);
+  const buffer = new Uint8Array(1 << 20);
+  for (let got; (got = file.readSync(buffer)) !== null;) yield buffer.subarray(0, got);
 }
 
 /** Whose folder it is, null where its database does not say: the log is judged all the same. */

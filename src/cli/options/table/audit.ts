@@ -22,5 +22,5 @@ export const auditVerify = {
   },
   json:
     "`ok`, `identities_proven`, `faults` [`path`, `line`, `expected`, `got`, `proven`], `logs` [`path`, `role`, " +
-    "`run`, `lines`, `torn`, `lost`, `signed`, `held`, `holder`, `not_covered`]",
+    "`run`, `lines`, `torn`, `lost`, `signed`, `held`, `holder`, `not_covered`], `absent`",
 } as const satisfies Command;
