@@ -67,6 +67,33 @@ function secondInOneLife(dir: string): Conduct {
   };
 }
 
+/** The silo sees nothing of round `hidden`, which goes on without it, and is told to mask for all four in the next one. */
+function backAgain(dir: string, hidden: number): Conduct {
+  const row = (row: RoundSettings) => {
+    const stretch = { from: hidden - 1, to: hidden };
+    return { ...row, roster: FOUR, silos: Object.fromEntries(FOUR.map((name) => [name, stretch])) };
+  };
+  const told = withOwnRow({ dir, round: hidden + 1, row });
+  let shown: RunView | null = null;
+  return {
+    stand: (said, ask) =>
+      said.path.endsWith("/scores") ? { status: 200, json: { received: true } } : told.stand!(said, ask),
+    change: async (answer, said, ask) => {
+      if (!("planId" in answer)) return await told.change!(answer, said, ask);
+      if (answer.row?.round === hidden) return { ...answer, row: null, roster: null };
+      if (answer.row?.round === hidden + 1) shown ??= answer; // the others do not wait for it
+      return await told.change!(shown ?? answer, said, ask);
+    },
+  };
+}
+
+/** Rounds of four silos that go on without one that is not ready within seconds. */
+const impatient = (rounds: number, rosterChanges: number): Double["spec"] => ({
+  rounds,
+  delay: 0.5,
+  proposal: { silos: FOUR, quorum: 3, roundTimeout: 3, masked: { minCohort: 3, rosterChanges } },
+});
+
 const DOUBLES: Record<string, Double> = {
   "a roster of two": {
     lies: () => withReadies((list) => list.filter(({ ready }) => ready.silo !== "c")),
@@ -251,6 +278,22 @@ const DOUBLES: Record<string, Double> = {
     lies: (dir) => withOwnRow({ dir, round: 2, row: rowFor(["a", "b", "d"]), statements: withD(dir) }),
     code: "roster_refused",
     refusal: /a, b, c again, after 0 changes of the roster, got a, b, d /,
+    sent: [1],
+    goesOn: false,
+  },
+  "a first roster after a round without the silo, when no change is left": {
+    lies: (dir) => backAgain(dir, 1),
+    spec: impatient(2, 0),
+    code: "roster_refused",
+    refusal:
+      /the silos of the round before again, after 0 changes of the roster, got a, b, c, d, after a round without/,
+    goesOn: false,
+  },
+  "the same roster again after a round without the silo, which are two changes": {
+    lies: (dir) => backAgain(dir, 2),
+    spec: impatient(3, 1),
+    code: "roster_refused",
+    refusal: /again, after 1 change of the roster, got a, b, c, d, after a round without this silo/,
     sent: [1],
     goesOn: false,
   },

@@ -30,7 +30,7 @@ import {
 import type { Site } from "../state/site.ts";
 import type { MaskedResult } from "../training/result.ts";
 import type { Client } from "../wire/client.ts";
-import type { MaskState } from "./mask_state.ts";
+import type { MaskState, StoredMask } from "./mask_state.ts";
 import type { SiloState, StoredPart } from "./state.ts";
 import { plural } from "../../plural.ts";
 
@@ -152,7 +152,7 @@ export class Masking {
     const before = masks.last;
     const again = before?.row === digest;
     if (again && before.roster !== roster) throw secondRoster(before, judged);
-    const changes = again ? before.changes : countChanges(before, judged, plan);
+    const changes = again ? before.changes : countChanges(before, judged, masked);
     site.noteMasked({ silo, shard, base: row.base, names: judged.names });
     if (again && await fileDigest(masks.path) === before.sha256) return before.sha256;
     const written = await writeMasked({
@@ -231,19 +231,27 @@ export class Masking {
   }
 }
 
-/** How many changes of the roster the run has seen with this one. @throws {ProtocolError} `roster_refused` */
+/**
+ * How many changes of the roster the run has seen with this one.
+ *
+ * Why rounds without this silo count: each was masked for others, so the roster changed before and after it. Else sums
+ * of {abc}, {acd} and {bcd}, none of whose silos sees more than one change, would solve for a, b and d where c tells.
+ * @throws {ProtocolError} `roster_refused`
+ */
 function countChanges(
-  before: { names: string[]; changes: number } | null,
+  before: StoredMask | null,
   { names }: JudgedRoster,
-  { masked }: Plan,
+  { plan, row }: { plan: Plan; row: RoundSettings },
 ): number {
-  if (before === null) return 0;
-  if (before.names.join() === names.join()) return before.changes;
-  const { rosterChanges } = masked!;
-  if (before.changes < rosterChanges) return before.changes + 1;
+  const { rosterChanges } = plan.masked!;
+  const away = row.round - 1 > (before?.round ?? 0);
+  const came = away || before?.names.join() !== names.join() ? 1 : 0;
+  const changes = before === null ? Number(away) : before.changes + came + Number(away);
+  if (changes <= rosterChanges) return changes;
+  const others = away ? "the silos of the round before" : before!.names.join(", ");
   throw new ProtocolError("roster_refused", {
-    expected: `${before.names.join(", ")} again, after ${plural(rosterChanges, "change")} of the roster`,
-    got: names.join(", "),
+    expected: `${others} again, after ${plural(rosterChanges, "change")} of the roster`,
+    got: away ? `${names.join(", ")}, after a round without this silo` : names.join(", "),
   });
 }
 
