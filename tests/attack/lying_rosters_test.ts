@@ -203,12 +203,18 @@ const DOUBLES: Record<string, Double> = {
         )
       ),
     code: "roster_refused",
-    refusal: /a step in round 1 for at least 3 silos, or for none, got for a alone/,
+    refusal: /a step in round 1 for every silo of the roster, or for none, got for a alone/,
   },
   "a row in which two silos alone have a step": {
     lies: (dir) => signedAnew(dir, { examples: 1 }),
     code: "roster_refused",
     refusal: /or for none, got for a, c alone/,
+  },
+  "a row in which all but one of four have a step": {
+    lies: (dir) => signedAnew(dir, { examples: 1 }),
+    spec: { proposal: { silos: FOUR } },
+    code: "roster_refused",
+    refusal: /for every silo of the roster, or for none, got for a, c, d alone/,
   },
   "a stretch outside the plan": {
     lies: () => ({
