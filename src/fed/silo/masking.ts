@@ -30,7 +30,7 @@ import {
 import type { Site } from "../state/site.ts";
 import type { MaskedResult } from "../training/result.ts";
 import type { Client } from "../wire/client.ts";
-import type { MaskState, StoredMask } from "./mask_state.ts";
+import type { StoredMask } from "./mask_state.ts";
 import type { SiloState, StoredPart } from "./state.ts";
 import { plural } from "../../plural.ts";
 
@@ -142,13 +142,14 @@ export class Masking {
     const { plan, row, part, layout, shard, examples } = masked;
     const digest = canonicalDigest(row);
     const own = masks.ready;
-    if (own?.signed.ready.row !== digest || own.delta !== part.sha256) throw notReady(silo, row, masks);
+    if (own?.signed.ready.row !== digest) throw notReady(silo, row);
     const { members } = await this.#members(row);
     const { readies } = await client.roster(row.round);
     const judged = this.#judge(readies, { ...masked, own: own.signed, members });
     if (judged.digest !== roster) {
       throw new ProtocolError("roster_refused", { expected: `the roster ${roster}`, got: judged.digest });
     }
+    if (own.delta !== part.sha256) throw otherUpdate(row.round);
     const before = masks.last;
     const again = before?.row === digest;
     if (again && before.roster !== roster) throw secondRoster(before, judged);
@@ -270,8 +271,7 @@ function lostKeys(before: string, { cert }: Identity): ProtocolError {
 }
 
 /** A row whose roster is settled goes on without a silo that was not ready for it. */
-function notReady(silo: string, { round }: RoundSettings, { last: mask }: MaskState): ProtocolError {
-  if (mask?.round === round) return otherUpdate(round);
+function notReady(silo: string, { round }: RoundSettings): ProtocolError {
   return new ProtocolError("roster_closed", {
     expected: `a ready of ${silo} in round ${round}`,
     got: "none",
@@ -280,7 +280,7 @@ function notReady(silo: string, { round }: RoundSettings, { last: mask }: MaskSt
 
 function otherUpdate(round: number): ProtocolError {
   return new ProtocolError("second_roster", {
-    expected: `the update of round ${round} that was masked before`,
+    expected: `the update of round ${round} that this silo was ready with`,
     got: "another one: its file was lost, and training did not give it again",
   });
 }
