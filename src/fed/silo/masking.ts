@@ -14,7 +14,7 @@ import { writeMasked } from "../masks/write_masked.ts";
 import { type JudgedRoster, judgeRoster, signReady } from "../masks/readies.ts";
 import { keyDigestOfPem, type Member, signStatement } from "../masks/statements.ts";
 import type { Admission } from "../pki/admission.ts";
-import { caDigest, issuerOf } from "../pki/issuer.ts";
+import { caDigest, issuerOf, onlyCertificate } from "../pki/issuer.ts";
 import type { Identity } from "../pki/own_certificate.ts";
 import { encodedBytes, MASKED } from "../protocol/encoding.ts";
 import { ProtocolError } from "../protocol/errors.ts";
@@ -82,7 +82,8 @@ export class Masking {
     const before = stored?.signed.statement;
     const same = stored !== null && before?.run === run && before.proposal === wanted.proposal &&
       stored.keyDigest === keyDigestOfPem(current.cert);
-    if (!same) {
+    if (same) this.#stateAnew(current);
+    else {
       if (stored?.signed.statement.run === run && masks.last !== null) {
         throw lostKeys(stored.keyDigest, current);
       }
@@ -94,6 +95,19 @@ export class Masking {
       masks.keys = { privateKey: keys.privateKey, signed, keyDigest: keyDigestOfPem(current.cert) };
     }
     await client.statement(masks.keys!.signed);
+  }
+
+  /**
+   * Signs the statement again once the certificate is another one of the same key: who comes later judges its dates, and
+   * the one of before may be revoked by then. Returns whether it is.
+   */
+  #stateAnew(current: Identity): boolean {
+    const { masks } = this.#options.state;
+    const { signed, keyDigest, privateKey } = masks.keys!;
+    const renewed = signed.certificate !== onlyCertificate(current.cert).toHex();
+    if (!renewed || keyDigest !== keyDigestOfPem(current.cert)) return false;
+    masks.keys = { privateKey, keyDigest, signed: signStatement(signed.statement, current) };
+    return true;
   }
 
   /** What the run's result says of its masks. */
@@ -111,6 +125,7 @@ export class Masking {
   async ready({ plan, row, part, examples }: Masked): Promise<void> {
     const { silo, state, client, identity, faultPoint } = this.#options;
     const { masks } = state;
+    if (this.#stateAnew(await identity())) await client.statement(masks.keys!.signed);
     const { members } = await this.#members(row);
     const stored = masks.ready;
     const mask = masks.last;
@@ -143,8 +158,9 @@ export class Masking {
     const digest = canonicalDigest(row);
     const own = masks.ready;
     if (own?.signed.ready.row !== digest) throw notReady(silo, row);
-    const { members } = await this.#members(row);
+    const { members, revoked } = await this.#members(row);
     const { readies } = await client.roster(row.round);
+    for (const { ready } of readies) if (revoked.has(ready.silo)) throw revoked.get(ready.silo)!;
     const judged = this.#judge(readies, { ...masked, own: own.signed, members });
     if (judged.digest !== roster) {
       throw new ProtocolError("roster_refused", { expected: `the roster ${roster}`, got: judged.digest });
@@ -200,8 +216,13 @@ export class Masking {
     return judgeRoster(readies, { silo: this.#options.silo, ...context });
   }
 
-  /** The row's silos, as their statements are now; what was seen of them is kept. */
-  async #members(row: RoundSettings): Promise<{ members: Map<string, Member> }> {
+  /**
+   * The row's silos, as their statements are now; what was seen of them is kept. One that is revoked is in no roster, but
+   * a row that was opened before goes on without it: `revoked` says why.
+   */
+  async #members(
+    row: RoundSettings,
+  ): Promise<{ members: Map<string, Member>; revoked: Map<string, ProtocolError> }> {
     const { silo, state, client, site, identity, admission } = this.#options;
     const { masks } = state;
     const { statements } = await client.statements();
@@ -223,12 +244,13 @@ export class Masking {
         got: own === undefined ? "none" : "another",
       });
     }
+    const revoked = new Map<string, ProtocolError>();
     for (const member of judged.members.values()) {
-      await admission.check(member).catch(refuseRevoked);
+      await admission.check(member).catch((error) => revoked.set(member.silo, refusalOf(error)));
       site.noteSeen(ca, { silo: member.silo, key: member.keyDigest, at: new Date().toISOString() });
     }
     masks.known = judged.known;
-    return judged;
+    return { members: judged.members, revoked };
   }
 }
 
@@ -256,11 +278,11 @@ function countChanges(
   });
 }
 
-/** What the aggregator says to a silo that it does not serve is said of another one here. */
-function refuseRevoked(error: unknown): never {
+/** What the aggregator says to a silo that it does not serve is said of another one here. @throws every other error */
+function refusalOf(error: unknown): ProtocolError {
   if (!(error instanceof ProtocolError) || error.code !== "certificate_revoked") throw error;
   const { expected, got } = error;
-  throw new ProtocolError("statement_refused", { expected, got, cause: error });
+  return new ProtocolError("statement_refused", { expected, got, cause: error });
 }
 
 function lostKeys(before: string, { cert }: Identity): ProtocolError {
