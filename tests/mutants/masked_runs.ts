@@ -26,12 +26,12 @@ export const MASKED_RUNS = [
   {
     text: "if (changes <= rosterChanges) return changes;",
     fault: "return changes;",
-    tests: ["attack/lying_rosters_test.ts"],
+    tests: ["attack/lying_changes_test.ts"],
   },
   {
     text: "const away = row.round - 1 > (before?.round ?? 0);",
     fault: "const away = false;",
-    tests: ["attack/lying_rosters_test.ts"],
+    tests: ["attack/lying_changes_test.ts"],
   },
   {
     text: "if (judged.digest !== roster) {",

@@ -9,6 +9,7 @@ import { canonicalDigest } from "../../files/canonical.ts";
 import { fileDigest } from "../../files/digest.ts";
 import type { Layout } from "../../model/layout.ts";
 import { newMaskKeys } from "../masks/key_pair.ts";
+import { countChanges } from "../masks/count_changes.ts";
 import { judgeMembers } from "../masks/members.ts";
 import { writeMasked } from "../masks/write_masked.ts";
 import { type JudgedRoster, judgeRoster, signReady } from "../masks/readies.ts";
@@ -30,9 +31,7 @@ import {
 import type { Site } from "../state/site.ts";
 import type { MaskedResult } from "../training/result.ts";
 import type { Client } from "../wire/client.ts";
-import type { StoredMask } from "./mask_state.ts";
 import type { SiloState, StoredPart } from "./state.ts";
-import { plural } from "../../plural.ts";
 
 /** What a silo masks with. */
 export interface MaskingOptions {
@@ -169,7 +168,7 @@ export class Masking {
     const before = masks.last;
     const again = before?.row === digest;
     if (again && before.roster !== roster) throw secondRoster(before, judged);
-    const changes = again ? before.changes : countChanges(before, judged, masked);
+    const changes = again ? before.changes : countChanges(before, judged.names, masked);
     site.noteMasked({ silo, shard, base: row.base, names: judged.names });
     if (again && await fileDigest(masks.path) === before.sha256) return before.sha256;
     const written = await writeMasked({
@@ -252,30 +251,6 @@ export class Masking {
     masks.known = judged.known;
     return { members: judged.members, revoked };
   }
-}
-
-/**
- * How many changes of the roster the run has seen with this one.
- *
- * Why rounds without this silo count: each was masked for others, so the roster changed before and after it. Else sums
- * of {abc}, {acd} and {bcd}, none of whose silos sees more than one change, would solve for a, b and d where c tells.
- * @throws {ProtocolError} `roster_refused`
- */
-function countChanges(
-  before: StoredMask | null,
-  { names }: JudgedRoster,
-  { plan, row }: { plan: Plan; row: RoundSettings },
-): number {
-  const { rosterChanges } = plan.masked!;
-  const away = row.round - 1 > (before?.round ?? 0);
-  const came = away || before?.names.join() !== names.join() ? 1 : 0;
-  const changes = before === null ? Number(away) : before.changes + came + Number(away);
-  if (changes <= rosterChanges) return changes;
-  const others = away ? "the silos of the round before" : before!.names.join(", ");
-  throw new ProtocolError("roster_refused", {
-    expected: `${others} again, after ${plural(rosterChanges, "change")} of the roster`,
-    got: away ? `${names.join(", ")}, after a round without this silo` : names.join(", "),
-  });
 }
 
 /** What the aggregator says to a silo that it does not serve is said of another one here. @throws every other error */
