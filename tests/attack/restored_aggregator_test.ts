@@ -2,6 +2,7 @@
  * Masked runs in which a role comes back with less than it had: the aggregator from a copy of its state, a silo without
  * its own. No row is masked for a second roster, and no keys of which masks were made are replaced.
  */
+import { DatabaseSync } from "node:sqlite";
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { ProtocolError } from "../../src/fed/protocol/errors.ts";
 import type { AggregatorResult, SiloResult } from "../../src/fed/training/result.ts";
@@ -158,4 +159,32 @@ Deno.test("a silo that lost its state after a roster is told that its keys are g
     await Deno.rename(`${dir}/kept-b`, `${dir}/state-b`);
     await runRole({ ...spec, role: "b" });
     assertEquals((await others).map(({ status }) => status), ["fulfilled", "fulfilled", "fulfilled"]);
+  }));
+
+Deno.test("a silo of a settled roster whose update was lost, and is another one when it is trained again, says so", () =>
+  withFederation(async (dir) => {
+    const spec = { dir, port: freePort(), rounds: 1, proposal: MASKED };
+    const stop = new AbortController();
+    const settled = Promise.withResolvers<void>();
+    const onEvent = ({ type }: FedEvent) => void (type === "roster" && settled.resolve());
+    const others = Promise.allSettled([
+      runRole({ ...spec, role: "aggregator" }, { signal: stop.signal, onEvent }),
+      ...["a", "b"].map((role) => runRole({ ...spec, role }, { signal: stop.signal })),
+    ]);
+    const onFault = async (name: string) => {
+      if (name !== "ready_sent") return;
+      await settled.promise;
+      throw new Killed();
+    };
+    await assertRejects(() => runRole({ ...spec, role: "c" }, { onFault }), Killed);
+    {
+      using db = new DatabaseSync(`${dir}/state-c/run.sqlite`);
+      const text = "UPDATE meta SET value = json_set(value, '$.delta', ?) WHERE key = 'ready'";
+      assertEquals(Number(db.prepare(text).run("7".repeat(64)).changes), 1);
+    }
+    const error = await assertRejects(() => runRole({ ...spec, role: "c" }), ProtocolError);
+    stop.abort(new Error("c does not come back"));
+    await others;
+    assertEquals(error.code, "second_roster");
+    assertMatch(error.message, /the update of round 1 that this silo was ready with, got another one/);
   }));

@@ -1,6 +1,8 @@
 /** Masked runs in which a silo goes away: who is waited for, and whom the sums are over; time passes when the test says so. */
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { readRecording } from "../../src/fed/aggregator/replay.ts";
+import { makeRequest, signRequest } from "../../src/fed/pki/certificate_request.ts";
+import { revoke } from "../../src/fed/pki/revoke.ts";
 import { ProtocolError } from "../../src/fed/protocol/errors.ts";
 import type { AggregatorResult } from "../../src/fed/training/result.ts";
 import { MASKED, withFederation } from "../testing/fake_federation.ts";
@@ -131,3 +133,34 @@ Deno.test("a run that would leave too few is not begun again without them", () =
     const error = await assertRejects(() => run.hub({ without: ["c"] }), ProtocolError);
     assertEquals(error.code, "cannot_leave_out");
   }));
+
+Deno.test("a certificate renewed with its key in mid-run is stated again: the one of before may be revoked", () =>
+  withFederation(async (dir) => {
+    const run = new SteppedRun(dir, { rounds: 2, proposal: MASKED });
+    const leave = new AbortController();
+    const hub = run.hub();
+    const again = () => run.of("joined").filter(({ silo }) => silo === "c").length === 2;
+    const others = ["a", "b"].map((silo) => run.silo(silo, { onFault: run.turnAfter(2, "joined", again) }));
+    await run.silo("c", { signal: leave.signal, onFault: leaveAt("uploaded", 1, leave) }).catch(failure);
+    for (const silo of "ab") await revoke({ name: "c", ca: `${dir}/ca`, tls: `${dir}/tls-${silo}` });
+    const { request } = await makeRequest({ name: "c", role: "silo", out: `${dir}/tls-c` });
+    const renewed = { request, name: "c", role: "silo", ca: `${dir}/ca`, out: `${dir}/c.pem` } as const;
+    await signRequest(renewed);
+    await Deno.rename(renewed.out, `${dir}/tls-c/cert.pem`);
+    const [result] = await Promise.all([hub, run.silo("c"), ...others]);
+    assertEquals([result.degraded, result.rounds], [false, 2]);
+  }));
+
+Deno.test("a silo that is revoked in mid-run: the row that it is in goes on without it", () =>
+  withFederation(async (dir) => {
+    const run = new SteppedRun(dir, { rounds: 3, proposal: four });
+    const leave = new AbortController();
+    const hub = run.hub();
+    const others = ["a", "b", "c"].map((silo) => run.silo(silo, { onFault: run.turnAfter(2, "lost") }));
+    await run.silo("d", { signal: leave.signal, onFault: leaveAt("training", 2, leave) }).catch(failure);
+    for (const silo of "abc") await revoke({ name: "d", ca: `${dir}/ca`, tls: `${dir}/tls-${silo}` });
+    await run.lose("d");
+    const [result] = await Promise.all([hub, ...others]);
+    assertEquals(run.of("roster").map(({ silos }) => silos.join("")), ["abcd", "abc", "abc"]);
+    assertEquals(result.missing, { d: [2, 3, 4] });
+  }, FOUR));

@@ -24,9 +24,14 @@ export const MASKED_RUNS = [
     tests: ["attack/lying_rosters_test.ts"],
   },
   {
-    text: "if (before.changes < rosterChanges) return before.changes + 1;",
-    fault: "return before.changes + 1;",
-    tests: ["attack/lying_rosters_test.ts"],
+    text: "if (changes <= rosterChanges) return changes;",
+    fault: "return changes;",
+    tests: ["attack/lying_changes_test.ts"],
+  },
+  {
+    text: "const away = row.round - 1 > (before?.round ?? 0);",
+    fault: "const away = false;",
+    tests: ["attack/lying_changes_test.ts"],
   },
   {
     text: "if (judged.digest !== roster) {",

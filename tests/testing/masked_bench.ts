@@ -36,7 +36,7 @@ export async function statedBy(run: Run, identities: Record<string, Identity>): 
 }
 
 /**
- * A masked run of a, b and c that have joined; round 1 is open, nobody is ready.
+ * A masked run whose silos, a, b and c by default, have joined; round 1 is open, nobody is ready.
  * @param changes of the proposal, and of what each silo registers
  */
 export function withMaskedRound(
@@ -60,5 +60,5 @@ export function withMaskedRound(
     run.freeze(planOf(run.proposal, state.joined.values()));
     const { row } = openRound(run)!;
     await body({ ...bench, identities, row });
-  });
+  }, proposal?.silos);
 }

@@ -9,6 +9,7 @@ import { rosterBefore } from "./roster_before.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { Without } from "./recording.ts";
 import type { AggregatorState, Committed } from "./state.ts";
+import { plural } from "../../plural.ts";
 
 /** Fewest silos that the operator can go on with: one alone trains no shared model. */
 const FEWEST = 2;
@@ -108,10 +109,11 @@ export function leaveOut(state: AggregatorState, silos: readonly string[]): void
     });
   }
   const still = state.current?.row.roster.filter((silo) => left.includes(silo));
-  if (still?.length === 0) {
+  const fewest = state.proposal!.masked?.minCohort ?? 1; // a row that is open keeps its roster
+  if (still !== undefined && still.length < fewest) {
     throw new ProtocolError("cannot_leave_out", {
-      expected: `another silo in round ${open}, which is open`,
-      got: "none",
+      expected: `at least ${plural(fewest, "silo")} to go on with in round ${open}, which is open`,
+      got: still.join(", ") || "none",
       remedy: "bring one of them back",
     });
   }
@@ -123,7 +125,9 @@ export function leaveOut(state: AggregatorState, silos: readonly string[]): void
 function checkMasked(state: AggregatorState, added: readonly string[]): void {
   if (state.proposal!.masked === null) return;
   const open = state.rounds + 1;
-  const remedy = "bring them back, or begin another run from the model selected so far: --new --init";
+  const remedy =
+    "bring them back, or begin another run without them: --new, with another --seed or --init, since silos " +
+    "mask no weights again for others than before";
   const awaited = state.masks.rosters.get(open)?.names.filter((silo) =>
     added.includes(silo) && !hasPart(state, open, silo)
   );

@@ -121,12 +121,14 @@ export function wantedReadies(
 ): Wanted {
   const { round, roster } = row;
   const wanted = roster.filter((silo) => !run.away.isLeftOut(silo));
+  // Whom the operator left out may have made it a quorum.
+  const quorum = run.away.none ? fewest(run) : Math.min(fewest(run), wanted.length);
   return {
     what: "readies",
     round,
     roster: () => wanted,
     has: (silo) => isReady(run, silo),
-    least: rosterBefore(run.state)?.fixed ? wanted.length : fewest(run),
+    least: rosterBefore(run.state)?.fixed ? wanted.length : Math.max(quorum, run.proposal.masked!.minCohort),
     ...options,
   };
 }
@@ -146,9 +148,12 @@ export async function settleRoster(run: Run, { round, roster }: RoundSettings): 
   await run.faultPoint("roster_settled");
 }
 
+/** A silo that has lost its state, and its keys with it, has nothing that its ready of before could stand for. */
 function isReady(run: Run, silo: string): boolean {
-  return run.state.masks.readies.has(silo) && run.attendance.isHeard(silo, ALIVE) &&
-    !run.away.isLeftOut(silo);
+  const { readies, statements } = run.state.masks;
+  const stated = statements.get(silo)?.signed.statement.publicKey;
+  return readies.get(silo)?.ready.publicKey === stated && stated !== undefined &&
+    run.attendance.isHeard(silo, ALIVE) && !run.away.isLeftOut(silo);
 }
 
 /** Fewest silos in a sum of this run. */

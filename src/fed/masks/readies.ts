@@ -97,16 +97,18 @@ function checkReady({ ready, signature }: SignedReady, { plan, row, members }: R
   }
 }
 
-/** A sum in which only one or two of the members have trained would tell their updates. */
+/**
+ * Who has no step adds zeros: the sum is over the others, and rows in which now these and now those train would be sums
+ * over other rosters that nobody counts. An honest row has a step for everybody (`checkRegistration`, `planRow`).
+ */
 function checkSteps(readies: readonly SignedReady[], { plan, row }: RosterContext): void {
-  const { recipe: { batch }, masked } = plan;
+  const { recipe: { batch } } = plan;
   const training = readies.filter(({ ready: { silo, examples } }) =>
     stepsOf(row.silos[silo], { train: examples, batch }).steps > 0
   );
-  if (training.length > 0 && training.length < masked!.minCohort) {
-    refuse(
-      `a step in round ${row.round} for at least ${plural(masked!.minCohort, "silo")}, or for none`,
-      `for ${training.map(({ ready }) => ready.silo).join(", ")} alone`,
-    );
-  }
+  if (training.length === 0 || training.length === readies.length) return;
+  refuse(
+    `a step in round ${row.round} for every silo of the roster, or for none`,
+    `for ${training.map(({ ready }) => ready.silo).join(", ")} alone`,
+  );
 }

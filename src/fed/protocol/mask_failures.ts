@@ -11,8 +11,8 @@ export const MASK_FAILURES = {
   second_roster: fatal(
     0,
     "Cannot mask a second update for one round",
-    "end the run here: the model selected so far is kept; go on from it in another run, with --new and --init at the " +
-      "aggregator",
+    "end the run here: the model selected so far is kept; go on from it with the same silos in another run, with --new " +
+      "and --init at the aggregator",
   ),
   lost_keys: fatal(
     409,

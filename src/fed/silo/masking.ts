@@ -9,12 +9,13 @@ import { canonicalDigest } from "../../files/canonical.ts";
 import { fileDigest } from "../../files/digest.ts";
 import type { Layout } from "../../model/layout.ts";
 import { newMaskKeys } from "../masks/key_pair.ts";
+import { countChanges } from "../masks/count_changes.ts";
 import { judgeMembers } from "../masks/members.ts";
 import { writeMasked } from "../masks/write_masked.ts";
 import { type JudgedRoster, judgeRoster, signReady } from "../masks/readies.ts";
 import { keyDigestOfPem, type Member, signStatement } from "../masks/statements.ts";
 import type { Admission } from "../pki/admission.ts";
-import { caDigest, issuerOf } from "../pki/issuer.ts";
+import { caDigest, issuerOf, onlyCertificate } from "../pki/issuer.ts";
 import type { Identity } from "../pki/own_certificate.ts";
 import { encodedBytes, MASKED } from "../protocol/encoding.ts";
 import { ProtocolError } from "../protocol/errors.ts";
@@ -30,9 +31,7 @@ import {
 import type { Site } from "../state/site.ts";
 import type { MaskedResult } from "../training/result.ts";
 import type { Client } from "../wire/client.ts";
-import type { MaskState } from "./mask_state.ts";
 import type { SiloState, StoredPart } from "./state.ts";
-import { plural } from "../../plural.ts";
 
 /** What a silo masks with. */
 export interface MaskingOptions {
@@ -82,7 +81,8 @@ export class Masking {
     const before = stored?.signed.statement;
     const same = stored !== null && before?.run === run && before.proposal === wanted.proposal &&
       stored.keyDigest === keyDigestOfPem(current.cert);
-    if (!same) {
+    if (same) this.#stateAnew(current);
+    else {
       if (stored?.signed.statement.run === run && masks.last !== null) {
         throw lostKeys(stored.keyDigest, current);
       }
@@ -94,6 +94,19 @@ export class Masking {
       masks.keys = { privateKey: keys.privateKey, signed, keyDigest: keyDigestOfPem(current.cert) };
     }
     await client.statement(masks.keys!.signed);
+  }
+
+  /**
+   * Signs the statement again once the certificate is another one of the same key: who comes later judges its dates, and
+   * the one of before may be revoked by then. Returns whether it is.
+   */
+  #stateAnew(current: Identity): boolean {
+    const { masks } = this.#options.state;
+    const { signed, keyDigest, privateKey } = masks.keys!;
+    const renewed = signed.certificate !== onlyCertificate(current.cert).toHex();
+    if (!renewed || keyDigest !== keyDigestOfPem(current.cert)) return false;
+    masks.keys = { privateKey, keyDigest, signed: signStatement(signed.statement, current) };
+    return true;
   }
 
   /** What the run's result says of its masks. */
@@ -111,6 +124,7 @@ export class Masking {
   async ready({ plan, row, part, examples }: Masked): Promise<void> {
     const { silo, state, client, identity, faultPoint } = this.#options;
     const { masks } = state;
+    if (this.#stateAnew(await identity())) await client.statement(masks.keys!.signed);
     const { members } = await this.#members(row);
     const stored = masks.ready;
     const mask = masks.last;
@@ -142,17 +156,19 @@ export class Masking {
     const { plan, row, part, layout, shard, examples } = masked;
     const digest = canonicalDigest(row);
     const own = masks.ready;
-    if (own?.signed.ready.row !== digest || own.delta !== part.sha256) throw notReady(silo, row, masks);
-    const { members } = await this.#members(row);
+    if (own?.signed.ready.row !== digest) throw notReady(silo, row);
+    const { members, revoked } = await this.#members(row);
     const { readies } = await client.roster(row.round);
+    for (const { ready } of readies) if (revoked.has(ready.silo)) throw revoked.get(ready.silo)!;
     const judged = this.#judge(readies, { ...masked, own: own.signed, members });
     if (judged.digest !== roster) {
       throw new ProtocolError("roster_refused", { expected: `the roster ${roster}`, got: judged.digest });
     }
+    if (own.delta !== part.sha256) throw otherUpdate(row.round);
     const before = masks.last;
     const again = before?.row === digest;
     if (again && before.roster !== roster) throw secondRoster(before, judged);
-    const changes = again ? before.changes : countChanges(before, judged, plan);
+    const changes = again ? before.changes : countChanges(before, judged.names, masked);
     site.noteMasked({ silo, shard, base: row.base, names: judged.names });
     if (again && await fileDigest(masks.path) === before.sha256) return before.sha256;
     const written = await writeMasked({
@@ -199,8 +215,13 @@ export class Masking {
     return judgeRoster(readies, { silo: this.#options.silo, ...context });
   }
 
-  /** The row's silos, as their statements are now; what was seen of them is kept. */
-  async #members(row: RoundSettings): Promise<{ members: Map<string, Member> }> {
+  /**
+   * The row's silos, as their statements are now; what was seen of them is kept. One that is revoked is in no roster, but
+   * a row that was opened before goes on without it: `revoked` says why.
+   */
+  async #members(
+    row: RoundSettings,
+  ): Promise<{ members: Map<string, Member>; revoked: Map<string, ProtocolError> }> {
     const { silo, state, client, site, identity, admission } = this.#options;
     const { masks } = state;
     const { statements } = await client.statements();
@@ -222,36 +243,21 @@ export class Masking {
         got: own === undefined ? "none" : "another",
       });
     }
+    const revoked = new Map<string, ProtocolError>();
     for (const member of judged.members.values()) {
-      await admission.check(member).catch(refuseRevoked);
+      await admission.check(member).catch((error) => revoked.set(member.silo, refusalOf(error)));
       site.noteSeen(ca, { silo: member.silo, key: member.keyDigest, at: new Date().toISOString() });
     }
     masks.known = judged.known;
-    return judged;
+    return { members: judged.members, revoked };
   }
 }
 
-/** How many changes of the roster the run has seen with this one. @throws {ProtocolError} `roster_refused` */
-function countChanges(
-  before: { names: string[]; changes: number } | null,
-  { names }: JudgedRoster,
-  { masked }: Plan,
-): number {
-  if (before === null) return 0;
-  if (before.names.join() === names.join()) return before.changes;
-  const { rosterChanges } = masked!;
-  if (before.changes < rosterChanges) return before.changes + 1;
-  throw new ProtocolError("roster_refused", {
-    expected: `${before.names.join(", ")} again, after ${plural(rosterChanges, "change")} of the roster`,
-    got: names.join(", "),
-  });
-}
-
-/** What the aggregator says to a silo that it does not serve is said of another one here. */
-function refuseRevoked(error: unknown): never {
+/** What the aggregator says to a silo that it does not serve is said of another one here. @throws every other error */
+function refusalOf(error: unknown): ProtocolError {
   if (!(error instanceof ProtocolError) || error.code !== "certificate_revoked") throw error;
   const { expected, got } = error;
-  throw new ProtocolError("statement_refused", { expected, got, cause: error });
+  return new ProtocolError("statement_refused", { expected, got, cause: error });
 }
 
 function lostKeys(before: string, { cert }: Identity): ProtocolError {
@@ -262,8 +268,7 @@ function lostKeys(before: string, { cert }: Identity): ProtocolError {
 }
 
 /** A row whose roster is settled goes on without a silo that was not ready for it. */
-function notReady(silo: string, { round }: RoundSettings, { last: mask }: MaskState): ProtocolError {
-  if (mask?.round === round) return otherUpdate(round);
+function notReady(silo: string, { round }: RoundSettings): ProtocolError {
   return new ProtocolError("roster_closed", {
     expected: `a ready of ${silo} in round ${round}`,
     got: "none",
@@ -272,7 +277,7 @@ function notReady(silo: string, { round }: RoundSettings, { last: mask }: MaskSt
 
 function otherUpdate(round: number): ProtocolError {
   return new ProtocolError("second_roster", {
-    expected: `the update of round ${round} that was masked before`,
+    expected: `the update of round ${round} that this silo was ready with`,
     got: "another one: its file was lost, and training did not give it again",
   });
 }
