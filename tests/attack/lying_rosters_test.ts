@@ -142,6 +142,13 @@ const DOUBLES: Record<string, Double> = {
     refusal: /row [0-9a-f]{64} in the ready of b, got 4{64}/,
     goesOn: false,
   },
+  "a row whose sum is so coarse that only the largest silo's changes are left in it": {
+    lies: (dir) =>
+      withOwnRow({ dir, round: 1, row: (row) => ({ ...row, scale: { ...row.scale, weights: 0 } }) }),
+    code: "roster_refused",
+    refusal: /an exponent of 32 to 32 for the weights in round 1, got 0/,
+    goesOn: false,
+  },
   "a row in which one silo alone has a step": {
     lies: (dir) =>
       withReadies((list) =>

@@ -6,7 +6,9 @@
  * mask: masks made for two different rosters do not cancel.
  */
 import { canonicalDigest } from "../../files/canonical.ts";
+import { scaleFor } from "../maths/exact_sum.ts";
 import { stepsOf } from "../maths/stretch.ts";
+import { MOST_IMAGES } from "../protocol/claims.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { type Plan, planId, type Ready, type RoundSettings, type SignedReady } from "../protocol/messages.ts";
 import { plural } from "../../plural.ts";
@@ -76,6 +78,7 @@ export function judgeRoster(readies: readonly SignedReady[], context: RosterCont
     refuse("this silo's own ready, as it was sent", "another");
   }
   checkSteps(readies, context);
+  checkExponents(readies, context);
   return { names, digest: rosterDigest(readies.map(({ ready }) => ready)) };
 }
 
@@ -111,4 +114,25 @@ function checkSteps(readies: readonly SignedReady[], { plan, row }: RosterContex
     `a step in round ${row.round} for every silo of the roster, or for none`,
     `for ${training.map(({ ready }) => ready.silo).join(", ")} alone`,
   );
+}
+
+/**
+ * With coarse exponents small changes are rounded to zero, and what is left may be the largest silo's update alone. So they
+ * must be those for the images of the row's silos. How many one has that is not ready, nobody here knows; nor whom a
+ * row was for that is replayed.
+ */
+function checkExponents(
+  readies: readonly SignedReady[],
+  { plan, row: { round, scale } }: RosterContext,
+): void {
+  const known = readies.reduce((sum, { ready: { examples } }) => sum + examples, 0);
+  const most = known + (plan.silos.length - readies.length) * MOST_IMAGES;
+  const [finest, coarsest] = [known, most].map((total) => scaleFor(Math.min(total, 2 ** 32)));
+  for (const block of ["weights", "statistics"] as const) {
+    if (scale[block] >= coarsest[block] && scale[block] <= finest[block]) continue;
+    const expected = `an exponent of ${coarsest[block]} to ${
+      finest[block]
+    } for the ${block} in round ${round}`;
+    refuse(expected, String(scale[block]));
+  }
 }

@@ -20,7 +20,6 @@ export const DECLINES = {
   cohort_not_accepted: "its settings ask for sums of more silos",
   changes_not_accepted: "its settings accept fewer changes of who is in the sums",
   peers_not_pinned: "it has not pinned the keys of all silos",
-  masked_before: "it has masked these weights before, with other silos",
   too_few_patients: "too few patients for its settings",
   other_size: "its films were prepared in another size",
   other_preprocessing: "its films were prepared with another resize filter or --jpeg2000",
