@@ -8,7 +8,7 @@
 import { canonicalDigest } from "../../files/canonical.ts";
 import { isSignedBy } from "../masks/signed.ts";
 import { judgeStatement } from "../masks/statements.ts";
-import { keyOf, readCertificate } from "../pki/der_certificate.ts";
+import { keyDigestOf, keyOf, readCertificate } from "../pki/der_certificate.ts";
 import { planId, type RoundSettings, type SignedReady, type SignedStatement } from "../protocol/messages.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { checkOpen } from "./check_open.ts";
@@ -43,6 +43,7 @@ export function takeStatement(run: Run, silo: string, signed: SignedStatement): 
   const { ca, id, proposal } = run;
   if (ca !== null) {
     judgeStatement(signed, { run: id, proposal: canonicalDigest(proposal), ca, now: new Date() });
+    checkOwnKeys(run, signed);
   }
   const before = run.state.masks.statements.get(silo);
   if (before === undefined) return run.masks.state(signed, 0);
@@ -82,6 +83,22 @@ export function takeReady(
     got: `${mine === undefined ? "one" : "another"} of ${silo}`,
   });
 }
+
+/** @throws {ProtocolError} `statement_refused` where another silo has stated one of these keys */
+function checkOwnKeys({ state }: Run, signed: SignedStatement): void {
+  const { silo, publicKey } = signed.statement;
+  for (const [name, { signed: other }] of state.masks.statements) {
+    const shared = other.statement.publicKey === publicKey || certifiedKey(other) === certifiedKey(signed);
+    if (name === silo || !shared) continue;
+    throw new ProtocolError("statement_refused", {
+      expected: `keys of its own from ${silo}`,
+      got: `those of ${name}`,
+    });
+  }
+}
+
+const certifiedKey = ({ certificate }: SignedStatement) =>
+  keyDigestOf(readCertificate(Uint8Array.fromHex(certificate)));
 
 /** @throws {ProtocolError} `statement_refused` unless the key of the silo's certificate has signed it */
 function checkSignature(run: Run, { ready, signature }: SignedReady): void {

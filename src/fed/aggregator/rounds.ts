@@ -30,7 +30,10 @@ export async function runRounds(run: Run, signal?: AbortSignal): Promise<Aggrega
     if (outcome === "enough") {
       await closeRound(run, stored);
     } else {
-      const reason = `the budget's end without ${lacking(wanted).join(", ")}`;
+      const missing = lacking(wanted);
+      const reason = `the budget's end ${
+        missing.length > 0 ? `without ${missing.join(", ")}` : "came first"
+      }`;
       run.abandon(stored.row.round, reason);
       over = true;
     }
@@ -57,6 +60,8 @@ async function gatherMasked(run: Run, row: RoundSettings, signal?: AbortSignal):
     const wanted = wantedReadies(run, row, options);
     const outcome = await gather(run, wanted);
     if (outcome !== "enough") return { wanted, outcome };
+    // A roster that no update can follow would be one that silos have masked for in vain.
+    if (run.now() >= options.giveUp) return { wanted, outcome: "given_up" };
     await settleRoster(run, row);
   }
   return await gatherUpdates(run, wantedOfRoster(run, row.round, options));

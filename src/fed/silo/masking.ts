@@ -5,7 +5,7 @@
  * same silos tell their difference, and two sums over one base that differ by a silo tell about that silo's update. So a
  * silo that was killed at any moment sends the same bytes or none.
  */
-import { canonicalDigest } from "../../files/canonical.ts";
+import { canonical, canonicalDigest } from "../../files/canonical.ts";
 import { fileDigest } from "../../files/digest.ts";
 import type { Layout } from "../../model/layout.ts";
 import { newMaskKeys } from "../masks/key_pair.ts";
@@ -246,9 +246,12 @@ export class Masking {
     const revoked = new Map<string, ProtocolError>();
     for (const member of judged.members.values()) {
       await admission.check(member).catch((error) => revoked.set(member.silo, refusalOf(error)));
-      site.noteSeen(ca, { silo: member.silo, key: member.keyDigest, at: new Date().toISOString() });
+      const { silo, keyDigest: key } = member;
+      if (masks.known[silo]?.keyDigest !== key) {
+        site.noteSeen(ca, { silo, key, at: new Date().toISOString() });
+      }
     }
-    masks.known = judged.known;
+    if (canonical(judged.known) !== canonical(masks.known)) masks.known = judged.known;
     return { members: judged.members, revoked };
   }
 }
