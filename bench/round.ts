@@ -2,9 +2,10 @@
  * How long is a round when nobody trains? Aggregator and three silos as four processes over mutual TLS on
  * loopback, EfficientNet-B0's 4.05 M values, non-zero pseudo-random deltas.
  *
- *     npx -y deno@2.9.3 task bench bench/round.ts [ROUNDS] [--masked]
+ *     npx -y deno@2.9.3 task bench bench/round.ts [ROUNDS]
+ *     npx -y deno@2.9.3 task bench bench/round.ts --masked [PAIRS]
  *
- * With `--masked`: how long is it with masks? Open and masked federations take turns, six of each.
+ * With `--masked`: how long is it with masks? Open and masked federations of three rounds take turns, six of each.
  *
  * Wall: from the row's opening to its model on disk. CPU: user + system of all four processes over the
  * round, from /proc. Medians; the first round, which also warms up, is left out. Baseline measured on the
@@ -79,9 +80,9 @@ const show = (values: number[]) =>
   `median ${median(values).toFixed(2)}   (${values.map((x) => x.toFixed(2)).join(" ")})`;
 
 /** Open and masked federations in turns, each pair in the other order than the one before. */
-async function compareMasked(): Promise<void> {
+async function compareMasked(pairs: number): Promise<void> {
   const took: Record<string, Took> = {};
-  for (let pair = 0; pair < 6; pair++) {
+  for (let pair = 0; pair < pairs; pair++) {
     const kinds = pair % 2 === 0 ? [false, true] : [true, false];
     for (const masked of kinds) {
       await withFederation(async (dir) => {
@@ -102,8 +103,8 @@ async function compareMasked(): Promise<void> {
 
 // Not Deno.bench: a round has a beginning and an end of its own, in other processes.
 console.log(machine());
-if (Deno.args.includes("--masked")) {
-  await compareMasked();
+if (Deno.args[0] === "--masked") {
+  await compareMasked(Number(Deno.args[1] ?? 6));
   Deno.exit();
 }
 const rounds = Number(Deno.args[0] ?? 6);

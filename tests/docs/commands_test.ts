@@ -95,8 +95,11 @@ for (
     "score_histories.ts --data DIR --histories FILE",
     "engine.ts",
     "round.ts",
+    "round.ts --masked",
     "rounds.ts",
+    "masks.ts",
     "memory.ts",
+    "memory.ts 1 masked",
     "flower.ts",
     "dicom.ts",
   ]

@@ -43,7 +43,7 @@ Deno.test("bench/radiographs.ts measures a whole run on three folders of films",
 
 Deno.test("bench/dicom.ts measures films of every lossless syntax", async () => {
   const text = await bench("dicom.ts", ["--films", "1", "--side", "64", "--size", "32", "--times", "1"]);
-  assertEquals([...text.matchAll(/^.+: [\d.]+ ms, [\d.]+ CPU-ms a film, \d+ films\/s a core$/gm)].length, 6);
+  assertEquals([...text.matchAll(/^.+: [\d.]+ ms, [\d.]+ CPU-ms a film, \d+ films\/s a core$/gm)].length, 7);
 });
 
 Deno.test("bench/selection.ts measures rules of selection on simulated runs", async () => {
@@ -71,6 +71,14 @@ Deno.test("bench/recipes.ts measures ways of training, goes on where it was stop
 
 Deno.test("bench/round.ts measures a round's time beside the disk's", async () => {
   assertMatch(await bench("round.ts", ["2"]), /^wall +s: median [\d.]+/m);
+});
+
+Deno.test("bench/round.ts measures a round with masks beside one without", async () => {
+  assertMatch(await bench("round.ts", ["--masked", "1"]), /^masked against open: [\d.]+ of the wall time, /m);
+});
+
+Deno.test("bench/masks.ts measures what masks cost a silo", async () => {
+  assertMatch(await bench("masks.ts", ["1", "small"]), /^n = 50: [\d.]+, of it masks [\d.]+$/m);
 });
 
 Deno.test("bench/rounds.ts measures late rounds beside early ones", async () => {
