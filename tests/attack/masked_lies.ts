@@ -5,7 +5,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { canonicalDigest } from "../../src/files/canonical.ts";
 import { rosterDigest } from "../../src/fed/masks/roster_digest.ts";
-import { signCanonical } from "../../src/fed/masks/signed.ts";
+import { signCanonical } from "../../src/fed/pki/signed.ts";
 import { keyDigestOfPem, signStatement } from "../../src/fed/masks/statements.ts";
 import { caDigest } from "../../src/fed/pki/issuer.ts";
 import { readIdentity } from "../../src/fed/pki/own_certificate.ts";

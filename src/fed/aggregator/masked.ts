@@ -6,7 +6,7 @@
  * settled for good: a second roster for one row would give two sums that differ by one silo's update.
  */
 import { canonicalDigest } from "../../files/canonical.ts";
-import { isSignedBy } from "../masks/signed.ts";
+import { isSignedBy } from "../pki/signed.ts";
 import { judgeStatement } from "../masks/statements.ts";
 import { keyDigestOf, keyOf, readCertificate } from "../pki/der_certificate.ts";
 import { planId, type RoundSettings, type SignedReady, type SignedStatement } from "../protocol/messages.ts";

@@ -1,12 +1,13 @@
 /** How a role signs where its log stands, and how that is judged. */
 import { Buffer } from "node:buffer";
-import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
+import { createPublicKey, type KeyObject } from "node:crypto";
 import { canonical } from "../../files/canonical.ts";
 import { digest } from "../../files/digest.ts";
 import { keyOf, readCertificate } from "../pki/der_certificate.ts";
 import { type Issuer, onlyCertificate } from "../pki/issuer.ts";
 import type { Identity } from "../pki/own_certificate.ts";
 import { checkTime, judge, type Peer } from "../pki/peer.ts";
+import { isSignedBy, signCanonical } from "../pki/signed.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { ChainHead, Head, SignedHead } from "../protocol/signed_head.ts";
 
@@ -29,10 +30,7 @@ export function signHead(
   };
   return {
     head,
-    // deno-lint-ignore no-explicit-any -- node's types accept a KeyObject here, Deno's lag behind
-    signature: sign("sha256", Buffer.from(canonical(head)), privateKeyOf(identity.key) as any).toString(
-      "hex",
-    ),
+    signature: signCanonical(head, identity.key),
     certificate: onlyCertificate(identity.cert).toHex(),
   };
 }
@@ -52,15 +50,11 @@ export function checkHead(
   const { head, signature, certificate } = signed;
   if (head.run !== run) throw badHead(`one of run ${run}`, `one of run ${head.run}`);
   if (head.role !== role) throw badHead(`one of the ${role}`, `one of the ${head.role}`);
-  const text = canonical(head);
-  const exactly = digest(`${text} ${signature} ${certificate}`);
+  const exactly = digest(`${canonical(head)} ${signature} ${certificate}`);
   if (proven.has(exactly)) return;
   const raw = Uint8Array.fromHex(certificate);
   if (ca !== null) checkNames(raw, { certificate, role, ca, now: new Date(head.time) });
-  const key = publicKeyOf(certificate, raw);
-  if (verify("sha256", Buffer.from(text), key, Buffer.from(signature, "hex"))) {
-    return void proven.add(exactly);
-  }
+  if (isSignedBy(head, signature, publicKeyOf(certificate, raw))) return void proven.add(exactly);
   throw badHead("a signature of its certificate's key", "another");
 }
 
@@ -93,15 +87,9 @@ function peerOf(raw: Uint8Array, { role, ca, now }: { role: string; ca: Issuer; 
 const JUDGED = new WeakMap<Issuer, Map<string, Peer>>();
 
 /** The keys that were read last: a role has the same for months, and to read one takes as long as to use it. */
-let own: { pem: string; key: KeyObject } | null = null;
 const keys = new Map<string, KeyObject>();
 /** Most of them; more than a run has roles. */
 const MOST_KEYS = 1000;
-
-function privateKeyOf(pem: string): KeyObject {
-  if (own?.pem !== pem) own = { pem, key: createPrivateKey(pem) };
-  return own.key;
-}
 
 function publicKeyOf(certificate: string, raw: Uint8Array): KeyObject {
   const known = keys.get(certificate);

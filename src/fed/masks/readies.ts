@@ -13,7 +13,7 @@ import { ProtocolError } from "../protocol/errors.ts";
 import { type Plan, planId, type Ready, type RoundSettings, type SignedReady } from "../protocol/messages.ts";
 import { plural } from "../../plural.ts";
 import { rosterDigest } from "./roster_digest.ts";
-import { isSignedBy, signCanonical } from "./signed.ts";
+import { isSignedBy, signCanonical } from "../pki/signed.ts";
 import type { Member } from "./statements.ts";
 
 /** A ready for a row, signed with the key, PEM, of the silo's certificate. */

@@ -11,7 +11,7 @@ import type { Identity } from "../pki/own_certificate.ts";
 import { judge } from "../pki/peer.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { SignedStatement, Statement } from "../protocol/messages.ts";
-import { isSignedBy, signCanonical } from "./signed.ts";
+import { isSignedBy, signCanonical } from "../pki/signed.ts";
 
 /** Whom a silo masks with. */
 export interface Member {
