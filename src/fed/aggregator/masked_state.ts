@@ -88,7 +88,12 @@ export class MaskedState {
   /** Keeps a silo's statement. */
   state(signed: SignedStatement, changes: number): void {
     const { silo } = signed.statement;
-    this.#put("statements(silo, json, changes) VALUES (?, ?, ?)", silo, JSON.stringify(signed), changes);
+    this.#folder.put(
+      "statements(silo, json, changes) VALUES (?, ?, ?)",
+      silo,
+      JSON.stringify(signed),
+      changes,
+    );
     this.#statements.set(silo, { signed, changes });
   }
 
@@ -100,17 +105,13 @@ export class MaskedState {
   /** Keeps a silo's ready for the open row. */
   ready(round: number, signed: SignedReady): void {
     const { silo } = signed.ready;
-    this.#put("readies(round, silo, json) VALUES (?, ?, ?)", round, silo, JSON.stringify(signed));
+    this.#folder.put("readies(round, silo, json) VALUES (?, ?, ?)", round, silo, JSON.stringify(signed));
     this.#readies.set(silo, signed);
   }
 
   /** The moment from which the open row's updates are masked for these, and nobody else is taken into it. */
   settle(round: number, readies: readonly SignedReady[]): void {
-    this.#put("rosters(round, json) VALUES (?, ?)", round, JSON.stringify({ readies }));
+    this.#folder.put("rosters(round, json) VALUES (?, ?)", round, JSON.stringify({ readies }));
     this.#rosters.set(round, settledRoster(readies));
-  }
-
-  #put(into: string, ...values: (string | number)[]): void {
-    this.#folder.db.prepare(`INSERT OR REPLACE INTO ${into}`).run(...values);
   }
 }

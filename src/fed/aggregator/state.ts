@@ -175,7 +175,7 @@ export class AggregatorState implements Disposable {
         this.folder.set("plan", recording.plan);
         this.folder.set("without", recording.without);
       }
-      this.#put("models(round, sha256, committed) VALUES (?, ?, ?)", 0, proposal.init.sha256, now);
+      this.folder.put("models(round, sha256, committed) VALUES (?, ?, ?)", 0, proposal.init.sha256, now);
     });
     Object.assign(this.#stored, { run, proposal, plan: recording?.plan ?? null });
     this.#stored.models.set(0, proposal.init.sha256);
@@ -184,7 +184,7 @@ export class AggregatorState implements Disposable {
 
   join(registration: Registration): void {
     const { silo } = registration;
-    this.#put("registrations(silo, json) VALUES (?, ?)", silo, JSON.stringify(registration));
+    this.folder.put("registrations(silo, json) VALUES (?, ?)", silo, JSON.stringify(registration));
     this.#stored.joined.set(silo, registration);
   }
 
@@ -212,7 +212,7 @@ export class AggregatorState implements Disposable {
 
   /** Notes that an update is on its way in. */
   announce(silo: string, start: UpdateStart): void {
-    this.#put("uploads(round, silo, json) VALUES (?, ?, ?)", start.round, silo, JSON.stringify(start));
+    this.folder.put("uploads(round, silo, json) VALUES (?, ?, ?)", start.round, silo, JSON.stringify(start));
   }
 
   /** The update of a round that a silo has announced last, null for none. */
@@ -226,7 +226,7 @@ export class AggregatorState implements Disposable {
   count(receipt: Receipt): void {
     const { round, silo } = receipt;
     this.folder.transaction(() => {
-      this.#put("receipts(round, silo, json) VALUES (?, ?, ?)", round, silo, JSON.stringify(receipt));
+      this.folder.put("receipts(round, silo, json) VALUES (?, ?, ?)", round, silo, JSON.stringify(receipt));
       this.folder.db.prepare("DELETE FROM uploads WHERE round = ? AND silo = ?").run(round, silo);
     });
     const { receipts } = this.#stored;
@@ -241,7 +241,7 @@ export class AggregatorState implements Disposable {
   ): void {
     const { now, bytes, held } = options;
     this.folder.transaction(() => {
-      this.#put("models(round, sha256, committed) VALUES (?, ?, ?)", round, sha256, now);
+      this.folder.put("models(round, sha256, committed) VALUES (?, ?, ?)", round, sha256, now);
       this.folder.set("bytes", bytes);
       this.folder.set("held", held);
     });
@@ -266,12 +266,12 @@ export class AggregatorState implements Disposable {
     const { round, test } = scores;
     const json = JSON.stringify(scores);
     if (test === undefined) {
-      this.#put("scores(round, silo, json) VALUES (?, ?, ?)", round, silo, json);
+      this.folder.put("scores(round, silo, json) VALUES (?, ?, ?)", round, silo, json);
       const turns = bySilo({ ...this.turns.get(round), [silo]: scores });
       this.#stored.turns.set(round, turns);
       this.#noteScores(round, turns);
     } else {
-      this.#put("tests(silo, json) VALUES (?, ?)", silo, json);
+      this.folder.put("tests(silo, json) VALUES (?, ?)", silo, json);
       this.#stored.tests = bySilo({ ...this.tests, [silo]: scores });
     }
   }
@@ -290,9 +290,5 @@ export class AggregatorState implements Disposable {
 
   [Symbol.dispose](): void {
     this.folder[Symbol.dispose]();
-  }
-
-  #put(into: string, ...values: (string | number)[]): void {
-    this.folder.db.prepare(`INSERT OR REPLACE INTO ${into}`).run(...values);
   }
 }

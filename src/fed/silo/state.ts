@@ -156,7 +156,7 @@ export class SiloState implements Disposable {
   }
 
   #show(round: number, sha256: string): void {
-    this.folder.db.prepare("INSERT OR REPLACE INTO models(round, sha256) VALUES (?, ?)").run(round, sha256);
+    this.folder.put("models(round, sha256) VALUES (?, ?)", round, sha256);
   }
 
   /** Keeps answers before they are sent: what was once said of a model is said again, never worked out anew. */

@@ -169,9 +169,14 @@ export class StateFolder implements Disposable {
     return row === undefined ? null : JSON.parse(row.value as string) as T;
   }
 
+  /** Writes a row, `into` the table and columns with their `VALUES (?, …)`, in the place of one of the same key. */
+  put(into: string, ...values: (string | number)[]): void {
+    this.db.prepare(`INSERT OR REPLACE INTO ${into}`).run(...values);
+  }
+
   /** Sets `key` in the table `meta`. */
   set(key: string, value: unknown): void {
-    this.db.prepare("INSERT OR REPLACE INTO meta(key, value) VALUES (?, ?)").run(key, JSON.stringify(value));
+    this.put("meta(key, value) VALUES (?, ?)", key, JSON.stringify(value));
   }
 
   [Symbol.dispose](): void {
