@@ -11,6 +11,9 @@ import type { Heartbeat } from "../protocol/messages.ts";
 /** Seconds without a word after which a silo counts as lost. */
 export const SILENCE = 60;
 
+/** A silo that has spoken within this many seconds is at work: it says something every 10. */
+export const ALIVE = 25;
+
 interface Seen {
   /** Its open connection. */
   session: object | null;

@@ -1,6 +1,7 @@
 /**
  * The end of a run: the last model is scored, one is selected and stored, every silo tests it once.
  */
+import { ALIVE } from "./attendance.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { leaveOutAt } from "../maths/row_share.ts";
 import { selectNow } from "./close_round.ts";
@@ -13,8 +14,6 @@ import type { AggregatorResult } from "../training/result.ts";
 
 /** Longest that a silo needs to find a restarted aggregator: twice its longest pause between attempts, seconds. */
 const RECONNECT = 10;
-/** A silo that has spoken within this many seconds is at work: it says something every 10. */
-const ALIVE = 25;
 
 /**
  * Closes the run and commits its result. A silo that is lost, or stays away beyond the timeout or the budget's end, is

@@ -9,15 +9,19 @@ import { canonicalDigest } from "../../files/canonical.ts";
 import { isSignedBy } from "../pki/signed.ts";
 import { judgeStatement } from "../masks/statements.ts";
 import { keyDigestOf, keyOf, readCertificate } from "../pki/der_certificate.ts";
-import { planId, type RoundSettings, type SignedReady, type SignedStatement } from "../protocol/messages.ts";
+import {
+  planId,
+  type RoundSettings,
+  type SignedReady,
+  type SignedStatement,
+  type Statement,
+} from "../protocol/messages.ts";
 import { ProtocolError } from "../protocol/errors.ts";
+import { ALIVE } from "./attendance.ts";
 import { checkOpen } from "./check_open.ts";
-import { quorumNow, type Wanted } from "./quorum.ts";
+import { quorumAmong, quorumNow, type Wanted } from "./quorum.ts";
 import { rosterBefore } from "./roster_before.ts";
 import type { Run } from "./run.ts";
-
-/** A silo that is ready counts as such if it has spoken within this many seconds: it says something every 10. */
-const ALIVE = 25;
 
 /**
  * Takes a silo's statement.
@@ -35,16 +39,10 @@ export function takeStatement(run: Run, silo: string, signed: SignedStatement): 
       got: statement.silo,
     });
   }
-  for (const [field, expected] of [["run", run.id], ["proposal", canonicalDigest(run.proposal)]] as const) {
-    if (statement[field] === expected) continue;
-    throw new ProtocolError("statement_refused", { expected: `${field} ${expected}`, got: statement[field] });
-  }
   // Every silo judges it again. Looked at here, one that is no good ends one silo's part and not the run.
-  const { ca, id, proposal } = run;
-  if (ca !== null) {
-    judgeStatement(signed, { run: id, proposal: canonicalDigest(proposal), ca, now: new Date() });
-    checkOwnKeys(run, signed);
-  }
+  const proposal = canonicalDigest(run.proposal);
+  const { keyDigest } = judgeStatement(signed, { run: run.id, proposal, ca: run.ca!, now: new Date() });
+  checkOwnKeys(run, statement, keyDigest);
   const before = run.state.masks.statements.get(silo);
   if (before === undefined) return run.masks.state(signed, 0);
   const { publicKey } = before.signed.statement;
@@ -85,11 +83,11 @@ export function takeReady(
 }
 
 /** @throws {ProtocolError} `statement_refused` where another silo has stated one of these keys */
-function checkOwnKeys({ state }: Run, signed: SignedStatement): void {
-  const { silo, publicKey } = signed.statement;
+function checkOwnKeys({ state }: Run, { silo, publicKey }: Statement, keyDigest: string): void {
   for (const [name, { signed: other }] of state.masks.statements) {
-    const shared = other.statement.publicKey === publicKey || certifiedKey(other) === certifiedKey(signed);
-    if (name === silo || !shared) continue;
+    if (name === silo) continue;
+    const shared = other.statement.publicKey === publicKey || keyDigestOf(certificateOf(other)) === keyDigest;
+    if (!shared) continue;
     throw new ProtocolError("statement_refused", {
       expected: `keys of its own from ${silo}`,
       got: `those of ${name}`,
@@ -97,13 +95,12 @@ function checkOwnKeys({ state }: Run, signed: SignedStatement): void {
   }
 }
 
-const certifiedKey = ({ certificate }: SignedStatement) =>
-  keyDigestOf(readCertificate(Uint8Array.fromHex(certificate)));
+const certificateOf = ({ certificate }: SignedStatement) => readCertificate(Uint8Array.fromHex(certificate));
 
 /** @throws {ProtocolError} `statement_refused` unless the key of the silo's certificate has signed it */
 function checkSignature(run: Run, { ready, signature }: SignedReady): void {
-  const { certificate } = run.state.masks.statements.get(ready.silo)!.signed;
-  if (isSignedBy(ready, signature, keyOf(readCertificate(Uint8Array.fromHex(certificate))))) return;
+  const { signed } = run.state.masks.statements.get(ready.silo)!;
+  if (isSignedBy(ready, signature, keyOf(certificateOf(signed)))) return;
   const expected = `a ready signed by the key of ${ready.silo}'s certificate`;
   throw new ProtocolError("statement_refused", { expected, got: "another" });
 }
@@ -138,14 +135,15 @@ export function wantedReadies(
 ): Wanted {
   const { round, roster } = row;
   const wanted = roster.filter((silo) => !run.away.isLeftOut(silo));
-  // Whom the operator left out may have made it a quorum.
-  const quorum = run.away.none ? fewest(run) : Math.min(fewest(run), wanted.length);
+  const { minCohort } = run.proposal.masked!;
   return {
     what: "readies",
     round,
     roster: () => wanted,
     has: (silo) => isReady(run, silo),
-    least: rosterBefore(run.state)?.fixed ? wanted.length : Math.max(quorum, run.proposal.masked!.minCohort),
+    least: rosterBefore(run.state)?.fixed
+      ? wanted.length
+      : Math.max(quorumAmong(run, wanted.length), minCohort),
     ...options,
   };
 }

@@ -78,6 +78,11 @@ export function quorumNow(run: Run): number {
   return Math.min(run.proposal.quorum, invited(run).length);
 }
 
+/** How many of a row's so many silos are enough: whom the operator left out may have made it a quorum. */
+export function quorumAmong(run: Run, silos: number): number {
+  return run.away.none ? quorumNow(run) : Math.min(quorumNow(run), silos);
+}
+
 /** How many of these silos are enough, for people. */
 export function quorumOf(run: Run, silos: readonly string[], least = quorumNow(run)): string {
   const all = least >= silos.length || least === invited(run).length;
@@ -93,9 +98,7 @@ export function lacking({ roster, has }: Pick<Wanted, "roster" | "has">): string
 function enough(run: Run, wanted: Wanted): boolean {
   const roster = wanted.roster().length;
   if (wanted.least !== undefined) return roster - lacking(wanted).length >= wanted.least;
-  // Whom the operator left out may have made it a quorum.
-  const quorum = run.away.none ? quorumNow(run) : Math.min(quorumNow(run), roster);
-  return roster - lacking(wanted).length >= quorum;
+  return roster - lacking(wanted).length >= quorumAmong(run, roster);
 }
 
 /** Whether nobody has to be waited for: a quorum has sent it and whoever has not is lost. */

@@ -48,7 +48,7 @@ export class Run {
   readonly faultPoint: FaultPoint;
   readonly allowSameShard: boolean;
   readonly maxShare: number;
-  readonly ca: Issuer | null;
+  readonly ca: Issuer | undefined;
   /** When this process took up a run that had rows (`now`); 0 for one that it began. */
   readonly resumed: number;
   /** The rows to run again, null for a run of its own. */
@@ -76,7 +76,7 @@ export class Run {
     this.faultPoint = options.faultPoint;
     this.allowSameShard = options.allowSameShard ?? false;
     this.maxShare = options.maxShare ?? maxShareOf(this.proposal);
-    this.ca = options.ca ?? null;
+    this.ca = options.ca;
     this.recording = state.recording;
     this.#clock = new RunClock(state.folder.get("clock"), { longest: this.budget, clock: options.clock });
     this.#changes = new Changes(this.#clock);

@@ -16,8 +16,8 @@ export interface RunOptions {
   allowSameShard?: boolean;
   /** Largest part of all training images that one silo may have. @default maxShareOf(proposal) */
   maxShare?: number;
-  /** Whose certificates a masked run's statements must come with; null: the silos alone look at them. @default null */
-  ca?: Issuer | null;
+  /** Whose certificates a masked run's statements must come with; a run without masks has no use for it. @default none */
+  ca?: Issuer;
   /** Where time comes from. @default this machine's clocks */
   clock?: Clock;
 }

@@ -72,7 +72,8 @@ export function judgeRoster(readies: readonly SignedReady[], context: RosterCont
   if (names.length < minCohort) {
     refuse(`at least ${plural(minCohort, "silo")} in a sum`, names.join(", "));
   }
-  for (const one of readies) checkReady(one, context);
+  const digests = { run: row.run, plan: planId(plan), row: canonicalDigest(row) };
+  for (const one of readies) checkReady(one, digests, context.members);
   const mine = readies.find(({ ready }) => ready.silo === silo)!;
   if (canonicalDigest(mine.ready) !== canonicalDigest(own.ready)) {
     refuse("this silo's own ready, as it was sent", "another");
@@ -82,17 +83,17 @@ export function judgeRoster(readies: readonly SignedReady[], context: RosterCont
   return { names, digest: rosterDigest(readies.map(({ ready }) => ready)) };
 }
 
-function checkReady({ ready, signature }: SignedReady, { plan, row, members }: RosterContext): void {
+function checkReady(
+  { ready, signature }: SignedReady,
+  digests: Pick<Ready, "run" | "plan" | "row">,
+  members: RosterContext["members"],
+): void {
   const { silo } = ready;
   const member = members.get(silo);
   if (member === undefined) return refuse(`a statement of ${silo}`, "none");
-  const wanted = [
-    ["run", row.run],
-    ["plan", planId(plan)],
-    ["row", canonicalDigest(row)],
-    ["publicKey", member.publicKey],
-  ] as const;
-  for (const [field, expected] of wanted) {
+  const wanted = { ...digests, publicKey: member.publicKey };
+  for (const field of ["run", "plan", "row", "publicKey"] as const) {
+    const expected = wanted[field];
     if (ready[field] !== expected) refuse(`${field} ${expected} in the ready of ${silo}`, ready[field]);
   }
   if (!isSignedBy(ready, signature, member.key)) {

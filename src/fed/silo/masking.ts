@@ -21,13 +21,7 @@ import { encodedBytes, MASKED } from "../protocol/encoding.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { OnEvent } from "../protocol/event.ts";
 import type { FaultPoint } from "../protocol/fault_point.ts";
-import {
-  type Plan,
-  planId,
-  type Proposal,
-  type RoundSettings,
-  type SignedReady,
-} from "../protocol/messages.ts";
+import { type Plan, planId, type Proposal, type RoundSettings } from "../protocol/messages.ts";
 import type { Site } from "../state/site.ts";
 import type { MaskedResult } from "../training/result.ts";
 import type { Client } from "../wire/client.ts";
@@ -124,19 +118,18 @@ export class Masking {
   async ready({ plan, row, part, examples }: Masked): Promise<void> {
     const { silo, state, client, identity, faultPoint } = this.#options;
     const { masks } = state;
-    if (this.#stateAnew(await identity())) await client.statement(masks.keys!.signed);
-    const { members } = await this.#members(row);
+    const current = await identity();
+    if (this.#stateAnew(current)) await client.statement(masks.keys!.signed);
+    const { members } = await this.#members(row, current);
     const stored = masks.ready;
     const mask = masks.last;
     const digest = canonicalDigest(row);
     if (mask?.row === digest && mask.delta !== part.sha256) throw otherUpdate(row.round);
     if (stored?.signed.ready.row !== digest || stored.delta !== part.sha256) {
-      const own = await identity();
-      if (keyDigestOfPem(own.cert) !== members.get(silo)!.keyDigest) {
-        throw lostKeys(members.get(silo)!.keyDigest, own);
-      }
+      const { keyDigest } = members.get(silo)!;
+      if (keyDigestOfPem(current.cert) !== keyDigest) throw lostKeys(keyDigest, current);
       const { publicKey } = masks.keys!.signed.statement;
-      const signed = signReady({ plan, row, silo, publicKey, examples }, own.key);
+      const signed = signReady({ plan, row, silo, publicKey, examples }, current.key);
       masks.ready = { signed, delta: part.sha256 };
       await faultPoint("ready_written");
     }
@@ -151,16 +144,16 @@ export class Masking {
    * where the row goes on without this silo
    */
   async mask(masked: Masked, roster: string): Promise<string> {
-    const { silo, state, client, site, onEvent, faultPoint } = this.#options;
+    const { silo, state, client, site, identity, onEvent, faultPoint } = this.#options;
     const { masks } = state;
     const { plan, row, part, layout, shard, examples } = masked;
     const digest = canonicalDigest(row);
     const own = masks.ready;
     if (own?.signed.ready.row !== digest) throw notReady(silo, row);
-    const { members, revoked } = await this.#members(row);
+    const { members, revoked } = await this.#members(row, await identity());
     const { readies } = await client.roster(row.round);
     for (const { ready } of readies) if (revoked.has(ready.silo)) throw revoked.get(ready.silo)!;
-    const judged = this.#judge(readies, { ...masked, own: own.signed, members });
+    const judged = judgeRoster(readies, { ...masked, silo, own: own.signed, members });
     if (judged.digest !== roster) {
       throw new ProtocolError("roster_refused", { expected: `the roster ${roster}`, got: judged.digest });
     }
@@ -208,24 +201,17 @@ export class Masking {
     return sha256;
   }
 
-  #judge(
-    readies: SignedReady[],
-    context: Masked & { own: SignedReady; members: Map<string, Member> },
-  ): JudgedRoster {
-    return judgeRoster(readies, { silo: this.#options.silo, ...context });
-  }
-
   /**
    * The row's silos, as their statements are now; what was seen of them is kept. One that is revoked is in no roster, but
    * a row that was opened before goes on without it: `revoked` says why.
    */
   async #members(
     row: RoundSettings,
+    { ca: pem }: Identity,
   ): Promise<{ members: Map<string, Member>; revoked: Map<string, ProtocolError> }> {
-    const { silo, state, client, site, identity, admission } = this.#options;
+    const { silo, state, client, site, admission } = this.#options;
     const { masks } = state;
     const { statements } = await client.statements();
-    const { ca: pem } = await identity();
     const { statement } = masks.keys!.signed;
     const ca = caDigest(pem);
     const judged = judgeMembers(statements, row.roster, {
