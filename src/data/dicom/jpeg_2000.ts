@@ -6,6 +6,7 @@
  */
 
 import openjpeg from "@cornerstonejs/codec-openjpeg/decodewasmjs";
+import { setDirname } from "../../files/emscripten.ts";
 import { saturated } from "./codes.ts";
 import { MEMORY, memoryFor } from "./native_codecs.ts";
 import { packageFile } from "./package_file.ts";
@@ -50,8 +51,7 @@ export class Jpeg2000Decoder {
 
   /** @throws {Error} when the file is missing or damaged */
   static async load(): Promise<Jpeg2000Decoder> {
-    // The package looks at __dirname, which a bundle lacks.
-    (globalThis as { __dirname?: string }).__dirname ??= import.meta.dirname;
+    setDirname();
     return new Jpeg2000Decoder(await WebAssembly.compile(await Deno.readFile(await packageFile(OPENJPEG))));
   }
 

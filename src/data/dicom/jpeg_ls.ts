@@ -1,6 +1,7 @@
 /** JPEG-LS by CharLS as WebAssembly: two and a half times as fast as the module that decodes the rest. */
 
 import charls from "@cornerstonejs/codec-charls/decodewasmjs";
+import { setDirname } from "../../files/emscripten.ts";
 import { packageFile } from "./package_file.ts";
 
 /** The module's file, and what it is in the package. */
@@ -34,8 +35,7 @@ export class JpegLs {
 
   /** @throws {Error} when the file is missing or damaged */
   static async load(): Promise<JpegLs> {
-    // The package looks at __dirname, which a bundle lacks.
-    (globalThis as { __dirname?: string }).__dirname ??= import.meta.dirname;
+    setDirname();
     const decoder = new JpegLs(await Deno.readFile(await packageFile(CHARLS)));
     decoder.#instance = await decoder.#start();
     return decoder;

@@ -122,11 +122,6 @@ export class Site implements Disposable {
     );
   }
 
-  /** With whom an update of this base was masked, sorted; null for a base that never was. */
-  maskedFor(update: MaskedBase): string[] | null {
-    return this.#try((db) => namesIn(db, update));
-  }
-
   /**
    * Notes, before anything masked leaves, with whom an update of this base is masked: on disk when it returns. The same
    * names, in any order, pass again.

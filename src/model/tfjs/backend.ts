@@ -7,6 +7,7 @@
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { setDirname } from "../../files/emscripten.ts";
 import { exists } from "../../files/exists.ts";
 
 /** TensorFlow.js's functions. */
@@ -40,8 +41,7 @@ export async function wasmFolder(): Promise<string> {
 }
 
 async function start(folder: string | undefined): Promise<Tf> {
-  // The package looks at __dirname, which a bundle lacks.
-  (globalThis as { __dirname?: string }).__dirname ??= import.meta.dirname;
+  setDirname();
   const tf = await import("@tensorflow/tfjs-core");
   const { setWasmPaths } = await import("@tensorflow/tfjs-backend-wasm");
   const place = folder ?? await wasmFolder();
