@@ -80,6 +80,17 @@ const GRIDS: Record<string, () => Planned[]> = {
         [11, 16, 32].flatMap((batch) => [2e-3, 1e-3].map((lr) => ({ ...way, batch, lr })))
       ),
     ),
+  /** Each method in its best way by `val` of `methods`, with more seeds. */
+  best: () =>
+    [0, 1, 2, 3, 4].flatMap((seed) =>
+      [
+        { change: CHOSEN.change, batch: 11, lr: 1e-3 },
+        { ...POOLED, batch: 16, lr: 2e-3 },
+        { ...ALONE[0], batch: 16, lr: 2e-3 },
+        { ...ALONE[1], batch: 16, lr: 1e-3 },
+        { ...ALONE[2], batch: 32, lr: 2e-3 },
+      ].map((way) => planned({ seed, ...way }))
+    ),
   /** What was chosen, with more seeds. */
   seeds: () => [0, 1, 2, 3, 4].flatMap((seed) => fromBoth([{ ...CHOSEN, seed }, { ...POOLED, seed }])),
   /** Every film of a set once as another patient's, with three seeds. */

@@ -5,7 +5,7 @@
  * seeds and cuts, of the last model; AUROC is over pairs within a hospital. The second has, of every start and cut,
  * the federation in the grid's first way and every other method in its best by `val`, and how much better the
  * federation's model is, also than the hospitals alone in the mean: differences are paired, their 95 % intervals
- * resample patients and runs.
+ * resample patients and runs. Where another way of federating is the best by `val`, a third table has that one.
  *
  *     npx -y deno@2.9.3 task bench bench/recipe_table.ts --runs FILE --grid NAME
  */
@@ -72,30 +72,38 @@ for (const [setting, all] of settings) {
   print([setting, "runs", ...sets], rows);
 }
 const OTHERS = ["test", "others"];
-for (const [setting, all] of settings) {
-  const best = new Map<string, StoredRun[]>();
-  for (const [method, own] of Map.groupBy(all, ([{ planned }]) => planned.method)) {
-    const most = Math.max(...own.map(({ length }) => length));
-    const whole = own.filter(({ length }) => length === most);
-    const byVal = whole.toSorted((a, b) => meanArea(b, ["val"]) - meanArea(a, ["val"]) || 0);
-    best.set(method, method === "federated" ? own[0] : byVal[0]);
-  }
-  const federated = best.get("federated");
-  if (federated === undefined) continue;
+
+/** How much better a federation's models are than those of the other methods, each in its best way. */
+function compare(setting: string, federated: StoredRun[], others: Map<string, StoredRun[]>): void {
   const places = (runs: StoredRun[]) => runs.map(({ planned }) => `${planned.cut} ${planned.seed}`);
   const against = (others: StoredRun[][]) => {
     const common = places(federated).filter((place) => others.every((runs) => places(runs).includes(place)));
     const paired = (side: StoredRun[]) => common.map((place) => side[places(side).indexOf(place)]);
     return difference(paired(federated), others.map(paired), OTHERS);
   };
-  const alone = [...best].flatMap(([method, runs]) => method.startsWith("alone") ? [runs] : []);
-  print([setting, "best way", "AUROC", "federated is better by"], [
-    ...[...best].map(([method, runs]) => [
-      ...[method, describeWay(runs[0].planned), show(meanArea(runs, OTHERS))],
-      method === "federated" ? "" : against([runs]),
-    ]),
+  const row = (method: string, runs: StoredRun[]) => [
+    ...[method, describeWay(runs[0].planned), String(runs.length), show(meanArea(runs, OTHERS))],
+  ];
+  const alone = [...others].flatMap(([method, runs]) => method.startsWith("alone") ? [runs] : []);
+  print([setting, "best way", "runs", "AUROC", "federated is better by"], [
+    [...row("federated", federated), ""],
+    ...[...others].map(([method, runs]) => [...row(method, runs), against([runs])]),
     ...alone.length > 1
-      ? [["mean of the hospitals alone", "", show(meanArea(alone.flat(), OTHERS)), against(alone)]]
+      ? [["mean of the hospitals alone", "", "", show(meanArea(alone.flat(), OTHERS)), against(alone)]]
       : [],
   ]);
+}
+
+for (const [setting, all] of settings) {
+  const best = new Map<string, StoredRun[]>();
+  for (const [method, own] of Map.groupBy(all, ([{ planned }]) => planned.method)) {
+    const most = Math.max(...own.map(({ length }) => length));
+    const whole = own.filter(({ length }) => length === most);
+    best.set(method, whole.toSorted((a, b) => meanArea(b, ["val"]) - meanArea(a, ["val"]) || 0)[0]);
+  }
+  const chosen = all.find(([{ planned }]) => planned.method === "federated");
+  const byVal = best.get("federated");
+  if (chosen === undefined || byVal === undefined) continue;
+  best.delete("federated");
+  for (const federated of new Set([chosen, byVal])) compare(setting, federated, best);
 }
