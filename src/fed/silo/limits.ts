@@ -71,8 +71,13 @@ export function checkLimits(proposal: Proposal, limits: Limits = {}): void {
   checkMasking(proposal.masked, limits);
 }
 
-/** The numbers are limits of a masked run; whether a run must be one `masked` alone says. */
-function checkMasking(masking: Proposal["masked"], limits: Limits): void {
+/**
+ * Compares the masking of a run, null for none, with the limits. The numbers are limits of a masked run; whether a run
+ * must be one `masked` alone says.
+ *
+ * @throws {ProtocolError} `unmasked_not_accepted`, `cohort_not_accepted`, `changes_not_accepted`
+ */
+export function checkMasking(masking: Proposal["masked"], limits: Limits = {}): void {
   if (masking === null) {
     if (limits.masked) refuse("masked", "a masked run", "one that shows each update");
     return;

@@ -58,7 +58,13 @@ Deno.test("train --flower: what cannot be done is said before anything is sent, 
       1,
       /at least 50 training patients by accept.min_train_patients/,
     ],
+    [
+      [...FLOWER, "--app", "x/y", "--config", "masked.toml"],
+      1,
+      /expected a masked run by accept.masked, got one that shows each update/,
+    ],
   ];
+  await Deno.writeTextFile(`${dir}/masked.toml`, "[silo.a]\naccept = { masked = true }\n");
   await noiseShards(dir, ["few"]);
   const ended = await Promise.all(cases.map(([args]) => run(args, { cwd: dir })));
   ended.forEach(({ code, stderr }, at) => {

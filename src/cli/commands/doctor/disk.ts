@@ -23,11 +23,11 @@ export interface DiskFacts {
 
 /**
  * Bytes that a role's state may take: the aggregator keeps the base, the new, the selected, the last and the first model,
- * the exported one, and every silo's staged update; a silo its update and the selected model, each with its
- * temporary file.
+ * the exported one, and every silo's staged update, masked the size of two models; a silo the first model, its update,
+ * that masked, and the selected model, all but the first with a temporary file.
  */
 export function diskNeed(role: "silo" | "aggregator", options: { vector: number; silos: number }): number {
-  return options.vector * (role === "silo" ? 4 : 6 + options.silos) + REST;
+  return options.vector * (role === "silo" ? 9 : 6 + 2 * options.silos) + REST;
 }
 
 /** Measures in the state folder, or above it when that is not there yet; leaves nothing behind. */

@@ -4,7 +4,7 @@ import { Shard } from "../../../data/shard.ts";
 import { type Figures, type Names, TEMPLATE } from "../../../fed/flower/app.ts";
 import { flowerRole } from "../../../fed/flower/journal.ts";
 import { runFlowerSilo } from "../../../fed/flower/silo.ts";
-import { checkNetwork, checkPatients } from "../../../fed/silo/limits.ts";
+import { checkMasking, checkNetwork, checkPatients } from "../../../fed/silo/limits.ts";
 import { EngineTrainer } from "../../../fed/training/engine_trainer.ts";
 import { factsOf } from "../../../fed/training/shard_facts.ts";
 import { findLibraries } from "../../../model/libraries.ts";
@@ -22,14 +22,15 @@ import { setAside } from "../../output/set_aside.ts";
 
 /** What a Flower run does not have of ours. */
 const LOST =
-  "a Flower run has no exact sum, no plan agreed before, no time budget, and no aggregator that may be " +
-  "killed; its server sees each update";
+  "a Flower run has no mutual TLS, no exact sum, no plan agreed before, no time budget, no masks, and no " +
+  "aggregator that may be killed; its server sees each update";
 
 /** Answers a Flower link until it is stopped. */
 export async function trainInFlower(context: Context<typeof train>): Promise<void> {
   const { values, accept, output, signal, faultPoint } = context;
   const state = values.state ?? `fedx-state/${values.silo}-flower`;
   await checkOutputFolder(state, { flag: "--state" });
+  checkMasking(null, accept);
   const names = namesOf(values);
   const { silo, flower, transport, app, seed, wait, rounds, batch, lr, device, threads, deterministic } =
     values;

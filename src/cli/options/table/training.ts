@@ -54,7 +54,7 @@ export const TRAINING = {
   },
   augment: {
     kind: "flag",
-    help: "flip, rotation and brightness on (--no-augment: off)",
+    help: "flip, rotation, brightness and contrast on (--no-augment: off)",
     more: "On means the numbers of the preset `deck`, whichever preset is chosen.",
     sample: false,
   },
