@@ -11,6 +11,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { FilmDecoder } from "../src/data/dicom/film.ts";
 import { resizeGrey } from "../src/data/decode.ts";
+import { median } from "../src/fed/maths/median.ts";
 import { dicomFile } from "../tests/testing/dicom.ts";
 import { ENCODED, encodedDicom } from "../tests/testing/encoded_dicom.ts";
 import { filmOf, noiseOf } from "../tests/testing/dicom_archive.ts";
@@ -36,7 +37,6 @@ const cpu = () => {
 console.log(machine());
 const noise = noiseOf(side, Number(options.noise));
 const decoder = new FilmDecoder();
-const median = (all: number[]) => all.toSorted((a, b) => a - b)[all.length >> 1];
 /** Every syntax, uncompressed first, and JPEG 2000 reduced. */
 const WAYS = [
   ...[null, ...ENCODED].map((syntax) => [syntax, false] as const),

@@ -8,7 +8,7 @@
  *
  *     npx -y deno@2.9.3 task bench bench/flower.ts [--rounds 5] [--flower newest]
  *
- * Also a program of its own: `flower.ts silo URL NAME` is one of fedx's silos.
+ * Also a program of its own: `flower.ts silo URL NAME STATE` is one of fedx's silos.
  */
 import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
@@ -26,10 +26,17 @@ import { makeSshKey } from "../tests/testing/flower/ssh_key.ts";
 import { cpuOf } from "../tests/testing/flower/process.ts";
 import { startSuperLink } from "../tests/testing/flower/superlink.ts";
 import { startSuperNode } from "../tests/testing/flower/supernode.ts";
+import { inFolder } from "../tests/testing/folder.ts";
 import { freePort } from "../tests/testing/free_port.ts";
 import { machine } from "./machine.ts";
 
 const NODES = ["d", "e", "f"];
+
+/** What is played: so many rounds, with a folder for what they leave. */
+interface Played {
+  rounds: number;
+  dir: string;
+}
 
 /** What so many rounds took: seconds, and the nodes' CPU-seconds. */
 interface Cost {
@@ -37,8 +44,7 @@ interface Cost {
   cpu: number;
 }
 
-async function silo(url: string, name: string): Promise<never> {
-  const state = await Deno.makeTempDir();
+async function silo(url: string, name: string, state: string): Promise<never> {
   return await runFlowerSilo({
     ...{ server: new URL(url), state, silo: name, apps: ["fedx/fedx-message"], network: "efficientnet_b0" },
     ...{ recipe: "default", films: 96, number: 1, onEvent() {} },
@@ -61,11 +67,21 @@ async function pythonNodes(stock: FlowerEnvironment, address: string): Promise<N
   };
 }
 
-async function fedxNodes(url: string): Promise<Nodes> {
+async function fedxNodes(url: string, dir: string): Promise<Nodes> {
   const flags = await childFlags();
   const nodes = NODES.map((name) =>
     new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", "-A", ...flags, fileURLToPath(import.meta.url), "silo", url, name],
+      args: [
+        "run",
+        "--quiet",
+        "-A",
+        ...flags,
+        fileURLToPath(import.meta.url),
+        "silo",
+        url,
+        name,
+        `${dir}/${name}`,
+      ],
       stdin: "null",
       stdout: "null",
       stderr: "null",
@@ -85,15 +101,14 @@ async function fedxNodes(url: string): Promise<Nodes> {
 async function onSuperLink(
   stock: FlowerEnvironment,
   whose: "python" | "fedx",
-  rounds: number,
+  { rounds, dir }: Played,
 ): Promise<Cost> {
-  const dir = await Deno.makeTempDir();
   const arrays = stateArrays(startVector(FULL), FULL);
   await writeArrays(`${dir}/start.npz`, { python: stock.python, arrays });
   await using link = await startSuperLink(stock);
   await using nodes = whose === "python"
     ? await pythonNodes(stock, link.fleet.address)
-    : await fedxNodes(link.fleet.url);
+    : await fedxNodes(link.fleet.url, dir);
   const began = performance.now();
   const run = await link.run(FLOWER_APPS.message, {
     config: { "initial-arrays": `${dir}/start.npz`, "num-server-rounds": rounds, "min-nodes": NODES.length },
@@ -104,8 +119,7 @@ async function onSuperLink(
 }
 
 /** Rounds of `fedx aggregate`. */
-async function onFedx(stock: FlowerEnvironment, rounds: number): Promise<Cost> {
-  const dir = await Deno.makeTempDir();
+async function onFedx(stock: FlowerEnvironment, { rounds, dir }: Played): Promise<Cost> {
   await initCa(`${dir}/ca`);
   await issue({ name: "hub", role: "aggregator", ca: `${dir}/ca`, out: `${dir}/tls` });
   for (const name of NODES) {
@@ -149,14 +163,19 @@ async function bench(): Promise<void> {
   if ("missing" in stock) throw new Error(stock.missing);
   console.log(machine());
   console.log(`Flower ${stock.version}; a round is the mean of ${rounds}`);
-  const settings: [name: string, run: (rounds: number) => Promise<Cost>][] = [
-    ["Python nodes on a SuperLink", (rounds) => onSuperLink(stock, "python", rounds)],
-    ["fedx silos on a SuperLink", (rounds) => onSuperLink(stock, "fedx", rounds)],
-    ["Python nodes on fedx aggregate", (rounds) => onFedx(stock, rounds)],
+  const settings: [name: string, run: (played: Played) => Promise<Cost>][] = [
+    ["Python nodes on a SuperLink", (played) => onSuperLink(stock, "python", played)],
+    ["fedx silos on a SuperLink", (played) => onSuperLink(stock, "fedx", played)],
+    ["Python nodes on fedx aggregate", (played) => onFedx(stock, played)],
   ];
+  const cost = async (run: (played: Played) => Promise<Cost>, rounds: number) => {
+    let took!: Cost;
+    await inFolder(async (dir) => void (took = await run({ rounds, dir })));
+    return took;
+  };
   const first: (Cost | undefined)[] = [];
   for (const [at, [name, run]] of settings.entries()) {
-    const [one, more] = [await run(1), await run(1 + rounds)];
+    const [one, more] = [await cost(run, 1), await cost(run, 1 + rounds)];
     const wall = (more.wall - one.wall) / rounds;
     const cpu = (more.cpu - one.cpu) / rounds / NODES.length;
     first[at] = { wall, cpu };
@@ -167,5 +186,5 @@ async function bench(): Promise<void> {
   }
 }
 
-if (Deno.args[0] === "silo") await silo(Deno.args[1], Deno.args[2]);
+if (Deno.args[0] === "silo") await silo(Deno.args[1], Deno.args[2], Deno.args[3]);
 else await bench();

@@ -45,8 +45,10 @@ Deno.bench("foldFiles, to a synced file with its digest", { group }, async (b) =
       await Deno.writeFile(path, new Uint8Array(values.buffer));
       staged.push({ path, examples, sha256: digest(values) });
     }
+    const old = { path: `${dir}/base.f32`, sha256: digest(base) };
+    await Deno.writeFile(old.path, new Uint8Array(base.buffer));
     b.start();
-    await foldFiles(staged, { base, layout, scale, out: `${dir}/new` });
+    await foldFiles(staged, { base: old, layout, scale, out: `${dir}/new` });
     b.end();
   } finally {
     await Deno.remove(dir, { recursive: true });

@@ -3,6 +3,7 @@
  * shards with certificates, and whole runs of them as four processes on loopback over mutual TLS.
  */
 import { Shard } from "../src/data/shard.ts";
+import { exists } from "../src/files/exists.ts";
 import { freePort } from "../tests/testing/free_port.ts";
 
 export const SILOS = ["a", "b", "c"];
@@ -118,9 +119,4 @@ export function requireData(data: string | undefined): string {
   if (data) return data;
   console.error("Cannot run the bench: expected --data DIR with silo-a, silo-b and silo-c, got none.");
   Deno.exit(2);
-}
-
-/** Whether a file or folder is there. */
-export function exists(path: string): Promise<boolean> {
-  return Deno.stat(path).then(() => true, () => false);
 }

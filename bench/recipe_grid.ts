@@ -83,13 +83,18 @@ const GRIDS: Record<string, () => Planned[]> = {
   /** Each method in its best way by `val` of `methods`, with more seeds. */
   best: () =>
     [0, 1, 2, 3, 4].flatMap((seed) =>
-      [
+      ([
         { change: CHOSEN.change, batch: 11, lr: 1e-3 },
         { ...POOLED, batch: 16, lr: 2e-3 },
         { ...ALONE[0], batch: 16, lr: 2e-3 },
         { ...ALONE[1], batch: 16, lr: 1e-3 },
         { ...ALONE[2], batch: 32, lr: 2e-3 },
-      ].map((way) => planned({ seed, ...way }))
+        { ...CHOSEN, init: "random" },
+        { ...POOLED, init: "random", batch: 16, lr: 2e-3 },
+        { ...ALONE[0], init: "random", batch: 11, lr: 1e-3 },
+        { ...ALONE[1], init: "random", batch: 11, lr: 2e-3 },
+        { ...ALONE[2], init: "random", batch: 16, lr: 2e-3 },
+      ] as Partial<Planned>[]).map((way) => planned({ seed, ...way }))
     ),
   /** What was chosen, with more seeds. */
   seeds: () => [0, 1, 2, 3, 4].flatMap((seed) => fromBoth([{ ...CHOSEN, seed }, { ...POOLED, seed }])),

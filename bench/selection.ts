@@ -11,6 +11,7 @@
  */
 import { parseArgs } from "node:util";
 import { select } from "../src/fed/maths/selection.ts";
+import { mean } from "../src/model/metrics/mean.ts";
 import { stratified } from "../src/model/metrics/metrics.ts";
 import { FAMILIES, simulateHistory } from "../tests/testing/score_histories.ts";
 import { seeded } from "../tests/testing/random.ts";
@@ -93,7 +94,6 @@ function* simulated(family: string, patients: number): Iterable<History> {
   }
 }
 
-const mean = (values: number[]) => values.reduce((a, b) => a + b) / values.length;
 const show = (value: number) => value.toFixed(4).replace(/^0/, "");
 
 function row(name: string, reached: Reached): string {

@@ -6,7 +6,8 @@
 
 import { decodeImage } from "../src/data/decode.ts";
 import { encodePng, loadSharp } from "../src/data/sharp.ts";
-import { Shard, writeShard } from "../src/data/shard.ts";
+import { Shard } from "../src/data/shard.ts";
+import { writeShard } from "../tests/testing/write_shard.ts";
 import { fileFolder } from "../tests/testing/folder.ts";
 
 const COUNT = 4096, SIZE = 128, STRIDE = SIZE * SIZE;

@@ -2,6 +2,7 @@
 import type { ScoredModel } from "../src/fed/maths/selection.ts";
 import { mulHigh, PURPOSE, uniforms, words } from "../src/model/philox.ts";
 import { stratifiedAuroc } from "../src/model/metrics/bootstrap.ts";
+import { mean } from "../src/model/metrics/mean.ts";
 
 /** Films of one set, hospital by hospital. */
 export interface ScoredFilms {
@@ -95,6 +96,6 @@ function areasOf({ labels, patients, strata, scores }: StoredHistory["others"]) 
 }
 
 function deviation(values: number[]): number {
-  const mean = values.reduce((a, b) => a + b, 0) / values.length;
-  return Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (values.length - 1));
+  const middle = mean(values);
+  return Math.sqrt(values.reduce((sum, x) => sum + (x - middle) ** 2, 0) / (values.length - 1));
 }

@@ -6,25 +6,19 @@ import { type FetchEvent, fetchLibtorch } from "../src/shim/libtorch/fetch.ts";
 import { findLibtorch, type Libtorch } from "../src/shim/libtorch/find.ts";
 import { writeLauncher } from "./launcher.ts";
 import { compilerVersion } from "./compiler.ts";
-import { buildShim, type NativeBuild } from "./native.ts";
+import { buildShim } from "./native.ts";
 import { Progress } from "./progress.ts";
 
-/** What was made ready. */
-export interface Ready {
-  libtorch: Libtorch;
-  shim: NativeBuild;
-}
-
-/** Does it all; `flags` as from resolveStd. Throws one sentence with the remedy. */
-export async function bootstrap(flags: string[]): Promise<Ready> {
-  const { libtorch, shim } = await makeEngine();
+/** Does it all; `flags` as from resolveStd. Returns the libtorch. Throws one sentence with the remedy. */
+export async function bootstrap(flags: string[]): Promise<Libtorch> {
+  const libtorch = await makeEngine();
   const launcher = await writeLauncher({ flags, libtorch: libtorch.dir });
   new Progress().line(`launcher: ./fedx ${launcher.written ? "written" : "up to date"}`);
-  return { libtorch, shim };
+  return libtorch;
 }
 
-/** Finds or fetches libtorch and builds the shim. */
-export async function makeEngine(): Promise<Ready> {
+/** Finds or fetches libtorch, builds the shim and returns the libtorch. */
+export async function makeEngine(): Promise<Libtorch> {
   const progress = new Progress();
   await compilerVersion(); // before half a gigabyte is fetched
   const libtorch = await ensureLibtorch(progress);
@@ -36,7 +30,7 @@ export async function makeEngine(): Promise<Ready> {
   progress.line(
     shim.built ? `shim: built in ${shim.seconds.toFixed(0)} s` : "shim: up to date",
   );
-  return { libtorch, shim };
+  return libtorch;
 }
 
 async function ensureLibtorch(progress: Progress): Promise<Libtorch> {

@@ -13,7 +13,8 @@ const TORCHES = [MINOR.oldest, MINOR.newest].map((minor) => `2.${minor}.0`);
 const OUT = fileURLToPath(new URL("../native/build/check/", import.meta.url));
 
 /** Does it all, one line on stderr for each thing done; throws one sentence with the remedy. */
-export async function checkCuda(progress: Progress = new Progress()): Promise<void> {
+export async function checkCuda(): Promise<void> {
+  const progress = new Progress();
   for (const version of TORCHES) {
     const libtorch = await cudaLibtorch(version, progress);
     const cuda = await cudaOf(libtorch);

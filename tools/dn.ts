@@ -171,8 +171,8 @@ async function resolve(): Promise<Resolution> {
 /** Everything that running, testing and measuring need; what was found is handed on to the child. */
 async function ready(): Promise<{ flags: string[]; env: Record<string, string> }> {
   const { flags } = await resolve();
-  const { libtorch } = await bootstrap(flags);
-  return { flags, env: { FEDX_LIBTORCH: libtorch.dir } };
+  const { dir } = await bootstrap(flags);
+  return { flags, env: { FEDX_LIBTORCH: dir } };
 }
 
 async function deno(args: string[], env: Record<string, string> = {}): Promise<number> {

@@ -12,7 +12,7 @@ import type { Progress } from "./progress.ts";
 
 /** Builds what is not up to date. Throws one sentence with the remedy. */
 export async function makeShims(progress: Progress): Promise<NativeBuild[]> {
-  const { libtorch } = await makeEngine();
+  const libtorch = await makeEngine();
   const build = async (dir: string, flavour: "cpu" | "cuda") =>
     await buildShim({
       ...{ libtorch: dir, flavour },

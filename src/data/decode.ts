@@ -14,8 +14,6 @@ import { DataError, unreadable } from "./quarantine.ts";
 import { loadSharp } from "./sharp.ts";
 import { checkSides, PIXEL_LIMIT } from "./sides.ts";
 
-export { DataError, type QuarantineReason } from "./quarantine.ts";
-
 /** The most bytes of an input file: {@linkcode PIXEL_LIMIT} pixels of four 16-bit channels, uncompressed. */
 const FILE_LIMIT = 8 * PIXEL_LIMIT;
 

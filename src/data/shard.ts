@@ -32,7 +32,6 @@ import { StoredFindings } from "./stored_findings.ts";
 
 export type { FileRecord, ShardManifest, ShardSources, Split, SplitCount } from "./manifest.ts";
 export { SPLITS } from "./manifest.ts";
-export { type ShardRow, writeShard } from "./shard_writer.ts";
 
 /** A shard opened for reading: labels, patients and splits in memory, pixels on disk. */
 export class Shard {

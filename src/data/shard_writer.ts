@@ -16,7 +16,7 @@ import {
   type Split,
   SPLITS,
 } from "./manifest.ts";
-import { HASH_BYTES, type PatientHasher, PatientIds } from "./patient_ids.ts";
+import { HASH_BYTES, type PatientHasher } from "./patient_ids.ts";
 import { OTHERS, othersStride, packOthers } from "./others.ts";
 import { spelling } from "../spelling.ts";
 
@@ -210,20 +210,4 @@ function joined(parts: readonly Uint8Array[], stride: number): Uint8Array<ArrayB
   const bytes = new Uint8Array(parts.length * stride);
   parts.forEach((part, i) => bytes.set(part, i * stride));
   return bytes;
-}
-
-/**
- * Writes a whole shard into the new folder `dir`: for tests and small sets.
- *
- * @param content.ids @default those of a secret that nobody keeps: no patient is ever found again by the id
- */
-export async function writeShard(
-  dir: string,
-  content: Omit<ShardOptions, "ids"> & { ids?: PatientHasher; rows: Iterable<ShardRow> },
-): Promise<ShardManifest> {
-  await Deno.mkdir(dir);
-  const { ids = new PatientIds(crypto.getRandomValues(new Uint8Array(HASH_BYTES))) } = content;
-  using writer = await ShardWriter.create(dir, { ...content, ids });
-  for (const row of content.rows) await writer.append(row);
-  return await writer.finish();
 }

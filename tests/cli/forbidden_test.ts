@@ -1,7 +1,6 @@
 /** A file that this user may not read is said to be that, wherever one is opened; it is never called missing. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { PatientIds } from "../../src/data/patient_ids.ts";
-import { writeShard } from "../../src/data/shard.ts";
 import { initCa, issue } from "../../src/fed/pki/ca.ts";
 import { revoke } from "../../src/fed/pki/revoke.ts";
 import { Site } from "../../src/fed/state/site.ts";
@@ -9,6 +8,7 @@ import { layoutOf } from "../../src/model/layout.ts";
 import { preprocessingOf, saveModel } from "../../src/model/weights/model_file.ts";
 import { inFolder } from "../testing/folder.ts";
 import { noPermissions, runForbidden } from "../testing/forbidden.ts";
+import { writeShard } from "../testing/write_shard.ts";
 
 const why = noPermissions();
 if (why !== null) console.log(`skipped: files that this user may not read (${why})`);

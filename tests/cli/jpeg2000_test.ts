@@ -1,7 +1,7 @@
 /** `--jpeg2000`: what is made of films one way is not mixed with what is made the other way, and the model says which. */
 import { assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { parse } from "csv-parse/sync";
-import { Shard, writeShard } from "../../src/data/shard.ts";
+import { Shard } from "../../src/data/shard.ts";
 import { type Jpeg2000, kernelOf } from "../../src/kernel.ts";
 import { layoutOf } from "../../src/model/layout.ts";
 import { loadModel, preprocessingOf, saveModel } from "../../src/model/weights/model_file.ts";
@@ -13,6 +13,7 @@ import { encodedDicom } from "../testing/encoded_dicom.ts";
 import { inFolder } from "../testing/folder.ts";
 import { run } from "../testing/program.ts";
 import { runCommand } from "../testing/run_command.ts";
+import { writeShard } from "../testing/write_shard.ts";
 
 const SIZE = 32, SIDE = 256, FILMS = 20;
 const layout = layoutOf("efficientnet_b0", { channels: 1 });

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { crc32 } from "node:zlib";
-import { DataError, decodeImage, type QuarantineReason } from "../../src/data/decode.ts";
+import { decodeImage } from "../../src/data/decode.ts";
+import { DataError, type QuarantineReason } from "../../src/data/quarantine.ts";
 import { encodePng, loadSharp } from "../../src/data/sharp.ts";
 import { seeded } from "../testing/random.ts";
 

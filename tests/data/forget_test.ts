@@ -2,11 +2,13 @@ import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/asser
 import fc from "fast-check";
 import { type ForgetOptions, forgetPatients } from "../../src/data/forget.ts";
 import { PatientIds } from "../../src/data/patient_ids.ts";
-import { Shard, type ShardRow, writeShard } from "../../src/data/shard.ts";
+import { Shard } from "../../src/data/shard.ts";
+import type { ShardRow } from "../../src/data/shard_writer.ts";
 import { inFolder } from "../testing/folder.ts";
 import { asVersion1 } from "../testing/older_shard.ts";
 import { patientId, rows, SIDE, unknownFindings } from "../testing/random_shard.ts";
 import { type Hospital, list, withHospital } from "../testing/small_hospital.ts";
+import { writeShard } from "../testing/write_shard.ts";
 
 const ABOUT = { size: SIDE, kernel: "lanczos3", salt: "fedx-1" };
 

@@ -3,12 +3,14 @@ import fc from "fast-check";
 import { decodeFacts, encodeFacts, impossibleFacts } from "../../src/data/facts_file.ts";
 import { shardDigest } from "../../src/data/manifest.ts";
 import { PatientIds } from "../../src/data/patient_ids.ts";
-import { Shard, type ShardRow, writeShard } from "../../src/data/shard.ts";
+import { Shard } from "../../src/data/shard.ts";
+import type { ShardRow } from "../../src/data/shard_writer.ts";
 import { inFolder } from "../testing/folder.ts";
 import { asVersion1 } from "../testing/older_shard.ts";
 import { facts, rows, SIDE, unknownFindings } from "../testing/random_shard.ts";
 import { seeded } from "../testing/random.ts";
 import { withHospital } from "../testing/small_hospital.ts";
+import { writeShard } from "../testing/write_shard.ts";
 
 const ABOUT = { size: SIDE, kernel: "lanczos3", salt: "fedx-1" };
 const IDS = new PatientIds(new Uint8Array(32).fill(7));

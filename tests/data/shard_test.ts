@@ -1,8 +1,10 @@
 import { assertEquals, assertNotEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { Shard, type ShardRow, writeShard } from "../../src/data/shard.ts";
+import { Shard } from "../../src/data/shard.ts";
+import type { ShardRow } from "../../src/data/shard_writer.ts";
 import { inFolder } from "../testing/folder.ts";
 import { seeded } from "../testing/random.ts";
 import { runCommand } from "../testing/run_command.ts";
+import { writeShard } from "../testing/write_shard.ts";
 
 const SIZE = 8;
 

@@ -180,7 +180,7 @@ Deno.test("Shard: a finding of NIH's by a name that an older fedx did not know i
     assertEquals([...beside.binary("positive:effusion,line")].join(""), "1100".repeat(3));
   }));
 
-Deno.test("writeShard refuses other findings that contradict the label or have no name", () =>
+Deno.test("ShardWriter refuses other findings that contradict the label or have no name", () =>
   inFolder(async (dir) => {
     const { ShardWriter } = await import("../../src/data/shard_writer.ts");
     using writer = await ShardWriter.create(dir, {

@@ -1,13 +1,14 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { readEvents, waitForEvent } from "../../src/cli/output/history.ts";
 import { FILTER, kernelOf } from "../../src/kernel.ts";
-import { type Split, SPLITS, writeShard } from "../../src/data/shard.ts";
+import { type Split, SPLITS } from "../../src/data/shard.ts";
 import { initCa, issue } from "../../src/fed/pki/ca.ts";
 import { fileFolder } from "../testing/folder.ts";
 import { makeHospitals } from "../testing/hospitals.ts";
 import { assertRefused, run, start } from "../testing/program.ts";
 import { OnTerminal, onTerminal } from "../testing/terminal.ts";
 import { freePort } from "../testing/free_port.ts";
+import { writeShard } from "../testing/write_shard.ts";
 
 const SIZE = 32;
 const dir = await fileFolder();

@@ -5,7 +5,9 @@
 import { createHash } from "node:crypto";
 import { assertEquals } from "@std/assert";
 import { type FilmFacts, OLDEST } from "../../src/data/film_facts.ts";
-import { Shard, type ShardRow, SPLITS, writeShard } from "../../src/data/shard.ts";
+import { Shard, SPLITS } from "../../src/data/shard.ts";
+import type { ShardRow } from "../../src/data/shard_writer.ts";
+import { writeShard } from "../testing/write_shard.ts";
 import { words } from "../../src/model/philox.ts";
 
 /** Numbers that no other shard has. */

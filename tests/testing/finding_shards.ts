@@ -1,9 +1,11 @@
 /** Small shards of films of noise with named findings, NIH's and others. */
 import { labelBits, nihName } from "../../src/data/findings.ts";
 import type { ShardManifest } from "../../src/data/manifest.ts";
-import { type ShardRow, type Split, SPLITS, writeShard } from "../../src/data/shard.ts";
+import { type Split, SPLITS } from "../../src/data/shard.ts";
+import type { ShardRow } from "../../src/data/shard_writer.ts";
 import { PURPOSE, words } from "../../src/model/philox.ts";
 import { preprocessingOf } from "../../src/model/weights/model_file.ts";
+import { writeShard } from "./write_shard.ts";
 
 /** Findings of a film. */
 export type Film = readonly string[];

@@ -1,6 +1,5 @@
 /** Masked updates of the roster of tests/golden/masks.json, whose private keys are fixed. */
 import { canonicalDigest } from "../../src/files/canonical.ts";
-import { agree } from "../../src/fed/masks/key_pair.ts";
 import type { MaskContext, MaskPeer } from "../../src/fed/masks/mask.ts";
 import { rosterDigest } from "../../src/fed/masks/roster_digest.ts";
 import { writeMasked } from "../../src/fed/masks/write_masked.ts";
@@ -89,9 +88,4 @@ export async function maskedUpdate(
     peers: peersOf(k, members),
   });
   return { ...written, y: new BigUint64Array((await Deno.readFile(out)).buffer) };
-}
-
-/** The secret of two members. */
-export function secretOf(k: number, other: number): Promise<Uint8Array<ArrayBuffer>> {
-  return agree(golden.privateKeys[k], READIES[other].publicKey);
 }

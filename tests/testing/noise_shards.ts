@@ -1,7 +1,9 @@
 /** Small shards of films of noise, from which nothing can be learnt: for what does not hang on what is learnt. */
-import { Shard, type ShardRow, SPLITS, writeShard } from "../../src/data/shard.ts";
+import { Shard, SPLITS } from "../../src/data/shard.ts";
+import type { ShardRow } from "../../src/data/shard_writer.ts";
 import { PURPOSE, words } from "../../src/model/philox.ts";
 import { preprocessingOf } from "../../src/model/weights/model_file.ts";
+import { writeShard } from "./write_shard.ts";
 
 const TRAIN = [12, 14, 20];
 

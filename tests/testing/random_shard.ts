@@ -2,7 +2,8 @@
 import fc from "fast-check";
 import type { FilmFacts } from "../../src/data/film_facts.ts";
 import { OTHER } from "../../src/data/findings.ts";
-import { type ShardRow, SPLITS } from "../../src/data/shard.ts";
+import { SPLITS } from "../../src/data/shard.ts";
+import type { ShardRow } from "../../src/data/shard_writer.ts";
 
 /** Height and width of the films, pixels. */
 export const SIDE = 8;

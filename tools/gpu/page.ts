@@ -174,15 +174,16 @@ function markdown(rows: string[][]): string {
   return [head, widths.map((width) => "-".repeat(width)), ...body].map(line).join("");
 }
 
-/** The page with its tables made anew. @param about where the figures are from, one sentence */
-export function withTables(page: string, results: Results | null, about = aboutOf(results)): string {
+/** The page with its tables made anew. */
+export function withTables(page: string, results: Results | null): string {
   const begin = page.indexOf(BEGIN) + BEGIN.length, end = page.indexOf(END);
   if (begin < BEGIN.length || end < begin) {
     throw new Error(`Cannot write the figures: expected ${BEGIN.trim()} in it`);
   }
-  return `${page.slice(0, begin)}\n${about}\n\n${tables(results)}\n${page.slice(end)}`;
+  return `${page.slice(0, begin)}\n${aboutOf(results)}\n\n${tables(results)}\n${page.slice(end)}`;
 }
 
+/** Where the figures are from, one sentence. */
 function aboutOf(results: Results | null): string {
   if (results === null) return "Not yet run: no card was there.";
   const { began, commit } = results;

@@ -1,14 +1,13 @@
 // Why: the one place that prints. Results go to stdout, everything else to stderr.
+import { writeAllSync } from "../../files/whole.ts";
 import { breakLines } from "./break_lines.ts";
 
 const encoder = new TextEncoder();
 
 /** A stream that takes text; it throws where it takes none. */
 export type Stream = (text: string) => void;
-const streamOf = (file: { writeSync(bytes: Uint8Array): number }): Stream => (text) => {
-  let bytes = encoder.encode(text);
-  while (bytes.length > 0) bytes = bytes.subarray(file.writeSync(bytes));
-};
+const streamOf = (file: Pick<Deno.FsFile, "writeSync">): Stream => (text) =>
+  writeAllSync(file, encoder.encode(text));
 
 /** A terminal's last lines, which are drawn again in place. */
 export type LiveLines = ((text: string) => void) & { clear(): void; done(): void };

@@ -1,5 +1,4 @@
 /** How long a run still takes, as far as its rounds so far tell. Pure: every time comes in as seconds. */
-import { recentMedian } from "../../fed/maths/row_share.ts";
 
 /** How far a run has come. */
 export interface Course {
@@ -9,7 +8,7 @@ export interface Course {
   budget: number | null;
   /** Rounds that are done. */
   done: number;
-  /** What a round takes (`usualSeconds`), null before one is done. */
+  /** What a round takes: the median of the last few, null before one is done. */
   usual: number | null;
   /** Since round 1 opened; 0 before that. */
   elapsed: number;
@@ -17,9 +16,9 @@ export interface Course {
   open: number;
 }
 
-/** What a round takes: the median of the last few, null for none. @param durations oldest first */
-export function usualSeconds(durations: readonly number[]): number | null {
-  return recentMedian(durations);
+/** The course `passed` seconds later, in the same round. */
+export function courseAfter(course: Course, passed: number): Course {
+  return { ...course, elapsed: course.elapsed + passed, open: course.open + passed };
 }
 
 /**

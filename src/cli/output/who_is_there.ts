@@ -4,7 +4,7 @@
  */
 import { DECLINES } from "../../fed/protocol/decline.ts";
 import type { FedEvent } from "../../fed/protocol/event.ts";
-import { type Course, courseLine, roughly } from "./remaining.ts";
+import { type Course, courseAfter, courseLine, roughly } from "./remaining.ts";
 
 /** Most silos that are named one by one. */
 const NAMED = 12;
@@ -77,10 +77,7 @@ export class WhoIsThere {
         for (const silo of event.row.roster) this.#doing.set(silo, "waiting");
         return false;
       case "progress":
-        this.#do(
-          event.silo,
-          event.phase === "training" ? `training ${event.step}/${event.steps}` : event.phase,
-        );
+        this.#do(event.silo, phaseText(event));
         return false;
       case "ready":
         this.#doing.set(event.silo, "ready");
@@ -132,10 +129,8 @@ export class WhoIsThere {
       case "joining":
         return this.#joiningLine(now);
       case "round": {
-        const passed = now - this.#since;
-        const { elapsed, open, ...course } = this.#course!;
-        const told = courseLine(this.#round, { ...course, elapsed: elapsed + passed, open: open + passed });
-        return `${told}: ${this.#work(now)}`;
+        const course = courseAfter(this.#course!, now - this.#since);
+        return `${courseLine(this.#round, course)}: ${this.#work(now)}`;
       }
       case "closing":
         return `closing: ${this.#work(now)}`;
@@ -184,6 +179,11 @@ export class WhoIsThere {
       } away. It waits for them to correct what is named and to start ` +
       "`fedx train` again; for other settings stop this (Ctrl-C) and start it again with --new";
   }
+}
+
+/** What a silo says that it is doing: `training 3/20`, or the phase's name. */
+export function phaseText({ phase, step, steps }: FedEvent & { type: "progress" }): string {
+  return phase === "training" ? `training ${step}/${steps}` : phase;
 }
 
 function listed(names: readonly string[]): string {

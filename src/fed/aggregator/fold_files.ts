@@ -33,8 +33,8 @@ export interface StagedUpdate extends VectorFile {
 }
 
 interface FoldOptions {
-  /** g(r − 1), in memory or a file. */
-  base: Float32Array | VectorFile;
+  /** g(r − 1). */
+  base: VectorFile;
   layout: Layout;
   scale: Scale;
   /** The file to write, replaced if it exists. */
@@ -120,12 +120,12 @@ async function writeFolded(
   try {
     const readers: StretchReader[] = [];
     for (const file of files) readers.push(await open(file, valueBytes));
-    const base = options.base instanceof Float32Array ? options.base : await open(options.base, 4);
+    const base = await open(options.base, encodedBytes(1, F32_DELTA));
     const digest = createHash("sha256");
     const results = [new Float32Array(stretch), new Float32Array(stretch)];
     for (let first = 0; first < layout.length; first += stretch) {
       const count = Math.min(stretch, layout.length - first);
-      const old = base instanceof Float32Array ? base.subarray(first, first + count) : f32(await base.next());
+      const old = f32(await base.next());
       const parts: Uint8Array<ArrayBuffer>[] = [];
       for (const reader of readers) parts.push(await reader.next());
       const result = results.reverse()[0].subarray(0, count);

@@ -16,7 +16,7 @@ export interface Recorded {
 }
 
 /**
- * Reads the state folder of an aggregator that runs no more; nothing in it changes.
+ * Reads the state folder of an aggregator that runs no more; nothing that the run needs changes in it.
  * @param options.into the state folder of the run that is to repeat it
  * @throws {ProtocolError} `no_recording`, `own_recording`, `state_locked`, `damaged_state`.
  */

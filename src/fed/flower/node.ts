@@ -24,8 +24,6 @@ export interface NodeOptions {
   journal: Journal;
   onEvent: OnEvent;
   signal?: AbortSignal;
-  /** Seconds that the link is told to wait for a heartbeat, from 10 to 1800. @default 300 */
-  interval?: number;
   /** Seconds to wait for a link that does not let the node go online yet. @default 3600 */
   wait?: number;
 }
@@ -47,17 +45,13 @@ export class FlowerNode implements Disposable {
     return this.#id;
   }
 
-  get #interval(): number {
-    return this.#options.interval ?? HEARTBEAT.told;
-  }
-
   /** Makes the link know the node: as the one of its last life where the link still knows that. @throws {LinkError} */
   static async join(fleet: Fleet, options: NodeOptions): Promise<FlowerNode> {
     const node = new FlowerNode(fleet, options);
     await node.#join();
     node.#beat = setInterval(() => {
       // One that fails is followed by another; a link that is gone shows where an answer is awaited.
-      fleet.call("SendNodeHeartbeat", { node: { id: node.#id }, interval: node.#interval }).catch(() => {});
+      fleet.call("SendNodeHeartbeat", { node: { id: node.#id }, interval: HEARTBEAT.told }).catch(() => {});
     }, HEARTBEAT.every * 1000);
     return node;
   }
@@ -73,7 +67,7 @@ export class FlowerNode implements Disposable {
     if (journal.node !== null) {
       const known = await this.#try("SendNodeHeartbeat", {
         node: { id: journal.node },
-        interval: this.#interval,
+        interval: HEARTBEAT.told,
       })
         .then(({ success }) => success, (error) => {
           if (error instanceof LinkError && error.kind === "unknown") return false;
@@ -96,7 +90,7 @@ export class FlowerNode implements Disposable {
     const until = Date.now() + 1000 * (this.#options.wait ?? 3600);
     for (let told = false;; told = true) {
       try {
-        return (await this.#try("ActivateNode", { key, interval: this.#interval })).node;
+        return (await this.#try("ActivateNode", { key, interval: HEARTBEAT.told })).node;
       } catch (error) {
         if (!(error instanceof LinkError && error.kind === "early") || Date.now() > until) throw error;
         const text =

@@ -31,9 +31,6 @@ export interface MaskedUpdateOptions {
   /** All others of the roster. */
   peers: readonly MaskPeer[];
   context: MaskContext;
-  signal?: AbortSignal;
-  /** Awaited after each stretch. */
-  onStretch?: () => void | Promise<void>;
 }
 
 /** SHA-256 hex. */
@@ -48,7 +45,6 @@ export interface MaskedUpdate {
  * Writes y, synced, under its name.
  * @throws {ProtocolError} `out_of_range` naming the tensor, before anything of that stretch is masked; `not_agreed` for a
  * peer's key that gives no secret; `damaged_state` for a file of Δ of another size. Nothing is written then.
- * @throws the signal's reason.
  */
 export async function writeMasked(options: MaskedUpdateOptions): Promise<MaskedUpdate> {
   const { out, delta, layout } = options;
@@ -73,12 +69,11 @@ async function writePartial(
   path: string,
   options: MaskedUpdateOptions & { masks: Masks; reader: StretchReader | null },
 ): Promise<string> {
-  const { layout, masks, reader, signal, onStretch } = options;
+  const { layout, masks, reader } = options;
   const digest = createHash("sha256");
   const buffer = new BigUint64Array(STRETCH);
   using file = await Deno.open(path, { write: true, createNew: true, mode: PRIVATE_FILE });
   for (let first = 0; first < layout.length; first += STRETCH) {
-    signal?.throwIfAborted();
     const values = buffer.subarray(0, Math.min(STRETCH, layout.length - first));
     if (reader === null) values.fill(0n);
     else {
@@ -89,7 +84,6 @@ async function writePartial(
     const bytes = new Uint8Array(buffer.buffer, 0, values.byteLength);
     digest.update(bytes);
     await writeAll(file, bytes);
-    await onStretch?.();
   }
   await file.sync();
   freeMemory(buffer);

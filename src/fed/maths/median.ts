@@ -1,10 +1,9 @@
 /**
- * The middle one of the values in order: a stop of the machine in a few of them changes nothing.
+ * The middle one of the values in order, of an even number the lower of the middle two: a stop of the machine in a few
+ * of them changes nothing.
  *
  * @param values one at least
- * @param options.of which of the middle two an even number of values gives @default "lower"
  */
-export function median(values: readonly number[], options: { of?: "lower" | "upper" } = {}): number {
-  const upper = options.of === "upper" ? 0 : 1;
-  return values.toSorted((a, b) => a - b)[(values.length - upper) >> 1];
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[(values.length - 1) >> 1];
 }

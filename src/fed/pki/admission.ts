@@ -114,7 +114,7 @@ export class Admission {
       const fault = error as ProtocolError;
       // What is wrong with the disk and not with the list is tried again with the next request.
       this.#seen = { ...this.#seen, stamp: error instanceof ProtocolError ? stamp : "unread", fault };
-      this.#onEvent({ type: "warning", text: `no silo is served: ${fault.message}` });
+      this.#onEvent({ type: "warning", text: fault.message });
     }
   }
 

@@ -8,6 +8,7 @@ import type * as x509 from "@peculiar/x509";
 import * as v from "valibot";
 import { readTextIfThere } from "../../files/exists.ts";
 import { PRIVATE_FILE } from "../../files/private.ts";
+import { writeAllSync } from "../../files/whole.ts";
 import { refusal } from "../../refusal.ts";
 import { attempt, keyMatches } from "./own_certificate.ts";
 import { issuerOf, onlyCertificate } from "./issuer.ts";
@@ -205,6 +206,6 @@ async function appendRecord(path: string, record: IssuedRecord): Promise<void> {
     await file.read(last);
   }
   const broken = size > 0 && last[0] !== 0x0a;
-  file.writeSync(new TextEncoder().encode(`${broken ? "\n" : ""}${JSON.stringify(record)}\n`));
+  writeAllSync(file, new TextEncoder().encode(`${broken ? "\n" : ""}${JSON.stringify(record)}\n`));
   await file.sync();
 }

@@ -124,10 +124,9 @@ export async function signRequest(
     role: CertificateRole;
     ca: string;
     out: string;
-    lifetime?: number;
   },
 ): Promise<Signed> {
-  const { request, ca, out, lifetime } = options;
+  const { request, ca, out } = options;
   const what = `sign ${request}`, remedy = "choose another --out";
   const authority = await openAuthority(ca, what);
   const asked = await readRequest(request);
@@ -137,7 +136,7 @@ export async function signRequest(
   await refuseExisting(what, file ? [out] : [paths.cert, `${out}/ca-key.pem`], remedy);
   if (paths.ca !== null) await refuseOtherCa(paths.ca, { pem: authority.pem, what, remedy });
   const other = await otherKey(authority, asked);
-  const { cert, shortened } = await certify(authority, { ...asked, lifetime });
+  const { cert, shortened } = await certify(authority, asked);
   if (!file) await Deno.mkdir(out, { recursive: true });
   await writeText(paths.cert, cert.toString("pem") + "\n");
   if (paths.ca !== null) await writeText(paths.ca, authority.pem);

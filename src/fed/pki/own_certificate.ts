@@ -13,7 +13,7 @@ import { refusal } from "../../refusal.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { type Issuer, issuerOf, onlyCertificate } from "./issuer.ts";
 import { refuseReadableKey } from "./key_files.ts";
-import { CLOCK, judge, type Peer } from "./peer.ts";
+import { CLOCK, judge, outOfTime, type Peer } from "./peer.ts";
 import type { CertificateRole } from "./x509.ts";
 import { plural } from "../../plural.ts";
 
@@ -117,12 +117,12 @@ type Refuse = (file: string, texts: { expected: string; got: string; remedy: str
 
 function issuerIn(pem: string, now: Date, refuse: Refuse): Issuer {
   const ca = attempt(() => issuerOf(pem), (error) => refuse("ca.pem", error));
-  const { notBefore, notAfter } = ca;
-  if (now >= notBefore && now <= notAfter) return ca;
+  const fault = outOfTime(ca, now);
+  if (fault === null) return ca;
   return refuse("ca.pem", {
     expected: `a certificate that is good on ${now.toISOString()}`,
-    got: `one that is good from ${notBefore.toISOString()} to ${notAfter.toISOString()}`,
-    remedy: now < notBefore ? CLOCK : "make a new CA with fedx ca init, and new certificates with it",
+    got: fault.got,
+    remedy: fault.early ? CLOCK : "make a new CA with fedx ca init, and new certificates with it",
   });
 }
 

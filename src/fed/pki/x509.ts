@@ -32,7 +32,7 @@ export const SerialNumber = v.pipe(v.string(), v.regex(/^[0-9a-f]{2,40}$/));
 /** The URI that names a silo in its certificate. */
 export const siloUri = (name: string): string => `urn:fedx:silo:${name}`;
 
-/** The library, loaded on first use: it takes 60 ms, which only `ca` and the start of a networked role pay. */
+/** The library, loaded on first use: it takes 60 ms, which only `ca` and `demo` pay. */
 export async function library(): Promise<typeof x509> {
   await import("reflect-metadata");
   return await import("@peculiar/x509");

@@ -50,7 +50,7 @@ export type FedEvent =
   | { type: "scored"; silo: string; round: number; scores: Scores }
   | { type: "progress"; silo: string; round: number; phase: SiloPhase; step: number; steps: number }
   | { type: "upload_started"; silo: string; round: number; bytes: number; offset: number }
-  | { type: "uploaded"; silo: string; round: number; bytes: number; seconds?: number }
+  | { type: "uploaded"; silo: string; round: number; bytes: number }
   | { type: "update_counted"; silo: string; round: number; sha256: string; examples: number }
   /** A silo's update for a masked round is on its disk; then: these are masked for, in a sum of all of them. */
   | { type: "ready"; silo: string; round: number }

@@ -5,7 +5,7 @@ import { WIRE_VERSION } from "./fields.ts";
 
 /**
  * Checks JSON from a peer.
- * @param bytes The body, or its text, or the parsed value.
+ * @param input The body, or its text.
  * @param options `what` completes “Cannot read …”; `code` is `bad_request` on the aggregator, `bad_answer` on a silo,
  * `bad_proposal` for the operator's own settings.
  * @throws {ProtocolError} naming the first wrong field by its dot path; `other_wire` for a message of another version.

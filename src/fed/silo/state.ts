@@ -73,11 +73,16 @@ export class SiloState implements Disposable {
   /** @throws {ProtocolError} as `StateFolder.open`. */
   static async open(dir: string, options: { silo: string }): Promise<SiloState> {
     const folder = await StateFolder.open(dir, { role: siloRole(options.silo), schema: SCHEMA });
-    await folder.sweep({
-      ".": (name) => UNFINISHED_FILE.test(name),
-      staged: (name) => /^(update\.f32\.[\da-f-]+\.tmp|masked\.i64\.partial)$/.test(name),
-      models: (name) => /^0\.f32\.[\da-f-]+\.tmp$/.test(name),
-    });
+    try {
+      await folder.sweep({
+        ".": (name) => UNFINISHED_FILE.test(name),
+        staged: (name) => /^(update\.f32\.[\da-f-]+\.tmp|masked\.i64\.partial)$/.test(name),
+        models: (name) => /^0\.f32\.[\da-f-]+\.tmp$/.test(name),
+      });
+    } catch (error) {
+      folder[Symbol.dispose]();
+      throw error;
+    }
     return new SiloState(folder);
   }
 

@@ -149,8 +149,8 @@ export interface LocalResult {
   model: string;
   /** Of its weights: the flat f32 vector. */
   sha256: string;
-  /** Of its file, as `sha256sum` prints it; a result that an older fedx kept has none. */
-  file_sha256?: string;
+  /** Of its file, as `sha256sum` prints it. */
+  file_sha256: string;
   last_sha256: string;
   init: Proposal["init"];
   history: RoundResult[];

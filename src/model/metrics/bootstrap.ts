@@ -16,7 +16,7 @@ export interface Clustered extends Scored {
 }
 
 /** The normal quantile of a two-sided 95 % interval. */
-const Z95 = 1.959964;
+export const Z95 = 1.959964;
 /** Areas closer than this differ by the order in which their pairs were summed. */
 const ROUNDING = 1e-9;
 

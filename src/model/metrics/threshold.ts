@@ -5,11 +5,9 @@
  * the threshold with the largest sensitivity + specificity − 1 is the field's rule for that (Youden 1950). It lies in the
  * middle between two films' scores: so it is no film's own score, and small differences of machines change no decision.
  */
-import { type Clustered, clusteredInterval } from "./bootstrap.ts";
+import { type Clustered, clusteredInterval, Z95 } from "./bootstrap.ts";
 import { rocCurve, type Scored } from "./roc.ts";
 
-/** The normal quantile of a two-sided 95 % interval. */
-const Z95 = 1.959964;
 /** Values of J closer than this differ by rounding alone. */
 const ROUNDING = 1e-12;
 

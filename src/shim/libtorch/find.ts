@@ -123,11 +123,11 @@ export async function cudaVersion(dir: string): Promise<string | undefined> {
   return /^cuda: Optional\[str\] = '([\d.]+)'/m.exec(await textOf(`${dir}/version.py`))?.[1];
 }
 
-/** Reads version.py (wheel) or build-version (libtorch archive); "unknown" when there is neither. */
+/** What a wheel's version.py says; "unknown" without one, as in an archive of libtorch alone, which no engine is built for. */
 export async function readVersion(dir: string): Promise<string> {
   const text = await textOf(`${dir}/version.py`);
   const [, version] = /^__version__ = ['"]([^'"]+)['"]/m.exec(text) ?? [];
-  return version ?? ((await textOf(`${dir}/build-version`)).trim() || "unknown");
+  return version ?? "unknown";
 }
 
 const textOf = async (path: string) => await readTextIfThere(path) ?? "";

@@ -3,7 +3,7 @@
  * stays.
  */
 import { assertEquals, assertMatch } from "@std/assert";
-import { SPLITS, writeShard } from "../../../src/data/shard.ts";
+import { SPLITS } from "../../../src/data/shard.ts";
 import type { Proposal } from "../../../src/fed/protocol/messages.ts";
 import type { LocalResult } from "../../../src/fed/training/result.ts";
 import { digest } from "../../../src/files/digest.ts";
@@ -24,6 +24,7 @@ import { objectOf, run } from "../../testing/program.ts";
 import { HEAD_TENSORS, tensorsThatDiffer } from "../../testing/tensors.ts";
 import { runCommand } from "../../testing/run_command.ts";
 import { safetensorsFile } from "../../testing/safetensors_file.ts";
+import { writeShard } from "../../testing/write_shard.ts";
 
 const layout = layoutOf("efficientnet_b0", { channels: 1 });
 const zeros = (of = layout) => new Float32Array(of.length);

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { parse } from "csv-parse/sync";
 import { rowOf } from "../../../src/cli/commands/predict.ts";
-import { DataError } from "../../../src/data/decode.ts";
+import { DataError } from "../../../src/data/quarantine.ts";
 import { layoutOf } from "../../../src/model/layout.ts";
 import { preprocessingOf, saveModel } from "../../../src/model/weights/model_file.ts";
 import { randomWeights } from "../../../src/model/weights/random.ts";

@@ -1,11 +1,5 @@
 import { assertEquals } from "@std/assert";
-import {
-  type Course,
-  courseLine,
-  roughly,
-  secondsLeft,
-  usualSeconds,
-} from "../../../src/cli/output/remaining.ts";
+import { type Course, courseLine, roughly, secondsLeft } from "../../../src/cli/output/remaining.ts";
 
 const START: Course = { rounds: 10, budget: null, done: 0, usual: null, elapsed: 0, open: 0 };
 
@@ -25,12 +19,6 @@ Deno.test("secondsLeft: a budget ends the run, unless its rounds do so before", 
   assertEquals(secondsLeft({ ...budget, done: 3, usual: 60, elapsed: 200, open: 20 }), 1000);
   assertEquals(secondsLeft({ ...budget, elapsed: 1300 }), 0);
   assertEquals(secondsLeft({ ...budget, rounds: 4, done: 3, usual: 60, elapsed: 200, open: 20 }), 40);
-});
-
-Deno.test("usualSeconds: the median of the last three rounds; one that stood still moves it little", () => {
-  assertEquals(usualSeconds([]), null);
-  assertEquals(usualSeconds([40]), 40);
-  assertEquals(usualSeconds([900, 40, 3600, 42]), 42);
 });
 
 Deno.test("roughly and courseLine say what somebody who waits wants to know", () => {

@@ -1,5 +1,11 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { closingTime, likeNext, plausibleSpeed, rowCost } from "../../../src/fed/maths/row_share.ts";
+import {
+  closingTime,
+  likeNext,
+  plausibleSpeed,
+  recentMedian,
+  rowCost,
+} from "../../../src/fed/maths/row_share.ts";
 
 Deno.test("rowCost: the median of three rows survives a slow start and a restart", () => {
   const row = (wall: number, share = 1) => ({ wall, train: wall - 5, share });
@@ -7,6 +13,12 @@ Deno.test("rowCost: the median of three rows survives a slow start and a restart
   assertEquals(rowCost([row(45), row(900), row(25, 0.5)]), { overhead: 5, full: 40 });
   assertEquals(rowCost([row(500), row(45)]), { overhead: 5, full: 40 });
   assertEquals(rowCost([{ wall: 30, train: null, share: 0.5 }]), { overhead: 0, full: 60 });
+});
+
+Deno.test("recentMedian: the median of the last three; one that stood still moves it little", () => {
+  assertEquals(recentMedian([]), null);
+  assertEquals(recentMedian([40]), 40);
+  assertEquals(recentMedian([900, 40, 3600, 42]), 42);
 });
 
 Deno.test("likeNext: rows are looked at as if they had scored val, or not, just as the next one does", () => {

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
-import { Shard, type ShardRow, type Split, SPLITS, writeShard } from "../../../src/data/shard.ts";
+import { Shard, type Split, SPLITS } from "../../../src/data/shard.ts";
+import type { ShardRow } from "../../../src/data/shard_writer.ts";
 import { type EngineSettings, EngineTrainer } from "../../../src/fed/training/engine_trainer.ts";
 import { preprocessingOf } from "../../../src/model/weights/model_file.ts";
 import { digest } from "../../../src/files/digest.ts";
@@ -14,6 +15,7 @@ import { writeFindings } from "../../testing/finding_shards.ts";
 import { asVersion1 } from "../../testing/older_shard.ts";
 import { inFolder } from "../../testing/folder.ts";
 import { libraries } from "../../testing/libraries.ts";
+import { writeShard } from "../../testing/write_shard.ts";
 
 const SIZE = 32;
 const libs = await libraries();

@@ -33,10 +33,13 @@ export interface Row {
 
 /** The rows of a comparison's folder. */
 export class Rows {
+  /** Whether a row may have been left half written, so that the next begins a line of its own. */
+  #cut = false;
+
   private constructor(readonly path: string, readonly found: Map<string, Row>) {}
 
   /**
-   * Reads what is there. A line that a kill left half written is dropped.
+   * Reads what is there. A line that a kill or a full disk left half written is dropped.
    * @throws {Error} where the rows are of other shards or another label rule
    */
   static async open(dir: string, films: string): Promise<Rows> {
@@ -48,7 +51,7 @@ export class Rows {
     });
     const whole = text.slice(0, text.lastIndexOf("\n") + 1);
     if (whole.length < text.length) await Deno.truncate(path, new TextEncoder().encode(whole).length);
-    const rows = whole.split("\n").filter((line) => line !== "").map((line): Row => JSON.parse(line));
+    const rows = whole.split("\n").flatMap(rowIn);
     if (rows.some((row) => row.films !== films)) {
       throw refusal(Error, {
         what: `Cannot go on in ${dir}`,
@@ -61,8 +64,20 @@ export class Rows {
   }
 
   async add(row: Row): Promise<void> {
-    await Deno.writeTextFile(this.path, `${JSON.stringify(row)}\n`, { append: true, mode: PRIVATE_FILE });
+    const line = `${this.#cut ? "\n" : ""}${JSON.stringify(row)}\n`;
+    this.#cut = true;
+    await Deno.writeTextFile(this.path, line, { append: true, mode: PRIVATE_FILE });
+    this.#cut = false;
     await syncFile(this.path);
     this.found.set(row.key, row);
+  }
+}
+
+/** The row of a line; none where the line is not whole. */
+function rowIn(line: string): Row[] {
+  try {
+    return [JSON.parse(line)];
+  } catch {
+    return [];
   }
 }

@@ -1,7 +1,8 @@
 /** How far a run has come, as the events of a role's log tell: the aggregator's, or a silo's own. */
+import { recentMedian } from "../../../fed/maths/row_share.ts";
 import type { Proposal } from "../../../fed/protocol/messages.ts";
 import type { LoggedEvent } from "../event_log.ts";
-import { type Course, usualSeconds } from "../remaining.ts";
+import { type Course, courseAfter } from "../remaining.ts";
 
 /** What a role was at last. */
 export type Phase = "starting" | "joining" | "round" | "closing" | "finished";
@@ -47,10 +48,7 @@ export class Way {
 
   /** Null before the first round. @param now seconds since 1970 */
   courseAt(now: number): Course | null {
-    if (this.#course === null) return null;
-    const passed = now - this.#opened;
-    const { elapsed, open, ...course } = this.#course;
-    return { ...course, elapsed: elapsed + passed, open: open + passed };
+    return this.#course === null ? null : courseAfter(this.#course, now - this.#opened);
   }
 
   #open(round: number, course: Course, at: number): void {
@@ -66,7 +64,7 @@ export class Way {
     if (this.#course === null) this.#began = at;
     else this.#durations.push(at - this.#opened);
     const { rounds = null, budget = null } = this.proposal ?? {};
-    const usual = usualSeconds(this.#durations);
+    const usual = recentMedian(this.#durations);
     this.#open(round, { rounds, budget, done: round - 1, usual, elapsed: at - this.#began, open: 0 }, at);
   }
 }

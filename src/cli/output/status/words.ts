@@ -1,16 +1,14 @@
 /** An event of a role's log as somebody's last words. */
 import type { FedEvent } from "../../../fed/protocol/event.ts";
 import { describe } from "../event_log.ts";
+import { phaseText } from "../who_is_there.ts";
 import { plural } from "../../../plural.ts";
 
 /** What was said; `silo` where the aggregator has heard it of one. */
 export function wordsOf(event: FedEvent): { silo?: string; text: string } | null {
   switch (event.type) {
     case "progress":
-      return {
-        silo: event.silo,
-        text: event.phase === "training" ? `training ${event.step}/${event.steps}` : event.phase,
-      };
+      return { silo: event.silo, text: phaseText(event) };
     case "row": // without the time that was left then
       return { text: `round ${event.row.round} opened for ${event.row.roster.join(", ")}` };
     case "step":

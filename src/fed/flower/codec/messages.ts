@@ -132,5 +132,11 @@ const CALLS = {
 /** The calls of the API: of each the table of its request and of its answer. */
 export const FLEET: Readonly<typeof CALLS> = CALLS;
 export type Call = keyof typeof CALLS;
+
+/** A call's path over HTTP: `/v1/fleet/pull-messages` for PullMessages. */
+export function fleetPath(call: Call): string {
+  return `/v1/fleet/${call.replaceAll(/\B[A-Z]/g, "-$&").toLowerCase()}`;
+}
+
 export type Request<C extends Call> = Message<typeof CALLS[C][0]>;
 export type Reply<C extends Call> = Message<typeof CALLS[C][1]>;

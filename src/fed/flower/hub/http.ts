@@ -1,16 +1,14 @@
 /** A call of Flower 1.40 and later: `POST /v1/fleet/<call>` with protobuf both ways. */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type * as http2 from "node:http2";
-import { FLEET } from "../codec/messages.ts";
+import { type Call, FLEET, fleetPath } from "../codec/messages.ts";
 import { refusalOf, STATUS } from "./refusal.ts";
 import { type Answering, type FleetCall, whereFrom } from "./service.ts";
 import { goneWith } from "../../wire/gone.ts";
 import { bodyIn, cutOff } from "./stream.ts";
 
 /** The names of calls by their paths. */
-const NAMES = new Map(
-  Object.keys(FLEET).map((name) => [`/v1/fleet/${name.replace(/\B[A-Z]/g, "-$&").toLowerCase()}`, name]),
-);
+const NAMES = new Map((Object.keys(FLEET) as Call[]).map((name) => [fleetPath(name), name]));
 
 /** A call as HTTP has it, of either version. */
 interface HttpCall {

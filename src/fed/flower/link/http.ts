@@ -1,5 +1,5 @@
 /** Flower 1.40 and later: bare protobuf over HTTP. */
-import type { Call } from "../codec/messages.ts";
+import { type Call, fleetPath } from "../codec/messages.ts";
 import { type FailureKind, type Link, LinkError, type LinkOptions } from "./link.ts";
 import { Poster } from "./poster.ts";
 
@@ -19,7 +19,7 @@ export class HttpLink implements Link {
   }
 
   async send(call: Call, body: Uint8Array<ArrayBuffer>, signal?: AbortSignal): Promise<Uint8Array> {
-    const path = `/v1/fleet/${pathOf(call)}`, headers = { "content-type": TYPE };
+    const path = fleetPath(call), headers = { "content-type": TYPE };
     const { response, bytes } = await this.#poster.post(call, { path, headers, body, bytesEnd: "", signal });
     const type = response.headers.get("content-type") ?? "";
     if (response.status === 200 && (type.startsWith(TYPE) || bytes.length === 0)) return bytes;
@@ -32,9 +32,6 @@ export class HttpLink implements Link {
     this.#poster[Symbol.dispose]();
   }
 }
-
-/** `pull-messages` for PullMessages. */
-const pathOf = (call: Call) => call.replaceAll(/(?!^)[A-Z]/g, "-$&").toLowerCase();
 
 /** What a refusal says, as its JSON has it. */
 function detailOf(bytes: Uint8Array): string {

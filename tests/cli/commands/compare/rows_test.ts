@@ -26,6 +26,20 @@ Deno.test("Rows drops a line that a kill left half written, and goes on behind t
     assertEquals(await Deno.readTextFile(rows.path), `${whole}${JSON.stringify(rowOf("c"))}\n`);
   }));
 
+Deno.test("Rows: behind a row that a full disk left half written the next is a line of its own, and only the half one is lost", () =>
+  inFolder(async (dir) => {
+    const rows = await Rows.open(dir, FILMS);
+    await rows.add(rowOf("a"));
+    const whole = await Deno.readTextFile(rows.path);
+    await Deno.remove(rows.path);
+    await Deno.mkdir(rows.path);
+    await assertRejects(() => rows.add(rowOf("b")));
+    await Deno.remove(rows.path);
+    await Deno.writeTextFile(rows.path, whole + JSON.stringify(rowOf("b")).slice(0, 20));
+    for (const key of ["c", "d"]) await rows.add(rowOf(key));
+    assertEquals([...(await Rows.open(dir, FILMS)).found.keys()], ["a", "c", "d"]);
+  }));
+
 Deno.test("Rows of other shards are refused and stay as they are", () =>
   inFolder(async (dir) => {
     const rows = await Rows.open(dir, FILMS);

@@ -1,12 +1,14 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { preset } from "../../../../src/model/recipe.ts";
 import { measurePace } from "../../../../src/cli/commands/demo/pace.ts";
-import { type ShardRow, type Split, SPLITS, writeShard } from "../../../../src/data/shard.ts";
+import { type Split, SPLITS } from "../../../../src/data/shard.ts";
+import type { ShardRow } from "../../../../src/data/shard_writer.ts";
 import { SCORING_SPEEDUP } from "../../../../src/fed/maths/row_share.ts";
 import { liveHandles } from "../../../../src/model/shutdown.ts";
 import { preprocessingOf } from "../../../../src/model/weights/model_file.ts";
 import { inFolder } from "../../../testing/folder.ts";
 import { libraries } from "../../../testing/libraries.ts";
+import { writeShard } from "../../../testing/write_shard.ts";
 
 await libraries();
 const SIZE = 32;
