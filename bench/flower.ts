@@ -168,11 +168,8 @@ async function bench(): Promise<void> {
     ["fedx silos on a SuperLink", (played) => onSuperLink(stock, "fedx", played)],
     ["Python nodes on fedx aggregate", (played) => onFedx(stock, played)],
   ];
-  const cost = async (run: (played: Played) => Promise<Cost>, rounds: number) => {
-    let took!: Cost;
-    await inFolder(async (dir) => void (took = await run({ rounds, dir })));
-    return took;
-  };
+  const cost = (run: (played: Played) => Promise<Cost>, rounds: number) =>
+    inFolder((dir) => run({ rounds, dir }));
   const first: (Cost | undefined)[] = [];
   for (const [at, [name, run]] of settings.entries()) {
     const [one, more] = [await cost(run, 1), await cost(run, 1 + rounds)];

@@ -7,7 +7,8 @@
  * small: the aggregator's peak with 30 silos at once above its peak with 4, EfficientNet-B0's 4.05 M values, whole
  * runs; large: the same at 100 M values, to the end of a round; round: a round of 100 M values with three silos, from
  * the row's opening to its model on disk, beside the time that writing and syncing 3 GB takes; masked: the same with
- * masks, beside the time of the same 3 GB. Medians, 4 and 30 in turn. Baseline of the round on the same 2-core machine: stock Flower 1.29, 24 s and 5.4 GB.
+ * masks, beside the time of the same 3 GB. Medians, 4 and 30 in turn. Baseline of the round on the same 2-core machine:
+ * stock Flower 1.29, 24 s and 5.4 GB.
  */
 import { FULL } from "../tests/testing/fake_trainer.ts";
 import { measureSilos } from "../tests/testing/measured.ts";

@@ -1,11 +1,11 @@
 /**
  * Question: of the runs that `bench/recipes.ts` made, which way is the best, and what does federating gain?
  *
- * Prints for each start and cut two tables of a grid's runs that are there. The first has every way of training with the mean AUROC, over its
- * seeds and cuts, of the last model; AUROC is over pairs within a hospital. The second has
- * the federation in the grid's first way and every other method in its best by `val` of those with the most runs, and how much better the
- * federation's model is, also than the hospitals alone in the mean: differences are paired, their 95 % intervals
- * resample patients and runs. Where another way of federating is the best by `val`, a third table has that one.
+ * Prints for each start and cut two tables of a grid's runs that are there. The first has every way of training with the
+ * mean AUROC, over its seeds and cuts, of the last model; AUROC is over pairs within a hospital. The second has the
+ * federation in the grid's first way and every other method in its best by `val` of those with the most runs, and how much
+ * better the federation's model is, also than the hospitals alone in the mean: differences are paired, their 95 %
+ * intervals resample patients and runs. Where another way of federating is the best by `val`, a third table has that one.
  *
  *     npx -y deno@2.9.3 task bench bench/recipe_table.ts --runs FILE --grid NAME
  */

@@ -113,10 +113,8 @@ export class FakeTrainer implements Trainer {
     }
     const noise = this.#noise, n = noise.length;
     const vector = this.#vector.slice();
-    for (let i = 0, j = turn.firstStep % n; i < vector.length; j = 0) {
-      for (const end = Math.min(vector.length, i + n - j); i < end; i++, j++) {
-        vector[i] += (noise[j] - 0.5) * 0.02;
-      }
+    for (let i = 0, j = turn.firstStep % n; i < vector.length; i++, j = j + 1 === n ? 0 : j + 1) {
+      vector[i] += (noise[j] - 0.5) * 0.02;
     }
     if (this.#options.broken) vector[0] = NaN;
     const { skips = () => false } = this.#options;

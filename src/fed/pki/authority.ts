@@ -6,9 +6,8 @@
  */
 import type * as x509 from "@peculiar/x509";
 import * as v from "valibot";
+import { appendLine } from "../../files/append_line.ts";
 import { readTextIfThere } from "../../files/exists.ts";
-import { PRIVATE_FILE } from "../../files/private.ts";
-import { writeAllSync } from "../../files/whole.ts";
 import { refusal } from "../../refusal.ts";
 import { attempt, keyMatches } from "./own_certificate.ts";
 import { issuerOf, onlyCertificate } from "./issuer.ts";
@@ -140,7 +139,7 @@ export async function certify(authority: Authority, subject: Subject): Promise<C
     key: await keyDigest(publicKey),
     expires: dates.notAfter.toISOString(),
   };
-  await appendRecord(`${authority.dir}/issued.jsonl`, record);
+  await appendLine(`${authority.dir}/issued.jsonl`, JSON.stringify(record));
   const cert = await lib.X509CertificateGenerator.create({
     serialNumber,
     subject: `CN=${name}`,
@@ -194,18 +193,4 @@ export function serial(): string {
 export function validity(lifetime: number, from = new Date()): { notBefore: Date; notAfter: Date } {
   const start = from.getTime();
   return { notBefore: new Date(start - BACKDATE * 1000), notAfter: new Date(start + lifetime * 1000) };
-}
-
-async function appendRecord(path: string, record: IssuedRecord): Promise<void> {
-  using file = await Deno.open(path, { create: true, append: true, read: true, mode: PRIVATE_FILE });
-  // A line that a crash cut short stays by itself, where `issuedBy` finds it.
-  const size = (await file.stat()).size;
-  const last = new Uint8Array(1);
-  if (size > 0) {
-    await file.seek(size - 1, Deno.SeekMode.Start);
-    await file.read(last);
-  }
-  const broken = size > 0 && last[0] !== 0x0a;
-  writeAllSync(file, new TextEncoder().encode(`${broken ? "\n" : ""}${JSON.stringify(record)}\n`));
-  await file.sync();
 }

@@ -1,4 +1,4 @@
-import { assertEquals, assertNotEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { digest } from "../../../src/files/digest.ts";
 import { writeMasked } from "../../../src/fed/masks/write_masked.ts";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
@@ -35,7 +35,18 @@ Deno.test("writeMasked: the file is private, whole, its user's alone, and the sa
     const out = `${dir}/y`;
     await Deno.writeFile(`${dir}/delta`, new Uint8Array(DELTA.buffer));
     await Deno.writeTextFile(`${out}.partial`, "what a kill left behind");
-    const first = await writeMasked({ ...OPTIONS, delta: `${dir}/delta`, out });
+    let writing = true;
+    const written = writeMasked({ ...OPTIONS, delta: `${dir}/delta`, out }).finally(() => writing = false);
+    const seen = new Set<string>();
+    while (writing) {
+      const names = await namesIn(dir);
+      seen.add(names.join());
+      if (names.includes("y")) {
+        assertEquals((await Deno.stat(out)).size, 8 * LAYOUT.length, "no part has the name");
+      }
+    }
+    assert(seen.has("delta,y.partial"), `looked while it was written, saw ${[...seen]}`);
+    const first = await written;
     assertEquals(await namesIn(dir), ["delta", "y"]);
     assertEquals((await Deno.stat(out)).mode! & 0o777, 0o600);
     assertEquals(digest(await Deno.readFile(out)), first.sha256);

@@ -1,6 +1,5 @@
 // Why: a finished training is one line that is written at once, so a comparison may be stopped at any time.
-import { syncFile } from "../../../files/durable.ts";
-import { PRIVATE_FILE } from "../../../files/private.ts";
+import { appendLine } from "../../../files/append_line.ts";
 import { refusal } from "../../../refusal.ts";
 import type { Training } from "./plan.ts";
 
@@ -33,9 +32,6 @@ export interface Row {
 
 /** The rows of a comparison's folder. */
 export class Rows {
-  /** Whether a row may have been left half written, so that the next begins a line of its own. */
-  #cut = false;
-
   private constructor(readonly path: string, readonly found: Map<string, Row>) {}
 
   /**
@@ -64,11 +60,7 @@ export class Rows {
   }
 
   async add(row: Row): Promise<void> {
-    const line = `${this.#cut ? "\n" : ""}${JSON.stringify(row)}\n`;
-    this.#cut = true;
-    await Deno.writeTextFile(this.path, line, { append: true, mode: PRIVATE_FILE });
-    this.#cut = false;
-    await syncFile(this.path);
+    await appendLine(this.path, JSON.stringify(row));
     this.found.set(row.key, row);
   }
 }
