@@ -41,6 +41,25 @@ const onFifths = (ways: Partial<Planned>[]): Planned[] =>
 const fromBoth = (ways: Partial<Planned>[]): Planned[] =>
   (["imagenet", "random"] as const).flatMap((init) => ways.map((way) => planned({ init, ...way })));
 
+const withSeeds = (ways: Partial<Planned>[]): Planned[] =>
+  PARTS.flatMap((seed) => ways.map((way) => planned({ seed, ...way })));
+
+/** The best ways by `val` of the grid `methods`. */
+const BEST: Partial<Planned>[] = [
+  { change: CHOSEN.change },
+  { ...POOLED, batch: 16, lr: 2e-3 },
+  { ...CHOSEN, init: "random" },
+  { ...POOLED, init: "random", batch: 16, lr: 2e-3 },
+];
+const BEST_ALONE: Partial<Planned>[] = [
+  { ...ALONE[0], batch: 16, lr: 2e-3 },
+  { ...ALONE[1], batch: 16, lr: 1e-3 },
+  { ...ALONE[2], batch: 32, lr: 2e-3 },
+  { ...ALONE[0], init: "random", batch: 11, lr: 1e-3 },
+  { ...ALONE[1], init: "random", batch: 11, lr: 2e-3 },
+  { ...ALONE[2], init: "random", batch: 16, lr: 2e-3 },
+];
+
 const GRIDS: Record<string, () => Planned[]> = {
   /** Ways of federating, and what they are compared with, on a fifth of the patients. */
   fifths: () =>
@@ -81,21 +100,9 @@ const GRIDS: Record<string, () => Planned[]> = {
       ),
     ),
   /** Each method in its best way by `val` of `methods`, with more seeds. */
-  best: () =>
-    [0, 1, 2, 3, 4].flatMap((seed) =>
-      ([
-        { change: CHOSEN.change, batch: 11, lr: 1e-3 },
-        { ...POOLED, batch: 16, lr: 2e-3 },
-        { ...ALONE[0], batch: 16, lr: 2e-3 },
-        { ...ALONE[1], batch: 16, lr: 1e-3 },
-        { ...ALONE[2], batch: 32, lr: 2e-3 },
-        { ...CHOSEN, init: "random" },
-        { ...POOLED, init: "random", batch: 16, lr: 2e-3 },
-        { ...ALONE[0], init: "random", batch: 11, lr: 1e-3 },
-        { ...ALONE[1], init: "random", batch: 11, lr: 2e-3 },
-        { ...ALONE[2], init: "random", batch: 16, lr: 2e-3 },
-      ] as Partial<Planned>[]).map((way) => planned({ seed, ...way }))
-    ),
+  best: () => withSeeds([...BEST, ...BEST_ALONE]),
+  /** The same with hospitals alone that take as many steps as all films in one place. */
+  long: () => withSeeds([...BEST_ALONE.map((way) => ({ ...way, steps: "pooled" as const })), ...BEST]),
   /** What was chosen, with more seeds. */
   seeds: () => [0, 1, 2, 3, 4].flatMap((seed) => fromBoth([{ ...CHOSEN, seed }, { ...POOLED, seed }])),
   /** Every film of a set once as another patient's, with three seeds. */

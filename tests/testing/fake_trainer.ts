@@ -113,8 +113,9 @@ export class FakeTrainer implements Trainer {
     }
     const noise = this.#noise, n = noise.length;
     const vector = this.#vector.slice();
-    for (let i = 0, j = turn.firstStep % n; i < vector.length; i++, j = j + 1 === n ? 0 : j + 1) {
-      vector[i] += (noise[j] - 0.5) * 0.02;
+    for (let at = 0, from = turn.firstStep % n; at < vector.length; at += n - from, from = 0) {
+      const end = Math.min(at + n - from, vector.length);
+      for (let i = at; i < end; i++) vector[i] += (noise[from + i - at] - 0.5) * 0.02;
     }
     if (this.#options.broken) vector[0] = NaN;
     const { skips = () => false } = this.#options;

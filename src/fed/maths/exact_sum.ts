@@ -11,6 +11,7 @@
 import type { Layout } from "../../model/layout.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { Scale } from "../protocol/messages.ts";
+import { addBlock, areBelow, beginSums, BLOCK, finishBlock, subtractBlock } from "./lanes.ts";
 
 /** Exponents while Σ n < 2^21; each doubling of Σ n above takes one from both. */
 const EXPONENTS: Scale = { weights: 32, statistics: 20 };
@@ -19,10 +20,6 @@ export const BOUNDS: Readonly<Record<keyof Scale, number>> = { weights: 1024, st
 /** Adding and taking it away rounds |x| < 2^51 half-even to an integer. */
 export const ROUNDER = 1.5 * 2 ** 52;
 const SPLIT = 2 ** 21;
-/** Elements summed at a time, so that the accumulators stay in the first-level cache. */
-const BLOCK = 1024;
-/** Elements subtracted before they are checked, so that the second-level cache still holds them. */
-const CHECKED = 1 << 14;
 
 /** One silo's update, or a stretch of it. */
 export interface WeightedDelta {
@@ -57,10 +54,13 @@ export function delta(
   out: Float32Array = new Float32Array(layout.length),
 ): Float32Array {
   for (const vector of [w, g, out]) expectLength("a vector", vector.length, layout.length);
-  for (let first = 0; first < out.length; first += CHECKED) {
-    const end = Math.min(first + CHECKED, out.length);
-    for (let i = first; i < end; i++) out[i] = w[i] - g[i];
-    checkDelta(out.subarray(first, end), layout, first);
+  for (const { block, from, to } of blocksIn(layout, { first: 0, count: layout.length })) {
+    for (let first = from; first < to; first += BLOCK) {
+      const end = Math.min(first + BLOCK, to);
+      const change = out.subarray(first, end);
+      if (subtractBlock(w.subarray(first, end), g.subarray(first, end), change, BOUNDS[block])) continue;
+      checkDelta(change, layout, first);
+    }
   }
   return out;
 }
@@ -107,87 +107,76 @@ export function tensorAt(layout: Layout, index: number): string {
   return tensor?.name ?? `element ${index}`;
 }
 
-/**
- * Index of the first value that is NaN or not below the bound.
- *
- * Without their sign the bits of floats are integers in the same order, with infinity and NaN last: one subtraction for
- * each value and no branch.
- */
+/** Index of the first value that is NaN or not below the bound. */
 function outside(
   values: Float32Array,
-  range: { from: number; to: number; bound: number },
+  { from, to, bound }: { from: number; to: number; bound: number },
 ): number | undefined {
-  const { from, to, bound } = range;
-  const bits = new Int32Array(values.buffer, values.byteOffset + 4 * from, to - from);
-  const most = new Int32Array(Float32Array.of(bound).buffer)[0] - 1;
-  let sign = 0;
-  for (let i = 0; i < bits.length; i++) sign |= most - (bits[i] & 0x7fffffff);
-  if (sign >= 0) return;
-  for (let i = from; i < to; i++) if (!(Math.abs(values[i]) < bound)) return i;
+  for (let first = from; first < to; first += BLOCK) {
+    const end = Math.min(first + BLOCK, to);
+    if (areBelow(values.subarray(first, end), bound)) continue;
+    for (let i = first; i < end; i++) if (!(Math.abs(values[i]) < bound)) return i;
+  }
 }
 
 /**
- * The new values of one stretch that has one exponent. Inputs must have passed `checkDelta`.
+ * The new values of one stretch that has one exponent.
  * @param base Old values, (n) f32.
  * @param updates Their Δ, each (n) f32.
- * @param options `exponent` s; `out` receives the result, (n) f32, and may be `base` itself.
+ * @param options `exponent` s; `out` receives the result, (n) f32, and may be `base` itself. Blocks with a |Δ| that is not
+ * below `bound` are shown to `check`, with where they begin, before they are summed; without it all must have passed
+ * `checkDelta`.
  * @returns `out`.
  */
 export function foldRange(
   base: Float32Array,
   updates: readonly WeightedDelta[],
-  options: { exponent: number; out?: Float32Array },
+  options: {
+    exponent: number;
+    out?: Float32Array;
+    unchecked?: { bound: number; check: (values: Float32Array, first: number) => void };
+  },
 ): Float32Array {
-  const { exponent, out = new Float32Array(base.length) } = options;
+  const { exponent, out = new Float32Array(base.length), unchecked } = options;
   const total = totalExamples(updates);
   const factor = 2 ** exponent, divisor = total * factor;
-  // |q| ≤ |Δ|·2^s + ½.
-  const small = (2 ** 53 / total - 1) / factor;
+  // |q| ≤ |Δ|·2^s + ½; a power of two is exact as f32.
+  const small = 2 ** Math.floor(Math.log2((2 ** 53 / total - 1) / factor));
+  const bound = Math.min(small, unchecked?.bound ?? Infinity);
   for (const { values } of updates) expectLength("an update", values.length, base.length);
   expectLength("the result", out.length, base.length);
-  const sum = new Float64Array(BLOCK);
   for (let first = 0; first < base.length; first += BLOCK) {
-    const count = Math.min(BLOCK, base.length - first);
-    const block = { first, count, factor, sum };
-    sum.fill(0);
-    if (!updates.every((update) => addSmall(update, { ...block, small }))) addLarge(updates, block);
-    for (let i = 0; i < count; i++) out[first + i] = base[first + i] + sum[i] / divisor;
+    const end = Math.min(first + BLOCK, base.length);
+    const of = (vector: Float32Array) => vector.subarray(first, end);
+    beginSums(end - first);
+    if (updates.every(({ values, examples }) => addBlock(of(values), { examples, factor, bound }))) {
+      finishBlock(of(base), divisor, of(out));
+      continue;
+    }
+    const parts = updates.map(({ values, examples }) => ({ values: of(values), examples }));
+    for (const { values } of parts) unchecked?.check(values, first);
+    foldLarge(of(base), parts, { factor, divisor, out: of(out) });
   }
   return out;
 }
 
-/** The elements of one block: where they begin, how many they are, 2^s, and their Σ n·q. */
-interface Block {
-  first: number;
-  count: number;
-  factor: number;
-  sum: Float64Array;
-}
-
-/** Adds n·q; false, with the sum spoiled, where a |Δ| is not below `small`. */
-function addSmall({ values, examples }: WeightedDelta, block: Block & { small: number }): boolean {
-  const { first, count, factor, sum, small } = block;
-  for (let i = 0; i < count; i++) {
-    const value = values[first + i];
-    if (!(Math.abs(value) < small)) return false;
-    sum[i] += examples * ((value * factor + ROUNDER) - ROUNDER);
-  }
-  return true;
-}
-
-/** Σ n·q in two exact parts. */
-function addLarge(updates: readonly WeightedDelta[], { first, count, factor, sum }: Block): void {
-  const high = new Float64Array(count), low = new Float64Array(count);
+/** The new values of a block from Σ n·q in two exact parts. */
+function foldLarge(
+  base: Float32Array,
+  updates: readonly WeightedDelta[],
+  { factor, divisor, out }: { factor: number; divisor: number; out: Float32Array },
+): void {
+  const high = new Float64Array(base.length), low = new Float64Array(base.length);
   for (const { values, examples } of updates) {
-    for (let i = 0; i < count; i++) {
-      const q = (values[first + i] * factor + ROUNDER) - ROUNDER;
+    for (let i = 0; i < values.length; i++) {
+      const q = (values[i] * factor + ROUNDER) - ROUNDER;
       const h = Math.floor(q / SPLIT);
       high[i] += examples * h;
       low[i] += examples * (q - h * SPLIT);
     }
   }
-  // high·2^21 is exact, so this sum is rounded once, as f64(int64) is.
-  for (let i = 0; i < count; i++) sum[i] = high[i] * SPLIT + low[i];
+  // high·2^21 is exact, so the sum of both is rounded once, as f64(int64) is.
+  for (let i = 0; i < base.length; i++) out[i] = base[i] + (high[i] * SPLIT + low[i]) / divisor;
 }
 
 /**
@@ -216,13 +205,15 @@ export function foldStretch(
 ): Float32Array {
   const { layout, scale, first, out } = options;
   checkScale(totalExamples(updates), scale);
-  for (const { values } of updates) {
-    expectLength("an update", values.length, base.length);
-    checkDelta(values, layout, first);
-  }
+  for (const { values } of updates) expectLength("an update", values.length, base.length);
   for (const { block, from, to } of blocksIn(layout, { first, count: base.length })) {
-    const deltas = updates.map(({ values, examples }) => ({ values: values.subarray(from, to), examples }));
-    foldRange(base.subarray(from, to), deltas, { exponent: scale[block], out: out.subarray(from, to) });
+    const of = (vector: Float32Array) => vector.subarray(from, to);
+    const check = (values: Float32Array, at: number) => checkDelta(values, layout, first + from + at);
+    foldRange(of(base), updates.map(({ values, examples }) => ({ values: of(values), examples })), {
+      exponent: scale[block],
+      out: of(out),
+      unchecked: { bound: BOUNDS[block], check },
+    });
   }
   return out;
 }
