@@ -54,6 +54,26 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["maths/exact_sum_test.ts"],
   },
   {
+    text: "place.fill(0, block.length, whole);",
+    fault: "",
+    tests: ["maths/lanes_test.ts"],
+  },
+  {
+    text: "return new Int32Array(Float32Array.of(bound).buffer)[0] - 1;",
+    fault: "return new Int32Array(Float32Array.of(bound).buffer)[0];",
+    tests: ["maths/lanes_test.ts"],
+  },
+  {
+    text: "...[...OP.nearest, ...get(5), ...OP.multiplyF64],",
+    fault: "...[...get(5), ...OP.multiplyF64],",
+    tests: ["maths/exact_sum_test.ts"],
+  },
+  {
+    text: "for (const { values } of parts) unchecked?.check(values, first);",
+    fault: "",
+    tests: ["maths/exact_sum_test.ts", "aggregator/fold_files_test.ts"],
+  },
+  {
     text: "while (totalExamples >= 2 ** (21 + lower)) lower++;",
     fault: "while (totalExamples > 2 ** (21 + lower)) lower++;",
     tests: ["maths/exact_sum_test.ts"],

@@ -9,6 +9,7 @@ import {
   scaleFor,
   type WeightedDelta,
 } from "../../../src/fed/maths/exact_sum.ts";
+import { BLOCK } from "../../../src/fed/maths/lanes.ts";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
 import type { Layout, Tensor } from "../../../src/model/layout.ts";
 import { seeded } from "../../testing/random.ts";
@@ -89,6 +90,18 @@ Deno.test("foldRange: equals the BigInt definition with lowered exponents, up to
       weights,
     );
   }
+});
+
+Deno.test("foldRange: blocks of small changes between blocks with a large one, whose sums need two parts", () => {
+  const random = seeded(7);
+  const length = 3 * BLOCK + 5;
+  const base = Float32Array.from({ length }, () => random() - 0.5);
+  const updates = [2 ** 20, 2 ** 20 - 1].map((examples) => ({
+    examples,
+    values: Float32Array.from({ length }, () => (random() - 0.5) * 1e-2),
+  }));
+  for (const at of [BLOCK + 1, length - 1]) updates[1].values[at] = below(BOUNDS.weights);
+  compare(base, updates, 32);
 });
 
 const anyDelta = fc.oneof(
