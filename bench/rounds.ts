@@ -28,6 +28,7 @@ import { machine } from "./machine.ts";
 
 const UPDATE = new Uint8Array(new Float32Array(TINY.length).fill(2 ** -20).buffer);
 const FRAMES = encodeFrames(UPDATE, { offset: 0, payload: UPDATE.length });
+/** Each request has a copy: the aggregator frees what it has taken. */
 const BODY = new Uint8Array([...FRAMES].flatMap((frame) => [...frame]));
 const SHA256 = createHash("sha256").update(UPDATE).digest("hex");
 
@@ -96,7 +97,7 @@ class Answers {
       ...{ encoding: 1, roster: null, wire: 8 },
     };
     await this.#ask("POST", `/v1/rounds/${round}/update`, start);
-    await this.#ask("PUT", `/v1/rounds/${round}/update?offset=0`, BODY);
+    await this.#ask("PUT", `/v1/rounds/${round}/update?offset=0`, BODY.slice());
   }
 
   /** Again while all slots are taken. @throws {Error} on any other refusal. */

@@ -119,9 +119,12 @@ function take(block: Float32Array, place: Float32Array): number {
   return 4 * whole;
 }
 
+const float = new Float32Array(1), bits = new Int32Array(float.buffer);
+
 /** The largest bits that a float below the bound, itself a float, may have without its sign. */
 function bitsBelow(bound: number): number {
-  return new Int32Array(Float32Array.of(bound).buffer)[0] - 1;
+  float[0] = bound;
+  return bits[0] - 1;
 }
 
 /**
