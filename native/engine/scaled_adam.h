@@ -32,7 +32,7 @@ class ScaledAdam {
   };
   Outcome step(const at::Tensor& loss, const at::Tensor& lr_factor, const at::Tensor& clip);
 
-  // Steps done, loss scale, good steps since the scale last changed. Both wait for the device.
+  // Steps done, loss scale, good steps since the scale last changed. Reading them waits for the device.
   std::vector<double> scalars() const;
   void set_scalars(double steps, double scale, double good);
   // As a run starts: no steps, the initial scale.
