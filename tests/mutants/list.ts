@@ -69,6 +69,21 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["maths/exact_sum_test.ts"],
   },
   {
+    text: "const bound = Math.min(small, unchecked?.bound ?? Infinity);",
+    fault: "const bound = small;",
+    tests: ["maths/exact_sum_test.ts"],
+  },
+  {
+    text: "const small = 2 ** Math.floor(Math.log2((2 ** 53 / total - 1) / factor));",
+    fault: "const small = 2 ** Math.ceil(Math.log2((2 ** 53 / total - 1) / factor));",
+    tests: ["maths/exact_sum_test.ts"],
+  },
+  {
+    text: "unchecked: { bound: BOUNDS[block], check },",
+    fault: "unchecked: { bound: BOUNDS.statistics, check },",
+    tests: ["maths/exact_sum_test.ts"],
+  },
+  {
     text: "for (const { values } of parts) unchecked?.check(values, first);",
     fault: "",
     tests: ["maths/exact_sum_test.ts", "aggregator/fold_files_test.ts"],

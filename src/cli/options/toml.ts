@@ -44,7 +44,8 @@ export async function readConfig(file: string | undefined): Promise<Config | und
 /**
  * Reads the section of a settings file that belongs to `command`.
  *
- * @throws {UsageError} for a file that cannot be parsed, an unknown key (with the nearest name) or a bad value.
+ * @throws {UsageError} for a file that cannot be parsed, an unknown key (with the nearest name), a bad value, or one with
+ * sections of other silos alone.
  */
 export function readSection(
   config: Config,
@@ -55,6 +56,15 @@ export function readSection(
   const document = check(config, commands);
   const silos = Object.keys(document.silo ?? {});
   const silo = options.silo ?? (silos.length === 1 ? silos[0] : undefined);
+  // Another name would leave all that the file says aside, `accept` too, for a slip of the pen.
+  if (command.section === "silo" && silo !== undefined && silos.length > 0 && !silos.includes(silo)) {
+    throw new UsageError(
+      `Cannot read ${file}: expected a section [silo.${silo}] for --silo ${silo}, got one of ${
+        silos.join(", ")
+      }; ` +
+        "give --silo such a name, add the section, or name another file with --config.",
+    );
+  }
   const [raw, label] = command.section === "run"
     ? [document.run ?? {}, "run"]
     : [(silo === undefined ? undefined : document.silo?.[silo]) ?? {}, `silo.${silo}`];

@@ -123,9 +123,8 @@ function outside(
  * The new values of one stretch that has one exponent.
  * @param base Old values, (n) f32.
  * @param updates Their Δ, each (n) f32.
- * @param options `exponent` s; `out` receives the result, (n) f32, and may be `base` itself. Blocks with a |Δ| that is not
- * below `bound` are shown to `check`, with where they begin, before they are summed; without it all must have passed
- * `checkDelta`.
+ * @param options `exponent` s; `out` receives the result, (n) f32, and may be `base` itself. Without `unchecked` all must
+ * have passed `checkDelta`; with it `check` is shown every block that may hold a |Δ| from `bound` on, and where it begins.
  * @returns `out`.
  */
 export function foldRange(
@@ -196,7 +195,7 @@ export function fold(
 
 /**
  * The new values of a stretch that may cross from weights to statistics; `base[0]` is element `first`.
- * @throws {ProtocolError} `out_of_range`.
+ * @throws {ProtocolError} `out_of_range`; what stands in `out` then is of no use.
  */
 export function foldStretch(
   base: Float32Array,

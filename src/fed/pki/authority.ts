@@ -160,13 +160,21 @@ export async function certify(authority: Authority, subject: Subject): Promise<C
   return { cert, shortened };
 }
 
-/** Every certificate that this CA has made, oldest first. @throws {SyntaxError} a line is damaged. */
+/** What every record begins with. */
+const BEGINNING = '{"version":1,"serial":"';
+
+/**
+ * Every certificate that this CA has made, oldest first. A record that a full disk has cut short is none: the
+ * certificate is made once its record is whole.
+ * @throws {SyntaxError} a line is damaged.
+ */
 export async function issuedBy(dir: string): Promise<IssuedRecord[]> {
   const path = `${dir}/issued.jsonl`;
   const text = await readTextIfThere(path) ?? "";
-  return text.split("\n").filter((line) => line !== "").map((line, index) => {
+  return text.split("\n").flatMap((line, index) => {
+    if (line === "" || isCut(line)) return [];
     try {
-      return v.parse(IssuedSchema, JSON.parse(line));
+      return [v.parse(IssuedSchema, JSON.parse(line))];
     } catch (cause) {
       throw new SyntaxError(
         `Cannot read ${path}: expected a record in line ${index + 1}, got something else; ` +
@@ -175,6 +183,10 @@ export async function issuedBy(dir: string): Promise<IssuedRecord[]> {
       );
     }
   });
+}
+
+function isCut(line: string): boolean {
+  return !line.includes("}") && (line.startsWith(BEGINNING) || BEGINNING.startsWith(line));
 }
 
 /** SHA-256 of a public key's SPKI, hex: what two people compare to know that they speak of one key. */

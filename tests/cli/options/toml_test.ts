@@ -31,6 +31,16 @@ Deno.test("readSection reads the file that init writes, paths relative to it", (
   });
 });
 
+Deno.test("readSection refuses a silo that the file has no section for: its limits would be left aside", () => {
+  const text = "[silo.a]\nsite = 's'\n[silo.b]\naccept = { masked = true }";
+  for (const name of ["B", "bb", "constructor", ""]) {
+    const error = assertThrows(() => silo(text, name), UsageError);
+    assertMatch(error.message, /expected a section \[silo\..*got one of a, b; .* --config/);
+  }
+  assertEquals(silo(text, "b").accept?.masked, true);
+  assertEquals(silo("[run]\nsize = 64", "b").values, { silo: "b" });
+});
+
 Deno.test("readSection takes numbers for names", () => {
   assertEquals(run("[run]\nsilos = [1, 2]").values.silos, ["1", "2"]);
 });

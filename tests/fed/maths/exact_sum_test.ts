@@ -104,6 +104,14 @@ Deno.test("foldRange: blocks of small changes between blocks with a large one, w
   compare(base, updates, 32);
 });
 
+Deno.test("foldRange: a sum that a double cannot hold is in two parts, even just above 2^53", () => {
+  // With these counts Σ n·q is 2.75 · N · 2^32 and three; added one by one each of the three would be rounded away.
+  const counts = [2 ** 19, 2 ** 18, 1, 1, 1], tiny = 2 ** -32;
+  const changes = [2.75, 2.75 + 33 * 2 ** -20, tiny, tiny, tiny];
+  const updates = counts.map((examples, k) => ({ examples, values: Float32Array.of(changes[k]) }));
+  compare(Float32Array.of(-2.75), updates, 32);
+});
+
 const anyDelta = fc.oneof(
   fc.float({ noNaN: true, min: Math.fround(-1023), max: Math.fround(1023) }),
   fc.float({ noNaN: true, min: Math.fround(-1e-3), max: Math.fround(1e-3) }),
@@ -174,6 +182,22 @@ Deno.test("fold: each block uses its own exponent", () => {
     scale: scaleFor(3),
   });
   assertEquals([next[0], next[3999], next[4000], next[5999]], [2 ** -24, 2 ** -24, 0, 0]);
+});
+
+Deno.test("fold: a change from its block's bound on is refused naming the tensor, whoever made it, however few images", () => {
+  const layout = layoutOfThree(2), base = new Float32Array(6);
+  for (const [at, tensor, bound] of [[3, "b", 1024], [4, "c.running_var", 2 ** 22]] as const) {
+    for (const by of [0, 1]) {
+      const updates = [1, 2].map((examples) => ({ examples, values: new Float32Array(6) }));
+      const foldIt = () => fold(base, updates, { layout, scale: scaleFor(3) });
+      for (const value of [bound, -bound, NaN, Infinity]) {
+        updates[by].values[at] = value;
+        assertThrows(foldIt, ProtocolError, `in ${tensor}`);
+      }
+      updates[by].values[at] = below(bound);
+      assert(foldIt()[at] > 0);
+    }
+  }
 });
 
 Deno.test("fold: whatever a row's exponents would overflow, and empty rounds, are refused", () => {

@@ -50,6 +50,24 @@ Deno.test("revoke adds to what is refused already, and leaves a certificate made
     assertEquals([third.number, third.revoked.length, third.known], [3, 1, 2]);
   }));
 
+Deno.test("revoke: a record that a full disk has cut is none, wherever it stands; a damaged one is named", () =>
+  withSilos(async (dir) => {
+    const options = { ca: `${dir}/ca`, tls: `${dir}/tls-hub` };
+    const record = `${options.ca}/issued.jsonl`;
+    const lines = (await Deno.readTextFile(record)).trimEnd().split("\n");
+    for (const length of [1, 12, 40, lines[0].length - 1]) {
+      const cut = lines[0].slice(0, length);
+      await Deno.writeTextFile(record, [lines[0], cut, ...lines.slice(1), cut].join("\n"));
+      assertEquals((await issuedBy(options.ca)).map(({ name }) => name), ["hub", "b", "b", "c"]);
+    }
+    await issue({ name: "d", role: "silo", ca: options.ca, out: `${dir}/tls-d` });
+    assertEquals((await revoke({ ...options, name: "d" })).revoked.length, 1);
+    for (const damaged of [lines[0].slice(2), lines[0].replace("serial", "s"), `${lines[0].slice(0, 40)}}`]) {
+      await Deno.writeTextFile(record, [lines[0], "", damaged, ...lines.slice(1)].join("\n"));
+      await assertRejects(() => revoke({ ...options, name: "b" }), SyntaxError, "in line 3");
+    }
+  }));
+
 Deno.test("revoke refuses an unknown name, an aggregator, another CA's folder, and a list that it would lose", () =>
   withSilos(async (dir) => {
     const options = { ca: `${dir}/ca`, tls: `${dir}/tls-hub` };
