@@ -26,8 +26,8 @@ Deno.test("a silo that is stopped in training and goes on gives the hashes of a 
   const stopped = await hashes("stopped", 0, async (roles, c) => {
     await roles.when("c", "training");
     c.kill("SIGSTOP");
-    // The others' updates count, and the round stays open for the one that is stopped.
-    for (const silo of ["a", "b"]) await roles.when("hub", "update_counted", (event) => event.silo === silo);
+    // The others are ready, and the round stays open for the one that is stopped.
+    for (const silo of ["a", "b"]) await roles.when("hub", "ready", (event) => event.silo === silo);
     await new Promise((resolve) => setTimeout(resolve, 3000));
     c.kill("SIGCONT");
   });
