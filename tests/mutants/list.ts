@@ -6,6 +6,7 @@
 import { MASKED_RUNS } from "./masked_runs.ts";
 import { MASKED_SUMS } from "./masked_sums.ts";
 import { AUDIT } from "./audit.ts";
+import { EXACT_SUMS } from "./exact_sums.ts";
 
 export interface Mutant {
   /** Text that stands once in src/ or native/; the file is found by it, so that a move needs no edit here. */
@@ -42,62 +43,7 @@ export const MUTANTS: readonly Mutant[] = [
     fault: "",
     tests: ["protocol/registration_test.ts"],
   },
-  // Exact sums, and what goes into them.
-  {
-    text: "high[i] += examples * h;",
-    fault: "high[i] += h;",
-    tests: ["maths/exact_sum_test.ts"],
-  },
-  {
-    text: "if (!(Math.abs(values[i]) < bound)) return i;",
-    fault: "if (Math.abs(values[i]) >= bound) return i;",
-    tests: ["maths/exact_sum_test.ts"],
-  },
-  {
-    text: "place.fill(0, block.length, whole);",
-    fault: "",
-    tests: ["maths/lanes_test.ts"],
-  },
-  {
-    text: "return bits[0] - 1;",
-    fault: "return bits[0];",
-    tests: ["maths/lanes_test.ts"],
-  },
-  {
-    text: "...[...OP.nearest, ...get(5), ...OP.multiplyF64],",
-    fault: "...[...get(5), ...OP.multiplyF64],",
-    tests: ["maths/exact_sum_test.ts"],
-  },
-  {
-    text: "const bound = Math.min(small, unchecked?.bound ?? Infinity);",
-    fault: "const bound = small;",
-    tests: ["maths/exact_sum_test.ts"],
-  },
-  {
-    text: "const small = 2 ** Math.floor(Math.log2((2 ** 53 / total - 1) / factor));",
-    fault: "const small = 2 ** Math.ceil(Math.log2((2 ** 53 / total - 1) / factor));",
-    tests: ["maths/exact_sum_test.ts"],
-  },
-  {
-    text: "unchecked: { bound: BOUNDS[block], check },",
-    fault: "unchecked: { bound: BOUNDS.statistics, check },",
-    tests: ["maths/exact_sum_test.ts"],
-  },
-  {
-    text: "for (const { values } of parts) unchecked?.check(values, first);",
-    fault: "",
-    tests: ["maths/exact_sum_test.ts", "aggregator/fold_files_test.ts"],
-  },
-  {
-    text: "while (totalExamples >= 2 ** (21 + lower)) lower++;",
-    fault: "while (totalExamples > 2 ** (21 + lower)) lower++;",
-    tests: ["maths/exact_sum_test.ts"],
-  },
-  {
-    text: "for (const { reader, sha256 } of opened) reader.verify(sha256);",
-    fault: "",
-    tests: ["aggregator/fold_files_test.ts"],
-  },
+  ...EXACT_SUMS,
   ...MASKED_SUMS,
   ...MASKED_RUNS,
   // Who may act as whom.
