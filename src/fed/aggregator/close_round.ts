@@ -2,7 +2,7 @@
 import type { StoredRow } from "./stored.ts";
 import { removeIfThere } from "../../files/exists.ts";
 import { renameDurably } from "../../files/durable.ts";
-import { foldFiles, foldMaskedFiles } from "./fold_files.ts";
+import { type Checksums, foldFiles, foldMaskedFiles } from "./fold_files.ts";
 import { hasPart, stepsIn } from "./part.ts";
 import type { RoundSettings } from "../protocol/messages.ts";
 import type { Run } from "./run.ts";
@@ -19,10 +19,12 @@ export async function closeRound(run: Run, stored: StoredRow): Promise<void> {
   run.stopCounting();
   await run.faultPoint("before_fold");
   const path = run.state.modelPath(row.round);
-  const { sha256 } = await fold(run, row, `${path}.partial`);
+  const { sha256, crc32 } = await fold(run, row, `${path}.partial`);
   run.onEvent({ type: "folded", round: row.round, sha256, seconds: run.now() - started });
   await run.faultPoint("folded");
   await renameDurably(`${path}.partial`, path);
+  run.hashed.clear();
+  run.hashed.set(path, crc32);
   await run.faultPoint("renamed");
   tellAbsent(run, row);
   run.close(stored, { sha256, held: modelsToHold(run, row.round) });
@@ -35,18 +37,17 @@ export async function closeRound(run: Run, stored: StoredRow): Promise<void> {
 }
 
 /** Folds what counted into the file `out`. */
-async function fold(run: Run, row: RoundSettings, out: string): Promise<{ sha256: string }> {
-  const { state, layout } = run;
+async function fold(run: Run, row: RoundSettings, out: string): Promise<Checksums> {
+  const { state, layout, hashed } = run;
   const counted = state.counted(row.round);
+  const file = (path: string, what: string) => ({ path, what, crc32: hashed.get(path) });
   const updates = row.roster.filter((silo) => counted.has(silo)).map((silo) => ({
     ...counted.get(silo)!,
-    path: state.stagedPath(row.round, silo).whole,
-    what: `the update of ${silo} in round ${row.round}`,
+    ...file(state.stagedPath(row.round, silo).whole, `the update of ${silo} in round ${row.round}`),
   }));
   const base = {
-    path: state.modelPath(row.round - 1),
     sha256: row.base,
-    what: `the model of round ${row.round - 1}`,
+    ...file(state.modelPath(row.round - 1), `the model of round ${row.round - 1}`),
   };
   const { scale } = row;
   const options = { base, layout, scale, out, onStretch: () => run.faultPoint("folding") };

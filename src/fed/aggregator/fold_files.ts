@@ -1,8 +1,12 @@
 /**
  * The fold at round close: staged updates are read a stretch at a time, so that memory grows neither with the model
  * nor, beyond one stretch each, with the silos; a restart simply redoes it.
+ *
+ * Every file is checked on the way. One that this process has hashed before it knows by its CRC-32 from then, which
+ * finds damage as well and takes a fifteenth of the time; after a restart it is the digest again.
  */
 import { createHash } from "node:crypto";
+import { crc32 } from "node:zlib";
 import type { Layout } from "../../model/layout.ts";
 import { foldStretch } from "../maths/exact_sum.ts";
 import { addModular, foldSum } from "../maths/masked_sum.ts";
@@ -20,8 +24,9 @@ const HELD = 1 << 23;
 /** A raw little-endian file in layout order: f32, or 64-bit integers where it is masked. */
 export interface VectorFile {
   path: string;
-  /** Checked on the way. */
   sha256: string;
+  /** From when this process took the digest. @default the digest is checked */
+  crc32?: number;
   /** For people. @default "a vector" */
   what?: string;
 }
@@ -31,6 +36,9 @@ export interface StagedUpdate extends VectorFile {
   /** Training images n ≥ 1. */
   examples: number;
 }
+
+/** Of the new vector's bytes. */
+export type Checksums = Required<Pick<VectorFile, "sha256" | "crc32">>;
 
 interface FoldOptions {
   /** g(r − 1). */
@@ -46,13 +54,13 @@ interface FoldOptions {
 /**
  * Folds staged files into a new vector file, synced but not renamed: the caller renames it when it commits.
  * @param updates Staged whole updates, in any order; without one the vector is the base.
- * @returns SHA-256 hex of the new vector's bytes.
+ * @returns SHA-256 hex and CRC-32 of the new vector's bytes.
  * @throws {ProtocolError} `out_of_range` naming the tensor; `damaged_state` when a file has another size or digest.
  */
 export async function foldFiles(
   updates: readonly StagedUpdate[],
   options: FoldOptions,
-): Promise<{ sha256: string }> {
+): Promise<Checksums> {
   return await writeFolded(
     updates,
     { ...options, valueBytes: encodedBytes(1, F32_DELTA) },
@@ -67,7 +75,7 @@ export async function foldFiles(
 /**
  * The same from masked updates, all of one roster: their masks cancel in the sum alone.
  * @param options `total` N ≥ 1, the training images of the silos that had steps.
- * @returns SHA-256 hex of the new vector's bytes, which are those that the unmasked updates would have given.
+ * @returns SHA-256 hex and CRC-32 of the new vector's bytes, which are those that the unmasked updates would have given.
  * @throws {ProtocolError} `out_of_range` naming the tensor, as a sum in which masks are left over nearly always is;
  * `damaged_state` when a file has another size or digest.
  * @throws {RangeError} without an update, of which the caller keeps the base.
@@ -75,7 +83,7 @@ export async function foldFiles(
 export async function foldMaskedFiles(
   updates: readonly VectorFile[],
   options: FoldOptions & { total: number },
-): Promise<{ sha256: string }> {
+): Promise<Checksums> {
   if (updates.length === 0) throw new RangeError("Cannot fold: expected masked updates, got none");
   return await writeFolded(
     updates,
@@ -100,12 +108,12 @@ async function writeFolded(
   files: readonly VectorFile[],
   options: FoldOptions & { valueBytes: number },
   fold: FoldStretch,
-): Promise<{ sha256: string }> {
+): Promise<Checksums> {
   const { layout, valueBytes } = options;
   const stretch = stretchOf(files.length * valueBytes);
   const opened: { reader: StretchReader; sha256: string }[] = [];
-  const open = async ({ path, sha256, what = "a vector" }: VectorFile, valueBytes: number) => {
-    const expected = { bytes: layout.length * valueBytes, stretch: stretch * valueBytes, what };
+  const open = async ({ path, sha256, crc32, what = "a vector" }: VectorFile, valueBytes: number) => {
+    const expected = { bytes: layout.length * valueBytes, stretch: stretch * valueBytes, what, crc32 };
     const reader = await StretchReader.open(path, expected);
     opened.push({ reader, sha256 });
     return reader;
@@ -122,6 +130,7 @@ async function writeFolded(
     for (const file of files) readers.push(await open(file, valueBytes));
     const base = await open(options.base, encodedBytes(1, F32_DELTA));
     const digest = createHash("sha256");
+    let sum = 0;
     const results = [new Float32Array(stretch), new Float32Array(stretch)];
     for (let first = 0; first < layout.length; first += stretch) {
       const count = Math.min(stretch, layout.length - first);
@@ -135,12 +144,13 @@ async function writeFolded(
       written = writeAll(out, bytes);
       written.catch(() => {});
       digest.update(bytes);
+      sum = crc32(bytes, sum);
       await options.onStretch?.();
     }
     for (const { reader, sha256 } of opened) reader.verify(sha256);
     await written;
     await out.syncData();
-    return { sha256: digest.digest("hex") };
+    return { sha256: digest.digest("hex"), crc32: sum };
   } finally {
     await written.catch(() => {});
     for (const { reader } of opened) await reader.close();

@@ -7,6 +7,7 @@
  * digest and is sent again from the start.
  */
 import { createHash, type Hash } from "node:crypto";
+import { crc32 } from "node:zlib";
 import { fingerprint } from "../../model/layout.ts";
 import { checkDelta } from "../maths/exact_sum.ts";
 import { checkOpen } from "./check_open.ts";
@@ -32,6 +33,7 @@ interface Upload {
   /** Bytes written and hashed. */
   offset: number;
   digest: Hash;
+  crc32: number;
 }
 
 /** The updates of the open round. */
@@ -195,7 +197,7 @@ export class Inbox {
   async #resume(silo: string, start: UpdateStart): Promise<Upload> {
     const { partial } = this.#run.state.stagedPath(start.round, silo);
     const known = this.#run.state.announced(start.round, silo);
-    const upload: Upload = { start, offset: 0, digest: createHash("sha256") };
+    const upload: Upload = { start, offset: 0, digest: createHash("sha256"), crc32: 0 };
     if (known === null || JSON.stringify(known) !== JSON.stringify(start)) {
       await removeIfThere(partial);
       this.#run.state.announce(silo, start);
@@ -209,7 +211,7 @@ export class Inbox {
     for (; upload.offset < whole;) {
       const piece = new Uint8Array(Math.min(PIECE, whole - upload.offset));
       await readAt(file, upload.offset, piece);
-      upload.digest.update(piece);
+      hash(upload, piece);
       upload.offset += piece.length;
     }
     await file.truncate(whole);
@@ -234,7 +236,7 @@ export class Inbox {
         this.#inspect(silo, offset, payload);
         // Hashed once written: a frame that the disk had no room for comes again.
         await writeAll(file, payload);
-        upload.digest.update(payload);
+        hash(upload, payload);
         upload.offset = offset + payload.length;
         this.#run.moved(payload.length);
         this.#slots.hear(silo, this.#run.now());
@@ -281,9 +283,15 @@ export class Inbox {
       checkOpen(this.#run, round);
       const receipt: Receipt = { run, round, silo, sha256, examples };
       this.#run.count(receipt);
+      this.#run.hashed.set(whole, upload.crc32);
       return receipt;
     } finally {
       this.#drop(silo);
     }
   }
+}
+
+function hash(upload: Upload, bytes: Uint8Array): void {
+  upload.digest.update(bytes);
+  upload.crc32 = crc32(bytes, upload.crc32);
 }

@@ -1,6 +1,5 @@
 /**
- * One run as the aggregator's process holds it: what is committed (`state`), who is there, who waits for a change, and
- * in which phase the run is.
+ * One run as the aggregator's process holds it: what is committed (`state`), who is there, who waits, and its phase.
  *
  * A run goes on by four steps: its plan is frozen (`freeze`), a round is opened (`open`), a silo's update is counted
  * (`count`), a round is closed (`close`). `join`, `score` and `masks` take what a silo says of itself, the methods below
@@ -57,6 +56,8 @@ export class Run {
   readonly away: Away;
   readonly served: Served;
   readonly masks: RunMasks;
+  /** CRC-32 of the open round's files that this process has hashed. */
+  readonly hashed = new Map<string, number>();
   readonly #state: AggregatorState;
   readonly #clock: RunClock;
   readonly #changes: Changes;

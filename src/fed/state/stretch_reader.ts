@@ -1,5 +1,6 @@
 /** Reads a file of known size in order, a stretch at a time and one ahead, so that memory does not grow with it. */
 import { createHash, type Hash } from "node:crypto";
+import { crc32 } from "node:zlib";
 import { type FileHandle, open } from "node:fs/promises";
 import { ProtocolError } from "../protocol/errors.ts";
 
@@ -10,12 +11,15 @@ interface Expected {
   /** Bytes read at a time. */
   stretch: number;
   what: string;
+  /** Where it is known, `verify` looks at it alone, and there is no digest. */
+  crc32?: number;
 }
 
 export class StretchReader {
   readonly #file: FileHandle;
   readonly #expected: Expected;
   readonly #digest: Hash = createHash("sha256");
+  #crc32 = 0;
   readonly #buffers: Uint8Array<ArrayBuffer>[];
   /** Bytes that were begun to read. */
   #begun = 0;
@@ -46,7 +50,8 @@ export class StretchReader {
    */
   async next(): Promise<Uint8Array<ArrayBuffer>> {
     const bytes = await this.#ahead;
-    this.#digest.update(bytes);
+    if (this.#expected.crc32 === undefined) this.#digest.update(bytes);
+    else this.#crc32 = crc32(bytes, this.#crc32);
     this.#ahead = this.#begin();
     return bytes;
   }
@@ -56,10 +61,18 @@ export class StretchReader {
     return this.#digest.digest("hex");
   }
 
-  /** Ends like `digest`. @throws {ProtocolError} `damaged_state` when all that was read has another SHA-256. */
+  /**
+   * Ends like `digest`.
+   * @throws {ProtocolError} `damaged_state` when all that was read has another CRC-32 or, where none is expected, SHA-256.
+   */
   verify(sha256: string): void {
-    const got = this.digest();
-    if (got !== sha256) throw damaged(`SHA-256 ${sha256} of ${this.#expected.what}`, got);
+    const { what, crc32 } = this.#expected;
+    if (crc32 === undefined) {
+      const got = this.digest();
+      if (got !== sha256) throw damaged(`SHA-256 ${sha256} of ${what}`, got);
+    } else if (this.#crc32 !== crc32) {
+      throw damaged(`CRC-32 ${hex(crc32)} of ${what}`, hex(this.#crc32));
+    }
   }
 
   async close(): Promise<void> {
@@ -84,6 +97,10 @@ export class StretchReader {
     }
     return bytes;
   }
+}
+
+function hex(sum: number): string {
+  return sum.toString(16).padStart(8, "0");
 }
 
 function damaged(expected: string, got: string): ProtocolError {

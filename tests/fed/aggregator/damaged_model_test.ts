@@ -28,6 +28,24 @@ Deno.test("closeRound refuses to fold onto a damaged base, naming its round, and
     await assertRejects(() => closeRound(run, run.state.current!), ProtocolError, "got no file");
   }));
 
+Deno.test("closeRound refuses to fold an update that was damaged after it was counted, and takes it once it is whole again", () =>
+  withRound(async ({ run, send }) => {
+    for (const silo of ["a", "b", "c"]) {
+      const { start, bytes } = update(run);
+      await send(silo, "POST", "/v1/rounds/1/update", start);
+      await send(silo, "PUT", "/v1/rounds/1/update?offset=0", frames(bytes, 0));
+    }
+    const { whole } = run.state.stagedPath(1, "b");
+    const bytes = await Deno.readFile(whole);
+    await Deno.writeFile(whole, bytes.with(4321, bytes[4321] ^ 1));
+    const close = () => closeRound(run, run.state.current!);
+    const error = await assertRejects(close, ProtocolError, "the update of b in round 1");
+    assertEquals([error.code, run.state.rounds], ["damaged_state", 0]);
+    await Deno.writeFile(whole, bytes);
+    await close();
+    assertEquals(run.state.rounds, 1);
+  }));
+
 Deno.test("a damaged model is not exported: the run fails naming its round, and no model file is overwritten", () =>
   withFederation(async (dir) => {
     const spec = { dir, port: freePort(), rounds: 2 };

@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { createHash } from "node:crypto";
+import { crc32 } from "node:zlib";
 import { fold, scaleFor } from "../../../src/fed/maths/exact_sum.ts";
 import { ProtocolError } from "../../../src/fed/protocol/errors.ts";
 import { foldFiles, type StagedUpdate, type VectorFile } from "../../../src/fed/aggregator/fold_files.ts";
@@ -79,7 +80,7 @@ Deno.test("foldFiles: thirty updates are read in smaller stretches, with the sam
 Deno.test("foldFiles: without an update the vector is the base again, and a base that is not the one agreed on is refused", async () => {
   await inFolder(async (dir) => {
     const { base, options } = await stage(dir);
-    assertEquals(await foldFiles([], options), { sha256: sha256(base) });
+    assertEquals(await foldFiles([], options), { sha256: sha256(base), crc32: crc32(bytesOf(base)) });
     assertEquals(await Deno.readFile(options.out), bytesOf(base));
     const other = { ...options.base, sha256: "0".repeat(64) };
     await assertRejects(() => foldFiles([], { ...options, base: other }), ProtocolError, "SHA-256");
@@ -98,6 +99,25 @@ Deno.test("foldFiles: a damaged, short or missing file is refused", async () => 
     await assertRejects(() => foldFiles(updates, options), ProtocolError, "got 100");
     await Deno.remove(updates[1].path);
     await assertRejects(() => foldFiles(updates, options), ProtocolError, "got no file");
+  });
+});
+
+Deno.test("foldFiles: a file whose CRC-32 is known is checked by it alone, and refused where it is damaged", async () => {
+  await inFolder(async (dir) => {
+    const { base, deltas, updates, options } = await stage(dir);
+    const known = updates.map((one, k) => ({ ...one, crc32: crc32(bytesOf(deltas[k].values)), sha256: "" }));
+    const start = { ...options.base, crc32: crc32(bytesOf(base)), sha256: "" };
+    const result = await foldFiles(known, { ...options, base: start });
+    assertEquals(result.sha256, sha256(fold(base, deltas, options)));
+    assertEquals(result.crc32, crc32(await Deno.readFile(options.out)));
+    for (const { path } of [known[1], start]) {
+      const whole = await Deno.readFile(path);
+      await Deno.writeFile(path, whole.with(5000, whole[5000] ^ 1));
+      const refused = () => foldFiles(known, { ...options, base: start });
+      const error = await assertRejects(refused, ProtocolError, "CRC-32");
+      assertEquals(error.code, "damaged_state");
+      await Deno.writeFile(path, whole);
+    }
   });
 });
 
