@@ -88,7 +88,8 @@ export class FakeTrainer implements Trainer {
   configure(settings: TrainerSettings): Promise<void> {
     this.#settings = settings;
     const { seed, silo } = settings;
-    this.#noise = uniforms({ seed, silo }, { purpose: PURPOSE.measure }, Math.min(NOISE, this.layout.length));
+    const length = Math.min(NOISE, this.layout.length);
+    this.#noise = uniforms({ seed, silo }, { purpose: PURPOSE.measure }, length).map((x) => (x - 0.5) * 0.02);
     return Promise.resolve();
   }
 
@@ -115,7 +116,7 @@ export class FakeTrainer implements Trainer {
     const vector = this.#vector.slice();
     for (let at = 0, from = turn.firstStep % n; at < vector.length; at += n - from, from = 0) {
       const end = Math.min(at + n - from, vector.length);
-      for (let i = at; i < end; i++) vector[i] += (noise[from + i - at] - 0.5) * 0.02;
+      for (let i = at, j = from; i < end; i++, j++) vector[i] += noise[j];
     }
     if (this.#options.broken) vector[0] = NaN;
     const { skips = () => false } = this.#options;
