@@ -68,7 +68,7 @@ export class FakeTrainer implements Trainer {
   readonly #options: FakeOptions;
   #settings: TrainerSettings | null = null;
   #vector: Float32Array = new Float32Array(0);
-  #noise = new Float32Array(0);
+  #noise = new Float64Array(0);
   disposed = false;
 
   constructor(options: FakeOptions) {
@@ -89,7 +89,8 @@ export class FakeTrainer implements Trainer {
     this.#settings = settings;
     const { seed, silo } = settings;
     const length = Math.min(NOISE, this.layout.length);
-    this.#noise = uniforms({ seed, silo }, { purpose: PURPOSE.measure }, length).map((x) => (x - 0.5) * 0.02);
+    const noise = uniforms({ seed, silo }, { purpose: PURPOSE.measure }, length);
+    this.#noise = Float64Array.from(noise, (x) => (x - 0.5) * 0.02);
     return Promise.resolve();
   }
 
