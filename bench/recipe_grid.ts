@@ -17,6 +17,7 @@ export interface Planned extends Way {
 }
 
 const PARTS = [0, 1, 2, 3, 4];
+const SEEDS = [0, 1, 2, 3, 4];
 const POOLED: Partial<Planned> = { method: "pooled", keep: true };
 const ALONE = (["alone a", "alone b", "alone c"] as const).map((method) => ({ method, keep: true }));
 const ALONE_AS_LONG = ALONE.map((way) => ({ ...way, steps: "pooled" as const }));
@@ -42,7 +43,7 @@ const fromBoth = (ways: Partial<Planned>[]): Planned[] =>
   (["imagenet", "random"] as const).flatMap((init) => ways.map((way) => planned({ init, ...way })));
 
 const withSeeds = (ways: Partial<Planned>[]): Planned[] =>
-  PARTS.flatMap((seed) => ways.map((way) => planned({ seed, ...way })));
+  SEEDS.flatMap((seed) => ways.map((way) => planned({ seed, ...way })));
 
 /** The best ways by `val` of the grid `methods`. */
 const BEST: Partial<Planned>[] = [
@@ -104,7 +105,7 @@ const GRIDS: Record<string, () => Planned[]> = {
   /** The same with hospitals alone that take as many steps as all films in one place. */
   long: () => withSeeds([...BEST_ALONE.map((way) => ({ ...way, steps: "pooled" as const })), ...BEST]),
   /** What was chosen, with more seeds. */
-  seeds: () => [0, 1, 2, 3, 4].flatMap((seed) => fromBoth([{ ...CHOSEN, seed }, { ...POOLED, seed }])),
+  seeds: () => SEEDS.flatMap((seed) => fromBoth([{ ...CHOSEN, seed }, { ...POOLED, seed }])),
   /** Every film of a set once as another patient's, with three seeds. */
   folds: () =>
     [0, 1, 2].flatMap((seed) =>

@@ -1,5 +1,6 @@
-/** SHA-256, always as 64 lower-case hex digits. */
+/** SHA-256, always as 64 lower-case hex digits, and beside it CRC-32. */
 import { createHash } from "node:crypto";
+import { crc32 } from "node:zlib";
 
 /** Bytes of a file read at a time. */
 const PIECE = 1 << 20;
@@ -24,4 +25,29 @@ export async function fileDigest(path: string): Promise<string | null> {
     throw error;
   }
   return hash.digest("hex");
+}
+
+/** Both sums of bytes that come piece by piece. */
+export class Digester {
+  readonly #hash = createHash("sha256");
+  #crc32 = 0;
+
+  update(bytes: Uint8Array): void {
+    this.#hash.update(bytes);
+    this.#crc32 = crc32(bytes, this.#crc32);
+  }
+
+  get crc32(): number {
+    return this.#crc32;
+  }
+
+  /** SHA-256; nothing can be added afterwards. */
+  sha256(): string {
+    return this.#hash.digest("hex");
+  }
+}
+
+/** A CRC-32 for people. */
+export function crcText(sum: number): string {
+  return `0x${sum.toString(16).padStart(8, "0")}`;
 }

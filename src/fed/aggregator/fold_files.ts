@@ -5,8 +5,7 @@
  * Every file is checked on the way. One that this process has hashed before it knows by its CRC-32 from then, which
  * finds damage as well and takes a fifteenth of the time; after a restart it is the digest again.
  */
-import { createHash } from "node:crypto";
-import { crc32 } from "node:zlib";
+import { Digester } from "../../files/digest.ts";
 import type { Layout } from "../../model/layout.ts";
 import { foldStretch } from "../maths/exact_sum.ts";
 import { addModular, foldSum } from "../maths/masked_sum.ts";
@@ -129,8 +128,7 @@ async function writeFolded(
     const readers: StretchReader[] = [];
     for (const file of files) readers.push(await open(file, valueBytes));
     const base = await open(options.base, encodedBytes(1, F32_DELTA));
-    const digest = createHash("sha256");
-    let sum = 0;
+    const digest = new Digester();
     const results = [new Float32Array(stretch), new Float32Array(stretch)];
     for (let first = 0; first < layout.length; first += stretch) {
       const count = Math.min(stretch, layout.length - first);
@@ -144,13 +142,12 @@ async function writeFolded(
       written = writeAll(out, bytes);
       written.catch(() => {});
       digest.update(bytes);
-      sum = crc32(bytes, sum);
       await options.onStretch?.();
     }
     for (const { reader, sha256 } of opened) reader.verify(sha256);
     await written;
     await out.syncData();
-    return { sha256: digest.digest("hex"), crc32: sum };
+    return { sha256: digest.sha256(), crc32: digest.crc32 };
   } finally {
     await written.catch(() => {});
     for (const { reader } of opened) await reader.close();

@@ -6,8 +6,6 @@
  * a restart the staged bytes are hashed again, so an upload goes on where it was; a file that a crash damaged fails the
  * digest and is sent again from the start.
  */
-import { createHash, type Hash } from "node:crypto";
-import { crc32 } from "node:zlib";
 import { fingerprint } from "../../model/layout.ts";
 import { checkDelta } from "../maths/exact_sum.ts";
 import { checkOpen } from "./check_open.ts";
@@ -15,6 +13,7 @@ import { ProtocolError } from "../protocol/errors.ts";
 import { checkWhole, decodeValues, encodedBytes, F32_DELTA, MASKED } from "../protocol/encoding.ts";
 import { readAt, writeAll } from "../../files/whole.ts";
 import { removeIfThere } from "../../files/exists.ts";
+import { Digester } from "../../files/digest.ts";
 import { freeMemory } from "../../files/free_memory.ts";
 import { renameDurably, syncFile } from "../../files/durable.ts";
 import { FrameReader } from "../protocol/frame.ts";
@@ -32,8 +31,7 @@ interface Upload {
   start: UpdateStart;
   /** Bytes written and hashed. */
   offset: number;
-  digest: Hash;
-  crc32: number;
+  digest: Digester;
 }
 
 /** The updates of the open round. */
@@ -197,7 +195,7 @@ export class Inbox {
   async #resume(silo: string, start: UpdateStart): Promise<Upload> {
     const { partial } = this.#run.state.stagedPath(start.round, silo);
     const known = this.#run.state.announced(start.round, silo);
-    const upload: Upload = { start, offset: 0, digest: createHash("sha256"), crc32: 0 };
+    const upload: Upload = { start, offset: 0, digest: new Digester() };
     if (known === null || JSON.stringify(known) !== JSON.stringify(start)) {
       await removeIfThere(partial);
       this.#run.state.announce(silo, start);
@@ -211,7 +209,7 @@ export class Inbox {
     for (; upload.offset < whole;) {
       const piece = new Uint8Array(Math.min(PIECE, whole - upload.offset));
       await readAt(file, upload.offset, piece);
-      hash(upload, piece);
+      upload.digest.update(piece);
       upload.offset += piece.length;
     }
     await file.truncate(whole);
@@ -236,7 +234,7 @@ export class Inbox {
         this.#inspect(silo, offset, payload);
         // Hashed once written: a frame that the disk had no room for comes again.
         await writeAll(file, payload);
-        hash(upload, payload);
+        upload.digest.update(payload);
         upload.offset = offset + payload.length;
         this.#run.moved(payload.length);
         this.#slots.hear(silo, this.#run.now());
@@ -274,7 +272,7 @@ export class Inbox {
         await removeIfThere(partial);
         throw error;
       });
-      const got = upload.digest.digest("hex");
+      const got = upload.digest.sha256();
       if (got !== sha256) {
         await removeIfThere(partial);
         throw new ProtocolError("digest_mismatch", { expected: sha256, got });
@@ -283,15 +281,10 @@ export class Inbox {
       checkOpen(this.#run, round);
       const receipt: Receipt = { run, round, silo, sha256, examples };
       this.#run.count(receipt);
-      this.#run.hashed.set(whole, upload.crc32);
+      this.#run.hashed.set(whole, upload.digest.crc32);
       return receipt;
     } finally {
       this.#drop(silo);
     }
   }
-}
-
-function hash(upload: Upload, bytes: Uint8Array): void {
-  upload.digest.update(bytes);
-  upload.crc32 = crc32(bytes, upload.crc32);
 }

@@ -4,6 +4,7 @@
  * every length is checked before anything is allocated.
  */
 import { crc32 } from "node:zlib";
+import { crcText } from "../../files/digest.ts";
 import { freeMemory } from "../../files/free_memory.ts";
 import { ProtocolError } from "./errors.ts";
 
@@ -182,8 +183,7 @@ export class FrameReader implements Disposable {
     const expected = this.#view.getUint32(20, true);
     const got = crc32(payload);
     if (got !== expected) {
-      const hex = (sum: number) => `0x${sum.toString(16).padStart(8, "0")}`;
-      throw this.#break(refuse(`CRC-32 ${hex(expected)} at offset ${this.#offset}`, hex(got)));
+      throw this.#break(refuse(`CRC-32 ${crcText(expected)} at offset ${this.#offset}`, crcText(got)));
     }
     const frame = { offset: this.#offset, payload };
     this.#offset += payload.length;

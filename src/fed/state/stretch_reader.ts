@@ -2,6 +2,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { type FileHandle, open } from "node:fs/promises";
+import { crcText } from "../../files/digest.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 
 /** What a file must be; `what` it is, for people. */
@@ -71,7 +72,7 @@ export class StretchReader {
       const got = this.digest();
       if (got !== sha256) throw damaged(`SHA-256 ${sha256} of ${what}`, got);
     } else if (this.#crc32 !== crc32) {
-      throw damaged(`CRC-32 ${hex(crc32)} of ${what}`, hex(this.#crc32));
+      throw damaged(`CRC-32 ${crcText(crc32)} of ${what}`, crcText(this.#crc32));
     }
   }
 
@@ -97,10 +98,6 @@ export class StretchReader {
     }
     return bytes;
   }
-}
-
-function hex(sum: number): string {
-  return sum.toString(16).padStart(8, "0");
 }
 
 function damaged(expected: string, got: string): ProtocolError {
